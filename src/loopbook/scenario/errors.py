@@ -1,0 +1,47 @@
+"""What Loopbook says when an input cannot be used: what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class LoopbookError(Exception):
+    """A problem that the user can mend; its message names the input, the place and the remedy."""
+
+
+class ScenarioError(LoopbookError):
+    """A scenario, a parameter or a profile that does not fit its contract."""
+
+
+class DataError(LoopbookError):
+    """Data that cannot be collected, read or used as the scenario says."""
+
+
+class MissingInput(LoopbookError):
+    """An output of an earlier stage that does not exist yet."""
+
+
+def suggest(word: object, known: Iterable[object]) -> str:
+    """Return `` Did you mean 'epochs'?`` for the nearest known word, or the list of known words if none is near.
+
+    Parameters
+    ----------
+    word
+        What was given.
+    known
+        What would have been right.
+
+    Returns
+    -------
+    str
+        A sentence that begins with a space, or an empty string if nothing is known.
+    """
+    words = sorted({str(item) for item in known})
+    if not words:
+        return ""
+    near = difflib.get_close_matches(str(word), words, n=1, cutoff=0.6)
+    if near:
+        return f" Did you mean {near[0]!r}?"
+    shown = ", ".join(words[:20]) + (", …" if len(words) > 20 else "")
+    return f" Known: {shown}."

@@ -1,0 +1,96 @@
+"""Where an agent's data comes from: one settings class for each kind of source."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+"""A YAML list of names."""
+
+
+class Settings(BaseModel):
+    """Base of all settings: strict types, no unknown keys, values that do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Columns(Settings):
+    """The columns that every kind of source can name, as they are called in the source."""
+
+    id: str | None = Field(None, description="column that identifies a row; None: a hash of the row's content")
+    time: str | None = Field(None, description="column with the time of a row")
+    group: str | None = Field(None, description="column whose equal values must stay on one side of every split")
+    stratum: str | None = Field(None, description="column whose shares every split keeps; None: the label")
+    protected: Names = Field((), description="attributes over which fairness is watched; never an input")
+    personal: Names = Field((), description="columns that name a person: replaced by a pseudonym before storing")
+    truth: str | None = Field(None, description="column with the true state; known in simulations only, never an input")
+
+
+class FileSource(Columns):
+    """Common to the kinds that read one file."""
+
+    path: str = Field(description="file, relative to the project's root")
+    rows: int | None = Field(None, ge=1, description="read at most so many rows; None: all")
+
+
+class CsvSource(FileSource):
+    kind: Literal["csv"]
+    delimiter: str | None = Field(None, max_length=1, description="None: found from the file's first lines")
+    decimal: Literal[".", ","] = Field(".", description="decimal mark of numbers")
+    encoding: str = Field("utf-8", description="encoding of the file; a wrong byte is an error that names its line")
+    header: Names = Field((), description="column names, for a file that has no header line")
+    quoting: bool = Field(True, description="False: quotation marks are ordinary characters")
+
+
+class JsonlSource(FileSource):
+    kind: Literal["jsonl"]
+
+
+class ParquetSource(FileSource):
+    kind: Literal["parquet"]
+
+
+class SqlSource(Columns):
+    kind: Literal["sql"]
+    address: str = Field(
+        description="SQLAlchemy address; ${NAME} is taken from the environment, so that no secret is here"
+    )
+    table: str | None = Field(None, description="table to read")
+    query: str | None = Field(None, description="or: a SELECT statement")
+    rows: int | None = Field(None, ge=1, description="read at most so many rows; None: all")
+
+
+class HttpSource(Columns):
+    kind: Literal["http"]
+    url: str = Field(pattern=r"^https?://", description="address of a csv, json lines or parquet file")
+    format: Literal["csv", "jsonl", "parquet"] = "csv"
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="expected content; None: whatever comes")
+    rows: int | None = Field(None, ge=1, description="read at most so many rows; None: all")
+
+
+class CatalogSource(Columns):
+    kind: Literal["catalog"]
+    dataset: str = Field(description="name of a public data set in the catalog")
+    rows: int | None = Field(None, ge=1, description="read at most so many rows; None: all")
+
+
+class SimulationSource(Columns):
+    """The simulated world of posts about companies; every effect it injects is written down as truth."""
+
+    kind: Literal["simulation"]
+    rows: int = Field(20_000, ge=200, le=2_000_000, description="posts in the whole world")
+    days: int = Field(120, ge=20, le=2_000, description="days that the world lasts")
+    start: date = Field(date(2026, 1, 1), strict=False, description="first day")
+    seed: int = Field(1, ge=0, description="seed of the world")
+    label_noise: float = Field(0.02, ge=0, le=0.4, description="share of labels that annotators get wrong")
+    personal_data_share: float = Field(0.03, ge=0, le=1, description="share of posts with personal data in them")
+    effects: bool = Field(True, description="False: no surges and no drift")
+
+
+Source = Annotated[
+    CsvSource | JsonlSource | ParquetSource | SqlSource | HttpSource | CatalogSource | SimulationSource,
+    Field(discriminator="kind"),
+]
