@@ -59,9 +59,7 @@ class Label(Settings):
     uncertain: float = Field(
         0.0, ge=0, description="for a rating: a row nearer than this to `below` counts less in training, in proportion"
     )
-    names: Annotated[tuple[str, str], Field(strict=False)] = Field(
-        ("no", "yes"), description="what no and yes are called"
-    )
+    names: Annotated[tuple[str, str], Field(strict=False)] = Field(("no", "yes"), description="what no and yes mean")
 
     @model_validator(mode="after")
     def _one_meaning(self) -> Self:
@@ -103,9 +101,7 @@ class RequirementsSettings(Settings):
     days: int = Field(14, ge=1, le=365, description="days to simulate or to replay")
     prototype_threshold: int = Field(1, ge=1, le=20, description="rule hits from which the prototype acts")
     survey: str | None = Field(None, description="CSV file of answers: person, need, rating (1-5), comment")
-    terms: dict[str, Names] = Field(
-        default_factory=dict, description="the prototype's rules: name and its words (text)"
-    )
+    terms: dict[str, Names] = Field(default_factory=dict, description="the prototype's rules for texts: words by name")
     rules: dict[str, str] = Field(
         default_factory=dict, description="the prototype's rules: a field, and '> 3.5', '< 1' or '== value' (tables)"
     )
@@ -137,20 +133,14 @@ class DataSettings(Settings):
     """Stage 02."""
 
     rows: int | None = Field(None, ge=200, description="use at most so many rows, the earliest; None: all")
-    start: date | None = Field(
-        None, strict=False, description="first day of the window, YYYY-MM-DD; None: from the beginning"
-    )
+    start: date | None = Field(None, strict=False, description="first day, YYYY-MM-DD; None: from the beginning")
     end: date | None = Field(None, strict=False, description="day after the window, YYYY-MM-DD; None: to the end")
     split_seed: int = Field(1, ge=0, description="seed of the hash that puts groups or rows into splits")
     max_characters: int = Field(10_000, ge=10, description="longest text, in characters; longer goes to quarantine")
-    near_duplicate: float = Field(
-        0.85, ge=0.5, le=1, description="Jaccard similarity from which two texts are near duplicates"
-    )
+    near_duplicate: float = Field(0.85, ge=0.5, le=1, description="Jaccard similarity of near duplicates")
     mask_personal_data: bool = Field(True, description="mask mail, phone, card, IBAN and IP in texts")
     max_quarantine_share: float = Field(0.2, ge=0, le=1, description="stop if a larger share of rows is in quarantine")
-    vocabulary_size: int = Field(
-        8_000, ge=50, le=200_000, description="most frequent tokens of train that the model knows"
-    )
+    vocabulary_size: int = Field(8_000, ge=50, le=200_000, description="most frequent tokens of train to know")
     sequence_length: int = Field(64, ge=4, le=512, description="tokens a text; longer is cut, shorter is padded")
     scaling: Literal["standard", "minmax"] = Field("standard", description="how numbers are scaled")
     splits: Splits = Splits()
@@ -173,9 +163,7 @@ class TrainingSettings(Settings):
     """Stage 03."""
 
     seed: int = Field(1, ge=0, description="seed of initial weights and of the order of rows")
-    epochs: int = Field(
-        60, ge=1, le=10_000, description="most passes over train; early stopping usually ends it before"
-    )
+    epochs: int = Field(60, ge=1, le=10_000, description="most passes over train; early stopping ends it before")
     patience: int = Field(4, ge=1, description="passes without a better validation loss before training stops")
     batch_size: int = Field(64, ge=1, description="rows a step")
     learning_rate: float = Field(0.001, gt=0, le=1, description="Adam's step size")
@@ -222,9 +210,7 @@ class OptimizationSettings(Settings):
     search_epochs: int = Field(12, ge=1, description="most passes over train in one trial")
     latency_repeats: int = Field(200, ge=10, description="single decisions timed for each model")
     export: bool = Field(True, description="export the champion to ONNX and check it")
-    search: dict[str, SearchRange] = Field(
-        default_factory=dict, description="learning_rate, or arguments of the architecture"
-    )
+    search: dict[str, SearchRange] = Field(default_factory=dict, description="learning_rate, or architecture arguments")
 
 
 class Scenario(Settings):
@@ -241,9 +227,7 @@ class Scenario(Settings):
     data: DataSettings = DataSettings()
     training: TrainingSettings
     optimization: OptimizationSettings = OptimizationSettings()
-    profiles: dict[Profile, dict[str, Any]] = Field(
-        default_factory=dict, description="what a profile changes, by section"
-    )
+    profiles: dict[Profile, dict[str, Any]] = Field(default_factory=dict, description="what a profile changes")
 
     @property
     def simulated(self) -> bool:

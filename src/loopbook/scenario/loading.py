@@ -101,16 +101,14 @@ def parse(path: Path) -> ScenarioFile:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or "not readable"
-        raise ScenarioError(
-            f"{path.name}:{line}: not YAML: {problem}. Look at the indentation and the quotes there."
-        ) from error
+        raise ScenarioError(f"{path.name}:{line}: not YAML: {problem}. Look at indentation and quotes.") from error
     if not isinstance(values, dict) or root is None:
         raise ScenarioError(f"{path.name}:1: a scenario is a mapping of sections (name, task, source, training, …).")
     lines: dict[Location, int] = {}
     for location, line in _lines(root, ()):
         if location in lines and location and isinstance(location[-1], str):
             raise ScenarioError(
-                f"{path.name}:{line}: {'.'.join(map(str, location))} stands twice, first in line {lines[location]}; keep one."
+                f"{path.name}:{line}: {'.'.join(map(str, location))} stands twice (line {lines[location]}); keep one."
             )
         lines[location] = line
     return ScenarioFile(path, path.name, values, lines)
@@ -200,7 +198,13 @@ def _fields_at(location: Location, values: dict[str, Any]) -> list[str]:
     models: list[Any] = [Scenario]
     here: Any = values
     for part in location:
-        here = here.get(part) if isinstance(here, dict) else here[part] if isinstance(here, list) else None
+        here = (
+            here.get(part)
+            if isinstance(here, dict)
+            else here[part]
+            if isinstance(here, list) and isinstance(part, int)
+            else None
+        )
         following: list[Any] = []
         for model in models:
             if isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:

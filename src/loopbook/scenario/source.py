@@ -55,9 +55,7 @@ class ParquetSource(FileSource):
 
 class SqlSource(Columns):
     kind: Literal["sql"]
-    address: str = Field(
-        description="SQLAlchemy address; ${NAME} is taken from the environment, so that no secret is here"
-    )
+    address: str = Field(description="SQLAlchemy address; ${NAME} comes from the environment: no secrets here")
     table: str | None = Field(None, description="table to read")
     query: str | None = Field(None, description="or: a SELECT statement")
     rows: int | None = Field(None, ge=1, description="read at most so many rows; None: all")
