@@ -1,0 +1,209 @@
+"""Save, load and digest the values that stages exchange: a format for each kind of value.
+
+Files of equal meaning can differ in their bytes, so a digest is taken of the meaning: of a table's values, of a model's
+weights and configuration. TensorBoard's event files carry clock times; they are kept but have no digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+UNDIGESTED = ("events.out.tfevents.",)
+"""Beginnings of file names that say nothing about content."""
+
+
+def save(value: Any, path: Path) -> Path:
+    """Save a value under `path` without its ending, and return the file or folder that holds it.
+
+    Parameters
+    ----------
+    value
+        A DataFrame (parquet), a dict or list of plain values (json), a dict of arrays (npz), or the path of a file or
+        folder, which is copied.
+    path
+        Where to save, without an ending.
+
+    Raises
+    ------
+    TypeError
+        If there is no format for the value.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kind = type(value).__module__.split(".")[0], type(value).__name__
+    if isinstance(value, Path):
+        target = path.with_name(path.name + value.suffix) if value.is_file() else path
+        if value.resolve() == target.resolve():
+            return target
+        remove(target)
+        if value.is_dir():
+            shutil.copytree(value, target)
+        else:
+            shutil.copy2(value, target)
+    elif kind == ("pandas", "DataFrame"):
+        target = path.with_name(path.name + ".parquet")
+        write_atomically(target, lambda file: value.to_parquet(file, index=False))
+    elif isinstance(value, Mapping) and value and all(type(item).__name__ == "ndarray" for item in value.values()):
+        import numpy as np
+
+        target = path.with_name(path.name + ".npz")
+        write_atomically(target, lambda file: _savez(np, file, value))
+    elif isinstance(value, dict | list):
+        target = path.with_name(path.name + ".json")
+        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, sort_keys=False) + "\n"
+        write_atomically(target, lambda file: file.write_text(text, encoding="utf-8", errors="surrogatepass"))
+    else:
+        raise TypeError(
+            f"There is no format for {kind[0]}.{kind[1]} ({path.name}). "
+            "Write a DataFrame, a dict or list of plain values, a dict of arrays, or the path of a folder."
+        )
+    return target
+
+
+def load(path: Path) -> Any:
+    """Load what `save` returned: a DataFrame, plain values, a dict of arrays, or the path itself."""
+    if path.suffix == ".parquet":
+        import pandas as pd
+
+        return pd.read_parquet(path)
+    if path.suffix == ".json":
+        return json.loads(path.read_text(encoding="utf-8"))
+    if path.suffix == ".npz":
+        import numpy as np
+
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    return path
+
+
+def digest(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file's or folder's content, whatever its bytes."""
+    if path.is_dir():
+        parts = [
+            f"{file.relative_to(path).as_posix()} {digest(file)}"
+            for file in sorted(path.rglob("*"))
+            if file.is_file() and not file.name.startswith(UNDIGESTED)
+        ]
+        return digest_text("\n".join(parts))
+    if path.suffix == ".parquet":
+        return _digest_parquet(path)
+    if path.suffix == ".json":
+        return digest_json(json.loads(path.read_text(encoding="utf-8")))
+    if path.suffix == ".npz":
+        return digest_value(load(path))
+    if path.suffix == ".h5":
+        return _digest_h5(path)
+    if path.suffix == ".keras":
+        return _digest_keras(path)
+    return digest_file(path)
+
+
+def digest_value(value: Any) -> str:
+    """Return the digest of a DataFrame, plain values or a dict of arrays that is not saved."""
+    if type(value).__name__ == "DataFrame":
+        import pyarrow as pa
+
+        return _digest_table(pa.Table.from_pandas(value, preserve_index=False))
+    if isinstance(value, Mapping) and value and all(type(item).__name__ == "ndarray" for item in value.values()):
+        sha = hashlib.sha256()
+        for name in sorted(value):
+            array = value[name]
+            sha.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+            sha.update(array.tobytes())
+        return sha.hexdigest()
+    return digest_json(value)
+
+
+def digest_text(text: str) -> str:
+    """Return the SHA-256 of a text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def digest_json(value: Any) -> str:
+    """Return the digest of plain values; the order of a mapping's keys does not count."""
+    return digest_text(json.dumps(value, sort_keys=True, ensure_ascii=True, default=str))
+
+
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def size(path: Path) -> int:
+    """Return the size of a file or of all files in a folder, in bytes."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return path.stat().st_size
+
+
+def write_atomically(target: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a neighbour of `target`, then put it in place in one step, on disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{os.getpid()}.{target.name}")
+    try:
+        write(beside)
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _savez(np: Any, file: Path, arrays: Mapping[str, Any]) -> None:
+    with file.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
+
+
+def _digest_parquet(path: Path) -> str:
+    import pyarrow.parquet as pq
+
+    return _digest_table(pq.read_table(path))
+
+
+def _digest_table(table: Any) -> str:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    plain = table.replace_schema_metadata(None).combine_chunks()
+    with pa.ipc.new_stream(sink, plain.schema) as stream:
+        stream.write_table(plain)
+    return hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+def _digest_h5(path: Path) -> str:
+    import h5py
+
+    parts: list[str] = []
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            data = item[()]
+            parts.append(f"{name} {data.dtype.str} {data.shape} {hashlib.sha256(data.tobytes()).hexdigest()}")
+
+    with h5py.File(path, "r") as file:
+        file.visititems(visit)
+    return digest_text("\n".join(sorted(parts)))
+
+
+def _digest_keras(path: Path) -> str:
+    import tempfile
+
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        config = digest_json(json.loads(archive.read("config.json")))
+        weights = Path(archive.extract("model.weights.h5", folder))
+        return digest_text(f"{config} {_digest_h5(weights)}")

@@ -1,0 +1,101 @@
+"""The values that a stage works with: default < scenario < profile < given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from loopbook.scenario import loading
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.errors import ScenarioError, suggest
+from loopbook.store.declaration import Declaration
+from loopbook.store.records import ParameterRecord
+
+_NEEDED_BY = {"simulated": "source", "criteria": "stories"}
+
+
+class View:
+    """The sections of a scenario that a stage has declared; reaching for another one is an error.
+
+    What a stage can see is what its key is made of, so a change elsewhere in the scenario makes nothing stale.
+    """
+
+    def __init__(self, scenario: Scenario, sections: tuple[str, ...], stage: str) -> None:
+        self._scenario, self._sections, self._stage = scenario, sections, stage
+
+    def __getattr__(self, name: str) -> Any:
+        section = _NEEDED_BY.get(name, name)
+        if section in Scenario.model_fields and section not in self._sections:
+            raise ScenarioError(
+                f"{self._stage} uses the scenario's section {section!r} without declaring it; "
+                f"add it to 'sections' in the notebook's metadata."
+            )
+        return getattr(self._scenario, name)
+
+    def __repr__(self) -> str:
+        return f"{self._scenario.name}: {', '.join(self._sections)}"
+
+
+def sections_of(declaration: Declaration) -> tuple[str, ...]:
+    """Return the sections that a stage sees: its own, if the scenario has one, and those it declares."""
+    own = (declaration.section,) if declaration.section in Scenario.model_fields else ()
+    return tuple(dict.fromkeys((*own, *declaration.sections)))
+
+
+def own_values(declaration: Declaration, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `given` under dotted names; a flat name belongs to the stage's own section.
+
+    Raises
+    ------
+    ScenarioError
+        If the notebook has no such parameter.
+    """
+    values = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name not in declaration.cell:
+            raise ScenarioError(f"{declaration.stage} has no parameter {name!r}.{suggest(name, declaration.cell)}")
+        values[f"{declaration.section}.{name}"] = value
+    return values
+
+
+def in_force(
+    declaration: Declaration, folder: Path, scenario: str, profile: str, given: Mapping[str, Any]
+) -> tuple[ParameterRecord, ...]:
+    """Return the values of a stage's parameters, and where each comes from.
+
+    Parameters
+    ----------
+    given
+        Values by dotted name.
+    """
+    resolved = loading.load(scenario, folder, profile, given)
+    file = loading.parse(loading.find(scenario, folder))
+    section = getattr(resolved, declaration.section, None)
+    if not isinstance(section, BaseModel):
+        return ()
+    in_file = file.values.get(declaration.section) or {}
+    in_profile = ((file.values.get("profiles") or {}).get(profile) or {}).get(declaration.section) or {}
+    records = []
+    for name in declaration.flat:
+        field = type(section).model_fields.get(name)
+        if field is None:
+            raise ScenarioError(
+                f"{declaration.path.name}: the parameters cell names {name!r}, which section {declaration.section!r} "
+                f"does not know.{suggest(name, type(section).model_fields)}"
+            )
+        if f"{declaration.section}.{name}" in given:
+            origin = "given"
+        elif name in in_profile:
+            origin = "profile"
+        elif name in in_file:
+            origin = "scenario"
+        else:
+            origin = "default"
+        value = section.model_dump(mode="json")[name]
+        records.append(ParameterRecord(name=name, value=value, description=field.description or "", origin=origin))
+    return tuple(records)

@@ -1,0 +1,81 @@
+"""Where things are: the folders of one project, found from wherever one stands in it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from loopbook.scenario.errors import LoopbookError
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout of the template: the folder that holds ``notebooks/scenarios``.
+
+    ``LOOPBOOK_DATA`` and ``LOOPBOOK_REPORTS`` move data and reports elsewhere, to another disk for instance.
+    """
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Project:
+        """Return the project around `start` (None: ``LOOPBOOK_PROJECT``, or the current folder).
+
+        Raises
+        ------
+        LoopbookError
+            If no folder on the way up holds ``notebooks/scenarios``.
+        """
+        begin = (start or Path(os.environ.get("LOOPBOOK_PROJECT") or Path.cwd())).resolve()
+        for folder in (begin, *begin.parents):
+            if (folder / "notebooks" / "scenarios").is_dir():
+                return cls(folder)
+        raise LoopbookError(
+            f"{begin} is not inside a Loopbook project: no folder above it holds notebooks/scenarios. "
+            "Change into the project, or name it in LOOPBOOK_PROJECT."
+        )
+
+    @property
+    def notebooks(self) -> Path:
+        return self.root / "notebooks"
+
+    @property
+    def scenarios(self) -> Path:
+        return self.notebooks / "scenarios"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "requirements.lock"
+
+    @property
+    def data(self) -> Path:
+        return Path(os.environ.get("LOOPBOOK_DATA") or self.root / "data")
+
+    @property
+    def reports(self) -> Path:
+        return Path(os.environ.get("LOOPBOOK_REPORTS") or self.root / "reports")
+
+    @property
+    def raw(self) -> Path:
+        return self.data / "raw"
+
+    @property
+    def store(self) -> Path:
+        return self.data / "store"
+
+    @property
+    def work(self) -> Path:
+        return self.data / "work"
+
+    @property
+    def state(self) -> Path:
+        return self.data / "state"
+
+    @property
+    def drafts(self) -> Path:
+        return self.data / "drafts"
+
+    @property
+    def runs(self) -> Path:
+        return self.store / "runs"

@@ -1,0 +1,127 @@
+"""The record of a run: a small file that names its stages' keys, and the contract of ``run.json`` for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from loopbook.store.content import write_atomically
+from loopbook.store.project import Project
+
+Scalar = bool | int | float | str | None
+
+
+class Record(BaseModel):
+    """Base of records: they do not change, and keys of a later version are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ParameterRecord(Record):
+    """A parameter in force, and where its value comes from."""
+
+    name: str
+    value: Any
+    description: str = ""
+    origin: Literal["default", "scenario", "profile", "given"] = "default"
+
+
+class ErrorRecord(Record):
+    """What stopped a stage."""
+
+    kind: str
+    message: str
+    cell: str | None = None
+    traceback: str = ""
+
+
+class StageRecord(Record):
+    """One stage of a run; a candidate's training is a stage of its own, named ``03_training[lstm]``."""
+
+    stage: str
+    candidate: str | None = None
+    key: str
+    state: Literal["fresh", "done", "failed", "skipped"]
+    seconds: float = 0.0
+    parameters: tuple[ParameterRecord, ...] = ()
+    metrics: dict[str, Scalar] = Field(default_factory=dict)
+    measurements: dict[str, Scalar] = Field(default_factory=dict)
+    notebook: str | None = Field(None, description="the executed notebook, relative to the data folder")
+    artifacts: dict[str, str] = Field(default_factory=dict, description="by name, relative to the data folder")
+    digests: dict[str, str] = Field(default_factory=dict, description="content digests of the artifacts")
+    inputs: dict[str, str] = Field(default_factory=dict, description="content digests of what was read")
+    error: ErrorRecord | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.stage}[{self.candidate}]" if self.candidate else self.stage
+
+
+class CriterionRecord(Record):
+    """An acceptance criterion with its evidence; `met` is None while it is not tested."""
+
+    id: str
+    story: str
+    text: str
+    stage: str
+    metric: str
+    comparison: str
+    threshold: float
+    value: float | None = None
+    met: bool | None = None
+
+
+class Run(Record):
+    """One run of one scenario."""
+
+    scenario: str
+    title: str
+    description: str
+    simulated: bool
+    run: str = Field(description="the run's name: its starting time in UTC")
+    profile: str
+    round: int = 0
+    status: Literal["good", "missed", "failed"]
+    started: str = Field(description="ISO 8601, UTC")
+    seconds: float
+    stages: dict[str, StageRecord]
+    champion: str | None = None
+    criteria: tuple[CriterionRecord, ...] = ()
+    revision: str | None = None
+    dirty: bool = False
+    versions: dict[str, str] = Field(default_factory=dict)
+    changes: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Whether every stage is there; a missed criterion is a finding, not a failure."""
+        return self.status != "failed"
+
+
+def save(project: Project, run: Run) -> Path:
+    """Write a run's record."""
+    path = project.runs / run.scenario / f"{run.run}.json"
+    write_atomically(path, lambda file: file.write_text(run.model_dump_json(indent=1), encoding="utf-8"))
+    return path
+
+
+def load(path: Path) -> Run:
+    """Read a run's record."""
+    return Run.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def runs(project: Project, scenario: str | None = None) -> list[Run]:
+    """Return the records of all runs, or of one scenario's, oldest first."""
+    return [load(path) for path in sorted(project.runs.glob(f"{scenario or '*'}/*.json"), key=lambda path: path.name)]
+
+
+def latest(project: Project, scenario: str, profile: str | None = None, good: bool = True) -> Run | None:
+    """Return the newest run of a scenario (and profile), by default the newest good one."""
+    for path in sorted((project.runs / scenario).glob("*.json"), reverse=True):
+        run = load(path)
+        if (run.good or not good) and (profile is None or run.profile == profile):
+            return run
+    return None
