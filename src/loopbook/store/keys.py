@@ -14,7 +14,7 @@ from loopbook.store.declaration import Declaration
 from loopbook.store.parameters import sections_of
 
 LENGTH = 20
-"""Hexadecimal digits of a key: 80 bits, so that two of a billion keys are equal with a chance below one in a million."""
+"""Hexadecimal digits of a key: 80 bits; two of a billion keys are equal with a chance below one in a million."""
 
 
 def stage_key(

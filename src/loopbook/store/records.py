@@ -1,4 +1,4 @@
-"""The record of a run: a small file that names its stages' keys, and the contract of ``run.json`` for other programs."""
+"""The record of a run: it names the keys of its stages, and is the contract of ``run.json`` for other programs."""
 
 from __future__ import annotations
 

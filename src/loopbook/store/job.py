@@ -1,0 +1,37 @@
+"""What the runner hands to a notebook: one file, named in the environment of the notebook's kernel."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from loopbook.scenario.source import Settings
+
+VARIABLE = "LOOPBOOK_JOB"
+
+
+class Job(Settings):
+    """A stage to execute: what it is given, where its inputs lie, where it works."""
+
+    stage: str
+    scenario: str
+    profile: str
+    candidate: str | None = None
+    key: str
+    given: dict[str, Any] = Field(default_factory=dict, description="given values by dotted name")
+    inputs: dict[str, str] = Field(default_factory=dict, description="paths of what is read")
+    gathered: dict[str, dict[str, str]] = Field(default_factory=dict, description="paths by name and candidate")
+    work: str
+
+    def save(self, path: Path) -> None:
+        """Write the job where the kernel finds it."""
+        path.write_text(self.model_dump_json(indent=1), encoding="utf-8")
+
+
+def from_environment() -> Job | None:
+    """Return the job of this kernel, or None if the notebook was opened by hand."""
+    path = os.environ.get(VARIABLE)
+    return Job.model_validate_json(Path(path).read_text(encoding="utf-8")) if path else None

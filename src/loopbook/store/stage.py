@@ -1,0 +1,279 @@
+"""What a notebook holds: its stage of the loop, with its parameters, inputs, outputs and results."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loopbook.scenario import loading
+from loopbook.scenario.contract import Candidate, Scenario
+from loopbook.scenario.errors import LoopbookError, MissingInput, ScenarioError, suggest
+from loopbook.store import content, job, keys, records, snapshots, vault
+from loopbook.store.declaration import Declaration, declaration, declarations
+from loopbook.store.parameters import View, in_force, own_values, sections_of
+from loopbook.store.project import Project
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OUTPUTS, RESULTS, MEASUREMENTS, PROGRESS = "outputs.json", "results.json", "measurements.json", "progress.txt"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of one scenario, as its notebook sees it.
+
+    Executed by the runner, a stage reads from the store and works in a folder that the runner seals. Opened by hand,
+    in JupyterLab or with plain papermill, it reads drafts first, then the latest good run of its scenario and profile,
+    and writes to ``data/drafts``, which other drafts see and ``make`` never does.
+    """
+
+    declaration: Declaration
+    project: Project
+    profile: str
+    candidate_name: str | None
+    work: Path
+    _scenario: Scenario = field(repr=False)
+    _parameters: tuple[records.ParameterRecord, ...] = field(repr=False)
+    _job: job.Job | None = field(repr=False)
+
+    @classmethod
+    def open(
+        cls, stage: str, *, scenario: str, profile: str = "standard", candidate: str | None = None, **given: Any
+    ) -> Stage:
+        """Open a stage with the values of the notebook's parameters cell.
+
+        Parameters
+        ----------
+        stage
+            The notebook's name, such as ``03_training``.
+        scenario, profile, candidate
+            Which agent, in which size, and, where the notebook is executed for each candidate, which one.
+        **given
+            The other parameters; None means *as the scenario says*.
+
+        Raises
+        ------
+        ScenarioError
+            If the scenario, a parameter or the candidate does not exist or does not fit.
+        """
+        project = Project.find()
+        declared = declaration(project.notebooks / f"{stage}.ipynb")
+        task = job.from_environment()
+        if task is not None and task.stage != stage:
+            raise LoopbookError(f"The runner executes {task.stage}, but this notebook opens {stage!r}.")
+        values = {**(task.given if task else {}), **own_values(declared, given)}
+        resolved = loading.load(scenario, project.scenarios, profile, values)
+        parameters = in_force(declared, project.scenarios, scenario, profile, values)
+        if declared.each and candidate not in resolved.training.candidates:
+            known = resolved.training.candidates
+            raise ScenarioError(f"{resolved.name} has no candidate {candidate!r}.{suggest(candidate, known)}")
+        if task is not None:
+            work = Path(task.work)
+        else:
+            name = f"{stage}-{candidate}" if declared.each else stage
+            work = project.drafts / resolved.name / profile / name
+            for file in (OUTPUTS, RESULTS, MEASUREMENTS):
+                content.remove(work / file)
+        work.mkdir(parents=True, exist_ok=True)
+        chosen = candidate if declared.each else None
+        opened = cls(declared, project, profile, chosen, work, resolved, parameters, task)
+        _write(work / "parameters.json", [record.model_dump() for record in parameters])
+        return opened
+
+    @property
+    def scenario(self) -> Any:
+        """The sections of the scenario that this stage declares."""
+        return View(self._scenario, sections_of(self.declaration), self.declaration.stage)
+
+    @property
+    def settings(self) -> Any:
+        """The stage's own section, with the values in force."""
+        return getattr(self._scenario, self.declaration.section)
+
+    @property
+    def candidate(self) -> Candidate:
+        """The candidate that this execution is about."""
+        if self.candidate_name is None:
+            raise LoopbookError(f"{self.declaration.stage} is executed once, not for each candidate.")
+        return self._scenario.training.candidates[self.candidate_name]
+
+    @property
+    def parameters(self) -> pd.DataFrame:
+        """The values in force, what they mean, and where each comes from."""
+        import pandas as pd
+
+        shown = [
+            {"parameter": record.name, "value": str(record.value), "from": record.origin, "meaning": record.description}
+            for record in self._parameters
+        ]
+        return pd.DataFrame(shown, columns=["parameter", "value", "from", "meaning"]).set_index("parameter")
+
+    @property
+    def raw(self) -> Path:
+        """The folder of sources as they came."""
+        return self.project.raw
+
+    @property
+    def events(self) -> Path:
+        """The folder for TensorBoard's event files."""
+        return self.work / "events"
+
+    def read(self, name: str) -> Any:
+        """Return an artifact of an earlier stage: a DataFrame, plain values, arrays, or the path of a folder.
+
+        Raises
+        ------
+        LoopbookError
+            If the notebook does not declare that it reads it.
+        MissingInput
+            If it does not exist yet.
+        """
+        self._declared(name, self.declaration.reads, "reads")
+        if self._job is not None:
+            return content.load(Path(self._job.inputs[name]))
+        producer = self._producer(name)
+        return content.load(self._by_hand(producer.stage, None, name))
+
+    def gather(self, name: str) -> dict[str, Any]:
+        """Return an artifact of every candidate, by the candidate's name."""
+        self._declared(name, self.declaration.gathers, "gathers")
+        if self._job is not None:
+            paths = {candidate: Path(path) for candidate, path in self._job.gathered[name].items()}
+        else:
+            producer = self._producer(name)
+            paths = {each: self._by_hand(producer.stage, each, name) for each in self._scenario.training.chosen}
+        return {candidate: content.load(path) for candidate, path in paths.items()}
+
+    def carry(self, name: str) -> Any:
+        """Return what the round before hands on under a name; empty in the first round."""
+        self._declared(name, self.declaration.carries, "carries")
+        return snapshots.current(self.project, self._scenario.name).part(name)
+
+    def write(self, name: str, value: Any) -> Path:
+        """Save an output: a DataFrame, plain values, arrays, or the path of a file or folder.
+
+        Returns
+        -------
+        Path
+            Where it is now.
+        """
+        self._declared(name, self.declaration.writes, "writes")
+        path = content.save(value, self.work / name)
+        outputs = _read(self.work / OUTPUTS)
+        outputs[name] = {"path": path.name, "digest": content.digest(path), "bytes": content.size(path)}
+        _write(self.work / OUTPUTS, outputs)
+        return path
+
+    def record(self, **metrics: Any) -> None:
+        """Record results: flat numbers, texts and yes-or-no values that criteria, comparisons and the index read."""
+        self._add(RESULTS, metrics)
+
+    def measure(self, **measurements: Any) -> None:
+        """Record times and sizes, which vary from run to run and never choose anything."""
+        self._add(MEASUREMENTS, measurements)
+
+    def progress(self, text: str) -> None:
+        """Say how far a long piece of work is: on the runner's live line, or under the cell."""
+        if self._job is not None:
+            (self.work / PROGRESS).write_text(text, encoding="utf-8")
+        else:
+            sys.stdout.write(f"\r{text:<100}")
+            sys.stdout.flush()
+
+    def cached(
+        self, kind: str, parts: Mapping[str, Any], modules: Sequence[str], make: Callable[[Path], object]
+    ) -> Path:
+        """Return a folder that is keyed by itself, making it if it is not in the store.
+
+        Parameters
+        ----------
+        kind
+            What it is: ``fits``, for instance.
+        parts
+            Plain values and content digests that the result depends on.
+        modules
+            The modules that make it; they and what they import enter the key, this notebook does not.
+        make
+            Fills the folder it is given. It continues what an attempt that was killed left there.
+
+        Returns
+        -------
+        Path
+            The finished folder, not to be changed.
+        """
+        key = keys.cache_key(parts, modules, self.project.lock)
+        target = self.project.store / kind / key
+        if vault.is_whole(target):
+            return target
+        root = self.project.work
+        if self._job is None:
+            root, target = self.project.drafts / "work", self.project.drafts / "cache" / kind / key
+        if vault.is_whole(target):
+            return target
+        with vault.claimed(root / kind / key) as work:
+            if not vault.is_whole(target):
+                make(work)
+                vault.seal(work, target, {"key": key, "parts": dict(parts)})
+        content.remove(root / kind / f"{key}.lock")
+        return target
+
+    def digest(self, name: str) -> str:
+        """Return the content digest of an artifact that this stage reads."""
+        self._declared(name, self.declaration.reads, "reads")
+        path = self._job.inputs[name] if self._job else self._by_hand(self._producer(name).stage, None, name)
+        return content.digest(Path(path))
+
+    def _add(self, file: str, values: Mapping[str, Any]) -> None:
+        known = _read(self.work / file)
+        for name, value in values.items():
+            plain = value.item() if hasattr(value, "item") else value
+            if isinstance(plain, float) and not math.isfinite(plain):
+                plain = None
+            if not isinstance(plain, bool | int | float | str | None):
+                raise TypeError(f"{name} is a {type(value).__name__}; record flat numbers, texts and yes-or-no values.")
+            known[name] = plain
+        _write(self.work / file, known)
+
+    def _declared(self, name: str, names: Sequence[str], verb: str) -> None:
+        if name not in names:
+            raise LoopbookError(
+                f"{self.declaration.stage} does not declare that it {verb} {name!r}; "
+                f"add it to the notebook's metadata.{suggest(name, names)}"
+            )
+
+    def _producer(self, name: str) -> Declaration:
+        for declared in declarations(self.project.notebooks).values():
+            if name in declared.writes:
+                return declared
+        raise MissingInput(f"No notebook writes {name!r}.")
+
+    def _by_hand(self, stage: str, candidate: str | None, name: str) -> Path:
+        scenario = self._scenario.name
+        draft = self.project.drafts / scenario / self.profile / (f"{stage}-{candidate}" if candidate else stage)
+        entry = _read(draft / OUTPUTS).get(name)
+        if entry is not None:
+            return draft / str(entry["path"])
+        run = records.latest(self.project, scenario, self.profile)
+        full = f"{stage}[{candidate}]" if candidate else stage
+        if run is not None and full in run.stages and name in run.stages[full].artifacts:
+            return self.project.data / run.stages[full].artifacts[name]
+        also = f" with candidate = {candidate!r}" if candidate else ""
+        raise MissingInput(
+            f"There is no {name!r} for {scenario} in profile {self.profile!r} yet. Run notebook {stage}{also} first, "
+            f"or all of them: make SCENARIO={scenario} PROFILE={self.profile}"
+        )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def _write(path: Path, value: Any) -> None:
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    content.write_atomically(path, lambda file: file.write_text(text, encoding="utf-8", errors="surrogatepass"))
