@@ -220,7 +220,6 @@ class Stage:
             if not vault.is_whole(target):
                 make(work)
                 vault.seal(work, target, {"key": key, "parts": dict(parts)})
-        content.remove(root / kind / f"{key}.lock")
         return target
 
     def digest(self, name: str) -> str:

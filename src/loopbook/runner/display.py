@@ -1,0 +1,71 @@
+"""Say how a run goes: one live line a stage on a terminal, a plain log elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from loopbook.store.records import StageRecord
+
+_MARKS = {"done": "[green]✓[/]", "fresh": "[dim]·[/]", "failed": "[red]✗[/]", "skipped": "[yellow]–[/]"}
+
+
+@dataclass
+class Display:
+    """What the terminal shows while a run goes on."""
+
+    console: Console = field(default_factory=Console)
+    _live: Live | None = None
+    _begun: dict[str, float] = field(default_factory=dict)
+    _said: dict[str, str] = field(default_factory=dict)
+
+    def __enter__(self) -> Display:
+        if self.console.is_terminal:
+            self._live = Live(console=self.console, refresh_per_second=4, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def started(self, name: str) -> None:
+        """Say that a stage began."""
+        self._begun[name] = time.monotonic()
+        if self._live is None:
+            self.console.print(f"  {name} …", markup=False)
+
+    def running(self, progress: Mapping[str, str]) -> None:
+        """Show the running stages, their elapsed time, and what they last said."""
+        if self._live is None:
+            for name, text in progress.items():
+                if text and self._said.get(name) != text and time.monotonic() - self._begun[name] > 10:
+                    self._said[name] = text
+                    self._begun[name] = time.monotonic()
+                    self.console.print(f"  {name}: {text}", markup=False, highlight=False)
+            return
+        table = Table.grid(padding=(0, 1))
+        for name, text in progress.items():
+            elapsed = time.monotonic() - self._begun[name]
+            table.add_row(
+                "▸", Text(name), f"{elapsed:5.1f} s", Text(text, style="dim", overflow="ellipsis", no_wrap=True)
+            )
+        self._live.update(table)
+
+    def finished(self, record: StageRecord) -> None:
+        """Say that a stage ended, and how."""
+        self._begun.pop(record.name, None)
+        note = {"fresh": "unchanged", "skipped": "skipped: something it needs failed"}.get(record.state, "")
+        if record.error is not None:
+            note = (
+                f"{record.error.kind}: {record.error.message.strip().splitlines()[0] if record.error.message else ''}"
+            )
+        seconds = f"{record.seconds:6.1f} s" if record.state in ("done", "failed") else " " * 8
+        line = Text.assemble(Text.from_markup(_MARKS[record.state]), f" {record.name:<28} {seconds}  ", (note, "dim"))
+        self.console.print(line, soft_wrap=True)

@@ -1,0 +1,107 @@
+"""Execute one notebook with papermill: an ordinary kernel, told by its environment which job it does."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an execution did not reach its last cell."""
+
+    kind: str
+    message: str
+    cell: str | None
+    traceback: str
+
+
+def execute(
+    notebook: Path, output: Path, parameters: Mapping[str, Any], *, environment: Mapping[str, str], folder: Path
+) -> Failure | None:
+    """Execute a notebook and write it with its outputs, whether it succeeds or not.
+
+    Parameters
+    ----------
+    notebook, output
+        What to execute, and where to write it.
+    parameters
+        Values for the parameters cell.
+    environment
+        The kernel's environment.
+    folder
+        The kernel's current folder.
+
+    Returns
+    -------
+    Failure or None
+        None if every cell was executed.
+    """
+    import nbformat
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.engines import NBClientEngine, papermill_engines
+    from papermill.exceptions import PapermillExecutionError
+
+    class Engine(NBClientEngine):  # type: ignore[misc]
+        """papermill's own engine, with a kernel in our environment and no saving at each cell."""
+
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **_: Any) -> Any:
+            client = _client(nb_man, kernel_name)
+            try:
+                return client.execute(env=dict(environment), cwd=str(folder))
+            finally:
+                nbformat.write(nb_man.nb, output)
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    name = f"loopbook-{id(output)}"
+    papermill_engines.register(name, Engine)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            papermill.execute_notebook(
+                str(notebook), None, parameters=dict(parameters), engine_name=name, progress_bar=False
+            )
+    except PapermillExecutionError as error:
+        text = _ANSI.sub("", "\n".join(error.traceback) if isinstance(error.traceback, list) else str(error.traceback))
+        return Failure(error.ename, _ANSI.sub("", error.evalue), _failed_cell(output), text)
+    except DeadKernelError:
+        return Failure(
+            "KernelDied",
+            "The notebook's kernel died: killed, out of memory, or crashed in a library.",
+            _failed_cell(output),
+            "",
+        )
+    finally:
+        papermill_engines._engines.pop(name, None)
+    return None
+
+
+def _client(nb_man: Any, kernel_name: str) -> Any:
+    from papermill.clientwrap import PapermillNotebookClient
+
+    return PapermillNotebookClient(
+        nb_man, kernel_name=kernel_name, timeout=None, startup_timeout=120, log=logging.getLogger("papermill")
+    )
+
+
+def _failed_cell(output: Path) -> str | None:
+    """Return the id of the cell that was executed last."""
+    import nbformat
+
+    if not output.is_file():
+        return None
+    started = [
+        cell
+        for cell in nbformat.read(output, as_version=4).cells
+        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("start_time")
+    ]
+    return str(started[-1].id) if started else None

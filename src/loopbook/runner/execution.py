@@ -1,0 +1,222 @@
+"""Execute one node of a run: from the store if its key is there, else by its notebook, sealed when it is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from loopbook.runner import engine
+from loopbook.runner.graph import Node
+from loopbook.scenario.contract import Scenario
+from loopbook.store import content, job, keys, records, snapshots, stage, vault
+from loopbook.store.declaration import SOURCE_INPUT
+from loopbook.store.project import Project
+from loopbook.store.records import StageRecord
+
+NOTEBOOK = "notebook.ipynb"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run was asked for.
+
+    Attributes
+    ----------
+    scenario
+        The scenario's name, or the absolute path of its file.
+    given
+        Given values by dotted name.
+    source
+        Digest of what the scenario's source holds.
+    """
+
+    project: Project
+    scenario: str
+    resolved: Scenario
+    profile: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    run: str = ""
+
+
+def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) -> dict[str, str]:
+    """Return the content digests of all that a node reads, gathers and carries."""
+    digests = {name: finished[writer].digests[name] for name, writer in node.reads.items()}
+    for name, writers in node.gathers.items():
+        digests |= {f"{name}[{each}]": finished[writer].digests[name] for each, writer in writers.items()}
+    if SOURCE_INPUT in node.declaration.reads:
+        digests[SOURCE_INPUT] = request.source
+    snapshot = snapshots.current(request.project, request.resolved.name)
+    digests |= {f"carried {name}": snapshot.digest(name) for name in node.declaration.carries}
+    return digests
+
+
+def key(request: Request, node: Node, finished: Mapping[str, StageRecord]) -> str:
+    """Return the key of a node whose needs are finished."""
+    return keys.stage_key(
+        node.declaration, request.resolved, node.candidate, inputs(request, node, finished), request.project.lock
+    )
+
+
+def stored(request: Request, node: Node, stage_key: str) -> StageRecord | None:
+    """Return the record of a node whose result is in the store already."""
+    folder = request.project.store / node.declaration.stage / stage_key
+    if not vault.is_whole(folder):
+        return None
+    return _record(request, node, stage_key, folder, vault.manifest(folder), "fresh")
+
+
+def progress(request: Request, node: Node, stage_key: str) -> str:
+    """Return what a running node last said of how far it is."""
+    try:
+        return (_work(request, node, stage_key) / stage.PROGRESS).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def execute(request: Request, node: Node, stage_key: str, finished: Mapping[str, StageRecord]) -> StageRecord:
+    """Execute a node's notebook and seal its outputs; a failed one is kept beside the run's record."""
+    declared, project = node.declaration, request.project
+    target = project.store / declared.stage / stage_key
+    with vault.claimed(_work(request, node, stage_key)) as work:
+        already = stored(request, node, stage_key)
+        if already is not None:
+            return already
+        content.remove(work)
+        work.mkdir(parents=True)
+        begun = time.monotonic()
+        task = job.Job(
+            stage=declared.stage,
+            scenario=request.scenario,
+            profile=request.profile,
+            candidate=node.candidate,
+            key=stage_key,
+            given=dict(request.given),
+            inputs={name: str(_artifact(project, finished[writer], name)) for name, writer in node.reads.items()},
+            gathered={
+                name: {each: str(_artifact(project, finished[writer], name)) for each, writer in writers.items()}
+                for name, writers in node.gathers.items()
+            },
+            work=str(work),
+        )
+        task.save(work / "job.json")
+        failure = engine.execute(
+            declared.path,
+            work / NOTEBOOK,
+            _parameters(request, node),
+            environment=_environment(project, work / "job.json"),
+            folder=project.notebooks,
+        )
+        seconds = time.monotonic() - begun
+        if failure is None:
+            failure = _unwritten(node, work)
+        facts = _facts(request, node, stage_key, work, seconds, inputs(request, node, finished))
+        if failure is not None:
+            kept = project.store / "failures" / request.resolved.name / request.run / f"{node.name}.ipynb"
+            if (work / NOTEBOOK).is_file():
+                content.save(work / NOTEBOOK, kept.with_suffix(""))
+            error = records.ErrorRecord(
+                kind=failure.kind, message=failure.message, cell=failure.cell, traceback=failure.traceback
+            )
+            failed = _record(request, node, stage_key, work, facts, "failed")
+            shown = str(kept.relative_to(project.data)) if kept.is_file() else None
+            return failed.model_copy(update={"error": error, "notebook": shown, "artifacts": {}, "digests": {}})
+        for temporary in (
+            "job.json",
+            stage.PROGRESS,
+            stage.OUTPUTS,
+            stage.RESULTS,
+            stage.MEASUREMENTS,
+            "parameters.json",
+        ):
+            content.remove(work / temporary)
+        vault.seal(work, target, facts)
+    return _record(request, node, stage_key, target, vault.manifest(target), "done")
+
+
+def _unwritten(node: Node, work: Path) -> engine.Failure | None:
+    missing = [name for name in node.declaration.writes if name not in _json(work / stage.OUTPUTS)]
+    if not missing:
+        return None
+    return engine.Failure(
+        "Unwritten", f"{node.name} declares that it writes {', '.join(missing)}, but did not write it.", None, ""
+    )
+
+
+def _facts(
+    request: Request, node: Node, stage_key: str, work: Path, seconds: float, read: Mapping[str, str]
+) -> dict[str, Any]:
+    outputs = _json(work / stage.OUTPUTS)
+    return {
+        "stage": node.declaration.stage,
+        "candidate": node.candidate,
+        "scenario": request.resolved.name,
+        "key": stage_key,
+        "seconds": round(seconds, 2),
+        "parameters": _json(work / "parameters.json") or [],
+        "metrics": _json(work / stage.RESULTS),
+        "measurements": _json(work / stage.MEASUREMENTS),
+        "artifacts": {name: entry["path"] for name, entry in outputs.items()},
+        "digests": {name: entry["digest"] for name, entry in outputs.items()},
+        "inputs": dict(read),
+    }
+
+
+def _record(
+    request: Request, node: Node, stage_key: str, folder: Path, facts: Mapping[str, Any], state: Any
+) -> StageRecord:
+    place = folder.relative_to(request.project.data).as_posix()
+    return StageRecord(
+        stage=node.declaration.stage,
+        candidate=node.candidate,
+        key=stage_key,
+        state=state,
+        seconds=facts["seconds"],
+        parameters=tuple(facts["parameters"]),
+        metrics=facts["metrics"],
+        measurements=facts["measurements"],
+        notebook=f"{place}/{NOTEBOOK}",
+        artifacts={name: f"{place}/{path}" for name, path in facts["artifacts"].items()},
+        digests=facts["digests"],
+        inputs=facts["inputs"],
+    )
+
+
+def _parameters(request: Request, node: Node) -> dict[str, Any]:
+    """Return what papermill injects: the general parameters, and the given ones of this stage."""
+    values: dict[str, Any] = {"scenario": request.scenario, "profile": request.profile}
+    if node.candidate is not None:
+        values["candidate"] = node.candidate
+    section = node.declaration.section
+    for name in node.declaration.flat:
+        if f"{section}.{name}" in request.given:
+            value = request.given[f"{section}.{name}"]
+            values[name] = value if isinstance(value, bool | int | float | str | None) else str(value)
+    return values
+
+
+def _environment(project: Project, task: Path) -> dict[str, str]:
+    hidden = {"PYTHONDONTWRITEBYTECODE", "MPLBACKEND"}
+    return {
+        **{name: value for name, value in os.environ.items() if name not in hidden},
+        job.VARIABLE: str(task),
+        "LOOPBOOK_PROJECT": str(project.root),
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+    }
+
+
+def _artifact(project: Project, record: StageRecord, name: str) -> Path:
+    return project.data / record.artifacts[name]
+
+
+def _work(request: Request, node: Node, stage_key: str) -> Path:
+    return request.project.work / node.declaration.stage / stage_key
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

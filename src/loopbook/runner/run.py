@@ -1,0 +1,126 @@
+"""Run a scenario: everything that is not in the store yet, as far in parallel as its inputs allow."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from loopbook.runner import execution, graph, summary
+from loopbook.runner.display import Display
+from loopbook.runner.execution import Request
+from loopbook.runner.graph import Node
+from loopbook.store import records, snapshots
+from loopbook.store.declaration import declarations
+from loopbook.store.project import Project
+from loopbook.store.records import Run, StageRecord
+
+
+def run(request: Request, display: Display, jobs: int | None = None) -> tuple[Run, bool]:
+    """Run a scenario and save its record.
+
+    Parameters
+    ----------
+    request
+        What to run.
+    display
+        Where to say how it goes.
+    jobs
+        Notebooks executed at once; None: one a processor, at most four.
+
+    Returns
+    -------
+    run : Run
+        The record; of the latest run, if there was nothing to do.
+    new : bool
+        Whether anything was to do.
+    """
+    project, scenario = request.project, request.resolved
+    began, clock = datetime.now(UTC), time.monotonic()
+    request = replace(request, run=_name(project, scenario.name, began))
+    nodes = graph.plan(declarations(project.notebooks), scenario.training.chosen)
+    stages = _execute(request, nodes, display, jobs or min(4, os.cpu_count() or 1))
+    before = records.latest(project, scenario.name, request.profile)
+    if before is not None and _same(before, stages):
+        return before, False
+    found = summary.criteria(scenario, stages)
+    failed = any(record.state in ("failed", "skipped") for record in stages.values())
+    missed = any(each.met is False for each in found)
+    champion = next((str(each.metrics["champion"]) for each in stages.values() if "champion" in each.metrics), None)
+    revision, dirty = summary.revision(project.root)
+    record = Run(
+        scenario=scenario.name,
+        title=scenario.title,
+        description=scenario.description,
+        simulated=scenario.simulated,
+        run=request.run,
+        profile=request.profile,
+        round=snapshots.current(project, scenario.name).round,
+        status="failed" if failed else "missed" if missed else "good",
+        started=began.isoformat(timespec="seconds"),
+        seconds=round(time.monotonic() - clock, 1),
+        stages=stages,
+        champion=champion,
+        criteria=found,
+        revision=revision,
+        dirty=dirty,
+        versions=summary.versions(),
+        changes=summary.changes(before, stages, champion),
+        next_steps=summary.next_steps(found, stages, champion),
+    )
+    records.save(project, record)
+    return record, True
+
+
+def _execute(request: Request, nodes: Mapping[str, Node], display: Display, jobs: int) -> dict[str, StageRecord]:
+    """Execute every node whose needs are met, until none is left; what needs a failed one is skipped."""
+    finished: dict[str, StageRecord] = {}
+    running: dict[Future[StageRecord], tuple[str, str]] = {}
+    waiting = dict(nodes)
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        while waiting or running:
+            for name, node in list(waiting.items()):
+                if not node.needs <= finished.keys() or len(running) >= jobs:
+                    continue
+                del waiting[name]
+                if any(finished[need].state in ("failed", "skipped") for need in node.needs):
+                    finished[name] = StageRecord(
+                        stage=node.declaration.stage, candidate=node.candidate, key="", state="skipped"
+                    )
+                    display.finished(finished[name])
+                    continue
+                key = execution.key(request, node, finished)
+                record = execution.stored(request, node, key)
+                if record is not None:
+                    finished[name] = record
+                    display.finished(record)
+                    continue
+                display.started(name)
+                running[pool.submit(execution.execute, request, node, key, dict(finished))] = name, key
+            if not running:
+                continue
+            done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+            for future in done:
+                name, _ = running.pop(future)
+                finished[name] = future.result()
+                display.finished(finished[name])
+            display.running({name: execution.progress(request, nodes[name], key) for name, key in running.values()})
+    return {name: finished[name] for name in nodes}
+
+
+def _same(before: Run, stages: Mapping[str, StageRecord]) -> bool:
+    keys = {name: record.key for name, record in before.stages.items()}
+    return keys == {name: record.key for name, record in stages.items()} and all(
+        record.state == "fresh" for record in stages.values()
+    )
+
+
+def _name(project: Project, scenario: str, began: datetime) -> str:
+    stem = name = began.strftime("%Y%m%d-%H%M%S")
+    number = 2
+    while (project.runs / scenario / f"{name}.json").exists():
+        name, number = f"{stem}-{number}", number + 1
+    return name
