@@ -1,0 +1,283 @@
+"""Features: what a model sees of a row. Fitted on train only; everything else is transformed with what train taught."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.errors import DataError, suggest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PADDING, UNKNOWN = 0, 1
+_FIRST = 2  # index of the first known token
+_LEAST = 2  # a token seen once stays unknown, so that training learns what 'unknown' is like
+_LEVELS = 50  # levels of a category that get a column of their own; rarer ones share one
+_FIELD_END = "¶"  # stands between the texts of two fields
+
+_TOKEN = re.compile(
+    r"\[[a-z]+\]"  # a mask such as [mail]
+    r"|[$#@]\w+"  # ticker, hashtag, handle
+    r"|\d+(?:[.,:]\d+)*%?"
+    r"|[^\W\d_]+(?:['’][^\W\d_]+)*"  # words with inner apostrophes: don't
+    r"|[!?]+|[^\w\s.,;:()\"'’“”‘\-–—/\[\]]"
+)
+_DIGIT = re.compile(r"\d")
+
+
+def tokenize(text: str) -> list[str]:
+    """Return the tokens of a text: lower-case words, tickers, hashtags, masks, marks that carry tone, and numbers.
+
+    Every digit becomes 0, so that ``12.5%`` and ``37.1%`` are one token: the size of a number counts, not its value.
+
+    Parameters
+    ----------
+    text
+        Any text, normalised or not.
+
+    Returns
+    -------
+    list of str
+        Tokens in the order of the text; empty for a text with nothing to read.
+    """
+    return _TOKEN.findall(_DIGIT.sub("0", text.lower()))
+
+
+class Number(BaseModel):
+    """How one number field is scaled: ``(value - shift) / scale``; a missing value becomes what `fill` becomes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    field: str
+    shift: float
+    scale: float
+    fill: float
+    flag: bool  # whether a column of its own says that the value was missing
+
+
+class Category(BaseModel):
+    """One category field: a column for each level, and one for levels that train does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    field: str
+    levels: tuple[str, ...]
+
+
+class Features(BaseModel):
+    """Everything needed to turn rows into arrays; plain data, so that it can be kept as JSON.
+
+    Attributes
+    ----------
+    texts
+        The text fields, joined in this order.
+    vocabulary
+        Known tokens; the token at position i has the index i + 2 (0 is padding, 1 is unknown).
+    length
+        Tokens a row.
+    numbers, categories
+        How the table fields are encoded.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    texts: tuple[str, ...]
+    vocabulary: tuple[str, ...]
+    length: int
+    numbers: tuple[Number, ...]
+    categories: tuple[Category, ...]
+
+    @classmethod
+    def fit(cls, train: pd.DataFrame, scenario: Scenario) -> Features:
+        """Learn vocabulary, scales and levels from train.
+
+        Parameters
+        ----------
+        train
+            The split `train`, in canonical form.
+        scenario
+            Its task says which fields are inputs; its data section how they are encoded.
+
+        Returns
+        -------
+        Features
+            The same for the same rows, whatever their order.
+
+        Raises
+        ------
+        DataError
+            If train is empty, lacks a field, or leaves nothing to learn from.
+        """
+        if not len(train):
+            raise DataError("Features cannot be fitted: the split 'train' has no rows.")
+        settings, fields = scenario.data, scenario.task.fields
+        vocabulary: tuple[str, ...] = ()
+        if scenario.task.text_fields:
+            counts: Counter[str] = Counter()
+            for tokens in _tokens_of(train, scenario.task.text_fields):
+                counts.update(tokens)
+            ranked = sorted(
+                (token for token, count in counts.items() if count >= _LEAST), key=lambda t: (-counts[t], t)
+            )
+            vocabulary = tuple(ranked[: settings.vocabulary_size])
+            if not vocabulary:
+                raise DataError(
+                    f"No word occurs twice in the text of train ({', '.join(scenario.task.text_fields)}): "
+                    "there is nothing to learn a vocabulary from. Is the field really a text?"
+                )
+        return cls(
+            texts=scenario.task.text_fields,
+            vocabulary=vocabulary,
+            length=settings.sequence_length,
+            numbers=tuple(
+                _number(name, column(train, name), settings.scaling)
+                for name, kind in fields.items()
+                if kind == "number"
+            ),
+            categories=tuple(
+                _category(name, column(train, name)) for name, kind in fields.items() if kind == "category"
+            ),
+        )
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Rows that an embedding needs: known tokens, padding and unknown."""
+        return len(self.vocabulary) + _FIRST
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of `table`."""
+        names: list[str] = []
+        for number in self.numbers:
+            names += [number.field, f"{number.field} missing"] if number.flag else [number.field]
+        for category in self.categories:
+            names += [f"{category.field} = {level or 'missing'}" for level in category.levels]
+            names.append(f"{category.field} = other")
+        return tuple(names)
+
+    @property
+    def width(self) -> int:
+        """Columns of `table`."""
+        return len(self.columns)
+
+    def token_lists(self, frame: pd.DataFrame) -> list[list[str]]:
+        """Return the tokens of each row, neither cut nor padded; the texts of several fields are joined."""
+        return list(_tokens_of(frame, self.texts))
+
+    def tokens(self, frame: pd.DataFrame) -> NDArray[np.int32]:
+        """Return token indices, int32 [n, length]: cut at the end, padded with 0 behind, unknown tokens as 1.
+
+        A row without any token gets one unknown token, so that no row is empty for a masked network.
+        """
+        index = {token: position for position, token in enumerate(self.vocabulary, start=_FIRST)}
+        result = np.zeros((len(frame), self.length), dtype=np.int32)
+        for row, tokens in enumerate(_tokens_of(frame, self.texts)):
+            found = [index.get(token, UNKNOWN) for token in tokens[: self.length]] or [UNKNOWN]
+            result[row, : len(found)] = found
+        return result
+
+    def table(self, frame: pd.DataFrame) -> NDArray[np.float32]:
+        """Return scaled numbers and one-hot categories, float32 [n, width], in the order of `columns`."""
+        parts: list[NDArray[np.float64]] = []
+        for number in self.numbers:
+            values = _floats(frame, number.field)
+            missing = np.isnan(values)
+            parts.append((np.where(missing, number.fill, values) - number.shift) / number.scale)
+            if number.flag:
+                parts.append(missing.astype(np.float64))
+        for category in self.categories:
+            values_of = _strings(frame, category.field)
+            index = {level: position for position, level in enumerate(category.levels)}
+            codes = np.fromiter((index.get(value, len(index)) for value in values_of), dtype=np.int64, count=len(frame))
+            parts.extend(np.eye(len(index) + 1)[codes].T)
+        if not parts:
+            return np.zeros((len(frame), 0), dtype=np.float32)
+        return np.column_stack(parts).astype(np.float32)
+
+    def encode(self, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
+        """Return the model's inputs: ``tokens`` if there are text fields, ``table`` if there are others.
+
+        Raises
+        ------
+        DataError
+            If `frame` lacks an input field; the message names the likely one.
+        """
+        encoded: dict[str, NDArray[Any]] = {}
+        if self.texts:
+            encoded["tokens"] = self.tokens(frame)
+        if self.numbers or self.categories:
+            encoded["table"] = self.table(frame)
+        return encoded
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Features:
+        """Return the features that `to_dict` wrote."""
+        return cls.model_validate(values)
+
+
+def column(frame: pd.DataFrame, field: str) -> pd.Series[Any]:
+    """Return an input field of a table.
+
+    A field that is called like a canonical column (``weight``) has the suffix ``_source`` in split tables and its
+    plain name in a request.
+
+    Raises
+    ------
+    DataError
+        If it is not there; the message names the likely one.
+    """
+    for name in (f"{field}_source", field):
+        if name in frame.columns:
+            return frame[name]
+    raise DataError(f"The rows lack the input field {field!r}.{suggest(field, frame.columns)}")
+
+
+def _strings(frame: pd.DataFrame, field: str) -> list[str]:
+    values = column(frame, field)
+    return ["" if missing else str(value) for value, missing in zip(values, values.isna(), strict=True)]
+
+
+def _floats(frame: pd.DataFrame, field: str) -> NDArray[np.float64]:
+    values = column(frame, field)
+    try:
+        return values.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"The input field {field!r} must hold numbers: {error}.") from error
+
+
+def _tokens_of(frame: pd.DataFrame, fields: tuple[str, ...]) -> Iterable[list[str]]:
+    texts = [_strings(frame, field) for field in fields]
+    for parts in zip(*texts, strict=True):
+        tokens = tokenize(parts[0])
+        for part in parts[1:]:
+            tokens.append(_FIELD_END)
+            tokens.extend(tokenize(part))
+        yield tokens
+
+
+def _number(field: str, values: pd.Series[Any], scaling: Literal["standard", "minmax"]) -> Number:
+    known = np.sort(values.dropna().to_numpy(dtype=np.float64))  # sorted: sums do not depend on the rows' order
+    if not len(known):
+        raise DataError(f"The number field {field!r} has no value in train; remove it from task.fields.")
+    if scaling == "standard":
+        shift, scale = float(known.mean()), float(known.std())
+    else:
+        shift, scale = float(known[0]), float(known[-1] - known[0])
+    # A constant is worth nothing to a model, but must not divide by zero.
+    scale = scale if scale > 1e-12 * max(1.0, abs(shift)) else 1.0
+    return Number(field=field, shift=shift, scale=scale, fill=float(np.median(known)), flag=len(known) < len(values))
+
+
+def _category(field: str, values: pd.Series[Any]) -> Category:
+    counts = Counter("" if missing else str(value) for value, missing in zip(values, values.isna(), strict=True))
+    ranked = sorted(counts, key=lambda level: (-counts[level], level))
+    return Category(field=field, levels=tuple(sorted(ranked[:_LEVELS])))
