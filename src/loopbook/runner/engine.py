@@ -68,7 +68,12 @@ def execute(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             papermill.execute_notebook(
-                str(notebook), None, parameters=dict(parameters), engine_name=name, progress_bar=False
+                str(notebook),
+                None,
+                parameters=dict(parameters),
+                engine_name=name,
+                language="python",
+                progress_bar=False,
             )
     except PapermillExecutionError as error:
         text = _ANSI.sub("", "\n".join(error.traceback) if isinstance(error.traceback, list) else str(error.traceback))

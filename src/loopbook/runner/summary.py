@@ -67,7 +67,7 @@ def next_steps(
 ) -> tuple[str, ...]:
     """Return sentences that say what to do next, the most urgent first."""
     steps = [
-        f"Mend {name}: {record.error.message.splitlines()[0] if record.error and record.error.message else 'see its page'}"
+        f"Mend {name}: {record.error.message.strip().partition(chr(10))[0] if record.error else ''}"
         for name, record in stages.items()
         if record.state == "failed"
     ]

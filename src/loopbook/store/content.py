@@ -7,6 +7,7 @@ weights and configuration. TensorBoard's event files carry clock times; they are
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -107,9 +108,7 @@ def digest(path: Path) -> str:
 def digest_value(value: Any) -> str:
     """Return the digest of a DataFrame, plain values or a dict of arrays that is not saved."""
     if type(value).__name__ == "DataFrame":
-        import pyarrow as pa
-
-        return _digest_table(pa.Table.from_pandas(value, preserve_index=False))
+        return _digest_parquet(io.BytesIO(value.to_parquet(index=False)))
     if isinstance(value, Mapping) and value and all(type(item).__name__ == "ndarray" for item in value.values()):
         sha = hashlib.sha256()
         for name in sorted(value):
@@ -169,7 +168,7 @@ def _savez(np: Any, file: Path, arrays: Mapping[str, Any]) -> None:
         np.savez_compressed(stream, **arrays)
 
 
-def _digest_parquet(path: Path) -> str:
+def _digest_parquet(path: Path | io.BytesIO) -> str:
     import pyarrow.parquet as pq
 
     return _digest_table(pq.read_table(path))

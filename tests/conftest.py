@@ -1,0 +1,92 @@
+"""A small project for tests that need one: three notebooks and a scenario in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from textwrap import dedent
+
+import nbformat
+import pytest
+
+from loopbook.store.project import Project
+
+ROOT = Path(__file__).resolve().parents[1]
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+SCENARIO = """\
+name: tiny
+title: Tiny
+description: Adds numbers.
+stories:
+  - id: adding
+    as_a: tester
+    i_want: sums
+    so_that: something can be compared
+    criteria:
+      - {id: sum-large, text: The sum is large, stage: 02_data, metric: total, comparison: ">=", threshold: 10}
+task:
+  fields: {x: number}
+  label: {column: y, positive: [1]}
+source: {kind: csv, path: numbers.csv}
+training:
+  epochs: 3
+  candidates:
+    one: {architecture: majority}
+    two: {architecture: majority}
+"""
+
+
+def notebook(path: Path, declared: dict, parameters: str, *cells: str) -> Path:
+    """Write a notebook with a declaration, a parameters cell and code cells."""
+    book = nbformat.v4.new_notebook(
+        metadata={"loopbook": declared, "kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    )
+    head = nbformat.v4.new_code_cell(dedent(parameters), metadata={"tags": ["parameters"]}, id="parameters")
+    body = [nbformat.v4.new_code_cell(dedent(cell), id=f"cell-{index}") for index, cell in enumerate(cells)]
+    book.cells = [nbformat.v4.new_markdown_cell(f"# {path.stem}", id="title"), head, *body]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(book, path)
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Return a project with a stage that makes a table, one for each candidate, and one that gathers."""
+    folder = tmp_path / "project"
+    (folder / "notebooks" / "scenarios").mkdir(parents=True)
+    (folder / "notebooks" / "scenarios" / "tiny.yaml").write_text(SCENARIO)
+    (folder / "numbers.csv").write_text("x,y\n1,0\n2,1\n")
+    (folder / "requirements.lock").write_text("nothing==1\n")
+    notebook(
+        folder / "notebooks" / "02_data.ipynb",
+        {"reads": ["source"], "writes": ["train"], "sections": ["name", "source"]},
+        'scenario = "tiny"\nprofile = "standard"\nrows = None',
+        "import pandas as pd\nfrom loopbook.store.stage import Stage",
+        'stage = Stage.open("02_data", scenario=scenario, profile=profile, rows=rows)',
+        'frame = pd.DataFrame({"x": [1.0, 2.0, float(stage.settings.rows or 9)]})',
+        'stage.write("train", frame)\nstage.record(total=frame.x.sum())\nstage.measure(width=1)',
+    )
+    notebook(
+        folder / "notebooks" / "03_training.ipynb",
+        {"reads": ["train"], "writes": ["model"], "each": "candidates"},
+        'scenario = "tiny"\nprofile = "standard"\ncandidate = "one"\nepochs = None',
+        "from loopbook.store.stage import Stage",
+        'stage = Stage.open("03_training", scenario=scenario, profile=profile, candidate=candidate, epochs=epochs)',
+        'train = stage.read("train")',
+        'stage.write("model", {"sum": float(train.x.sum()), "epochs": stage.settings.epochs, "name": candidate})',
+        "stage.record(epochs=stage.settings.epochs)",
+    )
+    notebook(
+        folder / "notebooks" / "04_optimization.ipynb",
+        {"gathers": ["model"], "writes": ["champion"], "sections": ["training"]},
+        'scenario = "tiny"\nprofile = "standard"',
+        "from loopbook.store.stage import Stage",
+        'stage = Stage.open("04_optimization", scenario=scenario, profile=profile)',
+        'models = stage.gather("model")',
+        'stage.write("champion", {"name": max(models)})\nstage.record(champion=max(models))',
+    )
+    monkeypatch.setenv("LOOPBOOK_PROJECT", str(folder))
+    monkeypatch.delenv("LOOPBOOK_DATA", raising=False)
+    monkeypatch.delenv("LOOPBOOK_REPORTS", raising=False)
+    return Project(folder)
