@@ -65,6 +65,10 @@ class Label(Settings):
     def _one_meaning(self) -> Self:
         if (self.below is None) == (not self.positive):
             raise ValueError("say either which values are 'positive' or the rating 'below' which a row is, not both")
+        if self.uncertain and self.below is None:
+            raise ValueError("'uncertain' is for ratings: it needs 'below'")
+        if self.names[0] == self.names[1]:
+            raise ValueError(f"no and yes need different names, not twice {self.names[0]!r}")
         return self
 
 
@@ -92,6 +96,8 @@ class Task(Settings):
             raise ValueError("a task needs at least one input field")
         if self.label.column in self.fields:
             raise ValueError(f"the label column {self.label.column!r} cannot be an input as well")
+        if self.actions[0] == self.actions[1]:
+            raise ValueError(f"the two actions need different names, not twice {self.actions[0]!r}")
         return self
 
 
@@ -100,7 +106,9 @@ class RequirementsSettings(Settings):
 
     days: int = Field(14, ge=1, le=365, description="days to simulate or to replay")
     prototype_threshold: int = Field(1, ge=1, le=20, description="rule hits from which the prototype acts")
-    survey: str | None = Field(None, description="CSV file of answers: person, need, rating (1-5), comment")
+    survey: str | None = Field(
+        None, description="CSV file of answers, relative to the project's root: person, need, rating (1-5), comment"
+    )
     terms: dict[str, Names] = Field(default_factory=dict, description="the prototype's rules for texts: words by name")
     rules: dict[str, str] = Field(
         default_factory=dict, description="the prototype's rules: a field, and '> 3.5', '< 1' or '== value' (tables)"
@@ -170,7 +178,8 @@ class TrainingSettings(Settings):
     class_weights: bool = Field(False, description="weigh rows so that both classes count alike")
     bootstrap: int = Field(1_000, ge=50, description="resamples behind each confidence interval")
     only: Names = Field((), description="the candidates to train; none named: all")
-    candidates: dict[str, Candidate] = Field(min_length=1)
+    # The name of a candidate becomes the name of folders and pages.
+    candidates: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], Candidate] = Field(min_length=1)
 
     @property
     def chosen(self) -> dict[str, Candidate]:
@@ -195,8 +204,11 @@ class SearchRange(Settings):
 
     @model_validator(mode="after")
     def _range_or_choices(self) -> Self:
-        if bool(self.choices) == (self.low is not None and self.high is not None):
+        ends = (self.low is not None) + (self.high is not None)
+        if ends != (0 if self.choices else 2):
             raise ValueError("give either 'low' and 'high' or 'choices'")
+        if self.log and (self.low is None or self.low <= 0):
+            raise ValueError("a logarithmic scale needs a 'low' above 0")
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise ValueError(f"'low' {self.low:g} is not below 'high' {self.high:g}")
         return self
@@ -247,7 +259,8 @@ class Scenario(Settings):
         for need, by in (("time", "time"), ("group", "group")):
             if self.data.splits.by == by and getattr(self.source, need) is None:
                 raise ValueError(f"data.splits.by is {by!r}, so the source must name its {need} column (source.{need})")
-        known = {self.source.truth, *self.source.protected} & set(self.task.fields)
-        if known:
-            raise ValueError(f"truth and protected columns must not be inputs: {', '.join(sorted(map(str, known)))}")
+        hidden = {self.source.truth, *self.source.protected} & {*self.task.fields, self.task.label.column}
+        if hidden:
+            shown = ", ".join(sorted(map(str, hidden)))
+            raise ValueError(f"truth and protected columns must be neither inputs nor the label: {shown}")
         return self

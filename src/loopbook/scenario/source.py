@@ -12,9 +12,9 @@ Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
 class Settings(BaseModel):
-    """Base of all settings: strict types, no unknown keys, values that do not change."""
+    """Base of all settings: strict types, finite numbers, no unknown keys, values that do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Columns(Settings):
