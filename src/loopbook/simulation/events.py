@@ -1,0 +1,115 @@
+"""What happens in the simulated world, and when: surges, changes of vocabulary, of base rate and of meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Literal
+
+from loopbook.simulation.vocabulary import Sentiment, words
+
+EffectKind = Literal["surge", "vocabulary", "base_rate", "meaning", "label_noise", "style_gap", "reposts", "personal_data"]
+
+DRIFT_STARTS: dict[EffectKind, float] = {"vocabulary": 0.85, "base_rate": 0.90, "meaning": 0.95}
+"""When each drift begins, as a share of the world's days. Each lasts to the world's end."""
+QUIET_MATERIAL_NEGATIVE, RAISED_MATERIAL_NEGATIVE = 0.25, 0.42
+"""Share of posts that are negative and material, before and after the change of base rate."""
+NEW_WORDS = 0.8
+"""After the change of vocabulary, the share of affected words that is replaced."""
+MEANING: dict[str, Sentiment] = {"jobs": "positive", "payout": "neutral", "supply": "neutral"}
+"""After the change of meaning, what bad news in these topics counts as (cost discipline, prudence, routine)."""
+_DAYS_PER_SURGE = 15
+_WEEKDAY = (1.1, 1.15, 1.15, 1.1, 1.05, 0.7, 0.75)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An injected effect: its days (first and last, counted from the world's first day, both included) and parameters."""
+
+    kind: EffectKind
+    first_day: int
+    last_day: int
+    company: str = ""
+    topic: str = ""
+    parameters: tuple[tuple[str, Any], ...] = ()
+
+    def __getitem__(self, name: str) -> Any:
+        return dict(self.parameters)[name]
+
+    def on(self, day: int) -> bool:
+        """Whether the effect is there on this day."""
+        return self.first_day <= day <= self.last_day
+
+
+def schedule(days: int, seed: int) -> tuple[Effect, ...]:
+    """Return the surges and drifts of a world.
+
+    Parameters
+    ----------
+    days
+        Days that the world lasts.
+    seed
+        Seed of the world.
+    """
+    rng = Random(f"schedule {seed}")
+    effects = [_surge(rng, start, min(start + _DAYS_PER_SURGE, days)) for start in range(0, days - 4, _DAYS_PER_SURGE)]
+    last = days - 1
+    begin = {kind: round(share * days) for kind, share in DRIFT_STARTS.items()}
+    effects.append(Effect("vocabulary", begin["vocabulary"], last, parameters=(("new_words", NEW_WORDS),)))
+    effects.append(
+        Effect(
+            "base_rate",
+            begin["base_rate"],
+            last,
+            parameters=(("before", QUIET_MATERIAL_NEGATIVE), ("after", RAISED_MATERIAL_NEGATIVE)),
+        )
+    )
+    effects += [
+        Effect("meaning", begin["meaning"], last, topic=topic, parameters=(("before", "negative"), ("after", becomes)))
+        for topic, becomes in MEANING.items()
+    ]
+    return tuple(effects)
+
+
+def _surge(rng: Random, start: int, end: int) -> Effect:
+    first = rng.randrange(start, max(start + 1, end - 4))
+    return Effect(
+        "surge",
+        first,
+        min(first + rng.randint(1, 3), end - 1),
+        company=rng.choice(words().companies).name,
+        topic=rng.choice(tuple(words().topics)),
+        parameters=(
+            ("sentiment", rng.choices(("negative", "positive"), (0.7, 0.3))[0]),
+            ("extra_share", round(rng.uniform(0.3, 0.6), 2)),
+        ),
+    )
+
+
+def volumes(rows: int, days: int, first_weekday: int, seed: int, effects: tuple[Effect, ...]) -> list[dict[int, int]]:
+    """Return how many posts each day has, by source: -1 for ordinary posts, else the index of the surge in `effects`.
+
+    The numbers add up to `rows` (largest remainders), whatever the effects.
+
+    Parameters
+    ----------
+    rows, days, seed
+        As in the world's settings.
+    first_weekday
+        Weekday of the first day, Monday is 0.
+    effects
+        The world's effects; a surge with ``extra_share`` 0.5 adds half of an average day's posts on each of its days.
+    """
+    rng = Random(f"volumes {seed}")
+    weights: dict[tuple[int, int], float] = {}
+    for day in range(days):
+        weights[day, -1] = _WEEKDAY[(first_weekday + day) % 7] * rng.uniform(0.93, 1.07)
+        for index, effect in enumerate(effects):
+            if effect.kind == "surge" and effect.on(day):
+                weights[day, index] = effect["extra_share"]
+    scale = rows / sum(weights.values())
+    counts = {cell: int(weight * scale) for cell, weight in weights.items()}
+    by_remainder = sorted(weights, key=lambda cell: counts[cell] - weights[cell] * scale)
+    for cell in by_remainder[: rows - sum(counts.values())]:
+        counts[cell] += 1
+    return [{index: counts[d, index] for d, index in weights if d == day} for day in range(days)]

@@ -1,0 +1,290 @@
+"""From what a post must say to its words.
+
+A post is an opening, a clause order (`frames`), tails and hashtags. What decides its meaning is one statement, `a`; hard
+cases add a second one of the opposite polarity, or turn `a` round. So a post's label follows from how it was built.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from random import Random
+
+from loopbook.simulation import numbers, personal
+from loopbook.simulation.vocabulary import CLASSES, OPPOSITE, Company, Frame, Sentiment, Style, words
+
+_ARTICLE = re.compile(r"^(?:an?|the) ")
+_BEFORE_VOWEL = re.compile(r"\b([Aa]) (?=[$€]?(?:8|1[18]\b(?!\.)))")  # "an $80 fine", "an 11-hour outage"
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_OPENING = {"formal": 0.45, "casual": 0.42}
+_TAIL = {"formal": 0.5, "casual": 0.42}
+_SECOND_TAIL = 0.25
+_HASHTAG = {"formal": 0.08, "casual": 0.38}
+_LOWER, _EMOJI, _SLIP = 0.6, 0.18, 0.25
+_EMOJIS = ("👀", "🤔", "☕", "🍿", "🧐", "📰", "🙃")
+_SHORTEST = 8
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What a post must say, and in which form.
+
+    `sentiment` and `material` are the post's meaning for `company`. `hard_case` is one of
+    `vocabulary.HARD_CASES`, or empty. `new_words` is the share of old words that the change of vocabulary replaces.
+    """
+
+    company: Company
+    rival: Company
+    topic: str
+    sentiment: Sentiment
+    material: bool
+    style: Style
+    hard_case: str = ""
+    new_words: float = 0.0
+    personal_data: bool = False
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A written post: its text, the topics it touches, and the personal data in it as (kind, value)."""
+
+    text: str
+    topics: tuple[str, ...]
+    personal_data: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Statement:
+    topic: str
+    of: str  # name of the phrase list
+    about: Company
+
+
+class _Page:
+    """The state of one post while it is written: fills the slots of its templates."""
+
+    def __init__(self, rng: Random, brief: Brief, statements: dict[str, _Statement]) -> None:
+        self.rng, self.brief, self.statements = rng, brief, statements
+        self.person = f"{rng.choice(words().people['first'])} {rng.choice(words().people['last'])}"
+        self.about = brief.company
+        self.named = False
+        self.personal_data: list[tuple[str, str]] = []
+
+    def fill(self, name: str) -> str:
+        """Return what stands for the slot `name`."""
+        if name.endswith(".cap"):
+            return _capital(self.fill(name[:-4]))
+        head, _, form = name.partition(".")
+        if form:
+            return self._statement(self.statements[head], form)
+        if name in numbers.MAKERS:
+            return numbers.MAKERS[name](self.rng)
+        if name in personal.MAKERS:
+            value = personal.MAKERS[name](self.rng, self.person)
+            self.personal_data.append((name, value))
+            return value
+        return str(getattr(self, f"_{name}")())
+
+    def _statement(self, statement: _Statement, form: str) -> str:
+        phrases, self.about = words().topics[statement.topic], statement.about
+        if form in ("thing", "bare"):
+            text = self.rng.choice(phrases.things[statement.of]).write(self.rng, self.fill)
+            text = _ARTICLE.sub("", text) if form == "bare" else text
+        else:
+            form = "negated" if form == "not" else form
+            text = self.rng.choice(phrases.verbs[statement.of])[form].write(self.rng, self.fill)
+        self.about = self.brief.company
+        return text
+
+    def _co(self) -> str:
+        company, roll = self.brief.company, self.rng.random()
+        if self.named and roll < 0.5:
+            return self._it()
+        self.named = True
+        if self.brief.style == "casual":
+            return f"${company.ticker}" if roll < 0.6 else company.name
+        if roll < 0.6:
+            return company.name
+        return f"{company.name} (${company.ticker})" if roll < 0.85 else f"${company.ticker}"
+
+    _Co = _co
+
+    def _it(self) -> str:
+        return self.rng.choice((*self.brief.company.called, "the company"))
+
+    def _tick(self) -> str:
+        company = self.brief.company
+        self.named = True
+        if self.brief.style == "formal" and self.rng.random() < 0.5:
+            return f"{company.name} (${company.ticker})"
+        return f"${company.ticker}"
+
+    def _rival(self) -> str:
+        return self.brief.rival.name
+
+    def _product(self) -> str:
+        return self.rng.choice(self.about.products)
+
+    def _person(self) -> str:
+        return self.person
+
+    def _sector(self) -> str:
+        return self.brief.company.sector
+
+    def _place(self) -> str:
+        return self.rng.choice(words().people["places"])
+
+    def _regulator(self) -> str:
+        return self.rng.choice(words().people["regulators"])
+
+    def _month(self) -> str:
+        return self.rng.choice(words().people["months"])
+
+    def _weekday(self) -> str:
+        return self.rng.choice(words().people["weekdays"])
+
+    def _src(self) -> str:
+        return self.rng.choice(words().people["sources"])
+
+    def _analyst(self) -> str:
+        return self.rng.choice(words().people["analysts"])
+
+
+def compose(rng: Random, brief: Brief) -> Draft:
+    """Write one post.
+
+    Parameters
+    ----------
+    rng
+        Source of all choices.
+    brief
+        What the post must say. A neutral post can be plain, misspelt or name two companies; other hard cases need
+        a polarity to play with.
+
+    Returns
+    -------
+    Draft
+        The text and what is in it.
+
+    Raises
+    ------
+    ValueError
+        If the hard case does not suit a neutral post.
+    """
+    lexicon = words()
+    if brief.sentiment == "neutral" and brief.hard_case not in ("", "typo", "two_companies"):
+        raise ValueError(f"a neutral post cannot be a case of {brief.hard_case!r}; use '', 'typo' or 'two_companies'")
+    frame = _frame(rng, brief)
+    statements = {"a": _decisive(brief, frame), "b": _other(rng, brief)}
+    page = _Page(rng, brief, statements)
+    topics: tuple[str, ...] = (brief.topic,)
+    opening = rng.choice(lexicon.openings[brief.style]).write(rng, page.fill) if rng.random() < _OPENING[brief.style] else ""
+    core = frame.template.write(rng, page.fill)
+    if any(slot.startswith("b.") for slot in frame.template.slots):
+        topics = tuple(dict.fromkeys((brief.topic, statements["b"].topic)))
+    text = _join(opening, core, brief.style)
+    tails = (rng.random() < _TAIL[brief.style]) + (rng.random() < _SECOND_TAIL)
+    while tails > 0 or len(text.split()) < _SHORTEST:
+        text = _join(text, rng.choice(lexicon.tails[brief.style]).write(rng, page.fill), brief.style)
+        tails -= 1
+    text = _finish(rng, brief, text)
+    if brief.personal_data:
+        text = _join(text, rng.choice(lexicon.personal[brief.style]).write(rng, page.fill), brief.style)
+    if rng.random() < _HASHTAG[brief.style]:
+        pool = (*lexicon.topics[brief.topic].tags, *lexicon.hashtags)
+        text += "".join(f" #{tag}" for tag in rng.sample(pool, rng.randint(1, 3)))
+    return Draft(text, topics, tuple(page.personal_data))
+
+
+def _frame(rng: Random, brief: Brief) -> Frame:
+    lexicon = words()
+    kind = "" if brief.hard_case == "typo" else brief.hard_case
+    if (
+        kind == "two_companies"
+        and brief.topic in ("contracts", "litigation")
+        and brief.material
+        and brief.sentiment != "neutral"
+    ):
+        return Frame(rng.choice(lexicon.versus[brief.sentiment, brief.style]), False, None)
+    frames = lexicon.frames[kind, brief.style]
+    while True:
+        frame = rng.choice(frames)
+        surface = OPPOSITE[brief.sentiment] if frame.flips else brief.sentiment
+        has_thing = any(slot in ("a.thing", "a.bare", "a.thing.cap") for slot in frame.template.slots)
+        if (frame.only is None or frame.only == surface) and not (has_thing and surface == "neutral"):
+            return frame
+
+
+def _decisive(brief: Brief, frame: Frame) -> _Statement:
+    surface = OPPOSITE[brief.sentiment] if frame.flips else brief.sentiment
+    return _Statement(brief.topic, CLASSES[surface, brief.material], brief.company)
+
+
+def _other(rng: Random, brief: Brief) -> _Statement:
+    """The statement that does not decide: of the opposite polarity (any, if the post is neutral), as material or less."""
+    polarity = OPPOSITE[brief.sentiment]
+    if polarity == "neutral":
+        polarity = rng.choice(("negative", "positive"))
+    topic = rng.choice(tuple(words().topics))
+    about = brief.rival if brief.hard_case == "two_companies" else brief.company
+    return _Statement(topic, CLASSES[polarity, rng.random() < 0.6], about)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _join(before: str, after: str, style: Style) -> str:
+    if not before:
+        return _capital(after) if style == "formal" else after
+    if style == "formal" and before[-1] not in ":,":
+        return f"{before} {_capital(after)}"
+    if style == "casual" and before[-1] not in ":,.?!" and len(before.split()) > 3:
+        return f"{before}. {after}"
+    return f"{before} {after}"
+
+
+_CASUAL: dict[str, re.Pattern[str]] = {}
+
+
+def _pattern(keys: tuple[str, ...]) -> re.Pattern[str]:
+    name = keys[0]
+    if name not in _CASUAL:
+        longest_first = sorted(keys, key=len, reverse=True)
+        _CASUAL[name] = re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b", re.IGNORECASE)
+    return _CASUAL[name]
+
+
+def _finish(rng: Random, brief: Brief, text: str) -> str:
+    """Give the text its style's surface, its slips of the keyboard, and the words of the day."""
+    lexicon = words()
+    text = _BEFORE_VOWEL.sub(r"\1n ", text)
+    if brief.new_words:
+        drift = lexicon.drift
+        text = _pattern(tuple(drift)).sub(
+            lambda old: drift[old[0].lower()] if rng.random() < brief.new_words else old[0], text
+        )
+    if brief.style == "casual":
+        slang = lexicon.casual
+        text = _pattern(tuple(slang)).sub(lambda old: slang[old[0].lower()].write(rng, str), text)
+        if rng.random() < _LOWER:
+            text = text.lower()
+        if rng.random() < _EMOJI:
+            text = f"{text} {rng.choice(_EMOJIS)}"
+    if brief.hard_case == "typo":
+        return misspell(rng, text, rng.randint(3, 5))
+    return misspell(rng, text, 1) if brief.style == "casual" and rng.random() < _SLIP else text
+
+
+def misspell(rng: Random, text: str, slips: int) -> str:
+    """Return the text with slips of the keyboard in up to `slips` of its longer words (never in tickers or numbers)."""
+    parts = text.split(" ")
+    places = [at for at, word in enumerate(parts) if len(word) > 3 and word.isalpha()]
+    for at in rng.sample(places, min(slips, len(places))):
+        word, spot = parts[at], rng.randint(1, len(parts[at]) - 2)
+        swap = word[:spot] + word[spot + 1] + word[spot] + word[spot + 2 :]
+        drop = word[:spot] + word[spot + 1 :]
+        double = word[:spot] + word[spot] + word[spot:]
+        other = word[:spot] + rng.choice(_LETTERS) + word[spot + 1 :]
+        parts[at] = rng.choice((swap, drop, double, other))
+    return " ".join(parts)

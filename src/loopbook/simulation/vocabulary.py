@@ -1,0 +1,151 @@
+"""The authored word material of the simulated world, read from ``words/*.yaml`` and parsed once."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal
+
+import yaml
+
+from loopbook.simulation.inflection import verb_forms
+from loopbook.simulation.template import Template, parse
+
+Style = Literal["formal", "casual"]
+Sentiment = Literal["negative", "neutral", "positive"]
+
+CLASSES: dict[tuple[Sentiment, bool], str] = {
+    ("negative", True): "bad",
+    ("negative", False): "nuisance",
+    ("positive", True): "good",
+    ("positive", False): "nice",
+    ("neutral", False): "plain",
+}
+"""Name of the phrase list for (sentiment, material)."""
+OPPOSITE: dict[Sentiment, Sentiment] = {"negative": "positive", "positive": "negative", "neutral": "neutral"}
+
+
+@dataclass(frozen=True)
+class Company:
+    """An invented company: its name, its ticker, what it is called, and what it sells."""
+
+    name: str
+    ticker: str
+    sector: str
+    called: tuple[str, ...]
+    products: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """What can happen in one topic, by class (`CLASSES`): verb phrases in all forms, and noun phrases."""
+
+    tags: tuple[str, ...]
+    verbs: dict[str, tuple[dict[str, Template], ...]]
+    things: dict[str, tuple[Template, ...]]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A clause order. `flips`: the post means the opposite of its statement; `only`: polarity that fits it, or none."""
+
+    template: Template
+    flips: bool
+    only: Sentiment | None
+
+
+@dataclass(frozen=True)
+class Words:
+    """All word material. `frames` is by hard case (``""`` for none) and style."""
+
+    companies: tuple[Company, ...]
+    topics: dict[str, Phrases]
+    frames: dict[tuple[str, Style], tuple[Frame, ...]]
+    versus: dict[tuple[Sentiment, Style], tuple[Template, ...]]
+    openings: dict[Style, tuple[Template, ...]]
+    tails: dict[Style, tuple[Template, ...]]
+    personal: dict[Style, tuple[Template, ...]]
+    people: dict[str, tuple[str, ...]]
+    casual: dict[str, Template]
+    drift: dict[str, str]
+    hashtags: tuple[str, ...]
+
+
+STYLES: tuple[Style, Style] = ("formal", "casual")
+HARD_CASES = ("negation", "mixed", "quotation", "sarcasm", "two_companies", "typo")
+
+
+def _read(name: str) -> dict[str, Any]:
+    content = yaml.safe_load((files("loopbook.simulation") / "words" / f"{name}.yaml").read_text(encoding="utf-8"))
+    return dict(content)
+
+
+def _lines(block: str) -> list[str]:
+    return [line for line in block.splitlines() if line]
+
+
+def _cells(block: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split(" | ", maxsplit=2)] for line in _lines(block)]
+
+
+def _templates(block: str) -> tuple[Template, ...]:
+    return tuple(parse(line) for line in _lines(block))
+
+
+def _verb_phrase(line: str) -> dict[str, Template]:
+    verb, _, rest = line.partition(" ")
+    return {form: parse(f"{text} {rest}") for form, text in verb_forms(verb)._asdict().items()}
+
+
+def _topic(content: dict[str, Any]) -> Phrases:
+    return Phrases(
+        tags=tuple(content["tags"]),
+        verbs={name: tuple(_verb_phrase(line) for line in _lines(content[name])) for name in CLASSES.values()},
+        things={
+            name: _templates(content[f"{name}_thing"]) for name in ("bad", "nuisance", "good", "nice")
+        },
+    )
+
+
+def _frame(line: str, flips: bool) -> Frame:
+    only: Sentiment | None = {"+ ": "positive", "- ": "negative"}.get(line[:2])  # type: ignore[assignment]
+    return Frame(parse(line[2:] if only else line), flips, only)
+
+
+def _frames(content: dict[str, Any]) -> dict[tuple[str, Style], tuple[Frame, ...]]:
+    frames: dict[tuple[str, Style], tuple[Frame, ...]] = {}
+    for kind in ("plain", "negation", "mixed", "quotation", "sarcasm", "two_companies"):
+        for style in STYLES:
+            found = [
+                _frame(line, flips=name == "flip")
+                for name in ("flip", "same")
+                for line in _lines(content[kind].get(name, {}).get(style, ""))
+            ]
+            frames["" if kind == "plain" else kind, style] = tuple(found)
+    return frames
+
+
+@functools.cache
+def words() -> Words:
+    """Return the word material; read from disk once."""
+    content, trade, slang = _read("frames"), _read("companies"), _read("slang")
+    sectors = {name: (tuple(of["called"]), tuple(of["products"])) for name, of in trade["sectors"].items()}
+    two = content["two_companies"]
+    return Words(
+        companies=tuple(Company(name, ticker, s, *sectors[s]) for name, ticker, s in _cells(trade["companies"])),
+        topics={name: _topic(of) for name, of in _read("events").items()},
+        frames=_frames(content),
+        versus={
+            (sentiment, style): _templates(two[key][style])
+            for sentiment, key in (("negative", "versus_lose"), ("positive", "versus_win"))
+            for style in STYLES
+        },
+        openings={style: _templates(content["openings"][style]) for style in STYLES},
+        tails={style: _templates(content["tails"][style]) for style in STYLES},
+        personal={style: _templates(block) for style, block in _read("personal").items() if style in STYLES},
+        people={name: tuple(of) for name, of in _read("people").items()},
+        casual={left: parse(right) for left, right in _cells(slang["casual"])},
+        drift=dict((left, right) for left, right in _cells(slang["drift"])),
+        hashtags=tuple(content["hashtags"]),
+    )
