@@ -225,6 +225,57 @@ class OptimizationSettings(Settings):
     search: dict[str, SearchRange] = Field(default_factory=dict, description="learning_rate, or architecture arguments")
 
 
+class Costs(Settings):
+    """The cost matrix: what each outcome of a decision costs, in the scenario's currency; a gain is negative."""
+
+    true_positive: float = Field(0.0, description="acted, and it was right to")
+    false_positive: float = Field(1.0, description="acted, and it was wrong to")
+    true_negative: float = Field(0.0, description="did not act, and it was right not to")
+    false_negative: float = Field(5.0, description="did not act, and it was wrong not to")
+    review: float = Field(0.5, ge=0, description="asking a person, besides the cost of what the person then decides")
+    review_error: float = Field(0.02, ge=0, le=0.5, description="share of reviews in which the person is wrong")
+
+
+class Rule(Settings):
+    """A rule of the policy: a condition in the safe expression language, and what to do where it holds."""
+
+    when: str = Field(description="expression over the row's fields and, after the model, `probability`")
+    action: str = Field(description="one of the task's actions, or 'review'")
+    position: Literal["before", "after"] = Field("before", description="before the model is asked, or after")
+
+
+class DecisionsSettings(Settings):
+    """Stage 05."""
+
+    review_capacity: float = Field(0.1, ge=0, le=1, description="share of decisions that people can review")
+    tree_depth: int = Field(3, ge=1, le=6, description="questions on the way through the readable tree")
+    threshold: float | None = Field(None, ge=0, le=1, description="act from this probability; None: cheapest expected")
+    costs: Costs = Costs()
+    rules: dict[str, Rule] = Field(default_factory=dict, description="rules by name")
+
+
+class MonitoringSettings(Settings):
+    """Stage 06."""
+
+    false_alarms: float = Field(1.0, gt=0, description="alerts to expect a hundred days in which nothing happened")
+    window_days: int = Field(7, ge=1, le=90, description="days in the current window")
+    label_delay_days: int = Field(5, ge=0, le=90, description="days until the outcome of a decision is known")
+    min_effect: float = Field(0.1, ge=0, description="smallest drift worth an alert (population stability index)")
+
+
+class FeedbackSettings(Settings):
+    """Stage 07."""
+
+    answer_rate: float = Field(0.2, ge=0, le=1, description="share of decisions on which simulated users comment")
+    error_rate: float = Field(0.05, ge=0, le=0.5, description="share of their corrections that are wrong")
+    malicious_rate: float = Field(0.02, ge=0, le=0.5, description="share of users who flip labels on purpose")
+    feedback_seed: int = Field(1, ge=0, description="seed of the simulated users")
+    label_budget: int = Field(200, ge=0, description="items to propose for labelling next")
+    min_gain: float = Field(0.0, ge=0, description="the challenger's ROC AUC must be better by more than this")
+    file: str | None = Field(None, description="CSV file of real corrections: row_id, label, comment, user, time")
+    approve: Literal["all", "safe", "none"] = Field("safe", description="what a batch loop approves by itself")
+
+
 class Scenario(Settings):
     """One agent: everything that its notebooks are parameterised with, by section."""
 
@@ -239,6 +290,9 @@ class Scenario(Settings):
     data: DataSettings = DataSettings()
     training: TrainingSettings
     optimization: OptimizationSettings = OptimizationSettings()
+    decisions: DecisionsSettings = DecisionsSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
     profiles: dict[Profile, dict[str, Any]] = Field(default_factory=dict, description="what a profile changes")
 
     @property
