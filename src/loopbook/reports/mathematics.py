@@ -1,0 +1,61 @@
+"""Mathematics without script: LaTeX to MathML when the page is built."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from xml.etree import ElementTree
+
+_ELEMENTS = """
+    math mrow mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts
+    mtable mtr mtd mstyle mpadded mphantom menclose merror semantics
+"""
+_PRESENTATION = """
+    display mathvariant stretchy fence form separator accent accentunder width height depth lspace rspace linethickness
+    displaystyle scriptlevel columnalign rowspacing columnspacing minsize maxsize largeop movablelimits symmetric
+"""
+_TAGS = frozenset(_ELEMENTS.split())
+_ATTRIBUTES = frozenset(_PRESENTATION.split())
+_NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
+
+
+def mathml(latex: str, display: bool = False) -> str:
+    """Return a formula as MathML.
+
+    Parameters
+    ----------
+    latex
+        The formula without its delimiters.
+    display
+        Whether it stands on a line of its own.
+
+    Returns
+    -------
+    str
+        MathML that holds elements and attributes of presentation only; the source in ``<code>`` if the formula cannot
+        be read, so that nothing is lost.
+    """
+    from latex2mathml.converter import convert
+
+    source = re.sub(r"(\\(?:begin|end)\{)(?:aligned|align|eqnarray)\*?\}", r"\1align*}", latex.strip())
+    source = (
+        re.sub(r"(\\(?:begin|end)\{)(?:equation|displaymath|math)\*?\}", "", source) if "equation" in source else source
+    )
+    try:
+        root = ElementTree.fromstring(convert(source, display="block" if display else "inline"))
+        written = _write(root)
+    except (
+        Exception
+    ):  # latex2mathml raises many kinds, IndexError and RecursionError among them; none may cost the page
+        return f'<code class="formula">{escape(latex)}</code>'
+    label = escape(" ".join(latex.split()))
+    return written.replace("<math", f'<math xmlns="{_NAMESPACE[1:-1]}" aria-label="{label}"', 1)
+
+
+def _write(node: ElementTree.Element) -> str:
+    tag = node.tag.removeprefix(_NAMESPACE)
+    if tag not in _TAGS:
+        raise ValueError(f"{tag} is no element of presentation")
+    attributes = "".join(f' {name}="{escape(value)}"' for name, value in node.attrib.items() if name in _ATTRIBUTES)
+    inside = escape(node.text or "", quote=False) + "".join(_write(child) for child in node)
+    return f"<{tag}{attributes}>{inside}</{tag}>"

@@ -1,0 +1,176 @@
+"""From an executed notebook to the parts of a page: today's prose around the stored outputs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, Literal
+
+from loopbook.reports import prose
+from loopbook.reports.output import Output, Picture, outputs, preformatted
+from loopbook.reports.security import visible
+from loopbook.store.records import StageRecord
+
+_INJECTED = ("injected-parameters", "papermill-error-cell-tag", "papermill-error-cell")
+_FACTS = ("Goal", "Reads", "Writes", "Runtime")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell as the page shows it; `code` and `outputs` are empty for prose."""
+
+    name: str
+    kind: Literal["prose", "code"]
+    html: str = ""
+    code: str = ""
+    lines: int = 0
+    outputs: tuple[Output, ...] = ()
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """A stage's page.
+
+    Attributes
+    ----------
+    slug
+        Name of its file without the ending, such as ``03_training-lstm``.
+    facts
+        Goal, Reads, Writes, Runtime as the notebook states them; HTML.
+    sections
+        Addresses and texts of its headings.
+    """
+
+    slug: str
+    title: str
+    record: StageRecord
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[tuple[str, str], ...]
+    cells: tuple[Cell, ...]
+    error: str = ""
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        return tuple(shown.picture for cell in self.cells for shown in cell.outputs if shown.picture is not None)
+
+
+def slug(record: StageRecord) -> str:
+    """Return the name of a stage's page; a candidate's name cannot leave the folder."""
+    name = f"{record.stage}-{record.candidate}" if record.candidate else record.stage
+    return re.sub(r"[^\w.-]+", "_", name).lstrip(".")[:120]
+
+
+def page(record: StageRecord, data: Path, notebooks: Path | None, root: str) -> Page | None:
+    """Return the page of a stage.
+
+    Parameters
+    ----------
+    record
+        The stage's record.
+    data
+        Folder that holds what the record names.
+    notebooks
+        Folder of the committed notebooks, whose prose is shown; None: the prose as it was executed.
+    root
+        The project's folder, which is left out of paths.
+
+    Returns
+    -------
+    Page or None
+        None if the stage was not executed, or its notebook is no longer in the store.
+    """
+    executed = _cells(data / record.notebook) if record.notebook else None
+    if executed is None:
+        return None
+    committed = _cells(notebooks / f"{record.stage}.ipynb") if notebooks else None
+    name = slug(record)
+    headings = prose.Headings(name)
+    title, facts, body = _opening(today(executed, committed or []))
+    cells = []
+    for number, cell in enumerate(body, start=1):
+        identity = re.sub(r"[^\w-]", "", str(cell.get("id") or number))[:40]
+        if cell.get("cell_type") == "markdown":
+            cells.append(Cell(identity, "prose", prose.html(_source(cell), headings)))
+        elif cell.get("cell_type") == "code":
+            shown = outputs(cell, f"{name}-{identity}", root)
+            failed = any(item.kind == "error" for item in shown)
+            code = _source(cell)
+            if code.strip() or shown:
+                cells.append(
+                    Cell(
+                        identity, "code", code=_coloured(code), lines=code.count("\n") + 1, outputs=shown, failed=failed
+                    )
+                )
+    told = ""
+    if record.error is not None and not any(cell.failed for cell in cells):
+        told = preformatted(record.error.traceback or record.error.message, root, everything=True)
+    named = f"{title or record.stage}" + (f" · {record.candidate}" if record.candidate else "")
+    return Page(name, visible(named), record, facts, tuple(headings.found), tuple(cells), told)
+
+
+def today(executed: list[dict[str, Any]], committed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the cells of a page: today's prose, matched by cell id, around the code and outputs as executed.
+
+    Where the code cells are no longer the same, only the texts of cells that still exist are renewed.
+    """
+    own = [cell for cell in executed if not set(_tags(cell)) & set(_INJECTED)]
+    codes = [cell.get("id") for cell in own if cell.get("cell_type") == "code"]
+    if codes and codes == [cell.get("id") for cell in committed if cell.get("cell_type") == "code"]:
+        by_id = {cell.get("id"): cell for cell in own}
+        return [by_id[cell["id"]] if cell.get("cell_type") == "code" else cell for cell in committed]
+    prose_now = {cell.get("id"): cell for cell in committed if cell.get("cell_type") == "markdown" and cell.get("id")}
+    return [prose_now.get(cell.get("id"), cell) if cell.get("cell_type") == "markdown" else cell for cell in own]
+
+
+def _opening(
+    cells: list[dict[str, Any]],
+) -> tuple[str, tuple[tuple[str, str], ...], list[dict[str, Any]]]:
+    """Take the title and the lines Goal, Reads, Writes, Runtime off the first cell."""
+    if not cells or cells[0].get("cell_type") != "markdown":
+        return "", (), cells
+    source = _source(cells[0]).lstrip()
+    first, _, rest = source.partition("\n")
+    title = ""
+    if first.startswith("# "):
+        title, source = first[2:].strip(), rest.strip()
+    named = "|".join(_FACTS)
+    facts = []
+    kept = source
+    for match in re.finditer(rf"\*\*({named}):?\*\*:?\s*(.*?)(?=\*\*(?:{named}):?\*\*|\n\s*\n|\Z)", source, re.DOTALL):
+        facts.append((match[1], _inline(match[2].strip().strip("·-•|").strip())))
+        kept = kept.replace(match[0], "", 1)
+    opening = [{**cells[0], "source": kept.strip()}] if kept.strip(" \n·-") else []
+    return title, tuple(facts), [*opening, *cells[1:]]
+
+
+def _inline(markdown: str) -> str:
+    return re.sub(r"^<p>(.*)</p>\s*$", r"\1", prose.html(markdown).strip(), flags=re.DOTALL)
+
+
+def _coloured(code: str) -> str:
+    from nbconvert.filters.highlight import Highlight2HTML
+
+    found = re.search(r"<pre>(.*)</pre>", str(Highlight2HTML(pygments_lexer="python3")(code)), re.DOTALL)
+    return found[1].strip("\n") if found else escape(code)
+
+
+def _cells(path: Path) -> list[dict[str, Any]] | None:
+    """Read a notebook's cells without nbformat's check of its schema: a failed notebook may be cut off."""
+    if not path.is_file():
+        return None
+    notebook: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+    return list(notebook.get("cells", ()))
+
+
+def _tags(cell: Mapping[str, Any]) -> list[str]:
+    return list(cell.get("metadata", {}).get("tags", ()))
+
+
+def _source(cell: Mapping[str, Any]) -> str:
+    source = cell.get("source", "")
+    return visible("".join(source) if isinstance(source, list) else str(source))

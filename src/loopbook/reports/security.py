@@ -1,0 +1,206 @@
+"""Text from data is hostile: what may enter a page, and what the browser may do with it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html import escape
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+POLICY = (
+    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'"
+)
+"""Content-security policy of a page with its files beside it: nothing but the site's own style, script and pictures."""
+
+_PROSE = """
+    a abbr b blockquote br caption code dd del div dl dt em h2 h3 h4 h5 h6 hr i kbd li ol p pre s small span strong
+    sub sup table tbody td tfoot th thead tr ul
+"""
+TAGS = frozenset(_PROSE.split())
+"""What prose and tables may be made of: no pictures, frames, forms, styles or scripts."""
+
+_NOT_SHOWN = "script style template noscript iframe object svg math textarea title head select form button"
+_UNSEEN = frozenset(_NOT_SHOWN.split())
+_SPAN = re.compile(r"^[1-9]\d{0,2}$")
+_CLASS = re.compile(r"^[a-z0-9 -]{1,40}$")
+_LINK = re.compile(r"^(?:https://[^\s]+|#[\w-]*|(?![a-zA-Z][\w+.-]*:)[^/\\\s#?][^\s\\]*)$")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+_SVG = "http://www.w3.org/2000/svg"
+_XLINK = "http://www.w3.org/1999/xlink"
+
+
+def single_file_policy(style: str) -> str:
+    """Return the policy of a self-contained page: this one style sheet, pictures inside, no script at all."""
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def visible(text: str) -> str:
+    """Return `text` without broken characters, controls, and marks that turn the direction of what stands around."""
+    return _CONTROL.sub("", text.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n"))
+
+
+def clean_html(html: str) -> str:
+    """Return HTML with what is allowed and nothing else; tables get a box to scroll in, headers their scope.
+
+    Parameters
+    ----------
+    html
+        Anything: output of a cell, rendered prose.
+
+    Returns
+    -------
+    str
+        HTML without script, style, handlers, frames, forms, pictures, and links other than relative or https ones.
+    """
+    from nbconvert.preprocessors.sanitize import SanitizeHTML
+
+    seen = _Seen()
+    seen.feed(visible(html))
+    seen.close()
+    cleaner = SanitizeHTML(tags=sorted(TAGS), attributes=_allowed, strip=True, styles=[])
+    dressed = _Dressed()
+    dressed.feed(cleaner.sanitize_html_tags("".join(seen.parts)))
+    dressed.close()
+    text = re.sub(r"<th[^>]*>\s*</th>", "<td></td>", "".join(dressed.parts))
+    return re.sub(r"<td>(\s*[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?\s*)</td>", r'<td class="n">\1</td>', text)
+
+
+def clean_svg(svg: str) -> bytes | None:
+    """Return an SVG without scripts, foreign content, handlers and outside addresses; None if it is not one.
+
+    A picture in ``<img>`` runs nothing, but a reader may open its file by itself.
+    """
+    if re.search(r"<!ENTITY|<!ATTLIST", svg, re.IGNORECASE):
+        return None
+    try:
+        root = ElementTree.fromstring(visible(svg).encode("utf-8"))
+    except ElementTree.ParseError:
+        return None
+    if root.tag != f"{{{_SVG}}}svg":
+        return None
+    for parent in list(root.iter()):
+        for child in list(parent):
+            name = str(child.tag)
+            unsafe = not name.startswith(f"{{{_SVG}}}") or name.rpartition("}")[2] in (
+                "script", "foreignObject", "a", "set", "animate", "animateTransform", "handler", "iframe", "image",
+            )  # fmt: skip
+            if unsafe or (name.endswith("}style") and _reaches_out(child.text or "")):
+                parent.remove(child)
+        for name, value in list(parent.attrib.items()):
+            bare = name.rpartition("}")[2].lower()
+            if bare.startswith("on") or (bare == "href" and not value.startswith("#")) or _reaches_out(value):
+                del parent.attrib[name]
+    ElementTree.register_namespace("", _SVG)
+    ElementTree.register_namespace("xlink", _XLINK)
+    written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def shorten_paths(html: str, root: str, everything: bool = False) -> str:
+    """Return text in which a path of this machine is told from the project's or a library's folder on.
+
+    Parameters
+    ----------
+    html
+        Text, or HTML without absolute links.
+    root
+        The project's folder.
+    everything
+        Shorten other absolute paths too, as in tracebacks.
+    """
+
+    def told(match: re.Match[str]) -> str:
+        path = match[0]
+        if root and (path + "/").startswith(root.rstrip("/") + "/"):
+            return path[len(root.rstrip("/")) + 1 :] or "."
+        for marker, kept in (("/site-packages/", 1), ("/src/loopbook/", 1), ("/lib/python3", 5)):
+            if marker in path:
+                return path[path.index(marker) + kept :]
+        if "/ipykernel_" in path:
+            return "this cell"
+        if path.startswith(("/home/", "/root/", "/Users/")):
+            return "~/" + path.rpartition("/")[2]
+        return "…/" + path.rstrip("/").rpartition("/")[2] if everything and path.count("/") > 2 else path
+
+    return re.sub(r"(?<![\w.:/~…])(?:/[\w.+@~-]+)+/?", told, html)
+
+
+def _reaches_out(css: str) -> bool:
+    return bool(re.search(r"@import|url\(\s*['\"]?(?!#)|expression|javascript:|\\", css, re.IGNORECASE))
+
+
+def _allowed(tag: str, name: str, value: str) -> bool:
+    if name in ("colspan", "rowspan"):
+        return tag in ("td", "th") and bool(_SPAN.match(value))
+    if name == "class":
+        return tag in ("span", "pre", "div", "code") and bool(_CLASS.match(value))
+    return tag == "a" and name == "href" and bool(_LINK.match(value))
+
+
+class _Seen(HTMLParser):
+    """Leave out what is never seen, contents included, so that no style sheet is shown as text."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=False)
+        self.parts: list[str] = []
+        self._inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _UNSEEN:
+            self._inside.append(tag)
+        elif not self._inside:
+            self.parts.append(self.get_starttag_text() or "")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _UNSEEN and not self._inside:
+            self.parts.append(self.get_starttag_text() or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._inside:
+            while self._inside.pop() != tag:
+                pass
+        elif not self._inside:
+            self.parts.append(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        if not self._inside:
+            self.parts.append(data)
+
+    def handle_entityref(self, name: str) -> None:
+        self.handle_data(f"&{name};")
+
+    def handle_charref(self, name: str) -> None:
+        self.handle_data(f"&#{name};")
+
+
+class _Dressed(HTMLParser):
+    """Give clean HTML what readers of tables and links need; escapes all again on its way out."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self._head = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag == "thead":
+            self._head = True
+        if tag == "table":
+            self.parts.append('<div class="scroll" tabindex="0" role="region" aria-label="Table">')
+        if tag == "th":
+            values["scope"] = "col" if self._head else "row"
+        if tag == "a" and (values.get("href") or "").startswith("https:"):
+            values["rel"] = "noreferrer noopener external"
+        written = "".join(f' {name}="{escape(value or "")}"' for name, value in values.items())
+        self.parts.append(f"<{tag}{written}>")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "thead":
+            self._head = False
+        self.parts.append(f"</{tag}></div>" if tag == "table" else f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(escape(data, quote=False))
