@@ -144,7 +144,7 @@ def _nodes(node: yaml.Node, location: Location) -> Iterator[tuple[Location, yaml
     """Yield every name and every list item with the node that stands for it."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            here = (*location, str(key.value))
+            here = (*location, key.value if isinstance(key, yaml.ScalarNode) else "…")
             yield here, key
             yield from _nodes(value, here)
     elif isinstance(node, yaml.SequenceNode):
