@@ -1,0 +1,218 @@
+"""The catalog: public data sets with address, licence and hashes, fetched once and checked every time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from loopbook.data.download import Progress, matches, private, sha256, silent
+from loopbook.data.download import fetch as download
+from loopbook.data.files import CsvForm
+from loopbook.scenario.errors import DataError, suggest
+
+MIRROR = "LOOPBOOK_DATA_MIRROR"
+"""Environment variable: a folder that holds the members of the archives, for machines without a network."""
+
+_LARGEST = 1 << 30  # bytes that a member may unpack to
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A column made from another: the part of `source` before the last `before`."""
+
+    column: str
+    source: str
+    before: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A public data set: one file, taken from an archive.
+
+    Attributes
+    ----------
+    address
+        Where the archive is downloaded.
+    archive_sha256
+        Its hash; None: unknown, then the member's hash alone protects the content.
+    member
+        Path of the file in the archive.
+    member_sha256
+        The file's hash.
+    mirror
+        Path of the file in a mirror folder.
+    columns, form, derived
+        How to read it.
+    """
+
+    name: str
+    title: str
+    address: str
+    archive_sha256: str | None
+    member: str
+    member_sha256: str
+    mirror: str
+    licence: str
+    citation: str
+    columns: tuple[str, ...]
+    form: CsvForm
+    derived: tuple[Derived, ...] = ()
+
+    @property
+    def all_columns(self) -> tuple[str, ...]:
+        return (*self.columns, *(derived.column for derived in self.derived))
+
+
+CATALOG: dict[str, Dataset] = {
+    dataset.name: dataset
+    for dataset in (
+        Dataset(
+            name="nyt-editorials",
+            title="Sentences of newspaper editorials, each rated by 20 people from -4 (negative) to 4 (positive)",
+            address="https://github.com/cjhutto/vaderSentiment/raw/44fc044/additional_resources/hutto_ICWSM_2014.tar.gz",
+            # Only the first eight and the last six digits are published with the data set; the member's hash is whole.
+            archive_sha256="d5bb07d8…95c5fa",
+            member="hutto_ICWSM_2014/nytEditorialSnippets_GroundTruth.txt",
+            member_sha256="7d8fbcce7dde5d716da53e78f4ef4be6b706e9ef1e1d51887e6d0ad4b69cc27e",
+            mirror="vader/nytEditorialSnippets_GroundTruth.txt",
+            licence="MIT",
+            citation="Hutto & Gilbert (2014), VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social "
+            "Media Text, Eighth International Conference on Weblogs and Social Media (ICWSM-14).",
+            columns=("id", "rating", "text"),
+            form=CsvForm(delimiter="\t", header=("id", "rating", "text"), quoting=False),
+            derived=(Derived("article", "id", "_"),),
+        ),
+    )
+}
+
+
+def find(name: str) -> Dataset:
+    """Return the data set of this name.
+
+    Raises
+    ------
+    DataError
+        If the catalog does not have it; the message names the likely one.
+    """
+    if name not in CATALOG:
+        raise DataError(f"source.dataset {name!r} is not in the catalog.{suggest(name, CATALOG)}")
+    return CATALOG[name]
+
+
+def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
+    """Return the data set's file, with its hash checked.
+
+    It comes from the mirror, if ``LOOPBOOK_DATA_MIRROR`` names one; else from `raw`, if it is there; else from its
+    archive, which is downloaded.
+
+    Parameters
+    ----------
+    dataset
+        An entry of the catalog.
+    raw
+        The folder ``data/raw``; the file is kept in it, readable by its owner only.
+    progress
+        Hears of the download.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be had, or if its content is not what the catalog says.
+    """
+    kept = raw / dataset.name / PurePosixPath(dataset.member).name
+    if mirror := os.environ.get(MIRROR):
+        source = Path(mirror) / dataset.mirror
+        if not source.is_file():
+            raise DataError(f"{MIRROR} names {mirror}, where {dataset.mirror} is missing. Unset it to download.")
+        _check(source, dataset)
+        if not (kept.is_file() and sha256(kept) == dataset.member_sha256):
+            with source.open("rb") as content:
+                _keep(content, kept, dataset)
+        return kept
+    if kept.is_file():
+        if sha256(kept) == dataset.member_sha256:
+            return kept
+        progress(f"{kept.name} was changed since it was fetched; it is taken from the archive again")
+    archive = raw / dataset.name / PurePosixPath(dataset.address).name
+    known = dataset.archive_sha256
+    if not archive.is_file() or (known and not matches(sha256(archive), known)):
+        progress(f"downloading {archive.name}")
+        download(dataset.address, archive, known, progress)
+    with _member(archive, dataset.member) as content:
+        _keep(content, kept, dataset)
+    return kept
+
+
+def _check(path: Path, dataset: Dataset) -> None:
+    digest = sha256(path)
+    if digest != dataset.member_sha256:
+        raise DataError(
+            f"{path.name} has the SHA-256 {digest}, but the catalog says {dataset.member_sha256} for "
+            f"{dataset.name}. At least one byte differs, so the file is not used."
+        )
+
+
+def _keep(content: IO[bytes], kept: Path, dataset: Dataset) -> None:
+    """Copy the file to its place, under its name only when its hash is right."""
+    unchecked = kept.with_name(kept.name + ".part")
+    with os.fdopen(private(unchecked), "wb") as file:
+        shutil.copyfileobj(content, file)
+    try:
+        _check(unchecked, dataset)
+    except DataError:
+        unchecked.unlink()
+        raise
+    unchecked.replace(kept)
+
+
+@contextmanager
+def _member(archive: Path, name: str) -> Iterator[IO[bytes]]:
+    """Open one regular file inside a tar or zip archive.
+
+    Raises
+    ------
+    DataError
+        If the archive cannot be read, lacks the file, or holds a path that leads out of its folder.
+    """
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as zipped:
+                _refuse_escapes(archive, zipped.namelist())
+                if name not in zipped.namelist():
+                    raise DataError(f"{archive.name} has no file {name!r}.{suggest(name, zipped.namelist())}")
+                _refuse_size(archive, name, zipped.getinfo(name).file_size)
+                with zipped.open(name) as content:
+                    yield content
+            return
+        with tarfile.open(archive) as tar:
+            members = {member.name: member for member in tar.getmembers()}
+            _refuse_escapes(archive, members)
+            if name not in members:
+                raise DataError(f"{archive.name} has no file {name!r}.{suggest(name, members)}")
+            _refuse_size(archive, name, members[name].size)
+            extracted = tar.extractfile(members[name]) if members[name].isreg() else None
+            if extracted is None:
+                raise DataError(f"{archive.name}: {name!r} is a link or a folder, not a file; it is not followed.")
+            with extracted:
+                yield extracted
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+        raise DataError(f"{archive.name} cannot be unpacked: {error}. Delete it; the next run fetches it.") from error
+
+
+def _refuse_escapes(archive: Path, names: Iterable[str]) -> None:
+    for name in names:
+        path = PurePosixPath(name.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts:
+            raise DataError(f"{archive.name} holds the path {name!r}, which leads out of its folder; it is not used.")
+
+
+def _refuse_size(archive: Path, name: str, size: int) -> None:
+    if size > _LARGEST:
+        raise DataError(f"{archive.name}: {name!r} would unpack to {size:,} bytes; at most {_LARGEST:,} are allowed.")

@@ -1,0 +1,153 @@
+"""Cleaning: one form for texts, personal data masked, duplicates found and kept from leaking."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from loopbook import privacy
+from loopbook.data import neighbours
+from loopbook.data.features import column
+from loopbook.scenario.contract import Scenario
+
+_SPACES = re.compile(r"\s+")
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffc\ud800-\udfff]"
+)
+
+
+def normalise(text: str) -> str:
+    """Return a text in one form: Unicode NFC, one space for any white space, nothing invisible, no space around it.
+
+    Control characters, zero-width characters, marks that turn the direction of writing, and halves of surrogate pairs
+    go. The joiner that holds an emoji together stays, and so do HTML and formulas: they are text like any other here,
+    and whoever shows them escapes them.
+    """
+    if text.isascii():
+        return _SPACES.sub(" ", _INVISIBLE.sub("", text)).strip()
+    return unicodedata.normalize("NFC", _SPACES.sub(" ", _INVISIBLE.sub("", text))).strip()
+
+
+def mask(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows with personal data masked in every column of text, and how much was found.
+
+    Parameters
+    ----------
+    rows
+        Canonical rows, as `validation.validate` gives them.
+    scenario
+        With ``data.mask_personal_data`` off, the rows stay as they are and what was found is still counted.
+
+    Returns
+    -------
+    rows
+        The same rows and columns.
+    found
+        Columns ``column, kind, findings, rows``; ids and groups are looked at but never changed.
+    """
+    masked = rows.copy()
+    counted: list[tuple[str, str, int, int]] = []
+    for name in rows.columns:
+        if not isinstance(rows[name].dtype, pd.StringDtype) or name in scenario.source.personal:
+            continue
+        replaced: dict[str, str] = {}
+        kinds: dict[str, list[str]] = {}
+        for value in rows[name].unique():
+            if found := privacy.find(value):
+                kinds[value] = [finding.kind for finding in found]
+                replaced[value] = privacy.mask(value)
+        hit = rows[name][rows[name].isin(list(kinds))]
+        for kind in privacy.KINDS:
+            per_row = hit.map(lambda value, kind=kind, kinds=kinds: kinds[value].count(kind))
+            if len(per_row) and per_row.sum():
+                counted.append((name, kind, int(per_row.sum()), int((per_row > 0).sum())))
+        if replaced and scenario.data.mask_personal_data and name not in ("row_id", "group"):
+            masked[name] = rows[name].map(lambda value, replaced=replaced: replaced.get(value, value))
+    return masked, pd.DataFrame(counted, columns=["column", "kind", "findings", "rows"])
+
+
+def deduplicate(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows without repeated texts, and the quarantine of the repetitions.
+
+    * The same inputs again: the later row goes to quarantine (``duplicate-text``, or ``duplicate-text-other-label``).
+    * Nearly the same text (Jaccard similarity of its shingles at least ``data.near_duplicate``): where rows have no
+      group of their own and are not split by time, all are kept and get one group, so that they stay on one side of
+      every split. Otherwise the later row goes to quarantine (``near-duplicate``).
+    * A task without texts keeps its rows: equal tables are not the same case; but they get one group as above.
+
+    Earlier and later are by time, then by position.
+
+    Parameters
+    ----------
+    rows
+        Canonical rows with the line of the source as index, masked: the quarantine shows them.
+    scenario
+        Its task names the inputs, its data section the similarity.
+
+    Returns
+    -------
+    rows
+        What is left, by time; the index is still the line.
+    quarantine
+        Columns ``line, reason, detail, row``.
+    """
+    task = scenario.task
+    ordered = rows.rename_axis(index="line").sort_values("time", kind="stable")
+    lines = ordered.index.to_numpy()
+    ordered = ordered.reset_index(drop=True)
+    own_groups = scenario.source.group is not None or scenario.data.splits.by == "time"
+    inputs = list(zip(*(column(ordered, name).map(_key).tolist() for name in task.fields), strict=True))
+    first: dict[Any, int] = {}
+    same = np.array([first.setdefault(values, position) for position, values in enumerate(inputs)], dtype=np.int64)
+    dropped: dict[int, tuple[str, str]] = {}
+    if task.text_fields:
+        repeated = np.flatnonzero(same != np.arange(len(ordered)))
+        label, ids = ordered["label"].to_numpy(), ordered["row_id"].to_numpy()
+        for position in repeated.tolist():
+            other = "" if label[position] == label[same[position]] else "-other-label"
+            dropped[position] = (f"duplicate-text{other}", f"the same inputs as row {ids[same[position]]}")
+        left = np.setdiff1d(np.arange(len(ordered)), repeated)
+        links = left[neighbours.pairs(texts(ordered.iloc[left], scenario), scenario.data.near_duplicate)]
+        if own_groups:
+            for one, later in links.tolist():
+                if one not in dropped and later not in dropped:
+                    dropped[later] = ("near-duplicate", f"nearly the same text as row {ids[one]}")
+    else:
+        links = np.column_stack([same, np.arange(len(ordered))])[same != np.arange(len(ordered))]
+    if not own_groups:
+        ordered["group"] = ordered["group"].to_numpy()[neighbours.clusters(len(ordered), links)]
+    quarantine = _quarantine(ordered, lines.tolist(), dropped)
+    ordered.index = pd.Index(lines, name="line")
+    return ordered[~np.isin(np.arange(len(ordered)), list(dropped))], quarantine
+
+
+def texts(rows: pd.DataFrame, scenario: Scenario) -> list[str]:
+    """Return the text fields of each row, joined."""
+    fields = [column(rows, name).tolist() for name in scenario.task.text_fields]
+    return [" ".join(parts) for parts in zip(*fields, strict=True)]
+
+
+def _key(value: Any) -> Any:
+    """Return what makes two inputs the same: case and a missing value's kind do not count."""
+    if isinstance(value, str):
+        return value.casefold()
+    return None if pd.isna(value) else value
+
+
+def _quarantine(rows: pd.DataFrame, lines: list[int], dropped: dict[int, tuple[str, str]]) -> pd.DataFrame:
+    records = []
+    for position in sorted(dropped):
+        row = {name: _shown(rows[name].iloc[position]) for name in rows.columns[:30]}
+        records.append((lines[position], *dropped[position], json.dumps(row, ensure_ascii=False)))
+    frame = pd.DataFrame(records, columns=["line", "reason", "detail", "row"])
+    return frame.astype({"line": "int64"})
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else text[:79] + "…"

@@ -1,0 +1,156 @@
+"""Rows from a database, by its SQLAlchemy address; only ever read."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loopbook.scenario.errors import DataError, suggest
+from loopbook.scenario.source import SqlSource
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_READS = re.compile(r"\s*(?:select|with|values|table)\b", re.IGNORECASE)
+
+
+def address(source: SqlSource, root: Path) -> URL:
+    """Return the parsed address, with environment variables in place and an SQLite file relative to the project.
+
+    Raises
+    ------
+    DataError
+        If a variable is not set, the address cannot be parsed, its driver is missing, or an SQLite file is not there.
+    """
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    for name in _VARIABLE.findall(source.address):
+        if name not in os.environ:
+            raise DataError(f"source.address needs the environment variable {name}, which is not set.")
+    written = _VARIABLE.sub(lambda match: os.environ[match[1]], source.address)
+    try:
+        url = make_url(written)
+        url.get_dialect()
+    except ArgumentError as error:
+        raise DataError(
+            f"source.address {source.address!r} is no SQLAlchemy address, such as sqlite:///data/raw/posts.db."
+        ) from error
+    except NoSuchModuleError as error:
+        likely = suggest(written.partition(":")[0].partition("+")[0], ["sqlite", "postgresql", "mysql", "mssql"])
+        raise DataError(f"source.address {source.address!r}: there is no such kind of database.{likely}") from error
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        file = root / url.database
+        if not file.is_file():
+            raise DataError(f"source.address: the SQLite file {url.database} is not there.{_near(file)}")
+        url = url.set(database=str(file))
+    return url
+
+
+def read(source: SqlSource, root: Path) -> tuple[list[str], list[list[Any]]]:
+    """Return column names and rows of a table or of a SELECT.
+
+    A table is read in the order of its id column, if the scenario names one; a query in its own order.
+
+    Raises
+    ------
+    DataError
+        If table or query cannot be read; the message names the likely table and shows no password.
+    """
+    import sqlalchemy as sa
+
+    with _connected(source, root) as connection:
+        if source.table:
+            schema, _, name = source.table.rpartition(".")
+            inspector = sa.inspect(connection)
+            known = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
+            if name not in known:
+                raise DataError(f"source.table {source.table!r} is not in the database.{suggest(name, known)}")
+            table = sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
+            statement: sa.Executable = _select(table, source)
+        else:
+            statement = sa.text(source.query or "")
+        result = connection.execute(statement)
+        fetched = result.fetchall() if source.rows is None else result.fetchmany(source.rows)
+        columns = list(result.keys())
+        twice = sorted({column for column in columns if columns.count(column) > 1})
+        if twice:
+            raise DataError(f"source.query gives the column {twice[0]!r} more than once; name one otherwise with AS.")
+        return columns, [list(row) for row in fetched]
+
+
+def columns(source: SqlSource, root: Path) -> list[str] | None:
+    """Return the columns of an SQLite table without reading it; None where looking would need a network."""
+    import sqlalchemy as sa
+
+    if address(source, root).get_backend_name() != "sqlite" or not source.table:
+        return None
+    with _connected(source, root) as connection:
+        inspector = sa.inspect(connection)
+        known = [*inspector.get_table_names(), *inspector.get_view_names()]
+        if source.table not in known:
+            raise DataError(f"source.table {source.table!r} is not in the database.{suggest(source.table, known)}")
+        return [column["name"] for column in inspector.get_columns(source.table)]
+
+
+def check(source: SqlSource, root: Path) -> None:
+    """Check what can be checked without a connection.
+
+    Raises
+    ------
+    DataError
+        If the address cannot be used, or if there is not exactly one of table and SELECT.
+    """
+    if bool(source.table) == bool(source.query):
+        raise DataError("source: say either 'table' or 'query', not both and not neither.")
+    if source.query and not _READS.match(source.query):
+        raise DataError(f"source.query must be a SELECT; it begins with {source.query.split()[:1]}.")
+    address(source, root)
+
+
+def _select(table: Any, source: SqlSource) -> Any:
+    import sqlalchemy as sa
+
+    statement = sa.select(table)
+    if source.id and source.id in table.columns:
+        statement = statement.order_by(table.columns[source.id])
+    return statement.limit(source.rows) if source.rows is not None else statement
+
+
+@contextmanager
+def _connected(source: SqlSource, root: Path) -> Iterator[Connection]:
+    import sqlalchemy as sa
+    from sqlalchemy.exc import SQLAlchemyError
+
+    check(source, root)
+    url = address(source, root)
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        # SQLite itself refuses to write to a file that is opened so.
+        url = url.set(database=f"file:{url.database}", query={**url.query, "mode": "ro", "uri": "true"})
+    engine = None
+    try:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            yield connection
+            connection.rollback()
+    except (SQLAlchemyError, ImportError) as error:
+        reason = str(getattr(error, "orig", None) or error).split("\n")[0]
+        if url.password:
+            reason = reason.replace(str(url.password), "***")
+        where = source.address.partition("@")[2] or source.address
+        raise DataError(f"source.address ({where}): {reason}. Check address, table and query.") from error
+    finally:
+        if engine is not None:
+            engine.dispose()
+
+
+def _near(file: Path) -> str:
+    folder = file.parent
+    if not folder.is_dir():
+        return f" The folder {folder.name} is not there either."
+    return suggest(file.name, [path.name for path in folder.iterdir() if path.is_file()])

@@ -1,0 +1,249 @@
+"""Download a file: with retry, resumed where it broke off, its hash checked, readable by its owner only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from loopbook.scenario.errors import DataError
+
+if TYPE_CHECKING:
+    import requests
+
+Progress = Callable[[str], None]
+"""Takes one line that says how far the work is."""
+
+ATTEMPTS = 5
+_CHUNK = 1 << 16
+_TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of the answer
+_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+
+
+class _BrokenOff(Exception):
+    """The connection ended before the file did; what came is kept."""
+
+
+def silent(_: str) -> None:
+    """Say nothing of the progress."""
+
+
+def shown(url: str) -> str:
+    """Return an address for messages, without user name, password and query."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return urlunsplit((parts.scheme, f"{host}:{parts.port}" if parts.port else host, parts.path, "", ""))
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def matches(digest: str, expected: str) -> bool:
+    """Say whether a digest is the expected one, of which the middle may be left out (``d5bb07d8…95c5fa``)."""
+    begin, _, end = expected.partition("…")
+    return digest == expected or ("…" in expected and digest.startswith(begin) and digest.endswith(end))
+
+
+def private(path: Path) -> int:
+    """Open a new file for writing that its owner alone can read, and return its descriptor."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
+def fetch(
+    url: str,
+    target: Path,
+    expected: str | None = None,
+    progress: Progress = silent,
+    pause: Callable[[float], None] = time.sleep,
+) -> Path:
+    """Download a file unless it is there with the expected hash.
+
+    Parameters
+    ----------
+    url
+        Address, http or https.
+    target
+        Where the file goes. Until it is whole it is called ``<target>.part``, and the next call goes on there.
+    expected
+        SHA-256 of the content; None accepts whatever comes.
+    progress
+        Hears of each attempt.
+    pause
+        Waits some seconds between two attempts.
+
+    Raises
+    ------
+    DataError
+        If the address answers with an error, if five attempts end early, or if the content has another hash.
+    """
+    if expected and target.is_file() and matches(sha256(target), expected):
+        return target
+    _get(url, target, {}, expected, progress, pause)
+    if expected and not matches(digest := sha256(target), expected):
+        target.unlink()
+        raise DataError(
+            f"{shown(url)}: the file has the SHA-256 {digest}, not {expected}. "
+            "It was changed at its source or on the way; it is not used."
+        )
+    return target
+
+
+def refresh(
+    url: str,
+    target: Path,
+    expected: str | None = None,
+    progress: Progress = silent,
+    pause: Callable[[float], None] = time.sleep,
+) -> Path:
+    """Download a file if it has changed at its source since the last time (a conditional request).
+
+    With `expected`, a file that has this hash is used without asking.
+
+    Raises
+    ------
+    DataError
+        As `fetch`.
+    """
+    if expected:
+        return fetch(url, target, expected, progress, pause)
+    state_path = target.with_name(target.name + ".json")
+    state = json.loads(state_path.read_text(encoding="utf-8")) if state_path.is_file() else {}
+    headers = {}
+    if state.get("url") == url and target.is_file() and sha256(target) == state.get("sha256"):
+        if state.get("etag"):
+            headers["If-None-Match"] = state["etag"]
+        if state.get("last_modified"):
+            headers["If-Modified-Since"] = state["last_modified"]
+    answer = _get(url, target, headers, expected, progress, pause)
+    if answer.get("changed"):
+        state = {"url": url, "sha256": sha256(target), "etag": answer["etag"], "last_modified": answer["last_modified"]}
+        with os.fdopen(private(state_path), "w", encoding="utf-8") as file:
+            json.dump(state, file)
+    return target
+
+
+def _get(
+    url: str,
+    target: Path,
+    headers: dict[str, str],
+    expected: str | None,
+    progress: Progress,
+    pause: Callable[[float], None],
+) -> dict[str, Any]:
+    """Bring the file to `target` in up to five attempts."""
+    import requests
+
+    part = target.with_name(target.name + ".part")
+    note = target.with_name(target.name + ".part.json")
+    problem = ""
+    for attempt in range(1, ATTEMPTS + 1):
+        if attempt > 1:
+            progress(f"{problem}; attempt {attempt} of {ATTEMPTS}")
+            pause(min(30.0, 2.0 ** (attempt - 2)))
+        try:
+            answer = _attempt(url, part, note, headers, expected, progress)
+        except _BrokenOff as error:
+            problem = str(error)
+            continue
+        except requests.exceptions.RequestException as error:
+            if not isinstance(error, (requests.ConnectionError, requests.Timeout)):
+                raise DataError(f"{shown(url)}: {type(error).__name__}. Check source.url.") from error
+            problem = f"no connection ({type(error).__name__})"
+            continue
+        if answer["changed"]:
+            part.replace(target)
+            note.unlink(missing_ok=True)
+        return answer
+    kept = f" {part.stat().st_size:,} bytes are kept; the next run goes on there." if part.is_file() else ""
+    raise DataError(
+        f"{shown(url)} could not be downloaded in {ATTEMPTS} attempts: {problem}.{kept} "
+        "Check the network, or fetch the file by hand and name it as a csv, jsonl or parquet source."
+    )
+
+
+def _attempt(
+    url: str, part: Path, note: Path, headers: dict[str, str], expected: str | None, progress: Progress
+) -> dict[str, Any]:
+    import requests
+
+    asked = {"Accept-Encoding": "identity", **headers}  # ranges count bytes of the file, not of a compressed stream
+    begin = _resume_from(url, part, note, expected)
+    if begin:
+        asked["Range"] = f"bytes={begin}-"
+        validator = json.loads(note.read_text(encoding="utf-8")).get("validator")
+        if validator:
+            asked["If-Range"] = validator
+    with requests.get(url, headers=asked, stream=True, timeout=_TIMEOUT) as response:
+        if response.status_code == 304:
+            return {"changed": False}
+        if response.status_code == 416:  # what is kept does not belong to this file
+            part.unlink(missing_ok=True)
+            raise _BrokenOff("the part that was kept did not fit")
+        if response.status_code in _AGAIN:
+            raise _BrokenOff(f"the server answered {response.status_code}")
+        if not response.ok:
+            raise DataError(f"{shown(url)}: the server answered {response.status_code} {response.reason}. Check it.")
+        whole = _whole_size(response)
+        if response.status_code != 206 or not (response.headers.get("Content-Range") or "").startswith(
+            f"bytes {begin}-"
+        ):
+            if response.status_code == 206:
+                part.unlink(missing_ok=True)
+                raise _BrokenOff("the server sent another range than asked for")
+            begin = 0
+        etag, modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
+        validator = etag if etag and not etag.startswith("W/") else modified
+        with os.fdopen(private(note), "w", encoding="utf-8") as file:
+            json.dump({"url": url, "validator": validator}, file)
+        _write(response, part, begin, whole, progress, shown(url))
+    return {"changed": True, "etag": etag, "last_modified": modified}
+
+
+def _resume_from(url: str, part: Path, note: Path, expected: str | None) -> int:
+    """Return how many bytes are kept of this very file; without a hash or a validator nobody could tell."""
+    if not part.is_file() or not note.is_file():
+        return 0
+    state = json.loads(note.read_text(encoding="utf-8"))
+    return part.stat().st_size if state.get("url") == url and (expected or state.get("validator")) else 0
+
+
+def _whole_size(response: requests.Response) -> int | None:
+    """Return the size of the whole file, if the server says it."""
+    if response.status_code == 206:
+        total = (response.headers.get("Content-Range") or "").rpartition("/")[2]
+    else:
+        total = response.headers.get("Content-Length") or ""
+    return int(total) if total.isdigit() else None
+
+
+def _write(
+    response: requests.Response, part: Path, begin: int, whole: int | None, progress: Progress, name: str
+) -> None:
+    import requests
+
+    if not begin:
+        os.close(private(part))
+    said = begin
+    with part.open("ab") as file:
+        try:
+            for chunk in response.iter_content(_CHUNK):
+                file.write(chunk)
+                if file.tell() - said > 1 << 22:
+                    said = file.tell()
+                    progress(f"{name}: {said:,} of {whole:,} bytes" if whole else f"{name}: {said:,} bytes")
+        except requests.exceptions.RequestException as error:
+            file.flush()
+            raise _BrokenOff(f"broke off after {file.tell():,} bytes") from error
+        if whole is not None and file.tell() < whole:
+            raise _BrokenOff(f"broke off after {file.tell():,} of {whole:,} bytes")

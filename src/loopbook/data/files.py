@@ -1,0 +1,287 @@
+"""Read csv and json lines with the line number of every row; what cannot be parsed is kept as a broken row."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from loopbook.scenario.errors import DataError, suggest
+
+_HEAD = 65_536  # bytes that a quick look reads
+_DELIMITERS = ",;\t|"
+_FIELD_LIMIT = 2**31 - 1  # the csv module's own limit, 131,072 characters, would break a long text into an error
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A row that could not be parsed."""
+
+    line: int
+    reason: str
+    detail: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows as read: values in the order of `columns`, and the line on which each row begins."""
+
+    columns: tuple[str, ...]
+    rows: list[list[Any]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class CsvForm:
+    """How a csv file is written; the fields are those of `CsvSource`."""
+
+    delimiter: str | None = None
+    encoding: str = "utf-8"
+    header: tuple[str, ...] = ()
+    quoting: bool = True
+
+
+def decode(content: bytes, encoding: str, name: str) -> str:
+    """Return the text of a file.
+
+    Raises
+    ------
+    DataError
+        For an unknown encoding, or a byte that does not belong to it; the message names line and likely encoding.
+    """
+    try:
+        codec = codecs.lookup(encoding).name
+    except LookupError:
+        raise DataError(
+            f"{name}: source.encoding {encoding!r} is not known.{suggest(encoding, ['utf-8', 'cp1252', 'utf-16'])}"
+        ) from None
+    if codec == "utf-8" and content.startswith(codecs.BOM_UTF8):
+        codec = "utf-8-sig"
+    try:
+        text = content.decode(codec)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{name}:{line}: byte 0x{content[error.start]:02x} is not {encoding}.{_likely(content, codec)}"
+        ) from error
+    if text.count("\0") > len(text) // 10:
+        raise DataError(f"{name}:1: every other byte is zero, so this is not {encoding}.{_likely(content, codec)}")
+    return text
+
+
+def _likely(content: bytes, tried: str) -> str:
+    """Return a sentence with the encoding that the bytes speak for."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or content.count(b"\0") > len(content) // 10:
+        likely = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-16-le"
+    else:
+        likely = ""
+        for encoding in ("utf-8", "cp1252", "latin-1"):
+            try:
+                content.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+            likely = encoding
+            break
+    if likely in ("", tried):
+        return " Save the file as UTF-8."
+    return f" It is probably {likely}: set source.encoding to {likely}, or save the file as UTF-8."
+
+
+def head(path: Path) -> bytes:
+    """Return the first bytes of a file, up to the end of a line where there is one."""
+    with path.open("rb") as file:
+        content = file.read(_HEAD)
+        rest = file.read(1)
+    return content[: content.rfind(b"\n") + 1] or content if rest else content
+
+
+def delimiter(text: str, quoting: bool) -> str:
+    """Return the delimiter that splits the first lines of a csv file into equally many fields."""
+    lines = list(_physical(text))[:20]
+    best, best_score = ",", (0.0, 0)
+    for candidate in _DELIMITERS:
+        counts = Counter(len(record) for record, _, _ in _records(lines, candidate, quoting, 0) if record)
+        width, times = max(counts.items(), key=lambda item: (item[0] > 1, item[1], item[0]), default=(0, 0))
+        score = (times / max(1, sum(counts.values())), width)
+        if width > 1 and score > best_score:
+            best, best_score = candidate, score
+    return best
+
+
+def read_csv(content: bytes, form: CsvForm, name: str, limit: int | None = None) -> Table:
+    """Return the rows of a csv file.
+
+    A line with too many or too few fields, or with a quotation mark that is never closed, becomes a broken row and
+    takes no neighbour with it.
+
+    Parameters
+    ----------
+    content
+        The file's bytes.
+    form
+        Delimiter, encoding, header and quoting.
+    name
+        The file's name for messages.
+    limit
+        Read at most so many rows, broken ones included.
+
+    Raises
+    ------
+    DataError
+        For a wrong encoding, a file without rows, and a header with a name twice.
+    """
+    text = decode(content, form.encoding, name)
+    if not text.strip():
+        raise DataError(f"{name} is empty. Is it the right file?")
+    sign = form.delimiter or delimiter(text, form.quoting)
+    records = _records(_physical(text), sign, form.quoting, len(form.header))
+    columns = form.header or _header(records, name)
+    table = Table(tuple(columns))
+    for record, line, problem in records:
+        if limit is not None and len(table.rows) + len(table.broken) >= limit:
+            break
+        if problem:
+            table.broken.append(Broken(line, "broken-line", problem, sign.join(record)))
+        elif len(record) != len(columns):
+            detail = f"{len(record)} fields where the header has {len(columns)}"
+            table.broken.append(Broken(line, "broken-line", detail, sign.join(record)))
+        else:
+            table.rows.append(record)
+            table.lines.append(line)
+    if not table.rows and not table.broken:
+        raise DataError(f"{name} has a header and no rows. Is it the right file?")
+    return table
+
+
+def csv_columns(path: Path, form: CsvForm, name: str) -> tuple[str, ...]:
+    """Return the column names of a csv file from its first lines."""
+    content = head(path)
+    text = decode(content, form.encoding, name)
+    if not text.strip():
+        raise DataError(f"{name} is empty. Is it the right file?")
+    sign = form.delimiter or delimiter(text, form.quoting)
+    records = _records(_physical(text), sign, form.quoting, len(form.header))
+    if not form.header:
+        return _header(records, name)
+    width = len(next(iter(records))[0])
+    if width != len(form.header):
+        raise DataError(f"{name}:1: {width} fields, but source.header names {len(form.header)} columns.")
+    return form.header
+
+
+def read_jsonl(content: bytes, name: str, limit: int | None = None) -> Table:
+    """Return the rows of a json lines file; a nested value is kept as JSON text.
+
+    Raises
+    ------
+    DataError
+        For a file that is not UTF-8 or has no rows.
+    """
+    text = decode(content, "utf-8", name)
+    records: list[tuple[int, dict[str, Any]]] = []
+    broken: list[Broken] = []
+    columns: dict[str, None] = {}
+    for line, raw in enumerate(_physical(text), start=1):
+        if limit is not None and len(records) + len(broken) >= limit:
+            break
+        if not raw.strip():
+            continue
+        try:
+            value = json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            broken.append(Broken(line, "broken-line", f"not JSON: {str(error)[:120]}", raw.rstrip()))
+            continue
+        if not isinstance(value, dict):
+            broken.append(Broken(line, "broken-line", f"a JSON {type(value).__name__}, not an object", raw.rstrip()))
+            continue
+        columns.update(dict.fromkeys(value))
+        records.append((line, value))
+    if not records and not broken:
+        raise DataError(f"{name} is empty. Is it the right file?")
+    rows = [[_plain(value.get(column)) for column in columns] for _, value in records]
+    return Table(tuple(columns), rows, [line for line, _ in records], broken)
+
+
+def jsonl_columns(path: Path, name: str) -> tuple[str, ...]:
+    """Return the names that the first lines of a json lines file use."""
+    return read_jsonl(head(path), name).columns
+
+
+def _plain(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
+
+
+def _physical(text: str) -> Iterator[str]:
+    """Return the lines of a text, ended by the line ends that files have, and by nothing else in Unicode."""
+    return iter(io.StringIO(text, newline=""))
+
+
+def _header(records: Iterator[tuple[list[str], int, str]], name: str) -> tuple[str, ...]:
+    record, line, problem = next(records, ([], 1, "no header"))
+    if problem:
+        raise DataError(f"{name}:{line}: the header cannot be read: {problem}.")
+    columns = [column.strip() or f"unnamed_{index}" for index, column in enumerate(record, start=1)]
+    twice = [column for column, count in Counter(columns).items() if count > 1]
+    if twice:
+        raise DataError(f"{name}:{line}: the header names {', '.join(map(repr, twice))} more than once; rename one.")
+    return tuple(columns)
+
+
+def _records(
+    lines: Iterator[str] | list[str], sign: str, quoting: bool, width: int
+) -> Iterator[tuple[list[str], int, str]]:
+    """Yield (fields, first line, problem) of each record; `width` is the number of fields, 0: that of the first.
+
+    A quotation mark that opens in one line and closes, by accident, in a later one would swallow the lines between.
+    So when a record over several lines does not fit, only its first line is broken and the others are read again.
+    """
+    csv.field_size_limit(_FIELD_LIMIT)
+    waiting: deque[str] = deque()
+    source = iter(lines)
+    taken: list[str] = []
+
+    def feed() -> Iterator[str]:
+        while True:
+            line = waiting.popleft() if waiting else next(source, None)
+            if line is None:
+                return
+            taken.append(line)
+            yield line
+
+    def reader(feeding: Iterator[str]) -> Iterator[list[str]]:
+        if quoting:
+            return csv.reader(feeding, delimiter=sign, strict=True)
+        return csv.reader(feeding, delimiter=sign, quoting=csv.QUOTE_NONE)
+
+    position = 1
+    records = reader(feed())
+    while True:
+        taken.clear()
+        problem = ""
+        try:
+            record = next(records, None)
+        except csv.Error as error:
+            record, problem = [], str(error)
+        if record is None:
+            return
+        if len(taken) > 1 and (problem or (width and len(record) != width)):
+            waiting.extendleft(reversed(taken[1:]))
+            del taken[1:]
+            record, problem = [], "a quotation mark is not closed, or stands inside a field without being doubled"
+            records = reader(feed())
+        elif problem:
+            records = reader(feed())
+        if record or problem:
+            fields = record or [taken[0].rstrip("\r\n")]
+            if not width and not problem:
+                width = len(record)
+            yield fields, position, problem
+        position += len(taken)

@@ -1,0 +1,302 @@
+"""Collection: rows from wherever the scenario says, each with its line, and with the origin of the whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loopbook.data import catalog, databases, download, files
+from loopbook.data.download import Progress, silent
+from loopbook.data.files import CsvForm, Table
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.errors import DataError, suggest
+from loopbook.scenario.source import (
+    CatalogSource,
+    CsvSource,
+    HttpSource,
+    JsonlSource,
+    ParquetSource,
+    SimulationSource,
+    Source,
+    SqlSource,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+_POSTS = (
+    *("post_id", "author", "time", "company", "text", "topics", "sentiment", "material", "alert", "style"),
+    *("true_alert", "hard_case"),
+)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What came from a source.
+
+    Attributes
+    ----------
+    frame
+        All columns as read; strings where the kind of source has no types.
+    lines
+        The line of the source on which each row of `frame` begins, or its number, from 1; int64 [n].
+    broken
+        Rows that could not be parsed: line, reason, detail, text.
+    origin
+        address, licence, citation, sha256, rows.
+    """
+
+    frame: pd.DataFrame
+    lines: NDArray[np.int64]
+    broken: pd.DataFrame
+    origin: dict[str, Any]
+
+
+def collect(source: Source, root: Path, raw: Path, progress: Progress = silent) -> Collected:
+    """Read the rows of a source.
+
+    Parameters
+    ----------
+    source
+        The scenario's source.
+    root
+        The project's folder; paths are relative to it.
+    raw
+        The folder ``data/raw``, for what is downloaded.
+    progress
+        Hears how far a download is.
+
+    Returns
+    -------
+    Collected
+        ``len(frame) + len(broken)`` is the number of rows in the source.
+
+    Raises
+    ------
+    DataError
+        If the source cannot be read; the message names file, line, column or table, and the remedy.
+    """
+    if isinstance(source, (CsvSource, JsonlSource, ParquetSource)):
+        path = _file(source.path, root)
+        content = path.read_bytes()
+        origin = _origin(source.path, hashlib.sha256(content).hexdigest())
+        return _parsed(source.kind, content, _form(source), path.name, source.rows, origin)
+    if isinstance(source, HttpSource):
+        path = download.refresh(source.url, _kept(source, raw), source.sha256, progress)
+        content = path.read_bytes()
+        origin = _origin(download.shown(source.url), hashlib.sha256(content).hexdigest())
+        return _parsed(source.format, content, CsvForm(), path.name, source.rows, origin)
+    if isinstance(source, CatalogSource):
+        return _from_catalog(source, raw, progress)
+    if isinstance(source, SqlSource):
+        names, rows = databases.read(source, root)
+        if not rows:
+            raise DataError(f"source.{'table' if source.table else 'query'} gave no rows.")
+        shown = source.address.rpartition("@")[2] or source.address
+        digest = _digest_rows(rows)
+        return _collected(Table(tuple(names), rows, list(range(1, len(rows) + 1))), _origin(shown, digest))
+    return _simulated(source)
+
+
+def fingerprint(source: Source, root: Path, raw: Path) -> str:
+    """Return a hash of the content that `collect` would read.
+
+    Files are hashed, a catalog's data set is pinned, an address is asked whether its file changed, a query is run
+    (the order of its rows does not count), and a simulation is given by its settings.
+
+    Raises
+    ------
+    DataError
+        If the content cannot be had.
+    """
+    if isinstance(source, (CsvSource, JsonlSource, ParquetSource)):
+        content = download.sha256(_file(source.path, root))
+    elif isinstance(source, HttpSource):
+        content = download.sha256(download.refresh(source.url, _kept(source, raw), source.sha256))
+    elif isinstance(source, CatalogSource):
+        content = catalog.find(source.dataset).member_sha256
+    elif isinstance(source, SqlSource):
+        content = _digest_rows(databases.read(source, root)[1])
+    else:
+        content = "simulation"
+    settings = json.dumps(source.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(f"{settings}\n{content}".encode()).hexdigest()
+
+
+def check(scenario: Scenario, root: Path) -> None:
+    """Check quickly that the source is there and has the columns that the scenario names.
+
+    Only the first lines are read and no connection to another machine is opened, so what passes here can still fail
+    later, with the same care.
+
+    Raises
+    ------
+    DataError
+        Naming file, column and what was probably meant.
+    """
+    source = scenario.source
+    where: str = source.kind
+    known: Sequence[str] | None
+    if isinstance(source, CsvSource):
+        where = source.path
+        known = files.csv_columns(_file(source.path, root), _form(source), source.path)
+    elif isinstance(source, JsonlSource):
+        where = source.path
+        known = files.jsonl_columns(_file(source.path, root), source.path)
+    elif isinstance(source, ParquetSource):
+        where = source.path
+        known = _parquet_columns(_file(source.path, root))
+    elif isinstance(source, CatalogSource):
+        where = f"data set {source.dataset}"
+        known = catalog.find(source.dataset).all_columns
+    elif isinstance(source, SqlSource):
+        where = f"table {source.table}"
+        databases.check(source, root)
+        known = databases.columns(source, root)
+    elif isinstance(source, SimulationSource):
+        known = _POSTS
+    else:
+        known = None  # an address is not opened for a quick look
+    if known is not None:
+        require(scenario, known, where)
+
+
+def require(scenario: Scenario, known: Iterable[str], where: str) -> None:
+    """Refuse a scenario that names a column which the source does not have.
+
+    Raises
+    ------
+    DataError
+        One line for each such column.
+    """
+    known = tuple(known)
+    source = scenario.source
+    named = [(f"task.fields.{name}", name) for name in scenario.task.fields]
+    named.append(("task.label.column", scenario.task.label.column))
+    named += [
+        (f"source.{key}", name) for key in ("id", "time", "group", "stratum", "truth") if (name := getattr(source, key))
+    ]
+    named += [(f"source.{key}", name) for key in ("protected", "personal") for name in getattr(source, key)]
+    problems = [
+        f"{where} has no column {name!r}, which {place} names.{suggest(name, known)}"
+        for place, name in named
+        if name not in known
+    ]
+    if problems:
+        raise DataError("\n".join(problems))
+
+
+def _file(written: str, root: Path) -> Path:
+    path = root / written
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise DataError(f"source.path {written} is a folder, not a file.")
+    near = path.parent
+    while not near.is_dir() and near != near.parent:
+        near = near.parent
+    known = [item.name for item in near.iterdir() if item.is_file()]
+    raise DataError(f"source.path {written} is not there (looked in {path.parent}).{suggest(path.name, known)}")
+
+
+def _form(source: Source) -> CsvForm:
+    if not isinstance(source, CsvSource):
+        return CsvForm()
+    return CsvForm(source.delimiter, source.encoding, source.header, source.quoting)
+
+
+def _kept(source: HttpSource, raw: Path) -> Path:
+    return raw / "http" / f"{hashlib.sha256(source.url.encode()).hexdigest()[:16]}.{source.format}"
+
+
+def _origin(address: str, sha256: str, licence: str = "", citation: str = "") -> dict[str, Any]:
+    return {"address": address, "licence": licence or "not stated", "citation": citation, "sha256": sha256}
+
+
+def _parsed(
+    kind: str, content: bytes, form: CsvForm, name: str, limit: int | None, origin: dict[str, Any]
+) -> Collected:
+    if kind == "parquet":
+        return _from_parquet(content, name, limit, origin)
+    table = files.read_csv(content, form, name, limit) if kind == "csv" else files.read_jsonl(content, name, limit)
+    return _collected(table, origin)
+
+
+def _collected(table: Table, origin: dict[str, Any]) -> Collected:
+    import numpy as np
+    import pandas as pd
+
+    columns = list(zip(*table.rows, strict=True)) or [()] * len(table.columns)
+    frame = pd.DataFrame({name: list(values) for name, values in zip(table.columns, columns, strict=True)})
+    broken = pd.DataFrame(
+        [(row.line, row.reason, row.detail, row.text) for row in table.broken],
+        columns=["line", "reason", "detail", "text"],
+    )
+    rows = len(table.rows) + len(table.broken)
+    return Collected(frame, np.array(table.lines, dtype=np.int64), broken, {**origin, "rows": rows})
+
+
+def _from_parquet(content: bytes, name: str, limit: int | None, origin: dict[str, Any]) -> Collected:
+    import io
+
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(io.BytesIO(content))
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{name} is not a readable parquet file: {str(error).splitlines()[0]}") from error
+    frame: pd.DataFrame = (table if limit is None else table.slice(0, limit)).to_pandas().reset_index(drop=True)
+    if not len(frame):
+        raise DataError(f"{name} is empty. Is it the right file?")
+    broken = pd.DataFrame(columns=["line", "reason", "detail", "text"])
+    return Collected(frame, np.arange(1, len(frame) + 1), broken, {**origin, "rows": len(frame)})
+
+
+def _parquet_columns(path: Path) -> list[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return list(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path.name} is not a readable parquet file: {str(error).splitlines()[0]}") from error
+
+
+def _from_catalog(source: CatalogSource, raw: Path, progress: Progress) -> Collected:
+    dataset = catalog.find(source.dataset)
+    path = catalog.fetch(dataset, raw, progress)
+    origin = _origin(dataset.address, dataset.member_sha256, dataset.licence, dataset.citation)
+    collected = _parsed("csv", path.read_bytes(), dataset.form, path.name, source.rows, origin)
+    for derived in dataset.derived:
+        parts = collected.frame[derived.source].str.rpartition(derived.before)
+        collected.frame[derived.column] = parts[0].where(parts[1] != "", parts[2])
+    return collected
+
+
+def _simulated(source: SimulationSource) -> Collected:
+    import numpy as np
+    import pandas as pd
+
+    from loopbook.simulation.world import WorldSettings, simulate
+
+    settings = source.model_dump(include=set(WorldSettings.__dataclass_fields__))
+    frame = simulate(WorldSettings(**settings)).posts.reset_index(drop=True)
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
+    origin = _origin(f"simulated, seed {source.seed}", digest, "none needed: the texts are invented")
+    broken = pd.DataFrame(columns=["line", "reason", "detail", "text"])
+    return Collected(frame, np.arange(1, len(frame) + 1), broken, {**origin, "rows": len(frame)})
+
+
+def _digest_rows(rows: list[list[Any]]) -> str:
+    """Return a hash of rows that does not depend on their order, which a database does not promise."""
+    digests = sorted(hashlib.sha256(repr(row).encode()).hexdigest() for row in rows)
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
