@@ -44,7 +44,7 @@ def closure(modules: Iterable[str], source: Path = SOURCE) -> dict[str, str]:
             continue
         file = module_file(name, source)
         if file is None:
-            raise LoopbookError(f"There is no module {name} in {source}.")
+            raise LoopbookError(f"There is no module {name} in {source.name}/, where code that enters keys must be.")
         text = file.read_text(encoding="utf-8")
         digests[name] = digest_source(text)
         waiting += imported(text, name.split(".")[0], source)

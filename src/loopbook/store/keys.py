@@ -33,14 +33,15 @@ def stage_key(
     lock
         The lock file; its content stands for the versions of all libraries.
     """
+    seen = settings(declaration, scenario, candidate)
     return _short(
         {
             "stage": declaration.stage,
             "candidate": candidate,
             "code": declaration.code,
-            "settings": settings(declaration, scenario, candidate),
+            "settings": seen,
             "inputs": dict(inputs),
-            "modules": closure(declaration.modules),
+            "modules": closure(declaration.modules | _users_modules(seen)),
             "lock": _lock(lock),
         }
     )
@@ -67,6 +68,12 @@ def settings(declaration: Declaration, scenario: Scenario, candidate: str | None
         training["candidates"] = {candidate: training["candidates"][candidate]}
         training.pop("only")
     return values
+
+
+def _users_modules(seen: Mapping[str, Any]) -> set[str]:
+    """Return the modules of a user's own architectures, named as ``package.module:build``."""
+    candidates = seen.get("training", {}).get("candidates", {}).values()
+    return {each["architecture"].partition(":")[0] for each in candidates if ":" in each["architecture"]}
 
 
 def _short(value: Any) -> str:
