@@ -1,0 +1,89 @@
+"""The house rules: who may import whom, what stays light, what is banned."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[1] / "src"
+PACKAGE = SOURCE / "loopbook"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+GROUND = ("scenario", "figure", "plots", "privacy", "store")
+PHASES = ("simulation", "requirements", "data", "models", "decisions", "monitoring", "feedback")
+ABOVE = ("service", "preflight", "cli", "__main__", "setup")
+HEAVY = ("tensorflow", "keras", "matplotlib", "papermill", "nbconvert")
+
+
+def part(path: Path) -> str:
+    relative = path.relative_to(PACKAGE)
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+
+
+def imports(path: Path) -> list[tuple[str, int]]:
+    """Return the imported names with their lines, those in functions too."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno}: import by the full name"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [(name, node.lineno) for name in names]
+    return found
+
+
+def allowed(part_name: str) -> set[str]:
+    if part_name in ABOVE:
+        return {*GROUND, *PHASES, *ABOVE, "runner", "reports"}
+    if part_name in ("runner", "reports"):
+        return {*GROUND, part_name}
+    if part_name in PHASES:
+        return {*GROUND, *PHASES[: PHASES.index(part_name) + 1]}
+    return set(GROUND)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_downwards(path: Path) -> None:
+    for name, line in imports(path):
+        if name.startswith("loopbook."):
+            assert name.split(".")[1] in allowed(part(path)), f"{path}:{line} imports {name}"
+
+
+def test_every_part_of_the_package_has_its_place() -> None:
+    known = {*GROUND, *PHASES, *ABOVE, "runner", "reports", "__init__"}
+    assert {part(path) for path in MODULES} <= known
+
+
+def test_package_inits_are_empty() -> None:
+    assert [path for path in MODULES if path.name == "__init__.py" and path.read_text().strip()] == []
+
+
+DYNAMIC = {"models/architectures.py"}
+"""Where a user's candidate, named as ``package.module:build``, is imported; its code enters the key by its name."""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_evaluates_text_or_unpickles(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for name, line in imports(path):
+        banned = {"pickle", "joblib", "dill", "cloudpickle", "marshal", "shelve"}
+        assert name.split(".")[0] not in banned, f"{path}:{line} imports {name}"
+        if name.split(".")[0] in ("importlib", "runpy") and not name.startswith("importlib.metadata"):
+            assert path.relative_to(PACKAGE).as_posix() in DYNAMIC or name.startswith("importlib.resources"), (
+                f"{path}:{line}: dynamic import"
+            )
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"eval", "exec", "__import__", "compile"}, f"{path}:{node.lineno}"
+
+
+@pytest.mark.parametrize("module", ["loopbook", "loopbook.cli", "loopbook.store.stage", "loopbook.runner.run"])
+def test_light_modules_stay_light(module: str) -> None:
+    code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
