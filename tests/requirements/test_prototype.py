@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from math import isnan
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, precision_score, recall_score, roc_auc_score
+
+from loopbook.requirements import prototype
+from loopbook.requirements.prototype import Prototype
+from loopbook.requirements.rules import Rule
+from loopbook.scenario.contract import RequirementsSettings, Task
+from loopbook.scenario.errors import DataError, ScenarioError
+from loopbook.scenario.loading import load
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "notebooks" / "scenarios"
+TERMS = {"courts": ("sued", "class action", "litigat*"), "money": ("loss", "default*")}
+
+
+def texts(*values: object) -> pd.DataFrame:
+    return pd.DataFrame({"text": list(values)})
+
+
+def made(threshold: int = 1, **terms: tuple[str, ...]) -> Prototype:
+    return Prototype(terms or TERMS, text_fields=("text",), threshold=threshold)
+
+
+def test_hits_are_counted_and_explained() -> None:
+    scored = made().score(texts("They were SUED over a  Class\nAction; a loss and defaults.", "All is well."))
+    assert scored["hits"].tolist() == [4, 0]
+    assert scored["reasons"].tolist() == ["courts: sued, class action · money: loss, default*", ""]
+    assert scored["acts"].tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("term", "text", "hit"),
+    [
+        ("loss", "a loss.", True),
+        ("loss", "(loss)", True),
+        ("loss", "glossy", False),
+        ("loss", "losses", False),
+        ("loss*", "losses", True),
+        ("loss*", "loss", True),
+        ("loss*", "glosses", False),
+        ("c++", "he writes c++, fast", True),
+        ("a.b", "axb", False),
+        ("straße", "STRASSE", True),
+        ("café", "cafe\u0301", True),
+        ("cover-up", "a cover-up", True),
+        ("not enough", "not\n  enough", True),
+        ("$acme", "buy $ACME now", True),
+    ],
+)
+def test_a_term_matches_whole_words_whatever_their_case_and_form(term: str, text: str, hit: bool) -> None:
+    assert bool(made(only=(term,)).score(texts(text))["hits"].iloc[0]) is hit
+
+
+def test_repeating_a_word_is_no_further_hit_nor_is_another_ending() -> None:
+    assert made().score(texts("loss loss LOSS, defaulted and defaults"))["hits"].tolist() == [2]
+
+
+def test_where_terms_overlap_the_longest_counts() -> None:
+    scored = made(money=("warning", "profit warning")).score(texts("a profit warning", "profit warning, warning"))
+    assert scored["hits"].tolist() == [1, 2]
+
+
+def test_missing_texts_have_no_hits_and_fields_do_not_run_into_each_other() -> None:
+    assert made().score(texts(None, float("nan"), ""))["hits"].tolist() == [0, 0, 0]
+    both = Prototype({"a": ("class action",)}, text_fields=("title", "body"))
+    frame = pd.DataFrame({"title": ["first class", "class action"], "body": ["action", ""]})
+    assert both.score(frame)["hits"].tolist() == [0, 1]
+
+
+def test_rules_over_tables_count_like_terms() -> None:
+    rules = (Rule("size", ">", 3.5), Rule("colour", "==", "red"))
+    frame = pd.DataFrame({"size": [4.0, 1.0, np.nan], "colour": ["red", "red", ""]}, index=[7, 8, 9])
+    scored = Prototype({}, rules).score(frame)
+    assert scored["hits"].tolist() == [2, 1, 0]
+    assert scored["reasons"].tolist() == ["size > 3.5 · colour == 'red'", "colour == 'red'", ""]
+    assert scored.index.tolist() == [7, 8, 9]
+
+
+@given(st.integers(1, 20))
+def test_the_score_rises_with_the_hits_and_is_half_where_it_acts(threshold: int) -> None:
+    frame = texts(*[" ".join(f"t{number}" for number in range(count)) for count in range(25)])
+    found = made(threshold, all=tuple(f"t{number}" for number in range(25))).score(frame)
+    assert found["hits"].tolist() == list(range(25))
+    assert (found["score"].diff().dropna() > 0).all()
+    assert found["score"].between(0, 1).all()
+    assert ((found["score"] >= 0.5) == found["acts"]).all()
+
+
+def test_without_rules_it_never_acts() -> None:
+    scored = Prototype({}).score(texts("anything"))
+    assert scored["acts"].tolist() == [False]
+    assert scored["score"].tolist() == [0.0]
+
+
+def test_an_absent_column_is_named_with_the_likely_one() -> None:
+    with pytest.raises(DataError, match=r"column 'text'\. Did you mean 'texts'"):
+        made().score(pd.DataFrame({"texts": ["a"]}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"rules": {"siz": "> 3"}}, "'siz' is no field of the task. Did you mean 'size'?"),
+        ({"rules": {"text": "> 3"}}, "text is a text; use requirements.terms"),
+        ({"rules": {"size": "big"}}, "should be a comparison and a value"),
+        ({"terms": {"a": ["*"]}}, "would match everything"),
+        ({"terms": {"a": [" "]}}, "would match everything"),
+    ],
+)
+def test_a_prototype_that_does_not_fit_the_task_is_refused(settings: dict, message: str) -> None:
+    task = Task.model_validate(
+        {"fields": {"text": "text", "size": "number"}, "label": {"column": "y", "positive": [1]}}
+    )
+    with pytest.raises(ScenarioError) as caught:
+        Prototype.of(RequirementsSettings.model_validate(settings), task)
+    assert message in str(caught.value)
+
+
+def test_terms_need_a_text_to_look_at() -> None:
+    task = Task.model_validate({"fields": {"size": "number"}, "label": {"column": "y", "positive": [1]}})
+    with pytest.raises(ScenarioError, match="no field of the task is a text"):
+        Prototype.of(RequirementsSettings(terms={"a": ("b",)}), task)
+
+
+@pytest.mark.parametrize("name", ["market-monitor", "press-monitor"])
+def test_the_scenarios_that_come_with_it_have_a_prototype_whose_every_term_can_hit(name: str) -> None:
+    scenario = load(name, SCENARIOS)
+    found = Prototype.of(scenario.requirements, scenario.task)
+    terms = [term.removesuffix("*") for each in found.terms.values() for term in each]
+    assert (found.score(texts(*terms))["hits"] >= 1).all()
+    assert len(found.table()) == len(scenario.requirements.terms)
+
+
+def days(*dates: str) -> pd.DataFrame:
+    frame = texts(*["a loss" if place % 2 else "fine" for place in range(len(dates))])
+    return frame.assign(time=pd.to_datetime(list(dates), utc=True, format="ISO8601"), label=[1] * len(dates))
+
+
+def test_replay_counts_every_day_quiet_ones_too() -> None:
+    frame = days("2026-01-01 23:59", "2026-01-01 00:00", "2026-01-03 12:00", "2026-01-03", "2026-01-09")
+    found = prototype.replay(frame, made(), days=5)
+    assert found["day"].tolist() == [1, 2, 3]
+    assert found["date"].dt.strftime("%d").tolist() == ["01", "02", "03"]
+    assert found["rows"].tolist() == [2, 0, 2]
+    assert found["decisions"].tolist() == [1, 0, 1]
+    assert found["right"].tolist() == [1, 0, 1]
+    assert found["missed"].tolist() == [1, 0, 1]
+    assert found["false_alarms"].tolist() == [0, 0, 0]
+
+
+def test_replay_does_not_need_the_rows_in_order_of_time() -> None:
+    frame = days("2026-01-02", "2026-01-01", "2026-01-04", "2026-01-03")
+    shuffled = frame.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(prototype.replay(frame, made(), 9), prototype.replay(shuffled, made(), 9))
+
+
+@pytest.mark.parametrize("rows", [1, 5, 14, 100])
+def test_without_times_the_rows_are_replayed_in_equal_slices(rows: int) -> None:
+    frame = texts(*["a loss"] * rows).assign(time=pd.NaT)
+    found = prototype.replay(frame, made(), days=14)
+    assert len(found) == min(14, rows)
+    assert found["rows"].sum() == rows
+    assert found["rows"].max() - found["rows"].min() <= 1
+    assert found["date"].isna().all()
+    assert "right" not in found
+    pd.testing.assert_frame_equal(found, prototype.replay(frame.drop(columns="time"), made(), days=14))
+
+
+def test_replay_refuses_no_rows_and_rows_of_which_some_have_no_time() -> None:
+    with pytest.raises(DataError, match="no rows"):
+        prototype.replay(texts(), made(), 3)
+    frame = days("2026-01-01", "2026-01-02")
+    frame.loc[1, "time"] = pd.NaT
+    with pytest.raises(DataError, match="1 of 2 rows have no time"):
+        prototype.replay(frame, made(), 3)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=4, max_size=60))
+def test_the_metrics_are_those_of_scikit_learn(rows: list[tuple[int, int]]) -> None:
+    label = np.array([row[0] for row in rows])
+    if label.min() == label.max():
+        return
+    scored = made(2, all=("t0", "t1", "t2", "t3")).score(
+        texts(*[" ".join(f"t{number}" for number in range(row[1])) for row in rows])
+    )
+    found = prototype.metrics(label, scored)
+    assert found["test_accuracy"] == pytest.approx(accuracy_score(label, scored["acts"]))
+    assert found["test_roc_auc"] == pytest.approx(roc_auc_score(label, scored["score"]))
+    assert found["recall"] == pytest.approx(recall_score(label, scored["acts"]))
+    if scored["acts"].any():
+        assert found["precision"] == pytest.approx(precision_score(label, scored["acts"]))
+    else:
+        assert isnan(found["precision"])
+    for name in ("test_accuracy", "test_roc_auc"):
+        assert 0 <= found[f"{name}_low"] <= found[name] + 1e-12
+        assert found[name] <= found[f"{name}_high"] + 1e-12 <= 1 + 1e-9
+
+
+def test_one_class_only_cannot_be_scored() -> None:
+    with pytest.raises(DataError, match="one class"):
+        prototype.metrics(np.ones(3), made().score(texts("a", "b", "c")))
