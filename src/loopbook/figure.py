@@ -19,7 +19,7 @@ INK, MUTED, GRID, PAPER = "#22303c", "#5a6875", "#dfe4e8", "#ffffff"
 _DARK = {INK: "#e6ebef", MUTED: "#a9b5bf", GRID: "#36414b", PAPER: "#171d23", "#0072b2": "#4aa8e0"}
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
-_WIDTH = 5.4  # inches; at a phone's 358 pixels a letter of 10 points is still 9 pixels high
+_WIDTH = 5.0  # inches; at a phone's 350 pixels a letter of 10 points is still about 10 pixels high
 _STYLE = {
     "font.size": 10,
     "font.family": ["DejaVu Sans"],  # comes with matplotlib; wide, so that the viewer's own font needs less room
@@ -119,7 +119,7 @@ class Drawing:
         """Name the series under the picture, where nothing can be covered."""
         if count > 1:
             longest = max(len(text) for text in self.canvas.axes[0].get_legend_handles_labels()[1])
-            columns = max(1, min(count, 48 // (longest + 6)))
+            columns = max(1, min(count, 46 // (longest + 6)))
             self.canvas.legend(loc="outside lower center", ncols=columns, fontsize=9, handlelength=2.6)
 
 
@@ -136,7 +136,7 @@ def drawing(title: str, alt: str, content: Iterable[Any], height: float) -> Iter
         # The viewer's own font writes the letters, so a glyph missing in the font used for measuring is no problem.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         draw = Drawing(height)
-        heading = "\n".join(textwrap.wrap(plain(title, 200), 52))
+        heading = "\n".join(textwrap.wrap(plain(title, 200), 48))
         draw.canvas.suptitle(heading, x=0.02, ha="left", fontsize=11, fontweight="bold", linespacing=1.25)
         yield draw
         file = io.StringIO()

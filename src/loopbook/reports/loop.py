@@ -26,7 +26,7 @@ STATES = {
 }
 """What each state is called and its sign, so that colour is never the only sign."""
 
-_WIDTH, _HEIGHT, _RADIUS, _NODE = 420, 330, 112, 19
+_WIDTH, _HEIGHT, _RADIUS, _NODE = 430, 300, 104, 19
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Ring:
 
     width: int
     height: int
-    radius: int
+    middle: float
     nodes: tuple[Node, ...]
     arrows: tuple[tuple[str, bool], ...]
 
@@ -69,12 +69,14 @@ def ring(run: Run, pages: frozenset[str]) -> Ring:
         Names of the pages that exist; a phase without one is not linked.
     """
     nodes, arrows = [], []
-    middle_x, middle_y = _WIDTH / 2, _HEIGHT / 2
+    middle_x, middle_y = _WIDTH / 2, _HEIGHT / 2 + 20
     step = 2 * math.pi / len(PHASES)
     for at, (stage, name) in enumerate(PHASES):
         records = [record for record in run.stages.values() if record.stage == stage]
         angle = at * step - math.pi / 2
         cos, sin = math.cos(angle), math.sin(angle)
+        top = at == 0  # its name stands above it, those of the others beside them
+        beside = math.copysign(_NODE + 8, cos)
         state = state_of(records)
         word, sign = STATES[state]
         own = [slug(record) for record in records if slug(record) in pages]
@@ -91,9 +93,9 @@ def ring(run: Run, pages: frozenset[str]) -> Ring:
                 link="#stages" if len(own) > 1 else f"{own[0]}.html" if own else "",
                 x=round(middle_x + _RADIUS * cos, 1),
                 y=round(middle_y + _RADIUS * sin, 1),
-                text_x=round(middle_x + (_RADIUS + _NODE + 9) * cos, 1),
-                text_y=round(middle_y + (_RADIUS + _NODE + 13) * sin, 1),
-                anchor="middle" if abs(cos) < 0.2 else "start" if cos > 0 else "end",
+                text_x=round(middle_x + _RADIUS * cos + (0 if top else beside), 1),
+                text_y=round(middle_y + _RADIUS * sin - (_NODE + 21 if top else 1), 1),
+                anchor="middle" if top else "start" if cos > 0 else "end",
             )
         )
         gap = (_NODE + 6) / _RADIUS
@@ -104,7 +106,7 @@ def ring(run: Run, pages: frozenset[str]) -> Ring:
             f"{middle_x + _RADIUS * math.cos(end):.1f} {middle_y + _RADIUS * math.sin(end):.1f}"
         )
         arrows.append((path, state not in ("absent", "skipped")))
-    return Ring(_WIDTH, _HEIGHT, _RADIUS, tuple(nodes), tuple(arrows))
+    return Ring(_WIDTH, _HEIGHT, middle_y, tuple(nodes), tuple(arrows))
 
 
 def state_of(records: list[StageRecord]) -> str:

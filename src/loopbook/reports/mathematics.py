@@ -16,6 +16,7 @@ _PRESENTATION = """
 """
 _TAGS = frozenset(_ELEMENTS.split())
 _ATTRIBUTES = frozenset(_PRESENTATION.split())
+_THIN = '<mspace width="0.167em"></mspace>'
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 
 
@@ -57,5 +58,17 @@ def _write(node: ElementTree.Element) -> str:
     if tag not in _TAGS:
         raise ValueError(f"{tag} is no element of presentation")
     attributes = "".join(f' {name}="{escape(value)}"' for name, value in node.attrib.items() if name in _ATTRIBUTES)
-    inside = escape(node.text or "", quote=False) + "".join(_write(child) for child in node)
+    children = list(node)
+    inside = escape(node.text or "", quote=False)
+    for at, child in enumerate(children):
+        written = _write(child)
+        if _named_function(child) and tag == "mrow":
+            following = children[at + 1].text if at + 1 < len(children) else ")"
+            written = (_THIN if at else "") + written + ("" if following in ("(", ")") else _THIN)
+        inside += written
     return f"<{tag}{attributes}>{inside}</{tag}>"
+
+
+def _named_function(node: ElementTree.Element) -> bool:
+    """Say whether an element is a function's name such as log, which stands off from what is beside it."""
+    return node.tag == f"{_NAMESPACE}mi" and len(node.text or "") > 1 and (node.text or "").isalpha()

@@ -34,6 +34,7 @@ class Number:
     name: str
     value: str
     interval: str = ""
+    numeric: bool = True
 
 
 def lines(run: Run) -> tuple[Line, ...]:
@@ -80,7 +81,7 @@ def numbers(metrics: Mapping[str, Any]) -> tuple[Number, ...]:
             continue
         low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
         interval = f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
-        shown.append(Number(label(name), number(value), interval))
+        shown.append(Number(label(name), number(value), interval, not isinstance(value, str)))
     return tuple(shown)
 
 
@@ -121,9 +122,9 @@ def number(value: Any) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             return "–"
-        if value == int(value) and abs(value) >= 100:
-            return f"{value:,.0f}"
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.3g}"
+        if abs(value) >= 1:
+            return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+        return f"{value:.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.3g}"
     return str(value)
 
 
