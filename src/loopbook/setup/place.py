@@ -1,0 +1,104 @@
+"""Where a set-up goes, and what it leaves there: the stamp of a finished one, the marker of an unfinished one."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+LOCK, GPU_LOCK = "requirements.lock", "requirements-gpu.lock"
+SUPPORTED = ((3, 11), (3, 12), (3, 13))
+
+
+class SetupError(Exception):
+    """What went wrong and what to do about it; `cause` is a key of tools.REMEDIES, "killed", or empty."""
+
+    def __init__(self, message: str, cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class Place(NamedTuple):
+    """The project and the environment that serves it, both absolute."""
+
+    root: Path
+    environment: Path
+
+    @property
+    def python(self) -> Path:
+        return self.environment / "bin" / "python"
+
+    @property
+    def stamp(self) -> Path:
+        """Written last: what was set up."""
+        return self.environment / ".loopbook-ready"
+
+    @property
+    def marker(self) -> Path:
+        """Written first: that somebody began."""
+        return self.environment / ".loopbook-unfinished"
+
+    @property
+    def conda(self) -> bool:
+        """Whether this is a conda environment: it belongs to the person, and is completed, never emptied."""
+        return (self.environment / "conda-meta").is_dir()
+
+
+def read_stamp(place: Place) -> dict[str, str]:
+    """Return what the finished set-up wrote down; empty if none has finished."""
+    if not place.stamp.is_file():
+        return {}
+    return dict(line.partition(" ")[::2] for line in place.stamp.read_text(encoding="utf-8").splitlines())
+
+
+def write_stamp(place: Place, content: dict[str, str]) -> None:
+    """Write down, in one go, what has been set up."""
+    new = place.stamp.with_suffix(".new")
+    new.write_text("".join(f"{key} {value}\n" for key, value in content.items()), encoding="utf-8")
+    new.replace(place.stamp)
+
+
+def wanted(place: Place, lock: str, version: str | None) -> dict[str, str]:
+    """Return what the stamp must say if the environment is the one that the project asks for.
+
+    Parameters
+    ----------
+    place
+        The project and its environment.
+    lock
+        Name of the lock that it is installed from.
+    version
+        Version of the environment's Python; None if there is none.
+
+    Raises
+    ------
+    SetupError
+        If the lock or pyproject.toml is not there.
+    """
+    digest = hashlib.sha256()
+    for path in (place.root / lock, place.root / "pyproject.toml", *sorted(Path(__file__).parent.glob("*.py"))):
+        try:
+            digest.update(path.read_bytes())
+        except FileNotFoundError:
+            raise SetupError(f"{path} is missing. It is part of the project: git checkout -- {path.name}") from None
+    return {"python": str(version), "lock": lock, "content": digest.hexdigest(), "project": str(place.root)}
+
+
+def python_version(python: Path) -> str | None:
+    """Return the version of an interpreter, such as ``3.11.7``; None if it does not start."""
+    if str(python) == sys.executable:
+        return ".".join(map(str, sys.version_info[:3]))
+    import subprocess
+
+    code = "import sys; print(*sys.version_info[:3], sep='.')"
+    try:
+        done = subprocess.run([python, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def supported(version: str | None) -> bool:
+    """Tell whether the locks hold for this Python."""
+    return version is not None and tuple(map(int, version.split(".")[:2])) in SUPPORTED

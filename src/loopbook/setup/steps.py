@@ -1,0 +1,186 @@
+"""The steps of a set-up: environment, locked packages, loopbook itself, notebook kernel, git filter."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from loopbook.setup.place import (
+    GPU_LOCK,
+    LOCK,
+    Place,
+    SetupError,
+    python_version,
+    read_stamp,
+    supported,
+    wanted,
+    write_stamp,
+)
+from loopbook.setup.tools import REMEDIES, step, tool
+
+ROOM = {LOCK: 5.0, GPU_LOCK: 12.0}
+"""Gigabytes that a new environment needs, downloads included."""
+
+
+def set_up(place: Place, lock: str, version: str | None, plain: bool) -> None:
+    """Do all steps; what an earlier set-up left unfinished is built anew.
+
+    Parameters
+    ----------
+    place
+        The project and its environment.
+    lock
+        Name of the lock to install.
+    version
+        Version of the Python that is in the environment now; None if there is none.
+    plain
+        Work with pip alone.
+
+    Raises
+    ------
+    SetupError
+        If a step fails, or an active conda environment has no suitable Python.
+    """
+    again = place.marker.exists()
+    moved = read_stamp(place).get("project", str(place.root)) != str(place.root)  # scripts name the old folder
+    if place.conda:
+        if not supported(version):
+            raise SetupError(
+                f"The active conda environment {place.environment} has Python {version}; Loopbook needs 3.11, 3.12 or "
+                "3.13. Make one that suits: conda env create -f environment.yml && conda activate loopbook"
+            )
+    elif again or moved or plain or not supported(version):
+        create(place, lock)
+    version = python_version(place.python)
+    place.stamp.unlink(missing_ok=True)
+    place.marker.touch()
+    try:
+        install(place, place.root / lock, plain, again)
+        name_kernel(place)
+        filter_outputs(place)
+    except SetupError as error:
+        if error.cause not in ("killed", "disk"):  # a tool that stopped by itself left the environment whole
+            place.marker.unlink()
+        raise
+    place.marker.unlink()
+    write_stamp(place, wanted(place, lock, version))
+    step(f"Ready: {place.environment} with Python {version}")
+
+
+def create(place: Place, lock: str) -> None:
+    """Create the virtual environment anew, with the Python that runs this.
+
+    Raises
+    ------
+    SetupError
+        If that Python does not suit, the disk has too little room, or the folder holds something else.
+    """
+    python = Path(getattr(sys, "_base_executable", None) or sys.executable)  # never the one that is emptied below
+    version = python_version(python)
+    if not supported(version):
+        raise SetupError(f"{python} is Python {version}; Loopbook needs Python 3.11, 3.12 or 3.13.")
+    folder = place.environment  # may be a symbolic link: it is emptied, not removed
+    folder.mkdir(parents=True, exist_ok=True)
+    held = sorted(folder.iterdir(), key=lambda path: path == place.marker)  # the marker goes last
+    if held and not place.marker.exists() and not (folder / "pyvenv.cfg").exists():
+        raise SetupError(f"{folder} exists and is no virtual environment. Move it away, then type make again.")
+    for path in held:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    free = shutil.disk_usage(folder).free / 1e9
+    if free < ROOM[lock]:
+        needs = f"{folder} needs about {ROOM[lock]:.0f} GB and has {free:.1f} GB."
+        raise SetupError(f"{needs} {REMEDIES['disk'][1]}", "disk")
+    place.marker.touch()
+    step(f"Create {folder.name} with Python {version}")
+    tool(place, python, "-m", "venv", folder)
+
+
+def install(place: Place, lock: Path, plain: bool, again: bool) -> None:
+    """Bring the environment to what the lock says, and add loopbook from this folder.
+
+    In a conda environment, packages that the lock does not name stay; in ours, uv removes them.
+    """
+    pip = (place.python, "-m", "pip", "install", "-q", "--no-deps")
+    itself = ("--no-build-isolation", "-e", ".")
+    uv = None if plain else bootstrap(place, lock)
+    step(f"Install the packages of {lock.name}; the first time this can take some minutes")
+    if uv is None:
+        tool(place, *pip, "--compile", "--require-hashes", "-r", lock)
+        step("Add loopbook itself")
+        tool(place, *pip, *itself)
+        return
+    into = ("--python", place.python, "--require-hashes", "--compile-bytecode")
+    if place.conda:
+        tool(place, uv, "pip", "install", *into, *(("--reinstall",) if again else ()), "--no-deps", "-r", lock)
+    else:
+        tool(place, uv, "pip", "sync", *into, lock)
+    step("Add loopbook itself")
+    tool(place, uv, "pip", "install", "-q", "--python", place.python, "--no-deps", *itself)
+
+
+def bootstrap(place: Place, lock: Path) -> Path | None:
+    """Install the locked uv by pip; None where uv is not published for this machine."""
+    uv = place.environment / "bin" / "uv"
+    with tempfile.TemporaryDirectory() as folder:
+        listed = Path(folder) / "uv.txt"
+        listed.write_text(locked(lock, "uv"), encoding="utf-8")
+        try:
+            tool(place, place.python, "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", listed)
+        except SetupError as error:
+            if error.cause != "platform":
+                raise
+            step("There is no uv for this machine; pip does the work, only slower")
+            return None
+    return uv
+
+
+def locked(lock: Path, name: str) -> str:
+    """Return one package's lines of a lock: its version and hashes.
+
+    Raises
+    ------
+    SetupError
+        If the lock does not name it.
+    """
+    found = re.search(rf"^{re.escape(name)}==.*\n(?:[ \t].*\n)*", lock.read_text(encoding="utf-8"), re.M)
+    if found is None:
+        raise SetupError(f"{lock.name} does not name {name}. Get it back: git checkout -- {lock.name}")
+    return found[0]
+
+
+def name_kernel(place: Place) -> None:
+    """Make the environment's kernel "python3" start the environment's own Python, whoever asks for it."""
+    path = place.environment / "share" / "jupyter" / "kernels" / "python3" / "kernel.json"
+    specification = json.loads(path.read_text(encoding="utf-8"))
+    specification["argv"][0] = str(place.python)
+    new = path.with_suffix(".new")  # replaced, not rewritten: uv may have linked the file to the one in its cache
+    new.write_text(json.dumps(specification, indent=1) + "\n", encoding="utf-8")
+    new.replace(path)
+
+
+def filter_outputs(place: Place) -> None:
+    """Let git take the outputs out of notebooks on their way into a commit (see .gitattributes)."""
+    git = ("git", "-C", str(place.root))
+    try:
+        top = subprocess.run([*git, "rev-parse", "--show-toplevel"], capture_output=True, text=True)
+    except FileNotFoundError:
+        step("There is no git here: the filter for notebook outputs is not set")
+        return
+    if top.returncode:
+        step(f"The filter for notebook outputs is not set: {top.stderr.strip()}")
+        return
+    python = place.python  # git runs filters in the top folder: a relative path serves worktrees and moved clones too
+    if Path(top.stdout.strip()).resolve() == place.root and place.root in python.parents:
+        python = python.relative_to(place.root)
+    # --keep-id: the ids tie the stored outputs of a run to the notebook's prose
+    settings = {"clean": f'"{python}" -I -m nbstripout --keep-id', "smudge": "cat", "required": "true"}
+    for name, value in settings.items():
+        tool(place, *git, "config", "--local", f"filter.nbstripout.{name}", value)
