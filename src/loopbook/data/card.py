@@ -188,10 +188,9 @@ def _note_personal(card: dict[str, Any], scenario: Scenario, note: Any) -> None:
     inside = [found for found in card["personal"] if found["column"] not in ("row_id", "group")]
     if inside:
         total, where = sum(found["findings"] for found in inside), sorted({found["column"] for found in inside})
-        if scenario.data.mask_personal_data:
-            note("personal-data", "note", f"{total:,} pieces of personal data in {', '.join(where)} are masked.")
-        else:
-            note("personal-data", "serious", f"{total:,} pieces of personal data in {', '.join(where)} are not masked.")
+        done = scenario.data.mask_personal_data
+        text = f"Personal data in {', '.join(where)}, found {total:,} times, is {'masked' if done else 'not masked'}."
+        note("personal-data", "note" if done else "serious", text)
     for found in card["personal"]:
         if found["column"] in ("row_id", "group"):
             key = "id" if found["column"] == "row_id" else "group"

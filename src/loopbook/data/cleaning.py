@@ -115,8 +115,7 @@ def deduplicate(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, p
         links = left[neighbours.pairs(texts(ordered.iloc[left], scenario), scenario.data.near_duplicate)]
         if own_groups:
             for one, later in links.tolist():
-                if one not in dropped and later not in dropped:
-                    dropped[later] = ("near-duplicate", f"nearly the same text as row {ids[one]}")
+                dropped.setdefault(later, ("near-duplicate", f"nearly the same text as row {ids[one]}"))
     else:
         links = np.column_stack([same, np.arange(len(ordered))])[same != np.arange(len(ordered))]
     if not own_groups:
@@ -132,6 +131,15 @@ def texts(rows: pd.DataFrame, scenario: Scenario) -> list[str]:
     return [" ".join(parts) for parts in zip(*fields, strict=True)]
 
 
+def shorten(text: str, length: int) -> str:
+    """Return a text on one line, masked, and cut to `length` characters."""
+    cut = normalise(text[: 5 * length])
+    if len(text) > 5 * length:
+        cut = cut.rpartition(" ")[0] or cut[:length]  # half an address at the end could escape the mask
+    masked = privacy.mask(cut)
+    return masked if len(masked) <= length and len(text) <= 5 * length else masked[: length - 1] + "…"
+
+
 def _key(value: Any) -> Any:
     """Return what makes two inputs the same: case and a missing value's kind do not count."""
     if isinstance(value, str):
@@ -142,12 +150,7 @@ def _key(value: Any) -> Any:
 def _quarantine(rows: pd.DataFrame, lines: list[int], dropped: dict[int, tuple[str, str]]) -> pd.DataFrame:
     records = []
     for position in sorted(dropped):
-        row = {name: _shown(rows[name].iloc[position]) for name in rows.columns[:30]}
+        row = {name: shorten(str(rows[name].iloc[position]), 80) for name in rows.columns[:30]}
         records.append((lines[position], *dropped[position], json.dumps(row, ensure_ascii=False)))
     frame = pd.DataFrame(records, columns=["line", "reason", "detail", "row"])
     return frame.astype({"line": "int64"})
-
-
-def _shown(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 80 else text[:79] + "…"

@@ -33,6 +33,11 @@ def silent(_: str) -> None:
     """Say nothing of the progress."""
 
 
+def wait(seconds: float) -> None:
+    """Wait between two attempts."""
+    time.sleep(seconds)
+
+
 def shown(url: str) -> str:
     """Return an address for messages, without user name, password and query."""
     parts = urlsplit(url)
@@ -65,7 +70,7 @@ def fetch(
     target: Path,
     expected: str | None = None,
     progress: Progress = silent,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Callable[[float], None] = wait,
 ) -> Path:
     """Download a file unless it is there with the expected hash.
 
@@ -104,7 +109,7 @@ def refresh(
     target: Path,
     expected: str | None = None,
     progress: Progress = silent,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Callable[[float], None] = wait,
 ) -> Path:
     """Download a file if it has changed at its source since the last time (a conditional request).
 
@@ -230,20 +235,19 @@ def _whole_size(response: requests.Response) -> int | None:
 def _write(
     response: requests.Response, part: Path, begin: int, whole: int | None, progress: Progress, name: str
 ) -> None:
-    import requests
+    from urllib3.exceptions import HTTPError
 
     if not begin:
         os.close(private(part))
     said = begin
     with part.open("ab") as file:
         try:
-            for chunk in response.iter_content(_CHUNK):
+            while chunk := response.raw.read1(_CHUNK):  # whatever has come: nothing of it is lost when it breaks off
                 file.write(chunk)
                 if file.tell() - said > 1 << 22:
                     said = file.tell()
                     progress(f"{name}: {said:,} of {whole:,} bytes" if whole else f"{name}: {said:,} bytes")
-        except requests.exceptions.RequestException as error:
-            file.flush()
+        except HTTPError as error:
             raise _BrokenOff(f"broke off after {file.tell():,} bytes") from error
         if whole is not None and file.tell() < whole:
             raise _BrokenOff(f"broke off after {file.tell():,} of {whole:,} bytes")

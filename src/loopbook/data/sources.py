@@ -286,11 +286,10 @@ def _simulated(source: SimulationSource) -> Collected:
     import numpy as np
     import pandas as pd
 
-    from loopbook.simulation.world import WorldSettings, simulate
+    from loopbook.simulation.world import simulate
 
-    settings = source.model_dump(include=set(WorldSettings.__dataclass_fields__))
-    frame = simulate(WorldSettings(**settings)).posts.reset_index(drop=True)
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
+    frame = simulate(source).posts.reset_index(drop=True)
+    digest = hashlib.sha256(json.dumps(source.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
     origin = _origin(f"simulated, seed {source.seed}", digest, "none needed: the texts are invented")
     broken = pd.DataFrame(columns=["line", "reason", "detail", "text"])
     return Collected(frame, np.arange(1, len(frame) + 1), broken, {**origin, "rows": len(frame)})

@@ -1,0 +1,162 @@
+"""A data set of the catalog is the pinned one, wherever it comes from."""
+
+import dataclasses
+import hashlib
+import io
+import os
+import stat
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from loopbook.data import catalog, download, sources
+from loopbook.data.catalog import Dataset, Derived
+from loopbook.data.files import CsvForm
+from loopbook.scenario.errors import DataError
+from loopbook.scenario.source import CatalogSource
+
+CONTENT = b'1_1\t-1.5\tThe "new" plan is bad.\r\n1_2\t0.5\tThe old one was not.\r\n'
+
+
+@pytest.fixture(autouse=True)
+def _no_mirror(monkeypatch):
+    monkeypatch.delenv(catalog.MIRROR, raising=False)
+
+
+def tar(members: dict[str, bytes], links: dict[str, str] | None = None) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        for name, target in (links or {}).items():
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.SYMTYPE, target
+            archive.addfile(info)
+    return buffer.getvalue()
+
+
+def dataset(address: str, archive: bytes, member: str = "set/rows.txt", content: bytes = CONTENT) -> Dataset:
+    return Dataset(
+        name="authored",
+        title="Two sentences",
+        address=f"{address}/set.tar.gz",
+        archive_sha256=hashlib.sha256(archive).hexdigest(),
+        member=member,
+        member_sha256=hashlib.sha256(content).hexdigest(),
+        mirror="mirrored/rows.txt",
+        licence="CC0",
+        citation="nobody",
+        columns=("id", "rating", "text"),
+        form=CsvForm(delimiter="\t", header=("id", "rating", "text"), quoting=False),
+        derived=(Derived("article", "id", "_"),),
+    )
+
+
+def test_an_archive_is_downloaded_resumed_checked_and_its_member_kept(server, tmp_path, monkeypatch):
+    server.content = tar({"set/rows.txt": CONTENT, "set/padding.bin": os.urandom(200_000)})
+    server.break_off = 1
+    monkeypatch.setattr(download.time, "sleep", lambda _: None)
+    wanted = dataset(server.url, server.content)
+    path = catalog.fetch(wanted, tmp_path)
+    assert path.read_bytes() == CONTENT
+    assert "Range" in server.asked[1]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    server.asked.clear()
+    assert catalog.fetch(wanted, tmp_path) == path
+    assert not server.asked
+
+
+def test_a_member_that_was_changed_here_is_taken_from_the_archive_again(server, tmp_path):
+    server.content = tar({"set/rows.txt": CONTENT})
+    wanted = dataset(server.url, server.content)
+    catalog.fetch(wanted, tmp_path).write_bytes(b"changed")
+    said: list[str] = []
+    assert catalog.fetch(wanted, tmp_path, said.append).read_bytes() == CONTENT
+    assert "changed" in said[0]
+
+
+def test_a_zip_archive_works_as_well(server, tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("set/rows.txt", CONTENT)
+    server.content = buffer.getvalue()
+    assert catalog.fetch(dataset(server.url, server.content), tmp_path).read_bytes() == CONTENT
+
+
+def test_the_mirror_is_used_instead_and_a_wrong_byte_in_it_refused(tmp_path, monkeypatch):
+    wanted = dataset("http://127.0.0.1:9", b"")
+    mirrored = tmp_path / "mirror" / "mirrored" / "rows.txt"
+    mirrored.parent.mkdir(parents=True)
+    mirrored.write_bytes(CONTENT)
+    monkeypatch.setenv(catalog.MIRROR, str(tmp_path / "mirror"))
+    assert catalog.fetch(wanted, tmp_path / "raw").read_bytes() == CONTENT
+    for position in (0, len(CONTENT) // 2, len(CONTENT) - 1):
+        mirrored.write_bytes(CONTENT[:position] + bytes([CONTENT[position] ^ 1]) + CONTENT[position + 1 :])
+        with pytest.raises(DataError, match="At least one byte differs"):
+            catalog.fetch(wanted, tmp_path / "raw")
+    mirrored.unlink()
+    with pytest.raises(DataError, match=r"mirrored/rows\.txt is missing"):
+        catalog.fetch(wanted, tmp_path / "raw")
+
+
+def test_a_wrong_member_in_a_right_archive_is_refused(server, tmp_path):
+    server.content = tar({"set/rows.txt": CONTENT[:-1]})
+    with pytest.raises(DataError, match="the catalog says"):
+        catalog.fetch(dataset(server.url, server.content), tmp_path)
+    assert not (tmp_path / "authored" / "rows.txt").exists()
+    assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.parametrize("name", ["../evil.txt", "/tmp/evil.txt", "set/../../evil.txt", "..\\evil.txt"])
+def test_an_archive_with_a_path_that_leads_out_is_refused(server, tmp_path, name):
+    server.content = tar({"set/rows.txt": CONTENT, name: b"evil"})
+    with pytest.raises(DataError, match="leads out of its folder"):
+        catalog.fetch(dataset(server.url, server.content), tmp_path / "raw")
+    assert not list(tmp_path.rglob("evil*"))
+
+
+def test_a_member_that_is_a_link_is_not_followed(server, tmp_path):
+    server.content = tar({}, {"set/rows.txt": "/etc/hostname"})
+    with pytest.raises(DataError, match="a link or a folder"):
+        catalog.fetch(dataset(server.url, server.content), tmp_path)
+
+
+def test_an_archive_without_the_member_names_the_likely_one(server, tmp_path):
+    server.content = tar({"set/row.txt": CONTENT})
+    with pytest.raises(DataError, match=r"Did you mean 'set/row\.txt'"):
+        catalog.fetch(dataset(server.url, server.content), tmp_path)
+
+
+def test_an_archive_that_is_none_says_so(server, tmp_path):
+    server.content = b"<html>not found</html>"
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        catalog.fetch(dataset(server.url, server.content), tmp_path)
+
+
+def test_an_archive_whose_hash_is_unknown_is_protected_by_the_members(server, tmp_path):
+    server.content = tar({"set/rows.txt": CONTENT})
+    wanted = dataclasses.replace(dataset(server.url, server.content), archive_sha256=None)
+    assert catalog.fetch(wanted, tmp_path).read_bytes() == CONTENT
+
+
+def test_the_source_reads_quotation_marks_as_they_are_and_derives_the_article(server, tmp_path, monkeypatch):
+    server.content = tar({"set/rows.txt": CONTENT})
+    monkeypatch.setitem(catalog.CATALOG, "authored", dataset(server.url, server.content))
+    collected = sources.collect(CatalogSource(kind="catalog", dataset="authored"), Path(), tmp_path)
+    assert collected.frame.to_dict("list") == {
+        "id": ["1_1", "1_2"],
+        "rating": ["-1.5", "0.5"],
+        "text": ['The "new" plan is bad.', "The old one was not."],
+        "article": ["1", "1"],
+    }
+    assert collected.lines.tolist() == [1, 2]
+    assert collected.origin["licence"] == "CC0"
+
+
+def test_an_unknown_data_set_names_the_likely_one():
+    with pytest.raises(DataError, match="Did you mean 'nyt-editorials'"):
+        catalog.find("nyt-editorial")
