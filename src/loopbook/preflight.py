@@ -7,6 +7,8 @@ from typing import Any
 
 from loopbook.data import sources
 from loopbook.models import architectures
+from loopbook.requirements import surveys
+from loopbook.requirements.prototype import Prototype
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import ScenarioError
@@ -27,9 +29,12 @@ def check(project: Project, name: str, profile: str, given: Mapping[str, Any]) -
     scenario = loading.load(name, project.scenarios, profile, given)
     for candidate in scenario.training.chosen.values():
         architectures.check(candidate, scenario.task)
-    survey = scenario.requirements.survey
-    if survey is not None and not (project.root / survey).is_file():
-        raise ScenarioError(f"{scenario.name}: requirements.survey names {survey}, which is not there.")
+    for section, path in scenario.files.items():
+        if not (project.root / path).is_file():
+            raise ScenarioError(f"{scenario.name}: section {section} names the file {path}, which is not there.")
+    if scenario.requirements.survey is not None:
+        surveys.read(project.root / scenario.requirements.survey)
+    Prototype.of(scenario.requirements, scenario.task)
     sources.check(scenario, project.root)
     declarations(project.notebooks)
     return scenario

@@ -92,9 +92,16 @@ def execute(
 
 def _client(nb_man: Any, kernel_name: str) -> Any:
     from papermill.clientwrap import PapermillNotebookClient
+    from traitlets.config import Config
 
     return PapermillNotebookClient(
-        nb_man, kernel_name=kernel_name, timeout=None, startup_timeout=120, log=logging.getLogger("papermill")
+        nb_man,
+        kernel_name=kernel_name,
+        timeout=None,
+        startup_timeout=120,
+        log=logging.getLogger("papermill"),
+        # The kernel's sockets are open to every user of this machine; encrypted, they say nothing to them.
+        config=Config(KernelManager={"transport_encryption": "auto"}),
     )
 
 

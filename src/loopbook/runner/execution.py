@@ -15,6 +15,7 @@ from loopbook.runner.graph import Node
 from loopbook.scenario.contract import Scenario
 from loopbook.store import content, job, keys, records, snapshots, stage, vault
 from loopbook.store.declaration import SOURCE_INPUT
+from loopbook.store.parameters import sections_of
 from loopbook.store.project import Project
 from loopbook.store.records import StageRecord
 
@@ -51,6 +52,9 @@ def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) ->
         digests |= {f"{name}[{each}]": finished[writer].digests[name] for each, writer in writers.items()}
     if SOURCE_INPUT in node.declaration.reads:
         digests[SOURCE_INPUT] = request.source
+    for section, path in request.resolved.files.items():
+        if section in sections_of(node.declaration):
+            digests[path] = content.digest(request.project.root / path)
     snapshot = snapshots.current(request.project, request.resolved.name)
     digests |= {f"carried {name}": snapshot.digest(name) for name in node.declaration.carries}
     return digests

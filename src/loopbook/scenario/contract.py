@@ -301,6 +301,12 @@ class Scenario(Settings):
         return self.source.kind == "simulation"
 
     @property
+    def files(self) -> dict[str, str]:
+        """Files that a section names besides the source, by section, relative to the project's root."""
+        named = {"requirements": self.requirements.survey, "feedback": self.feedback.file}
+        return {section: path for section, path in named.items() if path is not None}
+
+    @property
     def criteria(self) -> tuple[Criterion, ...]:
         return tuple(criterion for story in self.stories for criterion in story.criteria)
 

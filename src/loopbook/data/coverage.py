@@ -1,0 +1,57 @@
+"""How well the features that were fitted on train cover the other splits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from loopbook.data.features import UNKNOWN, Features, column
+
+
+def coverage(features: Features, splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return what the features miss in each split.
+
+    Parameters
+    ----------
+    features
+        Fitted on train.
+    splits
+        Split tables by name.
+
+    Returns
+    -------
+    DataFrame
+        One row a split, shares in percent. For texts: `median tokens`, `cut` (texts longer than the sequence),
+        `unknown` (tokens that train does not know). For tables: `missing` (values), `unknown` (category values that
+        train does not know).
+    """
+    rows = {name: {**_texts(features, frame), **_table(features, frame)} for name, frame in splits.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("split")
+
+
+def _texts(features: Features, frame: pd.DataFrame) -> dict[str, float]:
+    if not features.texts:
+        return {}
+    lengths = np.array([len(tokens) for tokens in features.token_lists(frame)])
+    tokens = features.tokens(frame)
+    return {
+        "median tokens": float(np.median(lengths)),
+        "cut": 100 * float((lengths > features.length).mean()),
+        "unknown": 100 * float((tokens == UNKNOWN).sum() / max(1, (tokens > 0).sum())),
+    }
+
+
+def _table(features: Features, frame: pd.DataFrame) -> dict[str, float]:
+    found: dict[str, float] = {}
+    if features.numbers:
+        missing = [column(frame, number.field).isna().mean() for number in features.numbers]
+        found["missing"] = 100 * float(np.mean(missing))
+    if features.categories:
+        unknown = [
+            (~column(frame, category.field).fillna("").astype(str).isin(category.levels)).mean()
+            for category in features.categories
+        ]
+        found["unknown category" if features.texts else "unknown"] = 100 * float(np.mean(unknown))
+    return found
