@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,14 @@ def shown(data: dict[str, Any], **metadata: Any) -> Any:
 
 def figure(title: str) -> Any:
     """Return the output of a figure drawn by plots."""
-    data, metadata = plots.lines(
+    data, metadata = drawn(title)
+    return shown(dict(data), **metadata)
+
+
+@cache
+def drawn(title: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Draw a figure once for all tests."""
+    return plots.lines(
         {
             "train": (range(1, 9), [0.69, 0.5, 0.42, 0.36, 0.31, 0.28, 0.25, 0.23]),
             "validation": (range(1, 9), [0.68, 0.53, 0.47, 0.44, 0.43, 0.43, 0.44, 0.45]),
@@ -50,7 +58,6 @@ def figure(title: str) -> Any:
         alt="Validation loss is lowest at epoch 6, 0.43.",
         marks={"best epoch": (6, 0.43)},
     )._repr_mimebundle_()
-    return shown(data, **metadata)
 
 
 @dataclass
@@ -79,7 +86,8 @@ class Workshop:
     def stage(self, stage: str, cells: list[Any], candidate: str | None = None, **fields: Any) -> StageRecord:
         """Store an executed notebook and return the record of its stage."""
         key = fields.pop("key", "0123456789abcdef" * 4)
-        path = self.data / "store" / stage / f"{key}-{candidate}" / "notebook.ipynb"
+        own = "".join(letter for letter in candidate or "" if letter.isalnum())
+        path = self.data / "store" / stage / f"{key}{own}" / "notebook.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(v4.new_notebook(cells=cells)), encoding="utf-8")
         place = path.relative_to(self.data).as_posix()
@@ -159,16 +167,31 @@ def training_cells(title: str = "Validation loss is lowest after epoch 6") -> li
 
 @pytest.fixture
 def good_run(workshop: Workshop) -> Run:
+    """A finished run."""
+    return finished(workshop)
+
+
+@pytest.fixture
+def failed_run(workshop: Workshop, good_run: Run) -> Run:
+    """A later run that failed."""
+    return failed(workshop, good_run)
+
+
+def finished(workshop: Workshop) -> Run:
     """A run with four phases, two candidates, a card, criteria of all three verdicts and hostile texts."""
     for stage in ("01_requirements", "02_data", "03_training", "04_optimization"):
         workshop.commit(stage, training_cells() if stage == "03_training" else [text(f"# {stage}", "t")])
+    span = {"first": "2026-01-01T00:00:00+00:00", "last": "2026-03-31T23:00:00+00:00"}
     card = {
-        "rows": 20000,
-        "start": "2026-01-01",
-        "end": "2026-03-31",
-        "licence": HOSTILE,
-        "positive_share": 0.183,
-        "findings": [{"kind": "imbalance", "text": f"Only 18 % deserve an alert. {HOSTILE}", "severity": "note"}],
+        "rows": {"source": 20150, "used": 20000, "quarantine": 150},
+        "time": span,
+        "classes": {"ignore": {"rows": 16340, "share": 0.817}, HOSTILE: {"rows": 3660, "share": 0.183}},
+        "splits": {"train": {"rows": 12000, "share_yes": 0.18, **span}},
+        "origin": {"licence": HOSTILE, "rows": 20150},
+        "findings": [
+            {"kind": "time", "text": "Posts come in surges.", "severity": "note"},
+            {"kind": "imbalance", "text": f"Only 18 % deserve an alert. {HOSTILE}", "severity": "serious"},
+        ],
     }
     parameters = (
         ParameterRecord(name="epochs", value=3, description="passes over train", origin="given"),
@@ -256,8 +279,7 @@ def good_run(workshop: Workshop) -> Run:
     )
 
 
-@pytest.fixture
-def failed_run(workshop: Workshop, good_run: Run) -> Run:
+def failed(workshop: Workshop, good_run: Run) -> Run:
     """A later run whose training failed at a cell."""
     path = workshop.root / "src" / "loopbook" / "models" / "fitting.py"
     trace = [

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from loopbook.store.records import CriterionRecord, Run, StageRecord
@@ -15,6 +13,7 @@ from loopbook.store.records import CriterionRecord, Run, StageRecord
 _WORDS = {
     "roc": "ROC", "auc": "AUC", "pr": "PR", "f1": "F1", "ece": "calibration error", "ms": "(ms)", "bytes": "(bytes)",
 }  # fmt: skip
+_LONGEST = 300  # characters of a recorded text that a page shows
 _VERDICTS = {True: "met", False: "missed", None: "not yet tested"}
 
 
@@ -85,18 +84,6 @@ def numbers(metrics: Mapping[str, Any]) -> tuple[Number, ...]:
     return tuple(shown)
 
 
-def facts(run: Run, data: Path) -> tuple[tuple[Number, ...], tuple[Mapping[str, Any], ...]]:
-    """Return the flat facts of the run's dataset card, and its findings; nothing if there is no card."""
-    for record in run.stages.values():
-        path = data / record.artifacts["dataset_card"] if "dataset_card" in record.artifacts else None
-        if path is not None and path.is_file():
-            card = json.loads(path.read_text(encoding="utf-8", errors="replace"))
-            flat = {name: value for name, value in _flat(card) if not isinstance(value, list)}
-            findings = tuple(item for item in card.get("findings") or () if isinstance(item, dict) and "text" in item)
-            return numbers(flat), findings
-    return (), ()
-
-
 def label(name: str) -> str:
     """Return a metric's name in words: ``baseline_test_roc_auc`` is *Plain baseline: ROC AUC on test*."""
     prefix = ""
@@ -108,7 +95,7 @@ def label(name: str) -> str:
         if name.startswith(f"{split}_"):
             name, where = name.removeprefix(f"{split}_"), f" on {split}"
     words = " ".join(_WORDS.get(word, word) for word in name.split("_") if word) + where
-    return prefix + (words[:1].upper() + words[1:] if not prefix else words)
+    return (prefix + (words[:1].upper() + words[1:] if not prefix else words))[:_LONGEST]
 
 
 def number(value: Any) -> str:
@@ -125,7 +112,8 @@ def number(value: Any) -> str:
         if abs(value) >= 1:
             return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
         return f"{value:.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.3g}"
-    return str(value)
+    said = str(value)
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}… ({len(said):,} characters)"
 
 
 def when(started: str) -> str:
@@ -147,7 +135,7 @@ def duration(seconds: float) -> str:
 
 def _model(run: Run) -> list[Line]:
     record = deciding(run)
-    champion = run.champion or (str(record.metrics["champion"]) if record else None)
+    champion = run.champion or (number(record.metrics["champion"]) if record else None)
     if champion is None or record is None:
         return [Line("Model", ("No model has been chosen yet.",), "wait")]
     metrics = record.metrics
@@ -197,18 +185,3 @@ def _mood(criteria: Sequence[CriterionRecord]) -> str:
     if any(each.met is False for each in criteria):
         return "bad"
     return "good" if criteria and all(each.met for each in criteria) else "wait"
-
-
-def _flat(card: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return a card's plain values; those of one level below follow under a joined name."""
-    found: list[tuple[str, Any]] = []
-    for name, value in card.items():
-        if isinstance(value, dict):
-            found += [
-                (f"{name}_{key}", item)
-                for key, item in list(value.items())[:8]
-                if isinstance(item, bool | int | float | str) and name != "fields"
-            ]
-        elif isinstance(value, bool | int | float | str):
-            found.append((name, value if not isinstance(value, str) else value[:300]))
-    return found[:30]

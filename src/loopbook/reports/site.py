@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from loopbook.reports import loop, overview, page, security
+from loopbook.reports import dataset, loop, overview, page, security
 from loopbook.reports.page import Page
 from loopbook.store.content import digest_file, digest_text, remove, write_atomically
 from loopbook.store.records import Run
@@ -152,7 +152,7 @@ def _build_latest(place: Place, runs: Sequence[Run]) -> None:
 
 def _about(place: Place, run: Run, pages: Sequence[Page], there: frozenset[str]) -> dict[str, Any]:
     deciding = overview.deciding(run)
-    data_facts, findings = overview.facts(run, place.data)
+    card = dataset.card(run, place.data)
     return {
         "run": run,
         "pages": pages,
@@ -160,8 +160,8 @@ def _about(place: Place, run: Run, pages: Sequence[Page], there: frozenset[str])
         "lines": overview.lines(run),
         "ring": loop.ring(run, there),
         "numbers": overview.numbers(deciding.metrics) if deciding else (),
-        "data_facts": data_facts,
-        "findings": findings,
+        "data_facts": dataset.facts(card),
+        "findings": dataset.findings(card),
     }
 
 

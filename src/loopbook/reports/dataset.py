@@ -1,0 +1,64 @@
+"""The facts of a run's data that its index shows, from the dataset card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from loopbook.reports.overview import Number, number
+from loopbook.store.records import Run
+
+_ROWS = {"source": "Rows in the source", "used": "Rows used", "quarantine": "Rows in quarantine"}
+_ORIGIN = {"address": "Address", "licence": "Licence", "citation": "Citation"}
+
+
+def card(run: Run, data: Path) -> Mapping[str, Any]:
+    """Return the dataset card of a run; empty if it has none, or it has left the store."""
+    for record in run.stages.values():
+        if "dataset_card" in record.artifacts:
+            path = data / record.artifacts["dataset_card"]
+            return dict(json.loads(path.read_text(encoding="utf-8", errors="replace"))) if path.is_file() else {}
+    return {}
+
+
+def facts(found: Mapping[str, Any]) -> tuple[Number, ...]:
+    """Return a card's facts in reading form: rows, time, classes, splits, licence. What the card lacks is left out."""
+    shown = [
+        Number(words, number(found["rows"][name])) for name, words in _ROWS.items() if name in _part(found, "rows")
+    ]
+    shown += [Number("From, to", _days(found["time"]))] if _part(found, "time").get("first") else []
+    shown += [Number(f"Class “{name}”", _counted(part)) for name, part in _part(found, "classes").items()]
+    shown += [Number(f"Split {name}", _counted(part, "share_yes")) for name, part in _part(found, "splits").items()]
+    origin = _part(found, "origin")
+    shown += [Number(words, str(origin[name])[:500]) for name, words in _ORIGIN.items() if origin.get(name)]
+    return tuple(shown)
+
+
+def findings(found: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Return what a reader should know of the data: text and severity, the most serious first."""
+    order = {"serious": 0, "warning": 1}
+    items = [item for item in found.get("findings") or () if isinstance(item, dict) and "text" in item]
+    return tuple(
+        sorted(({"severity": "note"} | item for item in items), key=lambda item: order.get(item["severity"], 2))
+    )
+
+
+def _part(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = found.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _days(span: Mapping[str, Any]) -> str:
+    return f"{str(span['first'])[:10]} to {str(span.get('last'))[:10]}"
+
+
+def _counted(part: Mapping[str, Any], share: str = "share") -> str:
+    rows, of = part.get("rows"), part.get(share)
+    said = f"{number(rows)} rows"
+    if isinstance(of, int | float):
+        said += f", {of:.1%}".replace("%", " %") + (" of them yes" if share == "share_yes" else "")
+    if share == "share_yes" and part.get("first"):
+        said += f", {_days(part)}"
+    return said

@@ -1,0 +1,139 @@
+"""What a manager reads first."""
+
+from __future__ import annotations
+
+import pytest
+from tests.reports.conftest import Workshop
+
+from loopbook.reports import dataset, loop, overview
+from loopbook.store.records import Run
+
+
+def said(run: Run) -> dict[str, str]:
+    """Return the lines by their term."""
+    return {line.term: " ".join(line.sentences) for line in overview.lines(run)}
+
+
+def test_overview_answers_in_ten_lines_at_most(good_run: Run, failed_run: Run) -> None:
+    for run in (good_run, failed_run):
+        assert len(overview.lines(run)) <= 10
+
+
+def test_overview_says_what_it_does_what_to_do_and_what_changed(good_run: Run) -> None:
+    lines = said(good_run)
+    assert lines["What it does"] == good_run.description
+    assert lines["What to do next"] == good_run.next_steps[0]
+    assert lines["What changed"] == "The champion is now lstm; it was tfidf."
+    assert lines["Made"] == "24 November 2026, 03:12 UTC, in 4 min 5 s, profile standard, revision 69f829b1c2."
+
+
+def test_simulated_data_is_called_simulated_and_real_data_is_not(good_run: Run) -> None:
+    assert "simulated" in said(good_run)["Data"]
+    assert "Data" not in said(good_run.model_copy(update={"simulated": False}))
+
+
+def test_criteria_are_counted_by_verdict(good_run: Run) -> None:
+    assert said(good_run)["Criteria"].startswith(
+        "Of 3 acceptance criteria: 1 met, 1 missed, 1 not yet tested. Missed: 95"
+    )
+
+
+def test_model_and_gain_carry_their_intervals(good_run: Run) -> None:
+    lines = said(good_run)
+    assert lines["Model"] == (
+        "lstm was chosen from 3 candidates. Accuracy on test 0.912 (95 % interval 0.901 to 0.923); "
+        "ROC AUC on test 0.931 (95 % interval 0.920 to 0.940)."
+    )
+    assert lines["Gain"] == (
+        "Better than the best plain baseline (tfidf) by 0.030 in ROC AUC (95 % interval 0.021 to 0.039), beyond chance."
+    )
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "words", "mood"),
+    [
+        (0.004, -0.01, 0.018, "but this could be chance", "wait"),
+        (-0.02, -0.03, -0.01, "Worse than the best plain baseline (tfidf) by 0.020", "bad"),
+        (0.0, 0.0, 0.0, "A plain baseline is the best model here", "wait"),
+    ],
+)
+def test_gain_is_called_by_its_name(
+    workshop: Workshop, difference: float, low: float, high: float, words: str, mood: str
+) -> None:
+    metrics = {"champion": "lstm", "baseline": "tfidf", "paired_difference": difference,
+               "paired_difference_low": low, "paired_difference_high": high}  # fmt: skip
+    run = workshop.run(workshop.stage("04_optimization", [], metrics=metrics), champion="lstm")
+    line = next(line for line in overview.lines(run) if line.term == "Gain")
+    assert words in line.sentences[0] and line.mood == mood
+
+
+def test_plain_baseline_that_is_the_champion_is_called_so(workshop: Workshop) -> None:
+    metrics = {"champion": "tfidf", "baseline": "tfidf", "paired_difference": 0.0}
+    run = workshop.run(workshop.stage("04_optimization", [], metrics=metrics), champion="tfidf")
+    assert "no network beat it" in said(run)["Gain"]
+
+
+def test_failed_run_says_where_it_stopped_and_promises_no_model(failed_run: Run) -> None:
+    lines = said(failed_run)
+    assert "03_training[lstm]" in lines["Failed"]
+    assert lines["Model"] == "No model has been chosen yet."
+
+
+def test_lows_and_highs_become_the_interval_of_their_metric() -> None:
+    shown = overview.numbers({"auc": 0.9, "auc_low": 0.8, "auc_high": 0.95, "gap_low": 0.1, "name": "x", "ok": True})
+    assert [(item.value, item.interval) for item in shown] == [
+        ("0.900", "0.800 to 0.950"), ("0.100", ""), ("x", ""), ("yes", "")
+    ]  # fmt: skip
+    assert [item.numeric for item in shown] == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(None, "–"), (12345, "12,345"), (0.5, "0.500"), (31.2, "31.2"), (7.0, "7"), (12345.6, "12,346"), (2e-6, "2e-06"),
+     (float("inf"), "–"), (0.0, "0.000"), (True, "yes"), (-0.25, "-0.250")],
+)  # fmt: skip
+def test_numbers_are_told_in_few_figures(value: object, words: str) -> None:
+    assert overview.number(value) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("test_roc_auc", "ROC AUC on test"), ("baseline_test_accuracy", "Plain baseline: accuracy on test"),
+     ("champion_latency_ms", "Champion: latency (ms)"), ("quarantine_share", "Quarantine share")],
+)  # fmt: skip
+def test_metrics_are_named_in_words(name: str, words: str) -> None:
+    assert overview.label(name) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.34, "0.3 s"), (42.4, "42 s"), (59.9, "60 s"), (245, "4 min 5 s"), (3725, "1 h 2 min")]
+)
+def test_times_are_told_in_words(seconds: float, words: str) -> None:
+    assert overview.duration(seconds) == words
+
+
+def test_card_gives_rows_time_classes_splits_and_licence(workshop: Workshop, good_run: Run) -> None:
+    shown = {item.name: item.value for item in dataset.facts(dataset.card(good_run, workshop.data))}
+    assert shown["Rows used"] == "20,000"
+    assert shown["From, to"] == "2026-01-01 to 2026-03-31"
+    assert shown["Class “ignore”"] == "16,340 rows, 81.7 %"
+    assert shown["Split train"] == "12,000 rows, 18.0 % of them yes, 2026-01-01 to 2026-03-31"
+
+
+def test_serious_findings_come_first(workshop: Workshop, good_run: Run) -> None:
+    found = dataset.findings(dataset.card(good_run, workshop.data))
+    assert [item["severity"] for item in found] == ["serious", "note"]
+
+
+def test_card_that_lacks_a_part_shows_the_rest() -> None:
+    assert dataset.facts({}) == () and dataset.findings({"findings": None}) == ()
+    assert [item.name for item in dataset.facts({"rows": {"used": 3}, "time": {"first": None}})] == ["Rows used"]
+
+
+def test_ring_shows_the_worst_state_of_a_phase_and_links_pages_that_exist(good_run: Run, failed_run: Run) -> None:
+    ring = loop.ring(good_run, frozenset({"01_requirements", "03_training-cnn", "03_training-lstm"}))
+    assert [node.state for node in ring.nodes] == ["done", "fresh", "done", "done", "absent", "absent", "absent"]
+    assert [node.link for node in ring.nodes[:4]] == ["01_requirements.html", "", "#stages", ""]
+    assert ring.nodes[2].word == "3 candidates"
+    assert loop.ring(failed_run, frozenset()).nodes[2].state == "failed"
+    assert all(0 <= node.x <= ring.width and 0 <= node.y <= ring.height for node in ring.nodes)
