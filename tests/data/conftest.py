@@ -13,32 +13,32 @@ import pytest
 from loopbook.scenario.contract import Scenario
 
 
+def build_scenario(
+    source: dict[str, Any] | None = None,
+    fields: dict[str, str] | None = None,
+    label: dict[str, Any] | None = None,
+    **data: Any,
+) -> Scenario:
+    """Build a scenario from a source, fields, a label and settings of the data stage."""
+    return Scenario.model_validate(
+        {
+            "name": "test-agent",
+            "title": "Test agent",
+            "description": "Reads notes and raises an alarm.",
+            "task": {
+                "fields": fields or {"text": "text"},
+                "label": label or {"column": "alarm", "positive": ["yes"]},
+            },
+            "source": source or {"kind": "csv", "path": "rows.csv", "id": "id"},
+            "data": data,
+            "training": {"candidates": {"majority": {"architecture": "majority"}}},
+        }
+    )
+
+
 @pytest.fixture
 def scenario() -> Callable[..., Scenario]:
-    """Build a scenario from a source, fields, a label and settings of the data stage."""
-
-    def build(
-        source: dict[str, Any] | None = None,
-        fields: dict[str, str] | None = None,
-        label: dict[str, Any] | None = None,
-        **data: Any,
-    ) -> Scenario:
-        return Scenario.model_validate(
-            {
-                "name": "test-agent",
-                "title": "Test agent",
-                "description": "Reads notes and raises an alarm.",
-                "task": {
-                    "fields": fields or {"text": "text"},
-                    "label": label or {"column": "alarm", "positive": ["yes"]},
-                },
-                "source": source or {"kind": "csv", "path": "rows.csv", "id": "id"},
-                "data": data,
-                "training": {"candidates": {"majority": {"architecture": "majority"}}},
-            }
-        )
-
-    return build
+    return build_scenario
 
 
 @dataclass

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.data.conftest import build_scenario
 
 from loopbook.data import parsing, sources, validation
 from loopbook.data.sources import Collected
@@ -147,17 +148,7 @@ CELLS = st.one_of(
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS, CELLS, CELLS), min_size=1, max_size=25))
 @settings(max_examples=120, deadline=None)
 def test_rows_and_quarantine_together_are_the_source(cells):
-    from loopbook.scenario.contract import Scenario
-
-    agent = Scenario.model_validate(
-        {
-            "name": "t", "title": "t", "description": "t",
-            "task": {"fields": {"text": "text", "n": "number"}, "label": {"column": "alarm", "positive": ["yes"]}},
-            "source": source(id="id", time="when"),
-            "data": {"max_quarantine_share": 1.0},
-            "training": {"candidates": {"m": {"architecture": "majority"}}},
-        }
-    )  # fmt: skip
+    agent = build_scenario(source(id="id", time="when"), {"text": "text", "n": "number"}, max_quarantine_share=1.0)
     names = ["id", "when", "text", "n", "alarm"]
     both = [("p", "2026-01-01", "fine", "1", "yes"), ("q", "2026-01-01", "fine too", "", "no")]
     data = {name: [row[index] for row in [*both, *cells]] for index, name in enumerate(names)}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from loopbook.scenario.errors import DataError, suggest
 from loopbook.scenario.source import SqlSource
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_SECRET = re.compile(r"://.*@")
 _READS = re.compile(r"\s*(?:select|with|values|table)\b", re.IGNORECASE)
+
+
+def shown(source: SqlSource) -> str:
+    """Return the address for messages and cards, without user name and password."""
+    return _SECRET.sub("://", source.address)
 
 
 def address(source: SqlSource, root: Path) -> URL:
@@ -37,13 +44,15 @@ def address(source: SqlSource, root: Path) -> URL:
     try:
         url = make_url(written)
         url.get_dialect()
+    except NoSuchModuleError as error:  # a kind of ArgumentError, so it comes first
+        likely = suggest(written.partition(":")[0].partition("+")[0], ["sqlite", "postgresql", "mysql", "mssql"])
+        raise DataError(f"source.address {shown(source)!r}: there is no such kind of database.{likely}") from error
     except ArgumentError as error:
         raise DataError(
-            f"source.address {source.address!r} is no SQLAlchemy address, such as sqlite:///data/raw/posts.db."
+            f"source.address {shown(source)!r} is no SQLAlchemy address, such as sqlite:///data/raw/posts.db."
         ) from error
-    except NoSuchModuleError as error:
-        likely = suggest(written.partition(":")[0].partition("+")[0], ["sqlite", "postgresql", "mysql", "mssql"])
-        raise DataError(f"source.address {source.address!r}: there is no such kind of database.{likely}") from error
+    except ImportError as error:
+        raise DataError(f"source.address {shown(source)!r} needs a driver that is not installed: {error}.") from error
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         file = root / url.database
         if not file.is_file():
@@ -131,7 +140,7 @@ def _connected(source: SqlSource, root: Path) -> Iterator[Connection]:
     url = address(source, root)
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         # SQLite itself refuses to write to a file that is opened so.
-        url = url.set(database=f"file:{url.database}", query={**url.query, "mode": "ro", "uri": "true"})
+        url = url.set(database=f"file:{quote(url.database)}", query={**url.query, "mode": "ro", "uri": "true"})
     engine = None
     try:
         engine = sa.create_engine(url, poolclass=sa.NullPool)
@@ -142,8 +151,7 @@ def _connected(source: SqlSource, root: Path) -> Iterator[Connection]:
         reason = str(getattr(error, "orig", None) or error).split("\n")[0]
         if url.password:
             reason = reason.replace(str(url.password), "***")
-        where = source.address.partition("@")[2] or source.address
-        raise DataError(f"source.address ({where}): {reason}. Check address, table and query.") from error
+        raise DataError(f"source.address ({shown(source)}): {reason}. Check address, table and query.") from error
     finally:
         if engine is not None:
             engine.dispose()

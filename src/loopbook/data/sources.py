@@ -98,9 +98,10 @@ def collect(source: Source, root: Path, raw: Path, progress: Progress = silent) 
         names, rows = databases.read(source, root)
         if not rows:
             raise DataError(f"source.{'table' if source.table else 'query'} gave no rows.")
-        shown = source.address.rpartition("@")[2] or source.address
         digest = _digest_rows(rows)
-        return _collected(Table(tuple(names), rows, list(range(1, len(rows) + 1))), _origin(shown, digest))
+        return _collected(
+            Table(tuple(names), rows, list(range(1, len(rows) + 1))), _origin(databases.shown(source), digest)
+        )
     return _simulated(source)
 
 

@@ -1,0 +1,103 @@
+"""Splits keep together what belongs together, stay as they are, and the proof finds what leaks."""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.data.conftest import build_scenario
+
+from loopbook.data import splitting
+from loopbook.scenario.errors import DataError
+
+
+def rows(count: int, groups: int | None = None, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    ids = [f"r{index}" for index in range(count)]
+    return pd.DataFrame(
+        {
+            "row_id": ids,
+            "time": pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(rng.integers(0, 60 * 24, count), unit="h"),
+            "group": [f"g{index % groups}" for index in range(count)] if groups else ids,
+            "label": rng.integers(0, 2, count).astype(np.int8),
+            "weight": np.ones(count, dtype=np.float32),
+            "text": [hashlib.sha256(name.encode()).hexdigest() for name in ids],
+        }
+    )
+
+
+SOURCE = {"kind": "csv", "path": "x", "time": "when", "group": "place"}
+
+
+@pytest.mark.parametrize("by", ["time", "group", "stratum"])
+def test_every_row_is_in_one_split_near_the_shares_and_nothing_leaks(scenario, by):
+    agent = scenario(SOURCE, splits={"by": by})
+    frame = rows(4000, groups=None if by == "stratum" else 800)
+    splits = splitting.split(frame, agent)
+    assert list(splits) == list(splitting.SPLITS)
+    assert sorted(pd.concat(splits.values())["row_id"]) == sorted(frame["row_id"])
+    table = splitting.shares(splits, agent)
+    assert (table["share"] - table["wished"]).abs().max() < 0.05
+    assert splitting.proof(splits, agent)["holds"].all()
+    assert all(part.index.tolist() == list(range(len(part))) for part in splits.values())
+
+
+def test_rows_of_one_moment_stay_together(scenario):
+    agent = scenario(SOURCE, splits={"by": "time"})
+    splits = splitting.split(rows(4000), agent)  # 1,440 hours: nearly every boundary falls inside equal times
+    moments = [set(part["time"]) for part in splits.values()]
+    assert all(not moments[i] & moments[j] for i in range(5) for j in range(i))
+
+
+@given(st.integers(0, 2**32), st.floats(0.1, 0.9))
+@settings(max_examples=20, deadline=None)
+def test_a_row_keeps_its_split_whatever_else_is_there_and_however_it_is_labelled(seed, share):
+    agent = build_scenario(SOURCE, splits={"by": "group"}, split_seed=seed)
+    frame = rows(3000, groups=1000)
+    place = {row: name for name, part in splitting.split(frame, agent).items() for row in part["row_id"]}
+    some = frame.sample(frac=share, random_state=1).assign(label=lambda part: 1 - part["label"])
+    for name, part in splitting.split(some, agent).items():
+        assert all(place[row] == name for row in part["row_id"])
+
+
+def test_the_hash_is_pinned_so_that_it_is_the_same_on_every_machine():
+    assert splitting._hashes(pd.Series(["a", "b"]), 1).round(6).tolist() == [
+        round(int(hashlib.sha256(f"1\n{group}".encode()).hexdigest()[:16], 16) / 2**64, 6) for group in "ab"
+    ]
+
+
+def test_another_seed_gives_other_splits(scenario):
+    one, other = (splitting.split(rows(1000), scenario(split_seed=seed))["train"]["row_id"] for seed in (1, 2))
+    assert set(one) != set(other)
+
+
+@pytest.mark.parametrize(
+    ("by", "change", "found"),
+    [
+        ("stratum", lambda s: {**s, "test": pd.concat([s["test"], s["train"].head(1)])}, "no row is in two .*: 1 rows"),
+        ("group", lambda s: {**s, "test": s["test"].assign(group=s["train"]["group"].iloc[0])}, "1 of .* groups cross"),
+        ("time", lambda s: {**s, "gate": s["gate"].assign(time=s["test"]["time"].iloc[0])}, "1 overlaps"),
+        ("stratum", lambda s: {**s, "test": s["test"].assign(text=s["train"]["text"].iloc[0])}, "1 texts cross"),
+        ("stratum", lambda s: {**s, "test": s["test"].assign(text=s["train"]["text"].iloc[0] + "x")}, "pairs cross"),
+    ],
+)  # fmt: skip
+def test_the_proof_finds_each_kind_of_leak(scenario, by, change, found):
+    agent = scenario(SOURCE, splits={"by": by})
+    splits = splitting.split(rows(1000, groups=400 if by == "group" else None), agent)
+    with pytest.raises(DataError, match=found):
+        splitting.proof(change(splits), agent)
+
+
+def test_a_split_that_would_be_empty_or_of_one_class_is_refused(scenario):
+    with pytest.raises(DataError, match="is empty"):
+        splitting.split(rows(300, groups=2), scenario(SOURCE, splits={"by": "group"}))
+    with pytest.raises(DataError, match="all are 'no'"):
+        splitting.split(rows(300).assign(label=0), scenario())
+
+
+def test_each_stratum_must_be_in_train_validation_and_test(scenario):
+    frame = rows(400).assign(kind=["rare", *["common"] * 399])
+    with pytest.raises(DataError, match="has no row whose kind is 'rare'"):
+        splitting.split(frame, scenario({"kind": "csv", "path": "x", "stratum": "kind"}))
