@@ -185,7 +185,7 @@ def finished(workshop: Workshop) -> Run:
     card = {
         "rows": {"source": 20150, "used": 20000, "quarantine": 150},
         "time": span,
-        "classes": {"ignore": {"rows": 16340, "share": 0.817}, HOSTILE: {"rows": 3660, "share": 0.183}},
+        "classes": {"no": {"rows": 16340, "share": 0.817}, "yes": {"rows": 3660, "share": 0.183}},
         "splits": {"train": {"rows": 12000, "share_yes": 0.18, **span}},
         "origin": {"licence": HOSTILE, "rows": 20150},
         "findings": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from nbformat import v4
 from tests.reports.conftest import HOSTILE, PIXEL, code, shown
@@ -98,3 +99,8 @@ def test_paths_in_tracebacks_are_the_projects() -> None:
     html = only(v4.new_output("error", ename="E", evalue="", traceback=trace)).html
     assert "src/loopbook/a.py:3" in html
     assert "/srv" not in html and "/etc" not in html
+
+
+def test_table_without_rows_says_so() -> None:
+    assert only(shown({"text/html": pd.DataFrame().to_html()})).kind == "note"
+    assert "No rows." in only(shown({"text/html": pd.DataFrame({"need": []}).to_html()})).html

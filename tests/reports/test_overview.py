@@ -90,7 +90,7 @@ def test_lows_and_highs_become_the_interval_of_their_metric() -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [(None, "–"), (12345, "12,345"), (0.5, "0.500"), (31.2, "31.2"), (7.0, "7"), (12345.6, "12,346"), (2e-6, "2e-06"),
-     (float("inf"), "–"), (0.0, "0.000"), (True, "yes"), (-0.25, "-0.250")],
+     (float("inf"), "–"), (0.0, "0"), (True, "yes"), (-0.25, "-0.250")],
 )  # fmt: skip
 def test_numbers_are_told_in_few_figures(value: object, words: str) -> None:
     assert overview.number(value) == words
@@ -116,8 +116,8 @@ def test_card_gives_rows_time_classes_splits_and_licence(workshop: Workshop, goo
     shown = {item.name: item.value for item in dataset.facts(dataset.card(good_run, workshop.data))}
     assert shown["Rows used"] == "20,000"
     assert shown["From, to"] == "2026-01-01 to 2026-03-31"
-    assert shown["Class “ignore”"] == "16,340 rows, 81.7 %"
-    assert shown["Split train"] == "12,000 rows, 18.0 % of them yes, 2026-01-01 to 2026-03-31"
+    assert shown["Class “no”"] == "16,340 rows, 81.7 %"
+    assert shown["Split train"] == "12,000 rows, 18.0 % of them “yes”, 2026-01-01 to 2026-03-31"
 
 
 def test_serious_findings_come_first(workshop: Workshop, good_run: Run) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from nbformat import v4
-from tests.reports.conftest import Workshop, code, text, training_cells
+from tests.reports.conftest import Workshop, code, shown, text, training_cells
 
 from loopbook.reports import page, prose
-from loopbook.store.records import ErrorRecord, StageRecord
+from loopbook.store.records import ErrorRecord, ParameterRecord, StageRecord
 
 
 def made(workshop: Workshop, record: StageRecord, committed: bool = False) -> page.Page:
@@ -81,7 +81,7 @@ def test_failing_cell_is_marked_and_shows_its_last_output(workshop: Workshop) ->
     )  # fmt: skip
     found = made(workshop, record)
     assert [cell.failed for cell in found.cells] == [False, True]
-    assert [shown.kind for shown in found.cells[1].outputs] == ["text", "error"]
+    assert [each.kind for each in found.cells[1].outputs] == ["text", "error"]
     assert found.error == ""
 
 
@@ -115,3 +115,11 @@ def test_prose_has_no_heading_above_the_second_level_and_no_picture_from_elsewhe
     html = prose.html("# One\n### Three\n![seen](https://example.org/a.png)\n\n<script>alert(1)</script>")
     assert "<h1" not in html and "<h2>One</h2>" in html and "<h3>Three</h3>" in html
     assert "example.org" not in html and "seen" in html and "alert" not in html
+
+
+def test_table_of_parameters_is_shown_once(workshop: Workshop) -> None:
+    table = shown({"text/html": "<table><tr><td>epochs</td></tr></table>"})
+    cells = [code('stage = Stage.open("03_training")\nstage.parameters', "a", [table])]
+    record = workshop.stage("03_training", cells, parameters=(ParameterRecord(name="epochs", value=3),))
+    assert made(workshop, record).cells[0].outputs == ()
+    assert made(workshop, workshop.stage("03_training", cells)).cells[0].outputs != ()

@@ -84,7 +84,7 @@ def test_tables_scroll_in_their_own_box_and_headers_say_their_scope() -> None:
     html = security.clean_html(
         "<table><thead><tr><th></th><th>p</th></tr></thead><tbody><tr><th>a</th><td>0.25</td></tr></tbody></table>"
     )
-    assert html.startswith('<div class="scroll" tabindex="0" role="region"')
+    assert html.startswith('<div class="scroll" tabindex="0" role="group"')
     assert '<th scope="col">p</th>' in html
     assert '<th scope="row">a</th>' in html
     assert '<td class="n">0.25</td>' in html
@@ -147,3 +147,18 @@ def test_single_file_allows_its_own_style_and_nothing_else() -> None:
     policy = security.single_file_policy("body{}")
     assert "script-src" not in policy and "default-src 'none'" in policy
     assert policy != security.single_file_policy("body{ }")
+
+
+def test_head_in_two_rows_becomes_one() -> None:
+    import pandas as pd
+
+    table = pd.DataFrame({"a": [1], "b": [2]}, index=pd.Index(["x"], name="name"))
+    html = security.clean_html(table.to_html())
+    assert html.count("<tr>") == 2
+    assert re.findall(r'<th scope="col">(\w+)</th>', html) == ["name", "a", "b"]
+
+
+def test_long_word_may_break_and_stays_the_same_word() -> None:
+    html = security.clean_html(f"<td>{'a' * 95} &lt;b&gt;</td>")
+    assert html.count("<wbr>") == 3
+    assert html.replace("<wbr>", "") == f"{'a' * 95} &lt;b&gt;"

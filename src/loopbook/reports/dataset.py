@@ -30,7 +30,10 @@ def facts(found: Mapping[str, Any]) -> tuple[Number, ...]:
     ]
     shown += [Number("From, to", _days(found["time"]))] if _part(found, "time").get("first") else []
     shown += [Number(f"Class “{name}”", _counted(part)) for name, part in _part(found, "classes").items()]
-    shown += [Number(f"Split {name}", _counted(part, "share_yes")) for name, part in _part(found, "splits").items()]
+    yes = [*_part(found, "classes"), "yes"][:2][-1]  # the card lists what no means before what yes means
+    shown += [
+        Number(f"Split {name}", _counted(part, "share_yes", yes)) for name, part in _part(found, "splits").items()
+    ]
     origin = _part(found, "origin")
     shown += [Number(words, str(origin[name])[:500]) for name, words in _ORIGIN.items() if origin.get(name)]
     return tuple(shown)
@@ -54,11 +57,11 @@ def _days(span: Mapping[str, Any]) -> str:
     return f"{str(span['first'])[:10]} to {str(span.get('last'))[:10]}"
 
 
-def _counted(part: Mapping[str, Any], share: str = "share") -> str:
+def _counted(part: Mapping[str, Any], share: str = "share", of_what: str = "") -> str:
     rows, of = part.get("rows"), part.get(share)
     said = f"{number(rows)} rows"
     if isinstance(of, int | float):
-        said += f", {of:.1%}".replace("%", " %") + (" of them yes" if share == "share_yes" else "")
-    if share == "share_yes" and part.get("first"):
+        said += f", {of:.1%}".replace("%", " %") + (f" of them “{of_what}”" if of_what else "")
+    if part.get("first"):
         said += f", {_days(part)}"
     return said

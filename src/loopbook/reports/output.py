@@ -114,7 +114,12 @@ def _displayed(output: Mapping[str, Any], name: str, root: str) -> Output | None
         html = _text(data["text/html"])
         if len(html) > LONGEST_HTML:
             return Output("note", f"A table of {len(html):,} characters is too large for a page and is not shown.")
-        return Output("html", shorten_paths(clean_html(html), root))
+        clean = shorten_paths(clean_html(html), root)
+        if not re.sub(r"<[^>]*>|\s", "", clean):
+            return Output("note", "An empty table.")
+        return Output(
+            "html", re.sub(r"(<tbody>\s*</tbody>\s*</table></div>)", r"\1<p><small>No rows.</small></p>", clean)
+        )
     if "text/markdown" in data:
         return Output("html", prose.html(shortened(_text(data["text/markdown"]))))
     if "text/latex" in data:

@@ -109,9 +109,11 @@ def number(value: Any) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             return "–"
+        if value == int(value) and abs(value) < 1000:
+            return f"{value:.0f}"
         if abs(value) >= 1:
             return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-        return f"{value:.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.3g}"
+        return f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.3g}"
     said = str(value)
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}… ({len(said):,} characters)"
 

@@ -100,6 +100,8 @@ def page(record: StageRecord, data: Path, notebooks: Path | None, root: str) -> 
             shown = outputs(cell, f"{name}-{identity}", root)
             failed = any(item.kind == "error" for item in shown)
             code = _source(cell)
+            if record.parameters and code.strip().endswith("stage.parameters"):
+                shown = tuple(item for item in shown if item.kind != "html")  # that table stands at the top already
             if code.strip() or shown:
                 cells.append(
                     Cell(

@@ -16,7 +16,7 @@ POLICY = (
 
 _PROSE = """
     a abbr b blockquote br caption code dd del div dl dt em h2 h3 h4 h5 h6 hr i kbd li ol p pre s small span strong
-    sub sup table tbody td tfoot th thead tr ul
+    sub sup table tbody td tfoot th thead tr ul wbr
 """
 TAGS = frozenset(_PROSE.split())
 """What prose and tables may be made of: no pictures, frames, forms, styles or scripts."""
@@ -26,6 +26,11 @@ _UNSEEN = frozenset(_NOT_SHOWN.split())
 _SPAN = re.compile(r"^[1-9]\d{0,2}$")
 _CLASS = re.compile(r"^[a-z0-9 -]{1,40}$")
 _LINK = re.compile(r"^(?:https://[^\s]+|#[\w-]*|(?![a-zA-Z][\w+.-]*:)[^/\\\s#?][^\s\\]*)$")
+_NAMED_INDEX = re.compile(
+    r"<tr>\s*<td></td>((?:\s*<th[^>]*>[^<]*</th>)+)\s*</tr>\s*<tr>\s*(<th[^>]*>[^<]*</th>)(?:\s*<td></td>)+\s*</tr>\s*</thead>"
+)
+"""A table's head in two rows, as pandas writes it when the index has a name; one row says the same."""
+_WORD = 30  # letters after which a word may break, so that a long one does not push its table apart
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
@@ -65,6 +70,7 @@ def clean_html(html: str) -> str:
     dressed.feed(cleaner.sanitize_html_tags("".join(seen.parts)))
     dressed.close()
     text = re.sub(r"<th[^>]*>\s*</th>", "<td></td>", "".join(dressed.parts))
+    text = _NAMED_INDEX.sub(r"<tr>\2\1</tr></thead>", text)
     return re.sub(r"<td>(\s*[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?\s*)</td>", r'<td class="n">\1</td>', text)
 
 
@@ -189,7 +195,7 @@ class _Dressed(HTMLParser):
         if tag == "thead":
             self._head = True
         if tag == "table":
-            self.parts.append('<div class="scroll" tabindex="0" role="region" aria-label="Table">')
+            self.parts.append('<div class="scroll" tabindex="0" role="group" aria-label="Table">')
         if tag == "th":
             values["scope"] = "col" if self._head else "row"
         if tag == "a" and (values.get("href") or "").startswith("https:"):
@@ -203,4 +209,7 @@ class _Dressed(HTMLParser):
         self.parts.append(f"</{tag}></div>" if tag == "table" else f"</{tag}>")
 
     def handle_data(self, data: str) -> None:
-        self.parts.append(escape(data, quote=False))
+        self.parts += (
+            "<wbr>".join(escape(word[at : at + _WORD], quote=False) for at in range(0, len(word), _WORD))
+            for word in re.split(r"(\s+)", data)
+        )
