@@ -52,7 +52,7 @@ def test_rows_of_one_moment_stay_together(scenario):
 
 
 @given(st.integers(0, 2**32), st.floats(0.1, 0.9))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_a_row_keeps_its_split_whatever_else_is_there_and_however_it_is_labelled(seed, share):
     agent = build_scenario(SOURCE, splits={"by": "group"}, split_seed=seed)
     frame = rows(3000, groups=1000)

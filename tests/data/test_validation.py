@@ -146,7 +146,7 @@ CELLS = st.one_of(
 
 
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS, CELLS, CELLS), min_size=1, max_size=25))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_rows_and_quarantine_together_are_the_source(cells):
     agent = build_scenario(source(id="id", time="when"), {"text": "text", "n": "number"}, max_quarantine_share=1.0)
     names = ["id", "when", "text", "n", "alarm"]

@@ -16,6 +16,7 @@ from loopbook.scenario.errors import DataError, suggest
 
 _HEAD = 65_536  # bytes that a quick look reads
 _DELIMITERS = ",;\t|"
+_QUOTE = "a quotation mark is not closed, or stands inside a field without being doubled"
 _FIELD_LIMIT = 2**31 - 1  # the csv module's own limit, 131,072 characters, would break a long text into an error
 
 
@@ -269,13 +270,13 @@ def _records(
         try:
             record = next(records, None)
         except csv.Error as error:
-            record, problem = [], str(error)
+            record, problem = [], _QUOTE if '"' in str(error) or "end of data" in str(error) else str(error)
         if record is None:
             return
         if len(taken) > 1 and (problem or (width and len(record) != width)):
             waiting.extendleft(reversed(taken[1:]))
             del taken[1:]
-            record, problem = [], "a quotation mark is not closed, or stands inside a field without being doubled"
+            record, problem = [], _QUOTE
             records = reader(feed())
         elif problem:
             records = reader(feed())
