@@ -124,3 +124,10 @@ def test_none_vanishes(scenario):
 def test_what_the_quarantine_shows_is_masked_even_if_the_data_is_not(scenario):
     _, quarantine = cleaning.deduplicate(rows(["mail jane@example.com"] * 2), scenario(mask_personal_data=False))
     assert "jane" not in quarantine.to_csv()
+
+
+def test_a_repost_is_near_its_original_however_short_both_are(scenario):
+    kept, _ = cleaning.deduplicate(
+        rows(["mill closes", "RT @a_long_name_99: mill closes", "RT is no handle"]), scenario()
+    )
+    assert kept["group"].tolist() == ["r0", "r0", "r2"]

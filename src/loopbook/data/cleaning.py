@@ -15,6 +15,7 @@ from loopbook.data import neighbours
 from loopbook.data.features import column
 from loopbook.scenario.contract import Scenario
 
+_REPOST = re.compile(r"^(?:rt\s+@\w+:?\s*)+", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffc\ud800-\udfff]"
@@ -130,8 +131,8 @@ def deduplicate(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, p
 
 
 def texts(rows: pd.DataFrame, scenario: Scenario) -> list[str]:
-    """Return the text fields of each row, joined."""
-    fields = [column(rows, name).tolist() for name in scenario.task.text_fields]
+    """Return the text fields of each row, joined; whom a repost names first (``RT @jane:``) is no part of its text."""
+    fields = [[_REPOST.sub("", text) for text in column(rows, name)] for name in scenario.task.text_fields]
     return [" ".join(parts) for parts in zip(*fields, strict=True)]
 
 
