@@ -1,0 +1,287 @@
+"""Surges: a company or a topic about which far more is written, or far more bad news, than its history explains.
+
+Each day the number of posts of a segment is compared with its share of the day's posts so far. The largest surge is taken
+out, and the rest is looked at again, so that one event that drives a company and a topic is one surge. What a surge
+explains is taken out of all later checks: a busy day about one company is no change of the world.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import nbinom
+
+from loopbook.monitoring import signals
+from loopbook.monitoring.timeline import Floats, Log, Mask, Side
+
+LENGTHS = (1, 2, 3)
+"""Days over which posts are counted together, so that a small surge is found on its second or third day."""
+LEAST_RATIO, LEAST_EXCESS = 2.0, 5.0
+"""A surge worth an alert is at least this many times what was expected, and this many posts more."""
+_MOST_A_DAY = 10
+_PAUSE = 2  # days without an alarm after which the same segment's next alarm is a surge of its own
+
+
+@dataclass(frozen=True, eq=False)
+class Surges:
+    """What was found.
+
+    Attributes
+    ----------
+    signals
+        One row a surge and day of alarm (`signals.COLUMNS`); ``onset`` is the surge's first day.
+    rows, reference_rows
+        bool [n] of stream and reference: rows that belong to a surge.
+    counts
+        One row a segment and day of the stream: segment, day, posts, acted, expected (posts), expected_acted.
+    """
+
+    signals: pd.DataFrame
+    rows: Mask
+    reference_rows: Mask
+    counts: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """Which row belongs to which segment: pairs of row and segment number; and the segments' names."""
+
+    row: NDArray[np.int64]
+    cell: NDArray[np.int64]
+    names: list[str]
+
+    def counts(self, side: Side, rows: Mask) -> Floats:
+        """Count `rows` by day and segment, float64 [days, segments]."""
+        kept = rows[self.row]
+        flat = side.day[self.row[kept]] * len(self.names) + self.cell[kept]
+        return np.bincount(flat, minlength=side.days * len(self.names)).reshape(side.days, -1).astype("float64")
+
+    def members(self, rows: int, cell: int) -> Mask:
+        """Return which of `rows` rows belong to a segment, bool [rows]."""
+        found = np.zeros(rows, dtype=bool)
+        found[self.row[self.cell == cell]] = True
+        return found
+
+
+def watch(log: Log) -> Surges:
+    """Look for surges in every value of every segment column, day by day, each against its own history.
+
+    Returns
+    -------
+    Surges
+        Without segment columns in the scenario, one without rows.
+    """
+    stream, reference = log.stream, log.reference
+    columns = log.scenario.monitoring.segments
+    if not columns:
+        nobody, counts = np.zeros(len(stream), bool), pd.DataFrame(columns=_COUNTS)
+        return Surges(signals.table([]), nobody, np.zeros(len(reference), bool), counts)
+    names = sorted({name for side in (stream, reference) for _, name in memberships(side.frame, columns)})
+    old, new = _cells(reference.frame, columns, names), _cells(stream.frame, columns, names)
+    # The reference may hold surges itself. Twice, so that the second look has a history without the largest ones.
+    taken = np.zeros(len(reference), bool)
+    for _ in range(2):
+        taken = _sweep(log, reference, old, _history(reference, old, ~taken), own=True)[0]
+    history = _history(reference, old, ~taken)
+    rows, found, expected = _sweep(log, stream, new, history, own=False)
+    table = signals.table(_signals(log, new, found, history))
+    return Surges(table, rows, taken, _counts(log, new, expected))
+
+
+def memberships(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Return (row number, segment) for each value; a cell may hold several, joined by ``|``."""
+    pairs = []
+    for column in columns:
+        for row, value in enumerate(frame[column].astype(str).tolist()):
+            pairs += [(row, f"{column}={part.strip()}") for part in dict.fromkeys(value.split("|")) if part.strip()]
+    return pairs
+
+
+_COUNTS = ["segment", "day", "posts", "acted", "expected", "expected_acted"]
+
+
+@dataclass(frozen=True, eq=False)
+class _History:
+    """What is known of the segments: counts [2, segments] and exposures [2] of posts and of acted ones, dispersion."""
+
+    counts: Floats
+    exposure: Floats
+    dispersion: Floats
+
+
+@dataclass(frozen=True)
+class _Found:
+    cell: int
+    day: int
+    first: int
+    kind: int  # 0: posts, 1: acted
+    seen: float
+    expected: float
+    p: float
+    rows: tuple[int, ...]
+
+
+def _cells(frame: pd.DataFrame, columns: tuple[str, ...], names: list[str]) -> _Cells:
+    number = {name: at for at, name in enumerate(names)}
+    pairs = [(row, number[name]) for row, name in memberships(frame, columns)]
+    array = np.array(pairs, dtype="int64").reshape(-1, 2)
+    return _Cells(array[:, 0], array[:, 1], names)
+
+
+def _history(side: Side, cells: _Cells, rows: Mask) -> _History:
+    daily = [cells.counts(side, rows), cells.counts(side, rows & side.acted)]
+    totals = [np.bincount(side.day[kept], minlength=side.days) for kept in (rows, rows & side.acted)]
+    dispersion = []
+    for counts, total in zip(daily, totals, strict=True):
+        share = counts.sum(axis=0) / max(total.sum(), 1)
+        expected = np.outer(total, share)
+        seen = expected > 0.2
+        degrees = max(1, seen.sum() - seen.any(axis=0).sum())
+        ratio = float(((counts - expected)[seen] ** 2 / expected[seen]).sum() / degrees)
+        dispersion.append(float(np.clip(ratio, 1.0, 10.0)))
+    return _History(
+        np.stack([counts.sum(axis=0) for counts in daily]),
+        np.array([total.sum() for total in totals], dtype="float64"),
+        np.array(dispersion),
+    )
+
+
+def _tail(seen: Floats, exposure: Floats, history: _History) -> tuple[Floats, Floats]:
+    """Return expected counts and p-values of counts as large as `seen`, both [2, segments], given `exposure` [2].
+
+    A segment's rate has a gamma posterior (Jeffreys prior), so the predictive count is negative binomial; the
+    variance is raised by the dispersion of the history.
+    """
+    shape = history.counts + 0.5
+    ratio = (exposure / np.maximum(history.exposure, 1))[:, None]
+    mean = np.maximum(shape * ratio, 1e-12)
+    variance = mean * history.dispersion[:, None] + mean**2 / shape
+    size = mean**2 / np.maximum(variance - mean, 1e-12)
+    p = nbinom.sf(seen - 1, size, size / (size + mean))
+    return mean, np.where(seen > 0, p, 1.0)
+
+
+def _sweep(
+    log: Log, side: Side, cells: _Cells, history: _History, *, own: bool
+) -> tuple[Mask, list[_Found], NDArray[np.float64]]:
+    """Go through the days and take out surges; `own`: the history is made of these same days, so each leaves itself out.
+
+    Returns the rows taken out, what was found, and the expected counts [days, 2, segments].
+    """
+    left = np.ones(len(side), bool)
+    found: list[_Found] = []
+    expected = np.zeros((side.days, 2, len(cells.names)))
+    base = history
+    for day in range(side.days):
+        today = side.day == day
+        for _ in range(_MOST_A_DAY):
+            hit = _largest(log, side, cells, base, left, day, own)
+            if hit is None:
+                break
+            found.append(hit)
+            left[list(hit.rows)] = False
+        counts, exposure = _window(side, cells, left, day, day)
+        expected[day] = _tail(counts, exposure, _less(base, counts, exposure) if own else base)[0]
+        if not own and today.any():
+            base = _History(base.counts + counts, base.exposure + exposure, base.dispersion)
+    return ~left, found, expected
+
+
+def _window(side: Side, cells: _Cells, left: Mask, first: int, last: int) -> tuple[Floats, Floats]:
+    inside = left & (side.day >= first) & (side.day <= last)
+    counted = [inside, inside & side.acted]
+    counts = [np.bincount(cells.cell[rows[cells.row]], minlength=len(cells.names)) for rows in counted]
+    return np.stack(counts).astype("float64"), np.array([rows.sum() for rows in counted], dtype="float64")
+
+
+def _less(history: _History, counts: Floats, exposure: Floats) -> _History:
+    rest = np.maximum(history.counts - counts, 0), np.maximum(history.exposure - exposure, 1)
+    return _History(*rest, history.dispersion)
+
+
+def _largest(
+    log: Log, side: Side, cells: _Cells, history: _History, left: Mask, day: int, own: bool
+) -> _Found | None:
+    """Return the clearest surge that the day's end shows, if any is beyond the limits."""
+    looks = []
+    for length in LENGTHS:
+        first = day - length + 1
+        if first < 0:
+            break
+        counts, exposure = _window(side, cells, left, first, day)
+        # Earlier days of the window are in the history already.
+        known = counts if own else _window(side, cells, left, first, day - 1)[0]
+        known_exposure = exposure if own else _window(side, cells, left, first, day - 1)[1]
+        expected, p = _tail(counts, exposure, _less(history, known, known_exposure))
+        looks.append((first, counts, expected, p))
+    p = np.stack([look[3] for look in looks])
+    corrected = signals.adjusted(p.ravel()).reshape(p.shape)
+    seen, expected = np.stack([look[1] for look in looks]), np.stack([look[2] for look in looks])
+    large = (seen >= LEAST_RATIO * expected) & (seen - expected >= LEAST_EXCESS) & (corrected <= log.level)
+    if not large.any():
+        return None
+    at = np.unravel_index(np.argmin(np.where(large, p, 2.0)), p.shape)
+    length, kind, cell = (int(part) for part in at)
+    first = looks[length][0]
+    members = cells.members(len(side), cell) & left & (side.day >= first) & (side.day <= day)
+    return _Found(
+        cell,
+        day,
+        first,
+        kind,
+        float(seen[at]),
+        float(expected[at]),
+        float(corrected[at]),
+        tuple(np.flatnonzero(members).tolist()),
+    )
+
+
+def _signals(log: Log, cells: _Cells, found: list[_Found], history: _History) -> list[dict[str, object]]:
+    began: dict[int, tuple[int, int]] = {}
+    rows = []
+    for hit in found:
+        first, last = began.get(hit.cell, (hit.first, hit.first))
+        first = hit.first if hit.first - last > _PAUSE else first
+        began[hit.cell] = (first, hit.day)
+        what = "posts" if hit.kind == 0 else f"posts with action {log.scenario.task.actions[1]!r}"
+        evidence = f"{hit.seen:.0f} {what} where {hit.expected:.1f} were expected ({signals.shown(hit.p)})"
+        with_it = _company_of(cells, hit, history)
+        evidence += f", most of them with {with_it}" if with_it else ""
+        ratio = hit.seen / max(hit.expected, 0.5)
+        numbers = (hit.seen, np.nan, np.nan, hit.expected, ratio, hit.p, True, evidence)
+        place = cells.names[hit.cell] + (f" & {with_it}" if with_it else "")
+        rows.append(dict(zip(signals.COLUMNS, ("surge", place, hit.day, first, hit.day, *numbers), strict=True)))
+    return rows
+
+
+def _company_of(cells: _Cells, hit: _Found, history: _History) -> str:
+    """Return the segment of another column that most rows of a surge share, if it is far commoner there than before."""
+    inside = np.zeros(int(cells.row.max(initial=-1)) + 1, bool)
+    inside[list(hit.rows)] = True
+    counts = np.bincount(cells.cell[inside[cells.row]], minlength=len(cells.names)) / max(1, len(hit.rows))
+    usual = history.counts[0] / max(history.exposure[0], 1)
+    column = cells.names[hit.cell].partition("=")[0]
+    other = np.array([name.partition("=")[0] != column for name in cells.names])
+    common = other & (counts > 0.5) & (counts > LEAST_RATIO * usual)
+    return cells.names[int(np.argmax(np.where(common, counts, -1)))] if common.any() else ""
+
+
+def _counts(log: Log, cells: _Cells, expected: NDArray[np.float64]) -> pd.DataFrame:
+    stream = log.stream
+    everyone = np.ones(len(stream), bool)
+    posts, acted = cells.counts(stream, everyone), cells.counts(stream, stream.acted)
+    days, count = posts.shape
+    return pd.DataFrame(
+        {
+            "segment": np.tile(np.array(cells.names, dtype=object), days),
+            "day": np.repeat(np.arange(days), count),
+            "posts": posts.ravel(),
+            "acted": acted.ravel(),
+            "expected": expected[:, 0].ravel(),
+            "expected_acted": expected[:, 1].ravel(),
+        },
+        columns=_COUNTS,
+    )

@@ -1,0 +1,231 @@
+"""The decision log laid out by days, beside its reference: what every check of monitoring starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from loopbook.scenario.contract import Costs, Scenario
+from loopbook.scenario.errors import DataError, suggest
+
+Floats = NDArray[np.float64]
+Days = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """Rows in the order of time: either the stream (what was decided) or the reference (what was tested).
+
+    Attributes
+    ----------
+    frame
+        The rows with all their columns, [n].
+    day
+        int64 [n], counted from the side's first day.
+    days
+        How many days the side has, those without a row too.
+    probability
+        float64 [n]; NaN where a rule decided before the model was asked.
+    label
+        float64 [n], 0 or 1; NaN where the outcome will not be known.
+    acted
+        bool [n], whether the agent took the action for "yes".
+    cost
+        float64 [n], in the scenario's currency; NaN where the outcome will not be known.
+    """
+
+    frame: pd.DataFrame
+    day: Days
+    days: int
+    probability: Floats
+    label: Floats
+    acted: Mask
+    cost: Floats
+
+    def keep(self, rows: Mask) -> Side:
+        """Return the side with these rows only, bool [n]; the days stay."""
+        return Side(
+            self.frame[rows].reset_index(drop=True),
+            self.day[rows],
+            self.days,
+            self.probability[rows],
+            self.label[rows],
+            self.acted[rows],
+            self.cost[rows],
+        )
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+@dataclass(frozen=True, eq=False)
+class Log:
+    """The stream and its reference, and what the scenario wants of monitoring.
+
+    Attributes
+    ----------
+    stream, reference
+        The two sides.
+    start
+        Date of the stream's day 0; None for a log without times.
+    scenario
+        Task, source, decisions and monitoring are used.
+    level
+        Probability of a false alarm that each kind of check may spend a day. With `checks` kinds, the expected number
+        of false alarms a hundred days is at most 100 · level · checks, the scenario's promise (union bound).
+    checks
+        The kinds of check that this log allows.
+    """
+
+    stream: Side
+    reference: Side
+    start: date | None
+    scenario: Scenario
+    level: float
+    checks: tuple[str, ...]
+
+    @property
+    def delay(self) -> int:
+        """Days until an outcome is known."""
+        return self.scenario.monitoring.label_delay_days
+
+    @property
+    def last(self) -> int:
+        """The last day of the watch: outcomes of the stream's last decisions have arrived."""
+        return self.stream.days - 1 + self.delay
+
+    def date(self, day: int) -> str:
+        """Return the name of a day of the stream: its date, or its number where there are no dates."""
+        return f"day {day}" if self.start is None else (self.start + timedelta(days=int(day))).isoformat()
+
+    def dates(self, days: NDArray[np.int64] | range) -> pd.Index[object]:
+        """Return days as an index to draw over: dates, or numbers where there are no dates."""
+        numbers = np.asarray(days, dtype="int64")
+        if self.start is None:
+            return pd.Index(numbers, name="day")
+        return pd.DatetimeIndex(np.datetime64(self.start, "D") + numbers, name="day")  # type: ignore[return-value]
+
+    def without(self, stream: Mask, reference: Mask) -> Log:
+        """Return the log without these rows, bool [n] of each side."""
+        return replace(self, stream=self.stream.keep(~stream), reference=self.reference.keep(~reference))
+
+
+def prepare(
+    decisions: pd.DataFrame, reference: pd.DataFrame, scenario: Scenario, threshold: float | None = None
+) -> Log:
+    """Lay out the decision log and its reference by days.
+
+    A log without times is cut into ``monitoring.replay_days`` equal stretches, in its own order.
+
+    Parameters
+    ----------
+    decisions
+        The log: time (UTC), probability, action, label, the row's fields; cost if it is known.
+    reference
+        The same of rows that were not trained on (the test split); action and cost may be missing.
+    scenario
+        The agent.
+    threshold
+        What would have been acted on in the reference, if it has no column ``action``.
+
+    Raises
+    ------
+    DataError
+        If a side is empty, a column is missing, or some rows have a time and others do not.
+    """
+    if "action" not in reference.columns:
+        if threshold is None:
+            raise DataError(
+                "the reference has no column 'action'; give the policy's threshold, so that monitoring knows what "
+                "would have been acted on"
+            )
+        yes, no = scenario.task.actions[1], scenario.task.actions[0]
+        reference = reference.assign(action=np.where(reference["probability"] >= threshold, yes, no))
+    for name, frame in (("decision log", decisions), ("reference", reference)):
+        _complete(name, frame, scenario)
+    timed = [_timed(name, frame) for name, frame in (("decision log", decisions), ("reference", reference))]
+    per_day = max(1.0, len(decisions) / scenario.monitoring.replay_days)
+    stream = _side(decisions, scenario, timed[0], per_day)
+    start = decisions["time"].min().date() if timed[0] else None
+    checks = _checks(scenario, timed[0])
+    level = scenario.monitoring.false_alarms / 100 / len(checks)
+    return Log(stream, _side(reference, scenario, timed[1], per_day), start, scenario, level, checks)
+
+
+def texts(side: Side, scenario: Scenario) -> list[str]:
+    """Return the text of each row: its text fields, one after the other."""
+    fields = [side.frame[name].astype(str) for name in scenario.task.text_fields]
+    return [" ".join(parts) for parts in zip(*fields, strict=True)]
+
+
+def known(log: Log) -> tuple[Side, Side]:
+    """Return stream and reference with only the rows that have an outcome and a probability."""
+    stream, reference = (side.keep(~np.isnan(side.label + side.probability)) for side in (log.stream, log.reference))
+    return stream, reference
+
+
+def outcome_costs(acted: Mask, label: Floats, costs: Costs) -> Floats:
+    """Return what each decision cost, float64 [n]; NaN where `label` is NaN."""
+    right = np.where(acted, costs.true_positive, costs.false_negative)
+    wrong = np.where(acted, costs.false_positive, costs.true_negative)
+    return np.where(np.isnan(label), np.nan, np.where(label == 1, right, wrong))
+
+
+def _checks(scenario: Scenario, timed: bool) -> tuple[str, ...]:
+    segments = scenario.monitoring.segments
+    wanted = {
+        "surge": bool(segments),
+        "volume": timed,
+        "vocabulary": bool(scenario.task.text_fields),
+        "score": True,
+        "classes": True,
+        "field": bool(scenario.task.table_fields),
+        "outcomes": True,
+        "calibration": True,
+        "ranking": True,
+        "meaning": bool(segments),
+        "fairness": bool(scenario.source.protected),
+    }
+    return tuple(name for name, is_wanted in wanted.items() if is_wanted)
+
+
+def _complete(name: str, frame: pd.DataFrame, scenario: Scenario) -> None:
+    if frame.empty:
+        raise DataError(f"the {name} has no row; there is nothing to monitor")
+    needed = ["probability", "action", "label", *scenario.task.fields]
+    needed += [*scenario.source.protected, *scenario.monitoring.segments]
+    for column in needed:
+        if column not in frame.columns:
+            raise DataError(f"the {name} has no column {column!r}.{suggest(column, frame.columns)}")
+
+
+def _timed(name: str, frame: pd.DataFrame) -> bool:
+    if "time" not in frame.columns:
+        return False
+    missing = int(frame["time"].isna().sum())
+    if 0 < missing < len(frame):
+        raise DataError(f"{missing} of {len(frame)} rows of the {name} have no time; give all rows a time, or none")
+    return missing == 0
+
+
+def _side(frame: pd.DataFrame, scenario: Scenario, timed: bool, per_day: float) -> Side:
+    if timed:
+        frame = frame.sort_values("time", kind="stable").reset_index(drop=True)
+        dates = frame["time"].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[D]")
+        day = (dates - dates[0]).astype("int64")
+    else:
+        frame = frame.reset_index(drop=True)
+        day = (np.arange(len(frame)) / per_day).astype("int64")
+    acted = frame["action"].astype(str).to_numpy() == scenario.task.actions[1]
+    label = frame["label"].to_numpy("float64", na_value=np.nan)
+    if "cost" in frame.columns:
+        cost = frame["cost"].to_numpy("float64", na_value=np.nan)
+    else:
+        cost = outcome_costs(acted, label, scenario.decisions.costs)
+    probability = frame["probability"].to_numpy("float64", na_value=np.nan)
+    return Side(frame, day, int(day[-1]) + 1, probability, label, acted, cost)
