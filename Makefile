@@ -57,7 +57,7 @@ report: ready ## build the reports again from the records of the runs
 	@"$(PYTHON)" -m loopbook report
 
 setup: SETUP += --repair
-setup: ready ## set up the environment, or repair it; the other commands do it when needed
+setup: ready ## set up the environment (the other commands do it when needed); to build it anew, delete .venv before
 
 lock: ready ## write the locks and environment.yml anew from pyproject.toml
 	@"$(PYTHON)" -m loopbook.setup.lock $(if $(filter 1,$(UPGRADE)),--upgrade)

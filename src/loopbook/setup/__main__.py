@@ -25,6 +25,16 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def chosen_lock(place: Place, gpu: str) -> str:
+    """Return the name of the lock that was asked for, or else is in use."""
+    return {"0": LOCK, "1": GPU_LOCK}.get(gpu) or read_stamp(place).get("lock", LOCK)
+
+
+def is_ready(place: Place, gpu: str) -> bool:
+    """Tell whether the environment is what the project asks for now."""
+    return read_stamp(place) == wanted(place, chosen_lock(place, gpu), python_version(place.python))
+
+
 def main() -> int:
     """Check the environment, and set up what is missing; return the exit code."""
     given = arguments()
@@ -32,9 +42,7 @@ def main() -> int:
     place = Place(root, root / given.environment)
     holder = os.open(root, os.O_RDONLY)  # the folder itself is what two set-ups at once are kept apart by
     try:
-        lock = {"0": LOCK, "1": GPU_LOCK}.get(given.gpu) or read_stamp(place).get("lock", LOCK)
-        version = python_version(place.python)
-        if not given.repair and read_stamp(place) == wanted(place, lock, version):
+        if not given.repair and is_ready(place, given.gpu):
             return 0
         from loopbook.setup.steps import set_up
         from loopbook.setup.tools import step
@@ -44,10 +52,9 @@ def main() -> int:
         except BlockingIOError:
             step("Another make is setting this clone up; waiting for it")
             fcntl.flock(holder, fcntl.LOCK_EX)
-            version = python_version(place.python)
-            if read_stamp(place) == wanted(place, lock, version):
+            if is_ready(place, given.gpu):
                 return 0
-        set_up(place, lock, version, given.plain_pip)
+        set_up(place, chosen_lock(place, given.gpu), given.plain_pip, given.repair)
     except SetupError as error:
         print(f"Set-up stopped. {error}", file=sys.stderr)
         return 1

@@ -31,12 +31,12 @@ class Place(NamedTuple):
 
     @property
     def stamp(self) -> Path:
-        """Written last: what was set up."""
+        """Written when all is done: what was set up."""
         return self.environment / ".loopbook-ready"
 
     @property
     def marker(self) -> Path:
-        """Written first: that somebody began."""
+        """Written first and taken away last: that what is here may be half of something."""
         return self.environment / ".loopbook-unfinished"
 
     @property
@@ -46,8 +46,8 @@ class Place(NamedTuple):
 
 
 def read_stamp(place: Place) -> dict[str, str]:
-    """Return what the finished set-up wrote down; empty if none has finished."""
-    if not place.stamp.is_file():
+    """Return what the last finished set-up wrote down; empty if none has, or one has begun since and not finished."""
+    if place.marker.exists() or not place.stamp.is_file():
         return {}
     return dict(line.partition(" ")[::2] for line in place.stamp.read_text(encoding="utf-8").splitlines())
 
@@ -76,13 +76,25 @@ def wanted(place: Place, lock: str, version: str | None) -> dict[str, str]:
     SetupError
         If the lock or pyproject.toml is not there.
     """
-    digest = hashlib.sha256()
-    for path in (place.root / lock, place.root / "pyproject.toml", *sorted(Path(__file__).parent.glob("*.py"))):
+    rest = (place.root / "pyproject.toml", *sorted(Path(__file__).parent.glob("*.py")))
+    return {
+        "python": str(version),
+        "lock": lock,
+        "packages": digest(place.root / lock),
+        "rest": digest(*rest),
+        "project": str(place.root),
+    }
+
+
+def digest(*paths: Path) -> str:
+    """Return the SHA-256 of files of the project, one after the other."""
+    total = hashlib.sha256()
+    for path in paths:
         try:
-            digest.update(path.read_bytes())
+            total.update(path.read_bytes())
         except FileNotFoundError:
             raise SetupError(f"{path} is missing. It is part of the project: git checkout -- {path.name}") from None
-    return {"python": str(version), "lock": lock, "content": digest.hexdigest(), "project": str(place.root)}
+    return total.hexdigest()
 
 
 def python_version(python: Path) -> str | None:

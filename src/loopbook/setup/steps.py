@@ -26,9 +26,13 @@ from loopbook.setup.tools import REMEDIES, step, tool
 ROOM = {LOCK: 5.0, GPU_LOCK: 12.0}
 """Gigabytes that a new environment needs, downloads included."""
 
+FILTER = ("-I", "-m", "nbstripout", "--keep-id", "--extra-keys", "metadata.language_info")
+"""What git runs: cell ids stay, because they tie the stored outputs of a run to the notebook's prose; the exact Python
+that JupyterLab writes down on saving goes."""
 
-def set_up(place: Place, lock: str, version: str | None, plain: bool) -> None:
-    """Do all steps; what an earlier set-up left unfinished is built anew.
+
+def set_up(place: Place, lock: str, plain: bool, repair: bool) -> None:
+    """Do the steps that are due; what an earlier set-up left unfinished is built anew.
 
     Parameters
     ----------
@@ -36,39 +40,46 @@ def set_up(place: Place, lock: str, version: str | None, plain: bool) -> None:
         The project and its environment.
     lock
         Name of the lock to install.
-    version
-        Version of the Python that is in the environment now; None if there is none.
     plain
         Work with pip alone.
+    repair
+        Install the packages even if the stamp says that they are there.
 
     Raises
     ------
     SetupError
         If a step fails, or an active conda environment has no suitable Python.
     """
-    again = place.marker.exists()
-    moved = read_stamp(place).get("project", str(place.root)) != str(place.root)  # scripts name the old folder
+    version = python_version(place.python)
+    stamp, unfinished = read_stamp(place), place.marker.exists()
+    moved = stamp.get("project", str(place.root)) != str(place.root)  # scripts name the old folder
     if place.conda:
         if not supported(version):
+            found = f"Python {version}" if version else "no Python"
             raise SetupError(
-                f"The active conda environment {place.environment} has Python {version}; Loopbook needs 3.11, 3.12 or "
-                "3.13. Make one that suits: conda env create -f environment.yml && conda activate loopbook"
+                f"The active conda environment {place.environment} has {found}; "
+                "Loopbook needs 3.11, 3.12 or 3.13. Make one that suits: conda env create -f environment.yml && "
+                "conda activate loopbook"
             )
-    elif again or moved or plain or not supported(version):
+    elif unfinished or moved or plain or not supported(version):
         create(place, lock)
-    version = python_version(place.python)
-    place.stamp.unlink(missing_ok=True)
+        version = python_version(place.python)
+    now = wanted(place, lock, version)
+    packages_are_there = all(read_stamp(place).get(key) == now[key] for key in ("python", "lock", "packages"))
     place.marker.touch()
     try:
-        install(place, place.root / lock, plain, again)
+        uv = None if plain else bootstrap(place, place.root / lock)
+        if repair or not packages_are_there:
+            install_packages(place, place.root / lock, uv, unfinished)
+        install_loopbook(place, uv)
         name_kernel(place)
         filter_outputs(place)
     except SetupError as error:
-        if error.cause not in ("killed", "disk"):  # a tool that stopped by itself left the environment whole
+        if error.cause not in ("killed", "disk"):  # a tool that stopped by itself left the environment as it was
             place.marker.unlink()
         raise
+    write_stamp(place, now)
     place.marker.unlink()
-    write_stamp(place, wanted(place, lock, version))
     step(f"Ready: {place.environment} with Python {version}")
 
 
@@ -103,27 +114,9 @@ def create(place: Place, lock: str) -> None:
     tool(place, python, "-m", "venv", folder)
 
 
-def install(place: Place, lock: Path, plain: bool, again: bool) -> None:
-    """Bring the environment to what the lock says, and add loopbook from this folder.
-
-    In a conda environment, packages that the lock does not name stay; in ours, uv removes them.
-    """
-    pip = (place.python, "-m", "pip", "install", "-q", "--no-deps")
-    itself = ("--no-build-isolation", "-e", ".")
-    uv = None if plain else bootstrap(place, lock)
-    step(f"Install the packages of {lock.name}; the first time this can take some minutes")
-    if uv is None:
-        tool(place, *pip, "--compile", "--require-hashes", "-r", lock)
-        step("Add loopbook itself")
-        tool(place, *pip, *itself)
-        return
-    into = ("--python", place.python, "--require-hashes", "--compile-bytecode")
-    if place.conda:
-        tool(place, uv, "pip", "install", *into, *(("--reinstall",) if again else ()), "--no-deps", "-r", lock)
-    else:
-        tool(place, uv, "pip", "sync", *into, lock)
-    step("Add loopbook itself")
-    tool(place, uv, "pip", "install", "-q", "--python", place.python, "--no-deps", *itself)
+def pip(place: Place) -> tuple[str | Path, ...]:
+    """Return the command by which the environment's pip installs just what it is told."""
+    return (place.python, "-m", "pip", "install", "--no-deps")
 
 
 def bootstrap(place: Place, lock: Path) -> Path | None:
@@ -133,13 +126,36 @@ def bootstrap(place: Place, lock: Path) -> Path | None:
         listed = Path(folder) / "uv.txt"
         listed.write_text(locked(lock, "uv"), encoding="utf-8")
         try:
-            tool(place, place.python, "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", listed)
+            tool(place, *pip(place), "-q", "--require-hashes", "-r", listed)
         except SetupError as error:
             if error.cause != "platform":
                 raise
             step("There is no uv for this machine; pip does the work, only slower")
             return None
     return uv
+
+
+def install_packages(place: Place, lock: Path, uv: Path | None, anew: bool) -> None:
+    """Bring the environment to what the lock says.
+
+    In a conda environment, packages that the lock does not name stay, and `anew` replaces those that it names; in
+    our own, uv removes them.
+    """
+    step(f"Install the packages of {lock.name}; the first time this can take some minutes")
+    into = ("--python", place.python, "--require-hashes", "--compile-bytecode")
+    if uv is None:
+        tool(place, *pip(place), "--compile", "--progress-bar", "off", "--require-hashes", "-r", lock.name)
+    elif place.conda:
+        tool(place, uv, "pip", "install", *into, *(("--reinstall",) if anew else ()), "--no-deps", "-r", lock)
+    else:
+        tool(place, uv, "pip", "sync", *into, lock)
+
+
+def install_loopbook(place: Place, uv: Path | None) -> None:
+    """Add loopbook itself, so that an edit in src holds at once."""
+    step("Add loopbook itself")
+    installer = pip(place) if uv is None else (uv, "pip", "install", "--python", place.python, "--no-deps")
+    tool(place, *installer, "-q", "--no-build-isolation", "-e", ".")
 
 
 def locked(lock: Path, name: str) -> str:
@@ -157,10 +173,14 @@ def locked(lock: Path, name: str) -> str:
 
 
 def name_kernel(place: Place) -> None:
-    """Make the environment's kernel "python3" start the environment's own Python, whoever asks for it."""
+    """Make the environment's kernel "python3" start the environment's own Python, whoever asks for it.
+
+    It gets the title that the notebooks name, so that saving one in JupyterLab does not change that.
+    """
     path = place.environment / "share" / "jupyter" / "kernels" / "python3" / "kernel.json"
     specification = json.loads(path.read_text(encoding="utf-8"))
     specification["argv"][0] = str(place.python)
+    specification["display_name"] = "Python 3"
     new = path.with_suffix(".new")  # replaced, not rewritten: uv may have linked the file to the one in its cache
     new.write_text(json.dumps(specification, indent=1) + "\n", encoding="utf-8")
     new.replace(path)
@@ -180,7 +200,6 @@ def filter_outputs(place: Place) -> None:
     python = place.python  # git runs filters in the top folder: a relative path serves worktrees and moved clones too
     if Path(top.stdout.strip()).resolve() == place.root and place.root in python.parents:
         python = python.relative_to(place.root)
-    # --keep-id: the ids tie the stored outputs of a run to the notebook's prose
-    settings = {"clean": f'"{python}" -I -m nbstripout --keep-id', "smudge": "cat", "required": "true"}
+    settings = {"clean": " ".join([f'"{python}"', *FILTER]), "smudge": "cat", "required": "true"}
     for name, value in settings.items():
         tool(place, *git, "config", "--local", f"filter.nbstripout.{name}", value)

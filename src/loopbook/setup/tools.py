@@ -11,7 +11,11 @@ from pathlib import Path
 from loopbook.setup.place import Place, SetupError
 
 UNSET = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PIP_PREFIX", "PIP_TARGET", "PIP_USER", "VIRTUAL_ENV")
-SILENT = re.compile(r"\s*[+~-] \S+==|.*Location '.*' is ignored|\s*$")
+SILENT = re.compile(
+    r"\s*([+~-] \S+==|Collecting |Using cached |Looking in |Processing |Attempting |Found existing |Uninstalling "
+    r"|Successfully |.*Location '.*' is ignored|$)"
+)
+"""Lines of uv and pip that are no news."""
 START = time.monotonic()
 
 REMEDIES = {
@@ -67,7 +71,7 @@ def tool(place: Place, *command: str | Path) -> None:
     for line in process.stdout:
         said += line
         if not SILENT.match(line):
-            print(f"        {line.rstrip()}", flush=True)
+            print(f"        {line.strip()[:110]}", flush=True)
     if process.wait():
         cause = next((name for name, (sign, _) in REMEDIES.items() if re.search(sign, said)), "")
         remedy = REMEDIES[cause][1] if cause else "What it said is above."
