@@ -137,7 +137,9 @@ def _numbers(now: Floats, base: Floats) -> tuple[float, float]:
         return index(np.array([missing[0], len(there)], float), np.array([missing[1], len(before)], float)), p_missing
     edges = np.unique(np.quantile(before, np.linspace(0, 1, BINS + 1)[1:-1]))
     counts = [
-        np.append(np.bincount(np.searchsorted(edges, values, "right"), minlength=len(edges) + 1), gone).astype("float64")
+        np.append(np.bincount(np.searchsorted(edges, values, "right"), minlength=len(edges) + 1), gone).astype(
+            "float64"
+        )
         for values, gone in ((there, missing[0]), (before, missing[1]))
     ]
     p = float(ks_2samp(there, before, method="asymp").pvalue)
@@ -197,7 +199,12 @@ def _distribution(
 
 
 def _began(
-    day: Days, now: Floats, base: Floats, first: int, today: int, compare: Callable[[Floats, Floats], tuple[float, float]]
+    day: Days,
+    now: Floats,
+    base: Floats,
+    first: int,
+    today: int,
+    compare: Callable[[Floats, Floats], tuple[float, float]],
 ) -> int:
     """Return the start, from `first` on, of the stretch up to `today` that differs most clearly from the base."""
     looks = []

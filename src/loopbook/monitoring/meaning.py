@@ -28,7 +28,8 @@ def watch(log: Log) -> pd.DataFrame:
     outcome that fails to come where the model was sure says more than many that did not come where it saw nothing.
     Days and segments are controlled for (difference of differences). The level is divided among the segment columns; in
     each, half of it goes to single segments (Benjamini and Hochberg), half to all of them together (a sum of squares),
-    which finds a change of several segments sooner.
+    which finds a change of several segments sooner. For the length of a window after an alarm, only changes in its
+    direction count: beside segments that fell, the others seem to have risen.
 
     Returns
     -------
@@ -77,7 +78,9 @@ class _Sums:
 
     def beside(self, days: Mask) -> tuple[Floats, Floats, Floats, Floats]:
         """Return by segment, beside the other rows: rows, mean plain error, mean weighted error, and its variance."""
-        count, plain, error, spread = (part[days].sum(axis=0) for part in (self.count, self.plain, self.error, self.spread))
+        count, plain, error, spread = (
+            part[days].sum(axis=0) for part in (self.count, self.plain, self.error, self.spread)
+        )
         own, rest = count[:-1], count[-1] - count[:-1]
         with np.errstate(divide="ignore", invalid="ignore"):
             return (
@@ -108,6 +111,7 @@ def _column(log: Log, column: str, stream: Side, reference: Side, level: float) 
     # Probabilities that are wrong in themselves give more variance than p (1 - p).
     excess = max(1.0, float(((error - error.mean()) ** 2).sum() / expected)) if expected > 0 else 1.0
     since = np.full(len(names), -1)
+    direction, until = 0.0, -1
     rows: list[dict[str, object]] = []
     for last in range(stream.days):
         lengths = [size for size in shifts.LENGTHS if size <= min(log.scenario.monitoring.window_days, last + 1)]
@@ -122,17 +126,26 @@ def _column(log: Log, column: str, stream: Side, reference: Side, level: float) 
         nearest = np.where(joint, at, nearest)
         q = np.array([min(single[row, cell], 1.0) for cell, row in enumerate(nearest.tolist())])
         q = np.where(joint, np.minimum(q, together[at]), q)
-        for rank, cell in enumerate(np.lexsort((np.arange(len(names)), q)).tolist()):
+        if last > until:
+            # Of all segments together, the side with more of the sum of squares is what has changed.
+            sides = [float((looks[at].z[looks[at].z * sign > 0] ** 2).sum()) for sign in (-1, 1)]
+            direction = float(np.sign(sides[1] - sides[0])) if joint.any() else 0.0
+        strength = np.array([looks[row].p[cell] for cell, row in enumerate(nearest.tolist())])
+        for rank, cell in enumerate(np.lexsort((strength, q)).tolist()):
             look = looks[nearest[cell]]
+            opposed = direction * look.z[cell] < 0
             value, usual = float(look.value[cell]), float(look.expected[cell])
             size = abs(value - usual) if np.isfinite(value - usual) else 0.0
-            alarm = bool(q[cell] <= level and size >= LEAST_EFFECT)
-            if not alarm and rank:
+            alarm = bool(q[cell] <= level and size >= LEAST_EFFECT and not opposed)
+            if not alarm and rank and not opposed:
                 break
+            if opposed and rank:
+                continue
             began, words = last, ""
             if alarm:
                 began = _began(now, base, cell, int(since[cell]), look, last, excess)
                 since[cell] = began
+                direction, until = float(np.sign(look.z[cell])), last + log.scenario.monitoring.window_days
                 words = (
                     f"in {names[cell]}, outcomes are {value:+.2f} from the probabilities beside other rows, instead of "
                     f"{usual:+.2f} ({signals.shown(float(q[cell]))})"

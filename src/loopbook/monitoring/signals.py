@@ -9,7 +9,21 @@ import pandas as pd
 
 from loopbook.monitoring.shifts import Step
 
-COLUMNS = ("check", "place", "day", "onset", "last", "value", "low", "high", "expected", "effect", "p", "alarm", "evidence")
+COLUMNS = (
+    "check",
+    "place",
+    "day",
+    "onset",
+    "last",
+    "value",
+    "low",
+    "high",
+    "expected",
+    "effect",
+    "p",
+    "alarm",
+    "evidence",
+)
 """Columns of a table of signals.
 
 check
@@ -38,9 +52,7 @@ def table(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
     return frame.astype(kinds)
 
 
-def from_steps(
-    check: str, place: str, steps: Sequence[Step], delay: int, evidence: str
-) -> list[dict[str, object]]:
+def from_steps(check: str, place: str, steps: Sequence[Step], delay: int, evidence: str) -> list[dict[str, object]]:
     """Return a watch over a mean as rows of a table of signals.
 
     Parameters

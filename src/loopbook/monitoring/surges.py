@@ -202,9 +202,7 @@ def _less(history: _History, counts: Floats, exposure: Floats) -> _History:
     return _History(*rest, history.dispersion)
 
 
-def _largest(
-    log: Log, side: Side, cells: _Cells, history: _History, left: Mask, day: int, own: bool
-) -> _Found | None:
+def _largest(log: Log, side: Side, cells: _Cells, history: _History, left: Mask, day: int, own: bool) -> _Found | None:
     """Return the clearest surge that the day's end shows, if any is beyond the limits."""
     looks = []
     for length in LENGTHS:

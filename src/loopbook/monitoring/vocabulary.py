@@ -92,9 +92,16 @@ def new_words(log: Log, onset: int, last: int, count: int = 12) -> pd.DataFrame:
         ratio = 2 * (_log_likelihood(a, n, a / n) + _log_likelihood(b, m, b / m))
         ratio -= 2 * (_log_likelihood(a, n, pooled) + _log_likelihood(b, m, pooled))
     p = signals.adjusted(chi2.sf(np.maximum(ratio, 0), 1))
-    table = pd.DataFrame({"word": named, "texts": a.astype(int), "share": a / max(n, 1), "reference_share": b / m, "p": p})
+    table = pd.DataFrame(
+        {"word": named, "texts": a.astype(int), "share": a / max(n, 1), "reference_share": b / m, "p": p}
+    )
     table = table.assign(ratio=ratio)[(table["share"] > table["reference_share"]) & (table["p"] <= 0.01)]
-    return table.sort_values(["ratio", "word"], ascending=[False, True]).drop(columns="ratio").head(count).reset_index(drop=True)
+    return (
+        table.sort_values(["ratio", "word"], ascending=[False, True])
+        .drop(columns="ratio")
+        .head(count)
+        .reset_index(drop=True)
+    )
 
 
 def divergence(log: Log) -> pd.DataFrame:

@@ -1,0 +1,217 @@
+"""Alerts: signals that belong together are one incident, and an incident is one alert with its cause and its cost.
+
+A change shows in many places: new words move the scores, the calibration, the ranking. So signals are put together by when
+the change most likely began, and the signal that names a cause (a surge, new words, another base rate, another meaning, a
+field, an unfair gap) gives the incident its name. A symptom without a cause near it is an incident of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from loopbook.monitoring.timeline import Log
+
+CAUSES = {
+    "surge": "surge",
+    "vocabulary": "vocabulary",
+    "meaning": "meaning",
+    "outcomes": "base_rate",
+    "classes": "base_rate",
+    "field": "field",
+    "fairness": "fairness",
+}
+"""Check to the cause that it names; the other checks are symptoms."""
+TITLES = {
+    "surge": "Many more posts than usual",
+    "vocabulary": "The texts use new words",
+    "meaning": "The same texts mean something else",
+    "base_rate": "The share of positive cases has changed",
+    "field": "An input field has changed",
+    "fairness": "Groups are not treated alike",
+    "volume": "The number of decisions has changed",
+    "score": "The probabilities have changed, for no known cause",
+    "calibration": "The probabilities are wrong on average, for no known cause",
+    "ranking": "The model ranks worse, for no known cause",
+}
+"""What each cause is called in an alert."""
+SLACK = 2
+"""Days by which the estimated beginnings of one change may differ."""
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Signals that belong together.
+
+    Attributes
+    ----------
+    cause
+        One of `TITLES`.
+    places
+        Segments, fields or attributes concerned; empty for everywhere.
+    first, last
+        Days of the stream: when it most likely began, and the last day on which it was seen (a surge), or the
+        stream's last day (a change that lasts).
+    day, named
+        Day of the first signal, which is the day of the alert, and day on which a signal named the cause.
+    signals
+        The signals' numbers in the table.
+    """
+
+    cause: str
+    places: tuple[str, ...]
+    first: int
+    last: int
+    day: int
+    named: int
+    signals: tuple[int, ...]
+
+
+def incidents(log: Log, signals: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, list[Incident]]:
+    """Put signals together.
+
+    Parameters
+    ----------
+    log
+        The log.
+    signals
+        Tables of the checks (`signals.COLUMNS`); rows without alarm do not matter.
+
+    Returns
+    -------
+    DataFrame
+        The signals with an alarm, in order of the day on which they were known.
+    list of Incident
+        In order of their alerts' days. Every signal is in exactly one.
+    """
+    table = pd.concat(list(signals), ignore_index=True)
+    table = table[table["alarm"]].sort_values(["day", "check", "place"], kind="stable").reset_index(drop=True)
+    window = log.scenario.monitoring.window_days
+    kinds = {name: table[table["check"] == name] for name in (*CAUSES, "volume", "score", "calibration", "ranking")}
+    surges = _surges(kinds["surge"])
+    unfair = _by_attribute(kinds["fairness"])
+    drifts = _primary("vocabulary", kinds["vocabulary"], window, [])
+    drifts = _primary("meaning", kinds["meaning"], window, drifts, join=("vocabulary",))
+    drifts = _primary("field", kinds["field"], SLACK, drifts)
+    drifts = _primary("base_rate", kinds["outcomes"], window, drifts, join=("meaning",))
+    drifts = _primary("base_rate", kinds["classes"], window, drifts, join=("vocabulary", "meaning", "field"))
+    drifts = [_lasting(one, log) for one in drifts]
+    for name in ("score", "calibration", "ranking", "volume"):
+        drifts = _symptoms(name, kinds[name], log, drifts)
+    every = sorted([*surges, *unfair, *drifts], key=lambda one: (one.day, one.first, one.cause, one.places))
+    return table, every
+
+
+def sentence(log: Log, incident: Incident) -> str:
+    """Return what an alert says first: what, where, since when."""
+    where = f" in {', '.join(incident.places)}" if incident.places else ""
+    since = "" if incident.cause == "fairness" else f", since {log.date(incident.first)}"
+    return f"{TITLES[incident.cause]}{where}{since}."
+
+
+def _surges(table: pd.DataFrame) -> list[Incident]:
+    """One for each stretch of days of signals that share a segment."""
+    found: list[Incident] = []
+    for at, row in table.iterrows():
+        places = tuple(str(row["place"]).split(" & "))
+        signal, day, first = int(at), int(row["day"]), int(row["onset"])  # type: ignore[call-overload]
+        for index, one in enumerate(found):
+            if set(places) & set(one.places) and first <= one.last + 1 and one.first <= day:
+                every = tuple(dict.fromkeys((*one.places, *places)))
+                found[index] = replace(
+                    one,
+                    places=every,
+                    first=min(one.first, first),
+                    last=max(one.last, day),
+                    signals=(*one.signals, signal),
+                )
+                break
+        else:
+            found.append(Incident("surge", places, first, day, day, day, (signal,)))
+    return found
+
+
+def _by_attribute(table: pd.DataFrame) -> list[Incident]:
+    found = []
+    for attribute, rows in table.groupby(table["place"].str.split(":").str[0], sort=True):
+        day = int(rows["day"].min())
+        found.append(Incident("fairness", (str(attribute),), 0, int(rows["last"].max()), day, day, _numbers(rows)))
+    return found
+
+
+def _primary(
+    cause: str, table: pd.DataFrame, reach: int, known: list[Incident], join: tuple[str, ...] = ()
+) -> list[Incident]:
+    """Add signals that name a cause.
+
+    Signals that began within `SLACK` of a known incident of one of the causes in `join` follow from that one; those that
+    began within `reach` days after one of their own cause are the same change, seen again or elsewhere.
+    """
+    found = list(known)
+    for at, row in table.sort_values(["day", "p"], kind="stable").iterrows():
+        signal = Incident(
+            cause,
+            (str(row["place"]),) if row["place"] else (),
+            int(row["onset"]),
+            int(row["last"]),
+            int(row["day"]),
+            int(row["day"]),
+            (int(at),),  # type: ignore[call-overload]
+        )
+        follows = [
+            index for index, one in enumerate(found) if one.cause in join and abs(one.first - signal.first) <= SLACK
+        ]
+        same = [
+            index
+            for index, one in enumerate(found)
+            if one.cause == cause and -SLACK <= signal.first - one.first < max(reach, SLACK + 1)
+        ]
+        # Of its own kind only if it is not nearer to what it would follow from.
+        if same and follows:
+            near = min(same + follows, key=lambda index: abs(found[index].first - signal.first))
+            same, follows = ([near], []) if near in same else ([], [near])
+        if same:
+            found[same[0]] = _with(found[same[0]], signal, places=True)
+        elif follows:
+            found[follows[0]] = _with(found[follows[0]], signal, places=False)
+        else:
+            found.append(signal)
+    return found
+
+
+def _symptoms(name: str, table: pd.DataFrame, log: Log, known: list[Incident]) -> list[Incident]:
+    """Add signals that name no cause to the change that began nearest to them, or let them stand alone."""
+    found = list(known)
+    for at, row in table.iterrows():
+        onset, last = int(row["onset"]), int(row["last"])
+        signal = Incident(name, (), onset, last, int(row["day"]), int(row["day"]), (int(at),))  # type: ignore[call-overload]
+        # The ranking is looked at over a whole window, so the change may have begun anywhere in it.
+        end = last if name == "ranking" else onset
+        near = [index for index, one in enumerate(found) if onset - SLACK - 1 <= one.first <= end + SLACK + 1]
+        if near:
+            index = min(near, key=lambda one: (found[one].cause == name, abs(found[one].first - onset)))
+            found[index] = _with(found[index], signal, places=False)
+        else:
+            found.append(_lasting(signal, log) if name != "volume" else signal)
+    return found
+
+
+def _with(incident: Incident, signal: Incident, *, places: bool) -> Incident:
+    """Return an incident with one more signal; `places`: of the same cause, so that its places count."""
+    return replace(
+        incident,
+        places=tuple(dict.fromkeys((*incident.places, *signal.places))) if places else incident.places,
+        day=min(incident.day, signal.day),
+        named=min(incident.named, signal.named) if places else incident.named,
+        signals=(*incident.signals, *signal.signals),
+    )
+
+
+def _lasting(incident: Incident, log: Log) -> Incident:
+    return replace(incident, last=log.stream.days - 1)
+
+
+def _numbers(rows: pd.DataFrame) -> tuple[int, ...]:
+    return tuple(int(at) for at in rows.index)

@@ -1,0 +1,153 @@
+"""What an incident has cost so far, in money, estimated from the outcomes that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from loopbook.monitoring import fairness
+from loopbook.monitoring.alerts import CAUSES, Incident, sentence
+from loopbook.monitoring.surges import memberships
+from loopbook.monitoring.timeline import Floats, Log, Mask
+from loopbook.requirements.intervals import Z
+
+_LEAST_ROWS = 20  # decisions with a known outcome below which no cost is estimated
+
+
+def table(log: Log, signals: pd.DataFrame, incidents: Sequence[Incident], surge_rows: Mask) -> pd.DataFrame:
+    """Return the alerts: one row an incident.
+
+    Parameters
+    ----------
+    log
+        The whole log, surges included.
+    signals, incidents
+        From ``alerts.incidents``.
+    surge_rows
+        bool [n], ``Surges.rows``: they count for their surge only.
+
+    Returns
+    -------
+    DataFrame
+        alert (a number from 1), cause, place, title (a sentence), evidence (the signals' sentences, the cause's first),
+        first_day, last_day, day, named (days of the stream), since, date (of the alert; names of days), signals (how
+        many), p (the smallest), decisions (concerned), cost, cost_low, cost_high (what those decisions cost more than
+        was usual, with a 95 % interval; NaN where too few outcomes are known).
+    """
+    drifts = [one for one in incidents if one.cause not in ("surge", "fairness", "volume")]
+    rows = []
+    for number, one in enumerate(incidents, 1):
+        if one.cause == "fairness":
+            decisions, cost, low, high = _unequal(log, one)
+        else:
+            concerned, usual = _rows(log, one, drifts, surge_rows)
+            decisions, (cost, low, high) = int(concerned.sum()), _extra(log, concerned, usual)
+        own = signals.loc[list(one.signals)]
+        ranked = own.assign(symptom=own["check"].map(lambda check, cause=one.cause: CAUSES.get(check, check) != cause))
+        ranked = ranked.sort_values(["symptom", "p"], kind="stable")
+        evidence = "; ".join(dict.fromkeys(ranked["evidence"].tolist()))
+        rows.append(
+            {
+                "alert": number,
+                "cause": one.cause,
+                "place": " & ".join(one.places),
+                "title": sentence(log, one),
+                "evidence": evidence,
+                "first_day": one.first,
+                "last_day": one.last,
+                "day": one.day,
+                "named": one.named,
+                "since": log.date(one.first),
+                "date": log.date(one.day),
+                "signals": len(one.signals),
+                "p": float(own["p"].min()),
+                "decisions": decisions,
+                "cost": cost,
+                "cost_low": low,
+                "cost_high": high,
+            }
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+COLUMNS = [
+    "alert",
+    "cause",
+    "place",
+    "title",
+    "evidence",
+    "first_day",
+    "last_day",
+    "day",
+    "named",
+    "since",
+    "date",
+    "signals",
+    "p",
+    "decisions",
+    "cost",
+    "cost_low",
+    "cost_high",
+]
+
+
+def _rows(log: Log, one: Incident, drifts: Sequence[Incident], surge_rows: Mask) -> tuple[Mask, Mask]:
+    """Return the stream's rows that an incident concerns, and those that show what was usual before it.
+
+    A change lasts until the next one begins, and is compared with what was between the one before and itself: so each
+    incident answers for its own share.
+    """
+    day = log.stream.day
+    inside = np.ones(len(log.stream), bool)
+    if one.places and one.cause in ("surge", "meaning"):
+        inside = _members(log, one.places[:1] if one.cause == "surge" else one.places)
+    if one.cause in ("surge", "volume"):
+        concerned = inside & (day >= one.first) & (day <= one.last)
+        quiet = ~surge_rows & (day < min([other.first for other in drifts], default=log.stream.days))
+        return concerned, quiet & ~concerned
+    earlier = max([other.first for other in drifts if other.first < one.first], default=0)
+    later = min([other.first for other in drifts if other.first > one.first], default=log.stream.days)
+    kept = inside & ~surge_rows
+    return kept & (day >= one.first) & (day < later), kept & (day >= earlier) & (day < one.first)
+
+
+def _members(log: Log, places: tuple[str, ...]) -> Mask:
+    rows = np.zeros(len(log.stream), bool)
+    columns = log.scenario.monitoring.segments
+    wanted = set(places)
+    rows[[row for row, name in memberships(log.stream.frame, columns) if name in wanted]] = True
+    return rows
+
+
+def _extra(log: Log, concerned: Mask, usual: Mask) -> tuple[float, float, float]:
+    """Return by how much more the concerned decisions cost than as many usual ones, with a 95 % interval."""
+    now, before = _costs(log.stream.cost[concerned]), _costs(log.stream.cost[usual])
+    if len(before) < _LEAST_ROWS:
+        before = np.concatenate([before, _costs(log.reference.cost)])
+    if len(now) < _LEAST_ROWS or len(before) < _LEAST_ROWS:
+        return float("nan"), float("nan"), float("nan")
+    decisions = float(concerned.sum())
+    value = float(now.mean() - before.mean()) * decisions
+    half = Z * decisions * float(np.sqrt(now.var(ddof=1) / len(now) + before.var(ddof=1) / len(before)))
+    return value, value - half, value + half
+
+
+def _unequal(log: Log, one: Incident) -> tuple[int, float, float, float]:
+    """Return the decisions about the worse-off group, and what its lower recall costs on the stream."""
+    table = fairness.gaps(log)
+    table = table[(table["attribute"] == one.places[0]) & (table["measure"] == "recall")]
+    if table.empty:
+        return 0, float("nan"), float("nan"), float("nan")
+    gap = table.iloc[0]
+    members = log.stream.frame[one.places[0]].astype(str).to_numpy() == gap["lower"]
+    costs = log.scenario.decisions.costs
+    each = costs.false_negative - costs.true_positive
+    positives = float((log.stream.label[members] == 1).sum())
+    value, low, high = (float(gap[name]) * positives * each for name in ("value", "low", "high"))
+    return int(members.sum()), value, low, high
+
+
+def _costs(values: Floats) -> Floats:
+    return values[~np.isnan(values)]

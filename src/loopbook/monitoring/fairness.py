@@ -1,0 +1,173 @@
+"""Fairness: is the agent as often right for one group as for another?
+
+Watched over the scenario's protected attributes, on all rows whose outcome is known: recall (of those who deserved the
+action, how many got it: equal opportunity) and the false-positive rate; together they are equalised odds.
+
+References
+----------
+Hardt, Price & Srebro (2016), Equality of opportunity in supervised learning.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import sqrt
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from loopbook.monitoring import shifts, signals
+from loopbook.monitoring.timeline import Log, Mask, Side
+from loopbook.requirements import intervals
+
+MEASURES = ("recall", "false-positive rate")
+"""What is watched; the others of `rates` are shown."""
+_LEAST_ROWS = 20  # rows of a group below which a rate is not compared
+
+
+def rates(log: Log) -> pd.DataFrame:
+    """Return each group's rates with 95 % intervals, over the stream's known outcomes.
+
+    Returns
+    -------
+    DataFrame
+        attribute, group, measure (action rate, base rate, recall, false-positive rate, precision), rows (that the rate
+        is of), value, low, high.
+    """
+    rows = []
+    for attribute in log.scenario.source.protected:
+        side = log.stream.keep(~np.isnan(log.stream.label))
+        values = side.frame[attribute].astype(str).to_numpy()
+        for group in sorted(set(values.tolist())):
+            for measure, (hits, of) in _counts(side, values == group).items():
+                value, low, high = intervals.share(hits / of if of else np.nan, of)
+                rows.append((attribute, group, measure, of, value, low, high))
+    return pd.DataFrame(rows, columns=["attribute", "group", "measure", "rows", "value", "low", "high"])
+
+
+def gaps(log: Log, *, reference: bool = True) -> pd.DataFrame:
+    """Return the largest difference between two groups, for each attribute and measure, with a 95 % interval.
+
+    Parameters
+    ----------
+    log
+        The log.
+    reference
+        Whether the rows of the reference count as well: the agent is the same, and groups are small.
+
+    Returns
+    -------
+    DataFrame
+        attribute, measure, lower and higher (the groups), value (higher minus lower), low, high, p (two-sided,
+        corrected for the number of pairs of groups).
+    """
+    rows: list[tuple[object, ...]] = []
+    for attribute in log.scenario.source.protected:
+        for measure in MEASURES:
+            found = _widest(_tallies(log, attribute, measure, log.last, reference))
+            if found is not None:
+                rows.append((attribute, measure, *found))
+    return pd.DataFrame(rows, columns=["attribute", "measure", "lower", "higher", "value", "low", "high", "p"])
+
+
+def recall_gap(log: Log) -> float:
+    """Return the largest difference of recall between two groups of any attribute; NaN where none can be compared."""
+    table = gaps(log)
+    values = table["value"][table["measure"] == "recall"].to_numpy("float64")
+    return float(values.max()) if len(values) else float("nan")
+
+
+def watch(log: Log) -> pd.DataFrame:
+    """Watch the gaps day by day, over all outcomes known so far, those of the reference included.
+
+    Returns
+    -------
+    DataFrame
+        A row an attribute, measure and day (`signals.COLUMNS`); ``value`` and ``effect`` are the gap. An unfair agent is
+        unfair from the first day on, so ``onset`` is day 0. A gap alarms once.
+    """
+    rows: list[dict[str, object]] = []
+    attributes = log.scenario.source.protected
+    least = log.scenario.monitoring.min_gap
+    for attribute in attributes:
+        for measure in MEASURES:
+            told = False
+            for last in range(log.stream.days):
+                found = _widest(_tallies(log, attribute, measure, last + log.delay, True))
+                if found is None:
+                    continue
+                lower, higher, value, low, high, p = found
+                p = min(1.0, p * len(MEASURES) * len(attributes))
+                alarm = not told and p <= log.level and value >= least
+                told = told or alarm
+                words = (
+                    f"{measure} is {value:.1%} lower for {lower} than for {higher} [{low:.1%}, {high:.1%}] "
+                    f"({signals.shown(p)})"
+                    if alarm
+                    else ""
+                )
+                numbers = (value, low, high, 0.0, value, p, alarm, words)
+                place = f"{attribute}: {measure}"
+                row = ("fairness", place, last + log.delay, 0, last, *numbers)
+                rows.append(dict(zip(signals.COLUMNS, row, strict=True)))
+    return signals.table(rows)
+
+
+def difference(hits: tuple[int, int], of: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return second share minus first, its 95 % interval, and the two-sided p-value of the pooled test.
+
+    References
+    ----------
+    Newcombe (1998), Interval estimation for the difference between independent proportions, method 10.
+    """
+    (a, low_a, high_a), (b, low_b, high_b) = (intervals.share(h / n, n) for h, n in zip(hits, of, strict=True))
+    value = b - a
+    low = value - sqrt((b - low_b) ** 2 + (high_a - a) ** 2)
+    high = value + sqrt((high_b - b) ** 2 + (a - low_a) ** 2)
+    pooled = sum(hits) / sum(of)
+    spread = sqrt(pooled * (1 - pooled) * (1 / of[0] + 1 / of[1]))
+    return value, low, high, shifts.tail(value / spread, 0.0) if spread > 0 else 1.0
+
+
+def _counts(side: Side, group: Mask) -> dict[str, tuple[int, int]]:
+    acted, yes = side.acted[group], side.label[group] == 1
+    return {
+        "action rate": (int(acted.sum()), len(acted)),
+        "base rate": (int(yes.sum()), len(yes)),
+        "recall": (int((acted & yes).sum()), int(yes.sum())),
+        "false-positive rate": (int((acted & ~yes).sum()), int((~yes).sum())),
+        "precision": (int((acted & yes).sum()), int(acted.sum())),
+    }
+
+
+def _tallies(log: Log, attribute: str, measure: str, day: int, reference: bool) -> dict[str, tuple[int, int]]:
+    """Return (hits, rows) by group of what is known on a day."""
+    known = ~np.isnan(log.stream.label) & (log.stream.day + log.delay <= day)
+    sides = [log.stream.keep(known)]
+    if reference:
+        sides.append(log.reference.keep(~np.isnan(log.reference.label)))
+    total: dict[str, tuple[int, int]] = {}
+    for side in sides:
+        values: NDArray[np.object_] = side.frame[attribute].astype(str).to_numpy()
+        for group in sorted(set(values.tolist())):
+            hits, of = _counts(side, values == group)[measure]
+            before = total.get(group, (0, 0))
+            total[group] = (before[0] + hits, before[1] + of)
+    return total
+
+
+def _widest(tallies: dict[str, tuple[int, int]]) -> tuple[str, str, float, float, float, float] | None:
+    """Return the pair of groups with the smallest p-value: lower, higher, gap, low, high, corrected p."""
+    groups = [name for name, (_, of) in tallies.items() if of >= _LEAST_ROWS]
+    looks = []
+    for one, other in combinations(groups, 2):
+        lower, higher = sorted((one, other), key=lambda name: tallies[name][0] / tallies[name][1])
+        value, low, high, p = difference(
+            (tallies[lower][0], tallies[higher][0]), (tallies[lower][1], tallies[higher][1])
+        )
+        looks.append((p, -value, lower, higher, low, high))
+    if not looks:
+        return None
+    p, negative, lower, higher, low, high = min(looks)
+    return lower, higher, -negative, low, high, min(1.0, p * len(looks))
