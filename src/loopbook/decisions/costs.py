@@ -1,0 +1,216 @@
+"""What decisions cost: expected from a probability, realised from the outcome, and the threshold that follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from loopbook.decisions import resampling
+from loopbook.scenario.contract import Costs
+from loopbook.scenario.errors import DataError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Expected cost of the three things one can do with a row, each float [n]."""
+
+    leave: Floats
+    act: Floats
+    review: Floats
+
+    @property
+    def gain(self) -> Floats:
+        """What asking a person saves against the better of the two others; negative where it only costs."""
+        return np.minimum(self.leave, self.act) - self.review
+
+
+@dataclass(frozen=True)
+class Cutoff:
+    """The threshold that was cheapest on some rows, with a 95 % interval, and its cost a decision there."""
+
+    value: float
+    low: float
+    high: float
+    cost: float
+
+
+def expected(costs: Costs, probability: ArrayLike) -> Expected:
+    """Return what each action is expected to cost at these probabilities.
+
+    Parameters
+    ----------
+    costs
+        The cost matrix, in the scenario's currency a decision.
+    probability
+        Calibrated probability that the answer is yes, float [n] in [0, 1].
+    """
+    p = np.asarray(probability, dtype=np.float64)
+    leave = p * costs.false_negative + (1 - p) * costs.true_negative
+    act = p * costs.true_positive + (1 - p) * costs.false_positive
+    right = p * costs.true_positive + (1 - p) * costs.true_negative
+    wrong = p * costs.false_negative + (1 - p) * costs.false_positive
+    review = costs.review + (1 - costs.review_error) * right + costs.review_error * wrong
+    return Expected(leave, act, review)
+
+
+def threshold(costs: Costs) -> float:
+    """Return the probability from which acting is expected to be cheaper than not acting.
+
+    Right only for calibrated probabilities. It is strictly between 0 and 1, because `Costs` refuses matrices under
+    which a mistake costs no more than the right action.
+
+    References
+    ----------
+    Elkan (2001), The foundations of cost-sensitive learning, equation 2.
+    """
+    alarm, miss = _regrets(costs)
+    return alarm / (alarm + miss)
+
+
+def band(costs: Costs, price: float = 0.0) -> tuple[float, float]:
+    """Return the probabilities between which asking a person is expected to be cheapest.
+
+    Parameters
+    ----------
+    costs
+        The cost matrix with the cost of a review and the reviewers' share of mistakes.
+    price
+        What a review must save besides its cost: the shadow price of a reviewer's time where there are too few.
+
+    Returns
+    -------
+    tuple
+        Lower and upper end. Where asking never pays, both are the threshold.
+
+    References
+    ----------
+    Chow (1970), On optimum recognition error and reject tradeoff; here with unequal costs and fallible reviewers.
+    """
+    alarm, miss = _regrets(costs)
+    error, paid = costs.review_error, costs.review + price
+    low = (paid + error * alarm) / ((1 - error) * miss + error * alarm)
+    high = ((1 - error) * alarm - paid) / ((1 - error) * alarm + error * miss)
+    if low >= high:
+        return threshold(costs), threshold(costs)
+    return low, high
+
+
+def realised(costs: Costs, acted: ArrayLike, label: ArrayLike, reviewed: ArrayLike | bool = False) -> Floats:
+    """Return what decisions have cost, float [n].
+
+    Parameters
+    ----------
+    costs
+        The cost matrix.
+    acted
+        Whether the action was carried out in the end, by the agent or by the reviewer: bool [n].
+    label
+        The outcome, 0 or 1 [n].
+    reviewed
+        Whether a person was asked: bool [n].
+    """
+    matrix = np.array(
+        [[costs.true_negative, costs.false_negative], [costs.false_positive, costs.true_positive]], dtype=np.float64
+    )
+    each = matrix[np.asarray(acted, dtype=bool).astype(int), np.asarray(label).astype(int)]
+    return np.asarray(each + costs.review * np.asarray(reviewed, dtype=bool), dtype=np.float64)
+
+
+def curve(label: ArrayLike, probability: ArrayLike, costs: Costs, points: int = 101) -> pd.DataFrame:
+    """Return the cost a decision by threshold, to draw: `threshold` from 0 to 1, `cost`."""
+    truth, p = _checked(label, probability)
+    at = np.linspace(0, 1, points)
+    return pd.DataFrame({"threshold": at, "cost": [realised(costs, p >= each, truth).mean() for each in at]})
+
+
+def cheapest(
+    label: ArrayLike,
+    probability: ArrayLike,
+    costs: Costs,
+    *,
+    groups: ArrayLike | None = None,
+    resamples: int = 1_000,
+    seed: int = 0,
+) -> Cutoff:
+    """Return the threshold that would have been cheapest on these rows, whether or not they are calibrated.
+
+    The interval comes from resampling groups (rows, if there are none) and finding the cheapest threshold anew: a
+    threshold is a rough thing, and its interval is often wide while its cost hardly changes within it.
+
+    Parameters
+    ----------
+    label
+        0 or 1 [n].
+    probability
+        float [n].
+    costs
+        The cost matrix; reviews do not matter here.
+    groups
+        Group of each row [n]; rows of one group are drawn together.
+    resamples
+        How many; 0 for no interval (both ends are the value).
+
+    Returns
+    -------
+    Cutoff
+        The middle between the two probabilities that the cheapest threshold separates; just above 1 if it is best
+        never to act. Where several are equally cheap, the one nearest to `threshold(costs)`.
+
+    Raises
+    ------
+    DataError
+        If there are no rows.
+    """
+    truth, p = _checked(label, probability)
+    values, place = np.unique(p, return_inverse=True)
+    cuts = np.concatenate([[0.0], (values[1:] + values[:-1]) / 2, [1.0 if values[-1] < 1 else np.nextafter(1, 2)]])
+    alarm, miss = _regrets(costs)
+    regret = np.where(truth, -miss, alarm)  # of acting, against not acting
+    home = threshold(costs)
+
+    def best(weight: Floats) -> tuple[float, float]:
+        acting = np.bincount(place, weights=regret * weight, minlength=len(values))
+        total = np.concatenate([np.cumsum(acting[::-1])[::-1], [0.0]])
+        at = np.flatnonzero(total <= total.min() + 1e-9 * max(1.0, abs(total.min())))
+        nearest = at[np.argmin(np.abs(cuts[at] - home))]
+        return float(cuts[nearest]), float(total[nearest])
+
+    value, regretted = best(np.ones(len(p)))
+    leave = realised(costs, np.zeros(len(p), dtype=bool), truth).mean()
+    drawn = [best(weight)[0] for weight in resampling.weights(len(p), groups, resamples, seed)] or [value]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Cutoff(value, min(float(low), value), max(float(high), value), float(leave) + regretted / len(p))
+
+
+def capacity_price(costs: Costs, probability: ArrayLike, capacity: float) -> float:
+    """Return what a review must save so that, on rows like these, no more than a share `capacity` is reviewed.
+
+    Parameters
+    ----------
+    probability
+        Probabilities of rows that stand for the future ones, float [n].
+    capacity
+        Share of decisions that people can review.
+    """
+    gain = np.sort(expected(costs, probability).gain)[::-1]
+    first_refused = int(np.floor(capacity * len(gain) + 1e-9))
+    return float(max(0.0, gain[first_refused])) if first_refused < len(gain) else 0.0
+
+
+def _regrets(costs: Costs) -> tuple[float, float]:
+    """Return what a false alarm and what a miss cost more than the right action."""
+    return costs.false_positive - costs.true_negative, costs.false_negative - costs.true_positive
+
+
+def _checked(label: ArrayLike, probability: ArrayLike) -> tuple[NDArray[np.bool_], Floats]:
+    truth, p = np.asarray(label) == 1, np.asarray(probability, dtype=np.float64)
+    if not len(p):
+        raise DataError("There are no rows to find a threshold on.")
+    if truth.shape != p.shape:
+        raise DataError(f"There are {len(truth)} labels for {len(p)} probabilities.")
+    return truth, p

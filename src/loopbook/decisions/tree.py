@@ -1,0 +1,246 @@
+"""A decision tree small enough to read aloud, grown so that its mistakes cost least, and kept as plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from loopbook.data import features
+from loopbook.decisions.symbols import words
+from loopbook.scenario.contract import Costs, Task
+from loopbook.scenario.errors import DataError
+
+Bools = NDArray[np.bool_]
+_WORDS, _LEVELS = 200, 20  # inputs offered to the tree at most: words of the texts, levels of a category
+
+
+class Input(BaseModel):
+    """What one question is about: the probability, a number, whether a category has a level, or a word occurs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind: Literal["probability", "number", "level", "word"]
+    fields: tuple[str, ...] = ()
+    value: str = ""
+    missing: float = 0.0  # what a missing number is taken for: the median of the rows the tree was grown on
+
+    def values(self, frame: pd.DataFrame, probability: ArrayLike) -> NDArray[np.float64]:
+        """Return the input's value of each row, float [n]; 1 or 0 for levels and words."""
+        if self.kind == "probability":
+            return np.asarray(probability, dtype=np.float64)
+        if self.kind == "word":
+            return np.array([self.value in row for row in words(frame, self.fields)], dtype=np.float64)
+        column = features.column(frame, self.fields[0])
+        if self.kind == "level":
+            levels = ["" if pd.isna(each) else str(each) for each in column]
+            return np.array([level == self.value for level in levels], dtype=np.float64)
+        numbers: NDArray[np.float64] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.where(np.isnan(numbers), self.missing, numbers)
+
+    def question(self, cut: float, above: bool) -> str:
+        """Return the answer that leads on, in words."""
+        if self.kind == "word":
+            return f"“{self.value}” {'occurs' if above else 'does not occur'}"
+        if self.kind == "level":
+            return f"{self.fields[0]} is {'' if above else 'not '}{self.value or 'missing'}"
+        name = "probability" if self.kind == "probability" else self.fields[0]
+        return f"{name} {'>' if above else '≤'} {cut:.3g}"
+
+
+class Leaf(BaseModel):
+    """Where the questions end: act or not, with the rows and the positive ones that it was grown from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind: Literal["leaf"] = "leaf"
+    act: bool
+    rows: int
+    positives: int
+
+
+class Split(BaseModel):
+    """A question: rows whose input is at most `cut` go below, the others above."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind: Literal["split"] = "split"
+    input: Input
+    cut: float
+    below: Node
+    above: Node
+
+
+Node = Annotated[Leaf | Split, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the tree says of rows: whether to act, bool [n], and the way through it, in words."""
+
+    act: Bools
+    ways: list[str]
+
+
+def grow(
+    frame: pd.DataFrame, probability: ArrayLike, costs: Costs, task: Task, depth: int, min_leaf: int | None = None
+) -> Leaf | Split:
+    """Grow a tree.
+
+    A positive row weighs what missing it costs, a negative one what a false alarm costs, so that the majority of the
+    weight in a leaf is the cheaper action. Questions whose answers lead to the same action are left out.
+
+    Parameters
+    ----------
+    frame
+        Rows with the task's fields and `label`, on which the model was not fitted.
+    probability
+        The model's probability, float [n].
+    costs
+        The cost matrix.
+    task
+        Its fields are the inputs besides the probability: numbers as they are, levels of categories, single words.
+    depth
+        Questions on the longest way.
+    min_leaf
+        Fewest rows in a leaf; None: 20, or a hundredth of the rows if that is more.
+
+    Raises
+    ------
+    DataError
+        If there are no rows.
+
+    References
+    ----------
+    Breiman et al. (1984), Classification and Regression Trees, section 4.4, altered priors.
+    """
+    from sklearn.tree import DecisionTreeClassifier
+
+    if not len(frame):
+        raise DataError("A tree cannot be grown without rows.")
+    label = frame["label"].to_numpy() == 1
+    miss, alarm = costs.false_negative - costs.true_positive, costs.false_positive - costs.true_negative
+    inputs = _inputs(frame, task, label)
+    least = min_leaf or max(20, math.ceil(len(frame) / 100))
+    grown = DecisionTreeClassifier(max_depth=depth, min_samples_leaf=least, random_state=0)
+    matrix = _matrix(inputs, frame, probability)
+    grown.fit(matrix, label, sample_weight=np.where(label, miss, alarm))
+    return _kept(grown.tree_, inputs, grown.apply(matrix), label, miss, alarm, 0)
+
+
+def apply(tree: Leaf | Split, frame: pd.DataFrame, probability: ArrayLike) -> Answer:
+    """Ask the tree about rows.
+
+    Raises
+    ------
+    DataError
+        If a field is absent.
+    """
+    act = np.zeros(len(frame), dtype=bool)
+    ways = [""] * len(frame)
+    values = {each: each.values(frame, probability) for each in set(_asked(tree))}
+
+    def walk(node: Leaf | Split, rows: NDArray[np.intp], way: tuple[str, ...]) -> None:
+        if isinstance(node, Leaf):
+            act[rows] = node.act
+            for row in rows:
+                ways[row] = f"{' and '.join(way) or 'always'} ({node.positives} of {node.rows} such rows were positive)"
+            return
+        # scikit-learn grew it on single precision; rounding otherwise would send rows near a cut the other way.
+        above = values[node.input][rows].astype(np.float32).astype(np.float64) > node.cut
+        walk(node.below, rows[~above], (*way, node.input.question(node.cut, False)))
+        walk(node.above, rows[above], (*way, node.input.question(node.cut, True)))
+
+    walk(tree, np.arange(len(frame)), ())
+    return Answer(act, ways)
+
+
+def text(tree: Leaf | Split, actions: tuple[str, str], indent: str = "") -> str:
+    """Return the tree as if-then lines."""
+    if isinstance(tree, Leaf):
+        return f"{indent}{actions[tree.act]}    ({tree.positives} of {tree.rows} positive)"
+    further = indent + "    "
+    return "\n".join(
+        [
+            f"{indent}if {tree.input.question(tree.cut, False)}:",
+            text(tree.below, actions, further),
+            f"{indent}else ({tree.input.question(tree.cut, True)}):",
+            text(tree.above, actions, further),
+        ]
+    )
+
+
+def _asked(tree: Leaf | Split) -> Iterator[Input]:
+    if isinstance(tree, Split):
+        yield tree.input
+        yield from _asked(tree.below)
+        yield from _asked(tree.above)
+
+
+def _inputs(frame: pd.DataFrame, task: Task, label: Bools) -> list[Input]:
+    """Return what the tree may ask about."""
+    inputs = [Input(kind="probability")]
+    for field, kind in task.fields.items():
+        if kind == "number":
+            known = features.column(frame, field).dropna().to_numpy(dtype=np.float64)
+            inputs.append(Input(kind="number", fields=(field,), missing=float(np.median(known)) if len(known) else 0.0))
+        elif kind == "category":
+            levels = features.column(frame, field).fillna("").astype(str).value_counts()
+            ranked = sorted(levels.index, key=lambda level, levels=levels: (-levels[level], level))  # type: ignore[misc]
+            inputs += [Input(kind="level", fields=(field,), value=level) for level in ranked[:_LEVELS]]
+    if task.text_fields:
+        inputs += [Input(kind="word", fields=task.text_fields, value=word) for word in _telling(frame, task, label)]
+    return inputs
+
+
+def _telling(frame: pd.DataFrame, task: Task, label: Bools) -> list[str]:
+    """Return the words whose presence tells most about the label, by the chi-squared statistic, most telling first."""
+    counts: dict[str, list[int]] = {}
+    for row, positive in zip(words(frame, task.text_fields), label, strict=True):
+        for word in row:
+            counts.setdefault(word, [0, 0])[int(positive)] += 1
+    rows, positives = len(label), int(label.sum())
+    least = max(5, rows // 200)
+
+    def telling(word: str) -> float:
+        no, yes = counts[word]
+        wanted = (no + yes) * positives / max(rows, 1)
+        spread = wanted * (1 - positives / rows) * (1 - (no + yes) / rows)
+        return (yes - wanted) ** 2 / spread if spread > 0 else 0.0
+
+    known = [word for word, (no, yes) in counts.items() if no + yes >= least and word[:1].isalpha()]
+    return sorted(known, key=lambda word: (-telling(word), word))[:_WORDS]
+
+
+def _matrix(inputs: Sequence[Input], frame: pd.DataFrame, probability: ArrayLike) -> NDArray[np.float64]:
+    """Return the inputs as columns, float [n, k]; the texts are read once for all words."""
+    matrix = np.empty((len(frame), len(inputs)))
+    rows: dict[tuple[str, ...], list[set[str]]] = {}
+    for at, each in enumerate(inputs):
+        if each.kind == "word":
+            if each.fields not in rows:
+                rows[each.fields] = words(frame, each.fields)
+            matrix[:, at] = [each.value in row for row in rows[each.fields]]
+        else:
+            matrix[:, at] = each.values(frame, probability)
+    return matrix
+
+
+def _kept(
+    grown: Any, inputs: Sequence[Input], leaves: NDArray[np.intp], label: Bools, miss: float, alarm: float, at: int
+) -> Leaf | Split:
+    """Turn a fitted tree into plain data, joining answers that lead to the same action."""
+    if grown.children_left[at] == -1:
+        inside = leaves == at
+        rows, positives = int(inside.sum()), int(label[inside].sum())
+        return Leaf(act=positives * miss >= (rows - positives) * alarm, rows=rows, positives=positives)
+    below, above = (
+        _kept(grown, inputs, leaves, label, miss, alarm, int(children[at]))
+        for children in (grown.children_left, grown.children_right)
+    )
+    if isinstance(below, Leaf) and isinstance(above, Leaf) and below.act == above.act:
+        return Leaf(act=below.act, rows=below.rows + above.rows, positives=below.positives + above.positives)
+    return Split(input=inputs[int(grown.feature[at])], cut=float(grown.threshold[at]), below=below, above=above)
