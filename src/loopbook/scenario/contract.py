@@ -98,6 +98,8 @@ class Task(Settings):
             raise ValueError(f"the label column {self.label.column!r} cannot be an input as well")
         if self.actions[0] == self.actions[1]:
             raise ValueError(f"the two actions need different names, not twice {self.actions[0]!r}")
+        if "review" in self.actions:
+            raise ValueError("no action can be called 'review': that is the name for asking a person")
         return self
 
 
