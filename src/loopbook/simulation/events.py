@@ -8,23 +8,25 @@ from typing import Any, Literal
 
 from loopbook.simulation.vocabulary import Sentiment, words
 
-EffectKind = Literal["surge", "vocabulary", "base_rate", "meaning", "label_noise", "style_gap", "reposts", "personal_data"]
+EffectKind = Literal[
+    "surge", "vocabulary", "base_rate", "meaning", "label_noise", "style_gap", "reposts", "personal_data"
+]
 
-DRIFT_STARTS: dict[EffectKind, float] = {"vocabulary": 0.85, "base_rate": 0.90, "meaning": 0.95}
+DRIFT_STARTS: dict[EffectKind, float] = {"vocabulary": 0.82, "base_rate": 0.87, "meaning": 0.92}
 """When each drift begins, as a share of the world's days. Each lasts to the world's end."""
 QUIET_MATERIAL_NEGATIVE, RAISED_MATERIAL_NEGATIVE = 0.25, 0.42
 """Share of posts that are negative and material, before and after the change of base rate."""
 NEW_WORDS = 0.8
 """After the change of vocabulary, the share of affected words that is replaced."""
-MEANING: dict[str, Sentiment] = {"jobs": "positive", "payout": "neutral", "supply": "neutral"}
-"""After the change of meaning, what bad news in these topics counts as (cost discipline, prudence, routine)."""
+MEANING: dict[str, Sentiment] = {"jobs": "positive", "payout": "neutral", "supply": "neutral", "leadership": "neutral"}
+"""After the change of meaning, what bad news in these topics counts as: cost discipline, prudence, routine, renewal."""
 _DAYS_PER_SURGE = 15
 _WEEKDAY = (1.1, 1.15, 1.15, 1.1, 1.05, 0.7, 0.75)
 
 
 @dataclass(frozen=True)
 class Effect:
-    """An injected effect: its days (first and last, counted from the world's first day, both included) and parameters."""
+    """An injected effect: its first and last day (counted from the world's first, both included), and parameters."""
 
     kind: EffectKind
     first_day: int

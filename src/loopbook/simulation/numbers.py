@@ -28,7 +28,9 @@ def usd(rng: Random) -> str:
 
 def small(rng: Random) -> str:
     """Return a small amount of money."""
-    return rng.choice((f"${rng.randint(12, 95)}", f"€{rng.randint(12, 95)}", f"{rng.randint(2, 9)}0 euros", f"${rng.randint(1, 9)}00"))
+    return rng.choice(
+        (f"${rng.randint(12, 95)}", f"€{rng.randint(12, 95)}", f"{rng.randint(2, 9)}0 euros", f"${rng.randint(1, 9)}00")
+    )
 
 
 def bign(rng: Random) -> str:
@@ -38,7 +40,15 @@ def bign(rng: Random) -> str:
         return f"{rng.randint(2, 98)},{rng.randint(0, 9)}00"
     if form < 0.6:
         return f"{rng.randint(2, 9)}0,000"
-    return rng.choice(("thousands of", "tens of thousands of", f"more than {rng.randint(2, 9)},000", f"some {rng.randint(2, 9)}0,000", f"{rng.randint(2, 9)}00,000"))
+    return rng.choice(
+        (
+            "thousands of",
+            "tens of thousands of",
+            f"more than {rng.randint(2, 9)},000",
+            f"some {rng.randint(2, 9)}0,000",
+            f"{rng.randint(2, 9)}00,000",
+        )
+    )
 
 
 def few(rng: Random) -> str:

@@ -38,7 +38,9 @@ def mail(rng: Random, person: str) -> str:
     """Return a mail address for an invented person."""
     first, _, last = person.lower().partition(" ")
     local = rng.choice((f"{first}.{last}", f"{first[0]}{last}", f"{last}{rng.randint(2, 99)}", f"{first}_{last}"))
-    return f"{local}@{rng.choice(('example.com', 'example.org', 'example.net', 'mail.example.com', 'press.example.org'))}"
+    return (
+        f"{local}@{rng.choice(('example.com', 'example.org', 'example.net', 'mail.example.com', 'press.example.org'))}"
+    )
 
 
 def phone(rng: Random, person: str) -> str:

@@ -1,7 +1,7 @@
 """From what a post must say to its words.
 
-A post is an opening, a clause order (`frames`), tails and hashtags. What decides its meaning is one statement, `a`; hard
-cases add a second one of the opposite polarity, or turn `a` round. So a post's label follows from how it was built.
+A post is an opening, a clause order (`frames`), tails and hashtags. What decides its meaning is one statement, `a`;
+hard cases add a second one of the opposite polarity, or turn `a` round. So a label follows from how the post was built.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from random import Random
 
 from loopbook.simulation import numbers, personal
+from loopbook.simulation.surface import capital, finish, join
 from loopbook.simulation.vocabulary import CLASSES, OPPOSITE, Company, Frame, Sentiment, Style, words
 
 _ARTICLE = re.compile(r"^(?:an?|the) ")
-_BEFORE_VOWEL = re.compile(r"\b([Aa]) (?=[$€]?(?:8|1[18]\b(?!\.)))")  # "an $80 fine", "an 11-hour outage"
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _OPENING = {"formal": 0.45, "casual": 0.42}
 _TAIL = {"formal": 0.5, "casual": 0.42}
 _SECOND_TAIL = 0.25
 _HASHTAG = {"formal": 0.08, "casual": 0.38}
-_LOWER, _EMOJI, _SLIP = 0.6, 0.18, 0.25
-_EMOJIS = ("👀", "🤔", "☕", "🍿", "🧐", "📰", "🙃")
 _SHORTEST = 8
+_FRAME_SKEW = 2.2  # clause orders early in their list are more common: this power of an even roll chooses
+_FLIPPED = 0.55  # where a case can be told with and without turning its statement round
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class _Page:
     def fill(self, name: str) -> str:
         """Return what stands for the slot `name`."""
         if name.endswith(".cap"):
-            return _capital(self.fill(name[:-4]))
+            return capital(self.fill(name[:-4]))
         head, _, form = name.partition(".")
         if form:
             return self._statement(self.statements[head], form)
@@ -178,18 +177,20 @@ def compose(rng: Random, brief: Brief) -> Draft:
     statements = {"a": _decisive(brief, frame), "b": _other(rng, brief)}
     page = _Page(rng, brief, statements)
     topics: tuple[str, ...] = (brief.topic,)
-    opening = rng.choice(lexicon.openings[brief.style]).write(rng, page.fill) if rng.random() < _OPENING[brief.style] else ""
+    opening = (
+        rng.choice(lexicon.openings[brief.style]).write(rng, page.fill) if rng.random() < _OPENING[brief.style] else ""
+    )
     core = frame.template.write(rng, page.fill)
     if any(slot.startswith("b.") for slot in frame.template.slots):
         topics = tuple(dict.fromkeys((brief.topic, statements["b"].topic)))
-    text = _join(opening, core, brief.style)
+    text = join(opening, core, brief.style)
     tails = (rng.random() < _TAIL[brief.style]) + (rng.random() < _SECOND_TAIL)
     while tails > 0 or len(text.split()) < _SHORTEST:
-        text = _join(text, rng.choice(lexicon.tails[brief.style]).write(rng, page.fill), brief.style)
+        text = join(text, rng.choice(lexicon.tails[brief.style]).write(rng, page.fill), brief.style)
         tails -= 1
-    text = _finish(rng, brief, text)
+    text = finish(rng, text, brief.style, brief.hard_case == "typo", brief.new_words)
     if brief.personal_data:
-        text = _join(text, rng.choice(lexicon.personal[brief.style]).write(rng, page.fill), brief.style)
+        text = join(text, rng.choice(lexicon.personal[brief.style]).write(rng, page.fill), brief.style)
     if rng.random() < _HASHTAG[brief.style]:
         pool = (*lexicon.topics[brief.topic].tags, *lexicon.hashtags)
         text += "".join(f" #{tag}" for tag in rng.sample(pool, rng.randint(1, 3)))
@@ -206,9 +207,10 @@ def _frame(rng: Random, brief: Brief) -> Frame:
         and brief.sentiment != "neutral"
     ):
         return Frame(rng.choice(lexicon.versus[brief.sentiment, brief.style]), False, None)
-    frames = lexicon.frames[kind, brief.style]
+    turned, straight = lexicon.frames[kind, brief.style]
     while True:
-        frame = rng.choice(frames)
+        frames = turned if turned and rng.random() < _FLIPPED else straight
+        frame = frames[int(len(frames) * rng.random() ** _FRAME_SKEW)]
         surface = OPPOSITE[brief.sentiment] if frame.flips else brief.sentiment
         has_thing = any(slot in ("a.thing", "a.bare", "a.thing.cap") for slot in frame.template.slots)
         if (frame.only is None or frame.only == surface) and not (has_thing and surface == "neutral"):
@@ -221,70 +223,10 @@ def _decisive(brief: Brief, frame: Frame) -> _Statement:
 
 
 def _other(rng: Random, brief: Brief) -> _Statement:
-    """The statement that does not decide: of the opposite polarity (any, if the post is neutral), as material or less."""
+    """The statement that does not decide: of the opposite polarity, or of any if the post is neutral."""
     polarity = OPPOSITE[brief.sentiment]
     if polarity == "neutral":
         polarity = rng.choice(("negative", "positive"))
     topic = rng.choice(tuple(words().topics))
     about = brief.rival if brief.hard_case == "two_companies" else brief.company
     return _Statement(topic, CLASSES[polarity, rng.random() < 0.6], about)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _join(before: str, after: str, style: Style) -> str:
-    if not before:
-        return _capital(after) if style == "formal" else after
-    if style == "formal" and before[-1] not in ":,":
-        return f"{before} {_capital(after)}"
-    if style == "casual" and before[-1] not in ":,.?!" and len(before.split()) > 3:
-        return f"{before}. {after}"
-    return f"{before} {after}"
-
-
-_CASUAL: dict[str, re.Pattern[str]] = {}
-
-
-def _pattern(keys: tuple[str, ...]) -> re.Pattern[str]:
-    name = keys[0]
-    if name not in _CASUAL:
-        longest_first = sorted(keys, key=len, reverse=True)
-        _CASUAL[name] = re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b", re.IGNORECASE)
-    return _CASUAL[name]
-
-
-def _finish(rng: Random, brief: Brief, text: str) -> str:
-    """Give the text its style's surface, its slips of the keyboard, and the words of the day."""
-    lexicon = words()
-    text = _BEFORE_VOWEL.sub(r"\1n ", text)
-    if brief.new_words:
-        drift = lexicon.drift
-        text = _pattern(tuple(drift)).sub(
-            lambda old: drift[old[0].lower()] if rng.random() < brief.new_words else old[0], text
-        )
-    if brief.style == "casual":
-        slang = lexicon.casual
-        text = _pattern(tuple(slang)).sub(lambda old: slang[old[0].lower()].write(rng, str), text)
-        if rng.random() < _LOWER:
-            text = text.lower()
-        if rng.random() < _EMOJI:
-            text = f"{text} {rng.choice(_EMOJIS)}"
-    if brief.hard_case == "typo":
-        return misspell(rng, text, rng.randint(3, 5))
-    return misspell(rng, text, 1) if brief.style == "casual" and rng.random() < _SLIP else text
-
-
-def misspell(rng: Random, text: str, slips: int) -> str:
-    """Return the text with slips of the keyboard in up to `slips` of its longer words (never in tickers or numbers)."""
-    parts = text.split(" ")
-    places = [at for at, word in enumerate(parts) if len(word) > 3 and word.isalpha()]
-    for at in rng.sample(places, min(slips, len(places))):
-        word, spot = parts[at], rng.randint(1, len(parts[at]) - 2)
-        swap = word[:spot] + word[spot + 1] + word[spot] + word[spot + 2 :]
-        drop = word[:spot] + word[spot + 1 :]
-        double = word[:spot] + word[spot] + word[spot:]
-        other = word[:spot] + rng.choice(_LETTERS) + word[spot + 1 :]
-        parts[at] = rng.choice((swap, drop, double, other))
-    return " ".join(parts)

@@ -57,11 +57,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Words:
-    """All word material. `frames` is by hard case (``""`` for none) and style."""
+    """All word material. `frames` is by hard case (``""`` for none) and style: those that flip, those that do not."""
 
     companies: tuple[Company, ...]
     topics: dict[str, Phrases]
-    frames: dict[tuple[str, Style], tuple[Frame, ...]]
+    frames: dict[tuple[str, Style], tuple[tuple[Frame, ...], tuple[Frame, ...]]]
     versus: dict[tuple[Sentiment, Style], tuple[Template, ...]]
     openings: dict[Style, tuple[Template, ...]]
     tails: dict[Style, tuple[Template, ...]]
@@ -102,9 +102,7 @@ def _topic(content: dict[str, Any]) -> Phrases:
     return Phrases(
         tags=tuple(content["tags"]),
         verbs={name: tuple(_verb_phrase(line) for line in _lines(content[name])) for name in CLASSES.values()},
-        things={
-            name: _templates(content[f"{name}_thing"]) for name in ("bad", "nuisance", "good", "nice")
-        },
+        things={name: _templates(content[f"{name}_thing"]) for name in ("bad", "nuisance", "good", "nice")},
     )
 
 
@@ -113,16 +111,15 @@ def _frame(line: str, flips: bool) -> Frame:
     return Frame(parse(line[2:] if only else line), flips, only)
 
 
-def _frames(content: dict[str, Any]) -> dict[tuple[str, Style], tuple[Frame, ...]]:
-    frames: dict[tuple[str, Style], tuple[Frame, ...]] = {}
+def _frames(content: dict[str, Any]) -> dict[tuple[str, Style], tuple[tuple[Frame, ...], tuple[Frame, ...]]]:
+    frames: dict[tuple[str, Style], tuple[tuple[Frame, ...], tuple[Frame, ...]]] = {}
     for kind in ("plain", "negation", "mixed", "quotation", "sarcasm", "two_companies"):
         for style in STYLES:
-            found = [
-                _frame(line, flips=name == "flip")
+            turned, straight = (
+                tuple(_frame(line, name == "flip") for line in _lines(content[kind].get(name, {}).get(style, "")))
                 for name in ("flip", "same")
-                for line in _lines(content[kind].get(name, {}).get(style, ""))
-            ]
-            frames["" if kind == "plain" else kind, style] = tuple(found)
+            )
+            frames["" if kind == "plain" else kind, style] = (turned, straight)
     return frames
 
 
@@ -132,20 +129,17 @@ def words() -> Words:
     content, trade, slang = _read("frames"), _read("companies"), _read("slang")
     sectors = {name: (tuple(of["called"]), tuple(of["products"])) for name, of in trade["sectors"].items()}
     two = content["two_companies"]
+    outcomes: tuple[tuple[Sentiment, str], ...] = (("negative", "versus_lose"), ("positive", "versus_win"))
     return Words(
         companies=tuple(Company(name, ticker, s, *sectors[s]) for name, ticker, s in _cells(trade["companies"])),
         topics={name: _topic(of) for name, of in _read("events").items()},
         frames=_frames(content),
-        versus={
-            (sentiment, style): _templates(two[key][style])
-            for sentiment, key in (("negative", "versus_lose"), ("positive", "versus_win"))
-            for style in STYLES
-        },
+        versus={(sentiment, style): _templates(two[key][style]) for sentiment, key in outcomes for style in STYLES},
         openings={style: _templates(content["openings"][style]) for style in STYLES},
         tails={style: _templates(content["tails"][style]) for style in STYLES},
         personal={style: _templates(block) for style, block in _read("personal").items() if style in STYLES},
         people={name: tuple(of) for name, of in _read("people").items()},
         casual={left: parse(right) for left, right in _cells(slang["casual"])},
-        drift=dict((left, right) for left, right in _cells(slang["drift"])),
+        drift={cells[0]: cells[1] for cells in _cells(slang["drift"])},
         hashtags=tuple(content["hashtags"]),
     )
