@@ -1,0 +1,143 @@
+"""A linear model on words and table columns: the one form of all plain baselines, kept without pickle."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loopbook.scenario.errors import LoopbookError
+from loopbook.store import content
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from loopbook.data.features import Features
+
+ARRAYS, TERMS = "linear", "terms"
+_BLOCK = 4_096  # rows at a time, to bound the padded arrays
+
+
+@dataclass(frozen=True)
+class Linear:
+    """The logit ``bias + x · weights + table · table_weights``, where x holds a row's terms.
+
+    x is the count of each term times `scales`, divided by its length if `unit`: TF-IDF with the inverse document
+    frequency as scale.
+
+    Attributes
+    ----------
+    terms
+        Words, and phrases of up to `ngrams` words joined by a space.
+    weights, scales
+        One for each term, float64.
+    table_weights
+        One for each column of the table, float64; empty where the table is not used.
+    bias
+        The logit of a row without known terms, where the table is zero.
+    """
+
+    terms: tuple[str, ...]
+    ngrams: int
+    scales: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    unit: bool
+    table_weights: NDArray[np.float64]
+    bias: float
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learnt."""
+        return len(self.weights) + len(self.table_weights) + 1
+
+    def logits(self, features: Features, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the logit of each row, float64 [n]."""
+        result = np.empty(len(frame))
+        for start in range(0, len(frame), _BLOCK):
+            block = frame.iloc[start : start + _BLOCK]
+            at, counts, table = self.encode(features, block)
+            scaled = counts * np.append(0.0, self.scales)[at]
+            if self.unit:
+                norm = np.sqrt((scaled**2).sum(axis=1, keepdims=True))
+                scaled = scaled / np.where(norm > 0, norm, 1)
+            logits = (scaled * np.append(0.0, self.weights)[at]).sum(axis=1) + self.bias
+            result[start : start + _BLOCK] = logits + table.astype(np.float64) @ self.table_weights
+        return result
+
+    def encode(
+        self, features: Features, frame: pd.DataFrame
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+        """Return the terms of each row and the table.
+
+        Returns
+        -------
+        positions
+            int64 [n, k]: position of a known term, counted from 1; 0 is padding.
+        counts
+            float32 [n, k]: how often it occurs in the row.
+        table
+            float32 [n, width], or [n, 0] where the model does not use it.
+        """
+        index = {term: position for position, term in enumerate(self.terms, start=1)}
+        rows: list[Counter[int]] = [Counter() for _ in range(len(frame))]
+        if self.terms:
+            for row, tokens in zip(rows, features.token_lists(frame), strict=True):
+                row.update(index[term] for term in terms_of(tokens, self.ngrams) if term in index)
+        widest = max((len(row) for row in rows), default=0) or 1
+        positions = np.zeros((len(frame), widest), dtype=np.int64)
+        counts = np.zeros((len(frame), widest), dtype=np.float32)
+        for at, row in enumerate(rows):
+            positions[at, : len(row)] = list(row)
+            counts[at, : len(row)] = list(row.values())
+        table = features.table(frame) if len(self.table_weights) else np.zeros((len(frame), 0), dtype=np.float32)
+        return positions, counts, table
+
+    def save(self, folder: Path) -> None:
+        """Write `linear.npz` and `terms.json` into a folder."""
+        arrays = {
+            "scales": self.scales,
+            "weights": self.weights,
+            "table_weights": self.table_weights,
+            "bias": np.array([self.bias]),
+            "form": np.array([self.ngrams, int(self.unit)]),
+        }
+        content.save(arrays, folder / ARRAYS)
+        content.save(list(self.terms), folder / TERMS)
+
+    @classmethod
+    def load(cls, folder: Path) -> Linear:
+        """Return what `save` wrote.
+
+        Raises
+        ------
+        LoopbookError
+            If terms and weights do not belong together.
+        """
+        arrays = content.load(folder / f"{ARRAYS}.npz")
+        terms = json.loads((folder / f"{TERMS}.json").read_text(encoding="utf-8"))
+        if not len(terms) == len(arrays["weights"]) == len(arrays["scales"]):
+            raise LoopbookError(f"{folder}: {len(terms)} terms do not fit {len(arrays['weights'])} weights.")
+        ngrams, unit = arrays["form"].tolist()
+        return cls(
+            tuple(terms),
+            ngrams,
+            arrays["scales"],
+            arrays["weights"],
+            bool(unit),
+            arrays["table_weights"],
+            float(arrays["bias"][0]),
+        )
+
+
+def terms_of(tokens: Sequence[str], ngrams: int) -> list[str]:
+    """Return the tokens and the phrases of 2 to `ngrams` of them, joined by a space."""
+    found = list(tokens)
+    for size in range(2, ngrams + 1):
+        found += [" ".join(tokens[start : start + size]) for start in range(len(tokens) - size + 1)]
+    return found

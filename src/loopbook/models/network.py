@@ -1,0 +1,155 @@
+"""A Keras network that answers with logits: built for training, run in batches of like length, saved and loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loopbook.models import architectures, runtime
+from loopbook.models.inputs import Arrays, Inputs, lengths
+from loopbook.scenario.contract import Scalar
+from loopbook.scenario.errors import ScenarioError
+from loopbook.store.content import write_atomically
+
+FILE = "network.keras"
+_KNOWN = {"tokens": "int32", "table": "float32", "embedding": "float32"}
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network on the inputs ``tokens``, ``table`` and ``embedding``, or some of them.
+
+    Attributes
+    ----------
+    model
+        The Keras model. Its last layer's sigmoid is switched off: it gives the logit, from which loss, temperature
+        and probability are computed without loss of precision.
+    """
+
+    model: Any
+
+    @classmethod
+    def build(cls, architecture: str, settings: Mapping[str, Scalar], inputs: Inputs, seed: int) -> Network:
+        """Build an architecture with fresh weights; equal seeds give equal weights.
+
+        Raises
+        ------
+        ScenarioError
+            If a user's function fails, or returns something that cannot be trained for a yes-or-no answer.
+        """
+        runtime.prepare(seed)
+        try:
+            model = architectures.network_builder(architecture)(inputs, **settings)
+        except (TypeError, ValueError) as error:
+            raise ScenarioError(f"The architecture {architecture!r} could not be built: {error}") from error
+        return cls(_with_logits(model, architecture))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs that it uses."""
+        return tuple(given.name for given in self.model.inputs)
+
+    @property
+    def trims(self) -> bool:
+        """Whether rows may be cut to the longest of their batch: the input ``tokens`` has no fixed length."""
+        return any(given.name == "tokens" and given.shape[1] is None for given in self.model.inputs)
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that are learnt."""
+        return int(sum(np.prod(variable.shape) for variable in self.model.trainable_variables))
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        """What TensorFlow is told about a batch, so that one compiled function serves every batch."""
+        import tensorflow as tf
+
+        return {
+            given.name: tf.TensorSpec([None, *given.shape[1:]], _KNOWN[given.name], name=given.name)
+            for given in self.model.inputs
+        }
+
+    def select(self, arrays: Arrays, rows: NDArray[np.int64], longest: int | None = None) -> Arrays:
+        """Return some rows of each input; tokens cut to `longest` where the network allows it."""
+        return {
+            name: arrays[name][rows, :longest] if name == "tokens" and self.trims else arrays[name][rows]
+            for name in self.inputs
+        }
+
+    def logits(self, arrays: Arrays) -> NDArray[np.float64]:
+        """Return the logit of each row, float64 [n]."""
+        rows = len(arrays[self.inputs[0]])
+        result = np.empty(rows)
+        for batch, longest in by_length(arrays, np.arange(rows), _BATCH):
+            result[batch] = self._answer(self.select(arrays, batch, longest)).numpy()
+        return result
+
+    def save(self, folder: Path) -> None:
+        """Write ``network.keras``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        # Keras asks for the ending .keras, which the neighbour of an atomic write has too.
+        write_atomically(folder / FILE, lambda file: self.model.save(file))
+
+    @classmethod
+    def load(cls, folder: Path, architecture: str) -> Network:
+        """Return what `save` wrote; `architecture` is imported first if it is a user's, for its own layers."""
+        runtime.prepare()
+        import keras
+
+        architectures.find(architecture)
+        return cls(keras.saving.load_model(folder / FILE, compile=False))
+
+    @cached_property
+    def _answer(self) -> Any:
+        import tensorflow as tf
+
+        @tf.function(input_signature=[self.signature])  # type: ignore[untyped-decorator]
+        def answer(batch: dict[str, Any]) -> Any:
+            return self.model(batch, training=False)[:, 0]
+
+        return answer
+
+
+def by_length(arrays: Arrays, rows: NDArray[np.int64], batch: int) -> Iterator[tuple[NDArray[np.int64], int | None]]:
+    """Give `rows` in batches, rows of like length together, with the longest row's number of tokens."""
+    if "tokens" not in arrays:
+        for start in range(0, len(rows), batch):
+            yield rows[start : start + batch], None
+        return
+    long = lengths(arrays["tokens"][rows])
+    order = np.argsort(long, kind="stable")
+    for start in range(0, len(rows), batch):
+        part = order[start : start + batch]
+        yield rows[part], int(long[part[-1]])
+
+
+def _with_logits(model: Any, architecture: str) -> Any:
+    import keras
+
+    def wrong(what: str) -> ScenarioError:
+        return ScenarioError(f"The architecture {architecture!r} {what}")
+
+    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
+        raise wrong("must return a keras.Model made of its inputs: keras.Model(inputs, output).")
+    for given in model.inputs:
+        if given.name not in _KNOWN:
+            raise wrong(
+                f"uses an input {given.name!r}; it may use inputs.tokens(), inputs.table(), inputs.embedding()."
+            )
+        if given.dtype != _KNOWN[given.name]:
+            raise wrong(f"takes {given.name} as {given.dtype}; it is {_KNOWN[given.name]}.")
+    if len(model.outputs) != 1 or tuple(model.outputs[0].shape) != (None, 1):
+        raise wrong(f"must have one output of shape (rows, 1), not {[tuple(out.shape) for out in model.outputs]}.")
+    last = model.outputs[0]._keras_history.operation
+    activation = getattr(last, "activation", None)
+    if activation not in (keras.activations.sigmoid, keras.activations.linear):
+        raise wrong(f"must end in a layer with the activation sigmoid (or linear, for logits), not {last.name!r}.")
+    last.activation = keras.activations.linear
+    return model

@@ -1,0 +1,42 @@
+"""The one place that makes TensorFlow repeatable: seeds, deterministic operations, one thread an operation."""
+
+from __future__ import annotations
+
+import os
+
+from loopbook.scenario.errors import LoopbookError
+
+
+def prepare(seed: int | None = None) -> None:
+    """Make what TensorFlow computes from here on depend on nothing but its inputs and `seed`.
+
+    Sums of floats depend on the order of their terms, so one thread computes an operation whatever the machine;
+    candidates run beside each other in processes of their own instead.
+
+    Parameters
+    ----------
+    seed
+        Seed of initial weights and of dropout; None leaves the random state alone (prediction needs none).
+
+    Raises
+    ------
+    LoopbookError
+        If this process already computes with several threads: they cannot be changed once TensorFlow has begun.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+    import tensorflow as tf
+
+    if tf.config.threading.get_intra_op_parallelism_threads() != 1:
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+        except RuntimeError as error:
+            raise LoopbookError(
+                "TensorFlow has begun to compute in this process with several threads, so a fit would not be "
+                "repeatable. Restart the kernel and run the notebook from the top."
+            ) from error
+    tf.config.experimental.enable_op_determinism()
+    if seed is not None:
+        # keras refuses seeds of 2**32 and more
+        keras.utils.set_random_seed(seed % 2**32)
