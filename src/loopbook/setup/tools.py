@@ -40,7 +40,7 @@ REMEDIES = {
     ),
     "platform": (
         r"[Nn]o matching distribution|no wheels? with a matching|doesn't have a (source distribution or )?wheel",
-        "A package is not published for this operating system and processor. Linux (x86-64, arm64) and macOS (arm64) "
+        "A package is not published for this system and processor. Linux (x86-64, arm64) and macOS 14 (arm64) "
         "are supported; on Windows, its Linux subsystem (WSL).",
     ),
 }
