@@ -1,0 +1,86 @@
+"""Replay a policy on rows whose outcome is known: what it would have done, with the same people to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from loopbook.decisions import costs, review
+from loopbook.decisions.policies import Policy
+from loopbook.scenario.contract import DecisionsSettings
+from loopbook.scenario.errors import DataError
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of rows under one policy, each [n]: carried out, reviewed, review refused for want of time, cost."""
+
+    acted: Bools
+    reviewed: Bools
+    refused: Bools
+    cost: Floats
+
+
+def in_time_order(frame: pd.DataFrame) -> NDArray[np.intp]:
+    """Return the positions of rows in the order in which they came; without times, as they stand.
+
+    Raises
+    ------
+    DataError
+        If only some of the rows have a time.
+    """
+    if "time" not in frame.columns:
+        return np.arange(len(frame))
+    undated = int(frame["time"].isna().sum())
+    if 0 < undated < len(frame):
+        raise DataError(f"{undated} of {len(frame)} rows have no time, so their order is not known.")
+    if undated or not len(frame):
+        return np.arange(len(frame))
+    return np.lexsort((frame["row_id"].astype(str).to_numpy(dtype=object), frame["time"].to_numpy()))
+
+
+def replay(
+    policy: Policy,
+    frame: pd.DataFrame,
+    probability: ArrayLike,
+    settings: DecisionsSettings,
+    verdicts: Mapping[str, bool] | None = None,
+) -> Outcome:
+    """Replay a policy on rows with known labels, in their order in time.
+
+    Parameters
+    ----------
+    policy
+        Who decides.
+    frame
+        Rows with the task's fields, `row_id`, `label` and, if known, `time`.
+    probability
+        The model's probability, float [n], in the order of `frame`.
+    settings
+        Costs and review capacity.
+    verdicts
+        What reviewers say, by `row_id`; None: a simulated reviewer who is wrong in ``costs.review_error`` of the rows.
+
+    Returns
+    -------
+    Outcome
+        In the order of `frame`.
+    """
+    proposed = policy.propose(frame, probability)
+    order = in_time_order(frame)
+    wanted = proposed["review"].to_numpy(dtype=bool)
+    reviewed = np.zeros(len(frame), dtype=bool)
+    reviewed[order] = review.granted(wanted[order], settings.review_capacity)
+    acted = proposed["act"].to_numpy(dtype=bool).copy()
+    if reviewed.any():
+        said = verdicts if verdicts is not None else review.simulated_verdicts(frame, settings.costs.review_error)
+        acted[reviewed] = [said[str(row)] for row in frame["row_id"].to_numpy()[reviewed]]
+    cost = costs.realised(settings.costs, acted, frame["label"], reviewed)
+    return Outcome(acted, reviewed, wanted & ~reviewed, cost)

@@ -1,0 +1,72 @@
+"""Choose the agent's policy on validation, before the stream is seen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from loopbook.decisions.building import CONSTANTS, THRESHOLDS, Plan, build
+from loopbook.decisions.comparison import Judged
+from loopbook.decisions.replay import Outcome, replay
+from loopbook.scenario.errors import DataError
+
+
+def cross_validated(
+    plan: Plan, frame: pd.DataFrame, probability: ArrayLike, *, folds: int = 5, resamples: int = 1_000, seed: int = 0
+) -> Judged:
+    """Judge policies on the rows that they are built from, each row by policies built without its group.
+
+    Parameters
+    ----------
+    plan
+        What to build.
+    frame
+        Validation rows.
+    probability
+        The model's probability, float [n].
+
+    Raises
+    ------
+    DataError
+        If there are fewer groups than folds.
+    """
+    p = np.asarray(probability, dtype=np.float64)
+    groups = frame["group"] if "group" in frame.columns else frame["row_id"]
+    names = sorted(set(groups.astype(str)), key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
+    if len(names) < folds:
+        raise DataError(f"{folds} folds need at least {folds} groups of rows; there are {len(names)}.")
+    fold = groups.astype(str).map({name: at % folds for at, name in enumerate(names)}).to_numpy()
+    parts: dict[str, list[Outcome]] = {}
+    for at in range(folds):
+        kept, held = fold != at, fold == at
+        for name, policy in build(plan, frame[kept], p[kept]).items():
+            parts.setdefault(name, []).append(replay(policy, frame[held], p[held], plan.settings))
+    order = np.concatenate([np.flatnonzero(fold == at) for at in range(folds)])
+    outcomes = {name: _joined(pieces, order) for name, pieces in parts.items()}
+    return Judged(outcomes, frame["label"].to_numpy(dtype=np.int64), groups.to_numpy(), resamples, seed)
+
+
+def choose(plan: Plan, judged: Judged) -> tuple[str, str, str]:
+    """Choose by what validation says, before the stream is seen.
+
+    Returns
+    -------
+    tuple of str
+        The agent's policy: the cheapest eligible one. The best single threshold and the best fixed rule (always or
+        never act), which it is held against.
+    """
+    return judged.best(plan.eligible), judged.best(THRESHOLDS), judged.best(CONSTANTS)
+
+
+def _joined(pieces: Sequence[Outcome], order: NDArray[np.intp]) -> Outcome:
+    back = np.argsort(order)
+    return Outcome(
+        *(
+            np.concatenate([getattr(piece, name) for piece in pieces])[back]
+            for name in ("acted", "reviewed", "refused", "cost")
+        )
+    )
