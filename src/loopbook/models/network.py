@@ -44,6 +44,10 @@ class Network:
         ScenarioError
             If a user's function fails, or returns something that cannot be trained for a yes-or-no answer.
         """
+        import keras
+
+        # Automatic names count on from the networks built before; the saved file is to be the same in every process.
+        keras.utils.clear_session(free_memory=False)
         runtime.prepare(seed)
         try:
             model = architectures.network_builder(architecture)(inputs, **settings)
@@ -152,4 +156,5 @@ def _with_logits(model: Any, architecture: str) -> Any:
     if activation not in (keras.activations.sigmoid, keras.activations.linear):
         raise wrong(f"must end in a layer with the activation sigmoid (or linear, for logits), not {last.name!r}.")
     last.activation = keras.activations.linear
-    return model
+    # One structure for all: batches are given by the inputs' names.
+    return keras.Model({given.name: given for given in model.inputs}, model.outputs[0], name=model.name)

@@ -1,4 +1,4 @@
-"""Training a network by gradient descent: exactly repeatable, stopped early, continued after a kill as if undisturbed."""
+"""Training by gradient descent: exactly repeatable, stopped early, continued after a kill as if undisturbed."""
 
 from __future__ import annotations
 

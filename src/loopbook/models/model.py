@@ -1,0 +1,145 @@
+"""A fitted model: features, network or linear model, and the temperature, as one thing that answers for rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loopbook.data.features import Features
+from loopbook.models import architectures
+from loopbook.models.inputs import encode
+from loopbook.models.linear import Linear
+from loopbook.models.network import Network
+from loopbook.models.scores import sigmoid
+from loopbook.scenario.contract import Scalar
+from loopbook.scenario.errors import LoopbookError
+from loopbook.store import content
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 1
+DESCRIPTION, FEATURES = "model", "features"
+
+
+@dataclass(frozen=True)
+class Model:
+    """Rows in, probabilities out.
+
+    Attributes
+    ----------
+    architecture, settings
+        As the candidate named them.
+    features
+        What train taught about encoding.
+    predictor
+        The network, or the linear model of a plain baseline.
+    temperature
+        Divides the logit; fitted on validation.
+    offset
+        Is subtracted from the logit before: what class weights had added to it.
+    """
+
+    architecture: str
+    features: Features
+    predictor: Network | Linear
+    settings: Mapping[str, Scalar] = field(default_factory=dict)
+    temperature: float = 1.0
+    offset: float = 0.0
+
+    @property
+    def family(self) -> architectures.Family:
+        """``network`` or ``plain``."""
+        return "plain" if isinstance(self.predictor, Linear) else "network"
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learnt from train; the frozen sentence encoder's do not count."""
+        return self.predictor.parameters
+
+    def logits(
+        self, frame: pd.DataFrame, cache: Path | None = None, progress: Callable[[str], object] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the logit of each row before the temperature, float64 [n].
+
+        Parameters
+        ----------
+        frame
+            Rows with the task's input fields.
+        cache
+            Folder of sentence embeddings that are known already.
+        progress
+            Told how far the sentence encoder is.
+        """
+        if not len(frame):
+            return np.zeros(0)
+        if isinstance(self.predictor, Linear):
+            return self.predictor.logits(self.features, frame) - self.offset
+        arrays = encode(self.features, frame, self.predictor.inputs, cache, progress)
+        return self.predictor.logits(arrays) - self.offset
+
+    def probabilities(
+        self, frame: pd.DataFrame, cache: Path | None = None, progress: Callable[[str], object] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the calibrated probability of *yes* for each row, float64 [n]."""
+        return sigmoid(self.logits(frame, cache, progress) / self.temperature)
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.json``, ``features.json`` and the network or the linear model; the description last."""
+        self.predictor.save(folder)
+        content.save(self.features.to_dict(), folder / FEATURES)
+        described = {
+            "format": FORMAT,
+            "architecture": self.architecture,
+            "family": self.family,
+            "settings": dict(self.settings),
+            "parameters": self.parameters,
+            "temperature": self.temperature,
+            "offset": self.offset,
+        }
+        content.save(described, folder / DESCRIPTION)
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """Return what `save` wrote; nothing is fitted again.
+
+        Raises
+        ------
+        LoopbookError
+            If the folder holds no model, or one of another version.
+        """
+        described = read_description(folder / f"{DESCRIPTION}.json", FORMAT)
+        architecture = str(described["architecture"])
+        plain = described["family"] == "plain"
+        return cls(
+            architecture,
+            Features.from_dict(content.load(folder / f"{FEATURES}.json")),
+            Linear.load(folder) if plain else Network.load(folder, architecture),
+            described["settings"],
+            float(described["temperature"]),
+            float(described["offset"]),
+        )
+
+
+def read_description(file: Path, version: int) -> dict[str, Any]:
+    """Return what describes a saved model.
+
+    Raises
+    ------
+    LoopbookError
+        If it is not there, or was written by another version of Loopbook.
+    """
+    if not file.is_file():
+        raise LoopbookError(f"{file.parent} holds no model: {file.name} is missing.")
+    described = dict(json.loads(file.read_text(encoding="utf-8")))
+    if described.get("format") != version:
+        raise LoopbookError(
+            f"{file}: format {described.get('format')!r} is not {version}, which this version reads. Train it again."
+        )
+    return described
