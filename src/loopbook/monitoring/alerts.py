@@ -1,8 +1,8 @@
 """Alerts: signals that belong together are one incident, and an incident is one alert with its cause and its cost.
 
-A change shows in many places: new words move the scores, the calibration, the ranking. So signals are put together by when
-the change most likely began, and the signal that names a cause (a surge, new words, another base rate, another meaning, a
-field, an unfair gap) gives the incident its name. A symptom without a cause near it is an incident of its own.
+A change shows in many places: new words move the scores, the calibration, the ranking. So signals are put together by
+when the change most likely began, and the signal that names a cause (a surge, new words, another base rate, another
+meaning, a field, an unfair gap) gives the incident its name. A symptom without a cause near it stands alone.
 """
 
 from __future__ import annotations
@@ -146,8 +146,8 @@ def _primary(
 ) -> list[Incident]:
     """Add signals that name a cause.
 
-    Signals that began within `SLACK` of a known incident of one of the causes in `join` follow from that one; those that
-    began within `reach` days after one of their own cause are the same change, seen again or elsewhere.
+    Signals that began within `SLACK` of a known incident of one of the causes in `join` follow from that one; those
+    that began within `reach` days of one of their own cause are the same change, seen again or elsewhere.
     """
     found = list(known)
     for at, row in table.sort_values(["day", "p"], kind="stable").iterrows():
@@ -166,7 +166,7 @@ def _primary(
         same = [
             index
             for index, one in enumerate(found)
-            if one.cause == cause and -SLACK <= signal.first - one.first < max(reach, SLACK + 1)
+            if one.cause == cause and abs(signal.first - one.first) < max(reach, SLACK + 1)
         ]
         # Of its own kind only if it is not nearer to what it would follow from.
         if same and follows:

@@ -37,7 +37,7 @@ def index(now: Floats, base: Floats) -> float:
         return 0.0
     p, q = (now + 0.5) / (n + 0.5 * len(now)), (base + 0.5) / (m + 0.5 * len(base))
     raw = float(((p - q) * np.log(p / q)).sum())
-    return max(0.0, raw - (len(now) - 1) * (1 / n + 1 / m))
+    return max(0.0, raw - float((len(now) - 1) * (1 / n + 1 / m)))
 
 
 def class_index(value: float, expected: float) -> float:
@@ -126,7 +126,7 @@ def _codes(log: Log, name: str) -> tuple[Floats, Floats]:
 
 
 def _numbers(now: Floats, base: Floats) -> tuple[float, float]:
-    """Return PSI over the base's deciles (missing values: a bin of their own) and the smaller of two p-values, doubled."""
+    """Return PSI over the base's deciles, missing values a bin of their own, and a p-value for numbers and gaps."""
     there, before = now[~np.isnan(now)], base[~np.isnan(base)]
     missing = len(now) - len(there), len(base) - len(before)
     p_missing = 1.0

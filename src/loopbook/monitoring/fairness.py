@@ -84,8 +84,8 @@ def watch(log: Log) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row an attribute, measure and day (`signals.COLUMNS`); ``value`` and ``effect`` are the gap. An unfair agent is
-        unfair from the first day on, so ``onset`` is day 0. A gap alarms once.
+        A row an attribute, measure and day (`signals.COLUMNS`); ``value`` and ``effect`` are the gap. An unfair agent
+        is unfair from the first day on, so ``onset`` is day 0. A gap alarms once.
     """
     rows: list[dict[str, object]] = []
     attributes = log.scenario.source.protected

@@ -1,7 +1,7 @@
 """Meaning: in one segment, have the same texts come to mean something else (concept drift in one place)?
 
-Looked at when outcomes have arrived, segment by segment: the error of the probabilities beside that of all other rows of
-the same days. A change of the base rate or of the whole calibration moves all segments and cancels out.
+Looked at when outcomes have arrived, segment by segment: the error of the probabilities beside that of all other rows
+of the same days. A change of the base rate or of the whole calibration moves all segments and cancels out.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class _Sums:
         def sums(values: Floats) -> Floats:
             flat = side.day[row] * width + cell
             summed = np.bincount(flat, weights=values[row], minlength=side.days * width)
-            return summed.reshape(side.days, width)
+            return summed.astype("float64").reshape(side.days, width)
 
         return cls(sums(np.ones(len(side))), sums(plain), sums(p * plain), sums(p**3 * (1 - p)))
 

@@ -1,7 +1,7 @@
 """Performance: does the agent still predict what then happens? Looked at when outcomes have arrived.
 
-Three questions, each a check of its own: has the base rate changed (outcomes), are the probabilities still right on average
-(calibration), and do they still rank (ranking).
+Three questions, each a check of its own: has the base rate changed (outcomes), are the probabilities still right on
+average (calibration), and do they still rank (ranking).
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def quality(log: Log) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        metric (ROC AUC, Brier score, calibration error, mean error, cost per decision), last (stream day), day (on which
-        it was known), rows, value, low, high, reference.
+        metric (ROC AUC, Brier score, calibration error, mean error, cost per decision), last (stream day), day (on
+        which it was known), rows, value, low, high, reference.
     """
     stream, reference = known(log)
     longest = log.scenario.monitoring.window_days

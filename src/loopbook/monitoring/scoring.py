@@ -5,7 +5,10 @@ right or false.
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,11 +25,21 @@ _CAUSE = {"style_gap": "fairness"}
 EFFECT_COLUMNS = ["effect", "place", "first_day", "last_day", "since", "status", "delay", "alert", "named", "remark"]
 
 
-def effects(log: Log, truth: pd.DataFrame, start: date) -> pd.DataFrame:
-    """Return the injected effects that the stream could show, one row a change.
+@dataclass(frozen=True)
+class Injected:
+    """An injected effect as the stream could show it; days of the stream, both included."""
 
-    What begins on the same day and is of the same kind is one change in several places (a change of meaning in three
-    topics). Days are those of the stream; what began before it, begins with it.
+    kind: str
+    places: tuple[str, ...]
+    first: int
+    last: int
+
+
+def effects(log: Log, truth: pd.DataFrame, start: date) -> list[Injected]:
+    """Return the injected effects that the stream could show.
+
+    What begins on the same day and is of the same kind is one change in several places (a change of meaning in some
+    topics). What began before the stream, begins with it.
 
     Parameters
     ----------
@@ -44,26 +57,18 @@ def effects(log: Log, truth: pd.DataFrame, start: date) -> pd.DataFrame:
     """
     if log.start is None:
         raise DataError("the decision log has no times, so its days cannot be compared with the simulated world's")
-    offset = (log.start - start).days
-    rows = []
-    watched = truth[truth["kind"].isin(WATCHED)]
-    for (kind, first, last), group in watched.groupby(["kind", "first_day", "last_day"], sort=False):
-        begins, ends = int(first) - offset, int(last) - offset
-        if ends < 0 or begins >= log.stream.days:
+    offset, end = (log.start - start).days, log.stream.days - 1
+    changes: dict[tuple[object, ...], Injected] = {}
+    for row in truth.to_dict(orient="records"):
+        kind, first, last = str(row["kind"]), int(row["first_day"]) - offset, int(row["last_day"]) - offset
+        if kind not in WATCHED or last < 0 or first > end:
             continue
-        if kind == "surge":
-            places = [
-                tuple(
-                    f"{column}={value}" for column, value in (("company", row.company), ("topics", row.topic)) if value
-                )
-                for row in group.itertuples()
-            ]
-        else:
-            places = [tuple(f"topics={topic}" for topic in group["topic"] if topic)]
-        for place in places:
-            rows.append((kind, place, max(0, begins), min(ends, log.stream.days - 1)))
-    table = pd.DataFrame(rows, columns=["effect", "place", "first_day", "last_day"])
-    return table.sort_values(["first_day", "effect"], kind="stable").reset_index(drop=True)
+        company, topic = str(row["company"] or ""), str(row["topic"] or "")
+        places = (*([f"company={company}"] if company else []), *([f"topics={topic}"] if topic else []))
+        key = (kind, first, last, *(places if kind == "surge" else ()))
+        before = changes[key].places if key in changes else ()
+        changes[key] = Injected(kind, tuple(dict.fromkeys((*before, *places))), max(0, first), min(last, end))
+    return sorted(changes.values(), key=lambda one: (one.first, one.kind, one.places))
 
 
 def score(
@@ -85,37 +90,38 @@ def score(
     Returns
     -------
     effects : DataFrame
-        `EFFECT_COLUMNS`: status is ``found``, ``late``, ``missed``, or ``absent`` (a style gap was written into the texts,
-        but the agent's recall does not show it: nothing to find); delay in days from the effect's beginning to the
-        day on which an alert named its cause; ``named`` is the share of its places that the alert names.
+        `EFFECT_COLUMNS`: status is ``found``, ``late``, ``missed``, or ``absent`` (a style gap was written into the
+        texts, but the agent's decisions do not show it: nothing to find); delay in days from the effect's beginning
+        to the day on which an alert named its cause; ``named`` is the share of its places that the alert names.
     alerts : DataFrame
-        The alerts with ``verdict``: ``right``, ``again`` (a further alert about an effect already found), ``follows`` (an
-        effect began then, but the alert names another cause) or ``false alarm``.
+        The alerts with ``verdict``: ``right``, ``again`` (a further alert about an effect already found), ``follows``
+        (an effect began then, but the alert names another cause) or ``false alarm``.
     """
     injected = effects(log, truth, start)
-    verdict = pd.Series("", index=alerts.index, dtype="str")
+    records = alerts.to_dict(orient="records")
+    verdict = [""] * len(records)
     rows = []
-    for effect in injected.itertuples():
-        kind, place = str(effect.effect), tuple(effect.place)
-        hits = [at for at in alerts.index if not verdict[at] and _matches(alerts.loc[at], effect, log)]
-        hits.sort(key=lambda at: (alerts.loc[at, "named"], -_named(str(alerts.loc[at, "place"]), place)))
-        since, status, delay, number, named, remark = log.date(int(effect.first_day)), "missed", np.nan, 0, np.nan, ""
+    for effect in injected:
+        hits = [at for at, alert in enumerate(records) if not verdict[at] and _matches(alert, effect, log)]
+        hits.sort(key=lambda at: (records[at]["named"], -_named(records[at]["place"], effect.places)))
+        status, delay, number, named, remark = "missed", np.nan, 0, np.nan, ""
         if hits:
-            alert = alerts.loc[hits[0]]
-            delay = float(max(0, alert["named"] - effect.first_day))
-            status = "found" if delay <= on_time or kind == "style_gap" else "late"
-            number, named = int(alert["alert"]), _named(str(alert["place"]), place)
-            verdict[hits[0]] = "right"
-            verdict[hits[1:]] = "again"
-        elif kind == "style_gap":
+            alert = records[hits[0]]
+            delay = float(max(0, alert["named"] - effect.first))
+            # A gap between styles is there from the first day on and can only be known by many outcomes.
+            status = "found" if delay <= on_time or effect.kind == "style_gap" else "late"
+            number, named = int(alert["alert"]), _named(alert["place"], effect.places)
+            for at in hits:
+                verdict[at] = "right" if at == hits[0] else "again"
+        elif effect.kind == "style_gap":
             status, remark = _style(log)
-        rows.append(
-            (kind, " & ".join(place), effect.first_day, effect.last_day, since, status, delay, number, named, remark)
-        )
-    for at in alerts.index[verdict == ""]:
-        follows = [effect for effect in injected.itertuples() if _near(alerts.loc[at], effect)]
-        verdict[at] = "follows" if follows else "false alarm"
-    return pd.DataFrame(rows, columns=EFFECT_COLUMNS), alerts.assign(verdict=verdict)
+        place, since = " & ".join(effect.places), log.date(effect.first)
+        rows.append((effect.kind, place, effect.first, effect.last, since, status, delay, number, named, remark))
+    for at, alert in enumerate(records):
+        if not verdict[at]:
+            verdict[at] = "follows" if any(_near(alert, effect) for effect in injected) else "false alarm"
+    judged = alerts.assign(verdict=pd.Series(verdict, index=alerts.index, dtype="str"))
+    return pd.DataFrame(rows, columns=EFFECT_COLUMNS), judged
 
 
 def figures(log: Log, scored: pd.DataFrame, judged: pd.DataFrame) -> dict[str, float]:
@@ -150,32 +156,28 @@ def describe(truth: pd.DataFrame) -> pd.DataFrame:
     return truth[["kind", "first_day", "last_day"]].assign(place=place.str.strip(), parameters=words)
 
 
-def _matches(alert: pd.Series, effect: object, log: Log) -> bool:
-    kind, place = str(effect.effect), set(effect.place)  # type: ignore[attr-defined]
-    first, last = int(effect.first_day), int(effect.last_day)  # type: ignore[attr-defined]
-    if alert["cause"] != _CAUSE.get(kind, kind):
+def _matches(alert: dict[Hashable, Any], effect: Injected, log: Log) -> bool:
+    if alert["cause"] != _CAUSE.get(effect.kind, effect.kind):
         return False
-    if kind == "style_gap":
+    if effect.kind == "style_gap":
         return True
-    if kind == "surge":
-        overlaps = alert["first_day"] <= last + 1 and alert["last_day"] >= first
-        return bool(overlaps and place & set(str(alert["place"]).split(" & ")))
-    return bool(abs(alert["first_day"] - first) <= log.scenario.monitoring.window_days and alert["named"] >= first)
+    if effect.kind == "surge":
+        overlaps = alert["first_day"] <= effect.last + 1 and alert["last_day"] >= effect.first
+        return bool(overlaps and set(effect.places) & set(str(alert["place"]).split(" & ")))
+    near = abs(alert["first_day"] - effect.first) <= log.scenario.monitoring.window_days
+    return bool(near and alert["named"] >= effect.first)
 
 
-def _near(alert: pd.Series, effect: object) -> bool:
-    first, last = int(effect.first_day), int(effect.last_day)  # type: ignore[attr-defined]
-    if effect.effect == "style_gap":  # type: ignore[attr-defined]
+def _near(alert: dict[Hashable, Any], effect: Injected) -> bool:
+    if effect.kind == "style_gap":
         return False
-    if effect.effect == "surge":  # type: ignore[attr-defined]
-        return bool(first - SLACK <= alert["first_day"] <= last + SLACK)
-    return bool(abs(alert["first_day"] - first) <= SLACK + 1)
+    if effect.kind == "surge":
+        return bool(effect.first - SLACK <= alert["first_day"] <= effect.last + SLACK)
+    return bool(abs(alert["first_day"] - effect.first) <= SLACK + 1)
 
 
 def _named(named: str, places: tuple[str, ...]) -> float:
-    if not places:
-        return 1.0
-    return len(set(places) & set(named.split(" & "))) / len(places)
+    return len(set(places) & set(named.split(" & "))) / len(places) if places else 1.0
 
 
 def _style(log: Log) -> tuple[str, str]:
@@ -186,7 +188,7 @@ def _style(log: Log) -> tuple[str, str]:
     recall = table[table["measure"] == "recall"]
     worst = (recall if len(recall) else table).iloc[0]
     words = f"{worst['measure']} differs by {worst['value']:.1%} [{worst['low']:.1%}, {worst['high']:.1%}]"
-    clear = (table["p"] < 0.05) & (table["value"] >= log.scenario.monitoring.min_gap)
+    clear = (table["p"] < 0.01) & (table["value"] >= log.scenario.monitoring.min_gap)
     if clear.any():
         return "missed", words
     return "absent", f"{words}: less than {log.scenario.monitoring.min_gap:.0%}, or within chance"

@@ -57,7 +57,7 @@ class Moments:
         """Variance of a row; 0 with fewer than two rows."""
         if self.rows < 2:
             return 0.0
-        return float(max(0.0, self.square.sum() - self.rows * self.mean**2) / (self.rows - 1))
+        return float(max(0.0, float(self.square.sum()) - self.rows * self.mean**2) / (self.rows - 1))
 
     @property
     def skewness(self) -> float:
@@ -65,7 +65,7 @@ class Moments:
         mean, variance = self.mean, self.variance
         if variance <= 0:
             return 0.0
-        third = self.cube.sum() / self.rows - 3 * mean * self.square.sum() / self.rows + 2 * mean**3
+        third = float(self.cube.sum() / self.rows - 3 * mean * self.square.sum() / self.rows + 2 * mean**3)
         return float(third / variance**1.5)
 
     @property

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from loopbook.monitoring.shifts import Step
 
+Floats = NDArray[np.float64]
 COLUMNS = (
     "check",
     "place",
@@ -74,7 +76,7 @@ def from_steps(check: str, place: str, steps: Sequence[Step], delay: int, eviden
     return rows
 
 
-def adjusted(p: Sequence[float]) -> np.ndarray:
+def adjusted(p: ArrayLike) -> Floats:
     """Return p-values adjusted for many tests, float64 [n]: reject where it is at most the level.
 
     References

@@ -1,8 +1,8 @@
 """Surges: a company or a topic about which far more is written, or far more bad news, than its history explains.
 
-Each day the number of posts of a segment is compared with its share of the day's posts so far. The largest surge is taken
-out, and the rest is looked at again, so that one event that drives a company and a topic is one surge. What a surge
-explains is taken out of all later checks: a busy day about one company is no change of the world.
+Each day the number of posts of a segment is compared with its share of the day's posts so far. The largest surge is
+taken out, and the rest is looked at again, so that one event that drives a company and a topic is one surge. What a
+surge explains is taken out of all later checks: a busy day about one company is no change of the world.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def _tail(seen: Floats, exposure: Floats, history: _History) -> tuple[Floats, Fl
 def _sweep(
     log: Log, side: Side, cells: _Cells, history: _History, *, own: bool
 ) -> tuple[Mask, list[_Found], NDArray[np.float64]]:
-    """Go through the days and take out surges; `own`: the history is made of these same days, so each leaves itself out.
+    """Go through the days and take out surges; `own`: the history is of these same days, so each leaves itself out.
 
     Returns the rows taken out, what was found, and the expected counts [days, 2, segments].
     """

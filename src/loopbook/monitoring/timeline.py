@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.scenario.contract import Costs, Scenario
+from loopbook.decisions.costs import realised
+from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
 
 Floats = NDArray[np.float64]
@@ -103,12 +105,13 @@ class Log:
         """Return the name of a day of the stream: its date, or its number where there are no dates."""
         return f"day {day}" if self.start is None else (self.start + timedelta(days=int(day))).isoformat()
 
-    def dates(self, days: NDArray[np.int64] | range) -> pd.Index[object]:
+    def dates(self, days: NDArray[np.int64] | range) -> pd.Index[Any]:
         """Return days as an index to draw over: dates, or numbers where there are no dates."""
         numbers = np.asarray(days, dtype="int64")
         if self.start is None:
             return pd.Index(numbers, name="day")
-        return pd.DatetimeIndex(np.datetime64(self.start, "D") + numbers, name="day")  # type: ignore[return-value]
+        index: pd.Index[Any] = pd.DatetimeIndex(np.datetime64(self.start, "D") + numbers, name="day")
+        return index
 
     def without(self, stream: Mask, reference: Mask) -> Log:
         """Return the log without these rows, bool [n] of each side."""
@@ -169,13 +172,6 @@ def known(log: Log) -> tuple[Side, Side]:
     return stream, reference
 
 
-def outcome_costs(acted: Mask, label: Floats, costs: Costs) -> Floats:
-    """Return what each decision cost, float64 [n]; NaN where `label` is NaN."""
-    right = np.where(acted, costs.true_positive, costs.false_negative)
-    wrong = np.where(acted, costs.false_positive, costs.true_negative)
-    return np.where(np.isnan(label), np.nan, np.where(label == 1, right, wrong))
-
-
 def _checks(scenario: Scenario, timed: bool) -> tuple[str, ...]:
     segments = scenario.monitoring.segments
     wanted = {
@@ -226,6 +222,8 @@ def _side(frame: pd.DataFrame, scenario: Scenario, timed: bool, per_day: float) 
     if "cost" in frame.columns:
         cost = frame["cost"].to_numpy("float64", na_value=np.nan)
     else:
-        cost = outcome_costs(acted, label, scenario.decisions.costs)
+        cost = np.full(len(frame), np.nan)
+        there = ~np.isnan(label)
+        cost[there] = realised(scenario.decisions.costs, acted[there], label[there])
     probability = frame["probability"].to_numpy("float64", na_value=np.nan)
     return Side(frame, day, int(day[-1]) + 1, probability, label, acted, cost)

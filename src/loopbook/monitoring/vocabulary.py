@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -17,16 +18,24 @@ LEAST_RATIO = 1.25
 _LEAST_SEEN = 4  # times a word must stand in the current texts to be named
 
 
-def watch(log: Log) -> pd.DataFrame:
-    """Watch the share of a text's words that no reference text of another day has.
+def watch(log: Log, earlier: Iterable[str] | None = None) -> pd.DataFrame:
+    """Watch the share of a text's words that are not known.
 
-    A reference text is judged by the other days of the reference, so that its share is what a new text from the same
-    world would have (Good's estimate of the unseen, by days, because reposts of a day share their words).
+    Parameters
+    ----------
+    log
+        The log, surges taken out.
+    earlier
+        Texts that are older than both sides, such as those that the model was trained on: their words are known. More
+        old texts make a finer watch. None: the words of the reference are known, and each reference text is judged by
+        the other days of the reference, so that its share is what a new text from the same world would have (Good's
+        estimate of the unseen; by days, because the reposts of a day share their words).
 
     Returns
     -------
     DataFrame
-        A row a day (`signals.COLUMNS`): ``value`` is the mean share of new words, ``effect`` the ratio to the expected.
+        A row a day (`signals.COLUMNS`): ``value`` is the mean share of unknown words, ``effect`` its ratio to
+        the expected one.
 
     References
     ----------
@@ -34,24 +43,25 @@ def watch(log: Log) -> pd.DataFrame:
     """
     if "vocabulary" not in log.checks:
         return signals.table([])
-    old, new = unknown(log)
+    old, new = unknown(log, earlier)
     now = shifts.Moments.of(new, log.stream.day, log.stream.days)
     base = shifts.Moments.of(old, log.reference.day, log.reference.days)
     longest = log.scenario.monitoring.window_days
-    # Only more new words are a change of vocabulary; fewer mean that the reference has caught up.
+    # Only more new words are a change of vocabulary; fewer mean that the words of a surge have gone again.
     steps = shifts.watch(now, base, log.level, longest, _ratio, LEAST_RATIO)
-    words = "the share of words that the reference does not know is {value:.1%} instead of {expected:.1%} ({p})"
+    words = "{value:.1%} of the words of a text are unknown instead of {expected:.1%} ({p})"
     return signals.table(signals.from_steps("vocabulary", "", steps, 0, words))
 
 
-def unknown(log: Log) -> tuple[Floats, Floats]:
-    """Return the share of unknown words of each text of the reference and of the stream, float64 [n] each; NaN if empty."""
+def unknown(log: Log, earlier: Iterable[str] | None = None) -> tuple[Floats, Floats]:
+    """Return the share of unknown words of each text of reference and stream, float64 [n] each; NaN for no word."""
     reference = [tokenize(text) for text in texts(log.reference, log.scenario)]
     stream = [tokenize(text) for text in texts(log.stream, log.scenario)]
-    several, first = _days_of_words(reference, log.reference.day)
-    # A reference of one day cannot leave that day out: its texts are then judged one by one.
-    alone = len(set(log.reference.day.tolist())) < 2
-    if alone:
+    if earlier is not None:
+        several = first = {word for text in earlier for word in tokenize(text)}
+    elif len(set(log.reference.day.tolist())) > 1:
+        several, first = _days_of_words(reference, log.reference.day)
+    else:  # one day cannot be left out: its texts are judged one by one
         several, first = _days_of_words(reference, np.arange(len(reference)))
     old = [_share([word not in several for word in words]) for words in reference]
     new = [_share([word not in first for word in words]) for words in stream]
