@@ -164,7 +164,7 @@ class Agent:
         decisions = list(self.run(stream))
         rows = {str(row["row_id"]): row for _, row in stream.iterrows()}
         found = [message for decision in decisions for message in self.act(decision, rows[decision.row_id])]
-        return Episode(log.table(decisions, stream), outbox.table(found))
+        return Episode(log.table(decisions, stream, self.task), outbox.table(found))
 
 
 def _found(row: pd.Series[Any], field: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from loopbook.decisions import costs, rules, tree
+from loopbook.decisions import calibration, costs, rules, tree
 from loopbook.decisions.policies import Constant, Policy, Review, Ruled, Threshold, Tree
 from loopbook.scenario.contract import DecisionsSettings, PolicyName, Rule, Task
 from loopbook.scenario.errors import ScenarioError
@@ -102,7 +102,8 @@ def build(plan: Plan, frame: pd.DataFrame, probability: ArrayLike) -> dict[Polic
     ``never`` and ``always`` act as they are called; ``fixed`` acts from 0.5; ``threshold`` from the threshold in
     force; ``tuned`` from the one that was cheapest on these rows; ``tree`` asks some questions; ``rules`` puts the
     rules around ``threshold``; ``review`` asks a person where that is expected to be cheapest, as often as these rows
-    say that there will be time, and has the rules around it if there are some.
+    say that there will be time, and has the rules around it if there are some. What ``review`` expects rests on
+    probabilities that these rows have recalibrated, because a band in the wrong place asks about the wrong rows.
 
     Parameters
     ----------
@@ -113,10 +114,15 @@ def build(plan: Plan, frame: pd.DataFrame, probability: ArrayLike) -> dict[Polic
     """
     settings, actions = plan.settings, plan.task.actions
     value, origin = plan.threshold
-    low, high = costs.band(settings.costs, costs.capacity_price(settings.costs, probability, settings.review_capacity))
+    scale = calibration.fit(frame["label"], probability)
+    price = costs.capacity_price(settings.costs, scale.apply(probability), settings.review_capacity)
+    low, high = (scale.invert(end) for end in costs.band(settings.costs, price))
+    middle, why = (
+        (value, origin) if plan.set_threshold is not None else (scale.invert(value), f"{origin}, recalibrated")
+    )
     tuned = costs.cheapest(frame["label"], probability, settings.costs, resamples=0).value
     plain = Threshold(actions=actions, threshold=value, origin=origin)
-    review = Review(actions=actions, threshold=value, low=low, high=high, origin=origin)
+    review = Review(actions=actions, threshold=middle, low=low, high=high, origin=why)
     root = tree.grow(frame, probability, settings.costs, plan.task, settings.tree_depth)
     built: dict[PolicyName, Policy] = {
         "never": Constant(actions=actions, act=False),

@@ -73,7 +73,7 @@ def decision_id(row_id: str, versions: Versions) -> str:
     return digest_json([row_id, *versions])[:20]
 
 
-def table(decisions: Iterable[Decision], rows: pd.DataFrame) -> pd.DataFrame:
+def table(decisions: Iterable[Decision], rows: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Return decisions as a table, in the order in which they were taken.
 
     Parameters
@@ -83,6 +83,8 @@ def table(decisions: Iterable[Decision], rows: pd.DataFrame) -> pd.DataFrame:
     rows
         The rows that were decided on; their columns but the label are noted beside the decisions, so that the log can
         be watched and explained by itself. A column that is called like one of the log gets the suffix ``_source``.
+    task
+        Its label's column is left out: nobody knows it when a decision is taken.
 
     Returns
     -------
@@ -100,7 +102,9 @@ def table(decisions: Iterable[Decision], rows: pd.DataFrame) -> pd.DataFrame:
     for name in ("reviewed", "review_refused"):
         log[name] = log[name].astype(bool)
     log["probability"] = log["probability"].astype("float64")
-    beside = rows.drop(columns=["time", "label"], errors="ignore").set_index(rows["row_id"].astype(str))
+    beside = rows.drop(columns=["time", "label", task.label.column], errors="ignore").set_index(
+        rows["row_id"].astype(str)
+    )
     beside = beside.drop(columns="row_id").rename(
         columns={name: f"{name}_source" for name in (*COLUMNS, "cost") if name in beside}
     )

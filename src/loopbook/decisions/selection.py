@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -50,16 +51,17 @@ def cross_validated(
     return Judged(outcomes, frame["label"].to_numpy(dtype=np.int64), groups.to_numpy(), resamples, seed)
 
 
-def choose(plan: Plan, judged: Judged) -> tuple[str, str, str]:
-    """Choose by what validation says, before the stream is seen.
+class Choice(NamedTuple):
+    """What validation says: the agent's policy, and the two that it is held against."""
 
-    Returns
-    -------
-    tuple of str
-        The agent's policy: the cheapest eligible one. The best single threshold and the best fixed rule (always or
-        never act), which it is held against.
-    """
-    return judged.best(plan.eligible), judged.best(THRESHOLDS), judged.best(CONSTANTS)
+    policy: str
+    threshold: str
+    constant: str
+
+
+def choose(plan: Plan, judged: Judged) -> Choice:
+    """Choose by cost on validation: the cheapest eligible policy, the best single threshold, always or never acting."""
+    return Choice(judged.best(plan.eligible), judged.best(THRESHOLDS), judged.best(CONSTANTS))
 
 
 def _joined(pieces: Sequence[Outcome], order: NDArray[np.intp]) -> Outcome:

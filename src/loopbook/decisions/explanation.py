@@ -1,0 +1,237 @@
+"""Why: which words or fields moved the probability of a row, for any model that gives probabilities.
+
+Occlusion answers a plain question: what would the model have said without this word, or with a typical value in this
+field? It looks at one part at a time, so parts that only count together can all seem small, and the effects need not
+add up. It explains the model, not the world.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from loopbook.data import features
+from loopbook.decisions.agent import Probabilities
+from loopbook.scenario.contract import Task
+from loopbook.scenario.errors import DataError
+
+COLUMNS = ["row_id", "field", "part", "effect"]
+_WORD = re.compile(r"\[[A-Za-z]+\]|[$#@]\w+|\w+(?:['’]\w+)*|[!?]+")
+_LEAST = 0.01  # a smaller move of the probability is not worth a word
+
+
+def typical(frame: pd.DataFrame, task: Task) -> dict[str, Any]:
+    """Return the typical value of each table field: the median of numbers, the most frequent category.
+
+    Parameters
+    ----------
+    frame
+        Rows that stand for the usual ones, such as train.
+    """
+    values: dict[str, Any] = {}
+    for field in task.table_fields:
+        column = features.column(frame, field)
+        if task.fields[field] == "number":
+            values[field] = float(column.median())
+        else:
+            counts = column.fillna("").astype(str).value_counts()
+            values[field] = min(counts.index, key=lambda level, counts=counts: (-counts[level], level))  # type: ignore[misc]
+    return values
+
+
+def occlusion(
+    frame: pd.DataFrame,
+    probabilities: Probabilities,
+    task: Task,
+    usual: Mapping[str, Any] | None = None,
+    *,
+    most: int = 60,
+    batch: int = 2_048,
+) -> pd.DataFrame:
+    """Return how much each word and field moved the probability of each row.
+
+    Parameters
+    ----------
+    frame
+        Rows to explain, with `row_id` and the task's fields.
+    probabilities
+        The model; it is asked once for each row and part, in batches.
+    task
+        Says which fields are texts, of which words are taken away, and which are not, which get a typical value.
+    usual
+        What `typical` returned; needed for tasks with table fields.
+    most
+        Different words of a text that are taken away, the first ones; all occurrences of a word go at once.
+    batch
+        Rows that the model is asked about at once.
+
+    Returns
+    -------
+    DataFrame
+        `row_id`, `field`, `part` (the word in lower case, or the field's value), `effect`: the probability minus what
+        it would be without the part, so above 0 where the part speaks for yes. Strongest first within each row.
+
+    Raises
+    ------
+    DataError
+        If a typical value is needed and not given.
+
+    References
+    ----------
+    Zeiler & Fergus (2014), Visualizing and understanding convolutional networks, section 4.2; Li, Monroe & Jurafsky
+    (2016), Understanding neural networks through representation erasure, for words.
+    """
+    missing = [field for field in task.table_fields if field not in (usual or {})]
+    if missing:
+        raise DataError(f"To explain the field {missing[0]!r} a typical value is needed; give what typical() returns.")
+    frame = frame.reset_index(drop=True)
+    parts: list[tuple[int, str, str]] = []
+    changed: list[tuple[str, Any]] = []
+    for field, kind in task.fields.items():
+        column = features.column(frame, field)
+        for row, value in enumerate(column.tolist()):
+            if kind != "text":
+                parts.append((row, field, "missing" if pd.isna(value) or value == "" else f"{_shown(value)}"))
+                changed.append((str(column.name), (usual or {})[field]))
+            elif isinstance(value, str):
+                for word in list(dict.fromkeys(match.lower() for match in _WORD.findall(value)))[:most]:
+                    parts.append((row, field, word))
+                    changed.append((str(column.name), _without(value, word)))
+    if not parts:
+        return pd.DataFrame(columns=COLUMNS)
+    rows = np.array([row for row, _, _ in parts])
+    whole = np.asarray(probabilities(frame), dtype=np.float64)
+    without = np.concatenate(
+        [
+            _asked(frame, rows[start : start + batch], changed[start : start + batch], probabilities)
+            for start in range(0, len(parts), batch)
+        ]
+    )
+    found = pd.DataFrame(parts, columns=["row", "field", "part"])
+    found["effect"] = whole[rows] - without
+    found["size"] = found["effect"].abs()
+    found = found.sort_values(["row", "size"], ascending=[True, False], kind="stable")
+    found["row_id"] = frame["row_id"].astype(str).to_numpy()[found["row"].to_numpy()]
+    return found[COLUMNS].reset_index(drop=True)
+
+
+def linear(
+    names: Sequence[str],
+    coefficients: ArrayLike,
+    values: ArrayLike,
+    row_ids: Sequence[str],
+    reference: ArrayLike | None = None,
+) -> pd.DataFrame:
+    """Return the exact contributions of a linear model's inputs to the log-odds; here the effects do add up.
+
+    Parameters
+    ----------
+    names
+        Of the k inputs.
+    coefficients
+        float [k].
+    values
+        float [n, k].
+    row_ids
+        Of the n rows.
+    reference
+        The row that the others are held against, float [k], such as the mean of train; None: all zero.
+
+    Returns
+    -------
+    DataFrame
+        `row_id`, `field` (empty), `part`, `effect` = coefficient · (value - reference); strongest first within each
+        row, those of no effect left out. The sum over a row is its log-odds minus the reference's.
+
+    Raises
+    ------
+    DataError
+        If the shapes do not fit.
+    """
+    weights, table = np.asarray(coefficients, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    if table.shape != (len(row_ids), len(names)) or weights.shape != (len(names),):
+        raise DataError(
+            f"{len(row_ids)} rows and {len(names)} inputs do not fit values {table.shape} and "
+            f"coefficients {weights.shape}."
+        )
+    home = np.zeros(len(names)) if reference is None else np.asarray(reference, dtype=np.float64)
+    effects = weights * (table - home)
+    rows = []
+    for row_id, effect in zip(row_ids, effects, strict=True):
+        order = np.argsort(-np.abs(effect), kind="stable")
+        rows += [(row_id, "", names[at], float(effect[at])) for at in order if effect[at] != 0]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def to_explain(log: pd.DataFrame, task: Task, most: int) -> pd.Series[bool]:
+    """Return which decisions of a log to explain: up to `most` to act or to ask, evenly over the stream."""
+    wanted = np.flatnonzero((log["decision"] != task.actions[0]).to_numpy())
+    chosen = (
+        wanted[np.linspace(0, len(wanted) - 1, min(most, len(wanted))).round().astype(int)] if len(wanted) else wanted
+    )
+    marked: NDArray[np.bool_] = np.isin(np.arange(len(log)), chosen)
+    return pd.Series(marked, index=log.index)
+
+
+def sentences(explained: pd.DataFrame, task: Task, top: int = 3) -> dict[str, str]:
+    """Return the strongest effects of each row as a sentence, by `row_id`.
+
+    Parameters
+    ----------
+    explained
+        What `occlusion` returned.
+    task
+        Tells texts from other fields.
+    top
+        Parts to name on each side.
+    """
+    result = {}
+    for row_id, parts in explained.groupby("row_id", sort=False):
+        told = []
+        for verb, side in (
+            ("raised", parts[parts["effect"] >= _LEAST].nlargest(top, "effect")),
+            ("lowered", parts[parts["effect"] <= -_LEAST].nsmallest(top, "effect")),
+        ):
+            names = [
+                f"{_name(field, part, task)} ({effect:+.2f})"
+                for field, part, effect in zip(side["field"], side["part"], side["effect"], strict=True)
+            ]
+            if names:
+                told.append(f"{', '.join(names)} {verb} the probability most")
+        result[str(row_id)] = (
+            f"Taken away one at a time: {'; '.join(told)}."
+            if told
+            else "No single word or field moved the probability by more than 0.01."
+        )
+    return result
+
+
+def _asked(
+    frame: pd.DataFrame, rows: NDArray[np.intp], changed: Sequence[tuple[str, Any]], probabilities: Probabilities
+) -> NDArray[np.float64]:
+    variants = frame.iloc[rows].reset_index(drop=True)
+    for column in {name for name, _ in changed}:
+        values = variants[column].tolist()
+        for at, (name, value) in enumerate(changed):
+            if name == column:
+                values[at] = value
+        variants[column] = pd.Series(values, dtype=frame[column].dtype)
+    return np.asarray(probabilities(variants), dtype=np.float64)
+
+
+def _without(text: str, word: str) -> str:
+    kept = _WORD.sub(lambda match: "" if match.group().lower() == word else match.group(), text)
+    return " ".join(kept.split())
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else str(value)
+
+
+def _name(field: str, part: str, task: Task) -> str:
+    return f"“{part}”" if task.fields.get(field, "text") == "text" else f"{field} = {part}"
