@@ -63,7 +63,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         {"reads": ["source"], "writes": ["train"], "sections": ["name", "source"]},
         'scenario = "tiny"\nprofile = "standard"\nrows = None',
         "import pandas as pd\nfrom loopbook.store.stage import Stage",
-        'stage = Stage.open("02_data", scenario=scenario, profile=profile, rows=rows)',
+        'stage = Stage.open("02_data", globals())',
         'frame = pd.DataFrame({"x": [1.0, 2.0, float(stage.settings.rows or 9)]})',
         'stage.write("train", frame)\nstage.record(total=frame.x.sum())\nstage.measure(width=1)',
     )
@@ -72,7 +72,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         {"reads": ["train"], "writes": ["model"], "each": "candidates"},
         'scenario = "tiny"\nprofile = "standard"\ncandidate = "one"\nepochs = None',
         "from loopbook.store.stage import Stage",
-        'stage = Stage.open("03_training", scenario=scenario, profile=profile, candidate=candidate, epochs=epochs)',
+        'stage = Stage.open("03_training", globals())',
         'train = stage.read("train")',
         'stage.write("model", {"sum": float(train.x.sum()), "epochs": stage.settings.epochs, "name": candidate})',
         "stage.record(epochs=stage.settings.epochs)",
@@ -82,7 +82,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         {"gathers": ["model"], "writes": ["champion"], "sections": ["training"]},
         'scenario = "tiny"\nprofile = "standard"',
         "from loopbook.store.stage import Stage",
-        'stage = Stage.open("04_optimization", scenario=scenario, profile=profile)',
+        'stage = Stage.open("04_optimization", globals())',
         'models = stage.gather("model")',
         'stage.write("champion", {"name": max(models)})\nstage.record(champion=max(models))',
     )

@@ -11,24 +11,24 @@ from loopbook.store.stage import Stage
 
 
 def test_by_hand_a_stage_writes_drafts_that_others_read(project: Project) -> None:
-    data = Stage.open("02_data", scenario="tiny")
+    data = Stage.open("02_data", {"scenario": "tiny", "profile": "standard"})
     data.write("train", pd.DataFrame({"x": [1, 2]}))
-    training = Stage.open("03_training", scenario="tiny", candidate="one")
+    training = Stage.open("03_training", {"scenario": "tiny", "candidate": "one", "profile": "standard"})
     assert training.read("train").x.tolist() == [1, 2]
     assert training.digest("train")
     assert not project.store.exists()
 
 
 def test_profiles_do_not_share_drafts(project: Project) -> None:
-    Stage.open("02_data", scenario="tiny", profile="smoke").write("train", pd.DataFrame({"x": [1]}))
+    Stage.open("02_data", {"scenario": "tiny", "profile": "smoke"}).write("train", pd.DataFrame({"x": [1]}))
     with pytest.raises(MissingInput, match=r"no 'train' for tiny in profile 'standard'.*make SCENARIO=tiny"):
-        Stage.open("03_training", scenario="tiny", candidate="one").read("train")
+        Stage.open("03_training", {"scenario": "tiny", "candidate": "one", "profile": "standard"}).read("train")
 
 
 def test_values_in_force_say_where_they_come_from(project: Project) -> None:
-    stage = Stage.open("03_training", scenario="tiny", candidate="one")
+    stage = Stage.open("03_training", {"scenario": "tiny", "candidate": "one", "profile": "standard"})
     assert stage.parameters.loc["epochs", ["value", "from"]].tolist() == ["3", "scenario"]
-    stage = Stage.open("03_training", scenario="tiny", candidate="one", epochs=7)
+    stage = Stage.open("03_training", {"scenario": "tiny", "candidate": "one", "epochs": 7, "profile": "standard"})
     assert stage.settings.epochs == 7
     assert stage.parameters.loc["epochs", ["value", "from"]].tolist() == ["7", "given"]
 
@@ -46,18 +46,18 @@ def test_values_in_force_say_where_they_come_from(project: Project) -> None:
 )
 def test_a_wrong_parameter_is_refused_with_the_likely_one(project: Project, arguments: dict, message: str) -> None:
     with pytest.raises(ScenarioError, match=message):
-        Stage.open("03_training", **arguments)
+        Stage.open("03_training", {"profile": "standard", **arguments})
 
 
 def test_a_stage_sees_only_the_sections_it_declares(project: Project) -> None:
-    stage = Stage.open("02_data", scenario="tiny")
+    stage = Stage.open("02_data", {"scenario": "tiny", "profile": "standard"})
     assert stage.scenario.source.path == "numbers.csv"
     with pytest.raises(ScenarioError, match="section 'training' without declaring it"):
         _ = stage.scenario.training
 
 
 def test_undeclared_reads_and_writes_are_refused(project: Project) -> None:
-    stage = Stage.open("02_data", scenario="tiny")
+    stage = Stage.open("02_data", {"scenario": "tiny", "profile": "standard"})
     with pytest.raises(LoopbookError, match=r"does not declare that it writes 'trian'.*Did you mean 'train'"):
         stage.write("trian", {})
     with pytest.raises(LoopbookError, match="does not declare that it reads"):
@@ -65,7 +65,7 @@ def test_undeclared_reads_and_writes_are_refused(project: Project) -> None:
 
 
 def test_only_flat_results_are_recorded(project: Project) -> None:
-    stage = Stage.open("02_data", scenario="tiny")
+    stage = Stage.open("02_data", {"scenario": "tiny", "profile": "standard"})
     stage.record(a=1, b="x", c=True, d=float("nan"), e=pd.Series([1.5])[0])
     with pytest.raises(TypeError, match="record flat"):
         stage.record(f=[1])
@@ -78,7 +78,7 @@ def test_cached_work_is_done_once_and_again_when_a_part_changes(project: Project
         made.append(1)
         (work / "value.txt").write_text("done")
 
-    stage = Stage.open("03_training", scenario="tiny", candidate="one")
+    stage = Stage.open("03_training", {"scenario": "tiny", "candidate": "one", "profile": "standard"})
     first = stage.cached("fits", {"a": 1}, ["loopbook.store.content"], make)
     again = stage.cached("fits", {"a": 1}, ["loopbook.store.content"], make)
     other = stage.cached("fits", {"a": 2}, ["loopbook.store.content"], make)
@@ -91,7 +91,7 @@ def test_cached_work_that_was_interrupted_is_continued(project: Project) -> None
         (work / "half.txt").write_text("half")
         raise KeyboardInterrupt
 
-    stage = Stage.open("03_training", scenario="tiny", candidate="one")
+    stage = Stage.open("03_training", {"scenario": "tiny", "candidate": "one", "profile": "standard"})
     with pytest.raises(KeyboardInterrupt):
         stage.cached("fits", {"a": 1}, ["loopbook.store.content"], fail)
     seen: list[str] = []

@@ -205,12 +205,11 @@ def _parameters(request: Request, node: Node) -> dict[str, Any]:
 
 
 def _environment(project: Project, task: Path) -> dict[str, str]:
-    hidden = {"PYTHONDONTWRITEBYTECODE", "MPLBACKEND"}
     return {
-        **{name: value for name, value in os.environ.items() if name not in hidden},
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         job.VARIABLE: str(task),
         "LOOPBOOK_PROJECT": str(project.root),
-        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
     }
 
 

@@ -45,22 +45,9 @@ def sections_of(declaration: Declaration) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *declaration.sections)))
 
 
-def own_values(declaration: Declaration, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `given` under dotted names; a flat name belongs to the stage's own section.
-
-    Raises
-    ------
-    ScenarioError
-        If the notebook has no such parameter.
-    """
-    values = {}
-    for name, value in given.items():
-        if value is None:
-            continue
-        if name not in declaration.cell:
-            raise ScenarioError(f"{declaration.stage} has no parameter {name!r}.{suggest(name, declaration.cell)}")
-        values[f"{declaration.section}.{name}"] = value
-    return values
+def own_values(declaration: Declaration, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that are given, under dotted names; a flat name belongs to the stage's own section."""
+    return {f"{declaration.section}.{name}": values[name] for name in declaration.flat if values.get(name) is not None}
 
 
 def in_force(

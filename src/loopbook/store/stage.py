@@ -14,7 +14,7 @@ from loopbook.scenario import loading
 from loopbook.scenario.contract import Candidate, Scenario
 from loopbook.scenario.errors import LoopbookError, MissingInput, ScenarioError, suggest
 from loopbook.store import content, job, keys, records, snapshots, vault
-from loopbook.store.declaration import Declaration, declaration, declarations
+from loopbook.store.declaration import GENERAL, Declaration, declaration, declarations
 from loopbook.store.parameters import View, in_force, own_values, sections_of
 from loopbook.store.project import Project
 
@@ -43,33 +43,35 @@ class Stage:
     _job: job.Job | None = field(repr=False)
 
     @classmethod
-    def open(
-        cls, stage: str, *, scenario: str, profile: str = "standard", candidate: str | None = None, **given: Any
-    ) -> Stage:
+    def open(cls, stage: str, values: Mapping[str, Any]) -> Stage:
         """Open a stage with the values of the notebook's parameters cell.
 
         Parameters
         ----------
         stage
             The notebook's name, such as ``03_training``.
-        scenario, profile, candidate
-            Which agent, in which size, and, where the notebook is executed for each candidate, which one.
-        **given
-            The other parameters; None means *as the scenario says*.
+        values
+            The parameters by name; a notebook hands in its ``globals()``, of which those in its parameters cell are
+            taken. The value None means *as the scenario says*.
 
         Raises
         ------
         ScenarioError
-            If the scenario, a parameter or the candidate does not exist or does not fit.
+            If the scenario, a parameter or the candidate does not exist or does not fit. A plain value that is no
+            parameter is a misspelt one: papermill would pass over it in silence.
         """
         project = Project.find()
         declared = declaration(project.notebooks / f"{stage}.ipynb")
         task = job.from_environment()
         if task is not None and task.stage != stage:
             raise LoopbookError(f"The runner executes {task.stage}, but this notebook opens {stage!r}.")
-        values = {**(task.given if task else {}), **own_values(declared, given)}
-        resolved = loading.load(scenario, project.scenarios, profile, values)
-        parameters = in_force(declared, project.scenarios, scenario, profile, values)
+        _refuse_unknown(declared, values)
+        scenario, profile, candidate = (values.get(name) for name in GENERAL)
+        if not isinstance(scenario, str) or not isinstance(profile, str):
+            raise ScenarioError(f"{stage} needs a scenario and a profile, each a text; see its parameters cell.")
+        given = {**(task.given if task else {}), **own_values(declared, values)}
+        resolved = loading.load(scenario, project.scenarios, profile, given)
+        parameters = in_force(declared, project.scenarios, scenario, profile, given)
         if declared.each and candidate not in resolved.training.candidates:
             known = resolved.training.candidates
             raise ScenarioError(f"{resolved.name} has no candidate {candidate!r}.{suggest(candidate, known)}")
@@ -267,6 +269,23 @@ class Stage:
             f"There is no {name!r} for {scenario} in profile {self.profile!r} yet. Run notebook {stage}{also} first, "
             f"or all of them: make SCENARIO={scenario} PROFILE={self.profile}"
         )
+
+
+_opened: set[str] = set()
+"""Stages opened in this kernel; a cell that is run again later finds the notebook's own variables beside them."""
+
+
+def _refuse_unknown(declared: Declaration, values: Mapping[str, Any]) -> None:
+    namespace = "__builtins__" in values
+    if namespace and declared.stage in _opened:
+        return
+    for name, value in values.items():
+        plain = isinstance(value, bool | int | float | str | None) and not name.startswith("_")
+        if plain and name not in declared.cell:
+            known = suggest(name, declared.cell)
+            raise ScenarioError(f"{declared.stage} has no parameter {name!r}.{known}")
+    if namespace:
+        _opened.add(declared.stage)
 
 
 def _read(path: Path) -> dict[str, Any]:

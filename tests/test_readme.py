@@ -1,0 +1,108 @@
+"""README stays true: every command in it is run, as it stands, in the smoke profile and in folders of the test's own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMANDS = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.S)
+    for line in block.splitlines()
+    if line.strip()
+]
+BY_CI = ("make test",)
+"""Run by .ci/run, of which this test is a part."""
+SERVERS = {"make lab": 8888, "make tensorboard": 6006}
+MISSED = (0, 3)
+"""A run in the smoke profile may miss a criterion; make turns that into 2."""
+
+
+def environment(folder: Path) -> dict[str, str]:
+    hidden = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PROFILE", "SCENARIO", "PARAMS", "LOOPBOOK_PROJECT"}
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    return {
+        **kept,
+        "PROFILE": "smoke",
+        "LOOPBOOK_DATA": str(folder / "data"),
+        "LOOPBOOK_REPORTS": str(folder / "reports"),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "BROWSER": "true",
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for data and reports that all commands share, as a reader's would."""
+    return tmp_path_factory.mktemp("readme")
+
+
+def test_the_commands_are_those_that_are_known() -> None:
+    assert COMMANDS[:2] == ["make", "make test"]
+    assert len(COMMANDS) == len(set(COMMANDS))
+
+
+def test_ci_runs_the_test_command() -> None:
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert all(command in text for command in BY_CI)
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each not in BY_CI])
+def test_a_command_of_the_readme_does_what_it_says(command: str, folder: Path) -> None:
+    if "press-monitor" in command and not os.environ.get("LOOPBOOK_DATA_MIRROR"):
+        pytest.skip("press-monitor's data would be downloaded; set LOOPBOOK_DATA_MIRROR to test with a mirror")
+    (folder / "data" / "drafts").mkdir(parents=True, exist_ok=True)
+    command = command.replace(" data/drafts/", f" {folder}/data/drafts/")
+    server = next((port for name, port in SERVERS.items() if command.startswith(name)), None)
+    if server is not None:
+        assert answers(command, server, folder)
+        return
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, env=environment(folder), capture_output=True, text=True, check=False
+    )
+    output = done.stdout + done.stderr
+    ran = "Report: " in output
+    missed = ran and ("Error 3" in output or done.returncode == 3)
+    assert done.returncode == 0 or missed, output
+    if command.startswith("make") and "make help" not in command and "make clean" not in command:
+        assert ran, output
+    if ran:
+        page = Path(re.findall(r"Report: (.*)", output)[-1].strip())
+        assert page.is_file()
+
+
+def answers(command: str, port: int, folder: Path) -> bool:
+    """Say whether a command starts a server that answers on its port; it is stopped afterwards."""
+    if not shutil.which("setsid"):
+        pytest.skip("setsid is needed to stop a server with all that it started")
+    quiet = {"JUPYTER_CONFIG_DIR": str(folder / "jupyter"), "IPYTHONDIR": str(folder / "ipython")}
+    arguments = ["bash", "-c", command]
+    process = subprocess.Popen(
+        arguments,
+        cwd=ROOT,
+        env=environment(folder) | quiet,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2) as response:
+                    return bool(response.status == 200)
+            except OSError:
+                time.sleep(0.5)
+        return False
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
