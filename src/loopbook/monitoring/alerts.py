@@ -55,7 +55,10 @@ class Incident:
         Days of the stream: when it most likely began, and the last day on which it was seen (a surge), or the
         stream's last day (a change that lasts).
     day, named
-        Day of the first signal, which is the day of the alert, and day on which a signal named the cause.
+        Day of the first signal, which is the day of the alert, and day of the first signal that named the cause and
+        had seen rows since `first`.
+    sign
+        +1 or -1 as the value of the first signal is above or below what was expected.
     signals
         The signals' numbers in the table.
     """
@@ -67,6 +70,7 @@ class Incident:
     day: int
     named: int
     signals: tuple[int, ...]
+    sign: int = 0
 
 
 def incidents(log: Log, signals: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, list[Incident]]:
@@ -100,6 +104,7 @@ def incidents(log: Log, signals: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, 
     drifts = [_lasting(one, log) for one in drifts]
     for name in ("score", "calibration", "ranking", "volume"):
         drifts = _symptoms(name, kinds[name], log, drifts)
+    drifts = [_named(one, table) for one in drifts]
     every = sorted([*surges, *unfair, *drifts], key=lambda one: (one.day, one.first, one.cause, one.places))
     return table, every
 
@@ -146,8 +151,7 @@ def _primary(
 ) -> list[Incident]:
     """Add signals that name a cause.
 
-    Signals that began within `SLACK` of a known incident of one of the causes in `join` follow from that one; those
-    that began within `reach` days of one of their own cause are the same change, seen again or elsewhere.
+    Signals that began with a known incident of one of the causes in `join` follow from that one; those that began within `reach` days of one of their own cause are the same change, seen again or elsewhere.
     """
     found = list(known)
     for at, row in table.sort_values(["day", "p"], kind="stable").iterrows():
@@ -159,10 +163,9 @@ def _primary(
             int(row["day"]),
             int(row["day"]),
             (int(at),),  # type: ignore[call-overload]
+            1 if row["value"] > row["expected"] else -1,
         )
-        follows = [
-            index for index, one in enumerate(found) if one.cause in join and abs(one.first - signal.first) <= SLACK
-        ]
+        follows = [index for index, one in enumerate(found) if one.cause in join and _follows(signal, one, reach)]
         same = [
             index
             for index, one in enumerate(found)
@@ -179,6 +182,16 @@ def _primary(
         else:
             found.append(signal)
     return found
+
+
+def _follows(signal: Incident, one: Incident, reach: int) -> bool:
+    """Say whether a signal began with an incident, within `SLACK`.
+
+    Where texts mean something else in places, the share of positive outcomes goes the same way, and is seen later,
+    because it is only moved by those places: there, the signal may begin up to `reach` days after.
+    """
+    later = signal.first - one.first
+    return abs(later) <= SLACK or (one.cause == "meaning" and signal.sign == one.sign and 0 <= later < reach)
 
 
 def _symptoms(name: str, table: pd.DataFrame, log: Log, known: list[Incident]) -> list[Incident]:
@@ -207,6 +220,14 @@ def _with(incident: Incident, signal: Incident, *, places: bool) -> Incident:
         named=min(incident.named, signal.named) if places else incident.named,
         signals=(*incident.signals, *signal.signals),
     )
+
+
+def _named(incident: Incident, table: pd.DataFrame) -> Incident:
+    """Take as naming the cause only signals that saw rows since the change began; the earliest if none did."""
+    own = table.loc[list(incident.signals)]
+    naming = own[own["check"].map(lambda check: CAUSES.get(check, check) == incident.cause)]
+    seen = naming[naming["last"] >= incident.first]
+    return replace(incident, named=int((seen if len(seen) else naming)["day"].min()))
 
 
 def _lasting(incident: Incident, log: Log) -> Incident:

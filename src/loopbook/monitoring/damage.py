@@ -9,7 +9,7 @@ import pandas as pd
 
 from loopbook.monitoring import fairness
 from loopbook.monitoring.alerts import CAUSES, Incident, sentence
-from loopbook.monitoring.surges import memberships
+from loopbook.monitoring.segments import memberships
 from loopbook.monitoring.timeline import Floats, Log, Mask
 from loopbook.requirements.intervals import Z
 
@@ -46,8 +46,8 @@ def table(log: Log, signals: pd.DataFrame, incidents: Sequence[Incident], surge_
             decisions, (cost, low, high) = int(concerned.sum()), _extra(log, concerned, usual)
         own = signals.loc[list(one.signals)]
         ranked = own.assign(symptom=own["check"].map(lambda check, cause=one.cause: CAUSES.get(check, check) != cause))
-        ranked = ranked.sort_values(["symptom", "p"], kind="stable")
-        evidence = "; ".join(dict.fromkeys(ranked["evidence"].tolist()))
+        ranked = ranked.sort_values(["symptom", "p"], kind="stable").drop_duplicates(["check", "place"])
+        evidence = "; ".join(ranked["evidence"].tolist())
         rows.append(
             {
                 "alert": number,

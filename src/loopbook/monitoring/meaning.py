@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from loopbook.monitoring import shifts, signals
-from loopbook.monitoring.surges import memberships
+from loopbook.monitoring.segments import memberships
 from loopbook.monitoring.timeline import Floats, Log, Mask, Side, known
 
 LEAST_EFFECT = 0.12

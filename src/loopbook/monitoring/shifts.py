@@ -50,7 +50,7 @@ class Moments:
 
     @property
     def mean(self) -> float:
-        return float(self.total.sum() / self.rows) if self.rows else float("nan")
+        return float(self.total.sum()) / self.rows if self.rows else float("nan")
 
     @property
     def variance(self) -> float:
@@ -65,8 +65,9 @@ class Moments:
         mean, variance = self.mean, self.variance
         if variance <= 0:
             return 0.0
-        third = float(self.cube.sum() / self.rows - 3 * mean * self.square.sum() / self.rows + 2 * mean**3)
-        return float(third / variance**1.5)
+        square, cube = float(self.square.sum()) / self.rows, float(self.cube.sum()) / self.rows
+        third = cube - 3 * mean * square + 2 * mean**3
+        return third / float(np.sqrt(variance)) ** 3
 
     @property
     def dispersion(self) -> float:
@@ -79,7 +80,7 @@ class Moments:
             return 1.0
         means = self.total[filled] / self.count[filled]
         chi_square = float((self.count[filled] * (means - self.mean) ** 2).sum() / self.variance)
-        return max(1.0, chi_square / (filled.sum() - 1))
+        return max(1.0, chi_square / (int(filled.sum()) - 1))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import nbinom
 
 from loopbook.monitoring import signals
+from loopbook.monitoring.segments import Cells, memberships
 from loopbook.monitoring.timeline import Floats, Log, Mask, Side
 
 LENGTHS = (1, 2, 3)
@@ -45,27 +46,6 @@ class Surges:
     counts: pd.DataFrame
 
 
-@dataclass(frozen=True, eq=False)
-class _Cells:
-    """Which row belongs to which segment: pairs of row and segment number; and the segments' names."""
-
-    row: NDArray[np.int64]
-    cell: NDArray[np.int64]
-    names: list[str]
-
-    def counts(self, side: Side, rows: Mask) -> Floats:
-        """Count `rows` by day and segment, float64 [days, segments]."""
-        kept = rows[self.row]
-        flat = side.day[self.row[kept]] * len(self.names) + self.cell[kept]
-        return np.bincount(flat, minlength=side.days * len(self.names)).reshape(side.days, -1).astype("float64")
-
-    def members(self, rows: int, cell: int) -> Mask:
-        """Return which of `rows` rows belong to a segment, bool [rows]."""
-        found = np.zeros(rows, dtype=bool)
-        found[self.row[self.cell == cell]] = True
-        return found
-
-
 def watch(log: Log) -> Surges:
     """Look for surges in every value of every segment column, day by day, each against its own history.
 
@@ -80,7 +60,7 @@ def watch(log: Log) -> Surges:
         nobody, counts = np.zeros(len(stream), bool), pd.DataFrame(columns=_COUNTS)
         return Surges(signals.table([]), nobody, np.zeros(len(reference), bool), counts)
     names = sorted({name for side in (stream, reference) for _, name in memberships(side.frame, columns)})
-    old, new = _cells(reference.frame, columns, names), _cells(stream.frame, columns, names)
+    old, new = Cells.of(reference.frame, columns, names), Cells.of(stream.frame, columns, names)
     # The reference may hold surges itself. Twice, so that the second look has a history without the largest ones.
     taken = np.zeros(len(reference), bool)
     for _ in range(2):
@@ -89,15 +69,6 @@ def watch(log: Log) -> Surges:
     rows, found, expected = _sweep(log, stream, new, history, own=False)
     table = signals.table(_signals(log, new, found, history))
     return Surges(table, rows, taken, _counts(log, new, expected))
-
-
-def memberships(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple[int, str]]:
-    """Return (row number, segment) for each value; a cell may hold several, joined by ``|``."""
-    pairs = []
-    for column in columns:
-        for row, value in enumerate(frame[column].astype(str).tolist()):
-            pairs += [(row, f"{column}={part.strip()}") for part in dict.fromkeys(value.split("|")) if part.strip()]
-    return pairs
 
 
 _COUNTS = ["segment", "day", "posts", "acted", "expected", "expected_acted"]
@@ -124,14 +95,7 @@ class _Found:
     rows: tuple[int, ...]
 
 
-def _cells(frame: pd.DataFrame, columns: tuple[str, ...], names: list[str]) -> _Cells:
-    number = {name: at for at, name in enumerate(names)}
-    pairs = [(row, number[name]) for row, name in memberships(frame, columns)]
-    array = np.array(pairs, dtype="int64").reshape(-1, 2)
-    return _Cells(array[:, 0], array[:, 1], names)
-
-
-def _history(side: Side, cells: _Cells, rows: Mask) -> _History:
+def _history(side: Side, cells: Cells, rows: Mask) -> _History:
     daily = [cells.counts(side, rows), cells.counts(side, rows & side.acted)]
     totals = [np.bincount(side.day[kept], minlength=side.days) for kept in (rows, rows & side.acted)]
     dispersion = []
@@ -165,7 +129,7 @@ def _tail(seen: Floats, exposure: Floats, history: _History) -> tuple[Floats, Fl
 
 
 def _sweep(
-    log: Log, side: Side, cells: _Cells, history: _History, *, own: bool
+    log: Log, side: Side, cells: Cells, history: _History, *, own: bool
 ) -> tuple[Mask, list[_Found], NDArray[np.float64]]:
     """Go through the days and take out surges; `own`: the history is of these same days, so each leaves itself out.
 
@@ -190,7 +154,7 @@ def _sweep(
     return ~left, found, expected
 
 
-def _window(side: Side, cells: _Cells, left: Mask, first: int, last: int) -> tuple[Floats, Floats]:
+def _window(side: Side, cells: Cells, left: Mask, first: int, last: int) -> tuple[Floats, Floats]:
     inside = left & (side.day >= first) & (side.day <= last)
     counted = [inside, inside & side.acted]
     counts = [np.bincount(cells.cell[rows[cells.row]], minlength=len(cells.names)) for rows in counted]
@@ -202,7 +166,7 @@ def _less(history: _History, counts: Floats, exposure: Floats) -> _History:
     return _History(*rest, history.dispersion)
 
 
-def _largest(log: Log, side: Side, cells: _Cells, history: _History, left: Mask, day: int, own: bool) -> _Found | None:
+def _largest(log: Log, side: Side, cells: Cells, history: _History, left: Mask, day: int, own: bool) -> _Found | None:
     """Return the clearest surge that the day's end shows, if any is beyond the limits."""
     looks = []
     for length in LENGTHS:
@@ -237,7 +201,7 @@ def _largest(log: Log, side: Side, cells: _Cells, history: _History, left: Mask,
     )
 
 
-def _signals(log: Log, cells: _Cells, found: list[_Found], history: _History) -> list[dict[str, object]]:
+def _signals(log: Log, cells: Cells, found: list[_Found], history: _History) -> list[dict[str, object]]:
     began: dict[int, tuple[int, int]] = {}
     rows = []
     for hit in found:
@@ -255,7 +219,7 @@ def _signals(log: Log, cells: _Cells, found: list[_Found], history: _History) ->
     return rows
 
 
-def _company_of(cells: _Cells, hit: _Found, history: _History) -> str:
+def _company_of(cells: Cells, hit: _Found, history: _History) -> str:
     """Return the segment of another column that most rows of a surge share, if it is far commoner there than before."""
     inside = np.zeros(int(cells.row.max(initial=-1)) + 1, bool)
     inside[list(hit.rows)] = True
@@ -267,7 +231,7 @@ def _company_of(cells: _Cells, hit: _Found, history: _History) -> str:
     return cells.names[int(np.argmax(np.where(common, counts, -1)))] if common.any() else ""
 
 
-def _counts(log: Log, cells: _Cells, expected: NDArray[np.float64]) -> pd.DataFrame:
+def _counts(log: Log, cells: Cells, expected: NDArray[np.float64]) -> pd.DataFrame:
     stream = log.stream
     everyone = np.ones(len(stream), bool)
     posts, acted = cells.counts(stream, everyone), cells.counts(stream, stream.acted)

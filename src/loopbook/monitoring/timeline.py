@@ -109,7 +109,8 @@ class Log:
         """Return days as an index to draw over: dates, or numbers where there are no dates."""
         numbers = np.asarray(days, dtype="int64")
         if self.start is None:
-            return pd.Index(numbers, name="day")
+            plain: pd.Index[Any] = pd.Index(numbers, name="day")
+            return plain
         index: pd.Index[Any] = pd.DatetimeIndex(np.datetime64(self.start, "D") + numbers, name="day")
         return index
 

@@ -1,0 +1,76 @@
+"""The whole watch: every check in its order, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from loopbook.monitoring import alerts, damage, drift, fairness, meaning, performance, surges, vocabulary, volume
+from loopbook.monitoring.alerts import Incident
+from loopbook.monitoring.surges import Surges
+from loopbook.monitoring.timeline import Log
+
+
+@dataclass(frozen=True, eq=False)
+class Watch:
+    """What the watch saw.
+
+    Attributes
+    ----------
+    log
+        Everything, surges included.
+    surges
+        The surges and their rows.
+    rest
+        The log without the rows of surges: what all other checks look at.
+    checks
+        Name of a check to its table (`signals.COLUMNS`).
+    signals
+        The rows with an alarm, of all checks.
+    incidents
+        What belongs together.
+    alerts
+        One row an incident (``damage.table``).
+    """
+
+    log: Log
+    surges: Surges
+    rest: Log
+    checks: Mapping[str, pd.DataFrame]
+    signals: pd.DataFrame
+    incidents: tuple[Incident, ...]
+    alerts: pd.DataFrame
+
+
+def watch(log: Log, earlier: Iterable[str] | None = None) -> Watch:
+    """Run every check that the log allows, and put the signals together.
+
+    Surges come first: what they explain is taken out of the other checks.
+
+    Parameters
+    ----------
+    log
+        From ``timeline.prepare``.
+    earlier
+        Texts older than the log, whose words are known (``vocabulary.watch``).
+    """
+    found = surges.watch(log)
+    rest = log.without(found.rows, found.reference_rows)
+    checks = {
+        "surge": found.signals,
+        "volume": volume.watch(rest),
+        "vocabulary": vocabulary.watch(rest, earlier),
+        "score": drift.score(rest),
+        "classes": drift.classes(rest),
+        "field": drift.fields(rest),
+        "outcomes": performance.outcomes(rest),
+        "calibration": performance.calibration(rest),
+        "ranking": performance.ranking(rest),
+        "meaning": meaning.watch(rest),
+        "fairness": fairness.watch(rest),
+    }
+    raised, together = alerts.incidents(rest, checks.values())
+    table = damage.table(log, raised, together, found.rows)
+    return Watch(log, found, rest, checks, raised, tuple(together), table)
