@@ -97,7 +97,8 @@ def lab() -> None:
     """Open JupyterLab on the notebooks."""
     from loopbook.store.project import Project
 
-    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", str(Project.find().notebooks)])
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", *root, str(Project.find().notebooks)])
 
 
 @app.command()
@@ -171,7 +172,7 @@ def _site(project: object, scenario: str | None, rebuild: bool) -> Path:
     if rebuild or not page.is_file():
         from loopbook.reports import site
 
-        site.build(records.runs(project), project.data, project.reports, scenario)
+        site.build(records.runs(project), project.data, project.reports, scenario, project.notebooks)
     return page if page.is_file() else project.reports / "index.html"
 
 

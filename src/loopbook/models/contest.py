@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,17 @@ def best(board: pd.DataFrame, family: str | None = None) -> str | None:
     """Return the first candidate of a leaderboard, or the first of a family; None if there is none."""
     some = board if family is None else board[board["family"] == family]
     return None if some.empty else str(some["candidate"].iloc[0])
+
+
+def enter(models: Mapping[str, Model], answers: Mapping[str, Any]) -> dict[str, Entry]:
+    """Return an entry for each model, with its probabilities from `answers`, by name."""
+    return {name: Entry(model.family, model.parameters, answers[name]) for name, model in models.items()}
+
+
+def intervals(board: pd.DataFrame, metric: str = "roc_auc") -> pd.DataFrame:
+    """Return a leaderboard's metric as ``value``, ``low``, ``high`` by candidate, as figures take it."""
+    columns = [metric, f"{metric}_low", f"{metric}_high"]
+    return board.set_index("candidate")[columns].set_axis(["value", "low", "high"], axis=1)
 
 
 def tune(stage: Stage, name: str, train: pd.DataFrame, validation: pd.DataFrame, features: Features) -> Tuned:
@@ -97,6 +108,43 @@ def ship(model: Model, folder: Path, frame: pd.DataFrame, *, export: bool, repea
         difference = compression.check(model, served, frame, cache)
     timed = leaderboard.latency(OnnxModel.load(served) if export else model, frame, repeats)
     return Shipped(folder, difference, content.size(served), timed["median_ms"])
+
+
+def ship_all(
+    models: Mapping[str, Model],
+    champion: str,
+    work: Path,
+    frame: pd.DataFrame,
+    *,
+    export: bool,
+    repeats: int,
+    cache: Path,
+) -> dict[str, Shipped]:
+    """Ship every model, so that sizes and times can be compared; the champion's folder is ``champion`` in `work`.
+
+    One that needs the large sentence encoder is exported only if it is the champion, because that takes a minute.
+    """
+    shipped = {}
+    for name, model in models.items():
+        folder = work / "champion" if name == champion else work / "others" / name
+        wanted = export and (name == champion or model.architecture != "minilm")
+        shipped[name] = ship(model, folder, frame, export=wanted, repeats=repeats, cache=cache)
+    content.remove(work / "others")
+    return shipped
+
+
+def timed(entries: Mapping[str, Entry], shipped: Mapping[str, Shipped]) -> dict[str, Entry]:
+    """Return the entries with size and time of what was shipped."""
+    return {
+        name: replace(entry, size_bytes=shipped[name].size_bytes, latency_ms=shipped[name].latency_ms)
+        for name, entry in entries.items()
+    }
+
+
+def figures(board: pd.DataFrame, name: str, prefix: str) -> dict[str, float]:
+    """Return a candidate's accuracy and ROC AUC with their intervals as flat numbers, named with a prefix."""
+    row = board.set_index("candidate").loc[name].to_dict()
+    return {f"{prefix}{column}": row[column] for column in row if str(column).startswith(("accuracy", "roc_auc"))}
 
 
 def answers(folder: Path) -> leaderboard.Answers:

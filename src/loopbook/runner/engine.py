@@ -56,11 +56,14 @@ def execute(
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **_: Any) -> Any:
             client = _client(nb_man, kernel_name)
-            try:
-                return client.execute(env=dict(environment), cwd=str(folder))
-            finally:
-                nbformat.write(nb_man.nb, output)
+            # What libraries print past the notebook (TensorFlow's start-up notes, a crash) goes to a file beside it.
+            with log.open("wb") as said:
+                try:
+                    return client.execute(env=dict(environment), cwd=str(folder), stdout=said, stderr=said)
+                finally:
+                    nbformat.write(nb_man.nb, output)
 
+    log = output.with_name("kernel.log")
     logging.getLogger("papermill").setLevel(logging.ERROR)
     name = f"loopbook-{id(output)}"
     papermill_engines.register(name, Engine)
@@ -83,10 +86,11 @@ def execute(
             "KernelDied",
             "The notebook's kernel died: killed, out of memory, or crashed in a library.",
             _failed_cell(output),
-            "",
+            log.read_text(encoding="utf-8", errors="replace")[-4_000:],
         )
     finally:
         papermill_engines._engines.pop(name, None)
+    log.unlink()
     return None
 
 
