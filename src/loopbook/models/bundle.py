@@ -82,7 +82,7 @@ class OnnxModel:
 
     def probabilities(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the calibrated probability of *yes* for each row, float64 [n]."""
-        return sigmoid(self.logits(frame) / self.config["temperature"])
+        return sigmoid(self.logits(frame) / float(self.config["temperature"]))
 
     def _encode(self, frame: pd.DataFrame) -> Arrays:
         if self.linear is not None:

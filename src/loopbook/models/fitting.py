@@ -73,13 +73,15 @@ def fit(
     if (work / f"{SUMMARY}.json").is_file():
         return
     architectures.check(candidate, task)
-    label = _labels(train, "train", task)
-    held_out = _labels(validation, "validation", task)
-    class_weight = _class_weights(label, train["weight"].to_numpy(np.float64)) if settings.class_weights else (1.0, 1.0)
-    weight = _weights(train, "train") * np.where(label > 0.5, class_weight[1], class_weight[0])
-    judged = _weights(validation, "validation") * np.where(held_out > 0.5, class_weight[1], class_weight[0])
-    # Weighing a class moves every logit by the logarithm of the ratio; probabilities are to mean the data as it is.
-    offset = float(np.log(class_weight[1] / class_weight[0]))
+    label, held_out = _labels(train, "train", task), _labels(validation, "validation", task)
+    weight, judged = _weights(train, "train"), _weights(validation, "validation")
+    if not 0 < weight @ label < weight.sum():
+        raise DataError("All rows of one class have the weight 0 in the split 'train': there is nothing to tell apart.")
+    if settings.class_weights:
+        no, yes = _class_weights(label, weight)
+        weight, judged = weight * np.where(label > 0.5, yes, no), judged * np.where(held_out > 0.5, yes, no)
+    # Weights move the base rate that a model learns; probabilities are to mean the data as it is.
+    offset = float(scores.logit_of(np.average(label, weights=weight)) - scores.logit_of(label.mean()))
 
     kind = architectures.find(candidate.architecture)
     facts: dict[str, Any] = {}
@@ -183,8 +185,6 @@ def _weights(frame: pd.DataFrame, split: str) -> NDArray[np.float64]:
 def _class_weights(label: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[float, float]:
     """Return the weights of no and yes with which both classes count alike and all rows count as much as before."""
     total, yes = float(weight.sum()), float(weight @ label)
-    if not 0 < yes < total:
-        raise DataError("Class weights need rows of both classes with a weight above 0 in the split 'train'.")
     return total / (2 * (total - yes)), total / (2 * yes)
 
 

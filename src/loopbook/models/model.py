@@ -43,7 +43,7 @@ class Model:
     temperature
         Divides the logit; fitted on validation.
     offset
-        Is subtracted from the logit before: what class weights had added to it.
+        Is subtracted from the logit before: what weights of rows and classes had added to it.
     """
 
     architecture: str

@@ -105,7 +105,7 @@ def mlp(inputs: Inputs, *, units: Size = 64, layers: Depth = 2, dropout: Share =
 
 
 def minilm(
-    inputs: Inputs, *, units: Annotated[int, Field(ge=0, le=4096)] = 0, dropout: Share = 0.1, penalty: Penalty = 0.02
+    inputs: Inputs, *, units: Annotated[int, Field(ge=0, le=4096)] = 0, dropout: Share = 0.3, penalty: Penalty = 0.05
 ) -> Any:
     """Return a dense head on the frozen sentence encoder all-MiniLM-L6-v2.
 
