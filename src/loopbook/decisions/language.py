@@ -41,7 +41,8 @@ _INSTEAD = {
     "|": "use or",
     "!": "use not",
     "$": "functions and the clock are not offered: a rule sees the row and nothing else",
-    "\\": "texts have no escapes; use the other kind of quotation mark",
+    "'": "a text ends with the mark it begins with and has no escapes; use the other kind of quotation mark",
+    '"': "a text ends with the mark it begins with and has no escapes; use the other kind of quotation mark",
     "#": "explain a rule in its name, not by a comment",
 }
 
