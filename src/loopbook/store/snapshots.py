@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from loopbook.scenario.errors import LoopbookError
 from loopbook.scenario.source import Settings
-from loopbook.store.content import digest_json
+from loopbook.store.content import digest_json, write_atomically
 from loopbook.store.project import Project
+
+_NAME = re.compile(r"(\d{4,})-([0-9a-f]{16})\.json")
+_OWN = {"round", "approved"}  # what is about the snapshot itself, and carried into no stage
 
 
 class Snapshot(Settings):
     """Everything that a later round may know of earlier ones. Round 0 carries the empty snapshot.
 
-    Only the content of what a stage carries enters its key; the round's number does not.
+    Only the content of what a stage carries enters its key; the round's number and who approved what do not.
     """
 
     round: int = Field(0, ge=0)
@@ -26,10 +31,13 @@ class Snapshot(Settings):
     requirement_changes: list[dict[str, Any]] = Field(default_factory=list)
     findings: list[dict[str, Any]] = Field(default_factory=list, description="findings of 02 in the round before")
     champion: str | None = Field(None, description="content digest of the champion of record")
+    approved: list[dict[str, Any]] = Field(
+        default_factory=list, description="every approval so far: round, id, kind, title, reason, by"
+    )
 
     def part(self, name: str) -> Any:
         """Return what is carried under a name, as plain values."""
-        carried = self.model_dump(exclude={"round"})
+        carried = self.model_dump(exclude=_OWN)
         if name not in carried:
             raise LoopbookError(f"A snapshot carries no {name!r}; it carries {', '.join(carried)}.")
         return carried[name]
@@ -38,10 +46,101 @@ class Snapshot(Settings):
         """Return the digest of one carried part."""
         return digest_json(self.part(name))
 
+    def says_more_than(self, before: Snapshot) -> bool:
+        """Say whether something was approved since an earlier snapshot: whether any stage would carry something else.
+
+        The data's findings follow the data; by themselves they are no reason for another round.
+        """
+        return self.model_dump(exclude=_OWN | {"findings"}) != before.model_dump(exclude=_OWN | {"findings"})
+
 
 def current(project: Project, scenario: str) -> Snapshot:
-    """Return the current snapshot of a scenario: the newest sealed one, or the empty one of round 0."""
-    sealed = sorted((project.state / "snapshots" / scenario).glob("*.json"))
-    if not sealed:
-        return Snapshot()
-    return Snapshot.model_validate_json(sealed[-1].read_text(encoding="utf-8"))
+    """Return the current snapshot of a scenario: the newest sealed one, or the empty one of round 0.
+
+    Raises
+    ------
+    LoopbookError
+        If the file was changed after it was sealed.
+    """
+    sealed = _sealed(project, scenario)
+    return _read(sealed[-1]) if sealed else Snapshot()
+
+
+def history(project: Project, scenario: str) -> list[Snapshot]:
+    """Return all sealed snapshots of a scenario, from round 1 on; for a timeline of the rounds."""
+    return [_read(path) for path in _sealed(project, scenario)]
+
+
+def seal(project: Project, scenario: str, snapshot: Snapshot) -> Path | None:
+    """Make a snapshot the current one, for good.
+
+    The file is written in one step, named by its round and its content, readable by its owner only, and never written
+    again. Of two programs that seal at once one is refused.
+
+    Parameters
+    ----------
+    project, scenario
+        Where it belongs.
+    snapshot
+        The round after the current one.
+
+    Returns
+    -------
+    Path or None
+        The file, or None if nothing was newly approved: then the rounds have converged, and nothing is written.
+
+    Raises
+    ------
+    LoopbookError
+        If another snapshot was sealed since `snapshot` was made from the current one.
+    """
+    from filelock import FileLock
+
+    folder = _folder(project, scenario)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        before = current(project, scenario)
+        if not snapshot.says_more_than(before):
+            return None
+        if snapshot.round != before.round + 1:
+            raise LoopbookError(
+                f"{scenario} is in round {before.round}, so the next snapshot is that of round {before.round + 1}, not "
+                f"{snapshot.round}: something was approved in between. Look at the latest run and approve again."
+            )
+        text = snapshot.model_dump_json(indent=1) + "\n"
+        path = folder / f"{snapshot.round:04d}-{_digest(snapshot)}.json"
+        write_atomically(path, lambda file: _write_private(file, text))
+        return path
+
+
+def _write_private(file: Path, text: str) -> None:
+    file.write_text(text, encoding="utf-8")
+    file.chmod(0o600)
+
+
+def _folder(project: Project, scenario: str) -> Path:
+    return project.state / "snapshots" / scenario
+
+
+def _sealed(project: Project, scenario: str) -> list[Path]:
+    folder = _folder(project, scenario)
+    found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)] if folder.is_dir() else []
+    return sorted(found, key=lambda path: int(path.name.split("-")[0]))
+
+
+def _read(path: Path) -> Snapshot:
+    name = _NAME.fullmatch(path.name)
+    try:
+        snapshot = Snapshot.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise LoopbookError(f"{path} is no snapshot: {error}. Restore it, or remove it to go back a round.") from error
+    if name is None or (int(name[1]), name[2]) != (snapshot.round, _digest(snapshot)):
+        raise LoopbookError(
+            f"{path.name} was changed after it was sealed, so nobody approved what it says now. Restore it, or remove "
+            f"it to go back to the round before: {path}"
+        )
+    return snapshot
+
+
+def _digest(snapshot: Snapshot) -> str:
+    return digest_json(snapshot.model_dump())[:16]

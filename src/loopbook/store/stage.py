@@ -83,6 +83,7 @@ class Stage:
             for file in (OUTPUTS, RESULTS, MEASUREMENTS):
                 content.remove(work / file)
         work.mkdir(parents=True, exist_ok=True)
+        _show_whole_texts()
         chosen = candidate if declared.each else None
         opened = cls(declared, project, profile, chosen, work, resolved, parameters, task)
         _write(work / "parameters.json", [record.model_dump() for record in parameters])
@@ -269,6 +270,13 @@ class Stage:
             f"There is no {name!r} for {scenario} in profile {self.profile!r} yet. Run notebook {stage}{also} first, "
             f"or all of them: make SCENARIO={scenario} PROFILE={self.profile}"
         )
+
+
+def _show_whole_texts() -> None:
+    """Let tables under cells show texts to a readable length; pandas cuts them after 50 characters."""
+    import pandas as pd
+
+    pd.options.display.max_colwidth = 240
 
 
 _opened: set[str] = set()
