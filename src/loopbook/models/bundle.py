@@ -78,7 +78,7 @@ class OnnxModel:
         for batch in self._batches(arrays, len(frame)):
             given = {name: self._cut(name, values[batch]) for name, values in arrays.items()}
             result[batch] = self._session.run(None, given)[0].reshape(-1)
-        return result - self.config["offset"]
+        return result - float(self.config["offset"])
 
     def probabilities(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the calibrated probability of *yes* for each row, float64 [n]."""
