@@ -1,4 +1,4 @@
-"""README stays true: every command in it is run, as it stands, in the smoke profile and in folders of the test's own."""
+"""README stays true: every command in it is run as it stands, in the smoke profile and in folders of the test's own."""
 
 from __future__ import annotations
 
