@@ -153,9 +153,14 @@ def answers(folder: Path) -> leaderboard.Answers:
 
 
 def against(
-    label: pd.Series[Any], entries: Mapping[str, Entry], reference: str, groups: pd.Series[Any], resamples: int
+    label: pd.Series[Any],
+    entries: Mapping[str, Entry],
+    reference: str,
+    groups: pd.Series[Any],
+    resamples: int,
+    metric: str = "roc_auc",
 ) -> pd.DataFrame:
-    """Return by how much each candidate is better in ROC AUC than `reference`: ``value``, ``low``, ``high``, paired.
+    """Return by how much each candidate is better in a metric than `reference`: ``value``, ``low``, ``high``, paired.
 
     Raises
     ------
@@ -166,7 +171,7 @@ def against(
         raise DataError(f"{reference!r} is no candidate, so nothing can be compared with it.")
     other = entries[reference].probability
     rows = {
-        name: evaluation.paired(label, entry.probability, other, "roc_auc", groups, resamples)
+        name: evaluation.paired(label, entry.probability, other, metric, groups, resamples)
         for name, entry in entries.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"]).sort_values("value")
