@@ -1,8 +1,9 @@
 """Measure an agent's candidates on its test split, over several splits or several simulated worlds.
 
-``python tests/benchmarks/agents.py press-monitor --seeds 5`` prints, for each seed, accuracy and ROC AUC of the champion
-chosen by validation and of the better plain baseline on unseen rows, the paired differences with intervals and, where
-the true state is known, the ceiling; then the means. A seed is the seed of the split (real data) or of the world.
+``python tests/benchmarks/agents.py press-monitor --seeds 5`` prints, for each seed, accuracy and ROC AUC of the
+champion chosen by validation and of the better plain baseline on unseen rows, the paired differences with intervals
+and, where the true state is known, the ceiling; then the means. A seed is that of the split (real data) or of the
+world (simulated data).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+MEANS = ("test_accuracy", "test_roc_auc", "baseline_test_accuracy", "baseline_test_roc_auc", "paired_difference")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -48,21 +50,14 @@ def main() -> None:
             found.append(row)
             print(f"seed {seed}: champion {row['champion']}, plain baseline {row['baseline']}")
             for metric in ("accuracy", "roc_auc"):
-                print(
-                    f"  {metric:<9} {interval(row, f'test_{metric}')}   baseline {interval(row, f'baseline_test_{metric}')}"
-                )
+                print(f"  {metric:<9} {interval(row, f'test_{metric}')}", end="")
+                print(f"   baseline {interval(row, f'baseline_test_{metric}')}")
             for name in ("paired_difference", "paired_difference_accuracy"):
                 print(f"  {name:<27} {interval(row, name)}")
             if row.get("ceiling_roc_auc"):
                 print(f"  ceiling   {row['ceiling_roc_auc']:.4f}")
             sys.stdout.flush()
-    for name in (
-        "test_accuracy",
-        "test_roc_auc",
-        "baseline_test_accuracy",
-        "baseline_test_roc_auc",
-        "paired_difference",
-    ):
+    for name in MEANS:
         values = [float(row[name]) for row in found]
         print(f"mean of {len(values)}: {name} {statistics.mean(values):.4f} ({min(values):.4f} to {max(values):.4f})")
 
