@@ -37,7 +37,9 @@ ProfileOption = Annotated[str, typer.Option(help="smoke, standard or full.")]
 def run(
     scenario: ScenarioOption = DEFAULT,
     profile: ProfileOption = "standard",
-    params: Annotated[str, typer.Option(help='Values to try: "training.epochs=3 data.rows=500".')] = "",
+    params: Annotated[
+        str, typer.Option(help='Values to try: "training.epochs=3 data.rows=500"; `loopbook parameters` lists them.')
+    ] = "",
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Notebooks executed at once; by default one a processor.")
     ] = None,
@@ -141,6 +143,34 @@ def schema(
         typer.echo(text)
     else:
         output.write_text(text + "\n", encoding="utf-8")
+
+
+@app.command()
+def parameters(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: Annotated[str, typer.Option(help="Values laid over them, as in run.")] = "",
+) -> None:
+    """List the parameters of every notebook: the value in force, where it comes from, what it means."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from loopbook.scenario.errors import LoopbookError
+    from loopbook.scenario.loading import given_values
+    from loopbook.store.declaration import declarations
+    from loopbook.store.parameters import in_force
+    from loopbook.store.project import Project
+
+    project = Project.find()
+    table = Table("parameter", "value", "from", "meaning", box=None, pad_edge=False)
+    try:
+        given = given_values(params)
+        for declared in declarations(project.notebooks).values():
+            for each in in_force(declared, project.scenarios, scenario, profile, given):
+                table.add_row(f"{declared.section}.{each.name}", str(each.value), each.origin, each.description)
+    except LoopbookError as error:
+        _refuse(error)
+    Console().print(table)
 
 
 @app.command()

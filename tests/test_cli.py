@@ -1,0 +1,129 @@
+"""The command line says by exit code and message how it went, and leaves the last good report in place."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from loopbook.cli import app
+from loopbook.scenario import loading
+from loopbook.store.project import Project
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def call(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+@pytest.fixture
+def tiny(project: Project) -> Project:
+    """Return the small project with enough rows for its preflight."""
+    rows = "\n".join(f"{number},{number % 2}" for number in range(300))
+    (project.root / "numbers.csv").write_text(f"x,y\n{rows}\n")
+    return project
+
+
+def edit(project: Project, stage: str, old: str, new: str) -> None:
+    path = project.notebooks / f"{stage}.ipynb"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_good_run_ends_with_0_and_prints_where_the_report_is(tiny: Project) -> None:
+    done = call("run", "--scenario", "tiny")
+    assert done.exit_code == 0, done.output
+    page = tiny.reports / "tiny" / "latest" / "index.html"
+    assert f"Report: {page}" in done.output
+    assert page.is_file()
+    record = json.loads((page.parent / "run.json").read_text())
+    assert record["status"] == "good"
+    again = call("run", "--scenario", "tiny")
+    assert again.exit_code == 0
+    assert "Nothing to do" in again.output
+
+
+def test_a_missed_criterion_ends_with_3(tiny: Project) -> None:
+    path = tiny.scenarios / "tiny.yaml"
+    path.write_text(path.read_text().replace("threshold: 10", "threshold: 99"))
+    done = call("run", "--scenario", "tiny")
+    assert done.exit_code == 3
+    assert "missed: The sum is large (total 12, wanted >= 99)" in done.output
+
+
+def test_a_failing_notebook_ends_with_1_and_leaves_latest_good(tiny: Project) -> None:
+    assert call("run", "--scenario", "tiny").exit_code == 0
+    latest = tiny.reports / "tiny" / "latest"
+    good = json.loads((latest / "run.json").read_text())["run"]
+    edit(tiny, "03_training", "stage.record(", "assert candidate != 'two', 'two is <b>broken</b>'\\nstage.record(")
+    done = call("run", "--scenario", "tiny")
+    assert done.exit_code == 1
+    assert "two is <b>broken</b>" in done.output
+    assert json.loads((latest / "run.json").read_text())["run"] == good
+    notice = (latest / "index.html").read_text()
+    assert "failed" in notice
+    assert "03_training[two]" in notice
+    failed = max(path for path in (tiny.reports / "tiny").iterdir() if path.name != "latest")
+    page = (failed / "03_training-two.html").read_text()
+    assert "two is &lt;b&gt;broken&lt;/b&gt;" in page
+    assert (failed / "03_training-one.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--scenario", "tinny"], "Did you mean 'tiny'"),
+        (["--scenario", "tiny", "--profile", "smok"], "Did you mean 'smoke'"),
+        (["--scenario", "tiny", "--params", "training.epoch=3"], "Did you mean 'epochs'"),
+        (["--scenario", "tiny", "--params", "training.epochs=0"], "training.epochs"),
+        (["--scenario", "tiny", "--params", "epochs"], "section.name=value"),
+        (["--scenario", "tiny", "--params", "task.label.column=z"], "'z'"),
+        (["--scenario", "tiny", "--params", "source.path=number.csv"], "number.csv"),
+        (["--scenario", "tiny", "--params", "training.candidates.one.architecture=majorty"], "'majority'"),
+    ],
+)
+def test_bad_input_ends_with_2_before_anything_is_started(tiny: Project, words: list[str], message: str) -> None:
+    done = call("run", *words)
+    assert done.exit_code == 2
+    assert message in done.output
+    assert not tiny.work.exists()
+    assert not tiny.runs.exists()
+
+
+def test_the_committed_schema_is_that_of_the_contract() -> None:
+    committed = json.loads((ROOT / "notebooks" / "scenarios" / "scenario.schema.json").read_text(encoding="utf-8"))
+    assert committed == loading.schema(), (
+        "write it anew: python -m loopbook schema notebooks/scenarios/scenario.schema.json"
+    )
+
+
+def test_reports_can_be_deleted_and_rebuilt(tiny: Project) -> None:
+    call("run", "--scenario", "tiny")
+    pages = {path.name: path.read_bytes() for path in (tiny.reports / "tiny" / "latest").glob("*.html")}
+    call("clean")
+    subprocess.run(["rm", "-r", str(tiny.reports)], check=True)
+    assert call("report").exit_code == 0
+    assert {path.name: path.read_bytes() for path in (tiny.reports / "tiny" / "latest").glob("*.html")} == pages
+
+
+def test_cleaning_keeps_sources_and_runs_unless_everything_is_asked_for(tiny: Project) -> None:
+    call("run", "--scenario", "tiny")
+    (tiny.raw).mkdir(parents=True)
+    (tiny.raw / "source.csv").write_text("x")
+    call("clean")
+    assert tiny.runs.exists()
+    call("clean", "--everything")
+    assert not tiny.store.exists()
+    assert (tiny.raw / "source.csv").is_file()
+
+
+def test_parameters_are_listed_with_value_origin_and_meaning(tiny: Project) -> None:
+    done = call("parameters", "--scenario", "tiny", "--params", "training.epochs=7")
+    line = next(line for line in done.output.splitlines() if "training.epochs" in line)
+    assert "7" in line
+    assert "given" in line
