@@ -91,7 +91,7 @@ def test_every_line_of_the_log_agrees_with_itself(settled: pd.DataFrame) -> None
 def test_the_batch_changes_nothing(
     task: Task, policy: Policy, stream: pd.DataFrame, settings: DecisionsSettings, episode: Episode
 ) -> None:
-    for batch in (1, 7, 1_000):
+    for batch in (7, 1_000):
         again = agent(task, policy, stream, settings, batch=batch).execute(stream)
         pd.testing.assert_frame_equal(again.log, episode.log)
         pd.testing.assert_frame_equal(again.outbox, episode.outbox)

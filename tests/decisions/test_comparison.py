@@ -28,7 +28,7 @@ def by_hand(acted: bool, label: int, reviewed: bool, prices: Costs) -> float:
 
 
 def test_each_policys_cost_is_what_counting_row_by_row_gives(task: Task, settings: DecisionsSettings) -> None:
-    learned, stream = rows(600), rows(120, seed=7)
+    learned, stream = rows(600), rows(80, seed=7)
     rule = Rule(when="mean_size_missing", action="review")
     plan = Plan.of(task, settings, {"unsized": rule.model_dump()})
     built = build(plan, learned, learned["p"])

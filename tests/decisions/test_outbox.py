@@ -59,10 +59,11 @@ def test_wherever_a_kill_cuts_the_file_each_id_is_there_once_afterwards(tmp_path
 def test_processes_that_deliver_at_once_deliver_each_id_once(sent: Path, tmp_path: Path) -> None:
     box(*range(40)).to_parquet(tmp_path / "box.parquet")
     code = (
-        "import pandas as pd, pathlib; from loopbook.decisions import outbox; "
-        f"print(outbox.deliver(pd.read_parquet({str(tmp_path / 'box.parquet')!r}), pathlib.Path({str(sent)!r})).delivered)"
+        "import sys, pathlib, pandas as pd; from loopbook.decisions import outbox; box, sent = sys.argv[1:]; "
+        "print(outbox.deliver(pd.read_parquet(box), pathlib.Path(sent)).delivered)"
     )
-    running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    command = [sys.executable, "-c", code, str(tmp_path / "box.parquet"), str(sent)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     assert sum(int(each.communicate()[0]) for each in running) == 40
     assert sorted(ids(sent)) == sorted(f"id{at}" for at in range(40))
 
