@@ -28,6 +28,7 @@ from loopbook.scenario.source import SimulationSource
 from loopbook.simulation.world import simulate
 
 LENGTH, VOCABULARY = 64, 8_000
+SETTINGS = {"cnn": {"kernel": 9, "filters": 128, "dropout": 0.5}, "lstm": {"dropout": 0.4}, "bag": {}}
 SHARES = {"train": 0.5, "validation": 0.09, "test": 0.14}  # in order of time, as in the scenario market-monitor
 
 
@@ -64,27 +65,15 @@ def encode(parts: dict[str, pd.DataFrame]) -> dict[str, np.ndarray]:
 
 
 def network(kind: str, parts: dict[str, pd.DataFrame], seed: int) -> tuple[np.ndarray, float, int]:
-    """Return test probabilities of a network trained from scratch, the seconds, and the epochs."""
+    """Return test probabilities of one of our networks, trained from scratch, the seconds, and the epochs."""
     import keras
-    from keras import layers
+
+    from loopbook.models import networks
+    from loopbook.models.inputs import Inputs
 
     keras.utils.set_random_seed(seed)
     tokens = encode(parts)
-    entry = keras.Input((LENGTH,), dtype="int32")
-    if kind == "cnn":
-        x = layers.Embedding(VOCABULARY, 64)(entry)
-        x = layers.Dropout(0.4)(x)
-        x = layers.Conv1D(96, 5, padding="same", activation="relu")(x)
-        x = layers.Conv1D(96, 5, padding="same", activation="relu")(x)
-        x = layers.GlobalMaxPooling1D()(x)
-    elif kind == "lstm":
-        x = layers.Embedding(VOCABULARY, 48, mask_zero=True)(entry)
-        x = layers.Dropout(0.4)(x)
-        x = layers.LSTM(48)(x)
-    else:
-        raise ValueError(f"unknown network {kind!r}; choose cnn or lstm")
-    x = layers.Dropout(0.4)(x)
-    model = keras.Model(entry, layers.Dense(1, activation="sigmoid")(x))
+    model = getattr(networks, kind)(Inputs(VOCABULARY, LENGTH, width=0), **SETTINGS[kind])
     model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
     stop = keras.callbacks.EarlyStopping(patience=4, restore_best_weights=True)
     begin = time.perf_counter()
@@ -117,7 +106,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="seeds 1 to this")
     parser.add_argument("--first", type=int, default=1, help="first seed")
     parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--networks", nargs="*", default=["cnn"], help="cnn, lstm")
+    parser.add_argument("--networks", nargs="*", choices=sorted(SETTINGS), default=["cnn"])
     given = parser.parse_args()
     for seed in range(given.first, given.seeds + 1):
         posts = simulate(SimulationSource(kind="simulation", rows=given.rows, seed=seed)).posts
