@@ -1,0 +1,200 @@
+"""What people say of decisions: answers with a label, a comment, a rating; from a file, checked row by row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from loopbook import privacy
+from loopbook.data import parsing
+from loopbook.data.cleaning import shorten
+from loopbook.data.files import CsvForm, read_csv
+from loopbook.scenario.contract import Scenario, Task
+from loopbook.scenario.errors import DataError, suggest
+
+COLUMNS = ("row_id", "user", "label", "comment", "rating", "seconds", "time", "source")
+"""Columns of a table of answers; `label` is what the user says is right (Int8, missing: no opinion)."""
+
+BROKEN = ("line", "reason", "detail")
+
+_NEEDED = ("row_id", "user")
+_SAYING = ("label", "comment", "rating")  # an answer says at least one of these
+_KNOWN = ("row_id", "label", "comment", "user", "time", "rating", "seconds")
+_COMMENT = 500  # characters of a comment that are kept
+_SLOWEST = 86_400.0  # seconds: who needs longer has gone home in between
+
+
+def table(answers: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return answers as a table in canonical types: `COLUMNS`, ordered by row and user."""
+    frame = pd.DataFrame(answers, columns=list(COLUMNS))
+    frame["label"] = pd.array([pd.NA if pd.isna(value) else int(value) for value in frame["label"]], dtype="Int8")
+    frame["time"] = pd.to_datetime(frame["time"], utc=True).astype("datetime64[us, UTC]")
+    for name in ("rating", "seconds"):
+        frame[name] = pd.to_numeric(frame[name]).astype("float64")
+    for name in ("row_id", "user", "comment", "source"):
+        frame[name] = frame[name].fillna("").astype("str")
+    return frame.sort_values(["row_id", "user"], kind="stable", ignore_index=True)
+
+
+def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read real answers from a CSV file.
+
+    The file has the columns `row_id` and `user`, at least one of `label`, `comment` and `rating`, and may have `time`
+    and `seconds`. A label is written by its name, by the action that would have been right, or as 0 or 1. A user's
+    name is replaced by a pseudonym, and personal data in comments is masked, before anything is kept.
+
+    Parameters
+    ----------
+    path
+        The file.
+    decisions
+        The decision log; who answers about other rows is told so.
+    scenario
+        Its task names labels and actions.
+    today
+        An answer of a later day is a mistake; simulated decisions may lie in the future.
+
+    Returns
+    -------
+    answers
+        Table with `COLUMNS`; of a user's several answers on one row the last.
+    broken
+        Columns `line, reason, detail`: every line of the file that is no answer. Both together are all its lines.
+
+    Raises
+    ------
+    DataError
+        If the file is absent, empty, in another encoding, or lacks a column that it needs.
+    """
+    if not path.is_file():
+        raise DataError(f"There is no file of answers {path.name}; correct feedback.file in the scenario.")
+    read_rows = read_csv(path.read_bytes(), CsvForm(), path.name)
+    names = [name.strip().lower() for name in read_rows.columns]
+    _require(names, path.name)
+    decided = dict(zip(decisions["row_id"].astype(str), decisions["time"], strict=True))
+    meanings = _meanings(scenario.task)
+    latest = None if scenario.simulated else pd.Timestamp(today + timedelta(days=1), tz="UTC")
+    broken = [(each.line, each.reason, each.detail) for each in read_rows.broken]
+    found: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
+    for line, values in zip(read_rows.lines, read_rows.rows, strict=True):
+        written = {name: str(value).strip() for name, value in zip(names, values, strict=True) if name in _KNOWN}
+        answer, reason, detail = _answer(written, decided, meanings, latest)
+        if reason:
+            broken.append((line, reason, detail))
+            continue
+        answer |= {"user": privacy.pseudonym(answer["user"], scenario.name), "source": path.name}
+        of = (answer["row_id"], answer["user"])
+        if of in found:
+            before, earlier = found[of]
+            line, answer, out = (line, answer, before) if not _older(answer, earlier) else (before, earlier, line)
+            broken.append((out, "replaced", f"the same user answers about this row again on line {line}"))
+        found[of] = (line, answer)
+    answers = table([answer for _, answer in found.values()])
+    return answers, pd.DataFrame(sorted(broken), columns=list(BROKEN)).astype({"line": "int64"})
+
+
+def merged(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Return several tables of answers as one."""
+    return table([dict(row) for each in tables for _, row in each.iterrows()])
+
+
+def described(answers: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
+    """Return how many answers there are from each source, what they hold, and what was refused for which reason."""
+    rows = [
+        {
+            "what": f"answers from {source}",
+            "rows": len(part),
+            "users": part["user"].nunique(),
+            "with label": int(part["label"].notna().sum()),
+            "with comment": int((part["comment"] != "").sum()),
+            "with rating": int(part["rating"].notna().sum()),
+        }
+        for source, part in answers.groupby("source", sort=True)
+    ]
+    rows += [
+        {"what": f"refused: {reason}", "rows": int(count)} for reason, count in broken["reason"].value_counts().items()
+    ]
+    names = ["what", "rows", "users", "with label", "with comment", "with rating"]
+    return pd.DataFrame(rows, columns=names).set_index("what").astype("Int64")
+
+
+def _require(names: list[str], file: str) -> None:
+    for name in _NEEDED:
+        if name not in names:
+            others = [other for other in names if other not in _KNOWN]
+            raise DataError(f"{file}: the column {name!r} is missing.{suggest(name, others)}")
+    if not any(name in names for name in _SAYING):
+        raise DataError(f"{file}: answers say nothing; add a column {', '.join(_SAYING)}.")
+
+
+def _meanings(task: Task) -> Mapping[str, int]:
+    """Return what a written label means; a label's own name goes before an action that is called alike."""
+    by_action = {action.casefold(): value for value, action in enumerate(task.actions)}
+    by_name = {name.casefold(): value for value, name in enumerate(task.label.names)}
+    return {"0": 0, "1": 1} | by_action | by_name
+
+
+def _answer(
+    written: Mapping[str, str],
+    decided: Mapping[str, Any],
+    meanings: Mapping[str, int],
+    latest: pd.Timestamp | None,
+) -> tuple[dict[str, Any], str, str]:
+    """Return the answer, or the reason why it is none and a detail that holds nothing personal."""
+    none = {name: value.casefold() in parsing.NOTHING for name, value in written.items()}
+    for name in _NEEDED:
+        if none[name]:
+            return {}, f"missing-{name.replace('_', '-')}", f"no {name}"
+    if written["row_id"] not in decided:
+        return {}, "unknown-row", f"no decision on a row {shorten(written['row_id'], 40)!r}; take row_id from the log"
+    if all(none.get(name, True) for name in _SAYING):
+        return {}, "empty-answer", "neither label nor comment nor rating"
+    label: int | None = None
+    if not none.get("label", True):
+        label = meanings.get(written["label"].casefold())
+        if label is None:
+            return {}, "bad-label", f"label is {shorten(written['label'], 40)!r}.{suggest(written['label'], meanings)}"
+    rating, seconds = (_number(written, name, none) for name in ("rating", "seconds"))
+    if rating is not None and rating not in (1, 2, 3, 4, 5):
+        return {}, "bad-rating", f"rating is {shorten(written['rating'], 40)!r}, not a whole number from 1 to 5"
+    if seconds is not None and not 0 <= seconds <= _SLOWEST:
+        return {}, "bad-seconds", f"seconds is {shorten(written['seconds'], 40)!r}, not a number from 0 to a day's"
+    time: Any = pd.NaT
+    if not none.get("time", True):
+        time = pd.to_datetime(written["time"], format="ISO8601", utc=True, errors="coerce")
+        if pd.isna(time):
+            return {}, "bad-time", f"time is {shorten(written['time'], 40)!r}; write YYYY-MM-DD or ISO 8601"
+        if latest is not None and time >= latest:
+            return {}, "future-time", f"time is after today: {time}"
+        when = decided[written["row_id"]]
+        if pd.notna(when) and time < when.floor("D"):
+            return {}, "before-decision", f"answered {time}, decided {when}"
+    comment = "" if none.get("comment", True) else shorten(written["comment"], _COMMENT)
+    answer = {"row_id": written["row_id"], "user": written["user"], "label": label, "comment": comment}
+    return answer | {"rating": rating, "seconds": seconds, "time": time}, "", ""
+
+
+def _number(written: Mapping[str, str], name: str, none: Mapping[str, bool]) -> float | None:
+    """Return a number; NaN if it is none; None if nothing is written."""
+    if none.get(name, True):
+        return None
+    try:
+        return float(written[name])
+    except ValueError:
+        return float(np.nan)
+
+
+def _older(answer: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Say whether an answer that stands later in the file was given earlier."""
+    return bool(pd.notna(answer["time"]) and pd.notna(other["time"]) and answer["time"] < other["time"])
+
+
+def to_json(answers: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return answers as plain values, for an artifact."""
+    return list(json.loads(answers.to_json(orient="records", date_format="iso")))
