@@ -45,23 +45,26 @@ def run(
     ] = None,
 ) -> None:
     """Run all notebooks of a scenario that are not up to date, and write the report."""
-    from rich.console import Console
-
-    from loopbook import preflight
-    from loopbook.data import sources
-    from loopbook.runner.display import Display
-    from loopbook.runner.execution import Request
-    from loopbook.runner.run import run as run_scenario
     from loopbook.scenario.errors import LoopbookError
-    from loopbook.scenario.loading import given_values
+    from loopbook.scenario.loading import given_values, load
     from loopbook.store.project import Project
 
-    console = Console(highlight=False)
     try:
         project = Project.find()
         given = given_values(params)
         name = str(Path(scenario).resolve()) if scenario.endswith((".yaml", ".yml")) else scenario
-        resolved = preflight.check(project, name, profile, given)
+        resolved = load(name, project.scenarios, profile, given)
+        # What a scenario alone can be refused for is refused before pandas is imported.
+        from rich.console import Console
+
+        from loopbook import preflight
+        from loopbook.data import sources
+        from loopbook.runner.display import Display
+        from loopbook.runner.execution import Request
+        from loopbook.runner.run import run as run_scenario
+
+        console = Console(highlight=False)
+        preflight.check(project, resolved)
         kind = "simulated data" if resolved.simulated else "real data"
         console.print(f"[bold]{resolved.title}[/] · {profile} · {kind}")
         source = sources.fingerprint(resolved.source, project.root, project.raw)
