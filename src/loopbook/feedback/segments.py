@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Collection, Sequence
 
@@ -68,9 +69,9 @@ def by_segment(said: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a segment with at least `LEAST` answers: `segment` (``column=value``), `answers`, `users`, `wrong` (share
-        called wrong), `low`, `high` (95 % interval), `elsewhere` (share in the other segments of this column), `missed`,
-        `false_alarms` (counts), `p` (adjusted for all segments; that the share differs from elsewhere); the worst first.
+        One row a segment with at least `LEAST` answers, the worst first: `segment` (``column=value``), `answers`,
+        `users`, `wrong` (share called wrong), `low`, `high` (95 % interval), `elsewhere` (share in all other answers),
+        `missed`, `false_alarms` (counts), `p` (that the share differs from elsewhere; adjusted for all segments).
 
     Raises
     ------
@@ -220,7 +221,7 @@ def usability(answers: pd.DataFrame) -> pd.DataFrame:
 
 def _terms(text: str) -> list[str]:
     words = [token for token in tokenize(text) if token[0] not in _EDGES]
-    pairs = [f"{one} {two}" for one, two in zip(words, words[1:], strict=False)]
+    pairs = [f"{one} {two}" for one, two in itertools.pairwise(words)]
     return list(dict.fromkeys([*words, *pairs]))
 
 

@@ -1,0 +1,176 @@
+"""The promotion gate: is the challenger better than the champion, on rows that neither has learned from?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from loopbook.feedback import pairing
+from loopbook.feedback.pairing import AUC, COST, Gain
+from loopbook.scenario.contract import Costs
+from loopbook.scenario.errors import DataError
+
+LEAST_CLASS = 20
+"""Rows of each class that a verdict needs."""
+
+WIDEST = 0.03
+"""From this half width of the interval of the ROC AUC's gain on, an open result means too few rows, not equality."""
+
+Probabilities = Callable[[pd.DataFrame], NDArray[np.float64]]
+"""A model: rows to probabilities, float [n]."""
+
+Decision = Literal["promote", "keep", "not enough data"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says.
+
+    Attributes
+    ----------
+    decision
+        ``promote``, ``keep`` (the champion), or ``not enough data``, which keeps it as well.
+    reason
+        Why, in a sentence.
+    worse
+        Whether the challenger is worse beyond chance, in ROC AUC or in money: then what it learned is suspicious.
+    gain, low, high
+        By how much its ROC AUC is higher, with the 95 % interval; NaN where there was nothing to compare.
+    p
+        Of the permutation test that both rank alike.
+    saving, saving_low, saving_high
+        What it saves a decision, each model acting from the threshold of the cost matrix.
+    rows, positives
+        On how many rows, and how many of them yes.
+    """
+
+    decision: Decision
+    reason: str
+    worse: bool
+    gain: float
+    low: float
+    high: float
+    p: float
+    saving: float
+    saving_low: float
+    saving_high: float
+    rows: int
+    positives: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; what could not be computed is null."""
+        return {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in asdict(self).items()
+        }
+
+
+def judge(
+    parts: Mapping[str, pd.DataFrame],
+    champion: Probabilities,
+    challenger: Probabilities,
+    costs: Costs,
+    *,
+    learned: Collection[str],
+    min_gain: float = 0.0,
+    resamples: int = 1_000,
+    seed: int = 0,
+) -> tuple[Verdict, pd.DataFrame]:
+    """Compare the two on the same rows and say whether to promote.
+
+    The challenger is promoted if the whole 95 % interval of its gain in ROC AUC lies above `min_gain` and it does not
+    cost more beyond chance. The same rows may serve again in a later round, so a challenger that is promoted after many
+    tries has been lucky more easily than the interval says.
+
+    Parameters
+    ----------
+    parts
+        Untouched rows by name: the split ``gate``, and the ``recent`` rows of a `LearningSet`. The verdict is on all
+        together; the table shows each as well.
+    champion, challenger
+        The models.
+    costs
+        The cost matrix.
+    learned
+        `row_id` of every row that one of the models has learned from.
+    min_gain
+        By more than this the ROC AUC must be higher.
+    resamples, seed
+        Of bootstrap and permutation test.
+
+    Returns
+    -------
+    verdict
+        What to do, and why.
+    table
+        A row for each part and measure (`pairing.AUC`, `LOSS`, `COST`): `part`, `measure`, `rows`, `champion`,
+        `challenger`, `gain` (above 0 is better), `low`, `high`.
+
+    Raises
+    ------
+    DataError
+        If a row has been learned from, or is in two parts.
+    """
+    rows = pd.concat(parts.values(), ignore_index=True)
+    _refuse_touched(rows, learned)
+    old, new = (np.asarray(model(rows), dtype=np.float64) for model in (champion, challenger))
+    part = np.repeat(list(parts), [len(frame) for frame in parts.values()])
+    masks = {"all": np.ones(len(rows), dtype=bool)} | ({name: part == name for name in parts} if len(parts) > 1 else {})
+    found = {
+        name: pairing.gains(rows[mask], old[mask], new[mask], costs, resamples=resamples, seed=seed)
+        for name, mask in masks.items()
+    }
+    table = pd.DataFrame(
+        [
+            {"part": name, "measure": measure, "rows": int(masks[name].sum()), **gain._asdict()}
+            for name, measures in found.items()
+            for measure, gain in measures.items()
+        ]
+    )
+    auc, cost = found["all"][AUC], found["all"][COST]
+    positives = int((rows["label"] == 1).sum())
+    p = pairing.permutation(rows["label"], old, new, rows["group"], resamples, seed)
+    decision, reason, worse = _decide(auc, cost, len(rows), positives, min_gain)
+    return Verdict(decision, reason, worse, *auc[2:], p, *cost[2:], len(rows), positives), table
+
+
+def _refuse_touched(rows: pd.DataFrame, learned: Collection[str]) -> None:
+    ids = rows["row_id"].astype(str)
+    twice = ids[ids.duplicated()]
+    if len(twice):
+        raise DataError(f"Row {twice.iloc[0]!r} is in two parts of what the gate judges by; give each row once.")
+    known = ids[ids.isin(set(learned))]
+    if len(known):
+        raise DataError(
+            f"{len(known):,} of {len(rows):,} rows at the gate have been learned from, {known.iloc[0]!r} for one. Judge "
+            "by the split 'gate' and by rows that the learning set held back."
+        )
+
+
+def _decide(auc: Gain, cost: Gain, rows: int, positives: int, min_gain: float) -> tuple[Decision, str, bool]:
+    """Return the decision, its reason, and whether the challenger is worse beyond chance."""
+    fewest = min(positives, rows - positives)
+    if fewest < LEAST_CLASS or not (math.isfinite(auc.low) and math.isfinite(cost.low)):
+        few = f"The gate has {rows:,} rows, {fewest:,} of the rarer class; a verdict needs {LEAST_CLASS} of each."
+        return "not enough data", few, False
+    differs = f"the ROC AUC differs by {auc.gain:+.3f} (from {auc.low:+.3f} to {auc.high:+.3f})"
+    if auc.high < 0:
+        return "keep", f"The challenger ranks worse: {differs}.", True
+    if cost.high < 0:
+        dearer = f"{-cost.gain:.3f} a decision more (from {-cost.high:.3f} to {-cost.low:.3f})"
+        return "keep", f"The challenger costs {dearer}; {differs}.", True
+    wanted = f" by more than {min_gain:g}" if min_gain else ""
+    if auc.low > min_gain:
+        return "promote", f"The challenger is better{wanted}, beyond chance: {differs}.", False
+    half = (auc.high - auc.low) / 2
+    if half > WIDEST and auc.high > min_gain:
+        needed = math.ceil(rows * (half / WIDEST) ** 2 / 100) * 100
+        wide = f"On {rows:,} rows {differs}: too wide to tell. About {needed:,} rows would do."
+        return "not enough data", wide, False
+    return "keep", f"There is no proof that the challenger is better{wanted}: {differs}.", False

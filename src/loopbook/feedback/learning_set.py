@@ -1,0 +1,104 @@
+"""What a challenger learns from, and what it is judged on: two sides that never share a row."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from loopbook.scenario.errors import DataError
+
+HELD_BACK = 0.3
+"""Share of the groups of the stream that no challenger learns from, so that it can be judged on the newest rows too."""
+
+
+@dataclass(frozen=True, eq=False)
+class LearningSet:
+    """Rows to learn from and rows to judge by.
+
+    Attributes
+    ----------
+    train
+        The champion's training rows, and behind them the rows of the stream whose label is known by now.
+    recent
+        Rows of the stream with a known outcome that nobody learns from; what users say of them does not count either,
+        so that flipped labels cannot judge themselves.
+    added
+        How many rows came to train, by where their label is from: `from`, `rows`, `yes` (share), `weight` (sum).
+    """
+
+    train: pd.DataFrame
+    recent: pd.DataFrame
+    added: pd.DataFrame
+
+
+def build(
+    train: pd.DataFrame,
+    stream: pd.DataFrame,
+    labels: pd.DataFrame,
+    outcomes: Mapping[str, int],
+    *,
+    held_back: float = HELD_BACK,
+    seed: int = 1,
+) -> LearningSet:
+    """Add to the training rows what has been learned of the stream.
+
+    Whole groups are held back, by a stable hash, so that rows of one article or author are on one side.
+
+    Parameters
+    ----------
+    train, stream
+        Splits in canonical form. The stream's own labels are not looked at.
+    labels
+        What users say, as `trust.judge` returns it; of these the accepted ones count, each as much as it is certain.
+    outcomes
+        What has become known, by `row_id`: 0 or 1. A user's accepted label goes before, because it was found by
+        weighing the outcome against all witnesses.
+    held_back
+        Share of the groups to judge by.
+    seed
+        Of the hash.
+
+    Raises
+    ------
+    DataError
+        If a row is in train and in stream.
+    """
+    twice = set(train["row_id"].astype(str)) & set(stream["row_id"].astype(str))
+    if twice:
+        raise DataError(f"{len(twice)} rows are in train and in stream, {min(twice)!r} for one; split them anew.")
+    ids = stream["row_id"].astype(str)
+    kept_back = stream["group"].astype(str).map(lambda group: _coin(seed, group) < held_back).to_numpy(dtype=bool)
+    outcome = ids.map(dict(outcomes))
+    accepted = labels[labels["accepted"]].set_index("row_id")
+    said = ids.map(accepted["label"].astype("float64"))
+    certain = ids.map(2 * accepted["confidence"] - 1)
+
+    taught = ~kept_back & (outcome.notna() | said.notna()).to_numpy(dtype=bool)
+    by_user = taught & said.notna().to_numpy(dtype=bool)
+    label = said.where(said.notna(), outcome)
+    weight = certain.where(by_user, stream["weight"].astype("float64"))
+    rows = stream[taught].assign(label=label[taught].astype("int8"), weight=weight[taught].astype("float32"))
+    judged = kept_back & outcome.notna().to_numpy(dtype=bool)
+    recent = stream[judged].assign(label=outcome[judged].astype("int8")).reset_index(drop=True)
+    added = pd.DataFrame(
+        [
+            {
+                "from": source,
+                "rows": int(mask.sum()),
+                "yes": float(label[mask].mean()) if mask.any() else np.nan,
+                "weight": float(weight[mask].sum()),
+            }
+            for source, mask in (("users", by_user), ("outcomes", taught & ~by_user))
+        ]
+    )
+    return LearningSet(pd.concat([train, rows], ignore_index=True), recent, added)
+
+
+def _coin(seed: int, group: str) -> float:
+    """Return a number in [0, 1) that belongs to the group."""
+    digest = hashlib.sha256(f"held back {seed} {group}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
