@@ -177,6 +177,36 @@ def parameters(
 
 
 @app.command()
+def deliver(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    webhook: Annotated[str | None, typer.Option(help="Address to post to; by default a file is written.")] = None,
+) -> None:
+    """Deliver the latest run's outbox: every message once, however often this is called."""
+    from loopbook.decisions import outbox
+    from loopbook.scenario.errors import LoopbookError, MissingInput
+    from loopbook.store import content, records
+    from loopbook.store.project import Project
+
+    project = Project.find()
+    latest = records.latest(project, scenario, profile)
+    paths = (
+        [stage.artifacts["outbox"] for stage in latest.stages.values() if "outbox" in stage.artifacts] if latest else []
+    )
+    if not paths:
+        _refuse(
+            MissingInput(f"There is no outbox of {scenario} in profile {profile!r} yet; type: make SCENARIO={scenario}")
+        )
+    sent = project.state / "sent" / f"{scenario}.jsonl"
+    try:
+        done = outbox.deliver(content.load(project.data / paths[0]), sent, outbox.webhook(webhook) if webhook else None)
+    except LoopbookError as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(Exit.FAILED) from error
+    typer.echo(f"Delivered {done.delivered:,} messages; {done.before:,} had been delivered before. Memory: {sent}")
+
+
+@app.command()
 def clean(
     everything: Annotated[bool, typer.Option(help="The store, the record of runs and the reports as well.")] = False,
 ) -> None:

@@ -28,10 +28,12 @@ def check(project: Project, scenario: Scenario) -> None:
     sources.check(scenario, project.root)
     declarations(project.notebooks)
 
-    # These two import pandas, so they come last.
+    # These import pandas, so they come last.
+    from loopbook.decisions.building import Plan
     from loopbook.requirements import surveys
     from loopbook.requirements.prototype import Prototype
 
     if scenario.requirements.survey is not None:
         surveys.read(project.root / scenario.requirements.survey)
     Prototype.of(scenario.requirements, scenario.task)
+    Plan.of(scenario.task, scenario.decisions)
