@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from statistics import median_low
 
 import pandas as pd
 
@@ -151,9 +152,30 @@ def _primary(
 ) -> list[Incident]:
     """Add signals that name a cause.
 
-    Signals that began with a known incident of one of the causes in `join` follow from that one; those that began within `reach` days of one of their own cause are the same change, seen again or elsewhere.
+    Signals in one direction that began within `reach` days of each other are one change, which began on the median of
+    their days. One that began with a known incident of one of the causes in `join` follows from that one; one that
+    began within `reach` days of a known incident of its own cause and direction is the same change.
     """
     found = list(known)
+    for change in _changes(cause, table, reach):
+        follows = [index for index, one in enumerate(found) if one.cause in join and _follows(change, one, reach)]
+        same = [
+            index
+            for index, one in enumerate(found)
+            if one.cause == cause and one.sign == change.sign and abs(one.first - change.first) < max(reach, SLACK + 1)
+        ]
+        if not same + follows:
+            found.append(change)
+            continue
+        near = min(same + follows, key=lambda index: (abs(found[index].first - change.first), index not in same))
+        found[near] = _with(found[near], change, places=near in same)
+    return found
+
+
+def _changes(cause: str, table: pd.DataFrame, reach: int) -> list[Incident]:
+    """Put together signals of one check in one direction whose beginnings are near each other."""
+    found: list[Incident] = []
+    onsets: list[list[int]] = []
     for at, row in table.sort_values(["day", "p"], kind="stable").iterrows():
         signal = Incident(
             cause,
@@ -165,33 +187,29 @@ def _primary(
             (int(at),),  # type: ignore[call-overload]
             1 if row["value"] > row["expected"] else -1,
         )
-        follows = [index for index, one in enumerate(found) if one.cause in join and _follows(signal, one, reach)]
-        same = [
-            index
-            for index, one in enumerate(found)
-            if one.cause == cause and abs(signal.first - one.first) < max(reach, SLACK + 1)
-        ]
-        # Of its own kind only if it is not nearer to what it would follow from.
-        if same and follows:
-            near = min(same + follows, key=lambda index: abs(found[index].first - signal.first))
-            same, follows = ([near], []) if near in same else ([], [near])
-        if same:
-            found[same[0]] = _with(found[same[0]], signal, places=True)
-        elif follows:
-            found[follows[0]] = _with(found[follows[0]], signal, places=False)
+        for index, one in enumerate(found):
+            if one.sign == signal.sign and abs(one.first - signal.first) < max(reach, SLACK + 1):
+                onsets[index].append(signal.first)
+                found[index] = replace(_with(one, signal, places=True), first=median_low(onsets[index]))
+                break
         else:
             found.append(signal)
+            onsets.append([signal.first])
     return found
 
 
-def _follows(signal: Incident, one: Incident, reach: int) -> bool:
-    """Say whether a signal began with an incident, within `SLACK`.
+def _follows(change: Incident, one: Incident, reach: int) -> bool:
+    """Say whether a change began with an incident, within `SLACK`, or is what the incident brings later.
 
-    Where texts mean something else in places, the share of positive outcomes goes the same way, and is seen later,
-    because it is only moved by those places: there, the signal may begin up to `reach` days after.
+    Where texts mean something else in places, the share of positive outcomes goes the same way, and it is seen later,
+    because only those places move it. Words that the model does not know lower its scores, and the more of them have
+    come, the more.
     """
-    later = signal.first - one.first
-    return abs(later) <= SLACK or (one.cause == "meaning" and signal.sign == one.sign and 0 <= later < reach)
+    later = change.first - one.first
+    if abs(later) <= SLACK:
+        return True
+    brought = (one.cause == "meaning" and change.sign == one.sign) or (one.cause == "vocabulary" and change.sign < 0)
+    return brought and 0 <= later < reach
 
 
 def _symptoms(name: str, table: pd.DataFrame, log: Log, known: list[Incident]) -> list[Incident]:

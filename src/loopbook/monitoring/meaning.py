@@ -10,15 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from numpy.typing import NDArray
+from scipy.stats import chi2, norm
 
 from loopbook.monitoring import shifts, signals
-from loopbook.monitoring.segments import memberships
+from loopbook.monitoring.segments import Cells, memberships
 from loopbook.monitoring.timeline import Floats, Log, Mask, Side, known
 
 LEAST_EFFECT = 0.12
 """Smallest change of a segment's mean error, beside the others, worth an alert: so many outcomes in one are others."""
 _LEAST_ROWS = 15  # rows of a segment below which it is not tested
+_BINS, _ROWS_A_BIN = 12, 100  # of the reference, for what errors are usual at a probability
+_STANDS_OUT = 0.01  # p-value of a segment that is named when all segments together have given the alarm
 
 
 def watch(log: Log) -> pd.DataFrame:
@@ -28,8 +31,8 @@ def watch(log: Log) -> pd.DataFrame:
     outcome that fails to come where the model was sure says more than many that did not come where it saw nothing.
     Days and segments are controlled for (difference of differences). The level is divided among the segment columns; in
     each, half of it goes to single segments (Benjamini and Hochberg), half to all of them together (a sum of squares),
-    which finds a change of several segments sooner. For the length of a window after an alarm, only changes in its
-    direction count: beside segments that fell, the others seem to have risen.
+    which finds a change of several segments sooner. A segment with an alarm no longer counts among the others, so
+    that beside it those that stayed do not seem to have moved the other way.
 
     Returns
     -------
@@ -43,148 +46,242 @@ def watch(log: Log) -> pd.DataFrame:
     stream, reference = known(log)
     rows: list[dict[str, object]] = []
     for column in columns:
-        rows += _column(log, column, stream, reference, log.level / len(columns))
+        rows += _column(log, _Segments.of(stream, reference, column), log.level / len(columns))
     return signals.table(rows)
 
 
 @dataclass(frozen=True, eq=False)
-class _Sums:
-    """Sums by day and segment, float64 [days, segments + 1]; the last column is all rows.
+class _Usual:
+    """Mean, variance and third moment of the weighted error where nothing changed, by bins of the probability.
 
-    count, plain (outcome minus probability), error (the same, weighted), spread (variance of `error` if the
-    probabilities are right).
+    They come from the reference, so that probabilities that are wrong in themselves, and mistakes in the labels, are
+    what is expected and no news.
     """
 
-    count: Floats
-    plain: Floats
-    error: Floats
-    spread: Floats
+    edges: Floats
+    moments: Floats  # [3, bins]
 
     @classmethod
-    def of(cls, side: Side, column: str, names: list[str]) -> _Sums:
-        number = {name: at for at, name in enumerate(names)}
-        pairs = [(row, number[name]) for row, name in memberships(side.frame, (column,))]
-        pairs += [(row, len(names)) for row in range(len(side))]
-        row, cell = np.array(pairs, dtype="int64").reshape(-1, 2).T
-        width = len(names) + 1
-        p, plain = side.probability, side.label - side.probability
+    def fit(cls, side: Side) -> _Usual:
+        bins = max(1, min(_BINS, len(side) // _ROWS_A_BIN))
+        edges = np.quantile(side.probability, np.linspace(0, 1, bins + 1)[1:-1])
+        error = side.probability * (side.label - side.probability)
+        place = np.searchsorted(edges, side.probability, "right")
+        count = np.maximum(np.bincount(place, minlength=bins), 1)
+        mean = np.bincount(place, weights=error, minlength=bins) / count
+        off = error - mean[place]
+        moments = [mean, *(np.bincount(place, weights=off**power, minlength=bins) / count for power in (2, 3))]
+        return cls(np.asarray(edges, dtype="float64"), np.stack(moments))
 
-        def sums(values: Floats) -> Floats:
-            flat = side.day[row] * width + cell
-            summed = np.bincount(flat, weights=values[row], minlength=side.days * width)
-            return summed.astype("float64").reshape(side.days, width)
+    def at(self, probability: Floats) -> Floats:
+        """Return the three moments at these probabilities, float64 [3, n]."""
+        return np.asarray(self.moments[:, np.searchsorted(self.edges, probability, "right")], dtype="float64")
 
-        return cls(sums(np.ones(len(side))), sums(plain), sums(p * plain), sums(p**3 * (1 - p)))
 
-    def beside(self, days: Mask) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return by segment, beside the other rows: rows, mean plain error, mean weighted error, and its variance."""
-        count, plain, error, spread = (
-            part[days].sum(axis=0) for part in (self.count, self.plain, self.error, self.spread)
-        )
-        own, rest = count[:-1], count[-1] - count[:-1]
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Sums over rows by day, of all rows [6, days] and by segment [6, days, segments].
+
+    The six are: rows, plain error (outcome minus probability), error (the same, weighted, less what is usual at that
+    probability), its square, and the variance and third moment that it has if nothing changed.
+    """
+
+    every: Floats
+    cells: Floats
+
+    @classmethod
+    def of(cls, side: Side, cells: Cells, usual: _Usual, counted: Mask) -> _Sums:
+        mean, variance, third = usual.at(side.probability)
+        plain = side.label - side.probability
+        error = side.probability * plain - mean
+        values = np.stack([np.ones(len(side)), plain, error, error**2, variance, third]) * counted
+        width = len(cells.names)
+        flat = side.day[cells.row] * width + cells.cell
+        every = [np.bincount(side.day, weights=one, minlength=side.days) for one in values]
+        each = [np.bincount(flat, weights=one[cells.row], minlength=side.days * width) for one in values]
+        shape = (len(values), side.days, width)
+        return cls(np.stack(every).astype("float64"), np.stack(each).astype("float64").reshape(shape))
+
+
+@dataclass(frozen=True, eq=False)
+class _Beside:
+    """Segments beside the other rows, each [segments].
+
+    rows, mean plain error, mean error, its variance and third moment, and by how much the errors of the segment's own
+    rows spread more than usual (at least 1).
+    """
+
+    rows: Floats
+    plain: Floats
+    error: Floats
+    variance: Floats
+    third: Floats
+    excess: Floats
+
+    @classmethod
+    def of(cls, own: _Sums, others: _Sums, days: Mask) -> _Beside:
+        mine = own.cells[:, days].sum(axis=1)
+        rest = others.every[:, days].sum(axis=1)[:, None] - others.cells[:, days].sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return (
-                own,
-                plain[:-1] / own - (plain[-1] - plain[:-1]) / rest,
-                error[:-1] / own - (error[-1] - error[:-1]) / rest,
-                spread[:-1] / own**2 + (spread[-1] - spread[:-1]) / rest**2,
+            # In a world that has changed, errors may spread more than before; the others' show by how much.
+            excess, alone = (
+                np.where(part[4] > 0, np.maximum(1.0, (part[3] - part[2] ** 2 / part[0]) / part[4]), 1.0)
+                for part in (rest, mine)
+            )
+            return cls(
+                mine[0],
+                mine[1] / mine[0] - rest[1] / rest[0],
+                mine[2] / mine[0] - rest[2] / rest[0],
+                excess * (mine[4] / mine[0] ** 2 + rest[4] / rest[0] ** 2),
+                excess**1.5 * (mine[5] / mine[0] ** 3 - rest[5] / rest[0] ** 3),
+                alone,
             )
 
 
 @dataclass(frozen=True, eq=False)
+class _Segments:
+    """Stream and reference by the segments of one column, and which segments no longer count among the others."""
+
+    stream: Side
+    reference: Side
+    new: Cells
+    old: Cells
+    usual: _Usual
+    now: _Sums
+    base: _Sums
+    others: tuple[_Sums, _Sums]
+
+    @classmethod
+    def of(cls, stream: Side, reference: Side, column: str) -> _Segments:
+        names = sorted({name for side in (stream, reference) for _, name in memberships(side.frame, (column,))})
+        new, old = (Cells.of(side.frame, (column,), names) for side in (stream, reference))
+        usual = _Usual.fit(reference)
+        now = _Sums.of(stream, new, usual, np.ones(len(stream), bool))
+        base = _Sums.of(reference, old, usual, np.ones(len(reference), bool))
+        return cls(stream, reference, new, old, usual, now, base, (now, base))
+
+    def without(self, excluded: set[int]) -> _Segments:
+        """Return the same with these segments no longer among the others."""
+        parts = []
+        for side, cells in ((self.stream, self.new), (self.reference, self.old)):
+            counted = np.ones(len(side), bool)
+            for cell in excluded:
+                counted &= ~cells.members(len(side), cell)
+            parts.append(_Sums.of(side, cells, self.usual, counted))
+        both = (self.now, self.base)
+        return _Segments(
+            self.stream, self.reference, self.new, self.old, self.usual, *both, others=(parts[0], parts[1])
+        )
+
+    def window(self, first: int, last: int) -> _Beside:
+        days = np.arange(self.stream.days)
+        return _Beside.of(self.now, self.others[0], (days >= first) & (days <= last))
+
+    def before(self, first: int, since: NDArray[np.int64]) -> _Beside:
+        """Return what a window from `first` on is compared with: the reference, or the stream since `since`."""
+        found = _Beside.of(self.base, self.others[1], np.ones(self.reference.days, bool))
+        for start in sorted(set(since[since >= 0].tolist())):
+            own, at = self.window(start, first - 1), since == start
+            pairs = [(own.rows, found.rows), (own.plain, found.plain), (own.error, found.error)]
+            pairs += [(own.variance, found.variance), (own.third, found.third), (own.excess, found.excess)]
+            found = _Beside(*(np.where(at, mine, theirs) for mine, theirs in pairs))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
 class _Look:
-    """One window against its base, by segment [segments]: first day, mean errors, z."""
+    """One window against its base, by segment [segments]: mean plain errors, z, p-value; and all of them together."""
 
     first: int
     value: Floats
     expected: Floats
     z: Floats
-    together: float  # p-value of all segments together
     p: Floats
+    together: float
 
 
-def _column(log: Log, column: str, stream: Side, reference: Side, level: float) -> list[dict[str, object]]:
-    names = sorted({name for side in (stream, reference) for _, name in memberships(side.frame, (column,))})
-    now, base = _Sums.of(stream, column, names), _Sums.of(reference, column, names)
-    expected = base.spread[:, -1].sum()
-    error = reference.probability * (reference.label - reference.probability)
-    # Probabilities that are wrong in themselves give more variance than p (1 - p).
-    excess = max(1.0, float(((error - error.mean()) ** 2).sum() / expected)) if expected > 0 else 1.0
+def _column(log: Log, segments: _Segments, level: float) -> list[dict[str, object]]:
+    names = segments.new.names
     since = np.full(len(names), -1)
-    direction, until = 0.0, -1
+    excluded: set[int] = set()
     rows: list[dict[str, object]] = []
-    for last in range(stream.days):
-        lengths = [size for size in shifts.LENGTHS if size <= min(log.scenario.monitoring.window_days, last + 1)]
-        looks = [_look(now, base, last - size + 1, last, since, excess) for size in lengths]
-        p = np.stack([look.p for look in looks])
-        single = 2 * signals.adjusted(p.ravel()).reshape(p.shape)
-        together = np.array([min(1.0, 2 * len(looks) * look.together) for look in looks])
-        nearest = np.argmin(p, axis=0)
-        # All segments together are a reason for an alarm, and those that stand out in that window are its places.
-        at = int(np.argmin(together))
-        joint = (together[at] <= level) & (looks[at].p <= 0.01)
-        nearest = np.where(joint, at, nearest)
-        q = np.array([min(single[row, cell], 1.0) for cell, row in enumerate(nearest.tolist())])
-        q = np.where(joint, np.minimum(q, together[at]), q)
-        if last > until:
-            # Of all segments together, the side with more of the sum of squares is what has changed.
-            sides = [float((looks[at].z[looks[at].z * sign > 0] ** 2).sum()) for sign in (-1, 1)]
-            direction = float(np.sign(sides[1] - sides[0])) if joint.any() else 0.0
-        strength = np.array([looks[row].p[cell] for cell, row in enumerate(nearest.tolist())])
-        for rank, cell in enumerate(np.lexsort((strength, q)).tolist()):
-            look = looks[nearest[cell]]
-            opposed = direction * look.z[cell] < 0
+    for last in range(segments.stream.days):
+        told: set[int] = set()
+        while True:
+            cell, q, look = _clearest(log, segments, last, since, level, told)
             value, usual = float(look.value[cell]), float(look.expected[cell])
             size = abs(value - usual) if np.isfinite(value - usual) else 0.0
-            alarm = bool(q[cell] <= level and size >= LEAST_EFFECT and not opposed)
-            if not alarm and rank and not opposed:
+            alarm = bool(q <= level and size >= LEAST_EFFECT)
+            if told and not alarm:
                 break
-            if opposed and rank:
-                continue
             began, words = last, ""
             if alarm:
-                began = _began(now, base, cell, int(since[cell]), look, last, excess)
+                began = _began(segments, cell, since, look, last)
                 since[cell] = began
-                direction, until = float(np.sign(look.z[cell])), last + log.scenario.monitoring.window_days
                 words = (
                     f"in {names[cell]}, outcomes are {value:+.2f} from the probabilities beside other rows, instead of "
-                    f"{usual:+.2f} ({signals.shown(float(q[cell]))})"
+                    f"{usual:+.2f} ({signals.shown(q)})"
                 )
-            numbers = (value, np.nan, np.nan, usual, size, float(q[cell]), alarm, words)
+            numbers = (value, np.nan, np.nan, usual, size, q, alarm, words)
             row = ("meaning", names[cell], last + log.delay, began, last, *numbers)
             rows.append(dict(zip(signals.COLUMNS, row, strict=True)))
+            if not alarm:
+                break
+            told.add(cell)
+            excluded.add(cell)
+            segments = segments.without(excluded)
     return rows
 
 
-def _look(now: _Sums, base: _Sums, first: int, last: int, since: np.ndarray, excess: float) -> _Look:
-    """Compare every segment in a window with its base: the reference, or the stream since its last change."""
-    days = np.arange(len(now.count))
-    rows, value, error, spread = now.beside((days >= first) & (days <= last))
-    before, usual, expected, wide = base.beside(np.ones(len(base.count), bool))
-    for start in sorted(set(since[since >= 0].tolist())):
-        own, at = now.beside((days >= start) & (days < first)), since == start
-        before, usual, expected, wide = (
-            np.where(at, mine, theirs) for mine, theirs in zip(own, (before, usual, expected, wide), strict=True)
-        )
+def _clearest(
+    log: Log, segments: _Segments, last: int, since: NDArray[np.int64], level: float, told: set[int]
+) -> tuple[int, float, _Look]:
+    """Return the segment that has moved most, its corrected p-value, and the window that shows it."""
+    longest = min(log.scenario.monitoring.window_days, last + 1)
+    looks = [_look(segments, last - size + 1, last, since) for size in shifts.LENGTHS if size <= longest]
+    p = np.stack([look.p for look in looks])
+    q = np.minimum(1.0, 2 * signals.adjusted(p.ravel()).reshape(p.shape))
+    for index, look in enumerate(looks):
+        # All segments together are a reason for an alarm; those that stand out in that window are its places.
+        joint = min(1.0, 2 * len(looks) * look.together)
+        q[index] = np.where(p[index] <= _STANDS_OUT, np.minimum(q[index], joint), q[index])
+    strength = np.stack([np.abs(look.z) for look in looks])
+    size = np.stack([np.abs(look.value - look.expected) for look in looks])
+    fits = (q <= level) & (size >= LEAST_EFFECT)
+    fits[:, list(told)] = False
+    if fits.any():
+        at = int(np.argmax(np.where(fits, strength, -1)))
+    else:
+        at = int(np.argmin(q))
+    row, cell = divmod(at, q.shape[1])
+    return cell, float(q[row, cell]), looks[row]
+
+
+def _look(segments: _Segments, first: int, last: int, since: NDArray[np.int64]) -> _Look:
+    now, before = segments.window(first, last), segments.before(first, since)
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = (error - expected) / np.sqrt(excess * (spread + wide))
-    fits = (rows >= _LEAST_ROWS) & (before >= _LEAST_ROWS) & (first > since) & np.isfinite(z)
-    z = np.where(fits, z, 0.0)
-    p = np.array([shifts.tail(one, 0.0) if fit else 1.0 for one, fit in zip(z.tolist(), fits.tolist(), strict=True)])
-    together = float(chi2.sf((z**2).sum(), fits.sum())) if fits.any() else 1.0
-    return _Look(first, value, usual, z, together, p)
+        variance = now.variance + before.variance
+        z = (now.error - before.error) / np.sqrt(variance)
+        skewness = (now.third - before.third) / variance**1.5
+        # What was usual in the reference no longer is in a segment that has changed.
+        z = np.where(since >= 0, z / np.sqrt(before.excess), z)
+    fits = (now.rows >= _LEAST_ROWS) & (before.rows >= _LEAST_ROWS) & (first > since) & np.isfinite(z * skewness)
+    p = np.ones(len(z))
+    p[fits] = [shifts.tail(one, lean) for one, lean in zip(z[fits].tolist(), skewness[fits].tolist(), strict=True)]
+    squares = np.where(fits, norm.isf(np.maximum(p, 1e-300) / 2) ** 2, 0.0)
+    together = float(chi2.sf(squares.sum(), fits.sum())) if fits.any() else 1.0
+    return _Look(first, now.plain, before.plain, np.where(fits, z, 0.0), p, together)
 
 
-def _began(now: _Sums, base: _Sums, cell: int, since: int, look: _Look, last: int, excess: float) -> int:
+def _began(segments: _Segments, cell: int, since: NDArray[np.int64], look: _Look, last: int) -> int:
     """Return the start of the stretch up to `last` in which the segment differs most clearly from its base."""
-    days, best, began = np.arange(len(now.count)), 0.0, look.first
-    inside = (days >= since) & (days < look.first)
-    before = now.beside(inside) if since >= 0 else base.beside(np.ones(len(base.count), bool))
-    for start in range(max(0, since + 1), last + 1):
-        mine = now.beside((days >= start) & (days <= last))
+    best, began = 0.0, look.first
+    before = segments.before(look.first, since)
+    for start in range(max(0, int(since[cell]) + 1), last + 1):
+        mine = segments.window(start, last)
         with np.errstate(divide="ignore", invalid="ignore"):
-            z = (mine[2][cell] - before[2][cell]) / np.sqrt(excess * (mine[3][cell] + before[3][cell]))
+            z = (mine.error[cell] - before.error[cell]) / np.sqrt(mine.variance[cell] + before.variance[cell])
         z = float(z * np.sign(look.z[cell]))
-        if mine[0][cell] >= _LEAST_ROWS / 3 and np.isfinite(z) and z > best:
+        if mine.rows[cell] >= _LEAST_ROWS / 3 and np.isfinite(z) and z > best:
             best, began = z, start
     return began

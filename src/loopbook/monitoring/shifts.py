@@ -21,6 +21,8 @@ LENGTHS = (1, 2, 3, 5, 7, 10, 14, 21, 28)
 LEAST_ROWS = 40
 """Rows below which a window's mean is not tested: the approximation by a gamma distribution needs some."""
 
+_LEAST_EVENTS = 30  # a share p has skewness of about 1/√p, so rows / (1 + skewness²) is the number of events seen
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -126,7 +128,6 @@ def tail(z: float, skewness: float) -> float:
     ----------
     Hall (1983), Chi squared approximations to the distribution of a sum of independent random variables.
     """
-    skewness = float(np.clip(skewness, -1.9, 1.9))
     if abs(skewness) < 1e-3:
         skewness = 1e-3
     shape = 4 / skewness**2
@@ -141,17 +142,20 @@ def tail(z: float, skewness: float) -> float:
 def compare(now: Moments, base: Moments, dispersion: float) -> tuple[float, float]:
     """Return z and p-value of the mean of `now` against that of `base`; (0, 1) where there is nothing to compare.
 
-    The variance is the base's, as it must be if nothing changed, unless the base is short; then the larger of the two.
+    Variance and skewness are the base's, as they must be if nothing changed, unless the base is short, or what is
+    counted so rare that the base has hardly seen it; then the larger of the two.
     """
     if now.rows < 1 or base.rows < 2:
         return 0.0, 1.0
-    variance = base.variance if base.rows >= 200 else max(base.variance, now.variance)
+    variance, skewness = base.variance, base.skewness
+    if base.rows < 200 or variance <= 0 or base.rows < _LEAST_EVENTS * (1 + skewness**2):
+        variance, skewness = max(variance, now.variance), max(skewness, now.skewness, key=abs)
     variance *= dispersion
     if variance <= 0:
         return (0.0, 1.0) if now.mean == base.mean else (np.inf * np.sign(now.mean - base.mean), 0.0)
     spread = 1 / now.rows + 1 / base.rows
     z = (now.mean - base.mean) / np.sqrt(variance * spread)
-    skewness = base.skewness * (1 / now.rows**2 - 1 / base.rows**2) / spread**1.5
+    skewness *= (1 / now.rows**2 - 1 / base.rows**2) / spread**1.5
     return float(z), tail(float(z), skewness)
 
 

@@ -1,0 +1,47 @@
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loopbook.monitoring import fairness
+from loopbook.monitoring.timeline import Log
+
+
+def overlooked(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
+    """A third of the serious casual posts are not acted on."""
+    casual = (stream["style"] == "casual") & (stream["label"] == 1) & (np.arange(len(stream)) % 3 == 0)
+    return stream.assign(action=stream["action"].where(~casual, "ignore"))
+
+
+def test_difference_is_that_of_newcombe() -> None:
+    # Newcombe (1998), table II, first column: 56/70 against 48/80, method 10: 0.2 [0.0524, 0.3339].
+    value, low, high, _ = fairness.difference((48, 56), (80, 70))
+    assert (value, low, high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+
+
+def test_rates_by_hand(quiet: Callable[..., Log]) -> None:
+    log = quiet(1, overlooked)
+    table = fairness.rates(log).set_index(["group", "measure"])
+    frame = log.stream.frame
+    serious = frame[(frame["style"] == "casual") & (frame["label"] == 1)]
+    assert table.loc[("casual", "recall"), "value"] == pytest.approx((serious["action"] == "alert").mean())
+    assert table.loc[("casual", "recall"), "rows"] == len(serious)
+
+
+def test_a_gap_is_found_once_and_names_the_groups(quiet: Callable[..., Log]) -> None:
+    alarms = fairness.watch(quiet(1, overlooked, per_day=200)).query("alarm")
+    assert alarms["place"].tolist() == ["style: recall"]
+    assert "lower for casual than for formal" in alarms["evidence"].iloc[0]
+
+
+def test_the_recall_gap_is_the_difference_of_recalls(quiet: Callable[..., Log]) -> None:
+    log = quiet(1, overlooked)
+    table = fairness.gaps(log, reference=False).set_index("measure")
+    recall = fairness.rates(log).query("measure == 'recall'").set_index("group")["value"]
+    assert table.loc["recall", "value"] == pytest.approx(recall["formal"] - recall["casual"])
+    assert fairness.recall_gap(log) > 0.1
+
+
+def test_equal_treatment_gives_no_alarm(quiet: Callable[..., Log]) -> None:
+    assert not any(fairness.watch(quiet(seed))["alarm"].any() for seed in range(5))

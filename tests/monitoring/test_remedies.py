@@ -1,0 +1,83 @@
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loopbook.decisions.costs import threshold
+from loopbook.monitoring import proposals
+from loopbook.monitoring.alerts import Incident
+from loopbook.monitoring.proposals import Calibration
+from loopbook.monitoring.timeline import Log
+
+
+def overconfident(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
+    """The scores have lost their calibration: log odds of a third, so that far too much is acted on."""
+    logit = np.log(stream["probability"] / (1 - stream["probability"])) / 3
+    probability = 1 / (1 + np.exp(-logit))
+    return stream.assign(probability=probability, action=np.where(probability >= 1 / 6, "alert", "ignore"))
+
+
+def test_recalibration_finds_slope_and_shift() -> None:
+    rng = np.random.default_rng(1)
+    true = rng.normal(-1, 1.5, 40_000)
+    label = (rng.random(40_000) < 1 / (1 + np.exp(-true))).astype("float64")
+    shown = 1 / (1 + np.exp(-(true - 0.7) / 2))  # true = 2 · shown + 0.7
+    found = Calibration.fit(label, shown)
+    assert (found.slope, found.shift) == pytest.approx((2, 0.7), abs=0.08)
+
+
+@given(st.floats(0.1, 3), st.floats(-2, 2), st.floats(0.05, 0.95))
+def test_the_threshold_on_raw_probabilities_is_where_the_corrected_one_is_reached(
+    slope: float, shift: float, corrected: float
+) -> None:
+    calibration = Calibration(slope, shift)
+    raw = calibration.threshold(corrected)
+    if 0.001 < raw < 0.999:
+        assert calibration.apply(np.array([raw]))[0] == pytest.approx(corrected, abs=1e-6)
+
+
+def test_scores_that_say_the_wrong_thing_are_replaced_by_the_base_rate() -> None:
+    rng = np.random.default_rng(2)
+    label = (rng.random(500) < 0.3).astype("float64")
+    found = Calibration.fit(label, np.where(label == 1, 0.2, 0.8))
+    assert found.slope == 0
+    assert found.apply(np.array([0.1, 0.9])) == pytest.approx([label.mean()] * 2)
+
+
+def test_recalibration_saves_money_where_calibration_is_lost(quiet: Callable[..., Log]) -> None:
+    log = quiet(1, overconfident)
+    table = proposals.compare(log, [], threshold(log.scenario.decisions.costs)).set_index("proposal")
+    # Second method: what the calibrated scores, known here, would have cost on the same rows.
+    true = 3 * np.log(log.stream.probability / (1 - log.stream.probability))
+    costs = log.scenario.decisions.costs
+    acted = true >= np.log((1 / 6) / (5 / 6))
+    cost = np.where(
+        log.stream.label == 1, np.where(acted, 0, costs.false_negative), np.where(acted, costs.false_positive, 0)
+    )
+    assert table.loc["recalibrate", "saving"] == pytest.approx(log.stream.cost.mean() - cost.mean(), abs=0.02)
+    assert table.loc["recalibrate", "slope"] == pytest.approx(3, abs=0.5)
+    assert table.loc["recalibrate", "low"] > 0
+    assert table["recommended"].sum() == 1
+    assert table["saving_30_days"].iloc[0] == pytest.approx(table["saving"].iloc[0] * 3000)
+
+
+def test_what_people_reviewed_is_not_decided_anew(quiet: Callable[..., Log]) -> None:
+    log = quiet(1, lambda stream, day: overconfident(stream, day).assign(reviewed=True))
+    table = proposals.compare(log, [], 1 / 6)
+    assert (table["saving"] == 0).all()
+    assert not table["recommended"].any()
+
+
+def test_where_all_is_well_little_is_to_be_had(quiet: Callable[..., Log]) -> None:
+    table = proposals.compare(quiet(2), [], 1 / 6)
+    assert table["saving"].max() < 0.03
+
+
+def test_a_change_that_is_too_fresh_gives_no_proposal(quiet: Callable[..., Log]) -> None:
+    one = Incident("meaning", ("topics=t1",), 19, 19, 19, 19, (0,))
+    assert proposals.compare(quiet(1), [one], 1 / 6).empty
+    surge = Incident("surge", ("company=c1",), 19, 19, 19, 19, (0,))
+    assert len(proposals.compare(quiet(1), [surge], 1 / 6)) == 3

@@ -1,0 +1,67 @@
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from loopbook.monitoring import surges
+from loopbook.monitoring.segments import memberships
+from loopbook.monitoring.timeline import Log, prepare
+from loopbook.scenario.contract import Scenario
+
+
+def planted(stream: pd.DataFrame, day: np.ndarray, days: range = range(8, 11), extra: int = 30) -> pd.DataFrame:
+    more = [stream[day == at].sample(extra, random_state=at).assign(company="c3", topics="t2") for at in days]
+    return pd.concat([stream, *more], ignore_index=True)
+
+
+def test_a_surge_is_found_on_its_first_day_with_company_and_topic(quiet: Callable[..., Log]) -> None:
+    found = surges.watch(quiet(1, planted)).signals
+    assert found["day"].tolist() == [8, 9, 10]
+    assert set(found["onset"]) == {8}
+    assert set(found["place"]) == {"company=c3 & topics=t2"}
+
+
+def test_the_rows_of_a_surge_are_those_of_the_company_on_its_days(quiet: Callable[..., Log]) -> None:
+    log = quiet(1, planted)
+    found = surges.watch(log)
+    inside = (log.stream.frame["company"] == "c3").to_numpy() & (log.stream.day >= 8) & (log.stream.day <= 10)
+    np.testing.assert_array_equal(found.rows, inside)
+
+
+def test_more_bad_news_among_as_many_posts_is_a_surge(quiet: Callable[..., Log]) -> None:
+    def worse(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
+        stream.loc[(stream["topics"] == "t5") & (day == 12), "action"] = "alert"
+        return stream
+
+    found = surges.watch(quiet(3, worse, per_day=300)).signals
+    assert (found["place"].tolist(), found["day"].tolist()) == (["topics=t5"], [12])
+
+
+def test_a_surge_in_the_reference_does_not_hide_one_in_the_stream(
+    scenario: Scenario, quiet: Callable[..., Log]
+) -> None:
+    log = quiet(1, planted)
+    before = planted(log.reference.frame, log.reference.day, range(4, 7))
+    again = surges.watch(prepare(log.stream.frame, before, scenario))
+    assert again.signals["day"].tolist() == [8, 9, 10]
+    assert again.reference_rows.sum() >= 90
+
+
+def test_a_company_that_nobody_knew_is_found(quiet: Callable[..., Log]) -> None:
+    def newcomer(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
+        stream.loc[np.flatnonzero(day == 5)[:15], "company"] = "newcomer"
+        return stream
+
+    assert set(surges.watch(quiet(2, newcomer)).signals["place"]) == {"company=newcomer"}
+
+
+def test_without_a_surge_alarms_keep_to_the_level(quiet: Callable[..., Log]) -> None:
+    logs = [quiet(seed) for seed in range(6)]
+    alarms = sum(surges.watch(log).signals["day"].nunique() for log in logs)
+    assert stats.binomtest(alarms, 6 * 20, logs[0].level, alternative="greater").pvalue > 0.01
+
+
+def test_several_segments_in_one_cell_count_each() -> None:
+    frame = pd.DataFrame({"topics": ["a|b", "b", "", "a|a"]})
+    assert memberships(frame, ("topics",)) == [(0, "topics=a"), (0, "topics=b"), (1, "topics=b"), (3, "topics=a")]

@@ -1,0 +1,60 @@
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loopbook.monitoring import vocabulary
+from loopbook.monitoring.timeline import Log, prepare
+from loopbook.scenario.contract import Scenario
+
+
+def renamed(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
+    late = day >= 8
+    stream.loc[late, "text"] = stream.loc[late, "text"].str.replace("wab", "zorp").str.replace("wac", "quux")
+    return stream
+
+
+def few(scenario: Scenario) -> Log:
+    reference = pd.DataFrame({"text": ["sun rain", "sun wind", "sun rain"], "day": [0, 0, 1]})
+    stream = pd.DataFrame({"text": ["sun snow", "", "rain wind"], "day": [5, 5, 6]})
+    shared = {"probability": 0.5, "action": "ignore", "label": 0, "company": "c", "topics": "t", "style": "s"}
+    for frame in (reference, stream):
+        frame["time"] = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(frame.pop("day"), unit="D")
+    return prepare(stream.assign(**shared), reference.assign(**shared), scenario)
+
+
+def test_a_reference_text_is_judged_by_other_days(scenario: Scenario) -> None:
+    old, new = vocabulary.unknown(few(scenario))
+    # 'wind' is on one day only, 'sun' and 'rain' on both.
+    assert old.tolist() == [0.0, 0.5, 0.0]
+    assert new[0] == 0.5
+    assert np.isnan(new[1])
+    assert new[2] == 0.0
+
+
+def test_words_of_earlier_texts_are_known(scenario: Scenario) -> None:
+    old, new = vocabulary.unknown(few(scenario), ["sun snow", "wind"])
+    assert old.tolist() == [0.5, 0.0, 0.5]
+    assert (new[0], new[2]) == (0.0, 0.5)
+
+
+def test_new_words_are_found_and_named(quiet: Callable[..., Log]) -> None:
+    log = quiet(1, renamed)
+    alarms = vocabulary.watch(log).query("alarm")
+    assert alarms["onset"].tolist() == [8]
+    named = vocabulary.new_words(log, 8, log.stream.days - 1)
+    assert set(named["word"][:2]) == {"zorp", "quux"}
+    assert (named["reference_share"][:2] == 0).all()
+
+
+def test_no_word_is_named_where_nothing_changed(quiet: Callable[..., Log]) -> None:
+    log = quiet(2)
+    assert vocabulary.watch(log)["alarm"].sum() == 0
+    assert len(vocabulary.new_words(log, 0, 19)) <= 2
+
+
+def test_divergence_rises_where_the_words_change(quiet: Callable[..., Log]) -> None:
+    table = vocabulary.divergence(quiet(1, renamed))
+    assert table["value"][:8].mean() == pytest.approx(table["expected"].mean(), rel=0.1)
+    assert table["value"][8:].min() > 1.2 * table["value"][:8].max()

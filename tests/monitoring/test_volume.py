@@ -1,0 +1,35 @@
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from loopbook.monitoring import volume
+from loopbook.monitoring.timeline import Log, prepare
+from loopbook.scenario.contract import Scenario
+
+
+def weekly(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+    keep = np.where(frame["time"].dt.dayofweek >= 5, 0.6, 1.0)
+    return frame[np.random.default_rng(seed).random(len(frame)) < keep]
+
+
+def test_a_quiet_weekend_is_nothing_new(rows: Callable[..., pd.DataFrame], scenario: Scenario) -> None:
+    reference, stream = weekly(rows(1, 21, 200), 1), weekly(rows(2, 21, 200, "2026-01-26"), 2)
+    found = volume.watch(prepare(stream, reference, scenario))
+    assert not found["alarm"].any()
+    assert found["expected"][5] < 0.8 * found["expected"][4]
+
+
+def test_a_day_with_half_the_posts_gives_an_alarm(quiet: Callable[..., Log]) -> None:
+    def halved(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
+        return stream[(day != 9) | (np.arange(len(stream)) % 2 == 0)]
+
+    found = volume.watch(quiet(1, halved))
+    assert found["day"][found["alarm"]].tolist() == [9]
+
+
+def test_the_first_and_last_day_may_be_cut(quiet: Callable[..., Log]) -> None:
+    def cut(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
+        return stream[~np.isin(day, [0, 19]) | (np.arange(len(stream)) % 10 == 0)]
+
+    assert not volume.watch(quiet(1, cut))["alarm"].any()
