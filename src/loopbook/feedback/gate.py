@@ -148,8 +148,8 @@ def _refuse_touched(rows: pd.DataFrame, learned: Collection[str]) -> None:
     known = ids[ids.isin(set(learned))]
     if len(known):
         raise DataError(
-            f"{len(known):,} of {len(rows):,} rows at the gate have been learned from, {known.iloc[0]!r} for one. Judge "
-            "by the split 'gate' and by rows that the learning set held back."
+            f"{len(known):,} of {len(rows):,} rows at the gate have been learned from, {known.iloc[0]!r} for one. "
+            "Judge by the split 'gate' and by rows that the learning set held back."
         )
 
 

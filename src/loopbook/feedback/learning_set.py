@@ -79,8 +79,8 @@ def build(
 
     taught = ~kept_back & (outcome.notna() | said.notna()).to_numpy(dtype=bool)
     by_user = taught & said.notna().to_numpy(dtype=bool)
-    label = said.where(said.notna(), outcome)
-    weight = certain.where(by_user, stream["weight"].astype("float64"))
+    label = said.fillna(outcome.astype("float64"))
+    weight = certain.where(pd.Series(by_user, index=stream.index), stream["weight"].astype("float64"))
     rows = stream[taught].assign(label=label[taught].astype("int8"), weight=weight[taught].astype("float32"))
     judged = kept_back & outcome.notna().to_numpy(dtype=bool)
     recent = stream[judged].assign(label=outcome[judged].astype("int8")).reset_index(drop=True)

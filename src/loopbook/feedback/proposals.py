@@ -1,0 +1,266 @@
+"""Proposals: what a round suggests to change, as plain values. They change nothing; `approval.approve` does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import Field, ValidationError
+
+from loopbook.feedback.gate import Verdict
+from loopbook.feedback.rule_search import FoundRule
+from loopbook.feedback.trust import Trust
+from loopbook.scenario.contract import Task
+from loopbook.scenario.errors import LoopbookError
+from loopbook.scenario.source import Settings
+from loopbook.store.content import digest_json
+
+Kind = Literal["labels", "outcomes", "champion", "threshold", "rule", "requirement"]
+
+_LEVEL = 0.05  # of the tests behind requirement changes
+
+
+class Proposal(Settings):
+    """One suggestion.
+
+    Attributes are plain, so that it can be an artifact. `id` is made of kind and content: the same suggestion has the
+    same id in every run. `safe` means: a batch loop may approve it by itself, because it is proven on data that it was
+    not made from, or a fact, and can be taken back.
+    """
+
+    id: str = Field(pattern=r"^[a-z]+-[0-9a-f]{8}$")
+    kind: Kind
+    title: str
+    reason: str
+    evidence: dict[str, int | float | str | None] = Field(default_factory=dict)
+    change: dict[str, Any] = Field(description="what the snapshot would take over")
+    safe: bool
+    caution: str = Field("", description="why it is not safe")
+
+
+def make(
+    kind: Kind, title: str, reason: str, evidence: Mapping[str, Any], change: Mapping[str, Any], caution: str = ""
+) -> Proposal:
+    """Return a proposal with its id; it is safe if there is nothing to caution against."""
+    plain = {name: _plain(value) for name, value in evidence.items()}
+    name = f"{kind}-{digest_json(change)[:8]}"
+    return Proposal(
+        id=name,
+        kind=kind,
+        title=title,
+        reason=reason,
+        evidence=plain,
+        change=dict(change),
+        safe=not caution,
+        caution=caution,
+    )
+
+
+def labels(trust: Trust, decisions: pd.DataFrame, task: Task, verdict: Verdict) -> list[Proposal]:
+    """Propose the labels that users have given and that are taken as right: agreed ones, and those that were disputed.
+
+    Disputed ones were resolved by trust; a person should look at them. If the challenger that learned from the labels
+    is proven to be worse, none is safe: somebody may have flipped them.
+    """
+    accepted = trust.labels[trust.labels["accepted"]]
+    acted = decisions.set_index(decisions["row_id"].astype(str))["action"] == task.actions[1]
+    suspicious = f"The challenger that learned from them is proven worse. {verdict.reason}" if verdict.worse else ""
+    found = []
+    for disputed, title, caution in (
+        (False, "agreed", suspicious),
+        (True, "disputed", suspicious or "Users, or users and an outcome, contradict each other."),
+    ):
+        part = accepted[accepted["conflict"] == disputed]
+        if not len(part):
+            continue
+        corrected = int((acted.reindex(part["row_id"]).to_numpy(dtype=bool) != (part["label"] == 1).to_numpy()).sum())
+        corrections = [
+            {"row_id": str(row), "label": int(label), "weight": round(float(2 * sure - 1), 4), "votes": int(votes)}
+            for row, label, sure, votes in zip(
+                part["row_id"], part["label"], part["confidence"], part["votes"], strict=True
+            )
+        ]
+        ignored = len(trust.malicious)
+        found.append(
+            make(
+                "labels",
+                f"Take over {len(part):,} {title} labels of users",
+                f"{corrected:,} of them contradict the agent's decision. Users are believed as far as they were right "
+                f"where it could be checked; {ignored} of {len(trust.users)} users count as malicious: left out.",
+                {"labels": len(part), "contradict the agent": corrected, "malicious users left out": ignored},
+                {"corrections": corrections},
+                caution,
+            )
+        )
+    return found
+
+
+def outcomes(known: Mapping[str, int], decisions: pd.DataFrame, task: Task, verdict: Verdict) -> list[Proposal]:
+    """Propose to learn from what became of the decisions."""
+    ids = decisions["row_id"].astype(str)
+    settled = [{"row_id": row, "label": int(known[row])} for row in sorted(set(ids) & set(known))]
+    if not settled:
+        return []
+    yes = sum(one["label"] == 1 for one in settled)
+    caution = f"The challenger that learned from them is proven worse. {verdict.reason}" if verdict.worse else ""
+    return [
+        make(
+            "outcomes",
+            f"Learn from {len(settled):,} outcomes of decisions",
+            f"They have become known since; {yes:,} of them are {task.label.names[1]!r}.",
+            {"outcomes": len(settled), "share yes": yes / len(settled)},
+            {"outcomes": settled},
+            caution,
+        )
+    ]
+
+
+def champion(verdict: Verdict, challenger: str) -> list[Proposal]:
+    """Propose to make the challenger, named by its content digest, the champion of record, if the gate says so."""
+    if verdict.decision != "promote":
+        return []
+    evidence = {"gain in ROC AUC": verdict.gain, "low": verdict.low, "high": verdict.high, "p": verdict.p}
+    evidence |= {"saving a decision": verdict.saving, "rows": verdict.rows}
+    return [make("champion", "Promote the challenger", verdict.reason, evidence, {"champion": challenger})]
+
+
+def threshold(compared: pd.DataFrame, now: float, others: Sequence[Proposal]) -> list[Proposal]:
+    """Propose another threshold, if monitoring recommends one.
+
+    Parameters
+    ----------
+    compared
+        What ``monitoring.proposals.compare`` returned.
+    now
+        The threshold in force.
+    others
+        The proposals made so far. A threshold is fitted to the probabilities of the present model: with a new champion
+        it is not proposed at all, and if labels or outcomes are, it is not safe, because the next round's model will
+        have learned from them.
+    """
+    best = compared[compared["recommended"].astype(bool) & compared["threshold"].notna()]
+    kinds = {other.kind for other in others}
+    if not len(best) or "champion" in kinds or not 0 <= float(best["threshold"].iloc[0]) <= 1:
+        return []
+    row = best.iloc[0]
+    value = round(float(row["threshold"]), 4)
+    if abs(value - now) < 0.005:
+        return []
+    moves = kinds & {"labels", "outcomes"}
+    caution = "It fits today's model; the next round's model will have learned from new labels." if moves else ""
+    return [
+        make(
+            "threshold",
+            f"Act from a probability of {value:.3f} instead of {now:.3f}",
+            f"Monitoring ({row['proposal']}) expects to save {row['saving']:.3f} a decision, from {row['low']:.3f} to "
+            f"{row['high']:.3f}, judged on {int(row['rows']):,} outcomes by cross-validation.",
+            {"saving a decision": row["saving"], "low": row["low"], "high": row["high"], "rows": row["rows"]},
+            {"threshold": value},
+            caution,
+        )
+    ]
+
+
+def rules(found: Sequence[FoundRule], currency: str) -> list[Proposal]:
+    """Propose rules that `rule_search.search` found. A person should read a rule before it decides."""
+    return [
+        make(
+            "rule",
+            f"Rule: {one.rule.action} where {one.rule.when}",
+            f"It would have changed {one.changed} of {one.rows} decisions under it and saved {one.saving:.3f} "
+            f"{currency} a decision over all ({one.low:.3f} to {one.high:.3f}), on rows that it was not found on.",
+            {
+                "rows": one.rows,
+                "changed": one.changed,
+                "saving a decision": one.saving,
+                "low": one.low,
+                "high": one.high,
+            },
+            {"rule": {"name": one.name, "text": one.rule.model_dump_json()}},
+            "A rule decides without the model, for good: a person should read it.",
+        )
+        for one in found
+    ]
+
+
+def requirements(segments: pd.DataFrame, comments: pd.DataFrame) -> list[Proposal]:
+    """Propose changed requirements: a criterion for a segment with clearly more complaints, and what comments point at.
+
+    Parameters
+    ----------
+    segments
+        What ``segments.by_segment`` returned.
+    comments
+        What ``segments.about`` returned.
+    """
+    caution = "What the agent has to achieve is for people to decide."
+    found = []
+    for _, row in segments[(segments["p"] <= _LEVEL) & (segments["wrong"] > segments["elsewhere"])].iterrows():
+        limit = round(float(row["elsewhere"]), 2)
+        change = {
+            "id": f"segment-{digest_json(row['segment'])[:8]}",
+            "kind": "criterion",
+            "segment": row["segment"],
+            "text": f"Of 100 decisions on {row['segment']} users call at most {100 * limit:.0f} wrong, as elsewhere.",
+            "stage": "07_feedback",
+            "metric": "wrong_share_worst_segment",
+            "comparison": "<=",
+            "threshold": limit,
+        }
+        reason = (
+            f"Users call {row['wrong']:.0%} of these decisions wrong ({row['low']:.0%} to {row['high']:.0%}), "
+            f"elsewhere {row['elsewhere']:.0%}: {row['missed']} missed, {row['false_alarms']} false alarms."
+        )
+        evidence = {name: row[name] for name in ("answers", "wrong", "low", "high", "elsewhere", "p")}
+        found.append(
+            make("requirement", f"A criterion for {row['segment']}", reason, evidence, {"requirement": change}, caution)
+        )
+    for kind, part in comments[comments["kind"] != "right"].groupby("kind", sort=True):
+        terms = part["term"].tolist()
+        change = {
+            "id": f"comments-{digest_json([kind, terms])[:8]}",
+            "kind": "look into",
+            "text": f"Users who complain of {kind} decisions speak of: {', '.join(terms)}.",
+        }
+        reason = (
+            f"{int(part['texts'].max())} comments hold the commonest of these terms. One: {part['example'].iloc[0]}"
+        )
+        evidence = {"terms": len(terms), "z": float(part["z"].max())}
+        found.append(
+            make("requirement", f"Look into {kind} decisions", reason, evidence, {"requirement": change}, caution)
+        )
+    return found
+
+
+def table(proposals: Sequence[Proposal]) -> pd.DataFrame:
+    """Return proposals to show: indexed by `id`; `kind`, `safe`, `title`, `reason`, `caution`."""
+    rows = [(one.id, one.kind, one.safe, one.title, one.reason, one.caution) for one in proposals]
+    return pd.DataFrame(rows, columns=["id", "kind", "safe", "title", "reason", "caution"]).set_index("id")
+
+
+def to_plain(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
+    """Return proposals as plain values, for an artifact."""
+    return [one.model_dump() for one in proposals]
+
+
+def from_plain(values: Sequence[Mapping[str, Any]]) -> list[Proposal]:
+    """Return the proposals of an artifact.
+
+    Raises
+    ------
+    LoopbookError
+        If they are no proposals.
+    """
+    try:
+        return [Proposal.model_validate(dict(value)) for value in values]
+    except ValidationError as error:
+        raise LoopbookError(f"These are no proposals: {error}. Run notebook 07 again.") from error
+
+
+def _plain(value: Any) -> int | float | str | None:
+    plain = value.item() if hasattr(value, "item") else value
+    if isinstance(plain, float) and not math.isfinite(plain):
+        return None
+    return plain if plain is None or isinstance(plain, int | float | str) else str(plain)

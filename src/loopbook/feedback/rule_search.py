@@ -1,0 +1,176 @@
+"""Rules worth proposing: a word or a field under which the agent has kept deciding wrongly, judged in money."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from loopbook.data.features import column
+from loopbook.decisions import costs as money
+from loopbook.decisions import resampling, rules
+from loopbook.decisions.symbols import symbols, words
+from loopbook.scenario.contract import Costs, Rule, Task
+
+LEAST = 12
+"""Rows with a known label under a rule, in each half, below which nothing is proposed."""
+
+_CLEAR = 3.0  # standard errors that a saving must be above zero where rules are looked for, since there are many
+_TRIED = 6  # rules that are then judged on the other half
+_RESAMPLES = 2_000
+_CUTS = (0.05, 0.1, 0.2, 0.8, 0.9, 0.95)
+_COMMON = 0.3  # a word in more texts than this share is no sign of anything
+_REFUSED = re.compile(r"[\"\\\n]")
+
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FoundRule:
+    """A rule and what it would have saved on rows that it was not found on.
+
+    Attributes
+    ----------
+    name, rule
+        As they would be approved.
+    rows
+        Rows with a known label, of the half by which it was judged, under which it holds.
+    changed
+        How many of these it would have decided otherwise.
+    saving, low, high
+        Saving a decision over that whole half, with an interval of 95 % for all rules that were judged together.
+    """
+
+    name: str
+    rule: Rule
+    rows: int
+    changed: int
+    saving: float
+    low: float
+    high: float
+
+
+def search(
+    decisions: pd.DataFrame, known: Mapping[str, int], task: Task, costs: Costs, *, most: int = 3, seed: int = 1
+) -> list[FoundRule]:
+    """Return the rules that save money beyond chance, the best first; often there is none.
+
+    Groups are dealt into two halves. On one, every word, category and cut of a number is tried as a rule that acts, or
+    does not act, before the model is asked; the few clearest are judged on the other half, with the rule engine that
+    would apply them. Rules that hold where a better one already does must save on the rows that are left.
+
+    Parameters
+    ----------
+    decisions
+        The decision log: `row_id`, `action`, `reviewed` and the task's fields.
+    known
+        Labels that are known by now (outcomes and accepted answers of users), by `row_id`.
+    task
+        Its fields and actions are what a rule can name.
+    costs
+        The cost matrix.
+    most
+        How many rules at most.
+    seed
+        Of the hash that deals the halves.
+    """
+    label = decisions["row_id"].astype(str).map(dict(known))
+    side = decisions[label.notna()].reset_index(drop=True)
+    truth = np.asarray(label[label.notna()], dtype=np.int64)
+    if len(side) < 4 * LEAST:
+        return []
+    group = (side["group"] if "group" in side else side["row_id"]).astype(str)
+    half = group.map(lambda name: _coin(seed, name) < 0.5).to_numpy(dtype=bool)
+    savings = _savings(side, truth, task, costs)
+    clear: list[tuple[float, str, int]] = []
+    for text, mask in _conditions(side, half, task):
+        seen = mask & half
+        if seen.sum() < LEAST:
+            continue
+        for act in (0, 1):
+            z = _score(np.where(seen, savings[act], 0.0)[half])
+            if z >= _CLEAR:
+                clear.append((z, text, act))
+    tried = sorted(clear, key=lambda one: (-one[0], one[1]))[:_TRIED]
+    judged, gains = side[~half].reset_index(drop=True), savings[:, ~half]
+    found: list[FoundRule] = []
+    left = np.ones(len(judged), dtype=bool)
+    for _, text, act in tried:
+        rule = Rule(when=text, action=task.actions[act], position="before")
+        name = _name(text, task.actions[act])
+        (compiled,) = rules.read({name: rule}, task, "a rule that feedback proposes")
+        holds = compiled.holds(judged) & left
+        saved = np.where(holds, gains[act], 0.0)
+        if holds.sum() < LEAST or len(found) >= most:
+            continue
+        drawn = resampling.means(saved[:, None], group[~half].to_numpy(), _RESAMPLES, seed)[:, 0]
+        level = 0.05 / len(tried)
+        low, high = (float(end) for end in np.quantile(drawn, [level / 2, 1 - level / 2]))
+        if low > 0:
+            changed = int((saved != 0).sum())
+            found.append(FoundRule(name, rule, int(holds.sum()), changed, float(saved.mean()), low, high))
+            left &= ~holds
+    return sorted(found, key=lambda one: -one.saving)
+
+
+def _savings(side: pd.DataFrame, truth: NDArray[np.int64], task: Task, costs: Costs) -> Floats:
+    """Return what not acting, and acting, would have saved on each row against what was done: float [2, n]."""
+    acted = (side["action"] == task.actions[1]).to_numpy(dtype=bool)
+    reviewed = side["reviewed"].to_numpy(dtype=bool) if "reviewed" in side else np.zeros(len(side), dtype=bool)
+    spent = money.realised(costs, acted, truth, reviewed)
+    return np.stack([spent - money.realised(costs, np.full(len(side), bool(act)), truth) for act in (0, 1)])
+
+
+def _conditions(side: pd.DataFrame, half: Mask, task: Task) -> Iterator[tuple[str, Mask]]:
+    """Yield expressions, and where they hold: bool [n]. Only the half on which rules are looked for names them."""
+    if task.text_fields:
+        sets = words(side, task.text_fields)
+        rows_of: dict[str, list[int]] = {}
+        for row, found in enumerate(sets):
+            for word in found:
+                rows_of.setdefault(word, []).append(row)
+        for word in sorted(rows_of):
+            mask = np.zeros(len(side), dtype=bool)
+            mask[rows_of[word]] = True
+            if LEAST <= (mask & half).sum() <= _COMMON * half.sum() and not _REFUSED.search(word):
+                yield f'"{word}" in words', mask
+    for symbol in symbols(task).values():
+        kind = task.fields.get(symbol.fields[0]) if len(symbol.fields) == 1 else None
+        if kind == "number" and symbol.kind == "number":
+            values = column(side, symbol.fields[0]).to_numpy(dtype=np.float64, na_value=np.nan)
+            for cut in dict.fromkeys(f"{end:.4g}" for end in _ends(values[half])):
+                yield f"{symbol.name} > {cut}", values > float(cut)
+                yield f"{symbol.name} <= {cut}", values <= float(cut)
+        elif kind == "category" and symbol.kind == "text":
+            texts = column(side, symbol.fields[0]).astype(str)
+            for value in sorted(set(texts[half])):
+                if value and not _REFUSED.search(value) and len(value) <= 60:
+                    yield f'{symbol.name} == "{value}"', (texts == value).to_numpy(dtype=bool)
+
+
+def _ends(values: Floats) -> list[float]:
+    known = values[np.isfinite(values)]
+    return [float(end) for end in np.quantile(known, _CUTS)] if len(known) else []
+
+
+def _score(saved: Floats) -> float:
+    """Return the mean saving in standard errors; 0 if nothing would change."""
+    deviation = float(saved.std())
+    return float(saved.mean()) / deviation * float(np.sqrt(len(saved))) if deviation > 0 else 0.0
+
+
+def _name(text: str, action: str) -> str:
+    plain = re.sub(r"[^\w .-]", "", text.replace('" in words', "").replace(">", "above").replace("<=", "at most"))
+    return re.sub(r"\s+", " ", f"{action} on {plain}").strip()[:80]
+
+
+def _coin(seed: int, group: str) -> float:
+    """Return a number in [0, 1) that belongs to the group."""
+    digest = hashlib.sha256(f"rules {seed} {group}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
