@@ -10,9 +10,9 @@ from loopbook.scenario.contract import Scenario
 
 
 def test_without_effects_alerts_keep_to_the_promise(quiet: Callable[..., Log]) -> None:
-    logs = [quiet(seed, days=25) for seed in range(100, 108)]
+    logs = [quiet(seed, days=25) for seed in range(100, 104)]
     alerts = sum(len(watch(log).alerts) for log in logs)
-    promised = logs[0].scenario.monitoring.false_alarms * 8 * 25 / 100
+    promised = logs[0].scenario.monitoring.false_alarms * 4 * 25 / 100
     assert stats.poisson.sf(alerts - 1, promised) > 0.01
 
 

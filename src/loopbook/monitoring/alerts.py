@@ -213,14 +213,18 @@ def _follows(change: Incident, one: Incident, reach: int) -> bool:
 
 
 def _symptoms(name: str, table: pd.DataFrame, log: Log, known: list[Incident]) -> list[Incident]:
-    """Add signals that name no cause to the change that began nearest to them, or let them stand alone."""
+    """Add signals that name no cause to the change that began nearest to them, or let them stand alone.
+
+    A change may take days to show in the whole, so a symptom may begin up to a window after its cause.
+    """
     found = list(known)
+    reach = max(log.scenario.monitoring.window_days, SLACK + 1)
     for at, row in table.iterrows():
         onset, last = int(row["onset"]), int(row["last"])
         signal = Incident(name, (), onset, last, int(row["day"]), int(row["day"]), (int(at),))  # type: ignore[call-overload]
         # The ranking is looked at over a whole window, so the change may have begun anywhere in it.
         end = last if name == "ranking" else onset
-        near = [index for index, one in enumerate(found) if onset - SLACK - 1 <= one.first <= end + SLACK + 1]
+        near = [index for index, one in enumerate(found) if onset - reach < one.first <= end + SLACK + 1]
         if near:
             index = min(near, key=lambda one: (found[one].cause == name, abs(found[one].first - onset)))
             found[index] = _with(found[index], signal, places=False)

@@ -15,10 +15,9 @@ from math import sqrt
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from loopbook.monitoring import shifts, signals
-from loopbook.monitoring.timeline import Log, Mask, Side
+from loopbook.monitoring.timeline import Floats, Log, Mask
 from loopbook.requirements import intervals
 
 MEASURES = ("recall", "false-positive rate")
@@ -40,7 +39,7 @@ def rates(log: Log) -> pd.DataFrame:
         side = log.stream.keep(~np.isnan(log.stream.label))
         values = side.frame[attribute].astype(str).to_numpy()
         for group in sorted(set(values.tolist())):
-            for measure, (hits, of) in _counts(side, values == group).items():
+            for measure, (hits, of) in _counts(side.acted[values == group], side.label[values == group]).items():
                 value, low, high = intervals.share(hits / of if of else np.nan, of)
                 rows.append((attribute, group, measure, of, value, low, high))
     return pd.DataFrame(rows, columns=["attribute", "group", "measure", "rows", "value", "low", "high"])
@@ -130,8 +129,9 @@ def difference(hits: tuple[int, int], of: tuple[int, int]) -> tuple[float, float
     return value, low, high, shifts.tail(value / spread, 0.0) if spread > 0 else 1.0
 
 
-def _counts(side: Side, group: Mask) -> dict[str, tuple[int, int]]:
-    acted, yes = side.acted[group], side.label[group] == 1
+def _counts(acted: Mask, label: Floats) -> dict[str, tuple[int, int]]:
+    """Return (hits, rows) by measure of rows with a known outcome."""
+    yes = label == 1
     return {
         "action rate": (int(acted.sum()), len(acted)),
         "base rate": (int(yes.sum()), len(yes)),
@@ -143,17 +143,15 @@ def _counts(side: Side, group: Mask) -> dict[str, tuple[int, int]]:
 
 def _tallies(log: Log, attribute: str, measure: str, day: int, reference: bool) -> dict[str, tuple[int, int]]:
     """Return (hits, rows) by group of what is known on a day."""
-    known = ~np.isnan(log.stream.label) & (log.stream.day + log.delay <= day)
-    sides = [log.stream.keep(known)]
-    if reference:
-        sides.append(log.reference.keep(~np.isnan(log.reference.label)))
     total: dict[str, tuple[int, int]] = {}
-    for side in sides:
-        values: NDArray[np.object_] = side.frame[attribute].astype(str).to_numpy()
-        for group in sorted(set(values.tolist())):
-            hits, of = _counts(side, values == group)[measure]
-            before = total.get(group, (0, 0))
-            total[group] = (before[0] + hits, before[1] + of)
+    for side, last in ((log.stream, day - log.delay), *([(log.reference, log.reference.days)] if reference else [])):
+        known = ~np.isnan(side.label) & (side.day <= last)
+        codes, groups = pd.factorize(side.frame[attribute].astype(str), sort=True)
+        for number, group in enumerate(groups):
+            rows = known & (codes == number)
+            hits, of = _counts(side.acted[rows], side.label[rows])[measure]
+            before = total.get(str(group), (0, 0))
+            total[str(group)] = (before[0] + hits, before[1] + of)
     return total
 
 

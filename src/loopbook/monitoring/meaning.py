@@ -238,7 +238,11 @@ def _clearest(
 ) -> tuple[int, float, _Look]:
     """Return the segment that has moved most, its corrected p-value, and the window that shows it."""
     longest = min(log.scenario.monitoring.window_days, last + 1)
-    looks = [_look(segments, last - size + 1, last, since) for size in shifts.LENGTHS if size <= longest]
+    looks = [
+        _look(segments, last - size + 1, last, since, log.scenario.monitoring.window_days)
+        for size in shifts.LENGTHS
+        if size <= longest
+    ]
     p = np.stack([look.p for look in looks])
     q = np.minimum(1.0, 2 * signals.adjusted(p.ravel()).reshape(p.shape))
     for index, look in enumerate(looks):
@@ -257,7 +261,7 @@ def _clearest(
     return cell, float(q[row, cell]), looks[row]
 
 
-def _look(segments: _Segments, first: int, last: int, since: NDArray[np.int64]) -> _Look:
+def _look(segments: _Segments, first: int, last: int, since: NDArray[np.int64], rest: int) -> _Look:
     now, before = segments.window(first, last), segments.before(first, since)
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = now.variance + before.variance
@@ -265,7 +269,9 @@ def _look(segments: _Segments, first: int, last: int, since: NDArray[np.int64]) 
         skewness = (now.third - before.third) / variance**1.5
         # What was usual in the reference no longer is in a segment that has changed.
         z = np.where(since >= 0, z / np.sqrt(before.excess), z)
-    fits = (now.rows >= _LEAST_ROWS) & (before.rows >= _LEAST_ROWS) & (first > since) & np.isfinite(z * skewness)
+    fits = (now.rows >= _LEAST_ROWS) & (before.rows >= _LEAST_ROWS) & np.isfinite(z * skewness)
+    # The days behind an alarm were chosen for being extreme; only with others beside them are they a base.
+    fits &= (since < 0) | (first >= since + rest)
     p = np.ones(len(z))
     p[fits] = [shifts.tail(one, lean) for one, lean in zip(z[fits].tolist(), skewness[fits].tolist(), strict=True)]
     squares = np.where(fits, norm.isf(np.maximum(p, 1e-300) / 2) ** 2, 0.0)
