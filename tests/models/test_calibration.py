@@ -24,16 +24,21 @@ def test_the_temperature_is_what_the_logits_are_too_large_by(scale: float) -> No
 @given(st.floats(0.2, 5))
 def test_no_other_temperature_has_a_smaller_loss(other: float) -> None:
     y, z = drawn(2.0, 300)
+    targets = np.where(y == 1, (y.sum() + 1) / (y.sum() + 2), 1 / (300 - y.sum() + 2))
     best = calibration.temperature(y, z)
-    assert cross_entropy(y, z / best) <= cross_entropy(y, z / other) + 1e-9
+    assert cross_entropy(targets, z / best) <= cross_entropy(targets, z / other) + 1e-9
 
 
 def test_equal_logits_are_left_alone() -> None:
     assert calibration.temperature([0, 1, 1], [0.7, 0.7, 0.7]) == 1
 
 
-def test_perfect_and_perfectly_wrong_logits_meet_the_limits() -> None:
-    assert calibration.temperature([0, 1], [-1, 1]) == pytest.approx(0.05, rel=0.01)
+def test_a_few_rows_that_are_all_right_do_not_make_the_model_certain() -> None:
+    # Two rows count as four of which one is mistaken each way: sigmoid(1 / T) = 2/3, so T = 1 / log 2.
+    assert calibration.temperature([0, 1], [-1, 1]) == pytest.approx(1 / np.log(2), rel=1e-5)
+
+
+def test_logits_that_are_wrong_are_turned_down_to_the_limit() -> None:
     assert calibration.temperature([1, 0], [-1, 1]) == pytest.approx(20, rel=0.01)
 
 

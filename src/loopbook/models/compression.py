@@ -12,7 +12,7 @@ import numpy as np
 
 from loopbook.models import encoder
 from loopbook.models.bundle import CONFIG, FEATURES, FORMAT, MODEL, PIECES, OnnxModel
-from loopbook.models.graph import OPSET, Graph
+from loopbook.models.graph import OPSET, Graph, canonical
 from loopbook.models.linear import Linear
 from loopbook.models.model import Model
 from loopbook.models.network import Network
@@ -153,7 +153,7 @@ def _network(network: Network) -> Any:
     named = {given.name for given in model.graph.input}
     if named != set(network.inputs) or len(model.graph.output) != 1:
         raise LoopbookError(f"Keras exported the inputs {sorted(named)}, not {sorted(network.inputs)}.")
-    return model
+    return canonical(model)
 
 
 def _with_encoder(head: Any) -> Any:

@@ -65,6 +65,95 @@ class Graph:
         return session(self.model().SerializeToString())
 
 
+def canonical(model: Any) -> Any:
+    """Return an ONNX model with its operations in the order in which the outputs need them, and with short names.
+
+    Converters order operations and count names differently each time, so that equal networks become different files.
+    Inputs and outputs keep their names; what no output needs is left out.
+    """
+    names = {"": ""} | {value.name: value.name for value in (*model.graph.input, *model.graph.output)}
+    _bypass(model.graph, {})
+    _sort(model.graph)
+    _rename(model.graph, names)
+    return model
+
+
+def _inner(node: Any) -> list[Any]:
+    """Return the graphs inside an operation, such as a loop's body."""
+    found = [[attribute.g] if attribute.HasField("g") else attribute.graphs for attribute in node.attribute]
+    return [graph for graphs in found for graph in graphs]
+
+
+def _needs(node: Any) -> list[str]:
+    """Return the names that an operation reads; a body may read names of the graph around it."""
+    return [*node.input, *(name for graph in _inner(node) for inner in graph.node for name in _needs(inner))]
+
+
+def _bypass(graph: Any, same: dict[str, str]) -> None:
+    """Let operations read what an Identity copies, not the copy; converters leave copies now and then."""
+    ends = {value.name for value in graph.output}
+    for node in graph.node:
+        node.input[:] = [same.get(name, name) for name in node.input]
+        if node.op_type == "Identity" and node.output[0] not in ends:
+            same[node.output[0]] = node.input[0]
+        for inner in _inner(node):
+            _bypass(inner, same)
+
+
+def _sort(graph: Any) -> None:
+    for node in graph.node:
+        for inner in _inner(node):
+            _sort(inner)
+    made_by = {name: node for node in graph.node for name in node.output}
+    placed: dict[int, Any] = {}
+    waiting = [(value.name, False) for value in reversed(graph.output)]
+    while waiting:
+        name, ready = waiting.pop()
+        node = made_by.get(name)
+        if node is None or id(node) in placed:
+            continue
+        if ready:
+            placed[id(node)] = node
+        else:
+            waiting.append((name, True))
+            waiting += [(need, False) for need in reversed(_needs(node))]
+    nodes = [type(node).FromString(node.SerializeToString()) for node in placed.values()]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _rename(graph: Any, names: dict[str, str]) -> None:
+    def short(name: str) -> str:
+        return names.setdefault(name, f"t{len(names)}")
+
+    def describe(value: Any) -> None:
+        value.name = short(value.name)
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param:
+                size.dim_param = short(size.dim_param)
+
+    for value in graph.input:
+        describe(value)
+    for node in graph.node:
+        node.name, node.doc_string = "", ""
+        node.input[:] = [short(name) for name in node.input]
+        for inner in _inner(node):
+            _rename(inner, names)
+        node.output[:] = [short(name) for name in node.output]
+        node.attribute.sort(key=lambda attribute: str(attribute.name))
+    for value in graph.output:
+        describe(value)
+    constants = {short(constant.name): constant for constant in graph.initializer}
+    used = {name for node in graph.node for name in _needs(node)} | {value.name for value in graph.output}
+    kept = []
+    for name in sorted(constants.keys() & used, key=lambda name: (len(name), name)):
+        constants[name].name = name
+        kept.append(type(constants[name]).FromString(constants[name].SerializeToString()))
+    del graph.initializer[:], graph.value_info[:]
+    graph.initializer.extend(kept)
+    graph.name, graph.doc_string = "network", ""
+
+
 def session(model: bytes | Path) -> Any:
     """Return ONNX Runtime's session for a model: on the CPU, with one thread, so that results are repeatable."""
     import onnxruntime

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -98,8 +100,7 @@ class Network:
     def save(self, folder: Path) -> None:
         """Write ``network.keras``."""
         folder.mkdir(parents=True, exist_ok=True)
-        # Keras asks for the ending .keras, which the neighbour of an atomic write has too.
-        write_atomically(folder / FILE, lambda file: self.model.save(file))
+        write_atomically(folder / FILE, self._write)
 
     @classmethod
     def load(cls, folder: Path, architecture: str) -> Network:
@@ -109,6 +110,21 @@ class Network:
 
         architectures.find(architecture)
         return cls(keras.saving.load_model(folder / FILE, compile=False))
+
+    def _write(self, file: Path) -> None:
+        """Write the model as Keras does, but the same bytes for the same network.
+
+        Keras notes the date, and numbers shared objects by their address in memory.
+        """
+        self.model.save(file)
+        with zipfile.ZipFile(file) as archive:
+            parts = {name: archive.read(name) for name in sorted(archive.namelist())}
+        parts["config.json"] = json.dumps(_numbered(json.loads(parts["config.json"]), {})).encode()
+        metadata = {**json.loads(parts["metadata.json"]), "date_saved": ""}
+        parts["metadata.json"] = json.dumps(metadata).encode()
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, content in parts.items():
+                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
 
     @cached_property
     def _answer(self) -> Any:
@@ -132,6 +148,18 @@ def by_length(arrays: Arrays, rows: NDArray[np.int64], batch: int) -> Iterator[t
     for start in range(0, len(rows), batch):
         part = order[start : start + batch]
         yield rows[part], int(long[part[-1]])
+
+
+def _numbered(config: Any, seen: dict[int, int]) -> Any:
+    """Return a configuration whose shared objects are numbered in the order in which they occur."""
+    if isinstance(config, list):
+        return [_numbered(item, seen) for item in config]
+    if isinstance(config, dict):
+        return {
+            key: seen.setdefault(item, len(seen)) if key == "shared_object_id" else _numbered(item, seen)
+            for key, item in config.items()
+        }
+    return config
 
 
 def _with_logits(model: Any, architecture: str) -> Any:

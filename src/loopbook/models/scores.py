@@ -33,7 +33,8 @@ def logit_of(probability: ArrayLike) -> Floats:
 def cross_entropy(label: ArrayLike, logit: ArrayLike, weight: ArrayLike | None = None) -> float:
     """Return the weighted mean of ``log(1 + exp(z)) - y z``: the empirical risk that training minimises."""
     y, z = np.asarray(label, dtype=np.float64), np.asarray(logit, dtype=np.float64)
-    each = np.logaddexp(0, z) - y * z
+    with np.errstate(invalid="ignore"):  # infinite logits give NaN, which training reports
+        each = np.logaddexp(0, z) - y * z
     return float(np.average(each, weights=None if weight is None else np.asarray(weight, dtype=np.float64)))
 
 
