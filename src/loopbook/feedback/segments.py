@@ -126,7 +126,8 @@ def telling(one: Sequence[str], other: Sequence[str], count: int = 10) -> pd.Dat
     """Return the terms that set some texts apart from others.
 
     Terms are single words and pairs of neighbours, counted once a text, so that nobody is heard louder for repeating
-    himself. A pair that says no more than one of its words is left out.
+    himself. English words that say nothing by themselves (the, was, you) are no terms; of two terms that share a word
+    and occur in as many texts, the pair is kept.
 
     Parameters
     ----------
@@ -163,7 +164,8 @@ def telling(one: Sequence[str], other: Sequence[str], count: int = 10) -> pd.Dat
     table = pd.DataFrame(
         {"term": terms, "texts": a.astype("int64"), "others": b.astype("int64"), "log_odds": log_odds, "z": z}
     )
-    table = table[table["z"] >= 1.96].sort_values(["z", "term"], ascending=[False, True])
+    table = table.assign(words=table["term"].str.count(" "))[table["z"] >= 1.96]
+    table = table.sort_values(["z", "words", "term"], ascending=[False, False, True]).drop(columns="words")
     return _without_repeats(table).head(count).reset_index(drop=True)
 
 
@@ -220,9 +222,11 @@ def usability(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _terms(text: str) -> list[str]:
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
     words = [token for token in tokenize(text) if token[0] not in _EDGES]
-    pairs = [f"{one} {two}" for one, two in itertools.pairwise(words)]
-    return list(dict.fromkeys([*words, *pairs]))
+    pairs = [f"{a} {b}" for a, b in itertools.pairwise(words) if not {a, b} & ENGLISH_STOP_WORDS]
+    return list(dict.fromkeys([*(word for word in words if word not in ENGLISH_STOP_WORDS), *pairs]))
 
 
 def _counted(texts: Sequence[str]) -> Counter[str]:

@@ -115,9 +115,23 @@ def judge(answers: pd.DataFrame, outcomes: Mapping[str, int]) -> Trust:
     return Trust(table, labels)
 
 
-def outcomes_of(log: pd.DataFrame) -> dict[str, int]:
-    """Return the outcomes that a decision log knows, by `row_id`."""
-    known = log[log["label"].notna()]
+def outcomes_of(log: pd.DataFrame, delay_days: int, replay_days: int) -> dict[str, int]:
+    """Return the outcomes that are known by the end of a decision log, by `row_id`.
+
+    Parameters
+    ----------
+    log
+        The decision log, with `row_id`, `time` and `label` (missing where nothing became known).
+    delay_days
+        Days until the outcome of a decision is known: the outcomes of the last days are not, whatever the log holds.
+    replay_days
+        Days for which a log without times stands.
+    """
+    if len(log) and log["time"].notna().all():
+        arrived = (log["time"] <= log["time"].max() - pd.Timedelta(days=delay_days)).to_numpy(dtype=bool)
+    else:
+        arrived = np.arange(len(log)) < len(log) * (1 - delay_days / replay_days)
+    known = log[arrived & log["label"].notna().to_numpy(dtype=bool)]
     return {str(row): int(label) for row, label in zip(known["row_id"], known["label"], strict=True)}
 
 
