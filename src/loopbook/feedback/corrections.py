@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
@@ -193,8 +192,3 @@ def _number(written: Mapping[str, str], name: str, none: Mapping[str, bool]) -> 
 def _older(answer: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Say whether an answer that stands later in the file was given earlier."""
     return bool(pd.notna(answer["time"]) and pd.notna(other["time"]) and answer["time"] < other["time"])
-
-
-def to_json(answers: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return answers as plain values, for an artifact."""
-    return list(json.loads(answers.to_json(orient="records", date_format="iso")))

@@ -73,7 +73,7 @@ def build(
     ids = stream["row_id"].astype(str)
     kept_back = stream["group"].astype(str).map(lambda group: _coin(seed, group) < held_back).to_numpy(dtype=bool)
     outcome = ids.map(dict(outcomes))
-    accepted = labels[labels["accepted"]].set_index("row_id")
+    accepted = labels[labels["accepted"].astype(bool)].set_index("row_id")
     said = ids.map(accepted["label"].astype("float64"))
     certain = ids.map(2 * accepted["confidence"] - 1)
 

@@ -17,7 +17,7 @@ from loopbook.scenario.errors import DataError
 RANDOM, DISPUTED, UNCERTAIN = "random", "disputed", "uncertain"
 """Why an item is proposed."""
 
-_OVERSAMPLE = 5  # of how many times as many of the most uncertain items a diverse set is chosen
+_OVERSAMPLE = 10  # of how many times as many of the most uncertain items a diverse set is chosen
 _DISPUTED_SHARE = 0.25
 _WIDTH = 256  # places into which the words of a text are hashed
 
