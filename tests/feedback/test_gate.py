@@ -1,0 +1,183 @@
+"""The gate promotes what is better, keeps what is not, and says when it cannot tell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loopbook.data.features import Features
+from loopbook.feedback import gate, learning_set, trust, users
+from loopbook.models import fitting
+from loopbook.models.model import Model
+from loopbook.scenario.contract import Candidate, Costs, FeedbackSettings, Scenario
+from loopbook.scenario.errors import DataError
+
+PRICES = Costs(false_positive=1, false_negative=2)
+
+
+def rows(count: int, seed: int = 0, prefix: str = "g") -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    label = (random.random(count) < 0.4).astype("int8")
+    frame = pd.DataFrame({"row_id": [f"{prefix}{at}" for at in range(count)], "label": label})
+    return frame.assign(group=frame["row_id"], noise=random.normal(0, 1, count))
+
+
+def model(strength: float, base: float = 0.4) -> gate.Probabilities:
+    """Return a model that sees the label through noise."""
+
+    def probabilities(frame: pd.DataFrame) -> np.ndarray:
+        seen = strength * (frame["label"].to_numpy() - 0.4) + frame["noise"].to_numpy()
+        return np.asarray(1 / (1 + np.exp(-(seen + np.log(base / (1 - base))))))
+
+    return probabilities
+
+
+def judged(old: float, new: float, count: int = 800, **given: float) -> gate.Verdict:
+    verdict, _ = gate.judge(
+        {"gate": rows(count)},
+        model(old),
+        model(new),
+        PRICES,
+        learned=(),
+        min_gain=given.get("min_gain", 0),
+        resamples=300,
+    )
+    return verdict
+
+
+def test_a_better_challenger_is_promoted() -> None:
+    verdict = judged(1.0, 2.0)
+    assert verdict.decision == "promote"
+    assert 0 < verdict.low < verdict.gain < verdict.high
+    assert verdict.p < 0.01
+    assert f"{verdict.gain:+.3f}" in verdict.reason
+
+
+def test_a_worse_challenger_is_kept_out_and_is_suspicious() -> None:
+    verdict = judged(2.0, 1.0)
+    assert verdict.decision == "keep"
+    assert verdict.worse
+    assert "ranks worse" in verdict.reason
+
+
+def test_an_equal_challenger_is_kept_out_without_suspicion() -> None:
+    verdict = judged(2.0, 2.0)
+    assert (verdict.decision, verdict.worse) == ("keep", False)
+    assert verdict.gain == 0
+    assert "no proof" in verdict.reason
+
+
+def test_a_gain_smaller_than_asked_for_is_not_enough() -> None:
+    assert judged(1.0, 2.0, min_gain=0.3).decision == "keep"
+
+
+def test_few_rows_are_not_enough_data() -> None:
+    few = judged(1.0, 1.2, count=40)
+    assert few.decision == "not enough data"
+    assert f"verdict needs {gate.LEAST_CLASS}" in few.reason
+
+
+def test_an_open_result_says_how_many_rows_would_do() -> None:
+    frame = rows(120)
+    other = np.random.default_rng(1).normal(0, 1, 120)
+
+    def challenger(_: pd.DataFrame) -> np.ndarray:
+        return model(1.0)(frame.assign(noise=other))
+
+    verdict, _ = gate.judge({"gate": frame}, model(1.0), challenger, PRICES, learned=(), resamples=300)
+    assert verdict.decision == "not enough data"
+    assert "rows would do" in verdict.reason
+
+
+def test_no_rows_and_one_class_are_not_enough_data() -> None:
+    for frame in (rows(0), rows(100).assign(label=0)):
+        verdict, table = gate.judge({"gate": frame}, model(1), model(2), PRICES, learned=(), resamples=60)
+        assert verdict.decision == "not enough data"
+        assert json.loads(json.dumps(verdict.to_dict(), allow_nan=False))["gain"] is None
+        assert len(table) == 3
+
+
+def test_a_challenger_that_ranks_alike_but_costs_more_is_kept_out() -> None:
+    verdict, _ = gate.judge({"gate": rows(800)}, model(2.0), model(2.0, base=0.999), PRICES, learned=(), resamples=300)
+    assert (verdict.decision, verdict.worse) == ("keep", True)
+    assert "costs" in verdict.reason
+    assert verdict.saving_high < 0
+
+
+def test_each_part_is_shown_and_all_decide() -> None:
+    parts = {"gate": rows(300), "recent": rows(500, seed=1, prefix="s")}
+    verdict, table = gate.judge(parts, model(1.0), model(2.0), PRICES, learned=("t1", "t2"), resamples=200)
+    assert table.groupby("part")["rows"].first().to_dict() == {"all": 800, "gate": 300, "recent": 500}
+    assert verdict.rows == 800
+    whole = table[(table["part"] == "all") & (table["measure"] == "ROC AUC")].iloc[0]
+    assert (whole["gain"], whole["low"], whole["high"]) == (verdict.gain, verdict.low, verdict.high)
+
+
+def test_rows_that_were_learned_from_are_refused() -> None:
+    with pytest.raises(DataError, match="have been learned from, 'g7'"):
+        gate.judge({"gate": rows(50)}, model(1), model(2), PRICES, learned=["t1", "g7"])
+    with pytest.raises(DataError, match="in two parts"):
+        gate.judge({"gate": rows(50), "recent": rows(3)}, model(1), model(2), PRICES, learned=())
+
+
+@pytest.fixture(scope="module")
+def world(decide: Callable[..., pd.DataFrame], scenario: Scenario, tmp_path_factory: pytest.TempPathFactory):
+    """Return splits of a world that must be learned from numbers, and what fits a real model on rows of it."""
+    random = np.random.default_rng(2)
+    frame = decide(3_600, seed=4)
+    label = frame["label"].astype("int8")
+    told = np.where(random.random(len(frame)) < 0.75, label, 1 - label)
+    frame = frame.assign(
+        label=label, size=random.normal(told, 0.8), text=np.where(random.random(len(frame)) < 0.5, "a day", "the plant")
+    )
+    names = ("train", "validation", "gate", "stream")
+    parts = (frame.iloc[start:end] for start, end in ((0, 240), (240, 640), (640, 1_600), (1_600, 3_600)))
+    splits = {name: part.reset_index(drop=True) for name, part in zip(names, parts, strict=True)}
+    features = Features.fit(splits["train"], scenario)
+
+    def fit(train: pd.DataFrame) -> gate.Probabilities:
+        work = tmp_path_factory.mktemp("fit")
+        fitting.fit(
+            "tfidf",
+            Candidate(architecture="tfidf"),
+            train,
+            splits["validation"],
+            features,
+            scenario.task,
+            scenario.training,
+            work,
+            lambda _: None,
+        )
+        return Model.load(Path(work) / fitting.MODEL).probabilities
+
+    return splits, fit
+
+
+def test_a_challenger_trained_on_flipped_labels_is_rejected(world, scenario: Scenario) -> None:
+    splits, fit = world
+    stream = splits["stream"]
+    liars = FeedbackSettings(answer_rate=1, error_rate=0, malicious_rate=0.5, users=1)  # a single user, who always lies
+    truth = dict(zip(stream["row_id"], stream["label"].astype(int), strict=True))
+    answers = users.simulate(stream, truth, scenario.task, liars)
+    assert (answers["label"].astype(int) != answers["row_id"].map(truth)).all()
+    flipped = answers[["row_id", "label"]].assign(confidence=0.99, accepted=True)  # as if nobody had checked them
+    outcomes = {row: label for at, (row, label) in enumerate(truth.items()) if at % 4 == 0}
+    learned = learning_set.build(splits["train"], stream, flipped, outcomes)
+    touched = {*learned.train["row_id"], *splits["validation"]["row_id"]}
+    parts = {"gate": splits["gate"], "recent": learned.recent}
+    champion = fit(splits["train"])
+    verdict, _ = gate.judge(parts, champion, fit(learned.train), PRICES, learned=touched, resamples=300)
+    assert verdict.decision == "keep"
+    assert verdict.worse
+
+    checked = trust.judge(answers, outcomes)  # with the check, the liar is found and nothing is learned from him
+    honest = learning_set.build(splits["train"], stream, checked.labels, outcomes)
+    assert checked.malicious == ("simulated-1",)
+    assert honest.added.set_index("from").loc["users", "rows"] == 0
+    verdict, _ = gate.judge(parts, champion, fit(honest.train), PRICES, learned=touched, resamples=300)
+    assert not verdict.worse

@@ -1,0 +1,154 @@
+"""Proposals say what, why, on which evidence, and whether a batch loop may approve them by itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loopbook.feedback import corrections, proposals, trust
+from loopbook.feedback.gate import Verdict
+from loopbook.feedback.rule_search import FoundRule
+from loopbook.monitoring.proposals import COLUMNS
+from loopbook.scenario.contract import Rule, Scenario
+from loopbook.scenario.errors import LoopbookError
+
+PROMOTE = Verdict("promote", "It is better.", False, 0.02, 0.01, 0.03, 0.001, 0.1, 0.0, 0.2, 900, 300)
+KEEP = replace(PROMOTE, decision="keep", reason="No proof.")
+WORSE = replace(KEEP, reason="It ranks worse.", worse=True)
+
+
+@pytest.fixture
+def judged(decisions: pd.DataFrame, truth: dict[str, int]) -> trust.Trust:
+    answers = [
+        {"row_id": row, "user": user, "label": truth[row]}
+        for row in decisions["row_id"][:60]
+        for user in ("ann", "bob")
+    ]
+    answers += [{"row_id": row, "user": "eve", "label": 1 - truth[row]} for row in decisions["row_id"][50:90]]
+    answers += [{"row_id": "r00007", "user": "dan", "label": 1 - truth["r00007"]}]
+    return trust.judge(corrections.table(answers), truth)
+
+
+def test_agreed_labels_are_safe_and_disputed_ones_are_not(
+    judged: trust.Trust, decisions: pd.DataFrame, truth: dict[str, int], scenario: Scenario
+) -> None:
+    agreed, disputed = proposals.labels(judged, decisions, scenario.task, KEEP)
+    assert (agreed.safe, disputed.safe) == (True, False)
+    assert {one["row_id"] for one in disputed.change["corrections"]} == {"r00007"}
+    assert all(one["label"] == truth[one["row_id"]] for one in agreed.change["corrections"])
+    acted = decisions.set_index("row_id")["action"].eq("act").astype(int).to_dict()
+    contradicted = sum(one["label"] != acted[one["row_id"]] for one in agreed.change["corrections"])
+    assert agreed.evidence["contradict the agent"] == contradicted
+    assert "1 of 4 users count as malicious" in agreed.reason
+
+
+def test_nothing_that_a_worse_challenger_has_learned_is_safe(
+    judged: trust.Trust, decisions: pd.DataFrame, truth: dict[str, int], scenario: Scenario
+) -> None:
+    made = [
+        *proposals.labels(judged, decisions, scenario.task, WORSE),
+        *proposals.outcomes(truth, decisions, scenario.task, WORSE),
+        *proposals.champion(WORSE, "abc"),
+    ]
+    assert len(made) == 3
+    assert not any(one.safe for one in made)
+    assert all("proven worse" in one.caution for one in made)
+
+
+def test_outcomes_of_other_rows_are_not_taken_over(decisions: pd.DataFrame, scenario: Scenario) -> None:
+    (made,) = proposals.outcomes({"r00001": 1, "other": 1}, decisions, scenario.task, KEEP)
+    assert made.change == {"outcomes": [{"row_id": "r00001", "label": 1}]}
+    assert proposals.outcomes({"other": 1}, decisions, scenario.task, KEEP) == []
+
+
+def test_only_a_promoted_challenger_is_proposed() -> None:
+    (made,) = proposals.champion(PROMOTE, "abc")
+    assert made.change == {"champion": "abc"}
+    assert made.safe
+    assert proposals.champion(KEEP, "abc") == []
+
+
+def compared(value: float = 0.31, recommended: bool = True) -> pd.DataFrame:
+    rows = [
+        ("retrain", "learn", np.nan, np.nan, np.nan, 900, 0.1, -0.1, 0.3, 9.0, -9.0, 30.0, False),
+        ("move the threshold", "act from", value, np.nan, np.nan, 900, 0.2, 0.1, 0.3, 18.0, 9.0, 27.0, recommended),
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def test_a_threshold_is_proposed_where_monitoring_recommends_one() -> None:
+    (made,) = proposals.threshold(compared(), 0.2, [])
+    assert made.change == {"threshold": 0.31}
+    assert made.safe
+    assert made.evidence["rows"] == 900
+    assert proposals.threshold(compared(recommended=False), 0.2, []) == []
+    assert proposals.threshold(compared(0.2001), 0.2, []) == []
+    assert proposals.threshold(compared(1.0000001), 0.2, []) == []
+    assert proposals.threshold(compared().head(0), 0.2, []) == []
+
+
+def test_a_threshold_for_a_model_that_will_change_is_not_safe(decisions: pd.DataFrame, scenario: Scenario) -> None:
+    learned = proposals.outcomes({"r00001": 1}, decisions, scenario.task, KEEP)
+    (made,) = proposals.threshold(compared(), 0.2, learned)
+    assert not made.safe
+    assert "today's model" in made.caution
+    assert proposals.threshold(compared(), 0.2, proposals.champion(PROMOTE, "abc")) == []
+
+
+def test_a_rule_carries_its_evidence_and_waits_for_a_person() -> None:
+    found = FoundRule("act on x", Rule(when='"x" in words', action="act"), 30, 20, 0.1, 0.05, 0.2)
+    (made,) = proposals.rules([found], "EUR")
+    assert not made.safe
+    assert Rule.model_validate_json(made.change["rule"]["text"]) == found.rule
+    assert made.evidence["low"] == 0.05
+
+
+def test_requirements_follow_clear_complaints_only() -> None:
+    names = ["segment", "answers", "users", "wrong", "low", "high", "elsewhere", "missed", "false_alarms", "p"]
+    table = pd.DataFrame(
+        [
+            ("place=north", 80, 9, 0.5, 0.4, 0.6, 0.2, 30, 10, 0.001),
+            ("place=south", 80, 9, 0.3, 0.2, 0.4, 0.2, 14, 10, 0.2),
+            ("place=east", 80, 9, 0.0, 0.0, 0.1, 0.3, 0, 0, 0.001),
+        ],
+        columns=names,
+    )
+    comments = pd.DataFrame(
+        [
+            ("missed", "overlooked", 9, 0, 2.0, 4.0, "You overlooked it."),
+            ("right", "thanks", 9, 0, 2.0, 4.0, "Thanks."),
+        ],
+        columns=["kind", "term", "texts", "others", "log_odds", "z", "example"],
+    )
+    made = proposals.requirements(table, comments)
+    assert [one.title for one in made] == ["A criterion for place=north", "Look into missed decisions"]
+    wanted = made[0].change["requirement"]
+    assert (wanted["comparison"], wanted["threshold"]) == ("<=", 0.2)
+    assert not any(one.safe for one in made)
+
+
+def test_the_same_suggestion_has_the_same_id(decisions: pd.DataFrame, scenario: Scenario) -> None:
+    one, other, third = (
+        proposals.outcomes(known, decisions, scenario.task, verdict)[0]
+        for known, verdict in (({"r00001": 1}, KEEP), ({"r00001": 1}, WORSE), ({"r00001": 0}, KEEP))
+    )
+    assert one.id == other.id != third.id
+
+
+def test_proposals_are_plain_values_and_come_back(
+    judged: trust.Trust, decisions: pd.DataFrame, truth: dict[str, int], scenario: Scenario
+) -> None:
+    made = [
+        *proposals.labels(judged, decisions, scenario.task, KEEP),
+        *proposals.outcomes(truth, decisions, scenario.task, KEEP),
+        *proposals.champion(replace(PROMOTE, p=float("nan")), "abc"),
+    ]
+    text = json.dumps(proposals.to_plain(made), allow_nan=False)
+    assert proposals.from_plain(json.loads(text)) == made
+    assert proposals.table(made).index.tolist() == [one.id for one in made]
+    with pytest.raises(LoopbookError, match="Run notebook 07 again"):
+        proposals.from_plain([{"id": "x"}])

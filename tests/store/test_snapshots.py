@@ -1,0 +1,99 @@
+"""Snapshots are sealed once, in order, whole, and never change."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from loopbook.scenario.errors import LoopbookError
+from loopbook.store import snapshots
+from loopbook.store.project import Project
+from loopbook.store.snapshots import Snapshot
+
+
+def folder(project: Project) -> list[str]:
+    return sorted(path.name for path in (project.state / "snapshots" / "tiny").glob("[0-9]*"))
+
+
+def test_a_sealed_snapshot_is_the_current_one(project: Project) -> None:
+    path = snapshots.seal(project, "tiny", Snapshot(round=1, threshold=0.4))
+    assert path is not None
+    assert path.name.startswith("0001-")
+    assert path.stat().st_mode & 0o077 == 0
+    assert snapshots.current(project, "tiny") == Snapshot(round=1, threshold=0.4)
+    assert snapshots.current(project, "other") == Snapshot()
+
+
+def test_nothing_new_is_no_new_snapshot(project: Project) -> None:
+    assert snapshots.seal(project, "tiny", Snapshot()) is None
+    assert snapshots.seal(project, "tiny", Snapshot(round=1)) is None
+    assert folder(project) == []
+    snapshots.seal(project, "tiny", Snapshot(round=1, threshold=0.4))
+    assert snapshots.seal(project, "tiny", Snapshot(round=2, threshold=0.4)) is None
+    new_finding = Snapshot(round=2, threshold=0.4, findings=[{"kind": "x"}])
+    assert snapshots.seal(project, "tiny", new_finding) is None
+    assert len(folder(project)) == 1
+
+
+def test_rounds_follow_each_other(project: Project) -> None:
+    with pytest.raises(LoopbookError, match="that of round 1, not 2"):
+        snapshots.seal(project, "tiny", Snapshot(round=2, threshold=0.4))
+    for number in range(1, 12):
+        snapshots.seal(project, "tiny", Snapshot(round=number, threshold=number / 20))
+    assert snapshots.current(project, "tiny").round == 11
+    assert [each.round for each in snapshots.history(project, "tiny")] == list(range(1, 12))
+
+
+def test_an_earlier_snapshot_stays_as_it_is(project: Project) -> None:
+    first = snapshots.seal(project, "tiny", Snapshot(round=1, threshold=0.4))
+    assert first is not None
+    before = first.read_bytes()
+    snapshots.seal(project, "tiny", Snapshot(round=2, threshold=0.5))
+    assert first.read_bytes() == before
+
+
+def test_a_snapshot_that_somebody_changed_is_refused(project: Project) -> None:
+    path = snapshots.seal(project, "tiny", Snapshot(round=1, threshold=0.4))
+    assert path is not None
+    path.write_text(path.read_text().replace("0.4", "0.9"))
+    with pytest.raises(LoopbookError, match="changed after it was sealed"):
+        snapshots.current(project, "tiny")
+    path.write_text("{")
+    with pytest.raises(LoopbookError, match="is no snapshot"):
+        snapshots.current(project, "tiny")
+
+
+def test_what_a_killed_program_left_is_not_read(project: Project) -> None:
+    snapshots.seal(project, "tiny", Snapshot(round=1, threshold=0.4))
+    (project.state / "snapshots" / "tiny" / ".123.0002-0123456789abcdef.json").write_text("{")
+    assert snapshots.current(project, "tiny").round == 1
+
+
+def test_of_two_that_seal_at_once_one_is_refused(project: Project) -> None:
+    refused: list[str] = []
+
+    def approve(threshold: float) -> None:
+        try:
+            snapshots.seal(project, "tiny", Snapshot(round=1, threshold=threshold))
+        except LoopbookError as error:
+            refused.append(str(error))
+
+    both = [threading.Thread(target=approve, args=(value,)) for value in (0.1, 0.2)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    assert len(refused) == 1
+    assert "approve again" in refused[0]
+    assert len(folder(project)) == 1
+
+
+def test_what_a_stage_carries_does_not_depend_on_round_or_history() -> None:
+    one = Snapshot(round=1, threshold=0.4, approved=[{"id": "a"}])
+    other = Snapshot(round=5, threshold=0.4)
+    assert one.digest("threshold") == other.digest("threshold")
+    assert not one.says_more_than(other)
+    for name in ("round", "approved"):
+        with pytest.raises(LoopbookError, match="carries no"):
+            one.part(name)
