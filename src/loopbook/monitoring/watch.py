@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -74,3 +76,18 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> Watch:
     raised, together = alerts.incidents(rest, checks.values())
     table = damage.table(log, raised, together, found.rows)
     return Watch(log, found, rest, checks, raised, tuple(together), table)
+
+
+def summary(seen: Watch, quality: pd.DataFrame, remedies: pd.DataFrame) -> dict[str, Any]:
+    """Return what the watch saw as plain values for JSON: counts, quality by day, proposals; None for what is unknown.
+
+    Parameters
+    ----------
+    quality
+        From ``performance.quality``.
+    remedies
+        From ``proposals.compare``.
+    """
+    tables = {"quality": quality, "proposals": remedies}
+    plain = {name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}
+    return {"signals": len(seen.signals), "alerts": len(seen.alerts), **plain}
