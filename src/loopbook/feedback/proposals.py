@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import Field, ValidationError
 
+from loopbook.feedback import segments
 from loopbook.feedback.gate import Verdict
 from loopbook.feedback.rule_search import FoundRule
 from loopbook.feedback.trust import Trust
@@ -18,8 +19,6 @@ from loopbook.scenario.source import Settings
 from loopbook.store.content import digest_json
 
 Kind = Literal["labels", "outcomes", "champion", "threshold", "rule", "requirement"]
-
-_LEVEL = 0.05  # of the tests behind requirement changes
 
 
 class Proposal(Settings):
@@ -185,29 +184,28 @@ def rules(found: Sequence[FoundRule], currency: str) -> list[Proposal]:
     ]
 
 
-def requirements(segments: pd.DataFrame, comments: pd.DataFrame) -> list[Proposal]:
+def requirements(by_segment: pd.DataFrame, comments: pd.DataFrame) -> list[Proposal]:
     """Propose changed requirements: a criterion for a segment with clearly more complaints, and what comments point at.
 
     Parameters
     ----------
-    segments
+    by_segment
         What ``segments.by_segment`` returned.
     comments
         What ``segments.about`` returned.
     """
     caution = "What the agent has to achieve is for people to decide."
     found = []
-    for _, row in segments[(segments["p"] <= _LEVEL) & (segments["wrong"] > segments["elsewhere"])].iterrows():
-        limit = round(float(row["elsewhere"]), 2)
+    for _, row in segments.worse(by_segment).iterrows():
         change = {
             "id": f"segment-{digest_json(row['segment'])[:8]}",
             "kind": "criterion",
             "segment": row["segment"],
-            "text": f"Of 100 decisions on {row['segment']} users call at most {100 * limit:.0f} wrong, as elsewhere.",
+            "text": f"Users call decisions on {row['segment']} wrong no more often than others.",
             "stage": "07_feedback",
-            "metric": "wrong_share_worst_segment",
-            "comparison": "<=",
-            "threshold": limit,
+            "metric": "worse_segments",
+            "comparison": "==",
+            "threshold": 0,
         }
         reason = (
             f"Users call {row['wrong']:.0%} of these decisions wrong ({row['low']:.0%} to {row['high']:.0%}), "

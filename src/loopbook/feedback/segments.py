@@ -122,6 +122,11 @@ def by_segment(said: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     return table.sort_values(["wrong", "segment"], ascending=[False, True], ignore_index=True)
 
 
+def worse(segments: pd.DataFrame, level: float = 0.05) -> pd.DataFrame:
+    """Return the segments of `by_segment` in which users call clearly more decisions wrong than elsewhere."""
+    return segments[(segments["p"] <= level) & (segments["wrong"] > segments["elsewhere"])].reset_index(drop=True)
+
+
 def telling(one: Sequence[str], other: Sequence[str], count: int = 10) -> pd.DataFrame:
     """Return the terms that set some texts apart from others.
 
