@@ -58,3 +58,12 @@ def test_divergence_rises_where_the_words_change(quiet: Callable[..., Log]) -> N
     table = vocabulary.divergence(quiet(1, renamed))
     assert table["value"][:8].mean() == pytest.approx(table["expected"].mean(), rel=0.1)
     assert table["value"][8:].min() > 1.2 * table["value"][:8].max()
+
+
+def test_a_few_texts_full_of_slips_are_no_new_vocabulary(quiet: Callable[..., Log]) -> None:
+    def slips(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
+        late = np.flatnonzero(day == 9)[:3]
+        stream.loc[late, "text"] = [" ".join(f"zz{chr(97 + word)}{at}" for word in range(12)) for at in late]
+        return stream
+
+    assert not vocabulary.watch(quiet(4, slips))["alarm"].any()

@@ -15,6 +15,8 @@ from loopbook.monitoring.timeline import Floats, Log, texts
 
 LEAST_RATIO = 1.25
 """Smallest growth of the share of new words worth an alert."""
+MOST_OF_A_TEXT = 0.15
+"""No text counts for a larger share than this: a few texts full of slips of the keyboard are no new vocabulary."""
 _LEAST_SEEN = 4  # times a word must stand in the current texts to be named
 
 
@@ -43,7 +45,7 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> pd.DataFrame:
     """
     if "vocabulary" not in log.checks:
         return signals.table([])
-    old, new = unknown(log, earlier)
+    old, new = (np.minimum(shares, MOST_OF_A_TEXT) for shares in unknown(log, earlier))
     now = shifts.Moments.of(new, log.stream.day, log.stream.days)
     base = shifts.Moments.of(old, log.reference.day, log.reference.days)
     longest = log.scenario.monitoring.window_days
