@@ -72,31 +72,31 @@ def test_only_a_promoted_challenger_is_proposed() -> None:
     assert proposals.champion(KEEP, "abc") == []
 
 
-def compared(value: float = 0.31, recommended: bool = True) -> pd.DataFrame:
+def monitored(value: float = 0.31, recommended: bool = True) -> list[dict[str, object]]:
     rows = [
         ("retrain", "learn", np.nan, np.nan, np.nan, 900, 0.1, -0.1, 0.3, 9.0, -9.0, 30.0, False),
         ("move the threshold", "act from", value, np.nan, np.nan, 900, 0.2, 0.1, 0.3, 18.0, 9.0, 27.0, recommended),
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return list(json.loads(pd.DataFrame(rows, columns=COLUMNS).to_json(orient="records")))
 
 
 def test_a_threshold_is_proposed_where_monitoring_recommends_one() -> None:
-    (made,) = proposals.threshold(compared(), 0.2, [])
+    (made,) = proposals.threshold(monitored(), 0.2, [])
     assert made.change == {"threshold": 0.31}
     assert made.safe
     assert made.evidence["rows"] == 900
-    assert proposals.threshold(compared(recommended=False), 0.2, []) == []
-    assert proposals.threshold(compared(0.2001), 0.2, []) == []
-    assert proposals.threshold(compared(1.0000001), 0.2, []) == []
-    assert proposals.threshold(compared().head(0), 0.2, []) == []
+    assert proposals.threshold(monitored(recommended=False), 0.2, []) == []
+    assert proposals.threshold(monitored(0.2001), 0.2, []) == []
+    assert proposals.threshold(monitored(1.0000001), 0.2, []) == []
+    assert proposals.threshold([], 0.2, []) == []
 
 
 def test_a_threshold_for_a_model_that_will_change_is_not_safe(decisions: pd.DataFrame, scenario: Scenario) -> None:
     learned = proposals.outcomes({"r00001": 1}, decisions, scenario.task, KEEP)
-    (made,) = proposals.threshold(compared(), 0.2, learned)
+    (made,) = proposals.threshold(monitored(), 0.2, learned)
     assert not made.safe
     assert "today's model" in made.caution
-    assert proposals.threshold(compared(), 0.2, proposals.champion(PROMOTE, "abc")) == []
+    assert proposals.threshold(monitored(), 0.2, proposals.champion(PROMOTE, "abc")) == []
 
 
 def test_a_rule_carries_its_evidence_and_waits_for_a_person() -> None:

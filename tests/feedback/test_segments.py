@@ -116,4 +116,4 @@ def test_usability_is_mean_rating_and_median_time() -> None:
     assert table["answers"].tolist() == [20, 20]
     assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all()
     only = segments.usability(answers.assign(seconds=np.nan))
-    assert only.index.tolist() == ["usefulness, 1 to 5"]
+    assert only.index.tolist() == ["usefulness"]

@@ -125,13 +125,13 @@ def champion(verdict: Verdict, challenger: str) -> list[Proposal]:
     return [make("champion", "Promote the challenger", verdict.reason, evidence, {"champion": challenger})]
 
 
-def threshold(compared: pd.DataFrame, now: float, others: Sequence[Proposal]) -> list[Proposal]:
+def threshold(monitored: Sequence[Mapping[str, Any]], now: float, others: Sequence[Proposal]) -> list[Proposal]:
     """Propose another threshold, if monitoring recommends one.
 
     Parameters
     ----------
-    compared
-        What ``monitoring.proposals.compare`` returned.
+    monitored
+        What ``monitoring.proposals.compare`` returned, as the records that the artifact `monitor` holds.
     now
         The threshold in force.
     others
@@ -139,11 +139,11 @@ def threshold(compared: pd.DataFrame, now: float, others: Sequence[Proposal]) ->
         it is not proposed at all, and if labels or outcomes are, it is not safe, because the next round's model will
         have learned from them.
     """
-    best = compared[compared["recommended"].astype(bool) & compared["threshold"].notna()]
+    best = [row for row in monitored if row["recommended"] and row["threshold"] is not None]
     kinds = {other.kind for other in others}
-    if not len(best) or "champion" in kinds or not 0 <= float(best["threshold"].iloc[0]) <= 1:
+    if not best or "champion" in kinds or not 0 <= float(best[0]["threshold"]) <= 1:
         return []
-    row = best.iloc[0]
+    row = best[0]
     value = round(float(row["threshold"]), 4)
     if abs(value - now) < 0.005:
         return []

@@ -201,14 +201,14 @@ def usability(answers: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Indexed by `measure` (``usefulness, 1 to 5``: mean rating; ``seconds a decision``: median of the time that users
-        were busy with one): `value`, `low`, `high` (95 % bootstrap interval over users, because one user's answers
+        Indexed by `measure` (``usefulness``: mean rating, 1 to 5; ``seconds``: median of the time that users were busy
+        with a decision): `value`, `low`, `high` (95 % bootstrap interval over users, because one user's answers
         resemble each other), `answers`, `users`. A measure that nobody gave is left out.
     """
     rows = []
     for measure, column, statistic in (
-        ("usefulness, 1 to 5", "rating", np.mean),
-        ("seconds a decision", "seconds", np.median),
+        ("usefulness", "rating", np.mean),
+        ("seconds", "seconds", np.median),
     ):
         given = answers[answers[column].notna()]
         if not len(given):
