@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loopbook.decisions.costs import threshold
-from loopbook.monitoring import proposals
+from loopbook.monitoring import performance, proposals
 from loopbook.monitoring.alerts import Incident
 from loopbook.monitoring.proposals import Calibration
 from loopbook.monitoring.timeline import Log
@@ -69,6 +69,18 @@ def test_what_people_reviewed_is_not_decided_anew(quiet: Callable[..., Log]) -> 
     table = proposals.compare(log, [], 1 / 6)
     assert (table["saving"] == 0).all()
     assert not table["recommended"].any()
+
+
+def test_what_waits_for_a_person_is_not_decided_and_its_cost_not_known(quiet: Callable[..., Log]) -> None:
+    def waiting(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
+        held = np.arange(len(stream)) % 10 == 0
+        return stream.assign(action=stream["action"].where(~held, "review"), cost=np.where(held, np.nan, 2.0))
+
+    log = quiet(3, waiting)
+    costs = performance.quality(log).query("metric == 'cost per decision'")
+    assert (costs["value"] == 2.0).all()
+    open_ = ~proposals._reviewed(log.stream, log)
+    assert open_.sum() == 0.9 * len(log.stream)
 
 
 def test_where_all_is_well_little_is_to_be_had(quiet: Callable[..., Log]) -> None:

@@ -126,6 +126,9 @@ def _figures(side: Side) -> dict[str, tuple[float, float, float]]:
 
 
 def _mean(values: Floats) -> tuple[float, float, float]:
+    values = values[~np.isnan(values)]  # the cost of a decision that waits for a person is not known
+    if not len(values):
+        return float("nan"), float("nan"), float("nan")
     mean = float(np.mean(values))
     half = 1.96 * float(np.std(values, ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
     return mean, mean - half, mean + half

@@ -104,7 +104,7 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.Dat
         return pd.DataFrame(columns=COLUMNS)
     cutoff = money.threshold(costs)
     now = money.realised(costs, side.acted, side.label)
-    open_ = ~_reviewed(side)
+    open_ = ~_reviewed(side, log)
 
     def recalibrated(taught: Side, asked: Side) -> Mask:
         return Calibration.fit(taught.label, taught.probability).apply(asked.probability) >= cutoff
@@ -182,10 +182,10 @@ def since_last_change(log: Log, incidents: Sequence[Incident]) -> Side | None:
     return side if len(side) >= LEAST_ROWS and min(classes) >= LEAST_CLASS else None
 
 
-def _reviewed(side: Side) -> Mask:
-    if "reviewed" not in side.frame.columns:
-        return np.zeros(len(side), bool)
-    return side.frame["reviewed"].to_numpy("bool")
+def _reviewed(side: Side, log: Log) -> Mask:
+    """Return which decisions a person took, or has still to take, bool [n]."""
+    waiting = ~side.frame["action"].isin(log.scenario.task.actions).to_numpy("bool")
+    return waiting | side.frame["reviewed"].to_numpy("bool") if "reviewed" in side.frame.columns else waiting
 
 
 def _crossed(side: Side, decide: Decide) -> Mask:
