@@ -103,6 +103,16 @@ def merged(*tables: pd.DataFrame) -> pd.DataFrame:
     return table([dict(row) for each in tables for _, row in each.iterrows()])
 
 
+def with_file(
+    answers: pd.DataFrame, path: Path | None, decisions: pd.DataFrame, scenario: Scenario, today: date
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return answers together with those of a file, if there is one, and the file's broken rows."""
+    if path is None:
+        return answers, pd.DataFrame(columns=list(BROKEN))
+    real, broken = read(path, decisions, scenario, today)
+    return merged(real, answers), broken
+
+
 def described(answers: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
     """Return how many answers there are from each source, what they hold, and what was refused for which reason."""
     rows = [
