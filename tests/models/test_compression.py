@@ -78,7 +78,7 @@ def test_one_row_gets_the_same_answer_as_among_many(text: Problem, tmp_path: Pat
     assert exported.probabilities(rows().head(0)).shape == (0,)
 
 
-def test_an_export_is_the_same_bytes_each_time(text: Problem, tmp_path: Path) -> None:
+def test_an_export_has_the_same_content_each_time(text: Problem, tmp_path: Path) -> None:
     model = model_of(text, "lstm")
     compression.export(model, tmp_path / "one")
     Network.build("cnn", {}, Inputs.of(text.features), 1)  # what else was built in the process does not count

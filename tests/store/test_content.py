@@ -97,3 +97,23 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_lone_surrogates_in_text_are_kept(tmp_path: Path) -> None:
     assert len(content.digest_text("broken \ud800")) == 64
+
+
+def test_an_onnx_graph_has_the_digest_of_its_numbers_and_operations(tmp_path: Path) -> None:
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    def write(name: str, weight: float, result: str, kind: str = "Mul") -> str:
+        graph = helper.make_graph(
+            [helper.make_node(kind, ["x", "w"], [result])],
+            "graph",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
+            [helper.make_tensor_value_info(result, TensorProto.FLOAT, [1])],
+            [numpy_helper.from_array(np.array([weight], dtype="float32"), "w")],
+        )
+        onnx.save(helper.make_model(graph), str(tmp_path / name))
+        return content.digest(tmp_path / name)
+
+    assert write("a.onnx", 1.0, "y") == write("b.onnx", 1.0, "other")
+    assert write("a.onnx", 1.0, "y") != write("c.onnx", 2.0, "y")
+    assert write("a.onnx", 1.0, "y") != write("d.onnx", 1.0, "y", "Add")

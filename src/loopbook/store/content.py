@@ -102,6 +102,8 @@ def digest(path: Path) -> str:
         return _digest_h5(path)
     if path.suffix == ".keras":
         return _digest_keras(path)
+    if path.suffix == ".onnx":
+        return _digest_onnx(path)
     return digest_file(path)
 
 
@@ -206,3 +208,28 @@ def _digest_keras(path: Path) -> str:
         config = digest_json(json.loads(archive.read("config.json")))
         weights = Path(archive.extract("model.weights.h5", folder))
         return digest_text(f"{config} {_digest_h5(weights)}")
+
+
+def _digest_onnx(path: Path) -> str:
+    """Digest an ONNX graph by its numbers and its kinds of operation; converters order and name both as they like."""
+    import onnx
+    from onnx import numpy_helper
+
+    parts: list[str] = []
+
+    def visit(graph: Any) -> None:
+        tensors = [
+            *graph.initializer,
+            *(each.t for node in graph.node for each in node.attribute if each.HasField("t")),
+        ]
+        for tensor in tensors:
+            data = numpy_helper.to_array(tensor)
+            parts.append(f"{data.dtype.str} {data.shape} {hashlib.sha256(data.tobytes()).hexdigest()}")
+        for node in graph.node:
+            parts.append(node.op_type)
+            for attribute in node.attribute:
+                for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
+                    visit(inner)
+
+    visit(onnx.load(path).graph)
+    return digest_text("\n".join(sorted(parts)))
