@@ -221,7 +221,7 @@ def clean(
         typer.echo(f"removed {folder}")
     if everything and project.reports.is_dir():
         for entry in project.reports.iterdir():
-            if entry.name != "README.md":
+            if entry.name not in ("README.md", "pictures"):
                 content.remove(entry)
         typer.echo(f"emptied {project.reports}")
 
