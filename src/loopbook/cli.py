@@ -9,9 +9,12 @@ import os
 import sys
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from loopbook.store.project import Project
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -226,11 +229,9 @@ def clean(
         typer.echo(f"emptied {project.reports}")
 
 
-def _site(project: object, scenario: str | None, rebuild: bool) -> Path:
+def _site(project: Project, scenario: str | None, rebuild: bool) -> Path:
     from loopbook.store import records
-    from loopbook.store.project import Project
 
-    assert isinstance(project, Project)
     page = project.reports / (f"{scenario}/latest/index.html" if scenario else "index.html")
     if rebuild or not page.is_file():
         from loopbook.reports import site

@@ -1,0 +1,85 @@
+"""A fit is done once for the same code, data and settings, whoever asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+from tests.models.conftest import Problem
+
+from loopbook.models import contest, kept
+from loopbook.models.kept import Fit
+from loopbook.models.leaderboard import leaderboard
+from loopbook.models.model import Model
+from loopbook.scenario.contract import Candidate, TrainingSettings
+from loopbook.scenario.errors import DataError
+from loopbook.store.project import Project
+from loopbook.store.stage import Stage
+
+TFIDF = Candidate(architecture="tfidf")
+
+
+@pytest.fixture
+def fit(project: Project, text: Problem) -> Callable[..., Fit]:
+    stage = Stage.open("03_training", {"scenario": "tiny", "profile": "standard", "candidate": "one"})
+
+    def make(candidate: Candidate = TFIDF, train: pd.DataFrame | None = None, **settings: object) -> Fit:
+        chosen = TrainingSettings(candidates={"any": candidate}, **settings)
+        rows = text.train if train is None else train
+        return kept.fit(stage, "any", candidate, chosen, rows, text.validation, text.features, text.task)
+
+    return make
+
+
+def test_the_same_fit_is_not_done_again_and_another_one_is(fit: Callable[..., Fit], text: Problem) -> None:
+    first = fit()
+    assert fit().model == first.model
+    assert fit(epochs=7, patience=2).model == first.model, "a plain baseline knows no epochs"
+    assert fit(class_weights=True).model != first.model
+    assert fit(train=text.train.head(150)).model != first.model
+    assert fit(Candidate(architecture="word_list")).model != first.model
+
+
+def test_a_fit_holds_model_history_predictions_and_events(fit: Callable[..., Fit], text: Problem) -> None:
+    found = fit()
+    assert Model.load(found.model).probabilities(text.validation).shape == (len(text.validation),)
+    assert list(found.history.columns) == ["epoch", "loss", "val_loss", "val_auc"]
+    assert found.predictions["row_id"].tolist() == text.validation["row_id"].tolist()
+    assert list(found.events.iterdir())
+
+
+def test_the_contest_ranks_compares_ships_and_shows_mistakes(
+    fit: Callable[..., Fit], text: Problem, project: Project
+) -> None:
+    fits = {"tfidf": fit(), "majority": fit(Candidate(architecture="majority"))}
+    models = {name: Model.load(found.model) for name, found in fits.items()}
+    rows = text.validation
+    answers = {name: model.probabilities(rows) for name, model in models.items()}
+    entries = contest.enter(models, answers)
+    board = leaderboard(rows["label"], entries, rows["group"], 100)
+    assert contest.best(board) == contest.best(board, "plain") == "tfidf"
+    assert contest.best(board, "network") is None
+    assert contest.intervals(board).loc["majority", "value"] == 0.5
+
+    gains = contest.against(rows["label"], entries, "majority", rows["group"], 100)
+    assert gains.loc["majority"].tolist() == [0, 0, 0]
+    assert gains.loc["tfidf", "value"] == pytest.approx(contest.intervals(board).loc["tfidf", "value"] - 0.5)
+    with pytest.raises(DataError, match="'lstm' is no candidate"):
+        contest.against(rows["label"], entries, "lstm", rows["group"], 100)
+
+    cache = project.work / "embeddings"
+    shipped = contest.ship_all(models, "tfidf", project.work, rows, export=True, repeats=10, cache=cache)
+    assert shipped["tfidf"].folder == project.work / "champion"
+    assert (shipped["tfidf"].difference or 0) <= 1e-5
+    assert not (project.work / "others").exists()
+    served = contest.answers(shipped["tfidf"].folder)
+    assert served.probabilities(rows) == pytest.approx(answers["tfidf"], abs=1e-5)
+    timed = leaderboard(rows["label"], contest.timed(entries, shipped), rows["group"], 100)
+    assert (timed["size_bytes"] > 0).all()
+    assert set(contest.figures(timed, "tfidf", "test_")) >= {"test_accuracy", "test_roc_auc_low"}
+
+    wrong = contest.mistakes(rows, answers["tfidf"], ("good", "bad"), count=3)
+    off = (rows["label"] - answers["tfidf"]).abs().sort_values(ascending=False).head(3)
+    assert wrong.index.tolist() == off.index.tolist()
+    assert set(wrong["label"]) <= {"good", "bad"}

@@ -1,0 +1,45 @@
+"""The README's own model goes through all notebooks by its name alone; a change in it retrains it and nothing else."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.notebooks.conftest import ROOT, Place
+
+MODEL = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.S)[0]
+PARAMS = (
+    "training.candidates.mine.architecture=my_agent.models:build 'training.only=[tfidf,mine]' "
+    "training.epochs=2 optimization.trials=0"
+)
+
+
+@dataclass(frozen=True)
+class OwnSource(Place):
+    """A place whose processes import from a copy of ``src``, as a clone with a package of its user's would."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**super().environment, "PYTHONPATH": str(self.folder / "src")}
+
+
+def test_the_readme_model_is_trained_compared_and_shipped(place: Callable[[str], Place]) -> None:
+    where = OwnSource(place("own-model").folder)
+    shutil.copytree(ROOT / "src", where.folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    module = where.folder / "src" / "my_agent" / "models.py"
+    module.parent.mkdir()
+    module.with_name("__init__.py").touch()
+    module.write_text(MODEL, encoding="utf-8")
+    first = where.run("market-monitor", "--params", PARAMS)
+    assert first["stages"]["03_training[mine]"]["metrics"]["family"] == "network"
+    assert {stage["state"] for stage in first["stages"].values()} == {"done"}
+
+    module.write_text(MODEL.replace("units: int = 32", "units: int = 16"), encoding="utf-8")
+    second = where.run("market-monitor", "--params", PARAMS)
+    states = {name: stage["state"] for name, stage in second["stages"].items()}
+    assert states["03_training[mine]"] == "done"
+    assert {states[name] for name in ("01_requirements", "02_data", "03_training[tfidf]")} == {"fresh"}
+    sizes = [run["stages"]["03_training[mine]"]["measurements"]["parameters"] for run in (first, second)]
+    assert sizes[1] < sizes[0]

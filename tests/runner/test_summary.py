@@ -1,0 +1,81 @@
+"""What a run amounts to is said in sentences that follow from its records."""
+
+from __future__ import annotations
+
+from loopbook.runner import summary
+from loopbook.scenario import loading
+from loopbook.store.project import Project
+from loopbook.store.records import ErrorRecord, ParameterRecord, Run, StageRecord
+
+DATA = StageRecord(stage="02_data", key="k", state="done", metrics={"total": 12.0}, inputs={"source": "a"})
+TRAINING = StageRecord(
+    stage="03_training",
+    candidate="one",
+    key="t",
+    state="done",
+    parameters=(ParameterRecord(name="epochs", value=3),),
+    inputs={"train": "x"},
+)
+
+
+def run(**stages: StageRecord) -> Run:
+    return Run(
+        scenario="tiny",
+        title="Tiny",
+        description="",
+        simulated=False,
+        run="1",
+        profile="standard",
+        status="good",
+        started="",
+        seconds=1,
+        stages={record.name: record for record in stages.values()},
+        champion="one",
+    )
+
+
+def test_a_criterion_is_met_missed_or_not_yet_tested(project: Project) -> None:
+    scenario = loading.load("tiny", project.scenarios)
+    assert [each.met for each in summary.criteria(scenario, {"02_data": DATA})] == [True]
+    poor = DATA.model_copy(update={"metrics": {"total": 9.0}})
+    assert [each.met for each in summary.criteria(scenario, {"02_data": poor})] == [False]
+    assert [each.met for each in summary.criteria(scenario, {})] == [None]
+    timed = DATA.model_copy(update={"metrics": {}, "measurements": {"total": 11}})
+    assert [each.value for each in summary.criteria(scenario, {"02_data": timed})] == [11.0]
+
+
+def test_changes_name_parameter_input_code_champion_and_stages() -> None:
+    before = run(data=DATA, training=TRAINING)
+    assert summary.changes(None, {}, None) == ("This is the first run of this scenario in this profile.",)
+    assert summary.changes(before, before.stages, "one") == ("Nothing changed since the last run.",)
+    more = TRAINING.model_copy(update={"parameters": (ParameterRecord(name="epochs", value=5),), "key": "u"})
+    assert summary.changes(before, {"02_data": DATA, more.name: more}, "one") == (
+        "03_training[one]: epochs is 5 instead of 3.",
+    )
+    fresh = DATA.model_copy(update={"inputs": {"source": "b"}, "key": "l"})
+    assert summary.changes(before, {"02_data": fresh}, "two") == (
+        "The champion is now two; it was one.",
+        "02_data: its input 'source' changed.",
+        "03_training[one] is gone.",
+    )
+    coded = DATA.model_copy(update={"key": "m"})
+    told = summary.changes(before, {"02_data": coded, TRAINING.name: TRAINING}, "one")
+    assert told == ("02_data was computed anew because its code, a setting or a library changed.",)
+
+
+def test_what_to_do_next_begins_with_what_failed(project: Project) -> None:
+    scenario = loading.load("tiny", project.scenarios)
+    poor = DATA.model_copy(update={"metrics": {"total": 9.0}})
+    error = ErrorRecord(kind="ValueError", message="no rows\nat all")
+    failed = TRAINING.model_copy(update={"state": "failed", "error": error})
+    stages = {"02_data": poor, failed.name: failed}
+    steps = summary.next_steps(summary.criteria(scenario, stages), stages, None)
+    assert steps[0] == "Mend 03_training[one]: no rows"
+    assert "total is 9, wanted >= 10" in steps[1]
+    good = summary.next_steps(summary.criteria(scenario, {"02_data": DATA}), {"02_data": DATA}, "one")
+    assert good == ("Every criterion is met: one can go on to a trial with real users.",)
+
+
+def test_versions_and_revision_are_read(project: Project) -> None:
+    assert summary.versions()["pandas"].startswith("3.")
+    assert summary.revision(project.root) == (None, False)
