@@ -116,7 +116,9 @@ def volumes(
     weights: list[dict[int, float]] = []
     for day in range(days + later_days):
         ordinary = _WEEKDAY[(first_weekday + day) % 7] * rng.uniform(0.93, 1.07)
-        surges = {at: float(one["extra_share"]) for at, one in enumerate(effects) if one.kind == "surge" and one.on(day)}
+        surges = {
+            at: float(one["extra_share"]) for at, one in enumerate(effects) if one.kind == "surge" and one.on(day)
+        }
         weights.append({-1: ordinary, **surges})
     scale = rows / sum(weight for day in weights[:days] for weight in day.values())
     later = round(scale * sum(weight for day in weights[days:] for weight in day.values()))
