@@ -17,7 +17,7 @@ from loopbook.models.leaderboard import Entry
 from loopbook.models.model import Model
 from loopbook.scenario.contract import TrainingSettings
 from loopbook.scenario.errors import DataError
-from loopbook.store import content
+from loopbook.store import champions, content
 from loopbook.store.stage import Stage
 
 
@@ -37,6 +37,17 @@ class Shipped:
     difference: float | None
     size_bytes: int
     latency_ms: float
+
+
+RECORD = "champion of record"
+"""Under this name the model that people have approved stands for election again, beside the new candidates."""
+
+
+def candidates(stage: Stage) -> dict[str, Model]:
+    """Return the fitted candidates by name, and the champion of record, if an earlier round approved one."""
+    models = {name: Model.load(folder) for name, folder in stage.gather("model").items()}
+    approved = stage.carry("champion")
+    return models | ({RECORD: Model.load(champions.find(stage.project, approved))} if approved else {})
 
 
 def best(board: pd.DataFrame, family: str | None = None) -> str | None:
@@ -64,9 +75,11 @@ def tune(stage: Stage, name: str, train: pd.DataFrame, validation: pd.DataFrame,
     stage
         Stage 04: its settings say what may be tried and how often.
     name
-        The candidate to vary.
+        The candidate to vary; the champion of record is taken as it is.
     """
     settings, training = stage.settings, stage.scenario.training
+    if name == RECORD:
+        return Tuned(pd.DataFrame(), None)
     candidate = training.candidates[name]
     if not settings.trials or not settings.search:
         return Tuned(pd.DataFrame(), None)

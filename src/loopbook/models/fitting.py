@@ -23,7 +23,17 @@ from loopbook.scenario.contract import Candidate, Task, TrainingSettings
 from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.store import content
 
+PLAIN = ("class_weights",)
+NETWORK = ("class_weights", "seed", "epochs", "patience", "batch_size", "learning_rate")
+"""The training settings that the fit of each family depends on."""
+
 SUMMARY, MODEL, EVENTS, PREDICTIONS, HISTORY = "fit", "model", "events", "predictions", "history.csv"
+
+
+def depends_on(candidate: Candidate, settings: TrainingSettings) -> dict[str, Any]:
+    """Return the training settings that the fit of a candidate depends on, as plain values."""
+    family = architectures.find(candidate.architecture).family
+    return settings.model_dump(mode="json", include=set(PLAIN if family == "plain" else NETWORK))
 
 
 def fit(
@@ -84,11 +94,12 @@ def fit(
     offset = float(scores.logit_of(np.average(label, weights=weight)) - scores.logit_of(label.mean()))
 
     kind = architectures.find(candidate.architecture)
+    common = {"settings": candidate.settings, "training": depends_on(candidate, settings), "offset": offset}
     facts: dict[str, Any] = {}
     if kind.family == "plain":
         progress("fitting")
         linear = BASELINES[kind.name](features, train, label, weight, **candidate.settings)
-        model = Model(kind.name, features, linear, candidate.settings, offset=offset)
+        model = Model(kind.name, features, linear, **common)
         logits = model.logits(validation)
         history = _plain_history(model, train, label, weight, logits, held_out, judged)
         with Events(work / EVENTS) as events:
@@ -106,7 +117,7 @@ def fit(
         _check_padding(candidate, network, other.arrays)
         state = training.train(network, rows, other, settings, work, work / EVENTS, progress)
         history = state.history
-        model = Model(candidate.architecture, features, network, candidate.settings, offset=offset)
+        model = Model(candidate.architecture, features, network, **common)
         logits = network.logits(other.arrays) - offset
         facts |= {"epochs": len(history), "best_epoch": state.best_epoch, "ended": state.done(settings)}
 

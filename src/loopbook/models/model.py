@@ -24,7 +24,7 @@ from loopbook.store import content
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION, FEATURES = "model", "features"
 
 
@@ -40,6 +40,8 @@ class Model:
         What train taught about encoding.
     predictor
         The network, or the linear model of a plain baseline.
+    training
+        The training settings that the fit depended on, so that a challenger can differ in data alone.
     temperature
         Divides the logit; fitted on validation.
     offset
@@ -50,6 +52,7 @@ class Model:
     features: Features
     predictor: Network | Linear
     settings: Mapping[str, Scalar] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
     temperature: float = 1.0
     offset: float = 0.0
 
@@ -99,6 +102,7 @@ class Model:
             "architecture": self.architecture,
             "family": self.family,
             "settings": dict(self.settings),
+            "training": dict(self.training),
             "parameters": self.parameters,
             "temperature": self.temperature,
             "offset": self.offset,
@@ -122,6 +126,7 @@ class Model:
             Features.from_dict(content.load(folder / f"{FEATURES}.json")),
             Linear.load(folder) if plain else Network.load(folder, architecture),
             described["settings"],
+            described["training"],
             float(described["temperature"]),
             float(described["offset"]),
         )

@@ -55,7 +55,7 @@ def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) ->
     for section, path in request.resolved.files.items():
         if section in sections_of(node.declaration):
             digests[path] = content.digest(request.project.root / path)
-    snapshot = snapshots.current(request.project, request.resolved.name)
+    snapshot = snapshots.current(request.project, request.resolved.name, request.profile)
     digests |= {f"carried {name}": snapshot.digest(name) for name in node.declaration.carries}
     return digests
 

@@ -156,7 +156,7 @@ class Stage:
     def carry(self, name: str) -> Any:
         """Return what the round before hands on under a name; empty in the first round."""
         self._declared(name, self.declaration.carries, "carries")
-        return snapshots.current(self.project, self._scenario.name).part(name)
+        return snapshots.current(self.project, self._scenario.name, self.profile).part(name)
 
     def write(self, name: str, value: Any) -> Path:
         """Save an output: a DataFrame, plain values, arrays, or the path of a file or folder.
