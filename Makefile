@@ -7,6 +7,8 @@ SCENARIO ?= market-monitor
 PROFILE ?= standard
 ## PARAMS     values to try, such as PARAMS="training.epochs=3"
 PARAMS ?=
+## N          rounds of "make loop"
+N ?= 3
 ## GPU        1: the environment with CUDA, 0: without; not given: as it is
 GPU ?=
 ## UPGRADE    1: "make lock" takes the newest version of each package
@@ -31,13 +33,20 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
 .DEFAULT_GOAL := run
-.PHONY: run test lab tensorboard report setup lock clean help ready
+.PHONY: run loop test lab tensorboard report setup lock clean help ready
 
 run: export SCENARIO := $(SCENARIO)
 run: export PROFILE := $(PROFILE)
 run: export PARAMS := $(PARAMS)
 run: ready ## run the scenario's notebooks that are not up to date, and write the report (the default)
 	@"$(PYTHON)" -m loopbook run --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"
+
+loop: export SCENARIO := $(SCENARIO)
+loop: export PROFILE := $(PROFILE)
+loop: export PARAMS := $(PARAMS)
+loop: export N := $(N)
+loop: ready ## run N rounds; between them, approve what the scenario's policy may (python -m loopbook approve: by hand)
+	@"$(PYTHON)" -m loopbook loop --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS" --rounds "$$N"
 
 test: ready ## lint, check types and run all tests
 	"$(PYTHON)" -m ruff check

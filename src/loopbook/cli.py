@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from loopbook.store.project import Project
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from loopbook.feedback.proposals import Proposal
+    from loopbook.store.records import Run
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -36,68 +41,111 @@ ScenarioOption = Annotated[
 ProfileOption = Annotated[str, typer.Option(help="smoke, standard or full.")]
 
 
+ParamsOption = Annotated[
+    str, typer.Option(help='Values to try: "training.epochs=3 data.rows=500"; `loopbook parameters` lists them.')
+]
+JobsOption = Annotated[int | None, typer.Option(min=1, help="Notebooks executed at once; by default one a processor.")]
+
+
 @app.command()
 def run(
     scenario: ScenarioOption = DEFAULT,
     profile: ProfileOption = "standard",
-    params: Annotated[
-        str, typer.Option(help='Values to try: "training.epochs=3 data.rows=500"; `loopbook parameters` lists them.')
-    ] = "",
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Notebooks executed at once; by default one a processor.")
-    ] = None,
+    params: ParamsOption = "",
+    jobs: JobsOption = None,
 ) -> None:
     """Run all notebooks of a scenario that are not up to date, and write the report."""
+    from rich.console import Console
+
+    from loopbook import session
     from loopbook.scenario.errors import LoopbookError
-    from loopbook.scenario.loading import given_values, load
-    from loopbook.store.project import Project
 
     try:
-        project = Project.find()
-        given = given_values(params)
-        name = str(Path(scenario).resolve()) if scenario.endswith((".yaml", ".yml")) else scenario
-        resolved = load(name, project.scenarios, profile, given)
-        # What a scenario alone can be refused for is refused before pandas is imported.
-        from rich.console import Console
-
-        from loopbook import preflight
-        from loopbook.data import sources
-        from loopbook.runner.display import Display
-        from loopbook.runner.execution import Request
-        from loopbook.runner.run import run as run_scenario
-
-        console = Console(highlight=False)
-        preflight.check(project, resolved)
-        kind = "simulated data" if resolved.simulated else "real data"
-        console.print(f"[bold]{resolved.title}[/] · {profile} · {kind}")
-        source = sources.fingerprint(resolved.source, project.root, project.raw)
-        with Display(console) as display:
-            record, new = run_scenario(Request(project, name, resolved, profile, given, source), display, jobs)
+        record = session.run(session.Request.read(scenario, profile, params, jobs), Console(highlight=False))
     except LoopbookError as error:
         _refuse(error)
-    page = _site(project, record.scenario, rebuild=new)
-    if not new:
-        console.print(f"Nothing to do: everything is up to date since run {record.run}.")
-    for each in record.criteria:
-        mark = {True: "[green]met[/]", False: "[red]missed[/]", None: "[dim]not yet tested[/]"}[each.met]
-        value = (
-            ""
-            if each.value is None
-            else f" ({each.metric} {each.value:.3g}, wanted {each.comparison} {each.threshold:g})"
+    raise typer.Exit(_code(record))
+
+
+@app.command()
+def loop(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: ParamsOption = "",
+    jobs: JobsOption = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds to run, the present one included.")] = 3,
+) -> None:
+    """Run rounds: between two of them, what the scenario's policy may approve is approved."""
+    from rich.console import Console
+
+    from loopbook import session
+    from loopbook.scenario.errors import LoopbookError
+
+    try:
+        request = session.Request.read(scenario, profile, params, jobs)
+        from loopbook import rounds as way_round
+
+        record = way_round.loop(request, rounds, Console(highlight=False))
+    except LoopbookError as error:
+        _refuse(error)
+    raise typer.Exit(_code(record))
+
+
+@app.command()
+def approve(
+    which: Annotated[
+        list[str] | None, typer.Argument(help="all, safe, none, or ids of proposals; nothing: list them.")
+    ] = None,
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: ParamsOption = "",
+    by: Annotated[str | None, typer.Option(help="Who approves, for the report; by default your login.")] = None,
+) -> None:
+    """Approve what the latest run proposes; the next run carries it. Without arguments: list the proposals."""
+    import getpass
+
+    from rich.console import Console
+
+    from loopbook import session
+    from loopbook.scenario.errors import LoopbookError
+    from loopbook.store import snapshots
+
+    console = Console(highlight=False)
+    try:
+        request = session.Request.read(scenario, profile, params)
+        from loopbook import rounds
+
+        project, resolved = request.project, request.resolved
+        if not which:
+            run, found = rounds.proposed(project, resolved.name, profile)
+            _show(console, f"{resolved.title} · {profile} · round {run.round} proposes", found)
+            return
+        before = snapshots.current(project, resolved.name, profile)
+        chosen = which[0] if which[0] in ("all", "safe", "none") and len(which) == 1 else which
+        sealed = rounds.approve(project, resolved, profile, chosen, by or getpass.getuser())  # type: ignore[arg-type]
+    except LoopbookError as error:
+        _refuse(error)
+    if sealed is None:
+        console.print("Nothing new was approved, so nothing changes.")
+        return
+    for one in sealed.approved:
+        if one["round"] == sealed.round:
+            console.print(f"approved {one['id']}: {one['title']}", markup=False, soft_wrap=True)
+    if sealed.window == before.window:
+        console.print(
+            "There is no fresh window: the next run judges what was approved on the rows that it was learned from, and "
+            "approved labels of these rows wait. Raise data.windows, or bring newer rows."
         )
-        console.print(f"  {mark}: ", end="")
-        console.print(f"{each.text}{value}", markup=False, soft_wrap=True)
-    console.print(f"Report: {page}", markup=False, soft_wrap=True)
-    codes = {"good": Exit.GOOD, "missed": Exit.MISSED, "failed": Exit.FAILED}
-    raise typer.Exit(codes[record.status])
+    console.print(f"Round {sealed.round} begins: make SCENARIO={resolved.name} PROFILE={profile}")
 
 
 @app.command()
 def report() -> None:
     """Build all reports again from the records and the store."""
+    from loopbook import session
     from loopbook.store.project import Project
 
-    typer.echo(f"Report: {_site(Project.find(), None, rebuild=True)}")
+    typer.echo(f"Report: {session.report(Project.find(), None, rebuild=True)}")
 
 
 @app.command()
@@ -229,15 +277,18 @@ def clean(
         typer.echo(f"emptied {project.reports}")
 
 
-def _site(project: Project, scenario: str | None, rebuild: bool) -> Path:
-    from loopbook.store import records
+def _code(record: Run) -> Exit:
+    return {"good": Exit.GOOD, "missed": Exit.MISSED, "failed": Exit.FAILED}[record.status]
 
-    page = project.reports / (f"{scenario}/latest/index.html" if scenario else "index.html")
-    if rebuild or not page.is_file():
-        from loopbook.reports import site
 
-        site.build(records.runs(project), project.data, project.reports, scenario, project.notebooks)
-    return page if page.is_file() else project.reports / "index.html"
+def _show(console: Console, title: str, found: Sequence[Proposal]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("id", "safe", "what", "why", title=title, box=None, pad_edge=False, title_justify="left")
+    for one in found:
+        table.add_row(one.id, "yes" if one.safe else "no", Text(one.title), Text(one.caution or one.reason))
+    console.print(table if found else "Nothing is proposed.")
 
 
 def _refuse(error: Exception) -> NoReturn:

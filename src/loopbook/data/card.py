@@ -150,12 +150,11 @@ def _findings(card: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> l
         )
     uncertain = card["uncertain"]["rows"]
     if uncertain:
-        note(
-            "label-noise",
-            "note",
-            f"{uncertain:,} rows ({uncertain / len(rows):.0%}) lie near the limit {scenario.task.label.below:g} of "
-            f"{scenario.task.label.column} and weigh less than 1 in training.",
-        )
+        label = scenario.task.label
+        why = "are labelled by users who are not wholly certain"
+        if label.below is not None:
+            why = f"lie near the limit {label.below:g} of {label.column}"
+        note("label-noise", "note", f"{uncertain:,} rows ({uncertain / len(rows):.0%}) {why} and weigh less than 1.")
     for name, field in card["fields"].items():
         if field["missing"] > 0.05 * len(rows):
             note("missing", "warning", f"{name} is missing in {field['missing'] / len(rows):.0%} of the rows.")

@@ -161,17 +161,17 @@ def _by_time(times: pd.Series[pd.Timestamp], bounds: NDArray[np.float64], scenar
     The later days of a simulation count in no share; they are cut into windows of equal length.
     """
     moments, source = times.to_numpy(), scenario.source
-    later: list[np.datetime64] = []
+    later: list[pd.Timestamp] = []
     if isinstance(source, SimulationSource) and source.later_days:
         length = source.later_days / (scenario.data.windows - 1)
         begins = [source.horizon + timedelta(days=round(at * length)) for at in range(scenario.data.windows - 1)]
-        later = [np.datetime64(begin, "us") for begin in begins]
-    count = int(np.searchsorted(moments, later[0])) if later else len(moments)
+        later = [pd.Timestamp(begin, tz="UTC") for begin in begins]
+    count = int(times.searchsorted(later[0])) if later else len(moments)
     cuts = []
     for bound in bounds:
         cut = min(round(bound * count), count)
         cuts.append(int(np.searchsorted(moments, moments[cut - 1], side="right")) if cut else 0)
-    cuts += [int(np.searchsorted(moments, begin)) for begin in later]
+    cuts += [int(times.searchsorted(begin)) for begin in later]
     return np.searchsorted(np.array(cuts), np.arange(len(moments)), side="right")
 
 

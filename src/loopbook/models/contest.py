@@ -50,6 +50,18 @@ def candidates(stage: Stage) -> dict[str, Model]:
     return models | ({RECORD: Model.load(champions.find(stage.project, approved))} if approved else {})
 
 
+def on_validation(stage: Stage, models: Mapping[str, Model], validation: pd.DataFrame) -> dict[str, Any]:
+    """Return each model's probabilities on validation: of a candidate as its notebook wrote them."""
+    written = stage.gather("predictions")
+    cache = stage.project.work / "embeddings"
+    return {
+        name: written[name]["probability"]
+        if name in written
+        else model.probabilities(validation, cache, stage.progress)
+        for name, model in models.items()
+    }
+
+
 def best(board: pd.DataFrame, family: str | None = None) -> str | None:
     """Return the first candidate of a leaderboard, or the first of a family; None if there is none."""
     some = board if family is None else board[board["family"] == family]

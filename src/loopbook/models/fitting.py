@@ -94,7 +94,11 @@ def fit(
     offset = float(scores.logit_of(np.average(label, weights=weight)) - scores.logit_of(label.mean()))
 
     kind = architectures.find(candidate.architecture)
-    common = {"settings": candidate.settings, "training": depends_on(candidate, settings), "offset": offset}
+    common: dict[str, Any] = {
+        "settings": candidate.settings,
+        "training": depends_on(candidate, settings),
+        "offset": offset,
+    }
     facts: dict[str, Any] = {}
     if kind.family == "plain":
         progress("fitting")

@@ -13,11 +13,12 @@ from typing import Any
 from loopbook.runner import engine
 from loopbook.runner.graph import Node
 from loopbook.scenario.contract import Scenario
-from loopbook.store import content, job, keys, records, snapshots, stage, vault
+from loopbook.store import content, job, keys, records, stage, vault
 from loopbook.store.declaration import SOURCE_INPUT
 from loopbook.store.parameters import sections_of
 from loopbook.store.project import Project
 from loopbook.store.records import StageRecord
+from loopbook.store.snapshots import Snapshot
 
 NOTEBOOK = "notebook.ipynb"
 
@@ -34,6 +35,8 @@ class Request:
         Given values by dotted name.
     source
         Digest of what the scenario's source holds.
+    snapshot
+        What the round carries: read once a run, so that what is approved meanwhile belongs to the next.
     """
 
     project: Project
@@ -43,6 +46,7 @@ class Request:
     given: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     run: str = ""
+    snapshot: Snapshot = field(default_factory=Snapshot)
 
 
 def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) -> dict[str, str]:
@@ -55,8 +59,7 @@ def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) ->
     for section, path in request.resolved.files.items():
         if section in sections_of(node.declaration):
             digests[path] = content.digest(request.project.root / path)
-    snapshot = snapshots.current(request.project, request.resolved.name, request.profile)
-    digests |= {f"carried {name}": snapshot.digest(name) for name in node.declaration.carries}
+    digests |= {f"carried {name}": request.snapshot.digest(name) for name in node.declaration.carries}
     return digests
 
 
@@ -106,6 +109,7 @@ def execute(request: Request, node: Node, stage_key: str, finished: Mapping[str,
                 name: {each: str(_artifact(project, finished[writer], name)) for each, writer in writers.items()}
                 for name, writers in node.gathers.items()
             },
+            carried={name: request.snapshot.part(name) for name in declared.carries},
             work=str(work),
         )
         task.save(work / "job.json")

@@ -16,7 +16,7 @@ from loopbook.runner.graph import Node
 from loopbook.store import records, snapshots
 from loopbook.store.declaration import declarations
 from loopbook.store.project import Project
-from loopbook.store.records import Run, StageRecord
+from loopbook.store.records import Approval, Run, StageRecord
 
 
 def run(request: Request, display: Display, jobs: int | None = None) -> tuple[Run, bool]:
@@ -40,13 +40,14 @@ def run(request: Request, display: Display, jobs: int | None = None) -> tuple[Ru
     """
     project, scenario = request.project, request.resolved
     began, clock = datetime.now(UTC), time.monotonic()
-    request = replace(request, run=_name(project, scenario.name, began))
+    snapshot = snapshots.current(project, scenario.name, request.profile)
+    request = replace(request, run=_name(project, scenario.name, began), snapshot=snapshot)
     nodes = graph.plan(declarations(project.notebooks), scenario.training.chosen)
     stages = _execute(request, nodes, display, jobs or min(4, os.cpu_count() or 1))
     before = records.latest(project, scenario.name, request.profile)
     if before is not None and _same(before, stages):
         return before, False
-    found = summary.criteria(scenario, stages)
+    found = summary.criteria(scenario, stages, snapshot.requirement_changes)
     failed = any(record.state in ("failed", "skipped") for record in stages.values())
     missed = any(each.met is False for each in found)
     champion = next((str(each.metrics["champion"]) for each in stages.values() if "champion" in each.metrics), None)
@@ -58,7 +59,8 @@ def run(request: Request, display: Display, jobs: int | None = None) -> tuple[Ru
         simulated=scenario.simulated,
         run=request.run,
         profile=request.profile,
-        round=snapshots.current(project, scenario.name).round,
+        round=snapshot.round,
+        approved=tuple(Approval.model_validate(one) for one in snapshot.approved if one["round"] == snapshot.round),
         status="failed" if failed else "missed" if missed else "good",
         started=began.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 1),

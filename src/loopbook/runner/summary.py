@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from loopbook.scenario.contract import Scenario
+from loopbook.store import snapshots
 from loopbook.store.records import CriterionRecord, Run, StageRecord
 
 _VERSIONS = ("tensorflow", "keras", "scikit-learn", "pandas", "numpy", "papermill", "loopbook")
 
 
-def criteria(scenario: Scenario, stages: Mapping[str, StageRecord]) -> tuple[CriterionRecord, ...]:
-    """Return every acceptance criterion with the value that its stage recorded; None where there is none yet."""
+def criteria(
+    scenario: Scenario, stages: Mapping[str, StageRecord], changes: Sequence[Mapping[str, Any]] = ()
+) -> tuple[CriterionRecord, ...]:
+    """Return every acceptance criterion with the value that its stage recorded; None where there is none yet.
+
+    `changes` are approved requirement changes, which may add criteria.
+    """
     found = []
-    for story in scenario.stories:
+    for story in (*scenario.stories, *snapshots.stories(changes)):
         for criterion in story.criteria:
             record = stages.get(criterion.stage)
             value = record.metrics.get(criterion.metric, record.measurements.get(criterion.metric)) if record else None

@@ -73,6 +73,16 @@ class CriterionRecord(Record):
     met: bool | None = None
 
 
+class Approval(Record):
+    """A proposal that somebody approved before this round."""
+
+    id: str
+    kind: str
+    title: str
+    reason: str
+    by: str
+
+
 class Run(Record):
     """One run of one scenario."""
 
@@ -83,6 +93,7 @@ class Run(Record):
     run: str = Field(description="the run's name: its starting time in UTC")
     profile: str
     round: int = 0
+    approved: tuple[Approval, ...] = Field((), description="what was approved after the round before, and why")
     status: Literal["good", "missed", "failed"]
     started: str = Field(description="ISO 8601, UTC")
     seconds: float

@@ -156,6 +156,8 @@ class Stage:
     def carry(self, name: str) -> Any:
         """Return what the round before hands on under a name; empty in the first round."""
         self._declared(name, self.declaration.carries, "carries")
+        if self._job is not None:
+            return self._job.carried[name]
         return snapshots.current(self.project, self._scenario.name, self.profile).part(name)
 
     def write(self, name: str, value: Any) -> Path:
