@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from loopbook.reports import dataset, loop, overview, page, security
+from loopbook.reports import dataset, loop, overview, page, rounds, security
 from loopbook.reports.page import Page
+from loopbook.reports.rounds import Timeline
 from loopbook.store.content import digest_file, digest_text, remove, write_atomically
 from loopbook.store.records import Run
 
@@ -77,20 +78,20 @@ def build(
         if only in (None, scenario):
             own = [run for run in runs if run.scenario == scenario]
             for run in own:
-                _build_run(place, run)
+                _build_run(place, run, rounds.timeline(own, run))
             _build_latest(place, own)
     _write_page(reports / "index.html", _render("site.html.j2", agents=_agents(runs, reports), depth=""))
     return reports / "index.html"
 
 
-def _build_run(place: Place, run: Run) -> None:
+def _build_run(place: Place, run: Run, way: Timeline | None) -> None:
     """Write a run's pages, unless they were made from the same things already."""
     folder = place.reports / run.scenario / run.run
-    made_from = _made_from(place, run)
+    made_from = _made_from(place, run, way)
     built = _built(folder)
     if built.get("from") == made_from and all((folder / name).is_file() for name in built.get("files", ())):
         return
-    files = _files(place, run)
+    files = _files(place, run, way)
     kept = {name for name in built.get("files", ()) if name not in files and _still_named(name, run, folder)}
     for name, content in files.items():
         _write(folder / name, content)
@@ -100,7 +101,7 @@ def _build_run(place: Place, run: Run) -> None:
     _write(folder / BUILT, (json.dumps(record, indent=1) + "\n").encode())
 
 
-def _files(place: Place, run: Run) -> dict[str, bytes]:
+def _files(place: Place, run: Run, way: Timeline | None) -> dict[str, bytes]:
     """Return every file of a run's folder, by its path within."""
     pages = [
         made
@@ -111,7 +112,7 @@ def _files(place: Place, run: Run) -> dict[str, bytes]:
     there = frozenset({made.slug for made in pages}) | {
         page.slug(record) for record in run.stages.values() if (folder / f"{page.slug(record)}.html").is_file()
     }
-    about = _about(place, run, pages, there)
+    about = {**_about(place, run, pages, there), "timeline": way}
     files = {"index.html": _render("run.html.j2", **about, depth="../../")}
     for at, made in enumerate(pages):
         around = {"before": pages[at - 1] if at else None, "after": pages[at + 1] if at + 1 < len(pages) else None}
@@ -177,15 +178,16 @@ def _agents(runs: Sequence[Run], reports: Path) -> list[dict[str, Any]]:
                 "newest": own[0],
                 "runs": own,
                 "latest": (reports / scenario / "latest" / "index.html").is_file(),
+                "timeline": rounds.timeline(own[::-1], latest),
                 "lines": [line for line in overview.lines(latest) if line.term in ("Criteria", "Model", "Gain")],
             }
         )
     return agents
 
 
-def _made_from(place: Place, run: Run) -> str:
+def _made_from(place: Place, run: Run, way: Timeline | None) -> str:
     """Return the digest of all that a run's pages are made from; a stored notebook never changes under its name."""
-    parts = [run.model_dump_json(), _program(), place.root]
+    parts = [run.model_dump_json(), _program(), place.root, *(each.run for each in (way.runs if way else ()))]
     for record in run.stages.values():
         stored = place.data / record.notebook if record.notebook else None
         parts.append(f"{stored.stat().st_size} {stored.stat().st_mtime_ns}" if stored and stored.is_file() else "none")
