@@ -41,7 +41,7 @@ def test_criteria_are_counted_by_verdict(good_run: Run) -> None:
 def test_model_and_gain_carry_their_intervals(good_run: Run) -> None:
     lines = said(good_run)
     assert lines["Model"] == (
-        "lstm was chosen from 3 candidates. Accuracy on test 0.912 (95 % interval 0.901 to 0.923); "
+        "The champion is lstm, from 3 candidates. Accuracy on test 0.912 (95 % interval 0.901 to 0.923); "
         "ROC AUC on test 0.931 (95 % interval 0.920 to 0.940)."
     )
     assert lines["Gain"] == (

@@ -39,15 +39,17 @@ class Shipped:
     latency_ms: float
 
 
-RECORD = "champion of record"
-"""Under this name the model that people have approved stands for election again, beside the new candidates."""
-
-
 def candidates(stage: Stage) -> dict[str, Model]:
-    """Return the fitted candidates by name, and the champion of record, if an earlier round approved one."""
+    """Return the fitted candidates by name, and the champion of record, if an earlier round approved one.
+
+    The champion of record stands again under its architecture's name with ``, as approved`` behind it.
+    """
     models = {name: Model.load(folder) for name, folder in stage.gather("model").items()}
     approved = stage.carry("champion")
-    return models | ({RECORD: Model.load(champions.find(stage.project, approved))} if approved else {})
+    if approved:
+        record = Model.load(champions.find(stage.project, approved))
+        models[f"{record.architecture}, as approved"] = record
+    return models
 
 
 def on_validation(stage: Stage, models: Mapping[str, Model], validation: pd.DataFrame) -> dict[str, Any]:
@@ -87,10 +89,10 @@ def tune(stage: Stage, name: str, train: pd.DataFrame, validation: pd.DataFrame,
     stage
         Stage 04: its settings say what may be tried and how often.
     name
-        The candidate to vary; the champion of record is taken as it is.
+        The candidate to vary; one that is not the scenario's, the champion of record, is taken as it is.
     """
     settings, training = stage.settings, stage.scenario.training
-    if name == RECORD:
+    if name not in training.candidates:
         return Tuned(pd.DataFrame(), None)
     candidate = training.candidates[name]
     if not settings.trials or not settings.search:

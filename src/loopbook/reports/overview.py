@@ -142,7 +142,7 @@ def _model(run: Run) -> list[Line]:
         return [Line("Model", ("No model has been chosen yet.",), "wait")]
     metrics = record.metrics
     candidates = [each.candidate for each in run.stages.values() if each.candidate]
-    chosen = f"{champion} was chosen" + (f" from {len(candidates)} candidates." if len(candidates) > 1 else ".")
+    chosen = f"The champion is {champion}" + (f", from {len(candidates)} candidates." if len(candidates) > 1 else ".")
     measured = [
         f"{label(name)} {number(metrics[name])}" + _between(metrics, name)
         for name in ("test_accuracy", "test_roc_auc")

@@ -51,6 +51,8 @@ def run(request: Request, display: Display, jobs: int | None = None) -> tuple[Ru
     failed = any(record.state in ("failed", "skipped") for record in stages.values())
     missed = any(each.met is False for each in found)
     champion = next((str(each.metrics["champion"]) for each in stages.values() if "champion" in each.metrics), None)
+    approved = tuple(Approval.model_validate(one) for one in snapshot.approved if one["round"] == snapshot.round)
+    known = before is not None and before.round == snapshot.round
     revision, dirty = summary.revision(project.root)
     record = Run(
         scenario=scenario.name,
@@ -60,7 +62,7 @@ def run(request: Request, display: Display, jobs: int | None = None) -> tuple[Ru
         run=request.run,
         profile=request.profile,
         round=snapshot.round,
-        approved=tuple(Approval.model_validate(one) for one in snapshot.approved if one["round"] == snapshot.round),
+        approved=approved,
         status="failed" if failed else "missed" if missed else "good",
         started=began.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 1),
@@ -70,7 +72,7 @@ def run(request: Request, display: Display, jobs: int | None = None) -> tuple[Ru
         revision=revision,
         dirty=dirty,
         versions=summary.versions(),
-        changes=summary.changes(before, stages, champion),
+        changes=summary.changes(before, stages, champion, () if known else approved),
         next_steps=summary.next_steps(found, stages, champion),
     )
     records.save(project, record)

@@ -11,7 +11,7 @@ from typing import Any
 
 from loopbook.scenario.contract import Scenario
 from loopbook.store import snapshots
-from loopbook.store.records import CriterionRecord, Run, StageRecord
+from loopbook.store.records import Approval, CriterionRecord, Run, StageRecord
 
 _VERSIONS = ("tensorflow", "keras", "scikit-learn", "pandas", "numpy", "papermill", "loopbook")
 
@@ -40,11 +40,13 @@ def criteria(
     return tuple(found)
 
 
-def changes(before: Run | None, stages: Mapping[str, StageRecord], champion: str | None) -> tuple[str, ...]:
-    """Return sentences that say what differs from the run before."""
+def changes(
+    before: Run | None, stages: Mapping[str, StageRecord], champion: str | None, approved: Sequence[Approval] = ()
+) -> tuple[str, ...]:
+    """Return sentences that say what differs from the run before; what was `approved` in between comes first."""
     if before is None:
         return ("This is the first run of this scenario in this profile.",)
-    told = []
+    told = [f"Approved by {one.by}: {one.title}." for one in approved]
     if champion != before.champion and champion is not None:
         told.append(f"The champion is now {champion}; it was {before.champion or 'none'}.")
     for name, record in stages.items():
