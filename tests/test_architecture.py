@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 GROUND = ("scenario", "figure", "plots", "privacy", "store")
 PHASES = ("simulation", "requirements", "data", "models", "decisions", "monitoring", "feedback")
-ABOVE = ("service", "preflight", "cli", "__main__", "setup")
+ABOVE = ("service", "preflight", "session", "rounds", "cli", "__main__", "setup")
 HEAVY = ("tensorflow", "keras", "matplotlib", "papermill", "nbconvert")
 
 
