@@ -4,9 +4,9 @@
     python tests/benchmarks/rounds.py press-monitor --seeds 5
 
 Each seed is a world of its own (simulation) or another split of the groups (real data), in an empty store, by the
-command line. `test` is never learned from and never chosen on, and is the same in every round. Where the world can go on,
-the champions also answer the days after the last round, which no round has seen. The champion of round 0 is what one has
-without the loop; the others are measured against it.
+command line. `test` is never learned from and never chosen on, and is the same in every round. Where the world can go
+on, the champions also answer the days after the last round, which no round has seen. The champion of round 0 is what
+one has without the loop; the others are measured against it.
 """
 
 from __future__ import annotations
