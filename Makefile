@@ -16,6 +16,15 @@ UPGRADE ?=
 ## PIP        1: set up with pip alone, without uv
 PIP ?=
 
+## SUMMARY    "make nightly": the file for the summary; a JSON file goes beside it
+SUMMARY ?=
+## WEBHOOK    "make nightly": an address that the summary is posted to; better in LOOPBOOK_WEBHOOK if it is secret
+WEBHOOK ?=
+## MAIL       "make nightly": mail addresses, separated by commas; the server is named in LOOPBOOK_SMTP_HOST
+MAIL ?=
+## KEEP       "make nightly": runs older than so many days leave; not given: none does
+KEEP ?=
+
 # An active conda environment (the base one is left alone) is used instead of .venv.
 ENVIRONMENT := .venv
 ifneq ($(CONDA_PREFIX),)
@@ -33,7 +42,7 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
 .DEFAULT_GOAL := run
-.PHONY: run loop test lab tensorboard report setup lock clean help ready
+.PHONY: run loop test lab tensorboard nightly report setup lock clean help ready
 
 run: export SCENARIO := $(SCENARIO)
 run: export PROFILE := $(PROFILE)
@@ -61,6 +70,19 @@ tensorboard: export SCENARIO := $(SCENARIO)
 tensorboard: export PROFILE := $(PROFILE)
 tensorboard: ready ## look at the training of the scenario's latest run in TensorBoard
 	@"$(PYTHON)" -m loopbook tensorboard --scenario "$$SCENARIO" --profile "$$PROFILE"
+
+nightly: export SCENARIO := $(SCENARIO)
+nightly: export PROFILE := $(PROFILE)
+nightly: export SUMMARY := $(SUMMARY)
+nightly: export LOOPBOOK_WEBHOOK := $(or $(WEBHOOK),$(LOOPBOOK_WEBHOOK))
+nightly: export MAIL := $(MAIL)
+nightly: export KEEP := $(KEEP)
+nightly: ready ## run SCENARIO (several: separated by commas) unattended, and deliver one summary
+	@set -- --scenario "$$SCENARIO" --profile "$$PROFILE"; \
+	if [ -n "$$SUMMARY" ]; then set -- "$$@" --summary "$$SUMMARY"; fi; \
+	if [ -n "$$MAIL" ]; then set -- "$$@" --mail "$$MAIL"; fi; \
+	if [ -n "$$KEEP" ]; then set -- "$$@" --keep-days "$$KEEP"; fi; \
+	"$(PYTHON)" -m loopbook nightly "$$@"
 
 report: ready ## build the reports again from the records of the runs
 	@"$(PYTHON)" -m loopbook report
