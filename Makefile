@@ -42,7 +42,7 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
 .DEFAULT_GOAL := run
-.PHONY: run loop test lab tensorboard nightly report setup lock clean help ready
+.PHONY: run loop test lab tensorboard nightly report doctor setup lock clean help ready
 
 run: export SCENARIO := $(SCENARIO)
 run: export PROFILE := $(PROFILE)
@@ -74,7 +74,9 @@ tensorboard: ready ## look at the training of the scenario's latest run in Tenso
 nightly: export SCENARIO := $(SCENARIO)
 nightly: export PROFILE := $(PROFILE)
 nightly: export SUMMARY := $(SUMMARY)
-nightly: export LOOPBOOK_WEBHOOK := $(or $(WEBHOOK),$(LOOPBOOK_WEBHOOK))
+ifneq ($(WEBHOOK),)
+nightly: export LOOPBOOK_WEBHOOK := $(WEBHOOK)
+endif
 nightly: export MAIL := $(MAIL)
 nightly: export KEEP := $(KEEP)
 nightly: ready ## run SCENARIO (several: separated by commas) unattended, and deliver one summary
@@ -86,6 +88,15 @@ nightly: ready ## run SCENARIO (several: separated by commas) unattended, and de
 
 report: ready ## build the reports again from the records of the runs
 	@"$(PYTHON)" -m loopbook report
+
+# Not after "ready": it says what is wrong and mends nothing, with whatever Python there is.
+doctor: ## say what is wrong with this machine, and the remedy
+	@for python in "$(PYTHON)" $(PYTHONS); do \
+	  if "$$python" -I -c '' 2>/dev/null; then \
+	    PYTHONPATH=src exec "$$python" -S -m loopbook.setup.doctor \
+	      --environment "$(ENVIRONMENT)" --gpu "$(filter 0 1,$(GPU))"; fi; \
+	done; \
+	echo 'There is no Python among: $(PYTHONS). Install one: sudo apt install python3 python3-venv' >&2; exit 1
 
 setup: SETUP += --repair
 setup: ready ## set up the environment (the other commands do it when needed); to build it anew, delete .venv before

@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 GROUND = ("scenario", "figure", "plots", "privacy", "webhook", "store")
 PHASES = ("simulation", "requirements", "data", "models", "decisions", "monitoring", "feedback")
-ABOVE = ("service", "preflight", "session", "rounds", "nightly", "cli", "__main__", "setup")
+ABOVE = ("service", "preflight", "health", "session", "rounds", "nightly", "cli", "__main__", "setup")
 HEAVY = ("tensorflow", "keras", "matplotlib", "papermill", "nbconvert")
 
 

@@ -73,7 +73,7 @@ def test_a_command_of_the_readme_does_what_it_says(command: str, folder: Path) -
     ran = "Report: " in output
     missed = ran and ("Error 3" in output or done.returncode == 3)
     assert done.returncode == 0 or missed, output
-    if command.startswith("make") and "make help" not in command and "make clean" not in command:
+    if command.startswith("make") and command not in ("make help", "make clean", "make doctor"):
         assert ran, output
     if ran:
         page = Path(re.findall(r"Report: (.*)", output)[-1].strip())

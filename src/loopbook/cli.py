@@ -217,6 +217,14 @@ def report() -> None:
 
 
 @app.command()
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="All findings as JSON, for programs.")] = False,
+) -> None:
+    """Say what is wrong with this machine, and the remedy."""
+    os.execv(sys.executable, [sys.executable, "-m", "loopbook.setup.doctor", *(["--json"] if json else [])])
+
+
+@app.command()
 def lab() -> None:
     """Open JupyterLab on the notebooks."""
     from loopbook.store.project import Project
@@ -331,10 +339,16 @@ def clean(
     everything: Annotated[bool, typer.Option(help="The store, the record of runs and the reports as well.")] = False,
 ) -> None:
     """Remove unfinished work and drafts; sources and feedback are never touched."""
+    from loopbook.runner.ongoing import ongoing
+    from loopbook.scenario.errors import LoopbookError
     from loopbook.store import content
     from loopbook.store.project import Project
 
     project = Project.find()
+    running = ongoing(project)
+    if running:
+        told = ", ".join(f"{each.scenario} {each.run}" for each in running)
+        _refuse(LoopbookError(f"Runs are in progress, and this is what they work on: {told}. Clean when they ended."))
     folders = [project.work, project.drafts] + ([project.store] if everything else [])
     for folder in folders:
         content.remove(folder)
