@@ -16,6 +16,15 @@ UPGRADE ?=
 ## PIP        1: set up with pip alone, without uv
 PIP ?=
 
+## SUMMARY    "make nightly": the file for the summary; a JSON file goes beside it
+SUMMARY ?=
+## WEBHOOK    "make nightly": an address that the summary is posted to; better in LOOPBOOK_WEBHOOK if it is secret
+WEBHOOK ?=
+## MAIL       "make nightly": mail addresses, separated by commas; the server is named in LOOPBOOK_SMTP_HOST
+MAIL ?=
+## KEEP       "make nightly": runs older than so many days leave; not given: none does
+KEEP ?=
+
 # An active conda environment (the base one is left alone) is used instead of .venv.
 ENVIRONMENT := .venv
 ifneq ($(CONDA_PREFIX),)
@@ -33,7 +42,7 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
 .DEFAULT_GOAL := run
-.PHONY: run loop test lab tensorboard report setup lock clean help ready
+.PHONY: run loop test lab tensorboard nightly report doctor setup lock clean help ready
 
 run: export SCENARIO := $(SCENARIO)
 run: export PROFILE := $(PROFILE)
@@ -62,8 +71,32 @@ tensorboard: export PROFILE := $(PROFILE)
 tensorboard: ready ## look at the training of the scenario's latest run in TensorBoard
 	@"$(PYTHON)" -m loopbook tensorboard --scenario "$$SCENARIO" --profile "$$PROFILE"
 
+nightly: export SCENARIO := $(SCENARIO)
+nightly: export PROFILE := $(PROFILE)
+nightly: export SUMMARY := $(SUMMARY)
+ifneq ($(WEBHOOK),)
+nightly: export LOOPBOOK_WEBHOOK := $(WEBHOOK)
+endif
+nightly: export MAIL := $(MAIL)
+nightly: export KEEP := $(KEEP)
+nightly: ready ## run SCENARIO (several: separated by commas) unattended, and deliver one summary
+	@set -- --scenario "$$SCENARIO" --profile "$$PROFILE"; \
+	if [ -n "$$SUMMARY" ]; then set -- "$$@" --summary "$$SUMMARY"; fi; \
+	if [ -n "$$MAIL" ]; then set -- "$$@" --mail "$$MAIL"; fi; \
+	if [ -n "$$KEEP" ]; then set -- "$$@" --keep-days "$$KEEP"; fi; \
+	"$(PYTHON)" -m loopbook nightly "$$@"
+
 report: ready ## build the reports again from the records of the runs
 	@"$(PYTHON)" -m loopbook report
+
+# Not after "ready": it says what is wrong and mends nothing, with whatever Python there is.
+doctor: ## say what is wrong with this machine, and the remedy
+	@for python in "$(PYTHON)" $(PYTHONS); do \
+	  if "$$python" -I -c '' 2>/dev/null; then \
+	    PYTHONPATH=src exec "$$python" -S -m loopbook.setup.doctor \
+	      --environment "$(ENVIRONMENT)" --gpu "$(filter 0 1,$(GPU))"; fi; \
+	done; \
+	echo 'There is no Python among: $(PYTHONS). Install one: sudo apt install python3 python3-venv' >&2; exit 1
 
 setup: SETUP += --repair
 setup: ready ## set up the environment (the other commands do it when needed); to build it anew, delete .venv before

@@ -13,9 +13,9 @@ SOURCE = Path(__file__).resolve().parents[1] / "src"
 PACKAGE = SOURCE / "loopbook"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-GROUND = ("scenario", "figure", "plots", "privacy", "store")
+GROUND = ("scenario", "figure", "plots", "privacy", "webhook", "store")
 PHASES = ("simulation", "requirements", "data", "models", "decisions", "monitoring", "feedback")
-ABOVE = ("service", "preflight", "session", "rounds", "cli", "__main__", "setup")
+ABOVE = ("service", "preflight", "health", "session", "rounds", "nightly", "cli", "__main__", "setup")
 HEAVY = ("tensorflow", "keras", "matplotlib", "papermill", "nbconvert")
 
 

@@ -1,6 +1,7 @@
 """The command line: parse, call, print.
 
-Exit codes: 0 all good · 1 a notebook failed · 2 the input is bad, nothing was started · 3 a criterion was missed.
+Exit codes: 0 all good · 1 a notebook failed · 2 the input is bad, nothing was started · 3 a criterion was missed ·
+4 another nightly run is going on · 5 a nightly summary was not delivered.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from loopbook.feedback.proposals import Proposal
-    from loopbook.store.records import Run
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -33,6 +33,12 @@ class Exit(IntEnum):
     FAILED = 1
     BAD_INPUT = 2
     MISSED = 3
+    OVERLAP = 4
+    UNDELIVERED = 5
+
+
+CODES = {"good": Exit.GOOD, "missed": Exit.MISSED, "failed": Exit.FAILED, "refused": Exit.BAD_INPUT}
+"""By the status of a run, or of a night: the worst of its runs."""
 
 
 ScenarioOption = Annotated[
@@ -64,7 +70,7 @@ def run(
         record = session.run(session.Request.read(scenario, profile, params, jobs), Console(highlight=False))
     except LoopbookError as error:
         _refuse(error)
-    raise typer.Exit(_code(record))
+    raise typer.Exit(CODES[record.status])
 
 
 @app.command()
@@ -88,7 +94,7 @@ def loop(
         record = way_round.loop(request, rounds, Console(highlight=False))
     except LoopbookError as error:
         _refuse(error)
-    raise typer.Exit(_code(record))
+    raise typer.Exit(CODES[record.status])
 
 
 @app.command()
@@ -140,12 +146,82 @@ def approve(
 
 
 @app.command()
+def nightly(
+    scenario: Annotated[list[str], typer.Option(help="As in run; repeat it, or separate several by commas.")] = [  # noqa: B006
+        DEFAULT
+    ],
+    profile: ProfileOption = "standard",
+    summary: Annotated[
+        Path | None, typer.Option(help="File for the summary: text, and JSON beside it (.json: the other way round).")
+    ] = None,
+    webhook: Annotated[
+        str | None, typer.Option(envvar="LOOPBOOK_WEBHOOK", help="Address that the summary is posted to, as JSON.")
+    ] = None,
+    mail: Annotated[
+        str | None, typer.Option(help="Mail addresses, separated by commas; the server comes from LOOPBOOK_SMTP_HOST.")
+    ] = None,
+    keep_days: Annotated[float | None, typer.Option(min=0, help="Prune runs that are older; by default none.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Notebooks executed at once, as in run.")] = None,
+) -> None:
+    """Run scenarios unattended and deliver one summary. Codes: the worst run's, 4 overlap, 5 not delivered."""
+    from loopbook.nightly import batch, delivery
+    from loopbook.scenario.errors import LoopbookError
+    from loopbook.store.project import Project
+
+    names = [name.strip() for given in scenario for name in given.split(",") if name.strip()]
+    try:
+        project = Project.find()
+        ways = delivery.Delivery.to(summary, webhook, mail)
+        from rich.console import Console
+
+        with batch.alone(project):
+            night = batch.run(project, names, profile, Console(highlight=False), jobs, keep_days)
+            undelivered = ways.deliver(night)
+    except LoopbookError as error:
+        _refuse(error)
+    except batch.Overlap as overlap:
+        typer.secho(str(overlap), fg="red", err=True)
+        raise typer.Exit(Exit.OVERLAP) from overlap
+    typer.echo(f"\n{night.text()}")
+    for way, reason in undelivered.items():
+        typer.secho(f"The summary was not delivered by {way}: {reason}. The runs are kept.", fg="red", err=True)
+    raise typer.Exit(Exit.UNDELIVERED if undelivered else CODES[night.status])
+
+
+@app.command()
+def prune(
+    days: Annotated[float, typer.Option(min=0, help="Runs older than this leave; the newest of each kind stay.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would leave, and take nothing away.")] = False,
+) -> None:
+    """Remove old runs with their reports, then outputs that no remaining run names; data/state is never touched."""
+    from loopbook import session
+    from loopbook.runner import retention
+    from loopbook.store.project import Project
+
+    project = Project.find()
+    left = retention.retain(project, retention.Rule.older_than(days), dry=dry_run)
+    for run in left.runs:
+        typer.echo(f"{'would remove' if dry_run else 'removed'} {run.scenario} {run.run} ({run.profile}, {run.status})")
+    if left.runs and not dry_run:
+        session.report(project, None, rebuild=True)
+    typer.echo(f"{'Would have p' if dry_run else 'P'}{left.told(f'older than {days:g} days')[1:]}")
+
+
+@app.command()
 def report() -> None:
     """Build all reports again from the records and the store."""
     from loopbook import session
     from loopbook.store.project import Project
 
     typer.echo(f"Report: {session.report(Project.find(), None, rebuild=True)}")
+
+
+@app.command()
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="All findings as JSON, for programs.")] = False,
+) -> None:
+    """Say what is wrong with this machine, and the remedy."""
+    os.execv(sys.executable, [sys.executable, "-m", "loopbook.setup.doctor", *(["--json"] if json else [])])
 
 
 @app.command()
@@ -238,6 +314,7 @@ def deliver(
     from loopbook.scenario.errors import LoopbookError, MissingInput
     from loopbook.store import content, records
     from loopbook.store.project import Project
+    from loopbook.webhook import sender
 
     project = Project.find()
     latest = records.latest(project, scenario, profile)
@@ -250,7 +327,7 @@ def deliver(
         )
     sent = project.state / "sent" / f"{scenario}.jsonl"
     try:
-        done = outbox.deliver(content.load(project.data / paths[0]), sent, outbox.webhook(webhook) if webhook else None)
+        done = outbox.deliver(content.load(project.data / paths[0]), sent, sender(webhook) if webhook else None)
     except LoopbookError as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(Exit.FAILED) from error
@@ -262,10 +339,16 @@ def clean(
     everything: Annotated[bool, typer.Option(help="The store, the record of runs and the reports as well.")] = False,
 ) -> None:
     """Remove unfinished work and drafts; sources and feedback are never touched."""
+    from loopbook.runner.ongoing import ongoing
+    from loopbook.scenario.errors import LoopbookError
     from loopbook.store import content
     from loopbook.store.project import Project
 
     project = Project.find()
+    running = ongoing(project)
+    if running:
+        told = ", ".join(f"{each.scenario} {each.run}" for each in running)
+        _refuse(LoopbookError(f"Runs are in progress, and this is what they work on: {told}. Clean when they ended."))
     folders = [project.work, project.drafts] + ([project.store] if everything else [])
     for folder in folders:
         content.remove(folder)
@@ -275,10 +358,6 @@ def clean(
             if entry.name not in ("README.md", "pictures"):
                 content.remove(entry)
         typer.echo(f"emptied {project.reports}")
-
-
-def _code(record: Run) -> Exit:
-    return {"good": Exit.GOOD, "missed": Exit.MISSED, "failed": Exit.FAILED}[record.status]
 
 
 def _show(console: Console, title: str, found: Sequence[Proposal]) -> None:

@@ -92,11 +92,9 @@ def run(request: Request, console: Console) -> Run:
 
 def report(project: Project, scenario: str | None, rebuild: bool) -> Path:
     """Build the reports of a scenario, or of all, if asked to or if they are not there; return the page to open."""
-    from loopbook.store import records
-
     page = project.reports / (f"{scenario}/latest/index.html" if scenario else "index.html")
     if rebuild or not page.is_file():
         from loopbook.reports import site
 
-        site.build(records.runs(project), project.data, project.reports, scenario, project.notebooks)
+        site.renew(project, scenario)
     return page if page.is_file() else project.reports / "index.html"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from loopbook.data.download import Progress, matches, private, sha256, silent
+from loopbook.data.download import Progress, alone, matches, private, sha256, silent
 from loopbook.data.download import fetch as download
 from loopbook.data.files import CsvForm
 from loopbook.scenario.errors import DataError, suggest
@@ -127,6 +127,11 @@ def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
         If the file cannot be had, or if its content is not what the catalog says.
     """
     kept = raw / dataset.name / PurePosixPath(dataset.member).name
+    with alone(kept):
+        return _fetch(dataset, raw, kept, progress)
+
+
+def _fetch(dataset: Dataset, raw: Path, kept: Path, progress: Progress) -> Path:
     if mirror := os.environ.get(MIRROR):
         source = Path(mirror) / dataset.mirror
         if not source.is_file():

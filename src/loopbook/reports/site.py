@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +13,9 @@ from typing import Any
 from loopbook.reports import dataset, loop, overview, page, rounds, security
 from loopbook.reports.page import Page
 from loopbook.reports.rounds import Timeline
+from loopbook.store import records
 from loopbook.store.content import digest_file, digest_text, remove, write_atomically
+from loopbook.store.project import Project
 from loopbook.store.records import Run
 
 HERE = Path(__file__).resolve().parent
@@ -44,6 +47,28 @@ class Place:
     def root(self) -> str:
         """The project's folder, left out of the paths that pages show."""
         return str((self.notebooks or self.data).resolve().parent)
+
+
+def renew(project: Project, only: str | None = None) -> Path:
+    """Build the site from the records, one process at a time: none goes by a list of runs that another has outdated.
+
+    Parameters
+    ----------
+    project
+        Whose records, artifacts and reports.
+    only
+        Scenario whose runs' pages are built; None: all of them.
+
+    Returns
+    -------
+    Path
+        The site's index.
+    """
+    from filelock import FileLock
+
+    project.reports.mkdir(parents=True, exist_ok=True)
+    with FileLock(project.reports_lock):
+        return build(records.runs(project), project.data, project.reports, only, project.notebooks)
 
 
 def build(
@@ -140,15 +165,41 @@ def _build_latest(place: Place, runs: Sequence[Run]) -> None:
         notice = _render("notice.html.j2", last=last, failed=failed, shown=newest)
     source = place.reports / newest.scenario / newest.run
     target = place.reports / newest.scenario / "latest"
-    before, names = _built(target).get("files", []), _built(source).get("files", [])
+    names = _built(source).get("files", [])
+    told = {name: notice for name in names if name.endswith(".html") and notice}
+    built = {"from": newest.run, "notice": notice, "files": sorted(names)}
+    same = _built(target) == built and all(
+        (target / name).is_file() and (target / name).read_bytes() == _told(source / name, told.get(name, ""))
+        for name in names
+    )
+    if not same:
+        _exchange(target, source, names, told, built)
+
+
+def _exchange(
+    target: Path, source: Path, names: Sequence[str], told: Mapping[str, str], built: Mapping[str, Any]
+) -> None:
+    """Make the new folder beside the old one and let them change places, so that no reader finds half of each."""
+    new, old = (target.with_name(f".{target.name}-{word}") for word in ("new", "old"))
+    for folder in (new, old):
+        remove(folder)
     for name in names:
-        content = (source / name).read_bytes()
-        if name.endswith(".html") and notice:
-            content = content.replace(_NOTICE.encode(), notice.encode("utf-8"), 1)
-        _write(target / name, content)
-    for name in set(before) - set(names):
-        remove(target / name)
-    _write(target / BUILT, (json.dumps({"from": newest.run, "files": sorted(names)}, indent=1) + "\n").encode())
+        (new / name).parent.mkdir(parents=True, exist_ok=True)
+        if name in told:
+            (new / name).write_bytes(_told(source / name, told[name]))
+        else:
+            shutil.copy2(source / name, new / name)
+    (new / BUILT).write_text(json.dumps(built, indent=1) + "\n", encoding="utf-8")
+    if target.exists():
+        target.rename(old)
+    new.rename(target)
+    remove(old)
+
+
+def _told(page: Path, notice: str) -> bytes:
+    """Return a page's content with a notice at its top, if there is one."""
+    content = page.read_bytes()
+    return content.replace(_NOTICE.encode(), notice.encode("utf-8"), 1) if notice else content
 
 
 def _about(place: Place, run: Run, pages: Sequence[Page], there: frozenset[str]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def key(request: Request, node: Node, finished: Mapping[str, StageRecord]) -> st
 def stored(request: Request, node: Node, stage_key: str) -> StageRecord | None:
     """Return the record of a node whose result is in the store already."""
     folder = request.project.store / node.declaration.stage / stage_key
-    if not vault.is_whole(folder):
+    if not vault.use(folder):
         return None
     return _record(request, node, stage_key, folder, vault.manifest(folder), "fresh")
 
@@ -94,8 +94,9 @@ def execute(request: Request, node: Node, stage_key: str, finished: Mapping[str,
         already = stored(request, node, stage_key)
         if already is not None:
             return already
-        content.remove(work)
-        work.mkdir(parents=True)
+        with vault.written_by(work):
+            content.remove(work)
+            work.mkdir(parents=True)
         begun = time.monotonic()
         task = job.Job(
             stage=declared.stage,
@@ -140,6 +141,7 @@ def execute(request: Request, node: Node, stage_key: str, finished: Mapping[str,
             stage.OUTPUTS,
             stage.RESULTS,
             stage.MEASUREMENTS,
+            stage.USES,
             "parameters.json",
         ):
             content.remove(work / temporary)
@@ -172,6 +174,7 @@ def _facts(
         "artifacts": {name: entry["path"] for name, entry in outputs.items()},
         "digests": {name: entry["digest"] for name, entry in outputs.items()},
         "inputs": dict(read),
+        "uses": sorted(_json(work / stage.USES)),
     }
 
 

@@ -9,13 +9,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from loopbook.runner import execution, graph, summary
+from loopbook.runner import execution, graph, ongoing, summary
 from loopbook.runner.display import Display
 from loopbook.runner.execution import Request
 from loopbook.runner.graph import Node
 from loopbook.store import records, snapshots
 from loopbook.store.declaration import declarations
-from loopbook.store.project import Project
 from loopbook.store.records import Approval, Run, StageRecord
 
 
@@ -38,10 +37,15 @@ def run(request: Request, display: Display, jobs: int | None = None) -> tuple[Ru
     new : bool
         Whether anything was to do.
     """
-    project, scenario = request.project, request.resolved
-    began, clock = datetime.now(UTC), time.monotonic()
+    began = datetime.now(UTC)
+    with ongoing.named(request.project, request.resolved.name, began) as name:
+        return _run(replace(request, run=name), began, display, jobs)
+
+
+def _run(request: Request, began: datetime, display: Display, jobs: int | None) -> tuple[Run, bool]:
+    project, scenario, clock = request.project, request.resolved, time.monotonic()
     snapshot = snapshots.current(project, scenario.name, request.profile)
-    request = replace(request, run=_name(project, scenario.name, began), snapshot=snapshot)
+    request = replace(request, snapshot=snapshot)
     nodes = graph.plan(declarations(project.notebooks), scenario.training.chosen)
     stages = _execute(request, nodes, display, jobs or min(4, os.cpu_count() or 1))
     before = records.latest(project, scenario.name, request.profile)
@@ -120,11 +124,3 @@ def _same(before: Run, stages: Mapping[str, StageRecord]) -> bool:
     return keys == {name: record.key for name, record in stages.items()} and all(
         record.state == "fresh" for record in stages.values()
     )
-
-
-def _name(project: Project, scenario: str, began: datetime) -> str:
-    stem = name = began.strftime("%Y%m%d-%H%M%S")
-    number = 2
-    while (project.runs / scenario / f"{name}.json").exists():
-        name, number = f"{stem}-{number}", number + 1
-    return name
