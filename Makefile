@@ -9,6 +9,12 @@ PROFILE ?= standard
 PARAMS ?=
 ## GPU        1: the environment with CUDA, 0: without; not given: as it is
 GPU ?=
+## NAME       the new agent's name, for "make new"
+NAME ?=
+## FILE       its csv file
+FILE ?=
+## LABEL      the column that it shall predict; not given: guessed
+LABEL ?=
 ## UPGRADE    1: "make lock" takes the newest version of each package
 UPGRADE ?=
 ## PIP        1: set up with pip alone, without uv
@@ -31,13 +37,19 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
 .DEFAULT_GOAL := run
-.PHONY: run test lab tensorboard report setup lock clean help ready
+.PHONY: run new test lab tensorboard report setup lock clean help ready
 
 run: export SCENARIO := $(SCENARIO)
 run: export PROFILE := $(PROFILE)
 run: export PARAMS := $(PARAMS)
 run: ready ## run the scenario's notebooks that are not up to date, and write the report (the default)
 	@"$(PYTHON)" -m loopbook run --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"
+
+new: export NAME := $(NAME)
+new: export FILE := $(FILE)
+new: export LABEL := $(LABEL)
+new: ready ## begin an agent from a csv file: NAME=my-agent FILE=my.csv, and LABEL=column if need be
+	@"$(PYTHON)" -m loopbook new --label="$$LABEL" -- "$$NAME" "$$FILE"
 
 test: ready ## lint, check types and run all tests
 	"$(PYTHON)" -m ruff check
