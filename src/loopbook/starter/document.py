@@ -6,13 +6,12 @@ comments as a quoted text on one line.
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import yaml
 
 from loopbook.data.cleaning import shorten
 from loopbook.scenario.reading import plain
@@ -52,10 +51,16 @@ def scalar(value: Any) -> str:
     if isinstance(value, str):
         if _PLAIN.fullmatch(value) and value.isprintable() and plain(value) == value:
             return value
-        return str(yaml.safe_dump(value, default_style='"', allow_unicode=True, width=float("inf"))).rstrip("\n")
+        # A JSON string is a YAML string, but for what YAML does not allow in a file as it is.
+        written = json.dumps(value, ensure_ascii=False)
+        return "".join(each if each.isprintable() else _escape(each) for each in written)
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return repr(value)
+
+
+def _escape(character: str) -> str:
+    return f"\\U{ord(character):08x}" if ord(character) > 0xFFFF else f"\\u{ord(character):04x}"
 
 
 def comment(text: str, indent: int = 0) -> str:

@@ -86,7 +86,8 @@ def guess(columns: Sequence[Column], given: str | None, name: str) -> LabelGuess
             raise DataError(
                 f"The column {given!r} has {chosen.distinct} different values: there is nothing to predict."
             )
-        if chosen.distinct > _MOST_VALUES and chosen.numbers is None:
+        unique = chosen.distinct > min(_MOST_VALUES, chosen.known // 3)
+        if chosen.kind == "time" or (unique and chosen.numbers is None):
             raise DataError(
                 f"The column {given!r} has {chosen.distinct:,} different values. A label has a few that repeat "
                 "(yes and no, good and bad, a category) or is a number."
@@ -183,12 +184,12 @@ def _possible(column: Column) -> bool:
 def _meaning(column: Column, which: str, sure: float, rivals: tuple[tuple[str, str], ...]) -> LabelGuess:
     """Return a label with the values that mean yes."""
     values = spellings(column)
-    written = np.array([value.casefold() for value in column.values], dtype=object)
     number = column.kind == "number"
     if number and (len(values) > 20 or (len(values) > 2 and words.heard(column.name, words.RATING))):
         return _rating(column, which, sure, rivals)
     meant, meaning, certain = _two(values, column) if len(values) == 2 else _several(values, column)
-    truth = np.isin(written, [value.casefold() for value in meant]) & ~column.missing
+    folded = {value.casefold() for value in meant}
+    truth = np.array([value.casefold() in folded for value in column.values], dtype=bool) & ~column.missing
     names = _names(column, values, meant)
     guessed = LabelGuess(column, meant, None, names, truth, which, meaning, min(sure, certain), rivals)
     if not 0 < guessed.truth.sum() < column.known:

@@ -155,7 +155,7 @@ def _time(columns: Sequence[Column], today: datetime) -> Choice | None:
     found = [
         each
         for each in columns
-        if each.kind == "time" and each.missing_share + (1 - each.readable) <= 0.1 and points(each) > -2
+        if each.kind == "time" and each.missing_share + (1 - each.readable) <= 0.1 and points(each) > -3
     ]
     if not found:
         return None
