@@ -69,6 +69,7 @@ def test_three_formats_in_one_column_and_a_few_words_between() -> None:
         ("Nachname", [f"Meier{number}" for number in range(30)], "its name says 'nachname'"),
         ("customerId", list(range(30)), "its name says 'customer'"),
         ("customer_type", ["new", "old"] * 20, ""),
+        ("Name", [f"Smith, Mr. John {number}" for number in range(30)], "its name says 'name'"),
         ("product_name", [f"P{number}" for number in range(30)], ""),
         ("e-mail body", SENTENCES, ""),
         ("birth date", DAYS, "its name says 'birth'"),

@@ -121,7 +121,7 @@ def describe(name: str, values: list[str], form: Form) -> Column:
     if kind == "text":
         inside = personal if personal.startswith("its values") else ""
         person = words.person(name)
-        short = _mean_words(counts) < 4  # a full name is two words; a text that merely has "mail" in its name is more
+        short = _mean_words(counts) < 6  # "Smith, Mr. John Paul" is four words; a text with "mail" in its name is more
         personal = personal if person and short else inside
     return Column(name, kind, written, missing, counts, personal=personal, mentions=mentions)
 

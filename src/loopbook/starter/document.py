@@ -235,8 +235,8 @@ def _source(draft: Draft) -> str:
             continue
         others = f"; it could also be {', '.join(map(quoted, choice.rivals))}" if choice.rivals else ""
         lines += noted(f"  {key}: {scalar(choice.column.name)}", choice.reason + others)
-    if roles.time is not None and roles.time.column.formats:
-        lines += listing("  time_formats", roles.time.column.formats)
+        if choice.column.formats:
+            lines += listing("  time_formats", choice.column.formats)
     for key, found, why in (
         ("personal", roles.personal, "replaced by pseudonyms before anything is stored"),
         ("protected", roles.protected, "people must be treated alike over these"),
