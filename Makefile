@@ -11,6 +11,12 @@ PARAMS ?=
 N ?= 3
 ## GPU        1: the environment with CUDA, 0: without; not given: as it is
 GPU ?=
+## NAME       the new agent's name, for "make new"
+NAME ?=
+## FILE       its csv file
+FILE ?=
+## LABEL      the column that it shall predict; not given: guessed
+LABEL ?=
 ## UPGRADE    1: "make lock" takes the newest version of each package
 UPGRADE ?=
 ## PIP        1: set up with pip alone, without uv
@@ -42,7 +48,7 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
 .DEFAULT_GOAL := run
-.PHONY: run loop test lab tensorboard nightly report doctor setup lock clean help ready
+.PHONY: run loop new test lab tensorboard nightly report doctor setup lock clean help ready
 
 run: export SCENARIO := $(SCENARIO)
 run: export PROFILE := $(PROFILE)
@@ -56,6 +62,12 @@ loop: export PARAMS := $(PARAMS)
 loop: export N := $(N)
 loop: ready ## run N rounds; between them, approve what the scenario's policy may (python -m loopbook approve: by hand)
 	@"$(PYTHON)" -m loopbook loop --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS" --rounds "$$N"
+
+new: export NAME := $(NAME)
+new: export FILE := $(FILE)
+new: export LABEL := $(LABEL)
+new: ready ## begin an agent from a csv file: NAME=my-agent FILE=my.csv, and LABEL=column if need be
+	@"$(PYTHON)" -m loopbook new --label="$$LABEL" -- "$$NAME" "$$FILE"
 
 test: ready ## lint, check types and run all tests
 	"$(PYTHON)" -m ruff check

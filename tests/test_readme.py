@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.starter import tables
+
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = [
     line
@@ -28,7 +30,18 @@ MISSED = (0, 3)
 
 
 def environment(folder: Path) -> dict[str, str]:
-    hidden = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PROFILE", "SCENARIO", "PARAMS", "LOOPBOOK_PROJECT"}
+    hidden = {
+        "MAKEFLAGS",
+        "MAKELEVEL",
+        "MFLAGS",
+        "PROFILE",
+        "SCENARIO",
+        "PARAMS",
+        "LOOPBOOK_PROJECT",
+        "NAME",
+        "FILE",
+        "LABEL",
+    }
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     return {
         **kept,
@@ -62,12 +75,14 @@ def test_a_command_of_the_readme_does_what_it_says(command: str, folder: Path) -
         pytest.skip("press-monitor's data would be downloaded; set LOOPBOOK_DATA_MIRROR to test with a mirror")
     (folder / "data" / "drafts").mkdir(parents=True, exist_ok=True)
     command = re.sub(r"([ =])data/drafts/", rf"\1{folder}/data/drafts/", command)
+    place = new_agent(folder) if command.startswith("make new") else {}
+    command = command.replace("FILE=my.csv", f"FILE={folder}/my.csv")
     server = next((port for name, port in SERVERS.items() if command.startswith(name)), None)
     if server is not None:
         assert answers(command, server, folder)
         return
     done = subprocess.run(
-        ["bash", "-c", command], cwd=ROOT, env=environment(folder), capture_output=True, text=True, check=False
+        ["bash", "-c", command], cwd=ROOT, env=environment(folder) | place, capture_output=True, text=True, check=False
     )
     output = done.stdout + done.stderr
     ran = "Report: " in output
@@ -78,6 +93,15 @@ def test_a_command_of_the_readme_does_what_it_says(command: str, folder: Path) -
     if ran:
         page = Path(re.findall(r"Report: (.*)", output)[-1].strip())
         assert page.is_file()
+
+
+def new_agent(folder: Path) -> dict[str, str]:
+    """Write a reader's csv file, and a copy of the project in which the new scenario may stand; return its address."""
+    tables.deliveries(folder / "my.csv", rows=300)
+    copy = folder / "project"
+    shutil.copytree(ROOT / "notebooks", copy / "notebooks", dirs_exist_ok=True)
+    shutil.copy(ROOT / "requirements.lock", copy)
+    return {"LOOPBOOK_PROJECT": str(copy)}
 
 
 def answers(command: str, port: int, folder: Path) -> bool:

@@ -208,6 +208,47 @@ def prune(
 
 
 @app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The agent's name: small letters, digits, hyphens.")],
+    file: Annotated[Path, typer.Argument(help="A csv file with a label and inputs.")],
+    label: Annotated[str, typer.Option(help="The column to predict; not given: guessed.")] = "",
+    no_run: Annotated[bool, typer.Option("--no-run", help="Write the scenario and run nothing.")] = False,
+) -> None:
+    """Begin an agent from a csv file: guess a scenario, run it in smoke, and say what to edit next."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from loopbook.scenario.errors import LoopbookError
+    from loopbook.starter import beginning
+    from loopbook.store.project import Project
+
+    console = Console(highlight=False)
+    try:
+        begun = beginning.begin(Project.find(), name, file, label or None, lambda what: console.print(Text(what)))
+    except LoopbookError as error:
+        _refuse(error)
+    table = Table("what", "guess", "why", box=None, pad_edge=False)
+    for row in begun.guesses:
+        table.add_row(*map(Text, row))
+    console.print(table)
+    if begun.copied is not None:
+        console.print(f"Copied to {begun.copied}, readable by you only.", markup=False, soft_wrap=True)
+    console.print(f"Written: {begun.path}", markup=False, soft_wrap=True)
+    code = Exit.GOOD
+    if not no_run:
+        try:
+            run(name, "smoke")
+        except typer.Exit as done:
+            code = Exit(done.exit_code)
+    console.print("Edit next, the least sure first:")
+    for step in begun.next:
+        console.print(f"  {step}", markup=False, soft_wrap=True)
+    console.print(f"Then: make SCENARIO={name}", markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+@app.command()
 def report() -> None:
     """Build all reports again from the records and the store."""
     from loopbook import session

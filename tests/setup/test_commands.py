@@ -64,6 +64,15 @@ def test_values_of_a_night_reach_it_as_they_were_typed_and_others_are_not_named(
     assert make("--silent", "nightly", *given) == "".join(f"<{each}>" for each in expected)
 
 
+@pytest.mark.parametrize("text", [*TYPED, "-n x.csv", '- Preis "netto" #1'])
+def test_what_a_new_agent_is_made_from_reaches_the_command_line_as_it_was_typed(text: str, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\n[ "$3" = loopbook.setup ] || printf "<%s>" "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    said = make("--silent", f"PYTHON={python}", "new", f"NAME={text}", f"FILE={text}", f"LABEL={text}")
+    assert said == "".join(f"<{each}>" for each in ["-m", "loopbook", "new", f"--label={text}", "--", text, text])
+
+
 def test_the_ci_script_is_sound_and_names_no_place_of_one_machine() -> None:
     path = ROOT / ".ci" / "run"
     subprocess.run(["bash", "-n", path], check=True)

@@ -78,20 +78,25 @@ def decode(content: bytes, encoding: str, name: str) -> str:
     return text
 
 
+def likely_encoding(content: bytes) -> str:
+    """Return the encoding that the bytes speak for: utf-8, utf-16, utf-16-le, cp1252 or latin-1."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if content.count(b"\0") > len(content) // 10:
+        return "utf-16-le"
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return "latin-1"
+
+
 def _likely(content: bytes, tried: str) -> str:
     """Return a sentence with the encoding that the bytes speak for."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or content.count(b"\0") > len(content) // 10:
-        likely = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-16-le"
-    else:
-        likely = ""
-        for encoding in ("utf-8", "cp1252", "latin-1"):
-            try:
-                content.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-            likely = encoding
-            break
-    if likely in ("", tried):
+    likely = likely_encoding(content)
+    if likely == tried:
         return " Save the file as UTF-8."
     return f" It is probably {likely}: set source.encoding to {likely}, or save the file as UTF-8."
 

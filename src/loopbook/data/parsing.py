@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -37,16 +39,22 @@ def is_missing(values: list[str]) -> NDArray[np.bool_]:
     return np.fromiter((value.casefold() in NOTHING for value in values), dtype=bool, count=len(values))
 
 
-def numbers(values: pd.Series[Any], decimal: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def numbers(
+    values: pd.Series[Any], decimal: str, thousands: str | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return numbers, NaN where one is missing; and where something stands that is no finite number.
 
-    A thousands separator is refused: to one reader ``1.234`` is a little more than one, to another a thousand.
+    A thousands separator that is not named is refused: to one reader ``1.234`` is a little more than one, to another a
+    thousand. One that is named must stand before groups of three digits.
     """
     if values.dtype.kind in "iufb":
         typed = values.to_numpy(dtype=np.float64, na_value=np.nan)
         return typed, np.isinf(typed)
     written = strings(values)
     missing = is_missing(written) | np.array([value.casefold() == "none" for value in written], dtype=bool)
+    if thousands is not None:
+        grouped = re.compile(rf"[+-]?\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+(?:{re.escape(decimal)}\d*)?")
+        written = [value.replace(thousands, "") if grouped.fullmatch(value) else value for value in written]
     if decimal == ",":
         written = ["?" if "." in value else value.replace(",", ".") for value in written]
     parsed = pd.to_numeric(pd.Series(written, dtype=object), errors="coerce").to_numpy(
@@ -55,11 +63,11 @@ def numbers(values: pd.Series[Any], decimal: str) -> tuple[NDArray[np.float64], 
     return np.where(missing, np.nan, parsed), ~missing & ~np.isfinite(parsed)
 
 
-def times(values: pd.Series[Any]) -> tuple[pd.Series[Any], NDArray[np.bool_]]:
+def times(values: pd.Series[Any], formats: Sequence[str] = ()) -> tuple[pd.Series[Any], NDArray[np.bool_]]:
     """Return times in UTC, NaT where there is none that can be read; and where the value is missing.
 
     ISO 8601, or a Unix time in seconds or milliseconds; a time without a zone is taken as UTC. Days written with
-    slashes are not guessed at.
+    slashes are not guessed at: what is not ISO 8601 is read by the first of `formats` (as in ``strptime``) that fits.
     """
     if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind == "M":
         missing = values.isna().to_numpy()
@@ -72,5 +80,10 @@ def times(values: pd.Series[Any]) -> tuple[pd.Series[Any], NDArray[np.bool_]]:
     else:
         written = strings(values)
         missing = is_missing(written)
-        read = pd.to_datetime(pd.Series(written, index=values.index), format="ISO8601", utc=True, errors="coerce")
+        texts = pd.Series(written, index=values.index, dtype=object)
+        read = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")
+        for each in formats:
+            left = read.isna().to_numpy() & ~missing
+            if left.any():
+                read[left] = pd.to_datetime(texts[left], format=each, utc=True, errors="coerce")
     return read.astype("datetime64[us, UTC]"), missing

@@ -18,6 +18,7 @@ from loopbook.data.cleaning import normalise, shorten
 from loopbook.data.sources import Collected
 from loopbook.scenario.contract import DataSettings, Label, Scenario
 from loopbook.scenario.errors import DataError, suggest
+from loopbook.scenario.source import CsvSource, Source
 
 CANONICAL = ("row_id", "time", "group", "label", "weight")
 """Columns that every split has; a source column of the same name gets the suffix ``_source``."""
@@ -102,18 +103,18 @@ def window(rows: pd.DataFrame, settings: DataSettings) -> pd.DataFrame:
 def _canonical(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict, today: date, salt: str) -> dict[str, Any]:
     """Return the columns of all rows, the bad ones included, and note in `verdict` what is wrong."""
     source = scenario.source
-    decimal = getattr(source, "decimal", ".")
+    marks = _marks(source)
 
     def hidden(name: str | None, values: list[str]) -> list[str]:
         personal = name in source.personal
         return [privacy.pseudonym(value, salt) if value else "" for value in values] if personal else values
 
     if source.time:
-        time = _times(frame[source.time], verdict, None if scenario.simulated else today)
+        time = _times(frame[source.time], source.time_formats, verdict, None if scenario.simulated else today)
     else:
         time = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]")
-    label, weight = _labels(frame, scenario.task.label, decimal, verdict)
-    fields = _fields(frame, scenario, decimal, verdict)
+    label, weight = _labels(frame, scenario.task.label, marks, verdict)
+    fields = _fields(frame, scenario, marks, verdict)
     groups = parsing.strings(frame[source.group]) if source.group else None
     if groups is not None:
         verdict.note([not value for value in groups], "missing-group", f"no {source.group}")
@@ -149,15 +150,23 @@ class _Verdict:
         return np.asarray(self.reason == "", dtype=bool)
 
 
-def _times(values: pd.Series[Any], verdict: _Verdict, today: date | None) -> pd.Series[Any]:
-    read, missing = parsing.times(values)
+def _times(values: pd.Series[Any], formats: tuple[str, ...], verdict: _Verdict, today: date | None) -> pd.Series[Any]:
+    read, missing = parsing.times(values, formats)
     verdict.note(missing, "missing-time", f"no {values.name}")
-    details = [f"{values.name} is {parsing.plain(value)!r}; write YYYY-MM-DD or ISO 8601" for value in values.tolist()]
+    remedy = "write YYYY-MM-DD or ISO 8601, or name its form in source.time_formats"
+    details = [f"{values.name} is {parsing.plain(value)!r}; {remedy}" for value in values.tolist()]
     verdict.note(read.isna().to_numpy(), "bad-time", details)
     if today is not None:
         late = (read >= pd.Timestamp(today + timedelta(days=1), tz="UTC")).to_numpy()
         verdict.note(late, "future-date", [f"{values.name} is after {today}: {time}" for time in read])
     return read
+
+
+Marks = tuple[str, str | None]  # decimal mark and thousands separator
+
+
+def _marks(source: Source) -> Marks:
+    return (source.decimal, source.thousands) if isinstance(source, CsvSource) else (".", None)
 
 
 def _number_details(values: pd.Series[Any], decimal: str) -> list[str]:
@@ -170,15 +179,15 @@ def _number_details(values: pd.Series[Any], decimal: str) -> list[str]:
 
 
 def _labels(
-    frame: pd.DataFrame, label: Label, decimal: str, verdict: _Verdict
+    frame: pd.DataFrame, label: Label, marks: Marks, verdict: _Verdict
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     values = frame[label.column]
     written = parsing.strings(values)
     verdict.note(parsing.is_missing(written), "missing-label", f"no {label.column}")
     weight = np.ones(len(frame), dtype=np.float32)
     if label.below is not None:
-        numbers, bad = parsing.numbers(values, decimal)
-        verdict.note(bad, "bad-label", _number_details(values, decimal))
+        numbers, bad = parsing.numbers(values, *marks)
+        verdict.note(bad, "bad-label", _number_details(values, marks[0]))
         distance = np.nan_to_num(np.abs(numbers - label.below))
         if label.uncertain:
             weight = np.minimum(1.0, distance / label.uncertain).astype(np.float32)
@@ -190,14 +199,14 @@ def _labels(
     return np.array([value.casefold() in positive for value in written], dtype=np.int8), weight
 
 
-def _fields(frame: pd.DataFrame, scenario: Scenario, decimal: str, verdict: _Verdict) -> dict[str, Any]:
+def _fields(frame: pd.DataFrame, scenario: Scenario, marks: Marks, verdict: _Verdict) -> dict[str, Any]:
     """Return the input fields in their types."""
     fields: dict[str, Any] = {}
     limit = scenario.data.max_characters
     for name, kind in scenario.task.fields.items():
         if kind == "number":
-            numbers, bad = parsing.numbers(frame[name], decimal)
-            verdict.note(bad, "bad-number", _number_details(frame[name], decimal))
+            numbers, bad = parsing.numbers(frame[name], *marks)
+            verdict.note(bad, "bad-number", _number_details(frame[name], marks[0]))
             fields[name] = numbers
             continue
         texts = [parsing.plain(value) for value in frame[name].tolist()]
@@ -284,7 +293,7 @@ def _refuse_one_class(rows: pd.DataFrame, frame: pd.DataFrame, scenario: Scenari
     label = scenario.task.label
     meaning = label.names[classes.pop()]
     if label.below is not None:
-        numbers, _ = parsing.numbers(frame[label.column], getattr(scenario.source, "decimal", "."))
+        numbers, _ = parsing.numbers(frame[label.column], *_marks(scenario.source))
         seen = f"it runs from {np.nanmin(numbers):g} to {np.nanmax(numbers):g}, and task.label.below is {label.below:g}"
         raise DataError(f"All {len(rows):,} rows have one class, {meaning!r}: {label.column}: {seen}.")
     counts = Counter(parsing.strings(frame[label.column])).most_common(5)

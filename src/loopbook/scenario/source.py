@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import Annotated, Literal
+from datetime import date, datetime, timedelta
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 """A YAML list of names."""
+
+
+_DAY = datetime(2026, 2, 13)
+
+
+def _says_the_day(form: str) -> str:
+    """Refuse a time format that does not hold day, month and year."""
+    try:
+        read = datetime.strptime(_DAY.strftime(form), form)
+    except ValueError as error:
+        raise ValueError(f"{form!r} is no time format ({error}); write one such as '%d.%m.%Y %H:%M'") from error
+    if read.replace(tzinfo=None) != _DAY:
+        raise ValueError(f"{form!r} must hold year, month and day, such as '%d.%m.%Y %H:%M'")
+    return form
 
 
 class Settings(BaseModel):
@@ -22,6 +36,9 @@ class Columns(Settings):
 
     id: str | None = Field(None, description="column that identifies a row; None: a hash of the row's content")
     time: str | None = Field(None, description="column with the time of a row")
+    time_formats: Annotated[tuple[Annotated[str, AfterValidator(_says_the_day)], ...], Field(strict=False)] = Field(
+        (), description="how times are written that are not ISO 8601, such as '%d.%m.%Y %H:%M'; the first that fits"
+    )
     group: str | None = Field(None, description="column whose equal values must stay on one side of every split")
     stratum: str | None = Field(None, description="column whose shares every split keeps; None: the label")
     protected: Names = Field((), description="attributes over which fairness is watched; never an input")
@@ -40,9 +57,18 @@ class CsvSource(FileSource):
     kind: Literal["csv"]
     delimiter: str | None = Field(None, max_length=1, description="None: found from the file's first lines")
     decimal: Literal[".", ","] = Field(".", description="decimal mark of numbers")
+    thousands: Literal[".", ",", " ", "'"] | None = Field(
+        None, description="what groups digits by three; None: nothing"
+    )
     encoding: str = Field("utf-8", description="encoding of the file; a wrong byte is an error that names its line")
     header: Names = Field((), description="column names, for a file that has no header line")
     quoting: bool = Field(True, description="False: quotation marks are ordinary characters")
+
+    @model_validator(mode="after")
+    def _two_marks(self) -> Self:
+        if self.thousands == self.decimal:
+            raise ValueError(f"thousands and decimal cannot both be {self.decimal!r}")
+        return self
 
 
 class JsonlSource(FileSource):

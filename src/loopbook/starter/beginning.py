@@ -1,0 +1,229 @@
+"""The beginning of an agent: look at a file, guess a scenario, write it, and say what to edit next."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from loopbook.data import download, sources
+from loopbook.data.cleaning import shorten
+from loopbook.scenario import reading
+from loopbook.scenario.errors import DataError, ScenarioError, suggest
+from loopbook.scenario.source import CsvSource
+from loopbook.starter import document, form, label, roles, trial
+from loopbook.starter.column import describe
+from loopbook.starter.document import Draft, quoted
+from loopbook.store import content
+from loopbook.store.project import Project
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+_LOOKED_AT = 50_000  # rows from which columns are described; spread over the file
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What was written, and what a person should know of it.
+
+    Attributes
+    ----------
+    path
+        The scenario file.
+    copied
+        Where the data was copied to; None: it stays where it is.
+    guesses
+        What, guess and reason, for a short table.
+    next
+        What to edit, the least sure first.
+    """
+
+    path: Path
+    copied: Path | None
+    guesses: tuple[tuple[str, str, str], ...]
+    next: tuple[str, ...]
+
+
+def begin(
+    project: Project, name: str, file: Path, given: str | None = None, progress: Callable[[str], None] = download.silent
+) -> Beginning:
+    """Write a scenario for a csv file.
+
+    Parameters
+    ----------
+    project
+        Where the scenario goes.
+    name
+        Of the agent: small letters, digits and hyphens.
+    file
+        The csv file. Inside the project it stays where it is; otherwise it is copied to ``data/raw``.
+    given
+        The label's column; None: it is guessed.
+    progress
+        Hears what is being done.
+
+    Raises
+    ------
+    ScenarioError
+        If the name does not fit, or there is such a scenario already.
+    DataError
+        If the file cannot be used. Nothing has been written then.
+    """
+    target = project.scenarios / f"{name}.yaml"
+    _refuse_name(name, target)
+    if file == Path():
+        raise DataError("No file is named. Name a csv file: FILE=my.csv with make.")
+    raw = _bytes(file)
+    progress(f"Looking at {file.name}")
+    written, table = form.read(raw, file.name)
+    source, copied = _place(project, name, file)
+    settings = CsvSource(
+        kind="csv",
+        path=str(file.resolve()),
+        delimiter=written.delimiter,
+        decimal=written.decimal,  # type: ignore[arg-type]
+        thousands=written.thousands,  # type: ignore[arg-type]
+        encoding=written.encoding,
+        quoting=written.quoting,
+    )
+    step = max(1, len(table.rows) // _LOOKED_AT)
+    columns = [
+        describe(each, [str(value) for value in values], written)
+        for each, values in zip(table.columns, zip(*table.rows[::step], strict=True), strict=True)
+    ]
+    guessed = label.guess(columns, given, file.name)
+    today = datetime.now(UTC)
+    assigned = roles.assign(columns, guessed, today)
+    longest = max((len(value) for each in columns if each.name in assigned.texts for value in each.values), default=0)
+    draft = Draft(
+        name=name,
+        path=source,
+        rows=len(table.rows) + len(table.broken),
+        form=written,
+        label=guessed,
+        roles=assigned,
+        by="stratum",
+        by_reason="",
+        shares=(0.6, 0.12, 0.12, 0.06, 0.1),
+        smoke_rows=None,
+        quarantine=0.05,
+        lost="",
+        sequence_length=64,
+        vocabulary=8_000,
+        longest=min(100_000, max(10_000, 2 * longest)),
+    )
+    progress("Trying the guesses: checking rows, repeated texts and splits")
+    collected = sources.collect(settings, project.root, project.raw)
+    draft = trial.settle(draft, collected, today.date())
+    trial.scenario_of(draft, "smoke")
+    if copied is not None:
+        _copy(raw, copied)
+    _write(target, document.write(draft))
+    return Beginning(target, copied, _guesses(draft), _next(draft, reading.parse(target)))
+
+
+def _refuse_name(name: str, target: Path) -> None:
+    if not _NAME.fullmatch(name):
+        fitting = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "my-agent"
+        raise ScenarioError(
+            f"{name!r} cannot be an agent's name: small letters a to z, digits and hyphens, at most 60, not a hyphen "
+            f"first. Try {fitting}."
+        )
+    if target.exists():
+        raise ScenarioError(
+            f"There is a scenario {target.name} already, and it is not overwritten. Take another name, or remove "
+            f"{target} first."
+        )
+
+
+def _bytes(file: Path) -> bytes:
+    if file.is_dir():
+        raise DataError(f"{file} is a folder, not a file.")
+    try:
+        raw = file.read_bytes()
+    except FileNotFoundError:
+        folder = file.parent
+        known = [each.name for each in folder.iterdir() if each.is_file()] if folder.is_dir() else []
+        raise DataError(f"There is no file {file}.{suggest(file.name, known)}") from None
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}.") from error
+    if not raw.strip():
+        raise DataError(f"{file.name} is empty. Is it the right file?")
+    return raw
+
+
+def _place(project: Project, name: str, file: Path) -> tuple[str, Path | None]:
+    """Return what the scenario says as path, and where the data must be copied to, if it must."""
+    here, root = file.resolve(), project.root.resolve()
+    if here.is_relative_to(root):
+        return here.relative_to(root).as_posix(), None
+    if here.is_relative_to(project.data.resolve()):
+        return here.as_posix(), None
+    target = (project.raw / "files" / f"{name}{here.suffix.lower() or '.csv'}").resolve()
+    if target.is_file() and download.sha256(target) != download.sha256(here):
+        raise DataError(
+            f"The file would be copied to {target}, where another one stands. Remove that one, or take another name."
+        )
+    return (target.relative_to(root) if target.is_relative_to(root) else target).as_posix(), target
+
+
+def _copy(raw: bytes, target: Path) -> None:
+    part = target.with_name(f"{target.name}.part")
+    with os.fdopen(download.private(part), "wb") as file:
+        file.write(raw)
+    part.replace(target)
+
+
+def _write(target: Path, text: str) -> None:
+    """Write the scenario whole, unless somebody has written one of this name in the meantime."""
+    if target.exists():
+        raise ScenarioError(f"There is a scenario {target.name} already, and it is not overwritten.")
+    content.write_atomically(target, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _guesses(draft: Draft) -> tuple[tuple[str, str, str], ...]:
+    guess, has, written = draft.label, draft.roles, draft.form
+    yes = ", ".join(quoted(value) for value in guess.positive) if guess.below is None else f"below {guess.below:g}"
+    rows = [("label", quoted(guess.column.name), guess.which), ("yes", shorten(yes, 80), guess.meaning)]
+    for kind in ("text", "number", "category"):
+        names = [quoted(name) for name, (each, _) in has.fields.items() if each == kind]
+        rows.append((f"{kind} fields", ", ".join(names) or "none", ""))
+    for what, choice in (("time", has.time), ("group", has.group), ("id", has.id)):
+        rows.append((what, quoted(choice.column.name) if choice else "none", choice.reason if choice else ""))
+    for what, found in (("personal", has.personal), ("protected", has.protected)):
+        if found:
+            rows.append((what, ", ".join(map(quoted, found)), ""))
+    rows += [("not used", quoted(name), reason) for name, reason in has.unused.items()]
+    marks = f"decimal {written.decimal!r}" + (f", thousands {written.thousands!r}" if written.thousands else "")
+    rows.append(("file", f"delimiter {written.delimiter!r}, {marks}, {written.encoding}", written.marks_reason))
+    rows += [("rows", f"{draft.rows:,}", draft.lost), ("splits", f"by {draft.by}", draft.by_reason)]
+    return tuple(rows)
+
+
+def _next(draft: Draft, file: reading.ScenarioFile) -> tuple[str, ...]:
+    """Return what to edit, the least sure first, each with its line."""
+    guess, has = draft.label, draft.roles
+    steps: list[tuple[float, reading.Location, str]] = [
+        (guess.sure, ("task", "label"), f"which values mean yes: {guess.meaning}"),
+        (0.35, ("decisions", "costs"), "what a wrong decision costs; the decisions rest on it"),
+        (0.5, ("stories",), "who needs what, and from which threshold on the agent is good enough"),
+    ]
+    if guess.rivals:
+        others = "; ".join(f"{quoted(name)} ({what})" for name, what in guess.rivals)
+        steps.append((guess.sure - 0.01, ("task", "label", "column"), f"whether this is the label, or {others}"))
+    if has.leaks:
+        names = ", ".join(map(quoted, has.leaks))
+        steps.append((0.15, ("task", "fields"), f"suspected leak, left out: {names}. Was it known before the label?"))
+    for key, choice in (("time", has.time), ("group", has.group)):
+        if choice is not None and choice.sure < 0.9:
+            steps.append((choice.sure, ("source", key), f"{quoted(choice.column.name)}: {choice.reason}"))
+    if has.personal:
+        names = ", ".join(map(quoted, has.personal))
+        steps.append((0.45, ("source", "personal"), f"whether these are all the columns that name people: {names}"))
+    else:
+        steps.append((0.55, ("source",), "no column seems to name people; if one does, add personal: [column]"))
+    steps.append((0.7, ("requirements",), "the prototype's rules, which were taken from the data"))
+    ordered = sorted(steps, key=lambda step: step[0])
+    return tuple(f"line {file.line(location)}, {'.'.join(map(str, location))}: {text}" for _, location, text in ordered)

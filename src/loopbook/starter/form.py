@@ -1,0 +1,154 @@
+"""The form of a csv file, found from the file itself: encoding, delimiter, quoting, decimal mark."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import pandas as pd
+
+from loopbook.data import files, parsing
+from loopbook.data.files import CsvForm, Table
+from loopbook.scenario.errors import DataError
+
+_KINDS = {
+    b"PK\x03\x04": "an Excel workbook or a zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"PAR1": "a parquet file",
+    b"SQLite format 3": "an SQLite database",
+    b"\x1f\x8b": "a gzip archive",
+}
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_LOOKED_AT = 500  # rows from which marks of numbers are found
+_MANY_BROKEN = 0.3
+
+Marks = tuple[str, str | None]
+_MARKS: tuple[Marks, ...] = ((".", None), (",", None), (",", "."), (",", " "), (".", ","), (".", "'"))
+_MARKS_AMONG_COMMAS: tuple[Marks, ...] = ((".", None), (".", ","), (",", None), (",", "."))
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a csv file is written, as `CsvSource` says it, with what speaks for it."""
+
+    encoding: str
+    delimiter: str
+    quoting: bool
+    decimal: str
+    thousands: str | None
+    encoding_reason: str
+    marks_reason: str
+    broken: float  # share of rows that cannot be parsed
+
+
+def read(content: bytes, name: str) -> tuple[Form, Table]:
+    """Return the form of a file and its rows.
+
+    Parameters
+    ----------
+    content
+        The file's bytes.
+    name
+        Its name for messages.
+
+    Raises
+    ------
+    DataError
+        For a file that is empty, no text, has one column or no usable header; the message says what to do.
+    """
+    _refuse_binary(content, name)
+    encoding = files.likely_encoding(content)
+    text = files.decode(content, encoding, name)
+    if not text.strip():
+        raise DataError(f"{name} is empty. Is it the right file?")
+    if len(_CONTROL.findall(text[:100_000])) > len(text[:100_000]) // 100:
+        raise DataError(f"{name} is no text file. Save the table as CSV (UTF-8) and name that file.")
+    readings: list[tuple[float, bool, str, Table | None, DataError | None]] = []
+    for quoting in (True, False):
+        sign = files.delimiter(text[:200_000], quoting)
+        try:
+            table = files.read_csv(content, CsvForm(sign, encoding, (), quoting), name)
+        except DataError as error:
+            readings.append((1.0, quoting, sign, None, error))
+            continue
+        share = len(table.broken) / max(1, len(table.rows) + len(table.broken))
+        readings.append((share, quoting, sign, table, None))
+        if share < 0.02:
+            break
+    broken, quoting, sign, found, problem = min(readings, key=lambda reading: (reading[0], not reading[1]))
+    if found is None:
+        assert problem is not None
+        raise problem
+    _refuse_shape(found, broken, text, sign, name)
+    decimal, thousands, reason = _marks(found, sign)
+    return Form(encoding, sign, quoting, decimal, thousands, _encoding_reason(content, encoding), reason, broken), found
+
+
+def _refuse_binary(content: bytes, name: str) -> None:
+    for beginning, what in _KINDS.items():
+        if content.startswith(beginning):
+            raise DataError(f"{name} is {what}, not a csv file. Save the table as CSV (UTF-8) and name that file.")
+
+
+def _refuse_shape(table: Table, broken: float, text: str, sign: str, name: str) -> None:
+    if broken > _MANY_BROKEN:
+        widths = Counter(line.count(sign) for line in text.splitlines()[:500] if line.strip())
+        width = max(widths, key=lambda each: (widths[each], each))
+        first = next(number for number, line in enumerate(text.splitlines(), 1) if line.count(sign) == width)
+        hint = f" Line {first} looks like the header: delete the lines above it." if first > 1 else ""
+        example = table.broken[0]
+        raise DataError(
+            f"{name}: {broken:.0%} of the rows do not fit the header on the first line "
+            f"(line {example.line}: {example.detail}).{hint}"
+        )
+    if len(table.columns) < 2:
+        raise DataError(
+            f"{name} has one column. A table with a label and at least one input is needed, its columns divided by "
+            "comma, semicolon, tab or |."
+        )
+    if not table.rows:
+        raise DataError(f"{name} has a header and no rows that can be read. Is it the right file?")
+    header = pd.Series(table.columns, dtype=object)
+    read, bad = parsing.numbers(header, ".")
+    if (~bad & pd.notna(read)).sum() > len(header) / 2:
+        raise DataError(
+            f"{name}: the first line holds numbers, not names. Write a line with the columns' names above it."
+        )
+
+
+def _encoding_reason(content: bytes, encoding: str) -> str:
+    if content.startswith(codecs.BOM_UTF8):
+        return "the file begins with the mark of UTF-8"
+    if content.isascii():
+        return "only plain characters, so any would do"
+    if encoding == "utf-8":
+        return "all bytes are valid UTF-8"
+    if encoding.startswith("utf-16"):
+        return "two bytes a character"
+    return "bytes that are not UTF-8; the usual one of Western European programs"
+
+
+def _marks(table: Table, sign: str) -> tuple[str, str | None, str]:
+    """Return decimal mark, thousands separator and the reason: the pair by which most values are numbers."""
+    step = max(1, len(table.rows) // _LOOKED_AT)
+    columns = [
+        pd.Series([str(value) for value in values], dtype=object) for values in zip(*table.rows[::step], strict=True)
+    ]
+    columns = [values for values in columns if values.str.contains(r"\d").any()]
+
+    def reads(marks: Marks) -> int:
+        return sum(int(pd.notna(parsing.numbers(values, *marks)[0]).sum()) for values in columns)
+
+    among = _MARKS_AMONG_COMMAS if sign == "," else _MARKS
+    counts = {marks: reads(marks) for marks in among}
+    best = max(among, key=lambda marks: counts[marks])
+    plain = counts[(".", None)]
+    if best == (".", None):
+        return *best, "no number with a decimal comma" if plain else "no numbers"
+    more = counts[best] - plain
+    return *best, f"{more:,} values in {len(table.rows[::step]):,} rows are numbers only when read so"

@@ -1,0 +1,258 @@
+"""The label: which column is worth predicting, and which of its values mean yes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loopbook.data.cleaning import shorten
+from loopbook.scenario.errors import DataError, suggest
+from loopbook.starter import words
+from loopbook.starter.column import Column
+
+REMEDY = "Name the label: --label COLUMN, or LABEL=COLUMN with make."
+
+_PLAUSIBLE = 2.5  # points from which a column is taken for a label
+_CLOSE = 1.5  # points within which another column is a rival
+_MOST_VALUES = 100
+_FEW = 20  # rows that a value needs to be worth predicting
+_MOST_SHARE = 0.6  # of values that sound like trouble, taken together
+
+
+@dataclass(frozen=True)
+class LabelGuess:
+    """Column and meaning of the label.
+
+    Attributes
+    ----------
+    column
+        The column.
+    positive, below
+        As in the scenario: the values that mean yes, or the rating below which a row is yes.
+    names
+        What no and yes mean, for people.
+    truth
+        Who is yes; bool [n]. False where the label is missing.
+    which, meaning
+        Why this column, and why these values.
+    sure
+        From 0 (somebody must look) to 1.
+    rivals
+        Other columns that could be the label, each with what is in it.
+    """
+
+    column: Column
+    positive: tuple[str, ...]
+    below: float | None
+    names: tuple[str, str]
+    truth: NDArray[np.bool_]
+    which: str
+    meaning: str
+    sure: float
+    rivals: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def rate(self) -> float:
+        """Share of yes among the rows that have a label."""
+        return float(self.truth.sum()) / max(1, self.column.known)
+
+
+def guess(columns: Sequence[Column], given: str | None, name: str) -> LabelGuess:
+    """Return the label of a table.
+
+    Parameters
+    ----------
+    columns
+        All columns in their order.
+    given
+        The column that the user names; None: it is guessed.
+    name
+        The file's name for messages.
+
+    Raises
+    ------
+    DataError
+        If the column named is not there or cannot be a label, or if none is plausible.
+    """
+    if given is not None:
+        chosen = next((column for column in columns if column.name == given), None)
+        if chosen is None:
+            raise DataError(f"{name} has no column {given!r}.{suggest(given, [each.name for each in columns])}")
+        if chosen.distinct < 2:
+            raise DataError(
+                f"The column {given!r} has {chosen.distinct} different values: there is nothing to predict."
+            )
+        unique = chosen.distinct > min(_MOST_VALUES, chosen.known // 3)
+        if chosen.kind == "time" or (unique and chosen.numbers is None):
+            raise DataError(
+                f"The column {given!r} has {chosen.distinct:,} different values. A label has a few that repeat "
+                "(yes and no, good and bad, a category) or is a number."
+            )
+        return _meaning(chosen, "named by you", 1.0, ())
+    points = {column.name: _points(column, columns) for column in columns}
+    ranked = sorted((each for each in columns if points[each.name] is not None), key=lambda c: -points[c.name][0])  # type: ignore[index]
+    if not ranked or points[ranked[0].name][0] < _PLAUSIBLE:  # type: ignore[index]
+        near = ", ".join(f"{each.name!r} ({shown(each)})" for each in ranked[:3])
+        raise DataError(
+            f"{name}: no column looks like a label, the thing to predict (a few values that repeat, such as yes and "
+            f"no, or a rating).{f' Nearest: {near}.' if near else ''} {REMEDY}"
+        )
+    best = ranked[0]
+    score, why = points[best.name]  # type: ignore[misc]
+    close = [each for each in ranked[1:4] if points[each.name][0] > score - 2 * _CLOSE]  # type: ignore[index]
+    gap = score - points[ranked[1].name][0] if len(ranked) > 1 else 2 * _CLOSE  # type: ignore[index]
+    sure = min(1.0, 0.3 + 0.25 * max(0.0, gap))
+    rivals = tuple((each.name, shown(each)) for each in close)
+    return _meaning(best, ", ".join(why), sure, rivals)
+
+
+def shown(column: Column, most: int = 4) -> str:
+    """Return a column's most frequent values with their shares, masked and short."""
+    if column.personal:
+        return f"{column.distinct:,} values that name persons"
+    top = spellings(column).most_common(most)
+    listed = ", ".join(f"{shorten(value, 30)!r} {count / column.known:.0%}" for value, count in top)
+    more = len(spellings(column)) - len(top)
+    return listed + (f" and {more:,} more" if more > 0 else "")
+
+
+def spellings(column: Column) -> Counter[str]:
+    """Return the known values by their most frequent spelling: case does not count in labels."""
+    folded: dict[str, Counter[str]] = {}
+    for value, count in column.counts.items():
+        folded.setdefault(value.casefold(), Counter())[value] += count
+    return Counter({each.most_common(1)[0][0]: each.total() for each in folded.values()})
+
+
+def _points(column: Column, columns: Sequence[Column]) -> tuple[float, list[str]] | None:
+    """Return how much speaks for a column as the label, and what; None: it cannot be one."""
+    values = spellings(column)
+    rating = column.kind == "number" and bool(words.heard(column.name, words.RATING))
+    few = 2 <= len(values) <= _MOST_VALUES and column.known >= 3 * len(values)
+    if column.kind in ("empty", "constant", "time", "text") or not (rating or few) or column.missing_share > 0.5:
+        return None
+    if column.kind == "number" and len(values) > 2 and not rating and not words.heard(column.name, words.LABEL):
+        return None
+    score, why = 0.0, []
+
+    def speaks(points: float, reason: str = "") -> None:
+        nonlocal score
+        score += points
+        if reason:
+            why.append(reason)
+
+    if word := words.heard(column.name, words.LABEL):
+        speaks(4, f"its name says {word!r}")
+    elif word := words.heard(column.name, words.TROUBLE):
+        speaks(3, f"its name says {word!r}")
+    elif word := words.heard(column.name, words.RATING):
+        speaks(2, f"its name says {word!r}")
+    elif word := words.heard(column.name, words.LABEL_LIKE):
+        speaks(1.5, f"its name says {word!r}")
+    if len(values) == 2:
+        speaks(2, "two values")
+        if all(value.casefold() in words.YES | words.NO for value in values):
+            speaks(1, "that say yes and no")
+    elif len(values) <= 10:
+        speaks(0.5, f"{len(values)} values")
+    else:
+        speaks(-1.5 if len(values) > 20 and not rating else -0.5)
+    trouble = [value for value in values if words.heard(value, words.TROUBLE)]
+    if trouble and len(values) <= 10:
+        speaks(2, f"{shorten(trouble[0], 30)!r} sounds like trouble")
+    if column is columns[-1]:
+        speaks(1.5, "it stands last")
+    if sum(_possible(each) for each in columns) == 1:
+        speaks(2, "no other column could be one")
+    if words.heard(column.name, words.PROTECTED) or column.personal:
+        speaks(-3)
+    if min(values.values()) < 0.01 * column.known and len(values) == 2:
+        speaks(-1.5)
+    if column.missing_share > 0.1:
+        speaks(-1)
+    return score, why
+
+
+def _possible(column: Column) -> bool:
+    return column.kind in ("category", "number") and 2 <= len(spellings(column)) <= _MOST_VALUES
+
+
+def _meaning(column: Column, which: str, sure: float, rivals: tuple[tuple[str, str], ...]) -> LabelGuess:
+    """Return a label with the values that mean yes."""
+    values = spellings(column)
+    number = column.kind == "number"
+    if number and (len(values) > 20 or (len(values) > 2 and words.heard(column.name, words.RATING))):
+        return _rating(column, which, sure, rivals)
+    meant, meaning, certain = _two(values, column) if len(values) == 2 else _several(values, column)
+    folded = {value.casefold() for value in meant}
+    truth = np.array([value.casefold() in folded for value in column.values], dtype=bool) & ~column.missing
+    names = _names(column, values, meant)
+    guessed = LabelGuess(column, meant, None, names, truth, which, meaning, min(sure, certain), rivals)
+    if not 0 < guessed.truth.sum() < column.known:
+        raise DataError(f"The column {column.name!r} has one class only: there is nothing to predict.")
+    return guessed
+
+
+def _rating(column: Column, which: str, sure: float, rivals: tuple[tuple[str, str], ...]) -> LabelGuess:
+    assert column.numbers is not None
+    known = column.numbers[~np.isnan(column.numbers)]
+    low, high = float(known.min()), float(known.max())
+    scale = len(column.counts) <= 20 or bool(words.heard(column.name, words.RATING))
+    middle = 0.0 if low < 0 < high else (low + high) / 2
+    below = float(f"{middle if scale else float(np.median(known)):.3g}")
+    rate = float((known < below).mean())
+    if not 0.02 <= rate <= 0.98:
+        below = float(f"{float(np.quantile(known, 0.25)):.6g}")
+        rate = float((known < below).mean())
+    if not 0 < rate < 1:
+        raise DataError(f"The numbers of {column.name!r} cannot be parted in two: there is nothing to predict.")
+    what = "the middle of the scale" if below == middle and scale else "a value that parts the rows"
+    meaning = f"runs from {low:g} to {high:g}; below {below:g}, {what}, is taken as yes ({rate:.0%}): please check"
+    title = shorten(column.name, 20) or "value"
+    names = (f"{title} from {below:g}", f"{title} below {below:g}")
+    truth = np.nan_to_num(column.numbers, nan=np.inf) < below
+    return LabelGuess(column, (), below, names, truth, which, meaning, min(sure, 0.4), rivals)
+
+
+def _two(values: Counter[str], column: Column) -> tuple[tuple[str, ...], str, float]:
+    says_yes = [value for value in values if value.casefold() in words.YES]
+    says_no = [value for value in values if value.casefold() in words.NO]
+    trouble = [value for value in values if words.heard(value, words.TROUBLE)]
+    rarer = values.most_common()[-1][0]
+    head = f"2 values: {shown(column)}"
+    if len(says_yes) == 1 and len(says_no) == 1 and "negative" not in says_no[0].casefold():
+        return (says_yes[0],), f"{head}; {shorten(says_yes[0], 30)!r} says yes", 1.0
+    if len(trouble) == 1:
+        return (trouble[0],), f"{head}; {shorten(trouble[0], 30)!r} sounds like trouble and is taken as yes", 0.8
+    if len(says_yes) == 1:
+        return (says_yes[0],), f"{head}; {shorten(says_yes[0], 30)!r} says yes", 0.9
+    return (rarer,), f"{head}; the rarer one is taken as yes: please check", 0.4
+
+
+def _several(values: Counter[str], column: Column) -> tuple[tuple[str, ...], str, float]:
+    head = f"{len(values)} values: {shown(column)}"
+    trouble = [value for value in values if words.heard(value, words.TROUBLE)]
+    share = sum(values[value] for value in trouble) / values.total()
+    if trouble and share <= _MOST_SHARE and sum(values[value] for value in trouble) >= min(_FEW, 0.02 * column.known):
+        what = f"{len(trouble)} that sound" if len(trouble) > 1 else f"{shorten(trouble[0], 30)!r} sounds"
+        return tuple(trouble), f"{head}; {what} like trouble: yes ({share:.0%}) against the rest; please check", 0.3
+    enough = [value for value, count in values.most_common() if count >= max(_FEW, 0.02 * column.known)]
+    chosen = enough[-1] if enough else values.most_common(1)[0][0]
+    what = "the rarest with enough rows" if enough else "the most frequent, as all are rare,"
+    return (chosen,), f"{head}; {shorten(chosen, 30)!r}, {what} is yes against the rest: please check", 0.2
+
+
+def _names(column: Column, values: Counter[str], meant: tuple[str, ...]) -> tuple[str, str]:
+    title = shorten(column.name, 24) or "label"
+    if len(values) == 2:
+        other = next(value for value in values if value not in meant)
+        if {other.casefold(), meant[0].casefold()} <= words.YES | words.NO:
+            return f"not {title}", title
+        names = (shorten(other, 28), shorten(meant[0], 28))
+    else:
+        names = ("other", shorten(meant[0], 28) if len(meant) == 1 else f"trouble in {title}")
+    return names if all(names) and names[0] != names[1] else ("no", "yes")

@@ -1,0 +1,213 @@
+"""What each column is for: input, time, group, key of a row, protected, or not used, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import pandas as pd
+
+from loopbook.data.cleaning import shorten
+from loopbook.scenario.errors import DataError
+from loopbook.starter import leak, words
+from loopbook.starter.column import Column
+from loopbook.starter.label import REMEDY, LabelGuess
+
+FieldKind = Literal["text", "number", "category"]
+
+_LONGEST_NAME = 200  # characters; YAML reads a key on one line of at most 1,024
+_MANY_MISSING = 0.02  # of a time, group or key: such rows go to quarantine
+_LEAST_GROUPS = 30
+_FEW_LEVELS = 12
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A column chosen for something, and the reason."""
+
+    column: Column
+    reason: str
+    sure: float = 0.8
+    rivals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What each column is for.
+
+    Attributes
+    ----------
+    fields
+        Inputs by name: type and reason.
+    time, group, id
+        The columns that play these parts, if any.
+    personal, protected, unused
+        Reason by column name.
+    leaks
+        Of the unused ones: those that tell the label all by themselves.
+    """
+
+    fields: dict[str, tuple[FieldKind, str]]
+    time: Choice | None
+    group: Choice | None
+    id: Choice | None
+    personal: dict[str, str]
+    protected: dict[str, str]
+    unused: dict[str, str]
+    leaks: tuple[str, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(name for name, (kind, _) in self.fields.items() if kind == "text")
+
+    @property
+    def table(self) -> tuple[str, ...]:
+        return tuple(name for name, (kind, _) in self.fields.items() if kind != "text")
+
+
+def assign(columns: Sequence[Column], label: LabelGuess, today: datetime) -> Roles:
+    """Say what each column is for.
+
+    Raises
+    ------
+    DataError
+        If no input is left; the message says why each column is not one.
+    """
+    others = [each for each in columns if each.name != label.column.name]
+    time, group, key = _time(others, today), _group(others), _key(others)
+    personal = {each.name: each.personal for each in others if each.personal}
+    labelled = ~label.column.missing
+    fields: dict[str, tuple[FieldKind, str]] = {}
+    protected: dict[str, str] = {}
+    unused: dict[str, str] = {}
+    leaks: list[str] = []
+    for each in others:
+        if each.name in {choice.column.name for choice in (time, group, key) if choice is not None}:
+            continue
+        reason = _unusable(each)
+        if not reason and (word := words.heard(each.name, words.PROTECTED)) and each.distinct <= _FEW_LEVELS:
+            protected[each.name] = f"its name says {word!r}: fairness is watched over it, and it is never an input"
+            continue
+        if not reason and (how := leak.suspect(each, label.truth, labelled)):
+            reason = f"suspected leak: {how}. Was it known before the label? Then add it to task.fields"
+            leaks.append(each.name)
+        if reason:
+            unused[each.name] = reason
+        else:
+            fields[each.name] = _field(each)
+    if not fields:
+        listed = "".join(f"\n  {shorten(name, 40)!r}: {reason}" for name, reason in unused.items())
+        raise DataError(
+            f"No column is left to predict {shorten(label.column.name, 40)!r} from.{listed}\n"
+            f"Add columns to the file. {REMEDY}"
+        )
+    return Roles(fields, time, group, key, personal, protected, unused, tuple(leaks))
+
+
+def _unusable(column: Column) -> str:
+    """Return why a column cannot be an input; empty: it can."""
+    if len(column.name) > _LONGEST_NAME:
+        return f"its name has {len(column.name):,} characters; shorten it in the file"
+    if column.kind == "empty":
+        return "empty"
+    if column.kind == "constant":
+        return f"constant: {'the same person' if column.personal else repr(shorten(next(iter(column.counts)), 30))}"
+    if column.personal:
+        return f"personal: {column.personal}"
+    if column.kind == "time":
+        return "a time; only one is used, and it is no input"
+    if column.missing_share > 0.95:
+        return f"{column.missing_share:.0%} missing"
+    if _is_key(column):
+        return "identifier: every value once"
+    if column.kind == "code":
+        return f"nearly unique: {column.distinct:,} values in {column.known:,} rows"
+    return ""
+
+
+def _field(column: Column) -> tuple[FieldKind, str]:
+    missing = f"; {column.missing_share:.0%} missing" if column.missing_share >= 0.005 else ""
+    if column.kind == "number" and column.numbers is not None:
+        known = column.numbers[pd.notna(column.numbers)]
+        bad = f"; {1 - column.readable:.1%} are no numbers" if column.readable < 1 else ""
+        return "number", f"{known.min():g} to {known.max():g}{missing}{bad}"
+    if column.kind == "text":
+        spoken = sum(len(value.split()) for value in column.counts) / column.distinct
+        masked = f"; {column.mentions:.0%} hold personal data, which is masked" if column.mentions else ""
+        return "text", f"{spoken:.0f} words on average{missing}{masked}"
+    often = ", ".join(repr(shorten(value, 20)) for value, _ in column.counts.most_common(3))
+    rare = "; all but the 50 most frequent are taken together" if column.distinct > 50 else ""
+    return "category", f"{column.distinct:,} values, most often {often}{missing}{rare}"
+
+
+def _time(columns: Sequence[Column], today: datetime) -> Choice | None:
+    """Return the time by which rows came in: known for nearly all, named like a beginning, not in the future."""
+
+    def points(column: Column) -> float:
+        named = 2.0 * bool(words.heard(column.name, words.TIME)) - 2.0 * bool(
+            words.heard(column.name, words.LATER_TIME)
+        )
+        late = float((column.times > today).mean())
+        return named - 20 * column.missing_share - 5 * (1 - column.readable) - 5 * late - 10 * bool(column.personal)
+
+    found = [
+        each
+        for each in columns
+        if each.kind == "time" and each.missing_share + (1 - each.readable) <= 0.1 and points(each) > -3
+    ]
+    if not found:
+        return None
+    ranked = sorted(found, key=lambda each: -points(each))
+    best = ranked[0]
+    first, last = best.times.min(), best.times.max()
+    written = f"; also written as {', '.join(best.formats)}" if best.formats else ""
+    doubt = ", where day and month could be the other way round: please check" if best.ambiguous else ""
+    lost = f"; {1 - best.readable:.1%} cannot be read" if best.readable < 1 else ""
+    reason = f"{first.date()} to {last.date()}{written}{doubt}{lost}"
+    sure = 0.3 if best.ambiguous else 0.9 if len(ranked) == 1 else 0.6
+    return Choice(best, reason, sure, tuple(each.name for each in ranked[1:3]))
+
+
+def _group(columns: Sequence[Column]) -> Choice | None:
+    """Return the column of the things of which several rows speak."""
+    found: list[tuple[float, Column]] = []
+    for each in columns:
+        entity = words.heard(each.name, words.ENTITY)
+        named = bool(entity) and each.kind in ("code", "category", "number", "text")
+        person = bool(each.personal) and each.kind != "time"
+        repeated = _LEAST_GROUPS <= each.distinct <= 0.8 * each.known
+        if (named or person) and repeated and each.missing_share <= _MANY_MISSING and len(each.name) <= _LONGEST_NAME:
+            keyed = bool(words.heard(each.name, words.ID))
+            if each.kind == "number" and not keyed and not person:
+                continue
+            found.append((named + person + 0.5 * keyed, each))
+    if not found:
+        return None
+    ranked = [each for _, each in sorted(found, key=lambda pair: -pair[0])]
+    best = ranked[0]
+    why = f"{best.distinct:,} values in {best.known:,} rows, and {best.personal or 'its name is that of a thing'}"
+    return Choice(best, why, 0.6, tuple(each.name for each in ranked[1:3]))
+
+
+def _key(columns: Sequence[Column]) -> Choice | None:
+    found = [each for each in columns if _is_key(each) and len(each.name) <= _LONGEST_NAME]
+    if not found:
+        return None
+    best = max(found, key=lambda each: (bool(words.heard(each.name, words.ID)), not each.personal))
+    return Choice(best, f"{best.distinct:,} values, every one once", 0.8)
+
+
+def _is_key(column: Column) -> bool:
+    """Say whether a column identifies rows: hardly a value twice, and named or counted like a key."""
+    if column.kind not in ("code", "number", "category") or column.missing_share > _MANY_MISSING:
+        return False
+    if column.distinct < 0.98 * column.known or column.known < 20:
+        return False
+    if column.numbers is not None:
+        known = column.numbers[pd.notna(column.numbers)]
+        whole = bool((known == known.round()).all())
+        counted = float(known.max() - known.min()) <= 1.2 * len(known)
+        return whole and (counted or bool(words.heard(column.name, words.ID)))
+    return column.kind == "code"

@@ -1,0 +1,197 @@
+"""Try a draft on its data with the pipeline's own code, and settle what only a trial can tell: splits, sizes, rules."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from loopbook.data import cleaning, splitting, validation
+from loopbook.data.features import column, tokenize
+from loopbook.data.sources import Collected
+from loopbook.data.validation import CANONICAL
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.errors import DataError
+from loopbook.scenario.loading import load
+from loopbook.starter import document
+from loopbook.starter.document import Draft
+from loopbook.starter.label import REMEDY
+
+Shares = tuple[float, float, float, float, float]
+
+_LARGE: Shares = (0.6, 0.12, 0.12, 0.06, 0.1)
+_SMALL: Shares = (0.45, 0.15, 0.15, 0.1, 0.15)
+_FEW_ROWS = 2_000  # up to here the splits but train need larger shares
+_LEAST_ROWS = 60
+_LEAST_CLASS = 5  # rows of the rarer class that validation, test and gate should have
+_LEAST_DAYS = 10
+_SMOKE = (1_500, 3_000, 6_000)
+_MOST_LOST = 0.5
+
+
+def scenario_of(draft: Draft, profile: str = "standard") -> Scenario:
+    """Return the scenario that the written draft will be loaded as."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{draft.name}.yaml"
+        path.write_text(document.write(draft), encoding="utf-8")
+        return load(draft.name, Path(folder), profile)
+
+
+def settle(draft: Draft, collected: Collected, today: date) -> Draft:
+    """Return the draft with splits, limits and sizes that its data can bear.
+
+    Parameters
+    ----------
+    draft
+        With first guesses; its own splits and limits are not looked at.
+    collected
+        All rows of the file.
+    today
+        As in `validation.validate`.
+
+    Raises
+    ------
+    DataError
+        If too few rows can be used, or no way to split gives every part both classes.
+    """
+    first = scenario_of(replace(draft, quarantine=_MOST_LOST))
+    rows, rejected = validation.validate(collected, first, today)
+    if len(rows) < _LEAST_ROWS:
+        raise DataError(
+            f"{len(rows)} rows can be used; at least {_LEAST_ROWS} are needed to train, compare and test anything."
+        )
+    kept, repeated = cleaning.deduplicate(rows, first)
+    aside = pd.concat([rejected, repeated])
+    share = len(aside) / max(1, len(rejected) + len(rows))
+    sized = replace(_sized(draft, kept), quarantine=max(0.05, math.ceil(120 * share) / 100), lost=_lost(aside, share))
+    split = _split(sized, kept)
+    train = splitting.split(kept, scenario_of(split))["train"]
+    return replace(_ruled(split, train), smoke_rows=_smoke_rows(split, kept))
+
+
+def _lost(aside: pd.DataFrame, share: float) -> str:
+    if not len(aside):
+        return "every row can be used"
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in aside["reason"].value_counts().items())
+    return f"{share:.1%} of the rows cannot be used: {reasons}"
+
+
+def _ways(draft: Draft, rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    time, group = draft.roles.time, draft.roles.group
+    many = time is not None and rows["time"].dt.normalize().nunique() >= _LEAST_DAYS
+    if many:
+        reason = "time: the agent is tested on days after those it learned from, as it will be used"
+        yield "time", reason + ("; rows of one group may stand on both sides" if group else "")
+    if group is not None:
+        before = "a split by time would leave a part without both answers; " if many else ""
+        yield "group", f"{before}all rows of one group stand on one side, so the test holds for groups never seen"
+    why = "no time and no group to split by" if time is None and group is None else "other ways leave a part too thin"
+    yield "stratum", f"stratum: {why}; by chance, the shares of the label kept"
+
+
+def _split(draft: Draft, rows: pd.DataFrame) -> Draft:
+    """Return the draft with the first way to split that gives all parts enough of both classes."""
+    orders = (_SMALL, _LARGE) if len(rows) <= _FEW_ROWS else (_LARGE, _SMALL)
+    possible: list[Draft] = []
+    problem: DataError | None = None
+    for by, reason in _ways(draft, rows):
+        for shares in orders:
+            tried = replace(draft, by=by, by_reason=reason, shares=shares)
+            try:
+                thinnest = _thinnest(splitting.split(rows, scenario_of(tried)))
+            except DataError as error:
+                problem = problem or error
+                continue
+            if thinnest >= _LEAST_CLASS:
+                return tried
+            possible.append(tried)
+    if possible:
+        return possible[-1]
+    assert problem is not None
+    raise DataError(f"{problem} {REMEDY}")
+
+
+def _thinnest(splits: dict[str, pd.DataFrame]) -> int:
+    """Return the rows of the rarer class in the part that has fewest of them; the stream counts as well."""
+    return min(
+        min(int(part["label"].sum()), int((part["label"] == 0).sum()))
+        for name, part in splits.items()
+        if name != "train"
+    )
+
+
+def _smoke_rows(draft: Draft, rows: pd.DataFrame) -> int | None:
+    """Return how many of the earliest rows a smoke run needs; None: all. A sorted file begins with one class."""
+    settings = scenario_of(draft).data
+    for count in _SMOKE:
+        if len(rows) <= 1.2 * count:
+            return None
+        earliest = validation.window(rows, settings.model_copy(update={"rows": count}))
+        try:
+            splits = splitting.split(earliest, scenario_of(draft))
+        except DataError:
+            continue
+        if _thinnest(splits) >= _LEAST_CLASS:
+            return count
+    return None
+
+
+def _sized(draft: Draft, rows: pd.DataFrame) -> Draft:
+    """Return the draft with lengths that fit its texts."""
+    texts = draft.roles.texts
+    if not texts:
+        return draft
+    parts = [column(rows, name) for name in texts]
+    sample = max(1, len(rows) // 2_000)
+    lengths = [sum(len(tokenize(part.iloc[row])) + 1 for part in parts) for row in range(0, len(rows), sample)]
+    tokens = int(np.quantile(lengths, 0.9))
+    return replace(
+        draft,
+        sequence_length=int(np.clip(8 * math.ceil(tokens / 8), 16, 256)),
+        vocabulary=8_000 if len(rows) > 2_000 else 4_000,
+    )
+
+
+def _ruled(draft: Draft, train: pd.DataFrame) -> Draft:
+    """Return the draft with the prototype's rules: words and limits that part yes from no in train."""
+    texts, table = draft.roles.texts, draft.roles.table
+    terms = _terms(train, texts) if texts else ()
+    numbers = [name for name in table if draft.roles.fields[name][0] == "number" and name not in CANONICAL]
+    limits = sorted((_limit(train, name) for name in numbers), key=lambda found: -found[0])[:2]
+    return replace(draft, terms=terms, rules={} if terms else {name: rule for gain, name, rule in limits if gain > 0.1})
+
+
+def _terms(train: pd.DataFrame, texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return up to eight words that stand far more often in yes than in no, the most telling first."""
+    yes = train["label"].to_numpy() == 1
+    counts = {True: Counter[str](), False: Counter[str]()}
+    for row in range(len(train)):
+        words = {word for name in texts for word in tokenize(column(train, name).iloc[row]) if word.isalpha()}
+        counts[bool(yes[row])].update(words)
+    rate = {
+        word: (counts[True][word] / max(1, yes.sum()), counts[False][word] / max(1, (~yes).sum()))
+        for word in counts[True]
+        if counts[True][word] >= 3 and len(word) > 2
+    }
+    telling = [word for word, (often, seldom) in rate.items() if often > 2 * seldom]
+    return tuple(sorted(telling, key=lambda word: (rate[word][1] - rate[word][0], word))[:8])
+
+
+def _limit(train: pd.DataFrame, name: str) -> tuple[float, str, str]:
+    """Return Youden's J of the best limit of a number, its name, and the rule."""
+    values = column(train, name).to_numpy(dtype=np.float64, na_value=np.nan)
+    yes = train["label"].to_numpy() == 1
+    best = (0.0, name, "")
+    for level in np.linspace(0.05, 0.95, 19):
+        cut = float(f"{np.nanquantile(values, level):.4g}") if np.isfinite(values).any() else 0.0
+        for sign, holds in ((">", values > cut), ("<", values < cut)):
+            gain = float(holds[yes].mean() - holds[~yes].mean())
+            best = max(best, (gain, name, f"{sign} {cut:.12g}"))
+    return best

@@ -1,0 +1,238 @@
+"""Words by which a column's name or a value gives away what it is, in English and German."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+YES = frozenset(["1", "yes", "y", "true", "t", "ja", "j", "wahr", "oui", "si", "on", "positive", "positiv", "+1", "x"])
+NO = frozenset(["0", "no", "n", "false", "f", "nein", "falsch", "non", "off", "negative", "negativ", "-1", "none"])
+
+TROUBLE = frozenset(
+    (
+        *("bad", "negative", "spam", "fraud", "fraudulent", "churn", "churned", "default", "defaulted", "defect"),
+        *(
+            "defective",
+            "fault",
+            "faulty",
+            "fail",
+            "failed",
+            "failure",
+            "failing",
+            "broken",
+            "error",
+            "urgent",
+            "critical",
+        ),
+        *("severe", "high", "alarm", "alert", "anomaly", "attack", "malicious", "malignant", "toxic", "abuse", "late"),
+        *("overdue", "lost", "stolen", "compromised", "declined", "rejected", "refused", "cancelled", "canceled"),
+        *("wrong", "unhappy", "angry", "complaint", "escalated", "escalation", "returned", "refund", "bankrupt"),
+        *("missing", "emergency", "blocker", "warning", "risk", "risky", "insolvent", "terminated", "left", "blocked"),
+        *("schlecht", "dringend", "betrug", "kritisch", "defekt", "fehler", "ausfall", "kaputt", "mangel", "gekündigt"),
+        *("kündigung", "storno", "storniert", "reklamation", "beschwerde", "abgelehnt", "mahnung", "verspätet"),
+        *("verloren", "gestohlen", "notfall", "hoch", "schwer", "warnung", "überfällig", "betrügerisch", "stornierung"),
+    )
+)
+
+LABEL = frozenset(
+    (
+        *("label", "target", "class", "klasse", "outcome", "truth", "y", "ergebnis", "ziel", "intent", "verdict"),
+        *("urteil", "annotation", "gold", "ist_positiv"),
+    )
+)
+LABEL_LIKE = frozenset(
+    (
+        *("status", "category", "kategorie", "sentiment", "stimmung", "priority", "priorität", "severity", "result"),
+        *(
+            "decision",
+            "entscheidung",
+            "approved",
+            "converted",
+            "clicked",
+            "survived",
+            "response",
+            "antwort",
+            "resolved",
+        ),
+        *("quality", "qualität", "diagnosis", "diagnose", "is", "has", "ist", "hat"),
+    )
+)
+RATING = frozenset(
+    (
+        *("rating", "ratings", "stars", "star", "score", "sterne", "bewertung", "satisfaction", "zufriedenheit"),
+        *("sentiment", "polarity", "nps", "csat"),
+    )
+)
+
+TIME = frozenset(
+    (
+        *(
+            "time",
+            "date",
+            "datetime",
+            "timestamp",
+            "day",
+            "created",
+            "opened",
+            "received",
+            "datum",
+            "zeit",
+            "zeitpunkt",
+        ),
+        *("tag", "zeitstempel", "eingang", "erstellt", "buchungstag", "buchungsdatum", "ts", "posted", "published"),
+    )
+)
+LATER_TIME = frozenset(
+    (
+        *("closed", "resolved", "updated", "modified", "end", "due", "until", "finished", "valuta", "wertstellung"),
+        *("geschlossen", "geändert", "ende", "bis", "fällig", "birth", "birthday", "geburtsdatum", "geburtstag"),
+    )
+)
+
+ID = frozenset(
+    [
+        "id",
+        "ids",
+        "nr",
+        "no",
+        "num",
+        "number",
+        "nummer",
+        "key",
+        "uuid",
+        "guid",
+        "index",
+        "idx",
+        "ref",
+        "referenz",
+        "reference",
+        "row",
+        "zeile",
+        "lfd",
+    ]
+)
+
+ENTITY = frozenset(
+    (
+        *("customer", "client", "user", "account", "patient", "author", "member", "session", "thread", "conversation"),
+        *(
+            "device",
+            "machine",
+            "sensor",
+            "vehicle",
+            "article",
+            "document",
+            "household",
+            "student",
+            "employee",
+            "driver",
+        ),
+        *("seller", "merchant", "store", "company", "station", "asset", "unit", "batch", "lot", "order", "kunde"),
+        *("kundin", "kundennummer", "kundennr", "konto", "kontonummer", "nutzer", "benutzer", "autor", "gerät"),
+        *(
+            "maschine",
+            "anlage",
+            "fahrzeug",
+            "firma",
+            "charge",
+            "filiale",
+            "patientin",
+            "mitglied",
+            "artikel",
+            "auftrag",
+        ),
+    )
+)
+"""Things of which several rows may speak, so that rows of one of them are not independent."""
+
+PERSON = frozenset(
+    (
+        *("name", "firstname", "lastname", "surname", "forename", "fullname", "vorname", "nachname", "email", "mail"),
+        *(
+            "phone",
+            "telephone",
+            "mobile",
+            "telefon",
+            "handy",
+            "iban",
+            "ssn",
+            "passport",
+            "address",
+            "adresse",
+            "street",
+        ),
+        *(
+            "straße",
+            "strasse",
+            "birthday",
+            "birthdate",
+            "dob",
+            "geburtsdatum",
+            "geburtstag",
+            "ip",
+            "customer",
+            "client",
+        ),
+        *(
+            "user",
+            "username",
+            "login",
+            "author",
+            "patient",
+            "employee",
+            "member",
+            "student",
+            "driver",
+            "person",
+            "kunde",
+        ),
+        *("kundin", "kundennummer", "kundennr", "autor", "benutzer", "nutzer", "mitarbeiter", "kontoinhaber"),
+        *("empfänger", "auftraggeber", "begünstigter", "zahlungspflichtiger", "sender", "recipient", "requester"),
+        *("reporter", "agent", "handle", "kontonummer", "card", "karte"),
+    )
+)
+"""Words of columns that name a person."""
+
+_NO_PERSON = frozenset(
+    (
+        *(
+            "product",
+            "produkt",
+            "file",
+            "filename",
+            "sensor",
+            "device",
+            "machine",
+            "company",
+            "firma",
+            "event",
+            "field",
+        ),
+        *("type", "typ", "class", "segment", "status", "count", "anzahl", "group", "gruppe", "category", "kategorie"),
+        *("model", "app", "host", "domain", "city", "country", "tier", "plan", "language", "since", "score", "age"),
+    )
+)
+
+PROTECTED = frozenset(
+    (
+        *("sex", "gender", "geschlecht", "race", "ethnicity", "ethnic", "religion", "nationality", "nationalität"),
+        *("foreign", "disability", "behinderung", "herkunft", "marital", "familienstand"),
+    )
+)
+
+
+def of(name: str) -> list[str]:
+    """Return the words of a name such as ``customerId``, ``is-urgent`` or ``Kunden Nr.``, in lower case."""
+    parted = re.sub(r"(?<=[a-zß-ÿ0-9])(?=[A-ZÄÖÜ])", " ", name)
+    return [word.lower() for word in re.findall(r"[^\W\d_]+|\d+", parted)]
+
+
+def heard(name: str, among: Iterable[str]) -> str:
+    """Return the first word of a name that is among some, or nothing."""
+    known = frozenset(among)
+    return next((word for word in of(name) if word in known), "")
+
+
+def person(name: str) -> str:
+    """Return the word of a column's name that says that it names a person, or nothing."""
+    return "" if heard(name, _NO_PERSON) else heard(name, PERSON)

@@ -1,0 +1,60 @@
+"""A column that tells the label all by itself is suspected, whatever its kind; a good input is not."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from loopbook.starter import leak
+from tests.starter.conftest import columns
+
+DRAW = random.Random(1)
+TRUTH = np.array([DRAW.random() < 0.3 for _ in range(400)])
+NOISE = [DRAW.random() for _ in TRUTH]
+
+
+@pytest.mark.parametrize(
+    ("values", "how"),
+    [
+        (["refused" if yes else DRAW.choice(["paid", "open"]) for yes in TRUTH], "each of its values"),
+        ([100 + noise if yes else noise for yes, noise in zip(TRUTH, NOISE, strict=True)], "one limit"),
+        ([-noise if yes else 9 + noise for yes, noise in zip(TRUTH, NOISE, strict=True)], "one limit"),
+        ([7 if yes else 3 for yes in TRUTH], "each of its values"),
+        ([noise if yes else "" for yes, noise in zip(TRUTH, NOISE, strict=True)], "whether it has a value"),
+        (
+            [
+                f"case number {noise} was {'closed' if yes else 'left'} by us"
+                for yes, noise in zip(TRUTH, NOISE, strict=True)
+            ],
+            "the word 'closed' alone",
+        ),
+    ],
+)
+def test_leaks_are_suspected(values: Sequence[object], how: str) -> None:
+    assert how in leak.suspect(columns({"x": values})[0], TRUTH, np.ones(len(TRUTH), dtype=bool))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["refused" if yes and noise < 0.95 else "paid" for yes, noise in zip(TRUTH, NOISE, strict=True)],
+        [3 * yes + 4 * noise for yes, noise in zip(TRUTH, NOISE, strict=True)],
+        [f"level {number}" for number in range(len(TRUTH))],
+        [
+            f"{noise} {'bad' if yes and noise < 0.9 else 'fine'} thing in town"
+            for yes, noise in zip(TRUTH, NOISE, strict=True)
+        ],
+    ],
+)
+def test_good_inputs_and_keys_are_not(values: Sequence[object]) -> None:
+    assert leak.suspect(columns({"x": values})[0], TRUTH, np.ones(len(TRUTH), dtype=bool)) == ""
+
+
+def test_rows_without_a_label_do_not_count() -> None:
+    values = ["a" if yes else "b" for yes in TRUTH]
+    labelled = np.arange(len(TRUTH)) >= 50
+    values[:50] = ["b" if yes else "a" for yes in TRUTH[:50]]
+    assert leak.suspect(columns({"x": values})[0], TRUTH & labelled, labelled)

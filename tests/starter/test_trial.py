@@ -1,0 +1,83 @@
+"""The pipeline's own code says which splits and limits a table can bear."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from loopbook.data import sources
+from loopbook.scenario.errors import DataError
+from loopbook.scenario.source import CsvSource
+from loopbook.starter import trial
+from loopbook.starter.document import Draft
+from tests.starter.conftest import draft
+
+TODAY = date(2026, 6, 1)
+
+
+def settled(folder: Path, table: Mapping[str, Sequence[object]]) -> Draft:
+    rows = zip(*table.values(), strict=True)
+    (folder / "t.csv").write_text("\n".join([",".join(table), *(",".join(map(str, row)) for row in rows)]), "utf-8")
+    return trial.settle(draft(table), sources.collect(CsvSource(kind="csv", path="t.csv"), folder, folder), TODAY)
+
+
+def table(rows: int, days: int = 50, customers: int = 60) -> dict[str, list[object]]:
+    draw = random.Random(1)
+    label = [int(draw.random() < 0.3) for _ in range(rows)]
+    return {
+        "date": [date(2026, 1, 1) + timedelta(days=row * days // rows) for row in range(rows)],
+        "customer": [f"c{draw.randint(1, customers)}" for _ in range(rows)],
+        "size": [round(draw.gauss(each, 1), 4) for each in label],
+        "label": label,
+    }
+
+
+def without(columns: Mapping[str, list[object]], *names: str) -> dict[str, list[object]]:
+    return {name: values for name, values in columns.items() if name not in names}
+
+
+def test_splits_are_by_what_is_there(tmp_path: Path) -> None:
+    whole = table(600)
+    assert settled(tmp_path, whole).by == "time"
+    assert settled(tmp_path, without(whole, "date")).by == "group"
+    assert settled(tmp_path, without(whole, "date", "customer")).by == "stratum"
+
+
+def test_a_time_after_which_one_answer_ends_is_not_split_by(tmp_path: Path) -> None:
+    whole = without(table(600), "customer")
+    whole["label"] = [value if row < 300 else 0 for row, value in enumerate(whole["label"])]
+    found = settled(tmp_path, whole)
+    assert (found.by, found.by_reason) == ("stratum", "stratum: other ways leave a part too thin; by chance, "
+                                           "the shares of the label kept")  # fmt: skip
+
+
+def test_small_tables_give_train_less(tmp_path: Path) -> None:
+    assert settled(tmp_path, table(300)).shares[0] < settled(tmp_path, table(3_000)).shares[0]
+
+
+def test_what_is_lost_is_counted_with_its_reasons(tmp_path: Path) -> None:
+    whole = table(400)
+    for row in range(0, 400, 25):
+        whole["label"][row] = ""
+    found = settled(tmp_path, whole)
+    assert found.lost == "4.0% of the rows cannot be used: 16 missing-label"
+    assert found.quarantine == 0.05
+
+
+def test_a_sorted_file_is_not_cut_to_one_class_in_smoke(tmp_path: Path) -> None:
+    whole = without(table(4_000), "date", "customer")
+    assert settled(tmp_path, whole).smoke_rows == 1_500
+    order = sorted(range(4_000), key=lambda row: whole["label"][row])
+    assert settled(tmp_path, {name: [values[row] for row in order] for name, values in whole.items()}).smoke_rows in (
+        3_000,
+        None,
+    )
+
+
+def test_too_few_rows_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="45 rows can be used; at least 60"):
+        settled(tmp_path, table(45))
