@@ -192,12 +192,13 @@ def test_the_biopsies_are_those_that_scikit_learn_loads(tmp_path):
 
 
 def test_a_file_of_a_package_that_was_changed_or_is_gone_is_refused(tmp_path, monkeypatch):
-    wanted = dataclasses.replace(catalog.find("wisconsin-biopsies"), package="authored_package")
-    with pytest.raises(DataError, match="is part of the package authored_package"):
+    wanted = dataclasses.replace(catalog.find("wisconsin-biopsies"), package="authored-package")
+    with pytest.raises(DataError, match="is part of the package authored-package"):
         catalog.fetch(wanted, tmp_path)
-    file = tmp_path / "authored_package" / wanted.member
+    file = tmp_path / wanted.member
     file.parent.mkdir(parents=True)
-    (tmp_path / "authored_package" / "__init__.py").touch()
+    (tmp_path / "authored_package-1.dist-info").mkdir()
+    (tmp_path / "authored_package-1.dist-info" / "METADATA").write_text("Name: authored-package\nVersion: 1\n")
     file.write_bytes(b"569,30,malignant,benign\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(DataError, match="At least one byte differs"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from tests.decisions.conftest import PRICES
 
 from loopbook.decisions import building, costs, resampled, review
 from loopbook.decisions.building import Plan
@@ -52,7 +53,7 @@ def test_each_fold_is_judged_by_policies_of_the_other_folds(
 
 
 def test_the_table_holds_costs_by_fold_and_the_difference_to_the_best_threshold(judged: pd.DataFrame) -> None:
-    shown = resampled.table(judged)
+    shown = resampled.table(judged, PRICES)
     by_fold = judged.pivot(index=["repeat", "fold"], columns="policy", values="cost")
     single = by_fold[["fixed", "threshold", "tuned"]].mean().idxmin()
     assert resampled.best(judged, ("fixed", "threshold", "tuned")) == single
@@ -67,19 +68,19 @@ def test_the_table_holds_costs_by_fold_and_the_difference_to_the_best_threshold(
 
 
 def test_the_figures_are_those_of_the_table(judged: pd.DataFrame) -> None:
-    shown, flat = resampled.table(judged), resampled.figures(judged, "review")
+    shown, flat = resampled.table(judged, PRICES), resampled.figures(judged, PRICES, "review")
     assert flat["cv_cost"] == flat["cv_review_cost"] == shown.loc["review", "cost"]
     assert flat["cv_cost_low"] <= flat["cv_cost"] <= flat["cv_cost_high"]
     constant = min(shown.loc["always", "cost"], shown.loc["never", "cost"])
     assert flat["cv_saving"] == pytest.approx(constant - flat["cv_cost"])
-    assert f"{flat['cv_review_ratio']:.2f} of" in resampled.finding(judged, "EUR")
+    assert f"{flat['cv_review_ratio']:.2f} of" in resampled.finding(judged, PRICES, "EUR")
 
 
 def test_nothing_resampled_gives_empty_tables_and_no_figures(
     plan: Plan, frame: pd.DataFrame, dealt: pd.DataFrame
 ) -> None:
     judged = resampled.judge(plan, frame, dealt.head(0))
-    assert judged.empty and resampled.table(judged).empty and resampled.figures(judged, "review") == {}
+    assert judged.empty and resampled.table(judged, PRICES).empty and resampled.figures(judged, PRICES, "review") == {}
 
 
 def test_a_row_that_is_not_known_is_named(plan: Plan, frame: pd.DataFrame, dealt: pd.DataFrame) -> None:

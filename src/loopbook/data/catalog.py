@@ -5,7 +5,6 @@ Some come inside an installed package: they are read where they lie, and need no
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import tarfile
@@ -13,6 +12,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -55,9 +55,12 @@ class Dataset:
     columns, form, derived
         How to read it.
     package
-        The installed package that holds the file; it is found without importing it. None: it is in an archive.
+        The installed package that holds the file, by its name on the registry; it is not imported. None: the file is
+        in an archive.
     preamble
         Lines before the first row that are no header.
+    caution
+        What somebody who uses it must not forget; empty: nothing.
     number
         Name of a column that gets each row's place in the file, from 1, as an id; None: there is no such column.
     """
@@ -77,6 +80,7 @@ class Dataset:
     package: str | None = None
     preamble: int = 0
     number: str | None = None
+    caution: str = ""
 
     @property
     def all_columns(self) -> tuple[str, ...]:
@@ -113,7 +117,7 @@ CATALOG: dict[str, Dataset] = {
             title="Breast biopsies by fine needle, each with 30 measurements of its cell nuclei and the diagnosis",
             address="https://doi.org/10.24432/C5DW2B",
             archive_sha256=None,
-            member="datasets/data/breast_cancer.csv",
+            member="sklearn/datasets/data/breast_cancer.csv",
             member_sha256="fed3eb72d0575ef6192293f5093c6e801b1476b577d0386bf4455504522172ed",
             mirror="",
             licence="CC BY 4.0",
@@ -121,9 +125,11 @@ CATALOG: dict[str, Dataset] = {
             "Repository, in the copy that scikit-learn ships; cases of one hospital, before November 1995.",
             columns=(*_BIOPSY, "benign"),
             form=CsvForm(delimiter=",", header=(*_BIOPSY, "benign")),
-            package="sklearn",
+            package="scikit-learn",
             preamble=1,  # counts and class names
             number="case",
+            caution="Measurements of one hospital's cases from before 1995, for teaching and research: whatever is "
+            "built on them is no medical device and says nothing about a patient of today.",
         ),
     )
 }
@@ -190,8 +196,10 @@ def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
 
 def _installed(dataset: Dataset, package: str) -> Path:
     """Return the file inside an installed package, which is not imported."""
-    found = importlib.util.find_spec(package)
-    path = Path(found.origin).parent / dataset.member if found and found.origin else None
+    try:
+        path = Path(str(metadata.distribution(package).locate_file(dataset.member)))
+    except metadata.PackageNotFoundError:
+        path = None
     if path is None or not path.is_file():
         raise DataError(
             f"{dataset.name} is part of the package {package}, but {dataset.member} is not there. "

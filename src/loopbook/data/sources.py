@@ -276,6 +276,7 @@ def _from_catalog(source: CatalogSource, raw: Path, progress: Progress) -> Colle
     dataset = catalog.find(source.dataset)
     path = catalog.fetch(dataset, raw, progress)
     origin = _origin(dataset.address, dataset.member_sha256, dataset.licence, dataset.citation)
+    origin |= {"caution": dataset.caution} if dataset.caution else {}
     content = path.read_bytes().split(b"\n", dataset.preamble)[-1]
     collected = _parsed("csv", content, dataset.form, path.name, source.rows, origin)
     if dataset.number:

@@ -104,7 +104,10 @@ def proof(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
 
 
 def shares(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
-    """Return what each split holds: rows, groups, share as wished and as it is, first and last time, share of yes."""
+    """Return what each split holds: rows, groups, share as wished and as it is, first and last time, share of yes.
+
+    Rows without a time have no first and last.
+    """
     total = sum(map(len, splits.values()))
     wished = scenario.data.splits.shares
     return pd.DataFrame(
@@ -121,7 +124,7 @@ def shares(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
             }
             for name, frame in splits.items()
         ]
-    )
+    ).dropna(axis="columns", how="all")
 
 
 def _by_time(times: pd.Series[pd.Timestamp], bounds: NDArray[np.float64]) -> NDArray[np.int64]:

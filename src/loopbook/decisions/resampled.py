@@ -14,6 +14,7 @@ from loopbook.decisions import review
 from loopbook.decisions.building import CONSTANTS, THRESHOLDS, Plan, build
 from loopbook.decisions.replay import replay
 from loopbook.models.cross_validation import Interval, interval
+from loopbook.scenario.contract import Costs
 from loopbook.scenario.errors import DataError
 
 COLUMNS = ["repeat", "fold", "policy", "rows", "positives", "cost", "acts", "right", "reviews"]
@@ -66,11 +67,11 @@ def judge(plan: Plan, rows: pd.DataFrame, resampled: pd.DataFrame) -> pd.DataFra
     return pd.DataFrame(found, columns=COLUMNS)
 
 
-def table(judged: pd.DataFrame) -> pd.DataFrame:
+def table(judged: pd.DataFrame, prices: Costs) -> pd.DataFrame:
     """Return one row a policy: what it costs over all folds, beside the best single threshold.
 
     That threshold is the cheapest of the three on these very folds, which flatters it a little: whatever is cheaper
-    still is so all the more.
+    still is so all the more. No interval reaches below what the cheapest outcome costs.
 
     Returns
     -------
@@ -83,12 +84,14 @@ def table(judged: pd.DataFrame) -> pd.DataFrame:
     columns = [*names, "review_share", "precision", "recall"]
     if judged.empty:
         return pd.DataFrame(columns=columns, index=pd.Index([], name="policy"))
+    least = min(prices.true_positive, prices.true_negative)
     costs = _costs(judged)
     base = costs[best(judged, THRESHOLDS)]
     total = judged.groupby("policy")[["rows", "positives", "acts", "right", "reviews"]].sum()
     rows = {}
     for name in costs.columns:
         own, apart = _interval(costs[name]), _interval(costs[name] - base)
+        own = own._replace(low=max(own.low, least))
         ratio = own.value / base.mean() if base.mean() > 0 else np.nan
         count = total.loc[name]
         precision = count["right"] / count["acts"] if count["acts"] else np.nan
@@ -108,9 +111,9 @@ def saving(judged: pd.DataFrame, policy: str, against: str) -> Interval:
     return _interval(costs[against] - costs[policy])
 
 
-def finding(judged: pd.DataFrame, currency: str) -> str:
+def finding(judged: pd.DataFrame, prices: Costs, currency: str) -> str:
     """Return in a sentence what asking a person is worth against the best single threshold."""
-    shown, single = table(judged), best(judged, THRESHOLDS)
+    shown, single = table(judged, prices), best(judged, THRESHOLDS)
     asking, folds = shown.loc["review"], judged.groupby(["repeat", "fold"]).ngroups
     return (
         f"Over {folds} folds, asking a person costs {asking['ratio']:.2f} of {single}, the best single threshold: "
@@ -119,11 +122,11 @@ def finding(judged: pd.DataFrame, currency: str) -> str:
     )
 
 
-def figures(judged: pd.DataFrame, policy: str) -> Mapping[str, float]:
+def figures(judged: pd.DataFrame, prices: Costs, policy: str) -> Mapping[str, float]:
     """Return flat numbers to record of the agent's policy and of asking a person; none if nothing was resampled."""
     if judged.empty:
         return {}
-    shown = table(judged)
+    shown = table(judged, prices)
     saved = saving(judged, policy, best(judged, CONSTANTS))
     named = {
         "cv": (policy, ("cost", "low", "high", "review_share", "precision", "recall")),

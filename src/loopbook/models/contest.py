@@ -189,6 +189,22 @@ def against(
     return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"]).sort_values("value")
 
 
+def ends(name: str, difference: pd.Series[Any]) -> dict[str, float]:
+    """Return a difference of `against` as flat numbers: the name itself, and with ``_low`` and ``_high``."""
+    return {name: difference["value"], f"{name}_low": difference["low"], f"{name}_high": difference["high"]}
+
+
+def sentence(board: pd.DataFrame, champion: str, baseline: str, gain: pd.Series[Any], ceiling: float | None) -> str:
+    """Return in words what the champion is worth beside the plain baseline; `board` is the leaderboard on test."""
+    area = board.set_index("candidate")["roc_auc"]
+    told = (
+        f"The champion is {champion}: ROC AUC {area[champion]:.3f}, against {area[baseline]:.3f} for {baseline}; the "
+        f"difference is {gain['value']:.3f} ({gain['low']:.3f} to {gain['high']:.3f})."
+    )
+    told += f" The ceiling is {ceiling:.3f}." if ceiling else ""
+    return told + (" A plain baseline is the better model here, so it is shipped." if champion == baseline else "")
+
+
 def mistakes(frame: pd.DataFrame, probability: Any, names: tuple[str, str], count: int = 5) -> pd.DataFrame:
     """Return the rows on which a model was surest and wrong; none, if it was right on all."""
     shown = frame.assign(probability=probability, error=(frame["label"] - probability).abs())
