@@ -11,6 +11,7 @@ from loopbook.data.features import column, tokenize
 from loopbook.scenario.contract import Scenario
 
 _TOP = 10  # most frequent values of a category
+_FEW = 1_000  # rows below which one split misleads
 
 
 def dataset_card(
@@ -124,6 +125,15 @@ def _findings(card: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> l
     def note(kind: str, severity: str, text: str) -> None:
         findings.append({"kind": kind, "severity": severity, "text": text})
 
+    if card["origin"].get("caution"):
+        note("caution", "serious", card["origin"]["caution"])
+    if len(rows) < _FEW:
+        note(
+            "few-rows",
+            "warning",
+            f"There are only {len(rows):,} rows, {card['splits']['test']['rows']:,} of them in the test: one split "
+            "says little, repeated cross-validation more (optimization.cv_repeats).",
+        )
     names = scenario.task.label.names
     rare = min(names, key=lambda name: card["classes"][name]["share"])
     share = card["classes"][rare]["share"]

@@ -128,7 +128,10 @@ def proof(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
 
 
 def shares(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
-    """Return what each split holds: rows, groups, share as wished and as it is, first and last time, share of yes."""
+    """Return what each split holds: rows, groups, share as wished and as it is, first and last time, share of yes.
+
+    Rows without a time have no first and last.
+    """
     total = sum(map(len, splits.values()))
     wished = scenario.data.splits.shares if scenario.data.windows == 1 else {}
     return pd.DataFrame(
@@ -145,7 +148,7 @@ def shares(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
             }
             for name, frame in splits.items()
         ]
-    )
+    ).dropna(axis="columns", how="all")
 
 
 def _bounds(scenario: Scenario) -> NDArray[np.float64]:

@@ -12,10 +12,11 @@ import pandas as pd
 from loopbook.data.features import Features
 from loopbook.models import compression, evaluation, kept, leaderboard, tuning
 from loopbook.models.bundle import OnnxModel
+from loopbook.models.cross_validation import Recipe
 from loopbook.models.kept import Fit
 from loopbook.models.leaderboard import Entry
 from loopbook.models.model import Model
-from loopbook.scenario.contract import TrainingSettings
+from loopbook.scenario.contract import Candidate, TrainingSettings
 from loopbook.scenario.errors import DataError
 from loopbook.store import champions, content
 from loopbook.store.stage import Stage
@@ -23,10 +24,11 @@ from loopbook.store.stage import Stage
 
 @dataclass(frozen=True)
 class Tuned:
-    """What the search around a candidate found: a row a trial, and the fit of the best."""
+    """What the search around a candidate found: a row a trial, the fit of the best, and how to fit it again."""
 
     trials: pd.DataFrame
     fit: Fit | None
+    recipe: Recipe | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,17 @@ def tune(stage: Stage, name: str, train: pd.DataFrame, validation: pd.DataFrame,
         return float(found["value"].iloc[0])
 
     found = tuning.search(candidate, settings.search, settings.trials, settings.search_seed, fit_once, stage.progress)
-    return Tuned(found.trials, fits[str(sorted(found.best.items()))])
+    recipe = Recipe(*tuning.applied(candidate, short, found.best))
+    return Tuned(found.trials, fits[str(sorted(found.best.items()))], recipe)
+
+
+def recipe(stage: Stage, name: str, model: Model, tuned: Tuned) -> Recipe:
+    """Return how a model of the contest was fitted, so that it can be fitted anew on other rows."""
+    candidate = Candidate(architecture=model.architecture, settings=dict(model.settings))
+    known = stage.scenario.training.candidates
+    if name not in known and tuned.recipe is not None and tuned.recipe.candidate == candidate:
+        return tuned.recipe
+    return Recipe(candidate, stage.scenario.training)
 
 
 def ship(model: Model, folder: Path, frame: pd.DataFrame, *, export: bool, repeats: int, cache: Path) -> Shipped:
@@ -204,8 +216,24 @@ def against(
     return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"]).sort_values("value")
 
 
+def ends(name: str, difference: pd.Series[Any]) -> dict[str, float]:
+    """Return a difference of `against` as flat numbers: the name itself, and with ``_low`` and ``_high``."""
+    return {name: difference["value"], f"{name}_low": difference["low"], f"{name}_high": difference["high"]}
+
+
+def sentence(board: pd.DataFrame, champion: str, baseline: str, gain: pd.Series[Any], ceiling: float | None) -> str:
+    """Return in words what the champion is worth beside the plain baseline; `board` is the leaderboard on test."""
+    area = board.set_index("candidate")["roc_auc"]
+    told = (
+        f"The champion is {champion}: ROC AUC {area[champion]:.3f}, against {area[baseline]:.3f} for {baseline}; the "
+        f"difference is {gain['value']:.3f} ({gain['low']:.3f} to {gain['high']:.3f})."
+    )
+    told += f" The ceiling is {ceiling:.3f}." if ceiling else ""
+    return told + (" A plain baseline is the better model here, so it is shipped." if champion == baseline else "")
+
+
 def mistakes(frame: pd.DataFrame, probability: Any, names: tuple[str, str], count: int = 5) -> pd.DataFrame:
-    """Return the rows on which a model was surest and wrong."""
+    """Return the rows on which a model was surest and wrong; none, if it was right on all."""
     shown = frame.assign(probability=probability, error=(frame["label"] - probability).abs())
-    worst = shown.sort_values("error", ascending=False).head(count)
+    worst = shown[shown["error"] > 0.5].sort_values("error", ascending=False).head(count)
     return worst.assign(label=worst["label"].map(dict(enumerate(names)))).drop(columns="error")

@@ -194,6 +194,12 @@ def gradient_check(label: ArrayLike, logit: ArrayLike, weight: ArrayLike | None 
     )
 
 
+def gradient_example(seed: int = 1) -> pd.DataFrame:
+    """Return `gradient_check` on six rows with logits drawn at random and different weights."""
+    drawn = np.random.default_rng(seed).normal(0, 3, 6)
+    return gradient_check([0, 1, 0, 1, 1, 0], drawn, [1, 1, 0.5, 2, 1, 1])
+
+
 def _checked(label: ArrayLike, probability: ArrayLike) -> tuple[Floats, Floats]:
     y, p = np.asarray(label, dtype=np.float64), np.asarray(probability, dtype=np.float64)
     if y.ndim != 1 or y.shape != p.shape or not len(y):

@@ -102,13 +102,13 @@ def fit(
     facts: dict[str, Any] = {}
     if kind.family == "plain":
         progress("fitting")
-        linear = BASELINES[kind.name](features, train, label, weight, **candidate.settings)
-        model = Model(kind.name, features, linear, **common)
+        plain = BASELINES[kind.name](features, train, label, weight, **candidate.settings)
+        model = Model(kind.name, features, plain, **common)
         logits = model.logits(validation)
         history = _plain_history(model, train, label, weight, logits, held_out, judged)
         with Events(work / EVENTS) as events:
             events.scalars(1, dict(zip(COLUMNS[1:], history[0][1:], strict=True)))
-            for what, values in (("weights/terms", linear.weights), ("weights/table", linear.table_weights)):
+            for what, values in plain.learnt.items():
                 if len(values):
                     events.histogram(1, what, values)
             events.histogram(1, "validation/logit", logits)

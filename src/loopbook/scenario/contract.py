@@ -234,6 +234,8 @@ class OptimizationSettings(Settings):
     search_epochs: int = Field(12, ge=1, description="most passes over train in one trial")
     latency_repeats: int = Field(200, ge=10, description="single decisions timed for each model")
     export: bool = Field(True, description="export the champion to ONNX and check it")
+    cv_folds: int = Field(5, ge=2, le=50, description="folds of each repeat of the cross-validation")
+    cv_repeats: int = Field(0, ge=0, le=100, description="cross-validations of the champion; 0: none (rows suffice)")
     search: dict[str, SearchRange] = Field(default_factory=dict, description="learning_rate, or architecture arguments")
 
 
@@ -363,6 +365,11 @@ class Scenario(Settings):
             )
         if later and self.data.windows == 1:
             raise ValueError("source.later_days are for later rounds, so data.windows must be 2 or more")
+        if self.optimization.cv_repeats and self.data.splits.by == "time":
+            raise ValueError(
+                "optimization.cv_repeats deals rows anew whatever their time, but data.splits.by is 'time': a model "
+                "would learn from the future. Set it to 0, or split by group or stratum"
+            )
         hidden = {self.source.truth, *self.source.protected} & {*self.task.fields, self.task.label.column}
         if hidden:
             shown = ", ".join(sorted(map(str, hidden)))
