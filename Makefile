@@ -7,6 +7,8 @@ SCENARIO ?= market-monitor
 PROFILE ?= standard
 ## PARAMS     values to try, such as PARAMS="training.epochs=3"
 PARAMS ?=
+## KERNELS    fork: a notebook's kernel starts with libraries imported, where that is safe; spawn: from nothing
+KERNELS ?= fork
 ## GPU        1: the environment with CUDA, 0: without; not given: as it is
 GPU ?=
 ## UPGRADE    1: "make lock" takes the newest version of each package
@@ -36,6 +38,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 run: export SCENARIO := $(SCENARIO)
 run: export PROFILE := $(PROFILE)
 run: export PARAMS := $(PARAMS)
+run: export KERNELS := $(KERNELS)
 run: ready ## run the scenario's notebooks that are not up to date, and write the report (the default)
 	@"$(PYTHON)" -m loopbook run --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"
 

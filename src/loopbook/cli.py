@@ -1,6 +1,7 @@
 """The command line: parse, call, print.
 
-Exit codes: 0 all good · 1 a notebook failed · 2 the input is bad, nothing was started · 3 a criterion was missed.
+Exit codes: 0 all good · 1 a notebook failed · 2 the input is bad, nothing was started · 3 a criterion was missed ·
+130 interrupted (a signal that ends it: 128 and its number).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Exit(IntEnum):
     FAILED = 1
     BAD_INPUT = 2
     MISSED = 3
+    INTERRUPTED = 130
 
 
 ScenarioOption = Annotated[
@@ -45,6 +47,9 @@ def run(
     ] = "",
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Notebooks executed at once; by default one a processor.")
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(min=1, help="Seconds that a notebook may take; by default as long as it wants.")
     ] = None,
 ) -> None:
     """Run all notebooks of a scenario that are not up to date, and write the report."""
@@ -64,17 +69,23 @@ def run(
         from loopbook.data import sources
         from loopbook.runner.display import Display
         from loopbook.runner.execution import Request
+        from loopbook.runner.kernels import why_spawn
         from loopbook.runner.run import run as run_scenario
 
         console = Console(highlight=False)
+        why_spawn()  # refuses a KERNELS that means nothing
         preflight.check(project, resolved)
         kind = "simulated data" if resolved.simulated else "real data"
         console.print(f"[bold]{resolved.title}[/] · {profile} · {kind}")
         source = sources.fingerprint(resolved.source, project.root, project.raw)
         with Display(console) as display:
-            record, new = run_scenario(Request(project, name, resolved, profile, given, source), display, jobs)
+            request = Request(project, name, resolved, profile, given, source)
+            record, new = run_scenario(request, display, jobs, time_limit)
     except LoopbookError as error:
         _refuse(error)
+    except KeyboardInterrupt:
+        typer.secho("Interrupted. What was finished is kept; the same command goes on from there.", fg="red", err=True)
+        raise typer.Exit(Exit.INTERRUPTED) from None
     page = _site(project, record.scenario, rebuild=new)
     if not new:
         console.print(f"Nothing to do: everything is up to date since run {record.run}.")

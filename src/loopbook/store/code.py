@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def imported(text: str, package: str = "loopbook", source: Path = SOURCE) -> set
     return _modules(names(text), package, source)
 
 
-def names(text: str, *, at_once: bool = False) -> set[str]:
+@functools.lru_cache(maxsize=512)
+def names(text: str, *, at_once: bool = False) -> frozenset[str]:
     """Return the full names that a piece of code imports; with `at_once` only what it imports when it is run itself."""
     tree = ast.parse("\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("%", "!"))))
     found: set[str] = set()
@@ -34,7 +36,7 @@ def names(text: str, *, at_once: bool = False) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 def uses(modules: Iterable[str], libraries: Iterable[str], source: Path = SOURCE) -> bool:
@@ -51,7 +53,8 @@ def uses(modules: Iterable[str], libraries: Iterable[str], source: Path = SOURCE
             continue
         seen.add(name)
         text = file.read_text(encoding="utf-8")
-        if wanted & {each.partition(".")[0] for each in names(text)}:
+        mentioned = any(library in text for library in wanted)
+        if mentioned and wanted & {each.partition(".")[0] for each in names(text)}:
             return True
         waiting += _modules(names(text, at_once=True), name.partition(".")[0], source)
     return False
@@ -60,7 +63,7 @@ def uses(modules: Iterable[str], libraries: Iterable[str], source: Path = SOURCE
 def _run_at_once(tree: ast.AST) -> Iterator[ast.AST]:
     """Yield the statements that are executed with the module: none in functions, none for type checkers only."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.expr):
             continue
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
@@ -68,7 +71,7 @@ def _run_at_once(tree: ast.AST) -> Iterator[ast.AST]:
         yield from _run_at_once(node)
 
 
-def _modules(found: set[str], package: str, source: Path) -> set[str]:
+def _modules(found: Iterable[str], package: str, source: Path) -> set[str]:
     """Return those of some imported names that are modules of a package, with their parent packages."""
     parts = {name for name in found if name.split(".")[0] == package}
     parents = {".".join(name.split(".")[:depth]) for name in parts for depth in range(1, name.count(".") + 1)}
