@@ -85,6 +85,11 @@ def cause(code: int, peak: int | None, before: Memory, after: Memory, log: str) 
     return Cause(found, f"The notebook's kernel was ended from outside by {found} ({_words(-code)}).{held}")
 
 
+def excerpt(log: str, most: int = 4_000) -> str:
+    """Return the end of what a kernel printed past its notebook, without the list of all libraries in it."""
+    return "\n".join(line for line in log.splitlines() if not line.startswith("Extension modules:"))[-most:]
+
+
 def _killed(peak: int | None, before: Memory, after: Memory, held: str) -> Cause:
     counters = [who for who, count in after.killed.items() if count > before.killed.get(who, count)]
     if counters:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loopbook.runner.death import excerpt
 from loopbook.runner.kernels import Interrupted, Kernels
 from loopbook.runner.libraries import Level
 
@@ -111,7 +112,7 @@ def execute(
         _unless_interrupted(kernels)
         said = log.read_text(encoding="utf-8", errors="replace")
         cause = provided[0].cause(said)
-        return Failure(cause.kind, cause.message, _failed_cell(output), said[-4_000:])
+        return Failure(cause.kind, cause.message, _failed_cell(output), excerpt(said))
     except Exception:
         _unless_interrupted(kernels)
         raise

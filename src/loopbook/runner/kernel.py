@@ -23,7 +23,7 @@ def start(arguments: list[str]) -> None:
     sys.argv = [str(Path(__file__).resolve()), *arguments]
     # ipykernel replaces descriptor 2 by a pipe that a thread of its own empties, which a crash stops; the copy made
     # here goes on leading to the log.
-    faulthandler.enable(os.dup(2))
+    faulthandler.enable(os.dup(2), all_threads=False)
     from ipykernel import kernelapp
 
     kernelapp.launch_new_instance()
