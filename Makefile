@@ -9,6 +9,8 @@ PROFILE ?= standard
 PARAMS ?=
 ## N          rounds of "make loop"
 N ?= 3
+## KERNELS    fork: a notebook's kernel starts with libraries imported, where that is safe; spawn: from nothing
+KERNELS ?= fork
 ## GPU        1: the environment with CUDA, 0: without; not given: as it is
 GPU ?=
 ## NAME       the new agent's name, for "make new"
@@ -53,6 +55,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 run: export SCENARIO := $(SCENARIO)
 run: export PROFILE := $(PROFILE)
 run: export PARAMS := $(PARAMS)
+run: export KERNELS := $(KERNELS)
 run: ready ## run the scenario's notebooks that are not up to date, and write the report (the default)
 	@"$(PYTHON)" -m loopbook run --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"
 

@@ -1,13 +1,16 @@
 """The command line: parse, call, print.
 
 Exit codes: 0 all good · 1 a notebook failed · 2 the input is bad, nothing was started · 3 a criterion was missed ·
-4 another nightly run is going on · 5 a nightly summary was not delivered.
+4 another nightly run is going on · 5 a nightly summary was not delivered · 130 interrupted (a signal that ends it: 128
+and its number).
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -35,6 +38,7 @@ class Exit(IntEnum):
     MISSED = 3
     OVERLAP = 4
     UNDELIVERED = 5
+    INTERRUPTED = 130
 
 
 CODES = {"good": Exit.GOOD, "missed": Exit.MISSED, "failed": Exit.FAILED, "refused": Exit.BAD_INPUT}
@@ -51,6 +55,9 @@ ParamsOption = Annotated[
     str, typer.Option(help='Values to try: "training.epochs=3 data.rows=500"; `loopbook parameters` lists them.')
 ]
 JobsOption = Annotated[int | None, typer.Option(min=1, help="Notebooks executed at once; by default one a processor.")]
+TimeOption = Annotated[
+    float | None, typer.Option(min=1, help="Seconds that a notebook may take; by default as long as it wants.")
+]
 
 
 @app.command()
@@ -59,17 +66,16 @@ def run(
     profile: ProfileOption = "standard",
     params: ParamsOption = "",
     jobs: JobsOption = None,
+    time_limit: TimeOption = None,
 ) -> None:
     """Run all notebooks of a scenario that are not up to date, and write the report."""
     from rich.console import Console
 
     from loopbook import session
-    from loopbook.scenario.errors import LoopbookError
 
-    try:
-        record = session.run(session.Request.read(scenario, profile, params, jobs), Console(highlight=False))
-    except LoopbookError as error:
-        _refuse(error)
+    with _plainly():
+        request = session.Request.read(scenario, profile, params, jobs, time_limit)
+        record = session.run(request, Console(highlight=False))
     raise typer.Exit(CODES[record.status])
 
 
@@ -79,21 +85,19 @@ def loop(
     profile: ProfileOption = "standard",
     params: ParamsOption = "",
     jobs: JobsOption = None,
+    time_limit: TimeOption = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds to run, the present one included.")] = 3,
 ) -> None:
     """Run rounds: between two of them, what the scenario's policy may approve is approved."""
     from rich.console import Console
 
     from loopbook import session
-    from loopbook.scenario.errors import LoopbookError
 
-    try:
-        request = session.Request.read(scenario, profile, params, jobs)
+    with _plainly():
+        request = session.Request.read(scenario, profile, params, jobs, time_limit)
         from loopbook import rounds as way_round
 
         record = way_round.loop(request, rounds, Console(highlight=False))
-    except LoopbookError as error:
-        _refuse(error)
     raise typer.Exit(CODES[record.status])
 
 
@@ -113,11 +117,10 @@ def approve(
     from rich.console import Console
 
     from loopbook import session
-    from loopbook.scenario.errors import LoopbookError
     from loopbook.store import snapshots
 
     console = Console(highlight=False)
-    try:
+    with _plainly():
         request = session.Request.read(scenario, profile, params)
         from loopbook import rounds
 
@@ -129,8 +132,6 @@ def approve(
         before = snapshots.current(project, resolved.name, profile)
         chosen = which[0] if which[0] in ("all", "safe", "none") and len(which) == 1 else which
         sealed = rounds.approve(project, resolved, profile, chosen, by or getpass.getuser())  # type: ignore[arg-type]
-    except LoopbookError as error:
-        _refuse(error)
     if sealed is None:
         console.print("Nothing new was approved, so nothing changes.")
         return
@@ -409,6 +410,20 @@ def _show(console: Console, title: str, found: Sequence[Proposal]) -> None:
     for one in found:
         table.add_row(one.id, "yes" if one.safe else "no", Text(one.title), Text(one.caution or one.reason))
     console.print(table if found else "Nothing is proposed.")
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Say what is wrong in a sentence and by exit code, without a traceback."""
+    from loopbook.scenario.errors import LoopbookError
+
+    try:
+        yield
+    except LoopbookError as error:
+        _refuse(error)
+    except KeyboardInterrupt:
+        typer.secho("Interrupted. What was finished is kept; the same command goes on from there.", fg="red", err=True)
+        raise typer.Exit(Exit.INTERRUPTED) from None
 
 
 def _refuse(error: Exception) -> NoReturn:

@@ -31,6 +31,8 @@ class Request:
         Given values by dotted name.
     jobs
         Notebooks executed at once; None: one a processor.
+    time_limit
+        Seconds that a notebook may take; None: as long as it wants.
     """
 
     project: Project
@@ -39,9 +41,17 @@ class Request:
     resolved: Scenario
     given: Mapping[str, Any]
     jobs: int | None = None
+    time_limit: float | None = None
 
     @classmethod
-    def read(cls, scenario: str, profile: str, params: str = "", jobs: int | None = None) -> Request:
+    def read(
+        cls,
+        scenario: str,
+        profile: str,
+        params: str = "",
+        jobs: int | None = None,
+        time_limit: float | None = None,
+    ) -> Request:
         """Read what a person typed.
 
         Raises
@@ -51,7 +61,8 @@ class Request:
         """
         project, given = Project.find(), loading.given_values(params)
         name = str(Path(scenario).resolve()) if scenario.endswith((".yaml", ".yml")) else scenario
-        return cls(project, name, profile, loading.load(name, project.scenarios, profile, given), given, jobs)
+        resolved = loading.load(name, project.scenarios, profile, given)
+        return cls(project, name, profile, resolved, given, jobs, time_limit)
 
 
 def run(request: Request, console: Console) -> Run:
@@ -69,15 +80,17 @@ def run(request: Request, console: Console) -> Run:
     from loopbook.runner import execution
     from loopbook.runner import run as runner
     from loopbook.runner.display import Display
+    from loopbook.runner.kernels import why_spawn
 
     project, scenario = request.project, request.resolved
+    why_spawn()  # refuses a KERNELS that means nothing
     preflight.check(project, scenario)
     kind = "simulated data" if scenario.simulated else "real data"
     console.print(f"[bold]{scenario.title}[/] · {request.profile} · {kind}")
     source = sources.fingerprint(scenario.source, project.root, project.raw)
     asked = execution.Request(project, request.scenario, scenario, request.profile, request.given, source)
     with Display(console) as display:
-        record, new = runner.run(asked, display, request.jobs)
+        record, new = runner.run(asked, display, request.jobs, request.time_limit)
     page = report(project, record.scenario, rebuild=new)
     if not new:
         console.print(f"Nothing to do: everything is up to date since run {record.run}.")

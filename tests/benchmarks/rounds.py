@@ -27,7 +27,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from loopbook.data import cleaning, sources, splitting, validation
-from loopbook.models import contest
+from loopbook.models import serving
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
 from loopbook.store.project import Project
@@ -76,7 +76,7 @@ def figures(record: dict[str, Any], folder: Path, fresh: pd.DataFrame | None) ->
         "verdict": stages["07_feedback"]["metrics"]["verdict"],
     }
     if fresh is not None:
-        champion = contest.answers(folder / "data" / stages["04_optimization"]["artifacts"]["champion"])
+        champion = serving.load(folder / "data" / stages["04_optimization"]["artifacts"]["champion"])
         found["fresh_roc_auc"] = float(roc_auc_score(fresh["label"], champion.probabilities(fresh)))
     return found
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from loopbook.data.features import Features
 from loopbook.models import encoder
+from loopbook.models.arrays import Arrays, encode, lengths, texts
 from loopbook.models.graph import session
-from loopbook.models.inputs import Arrays, encode, lengths, texts
 from loopbook.models.linear import Linear
 from loopbook.models.scores import sigmoid
 from loopbook.scenario.errors import LoopbookError

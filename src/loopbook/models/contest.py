@@ -186,11 +186,6 @@ def figures(board: pd.DataFrame, name: str, prefix: str) -> dict[str, float]:
     return {f"{prefix}{column}": row[column] for column in row if str(column).startswith(("accuracy", "roc_auc"))}
 
 
-def answers(folder: Path) -> leaderboard.Answers:
-    """Return what gives the probabilities of a shipped model: its ONNX bundle if there is one, else the model."""
-    return OnnxModel.load(folder / "onnx") if (folder / "onnx").is_dir() else Model.load(folder / "model")
-
-
 def against(
     label: pd.Series[Any],
     entries: Mapping[str, Entry],

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from loopbook.data.features import Features
 from loopbook.models import architectures, calibration, evaluation, scores, training
+from loopbook.models.arrays import Arrays, encode
 from loopbook.models.baselines import BASELINES
 from loopbook.models.events import Events
-from loopbook.models.inputs import Arrays, Inputs, encode
+from loopbook.models.inputs import Inputs
 from loopbook.models.model import Model
 from loopbook.models.network import Network
 from loopbook.models.training import COLUMNS, STATE, Rows

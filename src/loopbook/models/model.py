@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from loopbook.data.features import Features
 from loopbook.models import architectures
-from loopbook.models.inputs import encode
+from loopbook.models.arrays import encode
 from loopbook.models.linear import Linear
 from loopbook.models.network import Network
 from loopbook.models.scores import sigmoid

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,9 @@ from typing import Any
 
 from loopbook.runner import engine
 from loopbook.runner.graph import Node
+from loopbook.runner.kernels import Kernels
+from loopbook.runner.kernels import environment as kernel_environment
+from loopbook.runner.libraries import Level
 from loopbook.scenario.contract import Scenario
 from loopbook.store import content, job, keys, records, stage, vault
 from loopbook.store.declaration import SOURCE_INPUT
@@ -86,7 +88,9 @@ def progress(request: Request, node: Node, stage_key: str) -> str:
         return ""
 
 
-def execute(request: Request, node: Node, stage_key: str, finished: Mapping[str, StageRecord]) -> StageRecord:
+def execute(
+    request: Request, node: Node, stage_key: str, finished: Mapping[str, StageRecord], kernels: Kernels, level: Level
+) -> StageRecord:
     """Execute a node's notebook and seal its outputs; a failed one is kept beside the run's record."""
     declared, project = node.declaration, request.project
     target = project.store / declared.stage / stage_key
@@ -120,6 +124,8 @@ def execute(request: Request, node: Node, stage_key: str, finished: Mapping[str,
             _parameters(request, node),
             environment=_environment(project, work / "job.json"),
             folder=project.notebooks,
+            kernels=kernels,
+            level=level,
         )
         seconds = time.monotonic() - begun
         if failure is None:
@@ -213,10 +219,9 @@ def _parameters(request: Request, node: Node) -> dict[str, Any]:
 
 def _environment(project: Project, task: Path) -> dict[str, str]:
     return {
-        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+        **kernel_environment(),
         job.VARIABLE: str(task),
         "LOOPBOOK_PROJECT": str(project.root),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
     }
 
 
