@@ -25,8 +25,8 @@ def agent(project: Project) -> Project:
     rows = "\n".join(f"{number},{number % 2}" for number in range(300))
     (project.root / "numbers.csv").write_text(f"x,y\n{rows}\n")
     file = project.scenarios / "tiny.yaml"
-    splits = "{train: 0.3, validation: 0.1, test: 0.1, gate: 0.1, stream: 0.1, held_back: 0.3}"
-    file.write_text(file.read_text() + f"data:\n  windows: 3\n  splits: {splits}\n")
+    splits = "{train: 0.3, validation: 0.1, test: 0.1, gate: 0.1, stream: 0.1, held_back: 0.3, windows: 3}"
+    file.write_text(file.read_text() + f"data:\n  splits: {splits}\n")
     (project.notebooks / "02_data.ipynb").unlink()
     notebook(
         project.notebooks / "02_data.ipynb",

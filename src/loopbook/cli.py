@@ -141,7 +141,7 @@ def approve(
     if sealed.window == before.window:
         console.print(
             "There is no fresh window: the next run judges what was approved on the rows that it was learned from, and "
-            "approved labels of these rows wait. Raise data.windows, or bring newer rows."
+            "approved labels of these rows wait. Raise data.splits.windows, or bring newer rows."
         )
     console.print(f"Round {sealed.round} begins: make SCENARIO={resolved.name} PROFILE={profile}")
 

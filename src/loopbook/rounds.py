@@ -69,7 +69,7 @@ def approve(
     run, suggested = proposed(project, scenario.name, profile)
     before = snapshots.current(project, scenario.name, profile)
     found = content.load(_artifact(project, run, "dataset_card"))["findings"]
-    after = approval.approve(suggested, which, before, by, found, scenario.data.windows)
+    after = approval.approve(suggested, which, before, by, found, scenario.data.splits.windows)
     if after is before:
         return None
     if after.champion not in (None, before.champion):
@@ -93,17 +93,19 @@ def loop(request: session.Request, rounds: int, console: Console) -> Run:
         if not record.good:
             break
         current = snapshots.current(request.project, scenario.name, request.profile)
-        if current.window >= scenario.data.windows:
+        if current.window >= scenario.data.splits.windows:
             console.print(
-                f"No fresh time is left: the agent has lived through {scenario.data.windows} of "
-                f"{scenario.data.windows} windows (data.windows), so the rounds end here."
+                f"No fresh time is left: the agent has lived through {scenario.data.splits.windows} of "
+                f"{scenario.data.splits.windows} windows (data.splits.windows), so the rounds end here."
             )
             break
         after = approve(request.project, scenario, request.profile, policy, f"policy {policy}")
         if after is None:
             console.print(f"Nothing new was approved (policy {policy!r}): the rounds have converged.")
             break
-        console.print(f"\n[bold]Round {after.round}[/], window {after.window} of {scenario.data.windows}; approved:")
+        console.print(
+            f"\n[bold]Round {after.round}[/], window {after.window} of {scenario.data.splits.windows}; approved:"
+        )
         for one in after.approved:
             if one["round"] == after.round:
                 console.print(f"  {one['id']}: {one['title']}", markup=False, soft_wrap=True)

@@ -51,7 +51,7 @@ def loop(scenario: str, profile: str, rounds: int, params: str, folder: Path) ->
 
 def after_the_last_round(scenario: Scenario, rounds: int) -> pd.DataFrame | None:
     """Return the rows of the window after the last round, as notebook 02 would make them; None if there is none."""
-    if scenario.data.windows <= rounds:
+    if scenario.data.splits.windows <= rounds:
         return None
     collected = sources.collect(scenario.source, ROOT, ROOT / "data" / "raw", lambda _: None)
     rows, _ = validation.validate(collected, scenario, datetime.now(UTC).date())
@@ -94,7 +94,7 @@ def main() -> None:
     for seed in range(1, given.seeds + 1):
         params = f"{'source.seed' if simulated else 'data.split_seed'}={seed} {given.params}"
         if simulated:
-            params += f" source.later_days={26 * given.rounds} data.windows={given.rounds + 1}"
+            params += f" source.later_days={26 * given.rounds} data.splits.windows={given.rounds + 1}"
         scenario = loading.load(given.scenario, Project(ROOT).scenarios, given.profile, loading.given_values(params))
         fresh = after_the_last_round(scenario, given.rounds)
         with tempfile.TemporaryDirectory() as temporary:

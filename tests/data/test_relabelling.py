@@ -15,7 +15,16 @@ from loopbook.data import relabelling, splitting
 from loopbook.scenario.contract import Scenario
 
 SOURCE = {"kind": "csv", "path": "x", "time": "when", "group": "place"}
-SHARES = {"by": "group", "train": 0.3, "validation": 0.1, "test": 0.1, "gate": 0.1, "stream": 0.1, "held_back": 0.3}
+SHARES = {
+    "by": "group",
+    "train": 0.3,
+    "validation": 0.1,
+    "test": 0.1,
+    "gate": 0.1,
+    "stream": 0.1,
+    "held_back": 0.3,
+    "windows": 4,
+}
 
 
 def rows(count: int = 3000, groups: int = 1000) -> pd.DataFrame:
@@ -35,7 +44,7 @@ def rows(count: int = 3000, groups: int = 1000) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def agent() -> Scenario:
-    return build_scenario(SOURCE, splits=SHARES, windows=4)
+    return build_scenario(SOURCE, splits=SHARES)
 
 
 def said(frame: pd.DataFrame, agent: Scenario, label: int = 1, **more: float) -> list[dict[str, object]]:

@@ -104,12 +104,12 @@ def test_each_stratum_must_be_in_train_validation_and_test(scenario):
         splitting.split(frame, scenario({"kind": "csv", "path": "x", "stratum": "kind"}))
 
 
-WINDOWS = {"train": 0.3, "validation": 0.1, "test": 0.1, "gate": 0.1, "stream": 0.1, "held_back": 0.3}
+WINDOWS = {"train": 0.3, "validation": 0.1, "test": 0.1, "gate": 0.1, "stream": 0.1, "held_back": 0.3, "windows": 4}
 
 
 @pytest.mark.parametrize("by", ["time", "group", "stratum"])
 def test_only_the_stream_moves_from_window_to_window(scenario, by):
-    agent = scenario(SOURCE, splits={"by": by, **WINDOWS}, windows=4)
+    agent = scenario(SOURCE, splits={"by": by, **WINDOWS})
     frame = rows(4000, groups=None if by == "stratum" else 800)
     seen = [splitting.split(frame, agent, window) for window in range(1, 5)]
     for splits in seen:
@@ -128,7 +128,7 @@ def test_only_the_stream_moves_from_window_to_window(scenario, by):
 def test_later_days_of_a_simulation_are_windows_of_equal_length_and_move_no_split():
     source = {"kind": "simulation", "id": "post_id", "time": "time", "rows": 1000, "days": 40, "start": "2026-01-01"}
     plain = build_scenario(source, splits={"by": "time"})
-    agent = build_scenario({**source, "later_days": 20}, splits={"by": "time"}, windows=3)
+    agent = build_scenario({**source, "later_days": 20}, splits={"by": "time", "windows": 3})
     frame = rows(6000)  # 60 days
     base = splitting.split(frame[frame["time"] < pd.Timestamp("2026-02-10", tz="UTC")], plain)
     first, second, third = (splitting.split(frame, agent, window) for window in (1, 2, 3))
@@ -141,5 +141,5 @@ def test_later_days_of_a_simulation_are_windows_of_equal_length_and_move_no_spli
 
 
 def test_a_window_that_there_is_not_is_refused(scenario):
-    with pytest.raises(DataError, match=r"window 3, but data\.windows is 1"):
+    with pytest.raises(DataError, match=r"window 3, but data\.splits\.windows is 1"):
         splitting.split(rows(4000), scenario(SOURCE, splits={"by": "time"}), 3)

@@ -96,14 +96,14 @@ def test_what_does_not_fit_together_is_refused(changes: dict[str, Any], message:
 @pytest.mark.parametrize(
     ("source", "data", "message"),
     [
-        ({}, {"windows": 2}, "kept for later rounds in one way"),
-        ({}, {"windows": 1, "splits": {"stream": 0.05, "held_back": 0.05}}, "windows must be 2 or more"),
-        ({}, {"windows": 2, "window": 3, "splits": {"stream": 0.05, "held_back": 0.05}}, "there is no window 3"),
-        ({"later_days": 5}, {"windows": 1, "splits": {"by": "time"}}, "windows must be 2 or more"),
-        ({"later_days": 5}, {"windows": 2}, "must be 'time'"),
+        ({}, {"splits": {"windows": 2}}, "kept for later rounds in one way"),
+        ({}, {"splits": {"stream": 0.05, "held_back": 0.05}}, "windows must be 2 or more"),
+        ({}, {"window": 3, "splits": {"windows": 2, "stream": 0.05, "held_back": 0.05}}, "there is no window 3"),
+        ({"later_days": 5}, {"splits": {"by": "time"}}, "windows must be 2 or more"),
+        ({"later_days": 5}, {"splits": {"windows": 2}}, "must be 'time'"),
         (
             {"later_days": 5},
-            {"windows": 2, "splits": {"by": "time", "stream": 0.05, "held_back": 0.05}},
+            {"splits": {"windows": 2, "by": "time", "stream": 0.05, "held_back": 0.05}},
             "kept for later rounds in one way",
         ),
     ],

@@ -33,8 +33,8 @@ def split(rows: pd.DataFrame, scenario: Scenario, window: int = 1) -> dict[str, 
       keeps its split whatever is added, removed or relabelled later. Shares are met within chance; by stratum, every
       split must have rows of each stratum.
 
-    The agent's life has ``data.windows`` windows. The share `stream` is the first; the share `held_back`, or the later
-    days of a simulation, is cut into the others. Only the window asked for is the stream; train, validation, test and
+    The agent's life has ``data.splits.windows`` windows. The share `stream` is the first; the share `held_back`, or the
+    later days of a simulation, is cut into the others. Only the window asked for is the stream; train, validation, test and
     gate are the same in every window.
 
     Parameters
@@ -58,10 +58,10 @@ def split(rows: pd.DataFrame, scenario: Scenario, window: int = 1) -> dict[str, 
         If there is no such window, a split would be empty, or train, validation or test would have one class only.
     """
     data = scenario.data
-    if window > data.windows:
+    if window > data.splits.windows:
         raise DataError(
-            f"The current round is that of window {window}, but data.windows is {data.windows}; raise it again, or go "
-            "back to an earlier round."
+            f"The current round is that of window {window}, but data.splits.windows is {data.splits.windows}; raise it "
+            "again, or go back to an earlier round."
         )
     bounds = _bounds(scenario)
     if data.splits.by == "time":
@@ -72,10 +72,10 @@ def split(rows: pd.DataFrame, scenario: Scenario, window: int = 1) -> dict[str, 
         places = np.searchsorted(bounds, _hashes(rows["group"], data.split_seed), side="right")
     stream = len(SPLITS) - 2 + window
     masks = {name: places == index for index, name in enumerate(SPLITS[:-1])}
-    if data.windows > 1:
+    if data.splits.windows > 1:
         masks[PAST] = (places >= len(masks)) & (places < stream)
     masks["stream"] = places == stream
-    if data.windows > 1:
+    if data.splits.windows > 1:
         masks[LATER] = places > stream
     splits = {name: ordered[mask].reset_index(drop=True) for name, mask in masks.items()}
     _refuse_thin(splits, rows, scenario)
@@ -133,7 +133,7 @@ def shares(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
     Rows without a time have no first and last.
     """
     total = sum(map(len, splits.values()))
-    wished = scenario.data.splits.shares if scenario.data.windows == 1 else {}
+    wished = scenario.data.splits.shares if scenario.data.splits.windows == 1 else {}
     return pd.DataFrame(
         [
             {
@@ -153,7 +153,7 @@ def shares(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
 
 def _bounds(scenario: Scenario) -> NDArray[np.float64]:
     """Return where the shares of rows end, the last excepted; with those of the windows if they are held back."""
-    settings, others = scenario.data.splits, scenario.data.windows - 1
+    settings, others = scenario.data.splits, scenario.data.splits.windows - 1
     held_back = [settings.held_back / others] * others if settings.held_back else []
     return np.cumsum([*settings.shares.values(), *held_back])[:-1]
 
@@ -166,8 +166,8 @@ def _by_time(times: pd.Series[pd.Timestamp], bounds: NDArray[np.float64], scenar
     moments, source = times.to_numpy(), scenario.source
     later: list[pd.Timestamp] = []
     if isinstance(source, SimulationSource) and source.later_days:
-        length = source.later_days / (scenario.data.windows - 1)
-        begins = [source.horizon + timedelta(days=round(at * length)) for at in range(scenario.data.windows - 1)]
+        length = source.later_days / (scenario.data.splits.windows - 1)
+        begins = [source.horizon + timedelta(days=round(at * length)) for at in range(scenario.data.splits.windows - 1)]
         later = [pd.Timestamp(begin, tz="UTC") for begin in begins]
     count = int(times.searchsorted(later[0])) if later else len(moments)
     cuts = []

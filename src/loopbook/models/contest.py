@@ -19,6 +19,7 @@ from loopbook.models.model import Model
 from loopbook.scenario.contract import Candidate, TrainingSettings
 from loopbook.scenario.errors import DataError
 from loopbook.store import champions, content
+from loopbook.store.project import Project
 from loopbook.store.stage import Stage
 
 
@@ -41,27 +42,24 @@ class Shipped:
     latency_ms: float
 
 
-def candidates(stage: Stage) -> dict[str, Model]:
+def candidates(fitted: Mapping[str, Path], approved: str | None, project: Project) -> dict[str, Model]:
     """Return the fitted candidates by name, and the champion of record, if an earlier round approved one.
 
     The champion of record stands again under its architecture's name with ``, as approved`` behind it.
     """
-    models = {name: Model.load(folder) for name, folder in stage.gather("model").items()}
-    approved = stage.carry("champion")
+    models = {name: Model.load(folder) for name, folder in fitted.items()}
     if approved:
-        record = Model.load(champions.find(stage.project, approved))
+        record = Model.load(champions.find(project, approved))
         models[f"{record.architecture}, as approved"] = record
     return models
 
 
-def on_validation(stage: Stage, models: Mapping[str, Model], validation: pd.DataFrame) -> dict[str, Any]:
+def on_validation(
+    models: Mapping[str, Model], written: Mapping[str, pd.DataFrame], validation: pd.DataFrame
+) -> dict[str, Any]:
     """Return each model's probabilities on validation: of a candidate as its notebook wrote them."""
-    written = stage.gather("predictions")
-    cache = stage.project.work / "embeddings"
     return {
-        name: written[name]["probability"]
-        if name in written
-        else model.probabilities(validation, cache, stage.progress)
+        name: written[name]["probability"] if name in written else model.probabilities(validation)
         for name, model in models.items()
     }
 

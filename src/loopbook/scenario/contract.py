@@ -127,6 +127,9 @@ class Splits(Settings):
     gate: float = Field(0.06, gt=0, lt=1)
     stream: float = Field(0.1, gt=0, lt=1)
     held_back: float = Field(0.0, ge=0, lt=1, description="kept for later rounds, cut into the windows after the first")
+    windows: int = Field(
+        1, ge=1, le=100, description="windows of the agent's life, one a round; the stream is the first"
+    )
 
     @property
     def shares(self) -> dict[str, float]:
@@ -156,17 +159,14 @@ class DataSettings(Settings):
     sequence_length: int = Field(64, ge=4, le=512, description="tokens a text; longer is cut, shorter is padded")
     scaling: Literal["standard", "minmax"] = Field("standard", description="how numbers are scaled")
     splits: Splits = Splits()
-    windows: int = Field(
-        1, ge=1, le=100, description="windows of the agent's life, one a round: stream, held-back ones"
-    )
     window: int | None = Field(None, ge=1, description="which window is the stream; None: that of the current round")
 
     @model_validator(mode="after")
     def _window(self) -> Self:
-        if self.window is not None and self.window > self.windows:
-            raise ValueError(f"there is no window {self.window}: data.windows is {self.windows}")
-        if self.splits.held_back and self.windows == 1:
-            raise ValueError("splits.held_back keeps rows for later rounds, so data.windows must be 2 or more")
+        if self.window is not None and self.window > self.splits.windows:
+            raise ValueError(f"there is no window {self.window}: data.splits.windows is {self.splits.windows}")
+        if self.splits.held_back and self.splits.windows == 1:
+            raise ValueError("splits.held_back keeps rows for later rounds, so data.splits.windows must be 2 or more")
         if self.start and self.end and self.start >= self.end:
             raise ValueError(f"the window's start {self.start} is not before its end {self.end}")
         return self
@@ -358,13 +358,13 @@ class Scenario(Settings):
         later = getattr(self.source, "later_days", 0)
         if later and self.data.splits.by != "time":
             raise ValueError("source.later_days are for later rounds, so data.splits.by must be 'time'")
-        if self.data.windows > 1 and bool(later) == bool(self.data.splits.held_back):
+        if self.data.splits.windows > 1 and bool(later) == bool(self.data.splits.held_back):
             raise ValueError(
-                f"data.windows is {self.data.windows}, so rows must be kept for later rounds in one way: "
+                f"data.splits.windows is {self.data.splits.windows}, so rows must be kept for later rounds in one way: "
                 "by data.splits.held_back (a share of the rows), or in a simulation by source.later_days"
             )
-        if later and self.data.windows == 1:
-            raise ValueError("source.later_days are for later rounds, so data.windows must be 2 or more")
+        if later and self.data.splits.windows == 1:
+            raise ValueError("source.later_days are for later rounds, so data.splits.windows must be 2 or more")
         if self.optimization.cv_repeats and self.data.splits.by == "time":
             raise ValueError(
                 "optimization.cv_repeats deals rows anew whatever their time, but data.splits.by is 'time': a model "
