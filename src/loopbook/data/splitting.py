@@ -34,8 +34,8 @@ def split(rows: pd.DataFrame, scenario: Scenario, window: int = 1) -> dict[str, 
       split must have rows of each stratum.
 
     The agent's life has ``data.splits.windows`` windows. The share `stream` is the first; the share `held_back`, or the
-    later days of a simulation, is cut into the others. Only the window asked for is the stream; train, validation, test and
-    gate are the same in every window.
+    later days of a simulation, is cut into the others. Only the window asked for is the stream; train, validation,
+    test and gate are the same in every window.
 
     Parameters
     ----------
