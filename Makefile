@@ -7,6 +7,10 @@ SCENARIO ?= market-monitor
 PROFILE ?= standard
 ## PARAMS     values to try, such as PARAMS="training.epochs=3"
 PARAMS ?=
+## N          rounds of "make loop"
+N ?= 3
+## KERNELS    fork: a notebook's kernel starts with libraries imported, where that is safe; spawn: from nothing
+KERNELS ?= fork
 ## GPU        1: the environment with CUDA, 0: without; not given: as it is
 GPU ?=
 ## NAME       the new agent's name, for "make new"
@@ -19,6 +23,15 @@ LABEL ?=
 UPGRADE ?=
 ## PIP        1: set up with pip alone, without uv
 PIP ?=
+
+## SUMMARY    "make nightly": the file for the summary; a JSON file goes beside it
+SUMMARY ?=
+## WEBHOOK    "make nightly": an address that the summary is posted to; better in LOOPBOOK_WEBHOOK if it is secret
+WEBHOOK ?=
+## MAIL       "make nightly": mail addresses, separated by commas; the server is named in LOOPBOOK_SMTP_HOST
+MAIL ?=
+## KEEP       "make nightly": runs older than so many days leave; not given: none does
+KEEP ?=
 
 # An active conda environment (the base one is left alone) is used instead of .venv.
 ENVIRONMENT := .venv
@@ -37,13 +50,21 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
 .DEFAULT_GOAL := run
-.PHONY: run new test lab tensorboard report setup lock clean help ready
+.PHONY: run loop new test lab tensorboard nightly report doctor setup lock clean help ready
 
 run: export SCENARIO := $(SCENARIO)
 run: export PROFILE := $(PROFILE)
 run: export PARAMS := $(PARAMS)
+run: export KERNELS := $(KERNELS)
 run: ready ## run the scenario's notebooks that are not up to date, and write the report (the default)
 	@"$(PYTHON)" -m loopbook run --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"
+
+loop: export SCENARIO := $(SCENARIO)
+loop: export PROFILE := $(PROFILE)
+loop: export PARAMS := $(PARAMS)
+loop: export N := $(N)
+loop: ready ## run N rounds; between them, approve what the scenario's policy may (python -m loopbook approve: by hand)
+	@"$(PYTHON)" -m loopbook loop --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS" --rounds "$$N"
 
 new: export NAME := $(NAME)
 new: export FILE := $(FILE)
@@ -65,8 +86,32 @@ tensorboard: export PROFILE := $(PROFILE)
 tensorboard: ready ## look at the training of the scenario's latest run in TensorBoard
 	@"$(PYTHON)" -m loopbook tensorboard --scenario "$$SCENARIO" --profile "$$PROFILE"
 
+nightly: export SCENARIO := $(SCENARIO)
+nightly: export PROFILE := $(PROFILE)
+nightly: export SUMMARY := $(SUMMARY)
+ifneq ($(WEBHOOK),)
+nightly: export LOOPBOOK_WEBHOOK := $(WEBHOOK)
+endif
+nightly: export MAIL := $(MAIL)
+nightly: export KEEP := $(KEEP)
+nightly: ready ## run SCENARIO (several: separated by commas) unattended, and deliver one summary
+	@set -- --scenario "$$SCENARIO" --profile "$$PROFILE"; \
+	if [ -n "$$SUMMARY" ]; then set -- "$$@" --summary "$$SUMMARY"; fi; \
+	if [ -n "$$MAIL" ]; then set -- "$$@" --mail "$$MAIL"; fi; \
+	if [ -n "$$KEEP" ]; then set -- "$$@" --keep-days "$$KEEP"; fi; \
+	"$(PYTHON)" -m loopbook nightly "$$@"
+
 report: ready ## build the reports again from the records of the runs
 	@"$(PYTHON)" -m loopbook report
+
+# Not after "ready": it says what is wrong and mends nothing, with whatever Python there is.
+doctor: ## say what is wrong with this machine, and the remedy
+	@for python in "$(PYTHON)" $(PYTHONS); do \
+	  if "$$python" -I -c '' 2>/dev/null; then \
+	    PYTHONPATH=src exec "$$python" -S -m loopbook.setup.doctor \
+	      --environment "$(ENVIRONMENT)" --gpu "$(filter 0 1,$(GPU))"; fi; \
+	done; \
+	echo 'There is no Python among: $(PYTHONS). Install one: sudo apt install python3 python3-venv' >&2; exit 1
 
 setup: SETUP += --repair
 setup: ready ## set up the environment (the other commands do it when needed); to build it anew, delete .venv before

@@ -13,11 +13,11 @@ SOURCE = Path(__file__).resolve().parents[1] / "src"
 PACKAGE = SOURCE / "loopbook"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-GROUND = ("scenario", "figure", "plots", "privacy", "store")
+GROUND = ("scenario", "figure", "plots", "privacy", "webhook", "store")
 PHASES = ("simulation", "requirements", "data", "models", "decisions", "monitoring", "feedback")
+ABOVE = ("service", "preflight", "health", "session", "rounds", "nightly", "cli", "__main__", "setup")
 STARTER = "starter"
 """Writes a scenario by the phases' own detection; only the command line uses it."""
-ABOVE = ("service", "preflight", "cli", "__main__", "setup")
 HEAVY = ("tensorflow", "keras", "matplotlib", "papermill", "nbconvert")
 
 

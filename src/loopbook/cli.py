@@ -1,12 +1,16 @@
 """The command line: parse, call, print.
 
-Exit codes: 0 all good · 1 a notebook failed · 2 the input is bad, nothing was started · 3 a criterion was missed.
+Exit codes: 0 all good · 1 a notebook failed · 2 the input is bad, nothing was started · 3 a criterion was missed ·
+4 another nightly run is going on · 5 a nightly summary was not delivered · 130 interrupted (a signal that ends it: 128
+and its number).
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -14,7 +18,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from loopbook.store.project import Project
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from loopbook.feedback.proposals import Proposal
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -28,6 +36,13 @@ class Exit(IntEnum):
     FAILED = 1
     BAD_INPUT = 2
     MISSED = 3
+    OVERLAP = 4
+    UNDELIVERED = 5
+    INTERRUPTED = 130
+
+
+CODES = {"good": Exit.GOOD, "missed": Exit.MISSED, "failed": Exit.FAILED, "refused": Exit.BAD_INPUT}
+"""By the status of a run, or of a night: the worst of its runs."""
 
 
 ScenarioOption = Annotated[
@@ -36,60 +51,161 @@ ScenarioOption = Annotated[
 ProfileOption = Annotated[str, typer.Option(help="smoke, standard or full.")]
 
 
+ParamsOption = Annotated[
+    str, typer.Option(help='Values to try: "training.epochs=3 data.rows=500"; `loopbook parameters` lists them.')
+]
+JobsOption = Annotated[int | None, typer.Option(min=1, help="Notebooks executed at once; by default one a processor.")]
+TimeOption = Annotated[
+    float | None, typer.Option(min=1, help="Seconds that a notebook may take; by default as long as it wants.")
+]
+
+
 @app.command()
 def run(
     scenario: ScenarioOption = DEFAULT,
     profile: ProfileOption = "standard",
-    params: Annotated[
-        str, typer.Option(help='Values to try: "training.epochs=3 data.rows=500"; `loopbook parameters` lists them.')
-    ] = "",
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Notebooks executed at once; by default one a processor.")
-    ] = None,
+    params: ParamsOption = "",
+    jobs: JobsOption = None,
+    time_limit: TimeOption = None,
 ) -> None:
     """Run all notebooks of a scenario that are not up to date, and write the report."""
+    from rich.console import Console
+
+    from loopbook import session
+
+    with _plainly():
+        request = session.Request.read(scenario, profile, params, jobs, time_limit)
+        record = session.run(request, Console(highlight=False))
+    raise typer.Exit(CODES[record.status])
+
+
+@app.command()
+def loop(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: ParamsOption = "",
+    jobs: JobsOption = None,
+    time_limit: TimeOption = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds to run, the present one included.")] = 3,
+) -> None:
+    """Run rounds: between two of them, what the scenario's policy may approve is approved."""
+    from rich.console import Console
+
+    from loopbook import session
+
+    with _plainly():
+        request = session.Request.read(scenario, profile, params, jobs, time_limit)
+        from loopbook import rounds as way_round
+
+        record = way_round.loop(request, rounds, Console(highlight=False))
+    raise typer.Exit(CODES[record.status])
+
+
+@app.command()
+def approve(
+    which: Annotated[
+        list[str] | None, typer.Argument(help="all, safe, none, or ids of proposals; nothing: list them.")
+    ] = None,
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: ParamsOption = "",
+    by: Annotated[str | None, typer.Option(help="Who approves, for the report; by default your login.")] = None,
+) -> None:
+    """Approve what the latest run proposes; the next run carries it. Without arguments: list the proposals."""
+    import getpass
+
+    from rich.console import Console
+
+    from loopbook import session
+    from loopbook.store import snapshots
+
+    console = Console(highlight=False)
+    with _plainly():
+        request = session.Request.read(scenario, profile, params)
+        from loopbook import rounds
+
+        project, resolved = request.project, request.resolved
+        if not which:
+            run, found = rounds.proposed(project, resolved.name, profile)
+            _show(console, f"{resolved.title} · {profile} · round {run.round} proposes", found)
+            return
+        before = snapshots.current(project, resolved.name, profile)
+        chosen = which[0] if which[0] in ("all", "safe", "none") and len(which) == 1 else which
+        sealed = rounds.approve(project, resolved, profile, chosen, by or getpass.getuser())  # type: ignore[arg-type]
+    if sealed is None:
+        console.print("Nothing new was approved, so nothing changes.")
+        return
+    for one in sealed.approved:
+        if one["round"] == sealed.round:
+            console.print(f"approved {one['id']}: {one['title']}", markup=False, soft_wrap=True)
+    if sealed.window == before.window:
+        console.print(
+            "There is no fresh window: the next run judges what was approved on the rows that it was learned from, and "
+            "approved labels of these rows wait. Raise data.windows, or bring newer rows."
+        )
+    console.print(f"Round {sealed.round} begins: make SCENARIO={resolved.name} PROFILE={profile}")
+
+
+@app.command()
+def nightly(
+    scenario: Annotated[list[str], typer.Option(help="As in run; repeat it, or separate several by commas.")] = [  # noqa: B006
+        DEFAULT
+    ],
+    profile: ProfileOption = "standard",
+    summary: Annotated[
+        Path | None, typer.Option(help="File for the summary: text, and JSON beside it (.json: the other way round).")
+    ] = None,
+    webhook: Annotated[
+        str | None, typer.Option(envvar="LOOPBOOK_WEBHOOK", help="Address that the summary is posted to, as JSON.")
+    ] = None,
+    mail: Annotated[
+        str | None, typer.Option(help="Mail addresses, separated by commas; the server comes from LOOPBOOK_SMTP_HOST.")
+    ] = None,
+    keep_days: Annotated[float | None, typer.Option(min=0, help="Prune runs that are older; by default none.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Notebooks executed at once, as in run.")] = None,
+) -> None:
+    """Run scenarios unattended and deliver one summary. Codes: the worst run's, 4 overlap, 5 not delivered."""
+    from loopbook.nightly import batch, delivery
     from loopbook.scenario.errors import LoopbookError
-    from loopbook.scenario.loading import given_values, load
     from loopbook.store.project import Project
 
+    names = [name.strip() for given in scenario for name in given.split(",") if name.strip()]
     try:
         project = Project.find()
-        given = given_values(params)
-        name = str(Path(scenario).resolve()) if scenario.endswith((".yaml", ".yml")) else scenario
-        resolved = load(name, project.scenarios, profile, given)
-        # What a scenario alone can be refused for is refused before pandas is imported.
+        ways = delivery.Delivery.to(summary, webhook, mail)
         from rich.console import Console
 
-        from loopbook import preflight
-        from loopbook.data import sources
-        from loopbook.runner.display import Display
-        from loopbook.runner.execution import Request
-        from loopbook.runner.run import run as run_scenario
-
-        console = Console(highlight=False)
-        preflight.check(project, resolved)
-        kind = "simulated data" if resolved.simulated else "real data"
-        console.print(f"[bold]{resolved.title}[/] · {profile} · {kind}")
-        source = sources.fingerprint(resolved.source, project.root, project.raw)
-        with Display(console) as display:
-            record, new = run_scenario(Request(project, name, resolved, profile, given, source), display, jobs)
+        with batch.alone(project):
+            night = batch.run(project, names, profile, Console(highlight=False), jobs, keep_days)
+            undelivered = ways.deliver(night)
     except LoopbookError as error:
         _refuse(error)
-    page = _site(project, record.scenario, rebuild=new)
-    if not new:
-        console.print(f"Nothing to do: everything is up to date since run {record.run}.")
-    for each in record.criteria:
-        mark = {True: "[green]met[/]", False: "[red]missed[/]", None: "[dim]not yet tested[/]"}[each.met]
-        value = (
-            ""
-            if each.value is None
-            else f" ({each.metric} {each.value:.3g}, wanted {each.comparison} {each.threshold:g})"
-        )
-        console.print(f"  {mark}: ", end="")
-        console.print(f"{each.text}{value}", markup=False, soft_wrap=True)
-    console.print(f"Report: {page}", markup=False, soft_wrap=True)
-    codes = {"good": Exit.GOOD, "missed": Exit.MISSED, "failed": Exit.FAILED}
-    raise typer.Exit(codes[record.status])
+    except batch.Overlap as overlap:
+        typer.secho(str(overlap), fg="red", err=True)
+        raise typer.Exit(Exit.OVERLAP) from overlap
+    typer.echo(f"\n{night.text()}")
+    for way, reason in undelivered.items():
+        typer.secho(f"The summary was not delivered by {way}: {reason}. The runs are kept.", fg="red", err=True)
+    raise typer.Exit(Exit.UNDELIVERED if undelivered else CODES[night.status])
+
+
+@app.command()
+def prune(
+    days: Annotated[float, typer.Option(min=0, help="Runs older than this leave; the newest of each kind stay.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would leave, and take nothing away.")] = False,
+) -> None:
+    """Remove old runs with their reports, then outputs that no remaining run names; data/state is never touched."""
+    from loopbook import session
+    from loopbook.runner import retention
+    from loopbook.store.project import Project
+
+    project = Project.find()
+    left = retention.retain(project, retention.Rule.older_than(days), dry=dry_run)
+    for run in left.runs:
+        typer.echo(f"{'would remove' if dry_run else 'removed'} {run.scenario} {run.run} ({run.profile}, {run.status})")
+    if left.runs and not dry_run:
+        session.report(project, None, rebuild=True)
+    typer.echo(f"{'Would have p' if dry_run else 'P'}{left.told(f'older than {days:g} days')[1:]}")
 
 
 @app.command()
@@ -136,9 +252,18 @@ def new(
 @app.command()
 def report() -> None:
     """Build all reports again from the records and the store."""
+    from loopbook import session
     from loopbook.store.project import Project
 
-    typer.echo(f"Report: {_site(Project.find(), None, rebuild=True)}")
+    typer.echo(f"Report: {session.report(Project.find(), None, rebuild=True)}")
+
+
+@app.command()
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="All findings as JSON, for programs.")] = False,
+) -> None:
+    """Say what is wrong with this machine, and the remedy."""
+    os.execv(sys.executable, [sys.executable, "-m", "loopbook.setup.doctor", *(["--json"] if json else [])])
 
 
 @app.command()
@@ -231,6 +356,7 @@ def deliver(
     from loopbook.scenario.errors import LoopbookError, MissingInput
     from loopbook.store import content, records
     from loopbook.store.project import Project
+    from loopbook.webhook import sender
 
     project = Project.find()
     latest = records.latest(project, scenario, profile)
@@ -243,7 +369,7 @@ def deliver(
         )
     sent = project.state / "sent" / f"{scenario}.jsonl"
     try:
-        done = outbox.deliver(content.load(project.data / paths[0]), sent, outbox.webhook(webhook) if webhook else None)
+        done = outbox.deliver(content.load(project.data / paths[0]), sent, sender(webhook) if webhook else None)
     except LoopbookError as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(Exit.FAILED) from error
@@ -255,10 +381,16 @@ def clean(
     everything: Annotated[bool, typer.Option(help="The store, the record of runs and the reports as well.")] = False,
 ) -> None:
     """Remove unfinished work and drafts; sources and feedback are never touched."""
+    from loopbook.runner.ongoing import ongoing
+    from loopbook.scenario.errors import LoopbookError
     from loopbook.store import content
     from loopbook.store.project import Project
 
     project = Project.find()
+    running = ongoing(project)
+    if running:
+        told = ", ".join(f"{each.scenario} {each.run}" for each in running)
+        _refuse(LoopbookError(f"Runs are in progress, and this is what they work on: {told}. Clean when they ended."))
     folders = [project.work, project.drafts] + ([project.store] if everything else [])
     for folder in folders:
         content.remove(folder)
@@ -270,15 +402,28 @@ def clean(
         typer.echo(f"emptied {project.reports}")
 
 
-def _site(project: Project, scenario: str | None, rebuild: bool) -> Path:
-    from loopbook.store import records
+def _show(console: Console, title: str, found: Sequence[Proposal]) -> None:
+    from rich.table import Table
+    from rich.text import Text
 
-    page = project.reports / (f"{scenario}/latest/index.html" if scenario else "index.html")
-    if rebuild or not page.is_file():
-        from loopbook.reports import site
+    table = Table("id", "safe", "what", "why", title=title, box=None, pad_edge=False, title_justify="left")
+    for one in found:
+        table.add_row(one.id, "yes" if one.safe else "no", Text(one.title), Text(one.caution or one.reason))
+    console.print(table if found else "Nothing is proposed.")
 
-        site.build(records.runs(project), project.data, project.reports, scenario, project.notebooks)
-    return page if page.is_file() else project.reports / "index.html"
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Say what is wrong in a sentence and by exit code, without a traceback."""
+    from loopbook.scenario.errors import LoopbookError
+
+    try:
+        yield
+    except LoopbookError as error:
+        _refuse(error)
+    except KeyboardInterrupt:
+        typer.secho("Interrupted. What was finished is kept; the same command goes on from there.", fg="red", err=True)
+        raise typer.Exit(Exit.INTERRUPTED) from None
 
 
 def _refuse(error: Exception) -> NoReturn:

@@ -248,7 +248,7 @@ def timeline(
         If there is no row, no title or no alt text.
     """
     import pandas as pd
-    from matplotlib import dates
+    from matplotlib import dates, ticker
 
     table = pd.DataFrame(frame)
     with drawing(title, alt, table.index, height=3.3) as draw:
@@ -269,6 +269,8 @@ def timeline(
             locator = dates.AutoDateLocator(maxticks=7)
             axes.xaxis.set_major_locator(locator)
             axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+        elif table.index.dtype.kind == "i":
+            axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
         draw.legend(len(table.columns) + len(spans or {}))
     return draw.done
 

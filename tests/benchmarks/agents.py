@@ -1,9 +1,10 @@
 """Measure an agent's candidates on its test split, over several splits or several simulated worlds.
 
 ``python tests/benchmarks/agents.py press-monitor --seeds 5`` prints, for each seed, accuracy and ROC AUC of the
-champion chosen by validation and of the better plain baseline on unseen rows, the paired differences with intervals
-and, where the true state is known, the ceiling; then the means. A seed is that of the split (real data) or of the
-world (simulated data).
+champion chosen by validation and of the better plain baseline on unseen rows, the paired differences with intervals,
+where the true state is known, the ceiling, and where the scenario asks for repeated cross-validation, its figures;
+what asking a person costs against the best single threshold; then the means. A seed is that of the split (real data)
+or of the world (simulated data).
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-MEANS = ("test_accuracy", "test_roc_auc", "baseline_test_accuracy", "baseline_test_roc_auc", "paired_difference")
+MEANS = ("test_accuracy", "test_roc_auc", "baseline_test_accuracy", "baseline_test_roc_auc", "paired_difference",
+         "cv_roc_auc", "cv_difference", "cv_cost", "cv_review_ratio", "review_ratio")  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def measure(scenario: str, profile: str, seed: int, only: str, folder: Path) -> dict[str, float | str]:
-    """Run the scenario with a seed in folders of its own, and return what notebook 04 recorded."""
+    """Run the scenario with a seed in folders of its own, and return what notebooks 04 and 05 recorded."""
     name = "source.seed" if scenario == "market-monitor" else "data.split_seed"
     params = f"{name}={seed} optimization.export=false" + (f" 'training.only=[{only}]'" if only else "")
     environment = {**os.environ, "LOOPBOOK_DATA": str(folder / "data"), "LOOPBOOK_REPORTS": str(folder / "reports")}
@@ -33,7 +35,7 @@ def measure(scenario: str, profile: str, seed: int, only: str, folder: Path) -> 
     if done.returncode not in (0, 3):
         raise SystemExit(done.stdout + done.stderr)
     record = json.loads((folder / "reports" / scenario / "latest" / "run.json").read_text(encoding="utf-8"))
-    return dict(record["stages"]["04_optimization"]["metrics"])
+    return {**record["stages"]["05_decisions"]["metrics"], **record["stages"]["04_optimization"]["metrics"]}
 
 
 def main() -> None:
@@ -56,8 +58,12 @@ def main() -> None:
                 print(f"  {name:<27} {interval(row, name)}")
             if row.get("ceiling_roc_auc"):
                 print(f"  ceiling   {row['ceiling_roc_auc']:.4f}")
+            for name in ("cv_roc_auc", "cv_difference", "cv_cost", "cv_review_difference", "cv_saving"):
+                if name in row:
+                    print(f"  {name:<27} {interval(row, name)}")
+            print(f"  review_ratio                {row['review_ratio']:.3f}")
             sys.stdout.flush()
-    for name in MEANS:
+    for name in (name for name in MEANS if name in found[0]):
         values = [float(row[name]) for row in found]
         print(f"mean of {len(values)}: {name} {statistics.mean(values):.4f} ({min(values):.4f} to {max(values):.4f})")
 

@@ -160,3 +160,46 @@ def test_the_source_reads_quotation_marks_as_they_are_and_derives_the_article(se
 def test_an_unknown_data_set_names_the_likely_one():
     with pytest.raises(DataError, match="Did you mean 'nyt-editorials'"):
         catalog.find("nyt-editorial")
+
+
+def test_the_biopsies_are_read_from_the_installed_package_with_licence_and_a_stable_id(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalog, "download", None)  # nothing may be downloaded
+    monkeypatch.setenv(catalog.MIRROR, str(tmp_path / "nowhere"))
+    source = CatalogSource(kind="catalog", dataset="wisconsin-biopsies")
+    collected = sources.collect(source, Path(), tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert len(collected.frame) == 569
+    assert collected.frame["case"].tolist()[:2] == ["1", "2"]
+    assert collected.lines[0] == 2  # the first line holds counts and class names
+    assert tuple(collected.frame.columns) == catalog.find("wisconsin-biopsies").all_columns
+    assert collected.frame["benign"].value_counts().to_dict() == {"1": 357, "0": 212}
+    assert collected.origin["licence"] == "CC BY 4.0"
+    assert "Wolberg, Street & Mangasarian (1995)" in collected.origin["citation"]
+
+
+def test_the_biopsies_are_those_that_scikit_learn_loads(tmp_path):
+    from sklearn.datasets import load_breast_cancer
+
+    loaded = load_breast_cancer()
+    frame = sources.collect(CatalogSource(kind="catalog", dataset="wisconsin-biopsies"), Path(), tmp_path).frame
+    assert (frame.drop(columns=["case", "benign"]).to_numpy(dtype=float) == loaded.data).all()
+    assert (frame["benign"].astype(int).to_numpy() == loaded.target).all()
+    moments = [("mean ", "_mean"), (" error", "_error"), ("worst ", "_worst")]
+    named = [
+        f"{name.replace(given, '')}{ours}" for name in loaded.feature_names for given, ours in moments if given in name
+    ]
+    assert [name.replace(" ", "_") for name in named] == list(frame.columns[1:-1])
+
+
+def test_a_file_of_a_package_that_was_changed_or_is_gone_is_refused(tmp_path, monkeypatch):
+    wanted = dataclasses.replace(catalog.find("wisconsin-biopsies"), package="authored-package")
+    with pytest.raises(DataError, match="is part of the package authored-package"):
+        catalog.fetch(wanted, tmp_path)
+    file = tmp_path / wanted.member
+    file.parent.mkdir(parents=True)
+    (tmp_path / "authored_package-1.dist-info").mkdir()
+    (tmp_path / "authored_package-1.dist-info" / "METADATA").write_text("Name: authored-package\nVersion: 1\n")
+    file.write_bytes(b"569,30,malignant,benign\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(DataError, match="At least one byte differs"):
+        catalog.fetch(wanted, tmp_path)

@@ -24,5 +24,12 @@ def test_unknown_tokens_and_cut_texts_are_counted() -> None:
 
 
 def test_missing_values_and_unknown_categories_are_counted() -> None:
-    found = coverage(TABLE, {"stream": pd.DataFrame({"x": [1.0, None], "c": ["red", "green"]})})
-    assert found.loc["stream"].to_dict() == {"missing": 50, "unknown": 50}
+    train = pd.DataFrame({"x": [0.0, 2.0], "c": ["red", "red"]})
+    found = coverage(TABLE, {"train": train, "stream": pd.DataFrame({"x": [1.0, None], "c": ["red", "green"]})})
+    assert found.loc["stream"].to_dict() == {"missing": 50, "outside": 0, "unknown": 50}
+
+
+def test_numbers_outside_the_range_of_train_are_counted() -> None:
+    train = pd.DataFrame({"x": [0.0, 2.0], "c": ["red", "red"]})
+    found = coverage(TABLE, {"train": train, "test": train.assign(x=[2.0, 2.1])})
+    assert found["outside"].to_dict() == {"train": 0, "test": 50}

@@ -1,6 +1,7 @@
 """Splits keep together what belongs together, stay as they are, and the proof finds what leaks."""
 
 import hashlib
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -101,3 +102,44 @@ def test_each_stratum_must_be_in_train_validation_and_test(scenario):
     frame = rows(400).assign(kind=["rare", *["common"] * 399])
     with pytest.raises(DataError, match="has no row whose kind is 'rare'"):
         splitting.split(frame, scenario({"kind": "csv", "path": "x", "stratum": "kind"}))
+
+
+WINDOWS = {"train": 0.3, "validation": 0.1, "test": 0.1, "gate": 0.1, "stream": 0.1, "held_back": 0.3}
+
+
+@pytest.mark.parametrize("by", ["time", "group", "stratum"])
+def test_only_the_stream_moves_from_window_to_window(scenario, by):
+    agent = scenario(SOURCE, splits={"by": by, **WINDOWS}, windows=4)
+    frame = rows(4000, groups=None if by == "stratum" else 800)
+    seen = [splitting.split(frame, agent, window) for window in range(1, 5)]
+    for splits in seen:
+        assert sorted(pd.concat(splits.values())["row_id"]) == sorted(frame["row_id"])
+        assert splitting.proof(splits, agent)["holds"].all()
+        for name in ("train", "validation", "test", "gate"):
+            pd.testing.assert_frame_equal(splits[name], seen[0][name])
+    streams = [set(splits["stream"]["row_id"]) for splits in seen]
+    assert all(0.06 < len(stream) / len(frame) < 0.14 for stream in streams)
+    assert [len(splits["past"]) for splits in seen] == np.cumsum([0, *map(len, streams[:3])]).tolist()
+    assert not len(seen[3]["later"])
+    if by == "time":
+        assert all(early["stream"]["time"].max() < late["stream"]["time"].min() for early, late in pairwise(seen))
+
+
+def test_later_days_of_a_simulation_are_windows_of_equal_length_and_move_no_split():
+    source = {"kind": "simulation", "id": "post_id", "time": "time", "rows": 1000, "days": 40, "start": "2026-01-01"}
+    plain = build_scenario(source, splits={"by": "time"})
+    agent = build_scenario({**source, "later_days": 20}, splits={"by": "time"}, windows=3)
+    frame = rows(6000)  # 60 days
+    base = splitting.split(frame[frame["time"] < pd.Timestamp("2026-02-10", tz="UTC")], plain)
+    first, second, third = (splitting.split(frame, agent, window) for window in (1, 2, 3))
+    for name in splitting.SPLITS:
+        pd.testing.assert_frame_equal(first[name], base[name])
+    days = [
+        frame["time"].dt.date.agg(["min", "max"]).map(str).tolist() for frame in (second["stream"], third["stream"])
+    ]
+    assert days == [["2026-02-10", "2026-02-19"], ["2026-02-20", "2026-03-01"]]
+
+
+def test_a_window_that_there_is_not_is_refused(scenario):
+    with pytest.raises(DataError, match=r"window 3, but data\.windows is 1"):
+        splitting.split(rows(4000), scenario(SOURCE, splits={"by": "time"}), 3)

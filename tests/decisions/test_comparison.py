@@ -198,3 +198,9 @@ def test_the_band_follows_probabilities_that_are_off(task: Task, settings: Decis
     off = build(Plan.of(task, settings), frame, stated)["review"]
     same = right.propose(frame, frame["p"])["review"] == off.propose(frame, stated)["review"]
     assert same.mean() > 0.97
+
+
+def test_what_is_far_dearer_than_the_middle_is_not_drawn() -> None:
+    table = pd.DataFrame({"cost": [1.0, 2.0, 3.0, 900.0]}, index=["a", "b", "c", "never"])
+    assert list(comparison.drawable(table).index) == ["a", "b", "c"]
+    assert len(comparison.drawable(table.assign(cost=[-9.0, -8.0, -7.0, 1.0]))) == 3

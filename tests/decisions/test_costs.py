@@ -136,3 +136,12 @@ def test_no_rows_and_unequal_lengths_are_refused() -> None:
         costs.cheapest([], [], Costs())
     with pytest.raises(DataError, match="2 labels for 1"):
         costs.cheapest([0, 1], [0.5], Costs())
+
+
+def test_a_line_that_climbs_far_above_the_others_ends_where_it_leaves_the_picture() -> None:
+    prices, grid = Costs(false_positive=10, false_negative=1_000, review=2), np.linspace(0, 1, 101)
+    lines = costs.drawn(prices, grid, ("clear", "refer", "ask"))
+    shown = lines["clear"][1]
+    assert np.isnan(shown[-1]) and np.nanmax(shown) <= 1.5 * 22
+    assert not np.isnan(lines["refer"][1]).any() and not np.isnan(lines["ask"][1]).any()
+    assert lines["refer"][1].tolist() == costs.expected(prices, grid).act.tolist()

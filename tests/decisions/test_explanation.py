@@ -96,11 +96,12 @@ def test_sentences_name_the_strongest_parts_with_their_sign(one: pd.DataFrame, t
     found = explanation.occlusion(one, model, task, {"mean size": 0.5, "kind": "b"})
     sentence = explanation.sentences(found, task, top=2)["x"]
     assert sentence == (
-        "Taken away one at a time: “loss” (+0.50), mean size = 1.5 (+0.10) raised the probability most; "
+        "Taken away, or replaced by a usual value, one at a time: “loss” (+0.50), mean size = 1.5 (+0.10) raised the "
+        "probability most; "
         "“calm” (-0.10) lowered the probability most."
     )
     nothing = explanation.sentences(found.assign(effect=0.001), task)["x"]
-    assert nothing == "No single word or field moved the probability by more than 0.01."
+    assert nothing == "No single word or field moves the probability by more than 0.01: many agree."
 
 
 def test_decisions_to_explain_are_spread_over_the_stream(task: Task) -> None:

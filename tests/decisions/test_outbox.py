@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from loopbook import webhook
 from loopbook.decisions import outbox
 from loopbook.decisions.outbox import Delivery, Message
 from loopbook.scenario.errors import LoopbookError
@@ -123,8 +124,8 @@ def receiver() -> Iterator[tuple[str, list[tuple[str, Any]], list[int]]]:
 def test_a_webhook_gets_each_message_with_its_id(sent: Path, receiver: Any) -> None:
     address, got, answers = receiver
     answers += [503]  # overloaded once: tried again
-    outbox.deliver(box(1, 2), sent, outbox.webhook(address))
-    outbox.deliver(box(1, 2), sent, outbox.webhook(address))
+    outbox.deliver(box(1, 2), sent, webhook.sender(address))
+    outbox.deliver(box(1, 2), sent, webhook.sender(address))
     assert got == [("id1", {"id": "id1", "text": "ü 1\n"}), ("id2", {"id": "id2", "text": "ü 2\n"})]
 
 
@@ -133,16 +134,16 @@ def test_a_receiver_that_refuses_is_named_and_nothing_is_noted(sent: Path, recei
     address, got, answers = receiver
     answers += [answer]
     with pytest.raises(LoopbookError, match=f"answered {answer}"):
-        outbox.deliver(box(1), sent, outbox.webhook(address))
+        outbox.deliver(box(1), sent, webhook.sender(address))
     assert ids(sent) == [] and got == []
 
 
 def test_a_receiver_that_is_away_leaves_the_message_waiting(sent: Path) -> None:
     with pytest.raises(LoopbookError, match="could not be sent"):
-        outbox.deliver(box(1), sent, outbox.webhook("http://127.0.0.1:9/", timeout=2, tries=1))
+        outbox.deliver(box(1), sent, webhook.sender("http://127.0.0.1:9/", timeout=2, tries=1))
     assert ids(sent) == []
 
 
 def test_only_http_addresses_are_webhooks() -> None:
     with pytest.raises(LoopbookError, match="begins with http"):
-        outbox.webhook("file:///etc/passwd")
+        webhook.sender("file:///etc/passwd")

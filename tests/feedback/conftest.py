@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from loopbook.data import relabelling
 from loopbook.scenario.contract import Scenario
 
 
@@ -66,3 +67,8 @@ def decisions() -> pd.DataFrame:
 @pytest.fixture
 def truth(decisions: pd.DataFrame) -> dict[str, int]:
     return dict(zip(decisions["row_id"], decisions["label"].astype(int), strict=True))
+
+
+@pytest.fixture
+def contents(decisions: pd.DataFrame, scenario: Scenario) -> dict[str, str]:
+    return relabelling.fingerprints(decisions, scenario.task)

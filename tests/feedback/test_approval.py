@@ -117,8 +117,10 @@ def test_rounds_count_up_only_with_changes(batches: list[list[Proposal]]) -> Non
 
 
 def test_approved_and_sealed_is_what_the_next_round_carries(project: Project) -> None:
-    path = seal(project, "tiny", approval.approve(EVERYTHING, "safe", current(project, "tiny"), "policy safe"))
+    path = seal(
+        project, "tiny", "smoke", approval.approve(EVERYTHING, "safe", current(project, "tiny", "smoke"), "policy safe")
+    )
     assert path is not None
-    assert current(project, "tiny").part("outcomes") == json.loads(path.read_text())["outcomes"]
-    again = approval.approve(EVERYTHING, "safe", current(project, "tiny"), "policy safe")
-    assert seal(project, "tiny", again) is None
+    assert current(project, "tiny", "smoke").part("outcomes") == json.loads(path.read_text())["outcomes"]
+    again = approval.approve(EVERYTHING, "safe", current(project, "tiny", "smoke"), "policy safe")
+    assert seal(project, "tiny", "smoke", again) is None

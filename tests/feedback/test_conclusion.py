@@ -19,7 +19,12 @@ KEEP = replace(PROMOTE, decision="keep", reason="No proof.")
     ("verdict", "kinds"), [(KEEP, {"labels", "outcomes"}), (PROMOTE, {"labels", "outcomes", "champion"})]
 )
 def test_a_champion_is_proposed_only_if_the_gate_says_so(
-    decisions: pd.DataFrame, truth: dict[str, int], scenario: Scenario, verdict: Verdict, kinds: set[str]
+    decisions: pd.DataFrame,
+    contents: dict[str, str],
+    truth: dict[str, int],
+    scenario: Scenario,
+    verdict: Verdict,
+    kinds: set[str],
 ) -> None:
     answers = corrections.table(
         [
@@ -31,7 +36,7 @@ def test_a_champion_is_proposed_only_if_the_gate_says_so(
     judged = trust.judge(answers, truth)
     said = segments.opinions(answers, decisions, scenario.task, judged.malicious)
     where, about = segments.by_segment(said, []), segments.about(said)
-    new = conclusion.conclude(judged, verdict, decisions, truth, scenario, "abc", 0.4, [], where, about)
+    new = conclusion.conclude(judged, verdict, decisions, truth, contents, scenario, "abc", 0.4, [], where, about)
     assert {one.kind for one in new} & {"labels", "outcomes", "champion"} == kinds
     assert len({one.id for one in new}) == len(new)
 

@@ -34,9 +34,9 @@ def judged(decisions: pd.DataFrame, truth: dict[str, int]) -> trust.Trust:
 
 
 def test_agreed_labels_are_safe_and_disputed_ones_are_not(
-    judged: trust.Trust, decisions: pd.DataFrame, truth: dict[str, int], scenario: Scenario
+    judged: trust.Trust, decisions: pd.DataFrame, contents: dict[str, str], truth: dict[str, int], scenario: Scenario
 ) -> None:
-    agreed, disputed = proposals.labels(judged, decisions, scenario.task, KEEP)
+    agreed, disputed = proposals.labels(judged, decisions, contents, scenario.task, KEEP)
     assert (agreed.safe, disputed.safe) == (True, False)
     assert {one["row_id"] for one in disputed.change["corrections"]} == {"r00007"}
     assert all(one["label"] == truth[one["row_id"]] for one in agreed.change["corrections"])
@@ -47,11 +47,11 @@ def test_agreed_labels_are_safe_and_disputed_ones_are_not(
 
 
 def test_nothing_that_a_worse_challenger_has_learned_is_safe(
-    judged: trust.Trust, decisions: pd.DataFrame, truth: dict[str, int], scenario: Scenario
+    judged: trust.Trust, decisions: pd.DataFrame, contents: dict[str, str], truth: dict[str, int], scenario: Scenario
 ) -> None:
     made = [
-        *proposals.labels(judged, decisions, scenario.task, WORSE),
-        *proposals.outcomes(truth, decisions, scenario.task, WORSE),
+        *proposals.labels(judged, decisions, contents, scenario.task, WORSE),
+        *proposals.outcomes(truth, decisions, contents, scenario.task, WORSE),
         *proposals.champion(WORSE, "abc"),
     ]
     assert len(made) == 3
@@ -59,10 +59,12 @@ def test_nothing_that_a_worse_challenger_has_learned_is_safe(
     assert all("proven worse" in one.caution for one in made)
 
 
-def test_outcomes_of_other_rows_are_not_taken_over(decisions: pd.DataFrame, scenario: Scenario) -> None:
-    (made,) = proposals.outcomes({"r00001": 1, "other": 1}, decisions, scenario.task, KEEP)
-    assert made.change == {"outcomes": [{"row_id": "r00001", "label": 1}]}
-    assert proposals.outcomes({"other": 1}, decisions, scenario.task, KEEP) == []
+def test_outcomes_of_other_rows_are_not_taken_over(
+    decisions: pd.DataFrame, contents: dict[str, str], scenario: Scenario
+) -> None:
+    (made,) = proposals.outcomes({"r00001": 1, "other": 1}, decisions, contents, scenario.task, KEEP)
+    assert made.change == {"outcomes": [{"row_id": "r00001", "content": contents["r00001"], "label": 1}]}
+    assert proposals.outcomes({"other": 1}, decisions, contents, scenario.task, KEEP) == []
 
 
 def test_only_a_promoted_challenger_is_proposed() -> None:
@@ -91,8 +93,10 @@ def test_a_threshold_is_proposed_where_monitoring_recommends_one() -> None:
     assert proposals.threshold([], 0.2, []) == []
 
 
-def test_a_threshold_for_a_model_that_will_change_is_not_safe(decisions: pd.DataFrame, scenario: Scenario) -> None:
-    learned = proposals.outcomes({"r00001": 1}, decisions, scenario.task, KEEP)
+def test_a_threshold_for_a_model_that_will_change_is_not_safe(
+    decisions: pd.DataFrame, contents: dict[str, str], scenario: Scenario
+) -> None:
+    learned = proposals.outcomes({"r00001": 1}, decisions, contents, scenario.task, KEEP)
     (made,) = proposals.threshold(monitored(), 0.2, learned)
     assert not made.safe
     assert "today's model" in made.caution
@@ -131,20 +135,22 @@ def test_requirements_follow_clear_complaints_only() -> None:
     assert not any(one.safe for one in made)
 
 
-def test_the_same_suggestion_has_the_same_id(decisions: pd.DataFrame, scenario: Scenario) -> None:
+def test_the_same_suggestion_has_the_same_id(
+    decisions: pd.DataFrame, contents: dict[str, str], scenario: Scenario
+) -> None:
     one, other, third = (
-        proposals.outcomes(known, decisions, scenario.task, verdict)[0]
+        proposals.outcomes(known, decisions, contents, scenario.task, verdict)[0]
         for known, verdict in (({"r00001": 1}, KEEP), ({"r00001": 1}, WORSE), ({"r00001": 0}, KEEP))
     )
     assert one.id == other.id != third.id
 
 
 def test_proposals_are_plain_values_and_come_back(
-    judged: trust.Trust, decisions: pd.DataFrame, truth: dict[str, int], scenario: Scenario
+    judged: trust.Trust, decisions: pd.DataFrame, contents: dict[str, str], truth: dict[str, int], scenario: Scenario
 ) -> None:
     made = [
-        *proposals.labels(judged, decisions, scenario.task, KEEP),
-        *proposals.outcomes(truth, decisions, scenario.task, KEEP),
+        *proposals.labels(judged, decisions, contents, scenario.task, KEEP),
+        *proposals.outcomes(truth, decisions, contents, scenario.task, KEEP),
         *proposals.champion(replace(PROMOTE, p=float("nan")), "abc"),
     ]
     text = json.dumps(proposals.to_plain(made), allow_nan=False)

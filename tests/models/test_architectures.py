@@ -28,7 +28,7 @@ def test_every_architecture_suits_some_task_with_its_defaults(name: str) -> None
     ("architecture", "task", "settings", "message"),
     [
         ("lsmt", TEXT, {}, "Did you mean 'lstm'"),
-        ("transformer", TEXT, {}, "Known: bag, cnn"),
+        ("transformer", TEXT, {}, "Known: bag, boosted_trees, cnn"),
         ("lstm", TEXT, {"unit": 5}, "no setting 'unit'. Did you mean 'units'"),
         ("lstm", TEXT, {"units": 0}, "units = 0 of architecture 'lstm': input should be greater than or equal to 1"),
         ("lstm", TEXT, {"units": "many"}, "units = 'many'.*valid integer"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from loopbook.models.bundle import OnnxModel
 from loopbook.models.inputs import Inputs
 from loopbook.models.model import Model
 from loopbook.models.network import Network
+from loopbook.models.trees import Trees
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import content
 
@@ -50,11 +52,30 @@ def test_the_export_gives_the_same_probabilities(
         assert np.ptp(model.probabilities(rows())) > 0.1
 
 
-@pytest.mark.parametrize("architecture", ["mlp", "table_logistic"])
+@pytest.mark.parametrize("architecture", ["mlp", "table_logistic", "boosted_trees"])
 def test_tables_are_exported(architecture: str, cells: Problem, tmp_path: Path) -> None:
     model = model_of(cells, architecture)
     compression.export(model, tmp_path)
     assert compression.check(model, tmp_path, cells.train) <= 1e-6
+    assert np.ptp(model.probabilities(cells.train)) > 0.1
+
+
+def test_a_normalised_network_is_exported(cells: Problem, tmp_path: Path) -> None:
+    network = Network.build("mlp", {"normalise": True, "units": 8}, Inputs.of(cells.features), 1)
+    model = Model("mlp", cells.features, network, {})
+    compression.export(model, tmp_path)
+    assert compression.check(model, tmp_path, cells.train) <= 1e-5
+
+
+def test_other_trees_have_another_digest(cells: Problem, tmp_path: Path) -> None:
+    model = model_of(cells, "boosted_trees")
+    trees = model.predictor
+    assert isinstance(trees, Trees)
+    compression.export(model, tmp_path / "one")
+    changed = dataclasses.replace(model, predictor=dataclasses.replace(trees, value=trees.value * 2))
+    compression.export(changed, tmp_path / "two")
+    digests = {content.digest(tmp_path / name / "model.onnx") for name in ("one", "two")}
+    assert len(digests) == 2
 
 
 @pytest.mark.parametrize("kind", ["text", "mixed"])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as reference
 
-from loopbook.models import evaluation
+from loopbook.models import evaluation, gradient
 from loopbook.scenario.errors import DataError, LoopbookError
 
 
@@ -98,7 +98,7 @@ def test_calibration_counts_every_row_once() -> None:
 def test_the_gradient_formula_equals_automatic_differentiation() -> None:
     random = np.random.default_rng(8)
     y, z, w = random.integers(0, 2, 50), random.normal(0, 4, 50), random.random(50)
-    table = evaluation.gradient_check(y, z, w)
+    table = gradient.check(y, z, w)
     assert table["difference"].abs().max() < 1e-12
     assert table["formula"].abs().max() > 0.01
 

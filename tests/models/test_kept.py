@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tests.models.conftest import Problem
 
-from loopbook.models import contest, kept
+from loopbook.models import contest, kept, serving
 from loopbook.models.kept import Fit
 from loopbook.models.leaderboard import leaderboard
 from loopbook.models.model import Model
@@ -73,7 +73,7 @@ def test_the_contest_ranks_compares_ships_and_shows_mistakes(
     assert shipped["tfidf"].folder == project.work / "champion"
     assert (shipped["tfidf"].difference or 0) <= 1e-5
     assert not (project.work / "others").exists()
-    served = contest.answers(shipped["tfidf"].folder)
+    served = serving.load(shipped["tfidf"].folder)
     assert served.probabilities(rows) == pytest.approx(answers["tfidf"], abs=1e-5)
     timed = leaderboard(rows["label"], contest.timed(entries, shipped), rows["group"], 100)
     assert (timed["size_bytes"] > 0).all()

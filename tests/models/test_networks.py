@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tests.models.conftest import Problem
 
-from loopbook.models.inputs import Inputs, encode, lengths
+from loopbook.models.arrays import encode, lengths
+from loopbook.models.inputs import Inputs
 from loopbook.models.network import Network, by_length
 from loopbook.scenario.errors import ScenarioError
 

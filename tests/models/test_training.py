@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.models.conftest import settings
 
-from loopbook.models.inputs import lengths
+from loopbook.models.arrays import lengths
 from loopbook.models.training import Progress, batches
 
 

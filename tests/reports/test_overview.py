@@ -41,7 +41,7 @@ def test_criteria_are_counted_by_verdict(good_run: Run) -> None:
 def test_model_and_gain_carry_their_intervals(good_run: Run) -> None:
     lines = said(good_run)
     assert lines["Model"] == (
-        "lstm was chosen from 3 candidates. Accuracy on test 0.912 (95 % interval 0.901 to 0.923); "
+        "The champion is lstm, from 3 candidates. Accuracy on test 0.912 (95 % interval 0.901 to 0.923); "
         "ROC AUC on test 0.931 (95 % interval 0.920 to 0.940)."
     )
     assert lines["Gain"] == (
@@ -54,7 +54,7 @@ def test_model_and_gain_carry_their_intervals(good_run: Run) -> None:
     [
         (0.004, -0.01, 0.018, "but this could be chance", "wait"),
         (-0.02, -0.03, -0.01, "Worse than the best plain baseline (tfidf) by 0.020", "bad"),
-        (0.0, 0.0, 0.0, "A plain baseline is the best model here", "wait"),
+        (0.0, 0.0, 0.0, "No better than the best plain baseline (tfidf)", "wait"),
     ],
 )
 def test_gain_is_called_by_its_name(
@@ -103,6 +103,15 @@ def test_numbers_are_told_in_few_figures(value: object, words: str) -> None:
 )  # fmt: skip
 def test_metrics_are_named_in_words(name: str, words: str) -> None:
     assert overview.label(name) == words
+
+
+def test_the_difference_over_folds_stands_for_the_one_on_a_small_test(workshop: Workshop) -> None:
+    metrics = {"champion": "mlp", "baseline": "logistic", "test_roc_auc": 1.0, "paired_difference": 0.0,
+               "paired_difference_low": 0.0, "cv_roc_auc": 0.995, "cv_roc_auc_low": 0.99, "cv_roc_auc_high": 1.0,
+               "cv_difference": -0.004, "cv_difference_low": -0.006, "cv_difference_high": -0.002}  # fmt: skip
+    told = said(workshop.run(workshop.stage("04_optimization", [], metrics=metrics), champion="mlp"))
+    assert "ROC AUC over folds 0.995 (95 % interval 0.990 to 1)" in told["Model"]
+    assert "Worse than the best plain baseline (logistic) by 0.004 in ROC AUC over folds" in told["Gain"]
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_a_killed_kernel_is_reported_as_such(project: Project) -> None:
     record, _, _ = execute(project)
     error = record.stages["04_optimization"].error
     assert error is not None
-    assert error.kind == "KernelDied"
+    assert error.kind == "SIGKILL"
     assert error.cell == "cell-3"
 
 

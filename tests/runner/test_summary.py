@@ -5,7 +5,7 @@ from __future__ import annotations
 from loopbook.runner import summary
 from loopbook.scenario import loading
 from loopbook.store.project import Project
-from loopbook.store.records import ErrorRecord, ParameterRecord, Run, StageRecord
+from loopbook.store.records import Approval, ErrorRecord, ParameterRecord, Run, StageRecord
 
 DATA = StageRecord(stage="02_data", key="k", state="done", metrics={"total": 12.0}, inputs={"source": "a"})
 TRAINING = StageRecord(
@@ -79,3 +79,23 @@ def test_what_to_do_next_begins_with_what_failed(project: Project) -> None:
 def test_versions_and_revision_are_read(project: Project) -> None:
     assert summary.versions()["pandas"].startswith("3.")
     assert summary.revision(project.root) == (None, False)
+
+
+def test_what_was_approved_comes_first_among_the_changes() -> None:
+    before = run(**{"02_data": DATA})
+    approval = Approval(id="rule-1", kind="rule", title="Rule: alert where x > 5", reason="It saves.", by="ann")
+    after = {"02_data": DATA.model_copy(update={"inputs": {"source": "b"}})}
+    told = summary.changes(before, after, "one", [approval])
+    assert told == ("Approved by ann: Rule: alert where x > 5.", "02_data: its input 'source' changed.")
+
+
+def test_an_approved_criterion_counts_like_the_others(project: Project) -> None:
+    scenario = loading.load("tiny", project.scenarios)
+    asked = {"id": "asked", "kind": "criterion", "segment": "x", "text": "It stays small", "stage": "02_data"}
+    asked |= {"metric": "total", "comparison": "<=", "threshold": 10}
+    note = {"id": "comments-1", "kind": "look into", "text": "They speak of delays."}
+    found = summary.criteria(scenario, {"02_data": DATA}, [asked, note])
+    assert [(each.id, each.story, each.met) for each in found] == [
+        ("sum-large", "adding", True),
+        ("asked", "asked-for", False),
+    ]

@@ -93,6 +93,27 @@ def test_what_does_not_fit_together_is_refused(changes: dict[str, Any], message:
         Scenario.model_validate(scenario(**changes))
 
 
+@pytest.mark.parametrize(
+    ("source", "data", "message"),
+    [
+        ({}, {"windows": 2}, "kept for later rounds in one way"),
+        ({}, {"windows": 1, "splits": {"stream": 0.05, "held_back": 0.05}}, "windows must be 2 or more"),
+        ({}, {"windows": 2, "window": 3, "splits": {"stream": 0.05, "held_back": 0.05}}, "there is no window 3"),
+        ({"later_days": 5}, {"windows": 1, "splits": {"by": "time"}}, "windows must be 2 or more"),
+        ({"later_days": 5}, {"windows": 2}, "must be 'time'"),
+        (
+            {"later_days": 5},
+            {"windows": 2, "splits": {"by": "time", "stream": 0.05, "held_back": 0.05}},
+            "kept for later rounds in one way",
+        ),
+    ],
+)
+def test_later_rounds_need_rows_kept_in_one_way(source: Any, data: Any, message: str) -> None:
+    simulated = {"kind": "simulation", "time": "time"} | source
+    with pytest.raises(ValidationError, match=message):
+        Scenario.model_validate(scenario(source=simulated, data=data))
+
+
 def test_ids_of_stories_and_criteria_must_differ() -> None:
     criterion = {"id": "fast", "text": "t", "stage": "02_data", "metric": "m", "threshold": 1.0}
     story = {"id": "fast", "as_a": "a", "i_want": "b", "so_that": "c", "criteria": [criterion]}

@@ -52,6 +52,18 @@ def test_values_reach_the_command_line_as_they_were_typed(text: str, tmp_path: P
     assert said == "".join(f"<{each}>" for each in expected)
 
 
+@pytest.mark.parametrize("text", TYPED[1:])
+def test_values_of_a_night_reach_it_as_they_were_typed_and_others_are_not_named(text: str, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(
+        '#!/bin/sh\n[ "$3" = loopbook.setup ] || printf "<%s>" "$@" "$LOOPBOOK_WEBHOOK"\n', encoding="utf-8"
+    )
+    python.chmod(0o755)
+    expected = ["-m", "loopbook", "nightly", "--scenario", "a,b", "--profile", "smoke", "--summary", text, text]
+    given = (f"PYTHON={python}", "SCENARIO=a,b", "PROFILE=smoke", f"SUMMARY={text}", f"WEBHOOK={text}")
+    assert make("--silent", "nightly", *given) == "".join(f"<{each}>" for each in expected)
+
+
 @pytest.mark.parametrize("text", [*TYPED, "-n x.csv", '- Preis "netto" #1'])
 def test_what_a_new_agent_is_made_from_reaches_the_command_line_as_it_was_typed(text: str, tmp_path: Path) -> None:
     python = tmp_path / "python"

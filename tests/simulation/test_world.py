@@ -210,3 +210,18 @@ def test_without_effects_there_is_neither_surge_nor_drift():
     assert weeks.max() / weeks.min() < 1.1
     has = quiet.posts.text.str.contains("mass claim|workforce reset|agent swarm|glide path|brownout", case=False)
     assert not has.any()
+
+
+def test_later_days_change_no_earlier_one_and_go_on_as_the_world_then_is():
+    longer = simulate(SMALL.model_copy(update={"later_days": 40}))
+    before = simulate(SMALL)
+    pd.testing.assert_frame_equal(longer.posts.head(len(before.posts)), before.posts)
+    day = _days(longer.posts, SMALL)
+    assert day.max() == 159
+    assert (day >= 120).sum() / 40 == pytest.approx(1_200 / 120, rel=0.15)
+    drifts = [effect for kind in ("vocabulary", "base_rate", "meaning") for effect in _effects(longer, kind)]
+    assert {effect["last_day"] for effect in drifts} == {159}
+    surges = [effect for effect in _effects(longer, "surge") if effect["first_day"] >= 120]
+    assert len(surges) == 3
+    known = _effects(before, "surge")
+    assert [effect for effect in _effects(longer, "surge") if effect["first_day"] < 120] == known

@@ -13,61 +13,62 @@ from loopbook.store.snapshots import Snapshot
 
 
 def folder(project: Project) -> list[str]:
-    return sorted(path.name for path in (project.state / "snapshots" / "tiny").glob("[0-9]*"))
+    return sorted(path.name for path in (project.state / "snapshots" / "tiny" / "smoke").glob("[0-9]*"))
 
 
 def test_a_sealed_snapshot_is_the_current_one(project: Project) -> None:
-    path = snapshots.seal(project, "tiny", Snapshot(round=1, threshold=0.4))
+    path = snapshots.seal(project, "tiny", "smoke", Snapshot(round=1, threshold=0.4))
     assert path is not None
     assert path.name.startswith("0001-")
     assert path.stat().st_mode & 0o077 == 0
-    assert snapshots.current(project, "tiny") == Snapshot(round=1, threshold=0.4)
-    assert snapshots.current(project, "other") == Snapshot()
+    assert snapshots.current(project, "tiny", "smoke") == Snapshot(round=1, threshold=0.4)
+    assert snapshots.current(project, "other", "smoke") == Snapshot()
+    assert snapshots.current(project, "tiny", "standard") == Snapshot()  # another profile has other rows
 
 
 def test_nothing_new_is_no_new_snapshot(project: Project) -> None:
-    assert snapshots.seal(project, "tiny", Snapshot()) is None
-    assert snapshots.seal(project, "tiny", Snapshot(round=1)) is None
+    assert snapshots.seal(project, "tiny", "smoke", Snapshot()) is None
+    assert snapshots.seal(project, "tiny", "smoke", Snapshot(round=1)) is None
     assert folder(project) == []
-    snapshots.seal(project, "tiny", Snapshot(round=1, threshold=0.4))
-    assert snapshots.seal(project, "tiny", Snapshot(round=2, threshold=0.4)) is None
-    new_finding = Snapshot(round=2, threshold=0.4, findings=[{"kind": "x"}])
-    assert snapshots.seal(project, "tiny", new_finding) is None
+    snapshots.seal(project, "tiny", "smoke", Snapshot(round=1, threshold=0.4))
+    assert snapshots.seal(project, "tiny", "smoke", Snapshot(round=2, threshold=0.4)) is None
+    new_finding = Snapshot(round=2, threshold=0.4, findings=[{"kind": "x"}], window=2, first="abc")
+    assert snapshots.seal(project, "tiny", "smoke", new_finding) is None
     assert len(folder(project)) == 1
 
 
 def test_rounds_follow_each_other(project: Project) -> None:
     with pytest.raises(LoopbookError, match="that of round 1, not 2"):
-        snapshots.seal(project, "tiny", Snapshot(round=2, threshold=0.4))
+        snapshots.seal(project, "tiny", "smoke", Snapshot(round=2, threshold=0.4))
     for number in range(1, 12):
-        snapshots.seal(project, "tiny", Snapshot(round=number, threshold=number / 20))
-    assert snapshots.current(project, "tiny").round == 11
-    assert [each.round for each in snapshots.history(project, "tiny")] == list(range(1, 12))
+        snapshots.seal(project, "tiny", "smoke", Snapshot(round=number, threshold=number / 20))
+    assert snapshots.current(project, "tiny", "smoke").round == 11
+    assert [each.round for each in snapshots.history(project, "tiny", "smoke")] == list(range(1, 12))
 
 
 def test_an_earlier_snapshot_stays_as_it_is(project: Project) -> None:
-    first = snapshots.seal(project, "tiny", Snapshot(round=1, threshold=0.4))
+    first = snapshots.seal(project, "tiny", "smoke", Snapshot(round=1, threshold=0.4))
     assert first is not None
     before = first.read_bytes()
-    snapshots.seal(project, "tiny", Snapshot(round=2, threshold=0.5))
+    snapshots.seal(project, "tiny", "smoke", Snapshot(round=2, threshold=0.5))
     assert first.read_bytes() == before
 
 
 def test_a_snapshot_that_somebody_changed_is_refused(project: Project) -> None:
-    path = snapshots.seal(project, "tiny", Snapshot(round=1, threshold=0.4))
+    path = snapshots.seal(project, "tiny", "smoke", Snapshot(round=1, threshold=0.4))
     assert path is not None
     path.write_text(path.read_text().replace("0.4", "0.9"))
     with pytest.raises(LoopbookError, match="changed after it was sealed"):
-        snapshots.current(project, "tiny")
+        snapshots.current(project, "tiny", "smoke")
     path.write_text("{")
     with pytest.raises(LoopbookError, match="is no snapshot"):
-        snapshots.current(project, "tiny")
+        snapshots.current(project, "tiny", "smoke")
 
 
 def test_what_a_killed_program_left_is_not_read(project: Project) -> None:
-    snapshots.seal(project, "tiny", Snapshot(round=1, threshold=0.4))
-    (project.state / "snapshots" / "tiny" / ".123.0002-0123456789abcdef.json").write_text("{")
-    assert snapshots.current(project, "tiny").round == 1
+    snapshots.seal(project, "tiny", "smoke", Snapshot(round=1, threshold=0.4))
+    (project.state / "snapshots" / "tiny" / "smoke" / ".123.0002-0123456789abcdef.json").write_text("{")
+    assert snapshots.current(project, "tiny", "smoke").round == 1
 
 
 def test_of_two_that_seal_at_once_one_is_refused(project: Project) -> None:
@@ -75,7 +76,7 @@ def test_of_two_that_seal_at_once_one_is_refused(project: Project) -> None:
 
     def approve(threshold: float) -> None:
         try:
-            snapshots.seal(project, "tiny", Snapshot(round=1, threshold=threshold))
+            snapshots.seal(project, "tiny", "smoke", Snapshot(round=1, threshold=threshold))
         except LoopbookError as error:
             refused.append(str(error))
 

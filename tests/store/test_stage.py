@@ -104,7 +104,7 @@ def test_cached_work_that_was_interrupted_is_continued(project: Project) -> None
 def test_the_first_round_carries_the_empty_snapshot(project: Project) -> None:
     from loopbook.store import snapshots
 
-    snapshot = snapshots.current(project, "tiny")
+    snapshot = snapshots.current(project, "tiny", "smoke")
     assert snapshot.round == 0
     assert snapshot.part("corrections") == []
     with pytest.raises(LoopbookError, match="carries no"):

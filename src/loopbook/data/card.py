@@ -11,6 +11,7 @@ from loopbook.data.features import column, tokenize
 from loopbook.scenario.contract import Scenario
 
 _TOP = 10  # most frequent values of a category
+_FEW = 1_000  # rows below which one split misleads
 
 
 def dataset_card(
@@ -124,6 +125,15 @@ def _findings(card: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> l
     def note(kind: str, severity: str, text: str) -> None:
         findings.append({"kind": kind, "severity": severity, "text": text})
 
+    if card["origin"].get("caution"):
+        note("caution", "serious", card["origin"]["caution"])
+    if len(rows) < _FEW:
+        note(
+            "few-rows",
+            "warning",
+            f"There are only {len(rows):,} rows, {card['splits']['test']['rows']:,} of them in the test: one split "
+            "says little, repeated cross-validation more (optimization.cv_repeats).",
+        )
     names = scenario.task.label.names
     rare = min(names, key=lambda name: card["classes"][name]["share"])
     share = card["classes"][rare]["share"]
@@ -150,12 +160,11 @@ def _findings(card: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> l
         )
     uncertain = card["uncertain"]["rows"]
     if uncertain:
-        note(
-            "label-noise",
-            "note",
-            f"{uncertain:,} rows ({uncertain / len(rows):.0%}) lie near the limit {scenario.task.label.below:g} of "
-            f"{scenario.task.label.column} and weigh less than 1 in training.",
-        )
+        label = scenario.task.label
+        why = "are labelled by users who are not wholly certain"
+        if label.below is not None:
+            why = f"lie near the limit {label.below:g} of {label.column}"
+        note("label-noise", "note", f"{uncertain:,} rows ({uncertain / len(rows):.0%}) {why} and weigh less than 1.")
     for name, field in card["fields"].items():
         if field["missing"] > 0.05 * len(rows):
             note("missing", "warning", f"{name} is missing in {field['missing'] / len(rows):.0%} of the rows.")

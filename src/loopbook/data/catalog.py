@@ -1,4 +1,7 @@
-"""The catalog: public data sets with address, licence and hashes, fetched once and checked every time."""
+"""The catalog: public data sets with address, licence and hashes, fetched once and checked every time.
+
+Some come inside an installed package: they are read where they lie, and need no network.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from loopbook.data.download import Progress, matches, private, sha256, silent
+from loopbook.data.download import Progress, alone, matches, private, sha256, silent
 from loopbook.data.download import fetch as download
 from loopbook.data.files import CsvForm
 from loopbook.scenario.errors import DataError, suggest
@@ -34,22 +38,31 @@ class Derived:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A public data set: one file, taken from an archive.
+    """A public data set: one file, taken from an archive or from an installed package.
 
     Attributes
     ----------
     address
-        Where the archive is downloaded.
+        Where the archive is downloaded; of a file in a package: where the data set is published.
     archive_sha256
         Its hash; None: unknown, then the member's hash alone protects the content.
     member
-        Path of the file in the archive.
+        Path of the file in the archive or in the package.
     member_sha256
         The file's hash.
     mirror
-        Path of the file in a mirror folder.
+        Path of the file in a mirror folder; empty for a file in a package.
     columns, form, derived
         How to read it.
+    package
+        The installed package that holds the file, by its name on the registry; it is not imported. None: the file is
+        in an archive.
+    preamble
+        Lines before the first row that are no header.
+    caution
+        What somebody who uses it must not forget; empty: nothing.
+    number
+        Name of a column that gets each row's place in the file, from 1, as an id; None: there is no such column.
     """
 
     name: str
@@ -64,11 +77,21 @@ class Dataset:
     columns: tuple[str, ...]
     form: CsvForm
     derived: tuple[Derived, ...] = ()
+    package: str | None = None
+    preamble: int = 0
+    number: str | None = None
+    caution: str = ""
 
     @property
     def all_columns(self) -> tuple[str, ...]:
-        return (*self.columns, *(derived.column for derived in self.derived))
+        numbered = (self.number,) if self.number else ()
+        return (*numbered, *self.columns, *(derived.column for derived in self.derived))
 
+
+_NUCLEUS = ("radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave_points")
+_BIOPSY = tuple(
+    f"{name}_{of}" for of in ("mean", "error", "worst") for name in (*_NUCLEUS, "symmetry", "fractal_dimension")
+)
 
 CATALOG: dict[str, Dataset] = {
     dataset.name: dataset
@@ -88,6 +111,25 @@ CATALOG: dict[str, Dataset] = {
             columns=("id", "rating", "text"),
             form=CsvForm(delimiter="\t", header=("id", "rating", "text"), quoting=False),
             derived=(Derived("article", "id", "_"),),
+        ),
+        Dataset(
+            name="wisconsin-biopsies",
+            title="Breast biopsies by fine needle, each with 30 measurements of its cell nuclei and the diagnosis",
+            address="https://doi.org/10.24432/C5DW2B",
+            archive_sha256=None,
+            member="sklearn/datasets/data/breast_cancer.csv",
+            member_sha256="fed3eb72d0575ef6192293f5093c6e801b1476b577d0386bf4455504522172ed",
+            mirror="",
+            licence="CC BY 4.0",
+            citation="Wolberg, Street & Mangasarian (1995), Breast Cancer Wisconsin (Diagnostic), UCI Machine Learning "
+            "Repository, in the copy that scikit-learn ships; cases of one hospital, before November 1995.",
+            columns=(*_BIOPSY, "benign"),
+            form=CsvForm(delimiter=",", header=(*_BIOPSY, "benign")),
+            package="scikit-learn",
+            preamble=1,  # counts and class names
+            number="case",
+            caution="Measurements of one hospital's cases from before 1995, for teaching and research: whatever is "
+            "built on them is no medical device and says nothing about a patient of today.",
         ),
     )
 }
@@ -109,8 +151,8 @@ def find(name: str) -> Dataset:
 def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
     """Return the data set's file, with its hash checked.
 
-    It comes from the mirror, if ``LOOPBOOK_DATA_MIRROR`` names one; else from `raw`, if it is there; else from its
-    archive, which is downloaded.
+    It is read where it lies, if it is part of an installed package; else it comes from the mirror, if
+    ``LOOPBOOK_DATA_MIRROR`` names one; else from `raw`, if it is there; else from its archive, which is downloaded.
 
     Parameters
     ----------
@@ -126,7 +168,14 @@ def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
     DataError
         If the file cannot be had, or if its content is not what the catalog says.
     """
+    if dataset.package is not None:
+        return _installed(dataset, dataset.package)
     kept = raw / dataset.name / PurePosixPath(dataset.member).name
+    with alone(kept):
+        return _fetch(dataset, raw, kept, progress)
+
+
+def _fetch(dataset: Dataset, raw: Path, kept: Path, progress: Progress) -> Path:
     if mirror := os.environ.get(MIRROR):
         source = Path(mirror) / dataset.mirror
         if not source.is_file():
@@ -148,6 +197,21 @@ def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
     with _member(archive, dataset.member) as content:
         _keep(content, kept, dataset)
     return kept
+
+
+def _installed(dataset: Dataset, package: str) -> Path:
+    """Return the file inside an installed package, which is not imported."""
+    try:
+        path = Path(str(metadata.distribution(package).locate_file(dataset.member)))
+    except metadata.PackageNotFoundError:
+        path = None
+    if path is None or not path.is_file():
+        raise DataError(
+            f"{dataset.name} is part of the package {package}, but {dataset.member} is not there. "
+            "Set up the environment again: make setup"
+        )
+    _check(path, dataset)
+    return path
 
 
 def _check(path: Path, dataset: Dataset) -> None:

@@ -24,10 +24,11 @@ def coverage(features: Features, splits: Mapping[str, pd.DataFrame]) -> pd.DataF
     -------
     DataFrame
         One row a split, shares in percent. For texts: `median tokens`, `cut` (texts longer than the sequence),
-        `unknown` (tokens that train does not know). For tables: `missing` (values), `unknown` (category values that
-        train does not know).
+        `unknown` (tokens that train does not know). For tables: `missing` (values), `outside` (numbers
+        below or above all of train), `unknown` (category values that train does not know).
     """
-    rows = {name: {**_texts(features, frame), **_table(features, frame)} for name, frame in splits.items()}
+    train = splits["train"]
+    rows = {name: {**_texts(features, frame), **_table(features, frame, train)} for name, frame in splits.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("split")
 
 
@@ -43,11 +44,12 @@ def _texts(features: Features, frame: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _table(features: Features, frame: pd.DataFrame) -> dict[str, float]:
+def _table(features: Features, frame: pd.DataFrame, train: pd.DataFrame) -> dict[str, float]:
     found: dict[str, float] = {}
     if features.numbers:
         missing = [column(frame, number.field).isna().mean() for number in features.numbers]
         found["missing"] = 100 * float(np.mean(missing))
+        found["outside"] = 100 * float(np.mean([_outside(frame, train, each.field) for each in features.numbers]))
     if features.categories:
         unknown = [
             (~column(frame, category.field).fillna("").astype(str).isin(category.levels)).mean()
@@ -55,3 +57,8 @@ def _table(features: Features, frame: pd.DataFrame) -> dict[str, float]:
         ]
         found["unknown category" if features.texts else "unknown"] = 100 * float(np.mean(unknown))
     return found
+
+
+def _outside(frame: pd.DataFrame, train: pd.DataFrame, field: str) -> float:
+    known, values = column(train, field), column(frame, field)
+    return float(((values < known.min()) | (values > known.max())).mean())

@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -65,6 +66,16 @@ def private(path: Path) -> int:
     return descriptor
 
 
+@contextmanager
+def alone(target: Path) -> Iterator[None]:
+    """Hold a file's place: of two processes that want the same file one fetches it, and the other finds it."""
+    from filelock import FileLock
+
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with FileLock(target.with_name(f".{target.name}.lock"), mode=0o600):
+        yield
+
+
 def fetch(
     url: str,
     target: Path,
@@ -92,6 +103,11 @@ def fetch(
     DataError
         If the address answers with an error, if five attempts end early, or if the content has another hash.
     """
+    with alone(target):
+        return _fetch(url, target, expected, progress, pause)
+
+
+def _fetch(url: str, target: Path, expected: str | None, progress: Progress, pause: Callable[[float], None]) -> Path:
     if expected and target.is_file() and matches(sha256(target), expected):
         return target
     _get(url, target, {}, expected, progress, pause)
@@ -122,6 +138,11 @@ def refresh(
     """
     if expected:
         return fetch(url, target, expected, progress, pause)
+    with alone(target):
+        return _refresh(url, target, progress, pause)
+
+
+def _refresh(url: str, target: Path, progress: Progress, pause: Callable[[float], None]) -> Path:
     state_path = target.with_name(target.name + ".json")
     state = json.loads(state_path.read_text(encoding="utf-8")) if state_path.is_file() else {}
     headers = {}
@@ -130,7 +151,7 @@ def refresh(
             headers["If-None-Match"] = state["etag"]
         if state.get("last_modified"):
             headers["If-Modified-Since"] = state["last_modified"]
-    answer = _get(url, target, headers, expected, progress, pause)
+    answer = _get(url, target, headers, None, progress, pause)
     if answer.get("changed"):
         state = {"url": url, "sha256": sha256(target), "etag": answer["etag"], "last_modified": answer["last_modified"]}
         with os.fdopen(private(state_path), "w", encoding="utf-8") as file:

@@ -276,7 +276,12 @@ def _from_catalog(source: CatalogSource, raw: Path, progress: Progress) -> Colle
     dataset = catalog.find(source.dataset)
     path = catalog.fetch(dataset, raw, progress)
     origin = _origin(dataset.address, dataset.member_sha256, dataset.licence, dataset.citation)
-    collected = _parsed("csv", path.read_bytes(), dataset.form, path.name, source.rows, origin)
+    origin |= {"caution": dataset.caution} if dataset.caution else {}
+    content = path.read_bytes().split(b"\n", dataset.preamble)[-1]
+    collected = _parsed("csv", content, dataset.form, path.name, source.rows, origin)
+    if dataset.number:
+        collected.frame.insert(0, dataset.number, collected.lines.astype(str))
+    collected.lines[:] += dataset.preamble
     for derived in dataset.derived:
         parts = collected.frame[derived.source].str.rpartition(derived.before)
         collected.frame[derived.column] = parts[0].where(parts[1] != "", parts[2])

@@ -142,6 +142,12 @@ def judge(
     return Judged(outcomes, frame["label"].to_numpy(dtype=np.int64), groups, resamples, seed)
 
 
+def drawable(table: pd.DataFrame, times: float = 5) -> pd.DataFrame:
+    """Return the policies that cost at most `times` as much as the middle one: what is far dearer hides the others."""
+    kept: pd.DataFrame = table[table["cost"] <= times * max(table["cost"].median(), 0)]
+    return kept if len(kept) > 1 else table
+
+
 def compare(
     policies: Mapping[str, Policy],
     frame: pd.DataFrame,

@@ -58,6 +58,25 @@ def expected(costs: Costs, probability: ArrayLike) -> Expected:
     return Expected(leave, act, review)
 
 
+def drawn(costs: Costs, grid: Floats, names: tuple[str, str, str]) -> dict[str, tuple[Floats, Floats]]:
+    """Return the expected cost of each action by probability, to draw: name to grid and cost.
+
+    A line that climbs far above the others, as that of a very dear mistake does, ends where it leaves the picture
+    (NaN), so that the band in which asking pays can be seen.
+
+    Parameters
+    ----------
+    grid
+        Probabilities, float [n].
+    names
+        What not acting, acting and asking are called.
+    """
+    each = expected(costs, grid)
+    lines = dict(zip(names, (each.leave, each.act, each.review), strict=True))
+    top = 1.5 * sorted(float(line.max()) for line in lines.values())[1]
+    return {name: (grid, np.where(line <= top, line, np.nan) if top > 0 else line) for name, line in lines.items()}
+
+
 def threshold(costs: Costs) -> float:
     """Return the probability from which acting is expected to be cheaper than not acting.
 

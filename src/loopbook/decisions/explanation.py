@@ -190,6 +190,10 @@ def sentences(explained: pd.DataFrame, task: Task, top: int = 3) -> dict[str, st
     top
         Parts to name on each side.
     """
+    what = " or ".join(name for name, fields in (("word", task.text_fields), ("field", task.table_fields)) if fields)
+    how = "Taken away one at a time" if not task.table_fields else "Replaced by a usual value, one at a time"
+    if task.text_fields and task.table_fields:
+        how = "Taken away, or replaced by a usual value, one at a time"
     result = {}
     for row_id, parts in explained.groupby("row_id", sort=False):
         told = []
@@ -204,9 +208,9 @@ def sentences(explained: pd.DataFrame, task: Task, top: int = 3) -> dict[str, st
             if names:
                 told.append(f"{', '.join(names)} {verb} the probability most")
         result[str(row_id)] = (
-            f"Taken away one at a time: {'; '.join(told)}."
+            f"{how}: {'; '.join(told)}."
             if told
-            else "No single word or field moved the probability by more than 0.01."
+            else f"No single {what} moves the probability by more than 0.01: many agree."
         )
     return result
 

@@ -115,7 +115,7 @@ def deliver(outbox: pd.DataFrame, sent: Path, send: Send | None = None) -> Deliv
     sent
         The file; its folder is made if it is not there.
     send
-        Takes a message elsewhere, such as `webhook(address)`.
+        Takes a message elsewhere, such as `loopbook.webhook.sender(address)`.
 
     Raises
     ------
@@ -143,45 +143,6 @@ def deliver(outbox: pd.DataFrame, sent: Path, send: Send | None = None) -> Deliv
                 file.flush()
                 os.fsync(file.fileno())
     return Delivery(len(waiting), len(outbox) - len(waiting))
-
-
-def webhook(address: str, *, timeout: float = 10.0, tries: int = 3) -> Send:
-    """Return a sender that posts each message as JSON to an address, with its id as ``Idempotency-Key``.
-
-    Parameters
-    ----------
-    address
-        Begins with http:// or https://; redirects are not followed.
-    timeout
-        Seconds to wait for an answer.
-    tries
-        Attempts at a message when the receiver is away or overloaded (429, 5xx).
-
-    Raises
-    ------
-    LoopbookError
-        If it is no such address.
-    """
-    if not address.startswith(("http://", "https://")):
-        raise LoopbookError(f"A webhook's address begins with http:// or https://, not {address[:40]!r}.")
-
-    def send(message: Mapping[str, Any]) -> None:
-        import requests
-        from requests.adapters import HTTPAdapter
-        from urllib3.util import Retry
-
-        retry = Retry(
-            total=tries - 1, backoff_factor=0.2, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None
-        )
-        with requests.Session() as session:
-            session.mount("http://", HTTPAdapter(max_retries=retry))
-            session.mount("https://", HTTPAdapter(max_retries=retry))
-            headers = {"Idempotency-Key": str(message["id"])}
-            answer = session.post(address, json=dict(message), headers=headers, timeout=timeout, allow_redirects=False)
-        if not 200 <= answer.status_code < 300:
-            raise LoopbookError(f"the receiver answered {answer.status_code}")
-
-    return send
 
 
 def _delivered(sent: Path) -> set[str]:

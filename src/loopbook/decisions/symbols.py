@@ -15,6 +15,8 @@ from loopbook.data import features
 from loopbook.decisions.language import RESERVED
 from loopbook.scenario.contract import Task
 
+_FOLDED = 8  # fields from which their symbols for missing values are shown as one
+
 
 @dataclass(frozen=True)
 class Symbol:
@@ -74,8 +76,15 @@ def symbols(task: Task) -> dict[str, Symbol]:
 
 
 def table(task: Task) -> pd.DataFrame:
-    """Return the symbols to show: `name`, `kind`, `meaning`."""
-    rows = [(symbol.name, symbol.kind, symbol.meaning) for symbol in symbols(task).values()]
+    """Return the symbols to show: `name`, `kind`, `meaning`; those for missing values of many fields in one row."""
+    known = symbols(task)
+    asking = [symbol for symbol in known.values() if symbol.kind == "truth"]
+    folded = asking if len(asking) > _FOLDED else []
+    rows = [(symbol.name, symbol.kind, symbol.meaning) for symbol in known.values() if symbol not in folded]
+    if folded:
+        rows.append(
+            (f"{folded[0].name}, …", "truth", f"whether that field is missing; so for all {len(folded)} fields")
+        )
     return pd.DataFrame(rows, columns=["name", "kind", "meaning"])
 
 

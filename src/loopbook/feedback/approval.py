@@ -46,6 +46,7 @@ def approve(
     before: Snapshot,
     by: str,
     findings: Sequence[Mapping[str, Any]] = (),
+    windows: int = 1,
 ) -> Snapshot:
     """Return the snapshot that follows from approving some proposals; it is not sealed yet.
 
@@ -65,6 +66,9 @@ def approve(
         Who approves: a person, or ``policy safe`` for a batch loop.
     findings
         What 02 found about the data in this run, for 01 of the next.
+    windows
+        How many windows the agent's life has. The next round lives in the next one; in the last window, it stays, and
+        approved labels of that window wait.
 
     Returns
     -------
@@ -99,7 +103,12 @@ def approve(
         return before
     plain = [dict(finding) for finding in findings] or before.findings
     return after.model_copy(
-        update={"round": before.round + 1, "approved": [*before.approved, *noted], "findings": plain}
+        update={
+            "round": before.round + 1,
+            "window": max(before.window, min(before.window + 1, windows)),
+            "approved": [*before.approved, *noted],
+            "findings": plain,
+        }
     )
 
 

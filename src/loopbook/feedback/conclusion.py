@@ -19,6 +19,7 @@ def conclude(
     verdict: Verdict,
     decisions: pd.DataFrame,
     outcomes: Mapping[str, int],
+    contents: Mapping[str, str],
     scenario: Scenario,
     challenger: str,
     threshold: float,
@@ -34,6 +35,8 @@ def conclude(
         Whom to believe, and what the promotion gate says of the challenger.
     decisions, outcomes
         The decision log, and the outcomes that have arrived, by row.
+    contents
+        A hash of each row, as ``relabelling.fingerprints`` returns it.
     scenario
         The agent: its task, costs and currency.
     challenger
@@ -47,8 +50,8 @@ def conclude(
     """
     task, labels = scenario.task, judged.labels[judged.labels["accepted"]]
     known = {**outcomes, **{str(row): int(label) for row, label in zip(labels["row_id"], labels["label"], strict=True)}}
-    new = proposals.labels(judged, decisions, task, verdict)
-    new += proposals.outcomes(outcomes, decisions, task, verdict)
+    new = proposals.labels(judged, decisions, contents, task, verdict)
+    new += proposals.outcomes(outcomes, decisions, contents, task, verdict)
     new += proposals.champion(verdict, challenger)
     new += proposals.threshold(remedies, threshold, new)
     found = rule_search.search(decisions, known, task, scenario.decisions.costs)

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.feedback import pairing
-from loopbook.feedback.pairing import AUC, COST, Gain
+from loopbook.decisions import pairing
+from loopbook.decisions.pairing import AUC, COST, Gain
 from loopbook.scenario.contract import Costs
 from loopbook.scenario.errors import DataError
 

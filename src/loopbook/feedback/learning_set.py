@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from loopbook.data import relabelling
+from loopbook.data.relabelling import HELD_BACK
 from loopbook.scenario.errors import DataError
-
-HELD_BACK = 0.3
-"""Share of the groups of the stream that no challenger learns from, so that it can be judged on the newest rows too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +69,7 @@ def build(
     if twice:
         raise DataError(f"{len(twice)} rows are in train and in stream, {min(twice)!r} for one; split them anew.")
     ids = stream["row_id"].astype(str)
-    kept_back = stream["group"].astype(str).map(lambda group: _coin(seed, group) < held_back).to_numpy(dtype=bool)
+    kept_back = relabelling.held_back(stream, held_back, seed)
     outcome = ids.map(dict(outcomes))
     accepted = labels[labels["accepted"].astype(bool)].set_index("row_id")
     said = ids.map(accepted["label"].astype("float64"))
@@ -96,9 +94,3 @@ def build(
         ]
     )
     return LearningSet(pd.concat([train, rows], ignore_index=True), recent, added)
-
-
-def _coin(seed: int, group: str) -> float:
-    """Return a number in [0, 1) that belongs to the group."""
-    digest = hashlib.sha256(f"held back {seed} {group}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64

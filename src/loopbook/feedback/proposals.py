@@ -57,8 +57,12 @@ def make(
     )
 
 
-def labels(trust: Trust, decisions: pd.DataFrame, task: Task, verdict: Verdict) -> list[Proposal]:
+def labels(
+    trust: Trust, decisions: pd.DataFrame, contents: Mapping[str, str], task: Task, verdict: Verdict
+) -> list[Proposal]:
     """Propose the labels that users have given and that are taken as right: agreed ones, and those that were disputed.
+
+    `contents` are the rows' hashes, as ``relabelling.fingerprints`` returns them: each label belongs to one row.
 
     Disputed ones were resolved by trust; a person should look at them. If the challenger that learned from the labels
     is proven to be worse, none is safe: somebody may have flipped them.
@@ -76,7 +80,13 @@ def labels(trust: Trust, decisions: pd.DataFrame, task: Task, verdict: Verdict) 
             continue
         corrected = int((acted.reindex(part["row_id"]).to_numpy(dtype=bool) != (part["label"] == 1).to_numpy()).sum())
         corrections = [
-            {"row_id": str(row), "label": int(label), "weight": round(float(2 * sure - 1), 4), "votes": int(votes)}
+            {
+                "row_id": str(row),
+                "content": contents[str(row)],
+                "label": int(label),
+                "weight": round(float(2 * sure - 1), 4),
+                "votes": int(votes),
+            }
             for row, label, sure, votes in zip(
                 part["row_id"], part["label"], part["confidence"], part["votes"], strict=True
             )
@@ -96,10 +106,14 @@ def labels(trust: Trust, decisions: pd.DataFrame, task: Task, verdict: Verdict) 
     return found
 
 
-def outcomes(known: Mapping[str, int], decisions: pd.DataFrame, task: Task, verdict: Verdict) -> list[Proposal]:
+def outcomes(
+    known: Mapping[str, int], decisions: pd.DataFrame, contents: Mapping[str, str], task: Task, verdict: Verdict
+) -> list[Proposal]:
     """Propose to learn from what became of the decisions."""
     ids = decisions["row_id"].astype(str)
-    settled = [{"row_id": row, "label": int(known[row])} for row in sorted(set(ids) & set(known))]
+    settled = [
+        {"row_id": row, "content": contents[row], "label": int(known[row])} for row in sorted(set(ids) & set(known))
+    ]
     if not settled:
         return []
     yes = sum(one["label"] == 1 for one in settled)

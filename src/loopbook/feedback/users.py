@@ -25,15 +25,15 @@ _WORD = re.compile(r"[^\W\d_]{5,}")
 _COMMENTS: dict[str, tuple[str, ...]] = {
     "missed": (
         "I only learned of this from a colleague, you missed it. {word} should have been enough.",
-        "Missed! This one mattered to us, look at {word}.",
+        "Missed! This one mattered to us. {word} says it.",
         "Why was I not told? {word} is exactly what we wait for.",
         "You overlooked this. It was serious.",
         "Should have come up. We lost half a day because it was missed.",
     ),
     "false alarm": (
-        "Nothing to see here. The word {word} alone is no reason to bother me.",
+        "Nothing to see here. {word} alone is no reason to bother me.",
         "False alarm, this is routine.",
-        "Please stop sending me such things, {word} is harmless here.",
+        "Please stop sending me such things. {word} is harmless here.",
         "Not worth my time. Third false alarm today.",
         "This was noise, nobody here would have acted on it.",
     ),
@@ -93,7 +93,7 @@ def simulate(decisions: pd.DataFrame, truth: Mapping[str, int], task: Task, sett
             continue
         right = int(truth[row])
         kind = "right" if acted[at] == (right == 1) else ("missed" if right == 1 else "false alarm")
-        word = _word(seed, row, [each[at] for each in texts])
+        word = _word(seed, row, [each[at] for each in texts]) or _field(seed, row, task)
         for user in _users(seed, row, settings.users):
             liar = user in harmful
             wrong = liar or _coin(seed, "wrong", row, user) < settings.error_rate
@@ -158,6 +158,12 @@ def _word(seed: int, row: str, texts: Sequence[str]) -> str:
         {word.lower() for text in texts for word in _WORD.findall(text)}, key=lambda word: (-len(word), word)
     )
     return _pick(words[:3], _coin(seed, "word", row)) if words else ""
+
+
+def _field(seed: int, row: str, task: Task) -> str:
+    """Return a field of a table that a user might point at."""
+    names = [name.replace("_", " ") for name in task.table_fields]
+    return _pick(names, _coin(seed, "field", row)) if names else ""
 
 
 def _pick(of: Sequence[str], coin: float) -> str:

@@ -21,6 +21,8 @@ from loopbook.scenario.errors import LoopbookError, ScenarioError, suggest
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Words = Annotated[int, Field(ge=1, le=5)]
 Strength = Annotated[float, Field(gt=0, le=1e6)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Questions = Annotated[int, Field(ge=1, le=12)]
 
 Family = Literal["network", "plain"]
 Need = Literal["text", "table", "nothing"]
@@ -75,6 +77,13 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         Architecture("word_list", "plain", "text", None, {"words": Count}),
         Architecture("tfidf", "plain", "text", None, {"C": Strength, "ngrams": Words, "min_rows": Count}),
         Architecture("table_logistic", "plain", "table", None, {"C": Strength}),
+        Architecture(
+            "boosted_trees",
+            "plain",
+            "table",
+            None,
+            {"trees": Count, "depth": Questions, "rate": Share, "sample": Share},
+        ),
     )
 }
 """Ours, by name."""

@@ -1,4 +1,4 @@
-"""Plain baselines: what a network has to beat. Each is fitted by a method of its own and ends as a linear model."""
+"""Plain baselines: what a network has to beat. Each is fitted by a method of its own; no gradient is followed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopbook.models.linear import Linear, terms_of
+from loopbook.models.trees import Trees
 from loopbook.scenario.errors import DataError
 
 if TYPE_CHECKING:
@@ -108,11 +109,49 @@ def table_logistic(features: Features, frame: pd.DataFrame, label: Floats, weigh
     return Linear((), 1, _NONE, _NONE, False, found, bias)
 
 
-BASELINES: Mapping[str, Callable[..., Linear]] = {
+def boosted_trees(
+    features: Features,
+    frame: pd.DataFrame,
+    label: Floats,
+    weight: Floats,
+    *,
+    trees: int = 100,
+    depth: int = 3,
+    rate: float = 0.1,
+    sample: float = 0.5,
+) -> Trees:
+    """Fit gradient-boosted trees on the table: each tree corrects what those before it still get wrong.
+
+    Parameters
+    ----------
+    trees
+        How many.
+    depth
+        Questions on the way through each.
+    rate
+        Share of each tree's correction that is taken over.
+    sample
+        Share of train, drawn anew, on which each tree is grown.
+
+    References
+    ----------
+    Friedman (2002), Stochastic gradient boosting.
+    """
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    model = GradientBoostingClassifier(
+        n_estimators=trees, max_depth=depth, learning_rate=rate, subsample=sample, random_state=0
+    ).fit(features.table(frame), label, sample_weight=weight)
+    share = float(np.average(label, weights=weight))
+    return Trees.of([tree.tree_ for tree in model.estimators_[:, 0]], rate, float(np.log(share / (1 - share))))
+
+
+BASELINES: Mapping[str, Callable[..., Linear | Trees]] = {
     "majority": majority,
     "word_list": word_list,
     "tfidf": tfidf,
     "table_logistic": table_logistic,
+    "boosted_trees": boosted_trees,
 }
 """The fitting functions by the architecture's name; each takes features, train, label [n], weight [n] and settings."""
 

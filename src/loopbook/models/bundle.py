@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from loopbook.data.features import Features
 from loopbook.models import encoder
+from loopbook.models.arrays import Arrays, encode, lengths, texts
 from loopbook.models.graph import session
-from loopbook.models.inputs import Arrays, encode, lengths, texts
 from loopbook.models.linear import Linear
 from loopbook.models.scores import sigmoid
 from loopbook.scenario.errors import LoopbookError
@@ -37,7 +37,7 @@ class OnnxModel:
     config
         What ``config.json`` says: architecture, inputs, temperature, offset.
     linear
-        The terms of a plain baseline; None for a network.
+        The terms of a linear baseline; None for networks and trees.
     """
 
     features: Features
@@ -64,7 +64,7 @@ class OnnxModel:
         return cls(
             Features.from_dict(content.load(folder / f"{FEATURES}.json")),
             config,
-            Linear.load(folder) if config["kind"] == "plain" else None,
+            Linear.load(folder) if "positions" in config["inputs"] else None,
             session(folder / MODEL),
             encoder.load_tokenizer(folder / PIECES) if "pieces" in config["inputs"] else None,
         )

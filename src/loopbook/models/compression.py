@@ -16,6 +16,7 @@ from loopbook.models.graph import OPSET, Graph, canonical
 from loopbook.models.linear import Linear
 from loopbook.models.model import Model
 from loopbook.models.network import Network
+from loopbook.models.trees import LEAF, Trees
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import content
 from loopbook.store.content import write_atomically
@@ -45,6 +46,8 @@ def export(model: Model, folder: Path) -> None:
     if isinstance(predictor, Linear):
         predictor.save(folder)
         graph, inputs, unpadded = _linear(predictor, model), ["positions", "counts", "table"], False
+    elif isinstance(predictor, Trees):
+        graph, inputs, unpadded = _trees(predictor, model), ["table"], False
     else:
         graph, unpadded = _network(predictor), predictor.trims
         inputs = list(predictor.inputs)
@@ -115,6 +118,40 @@ def _linear(linear: Linear, model: Model) -> Any:
     logit = graph.add("Add", total, graph.constant(np.array(linear.bias, dtype=np.float32)))
     weights = graph.constant(linear.table_weights.astype(np.float32)[:, None])
     graph.output(graph.add("Add", logit, graph.add("MatMul", table, weights)), np.float32, ["rows", 1])
+    return graph.model()
+
+
+def _trees(trees: Trees, model: Model) -> Any:
+    """Return the graph of `Trees.logits`, which ONNX knows as one operation."""
+    graph = Graph("trees")
+    table = graph.input("table", np.float32, ["rows", model.features.width])
+    tree = np.repeat(np.arange(len(trees.roots)), np.diff(np.append(trees.roots, len(trees.value))))
+    node = np.arange(len(trees.value)) - trees.roots[tree]
+    leaf = trees.below == LEAF
+
+    def child(positions: np.ndarray) -> list[int]:
+        return [int(at) for at in np.where(leaf, 0, positions - trees.roots[tree])]
+
+    total = graph.add(
+        "TreeEnsembleRegressor",
+        table,
+        domain="ai.onnx.ml",
+        n_targets=1,
+        nodes_treeids=tree.tolist(),
+        nodes_nodeids=node.tolist(),
+        nodes_featureids=trees.column.tolist(),
+        nodes_values=trees.threshold.tolist(),
+        nodes_modes=["LEAF" if ends else "BRANCH_LEQ" for ends in leaf],
+        nodes_truenodeids=child(trees.below),
+        nodes_falsenodeids=child(trees.above),
+        target_treeids=tree[leaf].tolist(),
+        target_nodeids=node[leaf].tolist(),
+        target_ids=[0] * int(leaf.sum()),
+        target_weights=trees.value[leaf].tolist(),
+    )
+    graph.output(
+        graph.add("Add", total, graph.constant(np.array(trees.bias, dtype=np.float32))), np.float32, ["rows", 1]
+    )
     return graph.model()
 
 

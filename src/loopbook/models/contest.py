@@ -12,21 +12,23 @@ import pandas as pd
 from loopbook.data.features import Features
 from loopbook.models import compression, evaluation, kept, leaderboard, tuning
 from loopbook.models.bundle import OnnxModel
+from loopbook.models.cross_validation import Recipe
 from loopbook.models.kept import Fit
 from loopbook.models.leaderboard import Entry
 from loopbook.models.model import Model
-from loopbook.scenario.contract import TrainingSettings
+from loopbook.scenario.contract import Candidate, TrainingSettings
 from loopbook.scenario.errors import DataError
-from loopbook.store import content
+from loopbook.store import champions, content
 from loopbook.store.stage import Stage
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What the search around a candidate found: a row a trial, and the fit of the best."""
+    """What the search around a candidate found: a row a trial, the fit of the best, and how to fit it again."""
 
     trials: pd.DataFrame
     fit: Fit | None
+    recipe: Recipe | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,31 @@ class Shipped:
     difference: float | None
     size_bytes: int
     latency_ms: float
+
+
+def candidates(stage: Stage) -> dict[str, Model]:
+    """Return the fitted candidates by name, and the champion of record, if an earlier round approved one.
+
+    The champion of record stands again under its architecture's name with ``, as approved`` behind it.
+    """
+    models = {name: Model.load(folder) for name, folder in stage.gather("model").items()}
+    approved = stage.carry("champion")
+    if approved:
+        record = Model.load(champions.find(stage.project, approved))
+        models[f"{record.architecture}, as approved"] = record
+    return models
+
+
+def on_validation(stage: Stage, models: Mapping[str, Model], validation: pd.DataFrame) -> dict[str, Any]:
+    """Return each model's probabilities on validation: of a candidate as its notebook wrote them."""
+    written = stage.gather("predictions")
+    cache = stage.project.work / "embeddings"
+    return {
+        name: written[name]["probability"]
+        if name in written
+        else model.probabilities(validation, cache, stage.progress)
+        for name, model in models.items()
+    }
 
 
 def best(board: pd.DataFrame, family: str | None = None) -> str | None:
@@ -64,9 +91,11 @@ def tune(stage: Stage, name: str, train: pd.DataFrame, validation: pd.DataFrame,
     stage
         Stage 04: its settings say what may be tried and how often.
     name
-        The candidate to vary.
+        The candidate to vary; one that is not the scenario's, the champion of record, is taken as it is.
     """
     settings, training = stage.settings, stage.scenario.training
+    if name not in training.candidates:
+        return Tuned(pd.DataFrame(), None)
     candidate = training.candidates[name]
     if not settings.trials or not settings.search:
         return Tuned(pd.DataFrame(), None)
@@ -82,7 +111,17 @@ def tune(stage: Stage, name: str, train: pd.DataFrame, validation: pd.DataFrame,
         return float(found["value"].iloc[0])
 
     found = tuning.search(candidate, settings.search, settings.trials, settings.search_seed, fit_once, stage.progress)
-    return Tuned(found.trials, fits[str(sorted(found.best.items()))])
+    recipe = Recipe(*tuning.applied(candidate, short, found.best))
+    return Tuned(found.trials, fits[str(sorted(found.best.items()))], recipe)
+
+
+def recipe(stage: Stage, name: str, model: Model, tuned: Tuned) -> Recipe:
+    """Return how a model of the contest was fitted, so that it can be fitted anew on other rows."""
+    candidate = Candidate(architecture=model.architecture, settings=dict(model.settings))
+    known = stage.scenario.training.candidates
+    if name not in known and tuned.recipe is not None and tuned.recipe.candidate == candidate:
+        return tuned.recipe
+    return Recipe(candidate, stage.scenario.training)
 
 
 def ship(model: Model, folder: Path, frame: pd.DataFrame, *, export: bool, repeats: int, cache: Path) -> Shipped:
@@ -147,11 +186,6 @@ def figures(board: pd.DataFrame, name: str, prefix: str) -> dict[str, float]:
     return {f"{prefix}{column}": row[column] for column in row if str(column).startswith(("accuracy", "roc_auc"))}
 
 
-def answers(folder: Path) -> leaderboard.Answers:
-    """Return what gives the probabilities of a shipped model: its ONNX bundle if there is one, else the model."""
-    return OnnxModel.load(folder / "onnx") if (folder / "onnx").is_dir() else Model.load(folder / "model")
-
-
 def against(
     label: pd.Series[Any],
     entries: Mapping[str, Entry],
@@ -177,8 +211,24 @@ def against(
     return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"]).sort_values("value")
 
 
+def ends(name: str, difference: pd.Series[Any]) -> dict[str, float]:
+    """Return a difference of `against` as flat numbers: the name itself, and with ``_low`` and ``_high``."""
+    return {name: difference["value"], f"{name}_low": difference["low"], f"{name}_high": difference["high"]}
+
+
+def sentence(board: pd.DataFrame, champion: str, baseline: str, gain: pd.Series[Any], ceiling: float | None) -> str:
+    """Return in words what the champion is worth beside the plain baseline; `board` is the leaderboard on test."""
+    area = board.set_index("candidate")["roc_auc"]
+    told = (
+        f"The champion is {champion}: ROC AUC {area[champion]:.3f}, against {area[baseline]:.3f} for {baseline}; the "
+        f"difference is {gain['value']:.3f} ({gain['low']:.3f} to {gain['high']:.3f})."
+    )
+    told += f" The ceiling is {ceiling:.3f}." if ceiling else ""
+    return told + (" A plain baseline is the better model here, so it is shipped." if champion == baseline else "")
+
+
 def mistakes(frame: pd.DataFrame, probability: Any, names: tuple[str, str], count: int = 5) -> pd.DataFrame:
-    """Return the rows on which a model was surest and wrong."""
+    """Return the rows on which a model was surest and wrong; none, if it was right on all."""
     shown = frame.assign(probability=probability, error=(frame["label"] - probability).abs())
-    worst = shown.sort_values("error", ascending=False).head(count)
+    worst = shown[shown["error"] > 0.5].sort_values("error", ascending=False).head(count)
     return worst.assign(label=worst["label"].map(dict(enumerate(names)))).drop(columns="error")

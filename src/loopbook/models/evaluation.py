@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.models.scores import BINS, SCORES, sigmoid
+from loopbook.models.scores import BINS, SCORES
 from loopbook.scenario.errors import DataError, LoopbookError, suggest
 
 Floats = NDArray[np.float64]
@@ -158,40 +158,6 @@ def report(
     mean = table[["precision", "recall", "f1"]].mean()
     table.loc["mean"] = [*mean, int(true.sum())]
     return table.astype({"rows": np.int64})
-
-
-def gradient_check(label: ArrayLike, logit: ArrayLike, weight: ArrayLike | None = None) -> pd.DataFrame:
-    """Compare the formula of the loss's gradient in the logit with automatic differentiation.
-
-    The loss is the weighted mean cross-entropy; the formula says ``(p - y) * w / sum(w)``.
-
-    Parameters
-    ----------
-    label, logit, weight
-        [n]; weights are 1 if None.
-
-    Returns
-    -------
-    DataFrame
-        A row for each given row: ``label``, ``logit``, ``formula``, ``automatic``, ``difference``.
-    """
-    from loopbook.models import runtime
-
-    runtime.prepare()
-    import tensorflow as tf
-
-    y, z = np.asarray(label, dtype=np.float64), np.asarray(logit, dtype=np.float64)
-    w = np.ones_like(y) if weight is None else np.asarray(weight, dtype=np.float64)
-    given = tf.constant(z)
-    with tf.GradientTape() as tape:
-        tape.watch(given)
-        each = tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.constant(y), logits=given)
-        loss = tf.reduce_sum(each * w) / tf.reduce_sum(w)
-    automatic = tape.gradient(loss, given).numpy()
-    formula = (sigmoid(z) - y) * w / w.sum()
-    return pd.DataFrame(
-        {"label": y, "logit": z, "formula": formula, "automatic": automatic, "difference": formula - automatic}
-    )
 
 
 def _checked(label: ArrayLike, probability: ArrayLike) -> tuple[Floats, Floats]:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from loopbook.data.features import Features
 from loopbook.models import architectures, calibration, evaluation, scores, training
+from loopbook.models.arrays import Arrays, encode
 from loopbook.models.baselines import BASELINES
 from loopbook.models.events import Events
-from loopbook.models.inputs import Arrays, Inputs, encode
+from loopbook.models.inputs import Inputs
 from loopbook.models.model import Model
 from loopbook.models.network import Network
 from loopbook.models.training import COLUMNS, STATE, Rows
@@ -23,7 +24,17 @@ from loopbook.scenario.contract import Candidate, Task, TrainingSettings
 from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.store import content
 
+PLAIN = ("class_weights",)
+NETWORK = ("class_weights", "seed", "epochs", "patience", "batch_size", "learning_rate")
+"""The training settings that the fit of each family depends on."""
+
 SUMMARY, MODEL, EVENTS, PREDICTIONS, HISTORY = "fit", "model", "events", "predictions", "history.csv"
+
+
+def depends_on(candidate: Candidate, settings: TrainingSettings) -> dict[str, Any]:
+    """Return the training settings that the fit of a candidate depends on, as plain values."""
+    family = architectures.find(candidate.architecture).family
+    return settings.model_dump(mode="json", include=set(PLAIN if family == "plain" else NETWORK))
 
 
 def fit(
@@ -84,16 +95,21 @@ def fit(
     offset = float(scores.logit_of(np.average(label, weights=weight)) - scores.logit_of(label.mean()))
 
     kind = architectures.find(candidate.architecture)
+    common: dict[str, Any] = {
+        "settings": candidate.settings,
+        "training": depends_on(candidate, settings),
+        "offset": offset,
+    }
     facts: dict[str, Any] = {}
     if kind.family == "plain":
         progress("fitting")
-        linear = BASELINES[kind.name](features, train, label, weight, **candidate.settings)
-        model = Model(kind.name, features, linear, candidate.settings, offset=offset)
+        plain = BASELINES[kind.name](features, train, label, weight, **candidate.settings)
+        model = Model(kind.name, features, plain, **common)
         logits = model.logits(validation)
         history = _plain_history(model, train, label, weight, logits, held_out, judged)
         with Events(work / EVENTS) as events:
             events.scalars(1, dict(zip(COLUMNS[1:], history[0][1:], strict=True)))
-            for what, values in (("weights/terms", linear.weights), ("weights/table", linear.table_weights)):
+            for what, values in plain.learnt.items():
                 if len(values):
                     events.histogram(1, what, values)
             events.histogram(1, "validation/logit", logits)
@@ -106,7 +122,7 @@ def fit(
         _check_padding(candidate, network, other.arrays)
         state = training.train(network, rows, other, settings, work, work / EVENTS, progress)
         history = state.history
-        model = Model(candidate.architecture, features, network, candidate.settings, offset=offset)
+        model = Model(candidate.architecture, features, network, **common)
         logits = network.logits(other.arrays) - offset
         facts |= {"epochs": len(history), "best_epoch": state.best_epoch, "ended": state.done(settings)}
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-OPSET, FORMAT = 20, 10
-"""Versions of operations and of the file; fixed, so that a newer library writes the same."""
+OPSET, ML_OPSET, FORMAT = 20, 3, 10
+"""Versions of operations, of those for machine learning, and of the file; fixed, so that a newer library writes the
+same."""
 
 
 class Graph:
@@ -54,9 +55,10 @@ class Graph:
         from onnx import helper
 
         graph = helper.make_graph(self._nodes, self._name, self._inputs, self._outputs, self._constants)
-        model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=FORMAT, producer_name="loopbook"
-        )
+        versions = [helper.make_opsetid("", OPSET)]
+        if any(node.domain for node in self._nodes):
+            versions.append(helper.make_opsetid("ai.onnx.ml", ML_OPSET))
+        model = helper.make_model(graph, opset_imports=versions, ir_version=FORMAT, producer_name="loopbook")
         onnx.checker.check_model(model)
         return model
 

@@ -11,13 +11,10 @@ from typing import Any
 import pandas as pd
 
 from loopbook.data.features import Features
-from loopbook.models import architectures, fitting
+from loopbook.models import fitting
 from loopbook.scenario.contract import Candidate, Task, TrainingSettings
 from loopbook.store import content
 from loopbook.store.stage import Stage
-
-PLAIN = ("class_weights",)
-NETWORK = ("class_weights", "seed", "epochs", "patience", "batch_size", "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -62,11 +59,9 @@ def fit(
     name
         The candidate's name, for messages; candidates that differ in nothing else share their fit.
     """
-    family = architectures.find(candidate.architecture).family
-    used = PLAIN if family == "plain" else NETWORK
     parts = {
         "candidate": candidate.model_dump(mode="json"),
-        "settings": settings.model_dump(mode="json", include=set(used)),
+        "settings": fitting.depends_on(candidate, settings),
         "train": content.digest_value(train),
         "validation": content.digest_value(validation),
         "features": content.digest_json(features.to_dict()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +56,11 @@ class Linear:
     def parameters(self) -> int:
         """Numbers that were learnt."""
         return len(self.weights) + len(self.table_weights) + 1
+
+    @property
+    def learnt(self) -> Mapping[str, NDArray[np.float64]]:
+        """What was learnt, by name, for histograms."""
+        return {"weights/terms": self.weights, "weights/table": self.table_weights}
 
     def logits(self, features: Features, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the logit of each row, float64 [n]."""

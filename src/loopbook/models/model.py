@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from loopbook.data.features import Features
 from loopbook.models import architectures
-from loopbook.models.inputs import encode
+from loopbook.models.arrays import encode
 from loopbook.models.linear import Linear
 from loopbook.models.network import Network
 from loopbook.models.scores import sigmoid
+from loopbook.models.trees import Trees
 from loopbook.scenario.contract import Scalar
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import content
@@ -24,7 +25,7 @@ from loopbook.store import content
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION, FEATURES = "model", "features"
 
 
@@ -39,7 +40,9 @@ class Model:
     features
         What train taught about encoding.
     predictor
-        The network, or the linear model of a plain baseline.
+        The network, or the linear model or trees of a plain baseline.
+    training
+        The training settings that the fit depended on, so that a challenger can differ in data alone.
     temperature
         Divides the logit; fitted on validation.
     offset
@@ -48,15 +51,16 @@ class Model:
 
     architecture: str
     features: Features
-    predictor: Network | Linear
+    predictor: Network | Linear | Trees
     settings: Mapping[str, Scalar] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
     temperature: float = 1.0
     offset: float = 0.0
 
     @property
     def family(self) -> architectures.Family:
         """``network`` or ``plain``."""
-        return "plain" if isinstance(self.predictor, Linear) else "network"
+        return "network" if isinstance(self.predictor, Network) else "plain"
 
     @property
     def parameters(self) -> int:
@@ -79,7 +83,7 @@ class Model:
         """
         if not len(frame):
             return np.zeros(0)
-        if isinstance(self.predictor, Linear):
+        if not isinstance(self.predictor, Network):
             return self.predictor.logits(self.features, frame) - self.offset
         arrays = encode(self.features, frame, self.predictor.inputs, cache, progress)
         return self.predictor.logits(arrays) - self.offset
@@ -91,7 +95,7 @@ class Model:
         return sigmoid(self.logits(frame, cache, progress) / self.temperature)
 
     def save(self, folder: Path) -> None:
-        """Write ``model.json``, ``features.json`` and the network or the linear model; the description last."""
+        """Write ``model.json``, ``features.json`` and the network or the baseline's numbers; the description last."""
         self.predictor.save(folder)
         content.save(self.features.to_dict(), folder / FEATURES)
         described = {
@@ -99,6 +103,7 @@ class Model:
             "architecture": self.architecture,
             "family": self.family,
             "settings": dict(self.settings),
+            "training": dict(self.training),
             "parameters": self.parameters,
             "temperature": self.temperature,
             "offset": self.offset,
@@ -116,12 +121,17 @@ class Model:
         """
         described = read_description(folder / f"{DESCRIPTION}.json", FORMAT)
         architecture = str(described["architecture"])
-        plain = described["family"] == "plain"
+        predictor: Network | Linear | Trees
+        if described["family"] == "network":
+            predictor = Network.load(folder, architecture)
+        else:
+            predictor = Trees.load(folder) if architecture == "boosted_trees" else Linear.load(folder)
         return cls(
             architecture,
             Features.from_dict(content.load(folder / f"{FEATURES}.json")),
-            Linear.load(folder) if plain else Network.load(folder, architecture),
+            predictor,
             described["settings"],
+            described["training"],
             float(described["temperature"]),
             float(described["offset"]),
         )

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopbook.models import architectures, runtime
-from loopbook.models.inputs import Arrays, Inputs, lengths
+from loopbook.models.arrays import Arrays, lengths
+from loopbook.models.inputs import Inputs
 from loopbook.scenario.contract import Scalar
 from loopbook.scenario.errors import ScenarioError
 from loopbook.store.content import write_atomically

@@ -92,14 +92,30 @@ def bag(inputs: Inputs, *, embedding: Size = 48, dropout: Share = 0.3) -> Any:
     return _answer(inputs, tokens, total / keras.ops.sum(here, axis=1), dropout, "bag")
 
 
-def mlp(inputs: Inputs, *, units: Size = 64, layers: Depth = 2, dropout: Share = 0.2) -> Any:
-    """Return a multilayer perceptron for tables: `layers` hidden layers of `units` each."""
+def mlp(inputs: Inputs, *, units: Size = 64, layers: Depth = 2, dropout: Share = 0.2, normalise: bool = False) -> Any:
+    """Return a multilayer perceptron for tables: `layers` hidden layers of `units` each.
+
+    Parameters
+    ----------
+    dropout
+        Share of each hidden layer that is hidden from the next in each training step.
+    normalise
+        Whether each hidden layer is brought to mean 0 and variance 1 within a row before its activation, which makes
+        the depth matter less to the step size. The inputs are scaled in any case.
+
+    References
+    ----------
+    Ba, Kiros & Hinton (2016), Layer normalization; Srivastava et al. (2014), Dropout.
+    """
     import keras
 
     table = inputs.table()
     state = table
     for depth in range(layers):
-        state = keras.layers.Dense(units, activation="relu", name=f"hidden_{depth + 1}")(state)
+        state = keras.layers.Dense(units, name=f"hidden_{depth + 1}")(state)
+        if normalise:
+            state = keras.layers.LayerNormalization(name=f"normal_{depth + 1}")(state)
+        state = keras.layers.Activation("relu")(state)
         state = keras.layers.Dropout(dropout)(state)
     return keras.Model(table, _dense()(state), name="mlp")
 

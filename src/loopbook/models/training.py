@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopbook.models import scores
+from loopbook.models.arrays import Arrays, lengths
 from loopbook.models.events import Events
-from loopbook.models.inputs import Arrays, lengths
 from loopbook.models.network import Network
 from loopbook.scenario.contract import TrainingSettings
 from loopbook.scenario.errors import LoopbookError

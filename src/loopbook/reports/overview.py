@@ -86,11 +86,12 @@ def numbers(metrics: Mapping[str, Any]) -> tuple[Number, ...]:
 
 def label(name: str) -> str:
     """Return a metric's name in words: ``baseline_test_roc_auc`` is *Plain baseline: ROC AUC on test*."""
-    prefix = ""
+    prefix, where = "", ""
+    if name.startswith("cv_"):
+        name, where = name.removeprefix("cv_"), " over folds"
     for start, said in (("baseline_", "Plain baseline: "), ("champion_", "Champion: ")):
         if name.startswith(start):
             name, prefix = name.removeprefix(start), said
-    where = ""
     for split in ("test", "validation", "train", "gate"):
         if name.startswith(f"{split}_"):
             name, where = name.removeprefix(f"{split}_"), f" on {split}"
@@ -142,19 +143,28 @@ def _model(run: Run) -> list[Line]:
         return [Line("Model", ("No model has been chosen yet.",), "wait")]
     metrics = record.metrics
     candidates = [each.candidate for each in run.stages.values() if each.candidate]
-    chosen = f"{champion} was chosen" + (f" from {len(candidates)} candidates." if len(candidates) > 1 else ".")
+    chosen = f"The champion is {champion}" + (f", from {len(candidates)} candidates." if len(candidates) > 1 else ".")
     measured = [
         f"{label(name)} {number(metrics[name])}" + _between(metrics, name)
         for name in ("test_accuracy", "test_roc_auc")
         if name in metrics
     ]
-    told = [Line("Model", (chosen, *((f"{'; '.join(measured)}.",) if measured else ())))]
-    gain, low = metrics.get("paired_difference"), metrics.get("paired_difference_low")
+    said = [f"{'; '.join(measured)}."] if measured else []
+    # Where a single split would mislead, the difference over many folds stands for the one on the test.
+    difference = "paired_difference"
+    if "cv_roc_auc" in metrics:
+        difference = "cv_difference"
+        said.append(f"{label('cv_roc_auc')} {number(metrics['cv_roc_auc'])}{_between(metrics, 'cv_roc_auc')}.")
+    told = [Line("Model", (chosen, *said))]
+    gain, low = metrics.get(difference), metrics.get(f"{difference}_low")
     if isinstance(gain, int | float) and not isinstance(gain, bool):
         baseline = f" ({metrics['baseline']})" if metrics.get("baseline") else ""
-        words = f"{number(abs(gain))}{_measure(metrics)}" + _between(metrics, "paired_difference")
+        measure = f" in {label('cv_roc_auc')}" if difference == "cv_difference" else _measure(metrics)
+        words = f"{number(abs(gain))}{measure}" + _between(metrics, difference)
         beyond = isinstance(low, int | float) and low > 0
-        if champion == metrics.get("baseline") or gain == 0:
+        if gain == 0 and champion != metrics.get("baseline"):
+            told.append(Line("Gain", (f"No better than the best plain baseline{baseline}.",), "wait"))
+        elif champion == metrics.get("baseline"):
             told.append(Line("Gain", ("A plain baseline is the best model here; no network beat it.",), "wait"))
         elif gain > 0:
             sure = "beyond chance" if beyond else "but this could be chance"

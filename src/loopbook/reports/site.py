@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from loopbook.reports import dataset, loop, overview, page, security
+from loopbook.reports import dataset, loop, overview, page, rounds, security
 from loopbook.reports.page import Page
+from loopbook.reports.rounds import Timeline
+from loopbook.store import records
 from loopbook.store.content import digest_file, digest_text, remove, write_atomically
+from loopbook.store.project import Project
 from loopbook.store.records import Run
 
 HERE = Path(__file__).resolve().parent
@@ -43,6 +47,28 @@ class Place:
     def root(self) -> str:
         """The project's folder, left out of the paths that pages show."""
         return str((self.notebooks or self.data).resolve().parent)
+
+
+def renew(project: Project, only: str | None = None) -> Path:
+    """Build the site from the records, one process at a time: none goes by a list of runs that another has outdated.
+
+    Parameters
+    ----------
+    project
+        Whose records, artifacts and reports.
+    only
+        Scenario whose runs' pages are built; None: all of them.
+
+    Returns
+    -------
+    Path
+        The site's index.
+    """
+    from filelock import FileLock
+
+    project.reports.mkdir(parents=True, exist_ok=True)
+    with FileLock(project.reports_lock):
+        return build(records.runs(project), project.data, project.reports, only, project.notebooks)
 
 
 def build(
@@ -77,20 +103,20 @@ def build(
         if only in (None, scenario):
             own = [run for run in runs if run.scenario == scenario]
             for run in own:
-                _build_run(place, run)
+                _build_run(place, run, rounds.timeline(own, run))
             _build_latest(place, own)
     _write_page(reports / "index.html", _render("site.html.j2", agents=_agents(runs, reports), depth=""))
     return reports / "index.html"
 
 
-def _build_run(place: Place, run: Run) -> None:
+def _build_run(place: Place, run: Run, way: Timeline | None) -> None:
     """Write a run's pages, unless they were made from the same things already."""
     folder = place.reports / run.scenario / run.run
-    made_from = _made_from(place, run)
+    made_from = _made_from(place, run, way)
     built = _built(folder)
     if built.get("from") == made_from and all((folder / name).is_file() for name in built.get("files", ())):
         return
-    files = _files(place, run)
+    files = _files(place, run, way)
     kept = {name for name in built.get("files", ()) if name not in files and _still_named(name, run, folder)}
     for name, content in files.items():
         _write(folder / name, content)
@@ -100,7 +126,7 @@ def _build_run(place: Place, run: Run) -> None:
     _write(folder / BUILT, (json.dumps(record, indent=1) + "\n").encode())
 
 
-def _files(place: Place, run: Run) -> dict[str, bytes]:
+def _files(place: Place, run: Run, way: Timeline | None) -> dict[str, bytes]:
     """Return every file of a run's folder, by its path within."""
     pages = [
         made
@@ -111,7 +137,7 @@ def _files(place: Place, run: Run) -> dict[str, bytes]:
     there = frozenset({made.slug for made in pages}) | {
         page.slug(record) for record in run.stages.values() if (folder / f"{page.slug(record)}.html").is_file()
     }
-    about = _about(place, run, pages, there)
+    about = {**_about(place, run, pages, there), "timeline": way}
     files = {"index.html": _render("run.html.j2", **about, depth="../../")}
     for at, made in enumerate(pages):
         around = {"before": pages[at - 1] if at else None, "after": pages[at + 1] if at + 1 < len(pages) else None}
@@ -139,15 +165,41 @@ def _build_latest(place: Place, runs: Sequence[Run]) -> None:
         notice = _render("notice.html.j2", last=last, failed=failed, shown=newest)
     source = place.reports / newest.scenario / newest.run
     target = place.reports / newest.scenario / "latest"
-    before, names = _built(target).get("files", []), _built(source).get("files", [])
+    names = _built(source).get("files", [])
+    told = {name: notice for name in names if name.endswith(".html") and notice}
+    built = {"from": newest.run, "notice": notice, "files": sorted(names)}
+    same = _built(target) == built and all(
+        (target / name).is_file() and (target / name).read_bytes() == _told(source / name, told.get(name, ""))
+        for name in names
+    )
+    if not same:
+        _exchange(target, source, names, told, built)
+
+
+def _exchange(
+    target: Path, source: Path, names: Sequence[str], told: Mapping[str, str], built: Mapping[str, Any]
+) -> None:
+    """Make the new folder beside the old one and let them change places, so that no reader finds half of each."""
+    new, old = (target.with_name(f".{target.name}-{word}") for word in ("new", "old"))
+    for folder in (new, old):
+        remove(folder)
     for name in names:
-        content = (source / name).read_bytes()
-        if name.endswith(".html") and notice:
-            content = content.replace(_NOTICE.encode(), notice.encode("utf-8"), 1)
-        _write(target / name, content)
-    for name in set(before) - set(names):
-        remove(target / name)
-    _write(target / BUILT, (json.dumps({"from": newest.run, "files": sorted(names)}, indent=1) + "\n").encode())
+        (new / name).parent.mkdir(parents=True, exist_ok=True)
+        if name in told:
+            (new / name).write_bytes(_told(source / name, told[name]))
+        else:
+            shutil.copy2(source / name, new / name)
+    (new / BUILT).write_text(json.dumps(built, indent=1) + "\n", encoding="utf-8")
+    if target.exists():
+        target.rename(old)
+    new.rename(target)
+    remove(old)
+
+
+def _told(page: Path, notice: str) -> bytes:
+    """Return a page's content with a notice at its top, if there is one."""
+    content = page.read_bytes()
+    return content.replace(_NOTICE.encode(), notice.encode("utf-8"), 1) if notice else content
 
 
 def _about(place: Place, run: Run, pages: Sequence[Page], there: frozenset[str]) -> dict[str, Any]:
@@ -177,15 +229,16 @@ def _agents(runs: Sequence[Run], reports: Path) -> list[dict[str, Any]]:
                 "newest": own[0],
                 "runs": own,
                 "latest": (reports / scenario / "latest" / "index.html").is_file(),
+                "timeline": rounds.timeline(own[::-1], latest),
                 "lines": [line for line in overview.lines(latest) if line.term in ("Criteria", "Model", "Gain")],
             }
         )
     return agents
 
 
-def _made_from(place: Place, run: Run) -> str:
+def _made_from(place: Place, run: Run, way: Timeline | None) -> str:
     """Return the digest of all that a run's pages are made from; a stored notebook never changes under its name."""
-    parts = [run.model_dump_json(), _program(), place.root]
+    parts = [run.model_dump_json(), _program(), place.root, *(each.run for each in (way.runs if way else ()))]
     for record in run.stages.values():
         stored = place.data / record.notebook if record.notebook else None
         parts.append(f"{stored.stat().st_size} {stored.stat().st_mtime_ns}" if stored and stored.is_file() else "none")

@@ -41,6 +41,10 @@ class Display:
         if self._live is None:
             self.console.print(f"  {name} …", markup=False)
 
+    def note(self, text: str) -> None:
+        """Say something about the whole run."""
+        self.console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
+
     def running(self, progress: Mapping[str, str]) -> None:
         """Show the running stages, their elapsed time, and what they last said."""
         if self._live is None:

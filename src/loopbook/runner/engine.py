@@ -8,7 +8,14 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from loopbook.runner.death import excerpt
+from loopbook.runner.kernels import Interrupted, Kernels
+from loopbook.runner.libraries import Level
+
+if TYPE_CHECKING:
+    from loopbook.runner.provisioner import Provisioner
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -24,7 +31,14 @@ class Failure:
 
 
 def execute(
-    notebook: Path, output: Path, parameters: Mapping[str, Any], *, environment: Mapping[str, str], folder: Path
+    notebook: Path,
+    output: Path,
+    parameters: Mapping[str, Any],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    kernels: Kernels,
+    level: Level,
 ) -> Failure | None:
     """Execute a notebook and write it with its outputs, whether it succeeds or not.
 
@@ -38,11 +52,18 @@ def execute(
         The kernel's environment.
     folder
         The kernel's current folder.
+    kernels, level
+        Where the kernel comes from, and what it finds imported.
 
     Returns
     -------
     Failure or None
         None if every cell was executed.
+
+    Raises
+    ------
+    Interrupted
+        If the run ends meanwhile.
     """
     import nbformat
     import papermill
@@ -56,6 +77,7 @@ def execute(
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **_: Any) -> Any:
             client = _client(nb_man, kernel_name)
+            provided.append(kernels.provide(client.create_kernel_manager(), level))
             # What libraries print past the notebook (TensorFlow's start-up notes, a crash) goes to a file beside it.
             with log.open("wb") as said:
                 try:
@@ -64,6 +86,7 @@ def execute(
                     nbformat.write(nb_man.nb, output)
 
     log = output.with_name("kernel.log")
+    provided: list[Provisioner] = []
     logging.getLogger("papermill").setLevel(logging.ERROR)
     name = f"loopbook-{id(output)}"
     papermill_engines.register(name, Engine)
@@ -79,15 +102,20 @@ def execute(
                 progress_bar=False,
             )
     except PapermillExecutionError as error:
+        _unless_interrupted(kernels)
         text = _ANSI.sub("", "\n".join(error.traceback) if isinstance(error.traceback, list) else str(error.traceback))
+        if provided[0].overdue:
+            limit = provided[0].limit_reached()
+            return Failure(limit.kind, limit.message, _failed_cell(output), text)
         return Failure(error.ename, _ANSI.sub("", error.evalue), _failed_cell(output), text)
     except DeadKernelError:
-        return Failure(
-            "KernelDied",
-            "The notebook's kernel died: killed, out of memory, or crashed in a library.",
-            _failed_cell(output),
-            log.read_text(encoding="utf-8", errors="replace")[-4_000:],
-        )
+        _unless_interrupted(kernels)
+        said = log.read_text(encoding="utf-8", errors="replace")
+        cause = provided[0].cause(said)
+        return Failure(cause.kind, cause.message, _failed_cell(output), excerpt(said))
+    except Exception:
+        _unless_interrupted(kernels)
+        raise
     finally:
         papermill_engines._engines.pop(name, None)
     log.unlink()
@@ -107,6 +135,12 @@ def _client(nb_man: Any, kernel_name: str) -> Any:
         # The kernel's sockets are open to every user of this machine; encrypted, they say nothing to them.
         config=Config(KernelManager={"transport_encryption": "auto"}),
     )
+
+
+def _unless_interrupted(kernels: Kernels) -> None:
+    """Do not take what the end of the run did to a notebook for a failure of its own."""
+    if kernels.interrupted:
+        raise Interrupted
 
 
 def _failed_cell(output: Path) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,12 +11,16 @@ from typing import Any
 
 from loopbook.runner import engine
 from loopbook.runner.graph import Node
+from loopbook.runner.kernels import Kernels
+from loopbook.runner.kernels import environment as kernel_environment
+from loopbook.runner.libraries import Level
 from loopbook.scenario.contract import Scenario
-from loopbook.store import content, job, keys, records, snapshots, stage, vault
+from loopbook.store import content, job, keys, records, stage, vault
 from loopbook.store.declaration import SOURCE_INPUT
 from loopbook.store.parameters import sections_of
 from loopbook.store.project import Project
 from loopbook.store.records import StageRecord
+from loopbook.store.snapshots import Snapshot
 
 NOTEBOOK = "notebook.ipynb"
 
@@ -34,6 +37,8 @@ class Request:
         Given values by dotted name.
     source
         Digest of what the scenario's source holds.
+    snapshot
+        What the round carries: read once a run, so that what is approved meanwhile belongs to the next.
     """
 
     project: Project
@@ -43,6 +48,7 @@ class Request:
     given: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     run: str = ""
+    snapshot: Snapshot = field(default_factory=Snapshot)
 
 
 def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) -> dict[str, str]:
@@ -55,8 +61,7 @@ def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) ->
     for section, path in request.resolved.files.items():
         if section in sections_of(node.declaration):
             digests[path] = content.digest(request.project.root / path)
-    snapshot = snapshots.current(request.project, request.resolved.name)
-    digests |= {f"carried {name}": snapshot.digest(name) for name in node.declaration.carries}
+    digests |= {f"carried {name}": request.snapshot.digest(name) for name in node.declaration.carries}
     return digests
 
 
@@ -70,7 +75,7 @@ def key(request: Request, node: Node, finished: Mapping[str, StageRecord]) -> st
 def stored(request: Request, node: Node, stage_key: str) -> StageRecord | None:
     """Return the record of a node whose result is in the store already."""
     folder = request.project.store / node.declaration.stage / stage_key
-    if not vault.is_whole(folder):
+    if not vault.use(folder):
         return None
     return _record(request, node, stage_key, folder, vault.manifest(folder), "fresh")
 
@@ -83,7 +88,9 @@ def progress(request: Request, node: Node, stage_key: str) -> str:
         return ""
 
 
-def execute(request: Request, node: Node, stage_key: str, finished: Mapping[str, StageRecord]) -> StageRecord:
+def execute(
+    request: Request, node: Node, stage_key: str, finished: Mapping[str, StageRecord], kernels: Kernels, level: Level
+) -> StageRecord:
     """Execute a node's notebook and seal its outputs; a failed one is kept beside the run's record."""
     declared, project = node.declaration, request.project
     target = project.store / declared.stage / stage_key
@@ -91,8 +98,9 @@ def execute(request: Request, node: Node, stage_key: str, finished: Mapping[str,
         already = stored(request, node, stage_key)
         if already is not None:
             return already
-        content.remove(work)
-        work.mkdir(parents=True)
+        with vault.written_by(work):
+            content.remove(work)
+            work.mkdir(parents=True)
         begun = time.monotonic()
         task = job.Job(
             stage=declared.stage,
@@ -106,6 +114,7 @@ def execute(request: Request, node: Node, stage_key: str, finished: Mapping[str,
                 name: {each: str(_artifact(project, finished[writer], name)) for each, writer in writers.items()}
                 for name, writers in node.gathers.items()
             },
+            carried={name: request.snapshot.part(name) for name in declared.carries},
             work=str(work),
         )
         task.save(work / "job.json")
@@ -115,6 +124,8 @@ def execute(request: Request, node: Node, stage_key: str, finished: Mapping[str,
             _parameters(request, node),
             environment=_environment(project, work / "job.json"),
             folder=project.notebooks,
+            kernels=kernels,
+            level=level,
         )
         seconds = time.monotonic() - begun
         if failure is None:
@@ -136,6 +147,7 @@ def execute(request: Request, node: Node, stage_key: str, finished: Mapping[str,
             stage.OUTPUTS,
             stage.RESULTS,
             stage.MEASUREMENTS,
+            stage.USES,
             "parameters.json",
         ):
             content.remove(work / temporary)
@@ -168,6 +180,7 @@ def _facts(
         "artifacts": {name: entry["path"] for name, entry in outputs.items()},
         "digests": {name: entry["digest"] for name, entry in outputs.items()},
         "inputs": dict(read),
+        "uses": sorted(_json(work / stage.USES)),
     }
 
 
@@ -206,10 +219,9 @@ def _parameters(request: Request, node: Node) -> dict[str, Any]:
 
 def _environment(project: Project, task: Path) -> dict[str, str]:
     return {
-        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+        **kernel_environment(),
         job.VARIABLE: str(task),
         "LOOPBOOK_PROJECT": str(project.root),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
     }
 
 

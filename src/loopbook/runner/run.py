@@ -9,17 +9,20 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from loopbook.runner import execution, graph, summary
+from loopbook.runner import execution, graph, interruption, ongoing, summary
 from loopbook.runner.display import Display
 from loopbook.runner.execution import Request
 from loopbook.runner.graph import Node
+from loopbook.runner.kernels import Kernels, level_of
+from loopbook.runner.libraries import Level
 from loopbook.store import records, snapshots
 from loopbook.store.declaration import declarations
-from loopbook.store.project import Project
-from loopbook.store.records import Run, StageRecord
+from loopbook.store.records import Approval, Run, StageRecord
 
 
-def run(request: Request, display: Display, jobs: int | None = None) -> tuple[Run, bool]:
+def run(
+    request: Request, display: Display, jobs: int | None = None, time_limit: float | None = None
+) -> tuple[Run, bool]:
     """Run a scenario and save its record.
 
     Parameters
@@ -30,6 +33,8 @@ def run(request: Request, display: Display, jobs: int | None = None) -> tuple[Ru
         Where to say how it goes.
     jobs
         Notebooks executed at once; None: one a processor, at most four.
+    time_limit
+        Seconds that a notebook may take; None: as long as it wants.
 
     Returns
     -------
@@ -38,18 +43,28 @@ def run(request: Request, display: Display, jobs: int | None = None) -> tuple[Ru
     new : bool
         Whether anything was to do.
     """
-    project, scenario = request.project, request.resolved
-    began, clock = datetime.now(UTC), time.monotonic()
-    request = replace(request, run=_name(project, scenario.name, began))
+    began = datetime.now(UTC)
+    with ongoing.named(request.project, request.resolved.name, began) as name:
+        return _run(replace(request, run=name), began, display, jobs, time_limit)
+
+
+def _run(
+    request: Request, began: datetime, display: Display, jobs: int | None, time_limit: float | None
+) -> tuple[Run, bool]:
+    project, scenario, clock = request.project, request.resolved, time.monotonic()
+    snapshot = snapshots.current(project, scenario.name, request.profile)
+    request = replace(request, snapshot=snapshot)
     nodes = graph.plan(declarations(project.notebooks), scenario.training.chosen)
-    stages = _execute(request, nodes, display, jobs or min(4, os.cpu_count() or 1))
+    stages = _execute(request, nodes, display, jobs or min(4, os.cpu_count() or 1), time_limit)
     before = records.latest(project, scenario.name, request.profile)
     if before is not None and _same(before, stages):
         return before, False
-    found = summary.criteria(scenario, stages)
+    found = summary.criteria(scenario, stages, snapshot.requirement_changes)
     failed = any(record.state in ("failed", "skipped") for record in stages.values())
     missed = any(each.met is False for each in found)
     champion = next((str(each.metrics["champion"]) for each in stages.values() if "champion" in each.metrics), None)
+    approved = tuple(Approval.model_validate(one) for one in snapshot.approved if one["round"] == snapshot.round)
+    known = before is not None and before.round == snapshot.round
     revision, dirty = summary.revision(project.root)
     record = Run(
         scenario=scenario.name,
@@ -58,7 +73,8 @@ def run(request: Request, display: Display, jobs: int | None = None) -> tuple[Ru
         simulated=scenario.simulated,
         run=request.run,
         profile=request.profile,
-        round=snapshots.current(project, scenario.name).round,
+        round=snapshot.round,
+        approved=approved,
         status="failed" if failed else "missed" if missed else "good",
         started=began.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 1),
@@ -68,19 +84,27 @@ def run(request: Request, display: Display, jobs: int | None = None) -> tuple[Ru
         revision=revision,
         dirty=dirty,
         versions=summary.versions(),
-        changes=summary.changes(before, stages, champion),
+        changes=summary.changes(before, stages, champion, () if known else approved),
         next_steps=summary.next_steps(found, stages, champion),
     )
     records.save(project, record)
     return record, True
 
 
-def _execute(request: Request, nodes: Mapping[str, Node], display: Display, jobs: int) -> dict[str, StageRecord]:
+def _execute(
+    request: Request, nodes: Mapping[str, Node], display: Display, jobs: int, time_limit: float | None
+) -> dict[str, StageRecord]:
     """Execute every node whose needs are met, until none is left; what needs a failed one is skipped."""
     finished: dict[str, StageRecord] = {}
     running: dict[Future[StageRecord], tuple[str, str]] = {}
     waiting = dict(nodes)
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
+    levels: dict[str, Level] = {}
+    # Kernels end before the threads that wait for them, whatever ends the run.
+    with (
+        interruption.in_good_order(),
+        ThreadPoolExecutor(max_workers=jobs) as pool,
+        Kernels(display.note, time_limit) as kernels,
+    ):
         while waiting or running:
             for name, node in list(waiting.items()):
                 if not node.needs <= finished.keys() or len(running) >= jobs:
@@ -99,7 +123,10 @@ def _execute(request: Request, nodes: Mapping[str, Node], display: Display, jobs
                     display.finished(record)
                     continue
                 display.started(name)
-                running[pool.submit(execution.execute, request, node, key, dict(finished))] = name, key
+                levels = levels or {each: level_of(nodes[each].declaration) for each in (name, *waiting)}
+                kernels.prepare(max(levels[each] for each in (name, *waiting)))
+                task = pool.submit(execution.execute, request, node, key, dict(finished), kernels, levels[name])
+                running[task] = name, key
             if not running:
                 continue
             done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -116,11 +143,3 @@ def _same(before: Run, stages: Mapping[str, StageRecord]) -> bool:
     return keys == {name: record.key for name, record in stages.items()} and all(
         record.state == "fresh" for record in stages.values()
     )
-
-
-def _name(project: Project, scenario: str, began: datetime) -> str:
-    stem = name = began.strftime("%Y%m%d-%H%M%S")
-    number = 2
-    while (project.runs / scenario / f"{name}.json").exists():
-        name, number = f"{stem}-{number}", number + 1
-    return name

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from loopbook.scenario.contract import Scenario
-from loopbook.store.records import CriterionRecord, Run, StageRecord
+from loopbook.store import snapshots
+from loopbook.store.records import Approval, CriterionRecord, Run, StageRecord
 
 _VERSIONS = ("tensorflow", "keras", "scikit-learn", "pandas", "numpy", "papermill", "loopbook")
 
 
-def criteria(scenario: Scenario, stages: Mapping[str, StageRecord]) -> tuple[CriterionRecord, ...]:
-    """Return every acceptance criterion with the value that its stage recorded; None where there is none yet."""
+def criteria(
+    scenario: Scenario, stages: Mapping[str, StageRecord], changes: Sequence[Mapping[str, Any]] = ()
+) -> tuple[CriterionRecord, ...]:
+    """Return every acceptance criterion with the value that its stage recorded; None where there is none yet.
+
+    `changes` are approved requirement changes, which may add criteria.
+    """
     found = []
-    for story in scenario.stories:
+    for story in (*scenario.stories, *snapshots.stories(changes)):
         for criterion in story.criteria:
             record = stages.get(criterion.stage)
             value = record.metrics.get(criterion.metric, record.measurements.get(criterion.metric)) if record else None
@@ -33,11 +40,13 @@ def criteria(scenario: Scenario, stages: Mapping[str, StageRecord]) -> tuple[Cri
     return tuple(found)
 
 
-def changes(before: Run | None, stages: Mapping[str, StageRecord], champion: str | None) -> tuple[str, ...]:
-    """Return sentences that say what differs from the run before."""
+def changes(
+    before: Run | None, stages: Mapping[str, StageRecord], champion: str | None, approved: Sequence[Approval] = ()
+) -> tuple[str, ...]:
+    """Return sentences that say what differs from the run before; what was `approved` in between comes first."""
     if before is None:
         return ("This is the first run of this scenario in this profile.",)
-    told = []
+    told = [f"Approved by {one.by}: {one.title}." for one in approved]
     if champion != before.champion and champion is not None:
         told.append(f"The champion is now {champion}; it was {before.champion or 'none'}.")
     for name, record in stages.items():

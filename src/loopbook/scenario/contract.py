@@ -118,7 +118,7 @@ class RequirementsSettings(Settings):
 
 
 class Splits(Settings):
-    """Shares of the five splits, and what decides where a row goes."""
+    """Shares of the five splits and of what later rounds get, and what decides where a row goes."""
 
     by: Literal["time", "group", "stratum"] = "stratum"
     train: float = Field(0.6, gt=0, lt=1)
@@ -126,6 +126,7 @@ class Splits(Settings):
     test: float = Field(0.12, gt=0, lt=1)
     gate: float = Field(0.06, gt=0, lt=1)
     stream: float = Field(0.1, gt=0, lt=1)
+    held_back: float = Field(0.0, ge=0, lt=1, description="kept for later rounds, cut into the windows after the first")
 
     @property
     def shares(self) -> dict[str, float]:
@@ -133,9 +134,10 @@ class Splits(Settings):
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
-        total = sum(self.shares.values())
+        total = sum(self.shares.values()) + self.held_back
         if abs(total - 1) > 1e-6:
-            raise ValueError(f"the five shares add up to {total:g}, not 1")
+            also = " and held_back" if self.held_back else ""
+            raise ValueError(f"the five shares{also} add up to {total:g}, not 1")
         return self
 
 
@@ -154,9 +156,17 @@ class DataSettings(Settings):
     sequence_length: int = Field(64, ge=4, le=512, description="tokens a text; longer is cut, shorter is padded")
     scaling: Literal["standard", "minmax"] = Field("standard", description="how numbers are scaled")
     splits: Splits = Splits()
+    windows: int = Field(
+        1, ge=1, le=100, description="windows of the agent's life, one a round: stream, held-back ones"
+    )
+    window: int | None = Field(None, ge=1, description="which window is the stream; None: that of the current round")
 
     @model_validator(mode="after")
     def _window(self) -> Self:
+        if self.window is not None and self.window > self.windows:
+            raise ValueError(f"there is no window {self.window}: data.windows is {self.windows}")
+        if self.splits.held_back and self.windows == 1:
+            raise ValueError("splits.held_back keeps rows for later rounds, so data.windows must be 2 or more")
         if self.start and self.end and self.start >= self.end:
             raise ValueError(f"the window's start {self.start} is not before its end {self.end}")
         return self
@@ -224,6 +234,8 @@ class OptimizationSettings(Settings):
     search_epochs: int = Field(12, ge=1, description="most passes over train in one trial")
     latency_repeats: int = Field(200, ge=10, description="single decisions timed for each model")
     export: bool = Field(True, description="export the champion to ONNX and check it")
+    cv_folds: int = Field(5, ge=2, le=50, description="folds of each repeat of the cross-validation")
+    cv_repeats: int = Field(0, ge=0, le=100, description="cross-validations of the champion; 0: none (rows suffice)")
     search: dict[str, SearchRange] = Field(default_factory=dict, description="learning_rate, or architecture arguments")
 
 
@@ -343,6 +355,21 @@ class Scenario(Settings):
         for need, by in (("time", "time"), ("group", "group")):
             if self.data.splits.by == by and getattr(self.source, need) is None:
                 raise ValueError(f"data.splits.by is {by!r}, so the source must name its {need} column (source.{need})")
+        later = getattr(self.source, "later_days", 0)
+        if later and self.data.splits.by != "time":
+            raise ValueError("source.later_days are for later rounds, so data.splits.by must be 'time'")
+        if self.data.windows > 1 and bool(later) == bool(self.data.splits.held_back):
+            raise ValueError(
+                f"data.windows is {self.data.windows}, so rows must be kept for later rounds in one way: "
+                "by data.splits.held_back (a share of the rows), or in a simulation by source.later_days"
+            )
+        if later and self.data.windows == 1:
+            raise ValueError("source.later_days are for later rounds, so data.windows must be 2 or more")
+        if self.optimization.cv_repeats and self.data.splits.by == "time":
+            raise ValueError(
+                "optimization.cv_repeats deals rows anew whatever their time, but data.splits.by is 'time': a model "
+                "would learn from the future. Set it to 0, or split by group or stratum"
+            )
         hidden = {self.source.truth, *self.source.protected} & {*self.task.fields, self.task.label.column}
         if hidden:
             shown = ", ".join(sorted(map(str, hidden)))

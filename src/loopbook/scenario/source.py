@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -105,13 +105,24 @@ class SimulationSource(Columns):
     """The simulated world of posts about companies; every effect it injects is written down as truth."""
 
     kind: Literal["simulation"]
-    rows: int = Field(20_000, ge=200, le=2_000_000, description="posts in the whole world")
+    rows: int = Field(20_000, ge=200, le=2_000_000, description="posts in `days`")
     days: int = Field(120, ge=20, le=2_000, description="days that the world lasts")
+    later_days: int = Field(0, ge=0, le=2_000, description="days after these, with as many posts a day: later rounds")
     start: date = Field(date(2026, 1, 1), strict=False, description="first day")
     seed: int = Field(1, ge=0, description="seed of the world")
     label_noise: float = Field(0.02, ge=0, le=0.4, description="share of labels that annotators get wrong")
     personal_data_share: float = Field(0.03, ge=0, le=1, description="share of posts with personal data in them")
     effects: bool = Field(True, description="False: no surges and no drift")
+
+    @property
+    def all_days(self) -> int:
+        """Days from the first to the last of later rounds."""
+        return self.days + self.later_days
+
+    @property
+    def horizon(self) -> date:
+        """The day on which the days of later rounds begin."""
+        return self.start + timedelta(days=self.days)
 
 
 Source = Annotated[

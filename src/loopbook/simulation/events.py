@@ -43,19 +43,20 @@ class Effect:
         return self.first_day <= day <= self.last_day
 
 
-def schedule(days: int, seed: int) -> tuple[Effect, ...]:
+def schedule(days: int, seed: int, later_days: int = 0) -> tuple[Effect, ...]:
     """Return the surges and drifts of a world.
 
     Parameters
     ----------
     days
-        Days that the world lasts.
+        Days in which the drifts begin.
     seed
         Seed of the world.
+    later_days
+        Days after these: the drifts go on and new surges come; what happens before does not depend on them.
     """
-    rng = Random(f"schedule {seed}")
-    effects = [_surge(rng, start, min(start + _DAYS_PER_SURGE, days)) for start in range(0, days - 4, _DAYS_PER_SURGE)]
-    last = days - 1
+    last = days + later_days - 1
+    effects = [*_surges(Random(f"schedule {seed}"), 0, days), *_surges(Random(f"later {seed}"), days, last + 1)]
     begin = {kind: round(share * days) for kind, share in DRIFT_STARTS.items()}
     effects.append(Effect("vocabulary", begin["vocabulary"], last, parameters=(("new_words", NEW_WORDS),)))
     effects.append(
@@ -73,6 +74,11 @@ def schedule(days: int, seed: int) -> tuple[Effect, ...]:
     return tuple(effects)
 
 
+def _surges(rng: Random, first: int, end: int) -> list[Effect]:
+    starts = range(first, end - 4, _DAYS_PER_SURGE)
+    return [_surge(rng, start, min(start + _DAYS_PER_SURGE, end)) for start in starts]
+
+
 def _surge(rng: Random, start: int, end: int) -> Effect:
     first = rng.randrange(start, max(start + 1, end - 4))
     return Effect(
@@ -88,10 +94,12 @@ def _surge(rng: Random, start: int, end: int) -> Effect:
     )
 
 
-def volumes(rows: int, days: int, first_weekday: int, seed: int, effects: tuple[Effect, ...]) -> list[dict[int, int]]:
+def volumes(
+    rows: int, days: int, first_weekday: int, seed: int, effects: tuple[Effect, ...], later_days: int = 0
+) -> list[dict[int, int]]:
     """Return how many posts each day has, by source: -1 for ordinary posts, else the index of the surge in `effects`.
 
-    The numbers add up to `rows` (largest remainders), whatever the effects.
+    In `days` the numbers add up to `rows` (largest remainders), whatever the effects; later days have as many each.
 
     Parameters
     ----------
@@ -101,17 +109,27 @@ def volumes(rows: int, days: int, first_weekday: int, seed: int, effects: tuple[
         Weekday of the first day, Monday is 0.
     effects
         The world's effects; a surge with ``extra_share`` 0.5 adds half of an average day's posts on each of its days.
+    later_days
+        As in the world's settings.
     """
     rng = Random(f"volumes {seed}")
-    weights: dict[tuple[int, int], float] = {}
-    for day in range(days):
-        weights[day, -1] = _WEEKDAY[(first_weekday + day) % 7] * rng.uniform(0.93, 1.07)
-        for index, effect in enumerate(effects):
-            if effect.kind == "surge" and effect.on(day):
-                weights[day, index] = effect["extra_share"]
-    scale = rows / sum(weights.values())
-    counts = {cell: int(weight * scale) for cell, weight in weights.items()}
-    by_remainder = sorted(weights, key=lambda cell: counts[cell] - weights[cell] * scale)
-    for cell in by_remainder[: rows - sum(counts.values())]:
-        counts[cell] += 1
-    return [{index: counts[d, index] for d, index in weights if d == day} for day in range(days)]
+    weights: list[dict[int, float]] = []
+    for day in range(days + later_days):
+        ordinary = _WEEKDAY[(first_weekday + day) % 7] * rng.uniform(0.93, 1.07)
+        surges = {
+            at: float(one["extra_share"]) for at, one in enumerate(effects) if one.kind == "surge" and one.on(day)
+        }
+        weights.append({-1: ordinary, **surges})
+    scale = rows / sum(weight for day in weights[:days] for weight in day.values())
+    later = round(scale * sum(weight for day in weights[days:] for weight in day.values()))
+    return [*_rounded(weights[:days], scale, rows), *_rounded(weights[days:], scale, later)]
+
+
+def _rounded(weights: list[dict[int, float]], scale: float, total: int) -> list[dict[int, int]]:
+    """Return the weights times `scale` as whole numbers that add up to `total`, by largest remainders."""
+    counts = [{index: int(weight * scale) for index, weight in day.items()} for day in weights]
+    cells = [(day, index) for day, row in enumerate(weights) for index in row]
+    cells.sort(key=lambda cell: counts[cell[0]][cell[1]] - weights[cell[0]][cell[1]] * scale)
+    for day, index in cells[: total - sum(sum(day.values()) for day in counts)]:
+        counts[day][index] += 1
+    return counts

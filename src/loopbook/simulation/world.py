@@ -68,14 +68,15 @@ def simulate(settings: SimulationSource, first_day: int = 0, days: int | None = 
     ScenarioError
         If the window does not lie in the world.
     """
-    last = settings.days if days is None else first_day + days
-    if not 0 <= first_day < last <= settings.days:
+    last = settings.all_days if days is None else first_day + days
+    if not 0 <= first_day < last <= settings.all_days:
         raise ScenarioError(
             f"the window of days {first_day} to {last - 1} does not lie in the simulated world, which has days 0 to "
-            f"{settings.days - 1}; choose an earlier window or set source.days higher"
+            f"{settings.all_days - 1}; choose an earlier window or set source.days higher"
         )
-    effects = events.schedule(settings.days, settings.seed) if settings.effects else ()
-    volumes = events.volumes(settings.rows, settings.days, settings.start.weekday(), settings.seed, effects)
+    later = settings.later_days
+    effects = events.schedule(settings.days, settings.seed, later) if settings.effects else ()
+    volumes = events.volumes(settings.rows, settings.days, settings.start.weekday(), settings.seed, effects, later)
     tastes = tastes_of(settings.seed)
     rows: list[tuple[object, ...]] = []
     reposts: list[tuple[str, str, str]] = []
@@ -124,7 +125,7 @@ def simulate(settings: SimulationSource, first_day: int = 0, days: int | None = 
 
 def _standing(settings: SimulationSource) -> list[Effect]:
     """The effects that are there on every day."""
-    last = settings.days - 1
+    last = settings.all_days - 1
     gap = tuple((style, dict(shares)) for style, shares in HARD_SHARES.items())
     return [
         Effect("label_noise", 0, last, parameters=(("share", settings.label_noise),)),

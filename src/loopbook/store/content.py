@@ -227,6 +227,9 @@ def _digest_onnx(path: Path) -> str:
             parts.append(f"{data.dtype.str} {data.shape} {hashlib.sha256(data.tobytes()).hexdigest()}")
         for node in graph.node:
             parts.append(node.op_type)
+            if node.domain:  # trees keep their numbers in attributes, not in tensors
+                known = sorted(each.SerializeToString(deterministic=True) for each in node.attribute)
+                parts.append(hashlib.sha256(b"\n".join(known)).hexdigest())
             for attribute in node.attribute:
                 for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
                     visit(inner)

@@ -15,7 +15,7 @@ from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, suggest
 from loopbook.scenario.loading import stage_section
 from loopbook.scenario.source import Names, Settings
-from loopbook.store.code import digest_source, imported
+from loopbook.store.code import digest_source, imported, names
 from loopbook.store.content import digest_text
 
 NUMBERED = re.compile(r"^\d\d_\w+$")
@@ -55,6 +55,8 @@ class Declaration:
         Digest of the code cells, the parameters cell excepted.
     modules
         Modules of the package that the cells import.
+    libraries
+        Other libraries that the cells import.
     """
 
     stage: str
@@ -68,6 +70,7 @@ class Declaration:
     cell: dict[str, Any]
     code: str
     modules: frozenset[str]
+    libraries: frozenset[str]
 
     @property
     def section(self) -> str:
@@ -135,6 +138,7 @@ def declaration(path: Path) -> Declaration:
         cell=assignments(tagged[0]),
         code=digest_text("\n".join(digest_source(text) for text in code if text not in tagged)),
         modules=frozenset(name for text in code for name in imported(text)),
+        libraries=frozenset(name.partition(".")[0] for text in code for name in names(text)) - {"loopbook"},
     )
 
 

@@ -24,6 +24,7 @@ class Job(Settings):
     given: dict[str, Any] = Field(default_factory=dict, description="given values by dotted name")
     inputs: dict[str, str] = Field(default_factory=dict, description="paths of what is read")
     gathered: dict[str, dict[str, str]] = Field(default_factory=dict, description="paths by name and candidate")
+    carried: dict[str, Any] = Field(default_factory=dict, description="what the round carries, by name")
     work: str
 
     def save(self, path: Path) -> None:

@@ -57,6 +57,11 @@ class Project:
         return Path(os.environ.get("LOOPBOOK_REPORTS") or self.root / "reports")
 
     @property
+    def reports_lock(self) -> Path:
+        """Held by whoever builds the site or takes pages away."""
+        return self.reports / ".lock"
+
+    @property
     def raw(self) -> Path:
         return self.data / "raw"
 

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from loopbook.store.content import write_atomically
 from loopbook.store.project import Project
 
+STARTED = "%Y%m%d-%H%M%S"
+"""A run's name: when it began, in UTC; of runs of one second the later ones carry a number: ``20261124-031200-2``."""
+
 Scalar = bool | int | float | str | None
 
 
@@ -73,6 +76,16 @@ class CriterionRecord(Record):
     met: bool | None = None
 
 
+class Approval(Record):
+    """A proposal that somebody approved before this round."""
+
+    id: str
+    kind: str
+    title: str
+    reason: str
+    by: str
+
+
 class Run(Record):
     """One run of one scenario."""
 
@@ -83,6 +96,7 @@ class Run(Record):
     run: str = Field(description="the run's name: its starting time in UTC")
     profile: str
     round: int = 0
+    approved: tuple[Approval, ...] = Field((), description="what was approved after the round before, and why")
     status: Literal["good", "missed", "failed"]
     started: str = Field(description="ISO 8601, UTC")
     seconds: float
@@ -115,13 +129,27 @@ def load(path: Path) -> Run:
 
 def runs(project: Project, scenario: str | None = None) -> list[Run]:
     """Return the records of all runs, or of one scenario's, oldest first."""
-    return [load(path) for path in sorted(project.runs.glob(f"{scenario or '*'}/*.json"), key=lambda path: path.name)]
+    return [run for path in _paths(project, scenario or "*") if (run := _load(path)) is not None]
 
 
 def latest(project: Project, scenario: str, profile: str | None = None, good: bool = True) -> Run | None:
     """Return the newest run of a scenario (and profile), by default the newest good one."""
-    for path in sorted((project.runs / scenario).glob("*.json"), reverse=True):
-        run = load(path)
-        if (run.good or not good) and (profile is None or run.profile == profile):
+    for path in reversed(_paths(project, scenario)):
+        run = _load(path)
+        if run is not None and (run.good or not good) and (profile is None or run.profile == profile):
             return run
     return None
+
+
+def _paths(project: Project, scenario: str) -> list[Path]:
+    """Return the records' files, oldest first, without those that another process is writing at this moment."""
+    found = [path for path in project.runs.glob(f"{scenario}/*.json") if not path.name.startswith(".")]
+    return sorted(found, key=lambda path: (path.stem[:15], int(path.stem[16:] or 1), path.parent.name))
+
+
+def _load(path: Path) -> Run | None:
+    """Read a record; None if another process has pruned it since it was listed."""
+    try:
+        return load(path)
+    except FileNotFoundError:
+        return None

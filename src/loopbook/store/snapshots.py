@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 
+from loopbook.scenario.contract import Criterion, Story
 from loopbook.scenario.errors import LoopbookError
 from loopbook.scenario.source import Settings
 from loopbook.store.content import digest_json, write_atomically
@@ -15,6 +17,7 @@ from loopbook.store.project import Project
 
 _NAME = re.compile(r"(\d{4,})-([0-9a-f]{16})\.json")
 _OWN = {"round", "approved"}  # what is about the snapshot itself, and carried into no stage
+_FOLLOWS = {"findings", "window", "first"}  # what comes with a round and is by itself no reason for one
 
 
 class Snapshot(Settings):
@@ -31,6 +34,8 @@ class Snapshot(Settings):
     requirement_changes: list[dict[str, Any]] = Field(default_factory=list)
     findings: list[dict[str, Any]] = Field(default_factory=list, description="findings of 02 in the round before")
     champion: str | None = Field(None, description="content digest of the champion of record")
+    window: int = Field(1, ge=1, description="window of the agent's life that is the stream")
+    first: str | None = Field(None, description="content digest of the first round's champion, to compare with")
     approved: list[dict[str, Any]] = Field(
         default_factory=list, description="every approval so far: round, id, kind, title, reason, by"
     )
@@ -49,29 +54,47 @@ class Snapshot(Settings):
     def says_more_than(self, before: Snapshot) -> bool:
         """Say whether something was approved since an earlier snapshot: whether any stage would carry something else.
 
-        The data's findings follow the data; by themselves they are no reason for another round.
+        The data's findings and the next window follow; by themselves they are no reason for another round.
         """
-        return self.model_dump(exclude=_OWN | {"findings"}) != before.model_dump(exclude=_OWN | {"findings"})
+        return self.model_dump(exclude=_OWN | _FOLLOWS) != before.model_dump(exclude=_OWN | _FOLLOWS)
 
 
-def current(project: Project, scenario: str) -> Snapshot:
-    """Return the current snapshot of a scenario: the newest sealed one, or the empty one of round 0.
+def stories(changes: Sequence[Mapping[str, Any]]) -> tuple[Story, ...]:
+    """Return the criteria that approved requirement changes add, as one story; none if they add none.
+
+    Parameters
+    ----------
+    changes
+        As a snapshot carries them; those of the kind ``criterion`` have the fields of one.
+    """
+    asked = [change for change in changes if change.get("kind") == "criterion"]
+    criteria = tuple(
+        Criterion.model_validate({name: change[name] for name in Criterion.model_fields if name in change})
+        for change in asked
+    )
+    wish = "what I complained about to be mended and measured"
+    story = Story(id="asked-for", as_a="user of the agent", i_want=wish, so_that="my answers count", criteria=criteria)
+    return (story,) if criteria else ()
+
+
+def current(project: Project, scenario: str, profile: str) -> Snapshot:
+    """Return the current snapshot of a scenario in a profile: the newest sealed one, or the empty one of round 0.
 
     Raises
     ------
     LoopbookError
         If the file was changed after it was sealed.
     """
-    sealed = _sealed(project, scenario)
+    sealed = _sealed(project, scenario, profile)
     return _read(sealed[-1]) if sealed else Snapshot()
 
 
-def history(project: Project, scenario: str) -> list[Snapshot]:
-    """Return all sealed snapshots of a scenario, from round 1 on; for a timeline of the rounds."""
-    return [_read(path) for path in _sealed(project, scenario)]
+def history(project: Project, scenario: str, profile: str) -> list[Snapshot]:
+    """Return all sealed snapshots of a scenario in a profile, from round 1 on; for a timeline of the rounds."""
+    return [_read(path) for path in _sealed(project, scenario, profile)]
 
 
-def seal(project: Project, scenario: str, snapshot: Snapshot) -> Path | None:
+def seal(project: Project, scenario: str, profile: str, snapshot: Snapshot) -> Path | None:
     """Make a snapshot the current one, for good.
 
     The file is written in one step, named by its round and its content, readable by its owner only, and never written
@@ -79,7 +102,7 @@ def seal(project: Project, scenario: str, snapshot: Snapshot) -> Path | None:
 
     Parameters
     ----------
-    project, scenario
+    project, scenario, profile
         Where it belongs.
     snapshot
         The round after the current one.
@@ -96,10 +119,10 @@ def seal(project: Project, scenario: str, snapshot: Snapshot) -> Path | None:
     """
     from filelock import FileLock
 
-    folder = _folder(project, scenario)
+    folder = _folder(project, scenario, profile)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
-        before = current(project, scenario)
+        before = current(project, scenario, profile)
         if not snapshot.says_more_than(before):
             return None
         if snapshot.round != before.round + 1:
@@ -118,12 +141,12 @@ def _write_private(file: Path, text: str) -> None:
     file.chmod(0o600)
 
 
-def _folder(project: Project, scenario: str) -> Path:
-    return project.state / "snapshots" / scenario
+def _folder(project: Project, scenario: str, profile: str) -> Path:
+    return project.state / "snapshots" / scenario / profile
 
 
-def _sealed(project: Project, scenario: str) -> list[Path]:
-    folder = _folder(project, scenario)
+def _sealed(project: Project, scenario: str, profile: str) -> list[Path]:
+    folder = _folder(project, scenario, profile)
     found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)] if folder.is_dir() else []
     return sorted(found, key=lambda path: int(path.name.split("-")[0]))
 

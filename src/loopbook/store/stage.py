@@ -20,8 +20,11 @@ from loopbook.store.project import Project
 
 if TYPE_CHECKING:
     import pandas as pd
+    from filelock import FileLock
 
 OUTPUTS, RESULTS, MEASUREMENTS, PROGRESS = "outputs.json", "results.json", "measurements.json", "progress.txt"
+USES = "uses.json"
+"""What a stage took from the store by its own key, such as ``fits/<key>``: it is kept as long as the stage is."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,9 @@ class Stage:
             raise ScenarioError(f"{resolved.name} has no candidate {candidate!r}.{suggest(candidate, known)}")
         if task is not None:
             work = Path(task.work)
+            if work not in _written:
+                _written[work] = vault.written_by(work)
+                _written[work].acquire()
         else:
             name = f"{stage}-{candidate}" if declared.each else stage
             work = project.drafts / resolved.name / profile / name
@@ -156,7 +162,9 @@ class Stage:
     def carry(self, name: str) -> Any:
         """Return what the round before hands on under a name; empty in the first round."""
         self._declared(name, self.declaration.carries, "carries")
-        return snapshots.current(self.project, self._scenario.name).part(name)
+        if self._job is not None:
+            return self._job.carried[name]
+        return snapshots.current(self.project, self._scenario.name, self.profile).part(name)
 
     def write(self, name: str, value: Any) -> Path:
         """Save an output: a DataFrame, plain values, arrays, or the path of a file or folder.
@@ -212,14 +220,17 @@ class Stage:
         """
         key = keys.cache_key(parts, modules, self.project.lock)
         target = self.project.store / kind / key
-        if vault.is_whole(target):
+        if self._job is not None:
+            used = _read(self.work / USES)
+            _write(self.work / USES, {**used, f"{kind}/{key}": True})
+        if vault.use(target):
             return target
         root = self.project.work
         if self._job is None:
             root, target = self.project.drafts / "work", self.project.drafts / "cache" / kind / key
         if vault.is_whole(target):
             return target
-        with vault.claimed(root / kind / key) as work:
+        with vault.claimed(root / kind / key, lambda: self.progress("waiting: another run does the same")) as work:
             if not vault.is_whole(target):
                 make(work)
                 vault.seal(work, target, {"key": key, "parts": dict(parts)})
@@ -278,6 +289,9 @@ def _show_whole_texts() -> None:
 
     pd.options.display.max_colwidth = 240
 
+
+_written: dict[Path, FileLock] = {}
+"""The folder that this kernel works in for a runner, with the lock that it holds as long as it lives."""
 
 _opened: set[str] = set()
 """Stages opened in this kernel; a cell that is run again later finds the notebook's own variables beside them."""

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loopbook.store import content
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 MARKER = "stage.json"
 """The file that is written last; it holds what the store knows of the folder."""
@@ -21,6 +24,30 @@ MARKER = "stage.json"
 def is_whole(folder: Path) -> bool:
     """Say whether a folder in the store is complete."""
     return (folder / MARKER).is_file()
+
+
+def use(folder: Path) -> bool:
+    """Say whether a folder in the store is complete and, if so, note that it is used now.
+
+    Retention takes away nothing that was used since the oldest run in progress began, so what a run has found complete
+    stays until its record names it.
+    """
+    if not is_whole(folder):
+        return False
+    with guarded(folder.parents[1]):
+        if not is_whole(folder):
+            return False
+        os.utime(folder / MARKER)
+        return True
+
+
+@contextmanager
+def guarded(store: Path) -> Iterator[None]:
+    """Keep apart, for a moment, who notes the use of a folder and who takes unused ones away."""
+    from filelock import FileLock
+
+    with FileLock(store / ".lock"):
+        yield
 
 
 def manifest(folder: Path) -> dict[str, Any]:
@@ -67,14 +94,35 @@ def seal(work: Path, target: Path, facts: dict[str, Any]) -> Path:
 
 
 @contextmanager
-def claimed(work: Path) -> Iterator[Path]:
-    """Hold a work folder for one process; another one that wants it waits until it is free."""
-    from filelock import FileLock
+def claimed(work: Path, waiting: Callable[[], object] | None = None) -> Iterator[Path]:
+    """Hold a work folder for one process; another one that wants it calls `waiting`, and waits until it is free."""
+    from filelock import FileLock, Timeout
 
     work.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(work.with_name(f"{work.name}.lock")):
+    lock = FileLock(work.with_name(f"{work.name}.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        if waiting is not None:
+            waiting()
+        lock.acquire()
+    try:
         work.mkdir(parents=True, exist_ok=True)
         yield work
+    finally:
+        with suppress(OSError):  # not empty, or sealed: then it stays, or is not there
+            work.rmdir()
+        lock.release()
+
+
+def written_by(work: Path) -> FileLock:
+    """Return the lock that a kernel holds while it works in a folder that its runner has claimed.
+
+    A kernel outlives a runner that was killed by a second or so. Until it has ended nobody else works there.
+    """
+    from filelock import FileLock
+
+    return FileLock(work.with_name(f"{work.name}.kernel.lock"))
 
 
 def _flush(path: Path) -> None:

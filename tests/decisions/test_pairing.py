@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss, roc_auc_score
 
-from loopbook.feedback import pairing
+from loopbook.decisions import pairing
 from loopbook.scenario.contract import Costs
 
 PRICES = Costs(false_positive=2, false_negative=6)  # act from 0.25

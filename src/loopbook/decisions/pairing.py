@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +68,21 @@ def gains(
     low, high = np.quantile(resampling.means(saved[:, None], groups, resamples, seed)[:, 0], [0.025, 0.975])
     found[COST] = Gain(*(float(value) for value in (spent[0].mean(), spent[1].mean(), saved.mean(), low, high)))
     return found
+
+
+def figures(gained: Mapping[str, Gain]) -> dict[str, float]:
+    """Return what the rounds have brought on the stream, as flat numbers to record."""
+    auc, cost = gained[AUC], gained[COST]
+    return {
+        "stream_roc_auc": auc.challenger,
+        "stream_roc_auc_first_round": auc.champion,
+        "rounds_gain": auc.gain,
+        "rounds_gain_low": auc.low,
+        "rounds_gain_high": auc.high,
+        "rounds_saving": cost.gain,
+        "rounds_saving_low": cost.low,
+        "rounds_saving_high": cost.high,
+    }
 
 
 def permutation(

@@ -1,0 +1,36 @@
+"""An ordinary IPython kernel that says where it crashed: ``python -m loopbook.runner.kernel -f CONNECTION_FILE``."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+from pathlib import Path
+
+PROGRAM = ["-m", "loopbook.runner.kernel"]
+ORDINARY = ["-m", "ipykernel_launcher"]
+"""The command of ipykernel's own kernel specification, in whose place this module stands."""
+
+
+def start(arguments: list[str]) -> None:
+    """Be a kernel until it is told to end.
+
+    Parameters
+    ----------
+    arguments
+        As ``ipykernel_launcher`` takes them.
+    """
+    sys.argv = [str(Path(__file__).resolve()), *arguments]
+    # ipykernel replaces descriptor 2 by a pipe that a thread of its own empties, which a crash stops; the copy made
+    # here goes on leading to the log.
+    faulthandler.enable(os.dup(2), all_threads=False)
+    from ipykernel import kernelapp
+
+    kernelapp.launch_new_instance()
+
+
+if __name__ == "__main__":
+    # as ipykernel_launcher does: what lies in the current folder must not stand in for a library
+    if sys.path[0] == "" or Path(sys.path[0]) == Path.cwd():
+        del sys.path[0]
+    start(sys.argv[1:])

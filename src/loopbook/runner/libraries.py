@@ -1,0 +1,55 @@
+"""The heavy libraries that kernels find imported already, in two levels.
+
+Loopbook's own modules are not among them: a kernel imports them when its notebook does, so that what is executed is
+what the stage's key was computed from. Nor is ONNX Runtime, whose import starts a thread, which no fork carries over.
+"""
+
+# ruff: noqa: F401 (what is imported here is for the kernels that are forked afterwards)
+from __future__ import annotations
+
+import os
+from enum import IntEnum
+
+LEARNING = ("tensorflow", "keras")
+"""What a notebook must use, somewhere in the modules that it imports, to be given the heavy level."""
+
+
+class Level(IntEnum):
+    """How much a kernel finds imported."""
+
+    LIGHT = 1
+    HEAVY = 2
+
+
+def load(level: Level) -> None:
+    """Import the libraries of a level, and run nothing of them."""
+    if level is Level.LIGHT:
+        _load_light()
+    else:
+        _load_heavy()
+
+
+def _load_light() -> None:
+    # matplotlib reads its backend when it is imported; in a kernel, ipykernel has chosen this one by then.
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    import ipykernel.ipkernel
+    import ipykernel.kernelapp
+    import IPython.display
+    import matplotlib.pyplot
+    import numpy
+    import pandas
+    import pyarrow.parquet
+    import pydantic
+    import requests
+    import rule_engine
+    import scipy.stats
+    import sklearn.feature_extraction.text
+    import sklearn.linear_model
+    import sklearn.metrics
+    import sqlalchemy
+    import yaml
+
+
+def _load_heavy() -> None:
+    import keras
+    import tensorflow

@@ -1,0 +1,209 @@
+"""Retention: old runs leave, then the outputs that no remaining run names.
+
+What stays whatever its age: the newest run and the newest good run of every scenario and profile, what they and all
+other remaining runs name, outputs that a sealed snapshot calls its champion, and whatever a run in progress may use.
+``data/state`` and ``data/raw`` are never touched.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from loopbook.runner.ongoing import Ongoing, ongoing
+from loopbook.store import content, records, vault
+from loopbook.store.project import Project
+from loopbook.store.records import Run
+
+_RECORDS = ("runs", "failures")  # what the store holds besides outputs
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What may leave.
+
+    Attributes
+    ----------
+    runs_before
+        Records of runs that began earlier leave; None: all stay.
+    unnamed_before
+        Outputs that no run names and that nothing has used since leave; None: all stay.
+    unnamed_bytes
+        Of the unnamed, those used last stay, up to so many bytes; None: as many as there are.
+    """
+
+    runs_before: datetime | None = None
+    unnamed_before: datetime | None = None
+    unnamed_bytes: int | None = None
+
+    @classmethod
+    def older_than(cls, days: float) -> Rule:
+        """Return the rule that lets runs and unnamed outputs leave after some days."""
+        moment = datetime.now(UTC) - timedelta(days=days)
+        return cls(moment, moment)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What leaves and what stays.
+
+    Attributes
+    ----------
+    runs, outputs
+        What leaves: records of runs, and folders of the store.
+    size
+        Bytes in `outputs`.
+    kept_runs
+        Number of remaining runs.
+    named, unnamed
+        Number of remaining outputs that something names, and of others.
+    running
+        Runs in progress; what was used since the oldest began stays.
+    """
+
+    runs: tuple[Run, ...]
+    outputs: tuple[Path, ...]
+    size: int
+    kept_runs: int
+    named: int
+    unnamed: int
+    running: tuple[Ongoing, ...]
+
+    def told(self, rule: str) -> str:
+        """Return what leaves and what stays in one sentence; `rule` says what leaves."""
+        going = f", {len(self.running)} of them in progress" if self.running else ""
+        return (
+            f"Pruned what is {rule}: {_count(self.runs, 'run')} and {_count(self.outputs, 'output')} that no run names "
+            f"({self.size / 1e6:,.1f} MB). Kept: {self.kept_runs + len(self.running)} runs{going}, "
+            f"{self.named} outputs that they name and {self.unnamed} others."
+        )
+
+
+def retain(project: Project, rule: Rule, *, dry: bool = False) -> Plan:
+    """Take away what the rule lets leave.
+
+    Each step can be cut short by a kill: what is left then is taken away the next time. Records go before what they
+    name, so no remaining run lacks an output.
+
+    Parameters
+    ----------
+    project
+        Whose store, records and reports.
+    rule
+        What may leave.
+    dry
+        Take nothing away.
+
+    Returns
+    -------
+    Plan
+        What left, or would. The site's index still shows runs that left until it is built again.
+    """
+    from filelock import FileLock
+
+    project.reports.mkdir(parents=True, exist_ok=True)
+    project.store.mkdir(parents=True, exist_ok=True)
+    trash = project.work / "trash"
+    with FileLock(project.reports_lock), vault.guarded(project.store):
+        found = plan(project, rule)
+        if dry:
+            return found
+        for run in found.runs:
+            content.remove(project.reports / run.scenario / run.run)
+            content.remove(project.store / "failures" / run.scenario / run.run)
+            content.remove(project.runs / run.scenario / f"{run.run}.json")
+        own = trash / uuid.uuid4().hex
+        for folder in found.outputs:  # in one step each, so that none is ever half there
+            (own / folder.parent.name).mkdir(parents=True, exist_ok=True)
+            folder.rename(own / folder.parent.name / folder.name)
+    with FileLock(project.work / "trash.lock"):  # others may go on with the store meanwhile
+        for left in trash.glob("*"):
+            content.remove(left)
+    return found
+
+
+def plan(project: Project, rule: Rule) -> Plan:
+    """Return what a rule lets leave; to be called where nothing can begin to use the store (`vault.guarded`)."""
+    running = tuple(ongoing(project))  # before the records: a run that ends in between has its record saved
+    runs = records.runs(project)
+    leaving = _old(runs, rule.runs_before)
+    gone_runs = {(run.scenario, run.run) for run in leaving}
+    kept = [run for run in runs if (run.scenario, run.run) not in gone_runs]
+    outputs = [
+        folder
+        for kind in sorted(project.store.iterdir())
+        if kind.is_dir() and kind.name not in _RECORDS
+        for folder in sorted(kind.iterdir())
+        if folder.is_dir()
+    ]
+    named = _named(project, kept, outputs)
+    used = {folder: _used(folder) for folder in outputs if folder not in named}
+    begun = min((each.started for each in running), default=datetime.now(UTC))
+    gone = [folder for folder in _beyond(used, rule) if used[folder] < begun]
+    return Plan(
+        runs=tuple(leaving),
+        outputs=tuple(gone),
+        size=sum(content.size(folder) for folder in gone),
+        kept_runs=len(kept),
+        named=len(outputs) - len(used),
+        unnamed=len(used) - len(gone),
+        running=running,
+    )
+
+
+def _old(runs: list[Run], before: datetime | None) -> list[Run]:
+    """Return the runs that leave by their age; the newest of each scenario and profile stays, and the newest good."""
+    if before is None:
+        return []
+    newest = {(run.scenario, run.profile): run.run for run in runs}
+    good = {(run.scenario, run.profile): run.run for run in runs if run.good}
+    return [
+        run
+        for run in runs
+        if datetime.fromisoformat(run.started) < before
+        and run.run not in (newest[run.scenario, run.profile], good.get((run.scenario, run.profile)))
+    ]
+
+
+def _named(project: Project, runs: Iterable[Run], outputs: list[Path]) -> set[Path]:
+    """Return the outputs that stay because a run or a snapshot names them, or because one of these uses them."""
+    champions = _champions(project)
+    stages = {project.store / each.stage / each.key for run in runs for each in run.stages.values() if each.key}
+    named = set()
+    for folder in outputs:
+        facts = vault.manifest(folder) if vault.is_whole(folder) else {}
+        if folder in stages or champions & set(dict(facts.get("digests", {})).values()):
+            named |= {folder, *(project.store / each for each in facts.get("uses", ()))}
+    return named & set(outputs)
+
+
+def _champions(project: Project) -> set[str]:
+    """Return the content digests of the champions that sealed snapshots name, of all scenarios and rounds."""
+    files = (project.state / "snapshots").rglob("*-*.json")
+    sealed = [json.loads(path.read_text(encoding="utf-8")) for path in files if not path.name.startswith(".")]
+    return {str(each[name]) for each in sealed for name in ("champion", "first") if each.get(name)}
+
+
+def _used(folder: Path) -> datetime:
+    """Return when a folder of the store was finished or used last."""
+    marker = folder / vault.MARKER
+    return datetime.fromtimestamp((marker if marker.is_file() else folder).stat().st_mtime, UTC)
+
+
+def _beyond(used: dict[Path, datetime], rule: Rule) -> list[Path]:
+    """Return the unnamed outputs that are too old, or too many, the last used first."""
+    gone, room = [], rule.unnamed_bytes
+    for folder in sorted(used, key=lambda each: used[each], reverse=True):
+        if room is not None:
+            room -= content.size(folder)
+        if (rule.unnamed_before is not None and used[folder] < rule.unnamed_before) or (room is not None and room < 0):
+            gone.append(folder)
+    return gone
+
+
+def _count(items: tuple[object, ...], word: str) -> str:
+    return f"{len(items):,} {word}{'' if len(items) == 1 else 's'}"

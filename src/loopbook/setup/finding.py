@@ -1,0 +1,28 @@
+"""What the doctor finds: a check, how it stands, what was seen, and the command that mends it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+OK, WARNING, PROBLEM = "ok", "warning", "problem"
+
+
+class Finding(NamedTuple):
+    """One line of the doctor's report.
+
+    Attributes
+    ----------
+    check
+        What was looked at.
+    state
+        ``ok``; ``warning``: something works less well, or not for everybody; ``problem``: the work cannot be done.
+    seen
+        What was found.
+    remedy
+        A command to type; empty if nothing is to do.
+    """
+
+    check: str
+    state: str
+    seen: str
+    remedy: str = ""

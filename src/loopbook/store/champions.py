@@ -1,0 +1,50 @@
+"""Models that outlive their run: a round's snapshot names them, so they are kept beside it, by content."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from loopbook.scenario.errors import MissingInput
+from loopbook.store import content
+from loopbook.store.project import Project
+
+
+def keep(project: Project, folder: Path) -> str:
+    """Keep a model's folder for good and return its content digest, under which it is found again.
+
+    The store may forget what no run names any more; what is kept here stays, like all of ``data/state``.
+    """
+    digest = content.digest(folder)
+    target = _place(project, digest)
+    if not target.is_dir():
+        half = target.with_name(f".{os.getpid()}.{digest}")
+        content.save(folder, half)
+        try:
+            half.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+            content.remove(half)
+    return digest
+
+
+def find(project: Project, digest: str) -> Path:
+    """Return the folder of a kept model.
+
+    Raises
+    ------
+    MissingInput
+        If it is not there, or is not any more what was kept.
+    """
+    folder = _place(project, digest)
+    if not folder.is_dir() or content.digest(folder) != digest:
+        raise MissingInput(
+            f"The current round names a model {digest[:12]}, but {folder} is missing or was changed. Restore it, or "
+            "go back to an earlier round by removing the newest files in data/state/snapshots."
+        )
+    return folder
+
+
+def _place(project: Project, digest: str) -> Path:
+    return project.state / "champions" / digest

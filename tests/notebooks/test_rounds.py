@@ -1,0 +1,92 @@
+"""A second round of the default agent: what was approved changes 01, 02 and 05, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from tests.notebooks.conftest import Place
+
+
+@pytest.fixture(scope="module")
+def second(ran: tuple[Place, dict[str, Any]], place: Callable[[str], Place]) -> tuple[Place, dict[str, Any]]:
+    """Return the folder of a loop of two rounds that goes on from the smoke run, and the second round's record."""
+    where = place("rounds")
+    for name in ("data", "reports"):
+        shutil.copytree(ran[0].folder / name, where.folder / name)
+    done = where.python("-m", "loopbook", "loop", "--profile", "smoke", "--rounds", "2")
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    return where, json.loads((where.folder / "reports" / "market-monitor" / "latest" / "run.json").read_text("utf-8"))
+
+
+def table(where: Place, record: dict[str, Any], name: str) -> pd.DataFrame:
+    return pd.read_parquet(where.folder / "data" / record["stages"]["02_data"]["artifacts"][name])
+
+
+def test_the_second_round_differs_by_what_was_approved(
+    ran: tuple[Place, dict[str, Any]], second: tuple[Place, dict[str, Any]]
+) -> None:
+    before, (where, after) = ran[1], second
+    assert (before["round"], after["round"]) == (0, 1)
+    assert {one["by"] for one in after["approved"]} == {"policy safe"}
+    changed = {
+        name: {each for each in stage["inputs"] if stage["inputs"][each] != before["stages"][name]["inputs"][each]}
+        for name, stage in after["stages"].items()
+    }
+    assert changed["01_requirements"] == {"carried findings"}
+    assert (
+        changed["02_data"] == {"spec", "carried corrections", "carried outcomes", "carried window"} & changed["02_data"]
+    )
+    assert {"carried outcomes", "carried window"} <= changed["02_data"]
+    assert (
+        "carried first" in changed["05_decisions"]
+        and not {"carried rules", "carried threshold"} & changed["05_decisions"]
+    )
+    assert all(after["stages"][name]["state"] == "done" for name in ("01_requirements", "02_data", "05_decisions"))
+
+    (snapshot,) = (where.folder / "data" / "state" / "snapshots" / "market-monitor" / "smoke").glob("0001-*.json")
+    carried = json.loads(snapshot.read_text(encoding="utf-8"))
+    approved = {one["row_id"]: one["label"] for one in (*carried["outcomes"], *carried["corrections"])}
+    added = pd.concat(
+        [
+            frame[~frame["row_id"].isin(table(where, before, name)["row_id"])]
+            for name in ("train", "validation")
+            for frame in [table(where, after, name)]
+        ]
+    )
+    assert added.set_index("row_id")["label"].to_dict() == approved
+    assert set(added["row_id"]) <= set(table(where, before, "stream")["row_id"])
+    assert after["stages"]["02_data"]["metrics"]["learned_rows"] == len(approved)
+    for name in ("test", "gate"):
+        pd.testing.assert_frame_equal(table(where, after, name), table(where, before, name))
+    assert table(where, after, "stream")["time"].min() > table(where, before, "stream")["time"].max()
+
+
+def test_what_the_rounds_have_brought_is_measured_on_the_same_rows(second: tuple[Place, dict[str, Any]]) -> None:
+    figures = second[1]["stages"]["05_decisions"]["metrics"]
+    gain = figures["stream_roc_auc"] - figures["stream_roc_auc_first_round"]
+    assert figures["rounds_gain"] == pytest.approx(gain)
+    assert figures["rounds_gain_low"] <= figures["rounds_gain"] <= figures["rounds_gain_high"]
+
+
+def test_after_a_loop_a_plain_run_has_nothing_to_do(second: tuple[Place, dict[str, Any]]) -> None:
+    where, record = second
+    done = where.python("-m", "loopbook", "run", "--profile", "smoke")
+    assert f"Nothing to do: everything is up to date since run {record['run']}." in done.stdout
+    page = (where.folder / "reports" / "index.html").read_text(encoding="utf-8")
+    assert "Rounds, profile smoke" in page
+
+
+def test_a_notebook_opened_by_hand_lives_in_the_current_round(second: tuple[Place, dict[str, Any]]) -> None:
+    where, record = second
+    output = Path(where.folder) / "by-hand.ipynb"
+    done = where.python(
+        "-m", "papermill", "notebooks/02_data.ipynb", str(output), "-p", "profile", "smoke", "--no-progress-bar"
+    )
+    assert done.returncode == 0, done.stderr[-3_000:]
+    assert dict(where.draft("market-monitor", "02_data", "results")) == record["stages"]["02_data"]["metrics"]
