@@ -133,3 +133,19 @@ def test_json_lines_keep_types_and_nested_values_as_text():
     assert table.lines == [1, 4]
     assert [row.line for row in table.broken] == [3, 5, 6]
     assert table.broken[1].detail == "a JSON list, not an object"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_the_head_of_a_large_file_ends_with_a_whole_line(encoding, tmp_path):
+    # ਊ and Ā hold the bytes of a line's end in UTF-16, at places where none is.
+    text = "id,text\n" + "".join(f"{number},plain Āਊ words {number}\n" for number in range(8_000))
+    path = tmp_path / "rows.csv"
+    begin = "\ufeff".encode(encoding) if encoding == "utf-16-be" else b""
+    path.write_bytes(begin + text.encode(encoding))
+    head = files.head(path)
+    assert 60_000 < len(head) <= 65_536
+    likely = files.likely_encoding(path.read_bytes())
+    shown = files.decode(head, likely, "rows.csv").removeprefix("\ufeff")
+    assert shown.endswith("\n")
+    assert text.startswith(shown)
+    assert files.csv_columns(path, CsvForm(encoding=likely), "rows.csv") == ("id", "text")

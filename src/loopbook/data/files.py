@@ -106,7 +106,18 @@ def head(path: Path) -> bytes:
     with path.open("rb") as file:
         content = file.read(_HEAD)
         rest = file.read(1)
-    return content[: content.rfind(b"\n") + 1] or content if rest else content
+    return content[: _last_line_end(content)] or content if rest else content
+
+
+def _last_line_end(content: bytes) -> int:
+    """Return where the last whole line ends; in UTF-16 a line's end is two bytes, of which one alone says nothing."""
+    if not likely_encoding(content).startswith("utf-16"):
+        return content.rfind(b"\n") + 1
+    newline = b"\0\n" if content.startswith(codecs.BOM_UTF16_BE) else b"\n\0"
+    end = content.rfind(newline)
+    while end % 2 and end > 0:
+        end = content.rfind(newline, 0, end + 1)
+    return end + 2 if end >= 0 else 0
 
 
 def delimiter(text: str, quoting: bool) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from loopbook.data import download, sources
 from loopbook.data.cleaning import shorten
+from loopbook.requirements.prototype import Prototype
 from loopbook.scenario import reading
 from loopbook.scenario.errors import DataError, ScenarioError, suggest
 from loopbook.scenario.source import CsvSource
@@ -117,7 +118,9 @@ def begin(
     progress("Trying the guesses: checking rows, repeated texts and splits")
     collected = sources.collect(settings, project.root, project.raw)
     draft = trial.settle(draft, collected, today.date())
-    trial.scenario_of(draft, "smoke")
+    checked = trial.scenario_of(replace(draft, path=str(file.resolve())), "smoke")
+    sources.check(checked, project.root)
+    Prototype.of(checked.requirements, checked.task)
     if copied is not None:
         _copy(raw, copied)
     _write(target, document.write(draft))
