@@ -31,7 +31,7 @@ def start(arguments: list[str]) -> None:
     # When a kernel is told to end, its control thread may flush the output after the thread that does it has stopped,
     # and then waits this long for nothing (one end in 25 took 2.5 s, until it was killed). What is printed is sent in
     # its order in any case.
-    iostream.OutStream.flush_timeout = FLUSH
+    iostream.OutStream.flush_timeout = FLUSH  # type: ignore[assignment]
     kernelapp.launch_new_instance()
 
 
