@@ -46,6 +46,16 @@ def test_rounds_follow_each_other(project: Project) -> None:
     assert [each.round for each in snapshots.history(project, "tiny", "smoke")] == list(range(1, 12))
 
 
+def test_going_back_a_round_lays_the_newest_aside_and_changes_no_other(project: Project) -> None:
+    assert snapshots.withdraw(project, "tiny", "smoke") is None
+    for number in (1, 2):
+        snapshots.seal(project, "tiny", "smoke", Snapshot(round=number, threshold=number / 10))
+    assert snapshots.withdraw(project, "tiny", "smoke") == Snapshot(round=2, threshold=0.2)
+    assert snapshots.current(project, "tiny", "smoke") == Snapshot(round=1, threshold=0.1)
+    snapshots.seal(project, "tiny", "smoke", Snapshot(round=2, threshold=0.3))
+    assert [each.threshold for each in snapshots.history(project, "tiny", "smoke")] == [0.1, 0.3]
+
+
 def test_an_earlier_snapshot_stays_as_it_is(project: Project) -> None:
     first = snapshots.seal(project, "tiny", "smoke", Snapshot(round=1, threshold=0.4))
     assert first is not None
