@@ -30,11 +30,15 @@ def load(level: Level) -> None:
 
 
 def _load_light() -> None:
-    # matplotlib reads its backend when it is imported; in a kernel, ipykernel has chosen this one by then.
+    # matplotlib reads its backend when it is imported; in a kernel, ipykernel has chosen this one by then. Its
+    # debugger is left out: debugpy starts a thread when it is imported.
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     import ipykernel.ipkernel
     import ipykernel.kernelapp
+    import IPython.core.completerlib
+    import IPython.core.debugger
     import IPython.display
+    import IPython.extensions.storemagic
     import matplotlib.pyplot
     import numpy
     import pandas
