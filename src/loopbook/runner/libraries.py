@@ -30,9 +30,10 @@ def load(level: Level) -> None:
 
 
 def _load_light() -> None:
-    # matplotlib reads its backend when it is imported; in a kernel, ipykernel has chosen this one by then. Its
-    # debugger is left out: debugpy starts a thread when it is imported.
+    # matplotlib reads its backend when it is imported; in a kernel, ipykernel has chosen this one by then.
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # or debugpy warns of a debugger nobody asked for
+    import ipykernel.debugger
     import ipykernel.ipkernel
     import ipykernel.kernelapp
     import IPython.core.completerlib
