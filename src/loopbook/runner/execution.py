@@ -58,8 +58,9 @@ def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) ->
         digests |= {f"{name}[{each}]": finished[writer].digests[name] for each, writer in writers.items()}
     if SOURCE_INPUT in node.declaration.reads:
         digests[SOURCE_INPUT] = request.source
+    seen = {each.partition(".")[0] for each in sections_of(node.declaration)}
     for section, path in request.resolved.files.items():
-        if section in sections_of(node.declaration):
+        if section in seen:
             digests[path] = content.digest(request.project.root / path)
     digests |= {f"carried {name}": request.snapshot.digest(name) for name in node.declaration.carries}
     return digests
@@ -67,9 +68,13 @@ def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) ->
 
 def key(request: Request, node: Node, finished: Mapping[str, StageRecord]) -> str:
     """Return the key of a node whose needs are finished."""
-    return keys.stage_key(
-        node.declaration, request.resolved, node.candidate, inputs(request, node, finished), request.project.lock
-    )
+    return parts(request, node, finished).key
+
+
+def parts(request: Request, node: Node, finished: Mapping[str, StageRecord]) -> keys.Parts:
+    """Return what the key of a node is made of whose needs are finished."""
+    read = inputs(request, node, finished)
+    return keys.stage_parts(node.declaration, request.resolved, node.candidate, read, request.project.lock)
 
 
 def stored(request: Request, node: Node, stage_key: str) -> StageRecord | None:

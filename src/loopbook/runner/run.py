@@ -15,7 +15,7 @@ from loopbook.runner.execution import Request
 from loopbook.runner.graph import Node
 from loopbook.runner.kernels import Kernels, level_of
 from loopbook.runner.libraries import Level
-from loopbook.store import records, snapshots
+from loopbook.store import records, snapshots, syntax
 from loopbook.store.declaration import declarations
 from loopbook.store.records import Approval, Run, StageRecord
 
@@ -44,7 +44,10 @@ def run(
         Whether anything was to do.
     """
     began = datetime.now(UTC)
-    with ongoing.named(request.project, request.resolved.name, began) as name:
+    with (
+        ongoing.named(request.project, request.resolved.name, began) as name,
+        syntax.remembered(request.project.work / "code"),
+    ):
         return _run(replace(request, run=name), began, display, jobs, time_limit)
 
 
