@@ -14,6 +14,7 @@ from loopbook.store.project import Project
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from loopbook.runner import execution
     from loopbook.store.records import Run
 
 
@@ -64,6 +65,18 @@ class Request:
         resolved = loading.load(name, project.scenarios, profile, given)
         return cls(project, name, profile, resolved, given, jobs, time_limit)
 
+    def asked(self) -> execution.Request:
+        """Return what the runner is asked for: with a fingerprint of the source, and what the round carries."""
+        from loopbook.data import sources
+        from loopbook.runner import execution
+        from loopbook.store import snapshots
+
+        source = sources.fingerprint(self.resolved.source, self.project.root, self.project.raw)
+        snapshot = snapshots.current(self.project, self.resolved.name, self.profile)
+        return execution.Request(
+            self.project, self.scenario, self.resolved, self.profile, self.given, source, snapshot=snapshot
+        )
+
 
 def run(request: Request, console: Console) -> Run:
     """Run the notebooks that are not up to date, write the report, and say which criteria are met.
@@ -74,10 +87,6 @@ def run(request: Request, console: Console) -> Run:
         If the scenario does not fit its data or its files; nothing was started then.
     """
     from loopbook import preflight
-
-    # What a scenario alone can be refused for is refused before pandas is imported.
-    from loopbook.data import sources
-    from loopbook.runner import execution
     from loopbook.runner import run as runner
     from loopbook.runner.display import Display
     from loopbook.runner.kernels import why_spawn
@@ -87,8 +96,7 @@ def run(request: Request, console: Console) -> Run:
     preflight.check(project, scenario)
     kind = "simulated data" if scenario.simulated else "real data"
     console.print(f"[bold]{scenario.title}[/] · {request.profile} · {kind}")
-    source = sources.fingerprint(scenario.source, project.root, project.raw)
-    asked = execution.Request(project, request.scenario, scenario, request.profile, request.given, source)
+    asked = request.asked()
     with Display(console) as display:
         record, new = runner.run(asked, display, request.jobs, request.time_limit)
     page = report(project, record.scenario, rebuild=new)

@@ -15,7 +15,7 @@ from loopbook.runner.execution import Request
 from loopbook.runner.graph import Node
 from loopbook.runner.kernels import Kernels, level_of
 from loopbook.runner.libraries import Level
-from loopbook.store import records, snapshots, syntax
+from loopbook.store import lineage, records, snapshots, syntax
 from loopbook.store.declaration import declarations
 from loopbook.store.records import Approval, Run, StageRecord
 
@@ -68,7 +68,7 @@ def _run(
     champion = next((str(each.metrics["champion"]) for each in stages.values() if "champion" in each.metrics), None)
     approved = tuple(Approval.model_validate(one) for one in snapshot.approved if one["round"] == snapshot.round)
     known = before is not None and before.round == snapshot.round
-    revision, dirty = summary.revision(project.root)
+    made_by = lineage.origin(project.root, request.run)
     record = Run(
         scenario=scenario.name,
         title=scenario.title,
@@ -84,8 +84,10 @@ def _run(
         stages=stages,
         champion=champion,
         criteria=found,
-        revision=revision,
-        dirty=dirty,
+        revision=made_by.revision,
+        dirty=made_by.uncommitted is not None,
+        origin=made_by,
+        resolved=scenario.model_dump(mode="json"),
         versions=summary.versions(),
         changes=summary.changes(before, stages, champion, () if known else approved),
         next_steps=summary.next_steps(found, stages, champion),

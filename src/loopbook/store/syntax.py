@@ -186,8 +186,10 @@ def _name(node: ast.stmt) -> str:
         return node.name
     if isinstance(node, ast.Assign | ast.AnnAssign):
         return ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return ast.unparse(node)
+    if isinstance(node, ast.ImportFrom):
+        return f"from {'.' * node.level}{node.module or ''}"
+    if isinstance(node, ast.Import):
+        return f"import {node.names[0].name}"
     return ""
 
 
