@@ -8,11 +8,17 @@ from textwrap import dedent
 
 import nbformat
 import pytest
+from hypothesis import settings
 
 from loopbook.store.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A run of CI says the same twice; elsewhere hypothesis looks for new examples each time.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 SCENARIO = """\
 name: tiny

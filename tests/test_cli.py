@@ -127,3 +127,21 @@ def test_parameters_are_listed_with_value_origin_and_meaning(tiny: Project) -> N
     line = next(line for line in done.output.splitlines() if "training.epochs" in line)
     assert "7" in line
     assert "given" in line
+
+
+def test_a_notebook_past_the_time_limit_ends_with_1_and_says_so(tiny: Project) -> None:
+    assert call("run", "--scenario", "tiny").exit_code == 0
+    edit(tiny, "04_optimization", "stage.write(", "import time\\ntime.sleep(600)\\nstage.write(")
+    done = call("run", "--scenario", "tiny", "--time-limit", "2")
+    assert done.exit_code == 1
+    assert "TimeLimit: The notebook took longer than its time limit of 2 s." in done.output
+
+
+def test_a_way_of_making_kernels_that_does_not_exist_is_bad_input(
+    tiny: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERNELS", "frok")
+    done = call("run", "--scenario", "tiny")
+    assert done.exit_code == 2
+    assert "KERNELS must be fork or spawn, not 'frok'" in done.output
+    assert not tiny.store.exists()

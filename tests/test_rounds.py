@@ -115,6 +115,9 @@ def test_a_person_approves_by_id_and_the_next_run_differs_by_that_alone(agent: P
     assert "Round 1 begins" in done.output
     refused = call("approve", "all", "--scenario", "tiny")
     assert refused.exit_code == 2 and "run it first" in refused.output.replace("\n", " ")
+    assert "Taken back: round 1." in call("approve", "--undo", "--scenario", "tiny").output
+    assert latest(agent, "tiny") == run(), "after going back there is nothing to do"
+    call("approve", ids(agent)["rule"], ids(agent)["requirement"], "--scenario", "tiny", "--by", "ann")
     after = run()
     assert [(one.kind, one.by) for one in after.approved] == [("rule", "ann"), ("requirement", "ann")]
     changed = {

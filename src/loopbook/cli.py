@@ -110,6 +110,9 @@ def approve(
     profile: ProfileOption = "standard",
     params: ParamsOption = "",
     by: Annotated[str | None, typer.Option(help="Who approves, for the report; by default your login.")] = None,
+    undo: Annotated[
+        bool, typer.Option(help="Take back the last approval: the round before is the current one.")
+    ] = False,
 ) -> None:
     """Approve what the latest run proposes; the next run carries it. Without arguments: list the proposals."""
     import getpass
@@ -125,6 +128,10 @@ def approve(
         from loopbook import rounds
 
         project, resolved = request.project, request.resolved
+        if undo:
+            back = snapshots.withdraw(project, resolved.name, profile)
+            console.print(f"Taken back: round {back.round}." if back else "This is round 0: nothing was approved yet.")
+            return
         if not which:
             run, found = rounds.proposed(project, resolved.name, profile)
             _show(console, f"{resolved.title} · {profile} · round {run.round} proposes", found)

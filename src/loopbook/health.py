@@ -82,20 +82,20 @@ def _catalog(project: Project, check: str, scenario: str, source: object) -> Fin
     assert isinstance(source, CatalogSource)
     dataset = catalog.find(source.dataset)
     get = f"make SCENARIO={scenario}   # fetches it"
-    address, mirror = getattr(dataset, "address", None), os.environ.get(catalog.MIRROR)
-    kept = list((project.raw / dataset.name).glob(f"*{Path(str(getattr(dataset, 'member', '*'))).name}"))
-    if kept and not mirror:
+    if dataset.package:
+        return Finding(check, OK, f"{dataset.name} comes with the package {dataset.package}")
+    mirror = os.environ.get(catalog.MIRROR)
+    if (project.raw / dataset.name / Path(dataset.member).name).is_file() and not mirror:
         return Finding(check, OK, f"{dataset.name} is fetched; its hash is checked at each run")
     if mirror:
-        file = Path(mirror) / str(getattr(dataset, "mirror", ""))
+        file = Path(mirror) / dataset.mirror
         if file.is_file():
             return Finding(check, OK, f"{dataset.name} comes from the mirror {mirror}")
         return Finding(
             check, PROBLEM, f"{file} is not there, which {catalog.MIRROR} promises", f"unset {catalog.MIRROR}"
         )
-    if not address:
-        return Finding(check, OK, f"{dataset.name} comes with a package")
-    host, port = urlsplit(address).hostname or "", urlsplit(address).port or 443
+    parts = urlsplit(dataset.address)
+    host, port = parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 443)
     try:
         socket.create_connection((host, port), timeout=5).close()
     except OSError as error:

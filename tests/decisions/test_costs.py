@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -81,6 +81,7 @@ def test_expected_cost_is_the_mean_of_what_is_realised() -> None:
 
 
 @given(matrices(), st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=40))
+@example(Costs(false_positive=1, false_negative=1), [(False, 0.0), (True, 5e-324)])
 def test_the_cheapest_threshold_is_what_trying_all_of_them_finds(
     prices: Costs, drawn: list[tuple[bool, float]]
 ) -> None:

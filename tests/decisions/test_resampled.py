@@ -10,7 +10,7 @@ from tests.decisions.conftest import PRICES
 from loopbook.decisions import building, costs, resampled, review
 from loopbook.decisions.building import Plan
 from loopbook.decisions.replay import replay
-from loopbook.models.cross_validation import interval
+from loopbook.models.corrected import interval
 from loopbook.scenario.contract import DecisionsSettings, Task
 from loopbook.scenario.errors import DataError
 

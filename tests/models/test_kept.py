@@ -14,6 +14,7 @@ from loopbook.models.leaderboard import leaderboard
 from loopbook.models.model import Model
 from loopbook.scenario.contract import Candidate, TrainingSettings
 from loopbook.scenario.errors import DataError
+from loopbook.store import champions
 from loopbook.store.project import Project
 from loopbook.store.stage import Stage
 
@@ -47,6 +48,31 @@ def test_a_fit_holds_model_history_predictions_and_events(fit: Callable[..., Fit
     assert list(found.history.columns) == ["epoch", "loss", "val_loss", "val_auc"]
     assert found.predictions["row_id"].tolist() == text.validation["row_id"].tolist()
     assert list(found.events.iterdir())
+
+
+def test_a_model_fitted_again_differs_in_what_it_learned_from_alone(fit: Callable[..., Fit], text: Problem) -> None:
+    stage = Stage.open("03_training", {"scenario": "tiny", "profile": "standard", "candidate": "one"})
+    first = fit(class_weights=True)
+    model, other = Model.load(first.model), TrainingSettings(candidates={"any": TFIDF})
+    same = kept.again(stage, "again", model, other, text.train, text.validation, text.features, text.task)
+    assert same.model == first.model, "equal rows give the fit that is there already"
+    less = kept.again(stage, "again", model, other, text.train.head(150), text.validation, text.features, text.task)
+    assert less.model != first.model
+    assert dict(Model.load(less.model).training) == {"class_weights": True}
+
+
+def test_an_approved_model_stands_again_beside_the_candidates(
+    fit: Callable[..., Fit], text: Problem, project: Project
+) -> None:
+    new, old = fit(), fit(train=text.train.head(150))
+    approved = champions.keep(project, old.model)
+    models = contest.candidates({"tfidf": new.model}, approved, project)
+    assert list(models) == ["tfidf", "tfidf, as approved"]
+    written = {"tfidf": new.predictions}
+    held = contest.on_validation(models, written, text.validation)
+    assert held["tfidf"].tolist() == new.predictions["probability"].tolist()
+    assert held["tfidf, as approved"].tolist() == Model.load(old.model).probabilities(text.validation).tolist()
+    assert list(contest.candidates({"tfidf": new.model}, None, project)) == ["tfidf"]
 
 
 def test_the_contest_ranks_compares_ships_and_shows_mistakes(

@@ -16,6 +16,19 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+NOTE_IMPORTS = """\
+def _note_imports():
+    import json, os, pathlib, sys
+    job = json.loads(pathlib.Path(os.environ["LOOPBOOK_JOB"]).read_text())
+    folder = pathlib.Path(os.environ["IPYTHONDIR"]) / "imported"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{job['stage']}.json").write_text(json.dumps(sorted(name for name in sys.modules if "." not in name)))
+import atexit as _atexit
+_atexit.register(_note_imports)
+"""
+"""Run by IPython in each kernel: leaves what its notebook has imported by its end."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A folder for data and reports, and what a process needs to know of it."""
@@ -67,4 +80,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Place]:
 def ran(place: Callable[[str], Place]) -> tuple[Place, dict[str, Any]]:
     """Return the default scenario's smoke run, by the runner."""
     where = place("runner")
+    startup = where.folder / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "imported.py").write_text(NOTE_IMPORTS)
     return where, where.run("market-monitor")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,15 @@ def test_the_runner_executes_every_notebook(ran: tuple[Place, dict[str, Any]]) -
     assert set(record["stages"]) == wanted
     assert {stage["state"] for stage in record["stages"].values()} == {"done"}
     assert record["champion"] == record["stages"]["04_optimization"]["metrics"]["champion"]
+
+
+@pytest.mark.parametrize("stage", [stage for stage in NOTEBOOKS if stage[:2] in ("01", "02", "05", "06")])
+def test_a_notebook_that_neither_trains_nor_tunes_does_not_import_tensorflow(
+    ran: tuple[Place, dict[str, Any]], stage: str
+) -> None:
+    imported = json.loads((ran[0].folder / "ipython" / "imported" / f"{stage}.json").read_text())
+    assert "pandas" in imported
+    assert not {"tensorflow", "keras"} & set(imported)
 
 
 def test_plain_papermill_in_a_fresh_process_gives_the_same_figures(

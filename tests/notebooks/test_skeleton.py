@@ -81,11 +81,11 @@ def test_the_second_code_cell_imports_and_only_it(path: Path) -> None:
 def test_cells_are_few_and_short(path: Path) -> None:
     counts = [lines(cell) for cell in cells(path, "code")]
     words = sum(len(source(cell).split()) for cell in cells(path, "markdown"))
-    assert 10 <= len(counts) <= 24
+    assert 10 <= len(counts) <= 18
     assert statistics.median(counts) <= 5
     assert max(counts) <= 16
     assert sum(counts) <= 120
-    assert 300 <= words <= 1_000
+    assert 400 <= words <= 900
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CAN_FORK = sys.platform.startswith("linux") and why_spawn() is None
 needs_fork = pytest.mark.skipif(not CAN_FORK, reason="kernels are forked on Linux without a GPU only")
 
+SEARCHED: list[list[str]] = []
 FACTS = """\
 import json, os, signal, sys, threading
 import numpy as np
@@ -34,7 +36,7 @@ print(json.dumps({
     "pid": os.getpid(), "parent": os.getppid(), "session": os.getsid(0), "group": os.getpgrp(), "cwd": os.getcwd(),
     "random": float(np.random.random()), "given": os.environ.get("GIVEN"), "job": os.environ.get("LOOPBOOK_JOB"),
     "threads": os.environ["OMP_NUM_THREADS"], "term": signal.getsignal(signal.SIGTERM) == signal.SIG_DFL,
-    "tensorflow": "tensorflow" in sys.modules, "argument": sys.argv[1], "path": sys.path[0] in ("", os.getcwd()),
+    "tensorflow": "tensorflow" in sys.modules, "argument": sys.argv[1], "path": sys.path,
     "descriptors": sorted(os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")
                           if n not in "012" and os.path.exists(f"/proc/self/fd/{n}")),
 }))
@@ -45,10 +47,11 @@ print(json.dumps({
 def kernels(request: pytest.FixtureRequest) -> Iterator[tuple[Kernels, list[str]]]:
     """Return the kernels of a run in each way, and what they say."""
     said: list[str] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KERNELS", request.param)
-        with Kernels(said.append) as opened:
-            yield opened, said
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("KERNELS", request.param)
+            opened = stack.enter_context(Kernels(said.append))
+        yield opened, said
 
 
 def execute(
@@ -85,7 +88,8 @@ def test_each_kernel_has_its_own_environment_session_folder_and_random_state(
         assert each["session"] == each["group"] == each["pid"]
         assert each["cwd"] == str(tmp_path)
         assert each["threads"] == "1"
-        assert each["term"] and each["path"]
+        assert each["term"]
+        assert each["path"] == first["path"]
         assert each["argument"] == "-f"
         assert not each["tensorflow"]
     assert (first["given"], second["given"]) == ("one", None)
@@ -94,6 +98,8 @@ def test_each_kernel_has_its_own_environment_session_folder_and_random_state(
     assert first["pid"] != second["pid"]
     forked = first["parent"] != os.getpid()
     assert forked == (not said)
+    SEARCHED.append(first["path"])
+    assert SEARCHED[0] == SEARCHED[-1], "modules are found in the same places, forked and spawned"
 
 
 @needs_fork
@@ -176,6 +182,7 @@ def test_a_killed_fork_server_is_no_end_of_the_run(tmp_path: Path) -> None:
     said: list[str] = []
     with Kernels(said.append) as opened:
         parent = facts(opened, tmp_path)["parent"]
+        assert parent != os.getpid(), said
         os.kill(parent, signal.SIGKILL)
         assert execute(opened, tmp_path, "print(1)") == (None, ["1\n"])
     assert said == ["Kernels are spawned, not forked: the fork server has ended."]

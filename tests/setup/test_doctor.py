@@ -204,6 +204,9 @@ def test_a_catalogs_data_set_is_there_promised_or_to_be_fetched(
 ) -> None:
     monkeypatch.setenv("LOOPBOOK_DATA", str(tmp_path))
     monkeypatch.setenv("LOOPBOOK_DATA_MIRROR", str(tmp_path / "mirror"))
+    packed = one(health.data(Project(ROOT)), "data: clinic-triage")
+    assert (packed.state, packed.remedy) == (OK, "")
+    assert "scikit-learn" in packed.seen
     promised = one(health.data(Project(ROOT)), "data: press-monitor")
     assert (promised.state, promised.remedy) == (PROBLEM, "unset LOOPBOOK_DATA_MIRROR")
     file = tmp_path / "mirror" / "vader" / "nytEditorialSnippets_GroundTruth.txt"

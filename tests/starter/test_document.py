@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from loopbook.data import parsing
 from loopbook.scenario.reading import plain
-from loopbook.starter import document, trial
+from loopbook.starter import notation, trial
 from tests.starter.conftest import draft
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -38,7 +38,7 @@ TEXT = st.one_of(ANY, HOSTILE)
 @given(TEXT)
 @settings(max_examples=500, deadline=None)
 def test_a_value_reads_back_as_itself_anywhere(text: str) -> None:
-    written = document.scalar(text)
+    written = notation.scalar(text)
     assert "\n" not in written
     assert plain(written) == text
     assert plain(f"[{written}, {written}]") == [text, text]
@@ -49,7 +49,7 @@ def test_a_value_reads_back_as_itself_anywhere(text: str) -> None:
 @given(st.text(max_size=300))
 @settings(deadline=None)
 def test_a_comment_stays_one_whatever_is_in_it(text: str) -> None:
-    assert plain(f"a: 1\n{document.comment(text, 4)}\nb: 2") == {"a": 1, "b": 2}
+    assert plain(f"a: 1\n{notation.comment(text, 4)}\nb: 2") == {"a": 1, "b": 2}
 
 
 @given(st.lists(TEXT, min_size=3, max_size=3, unique_by=str.strip), st.lists(TEXT, min_size=2, max_size=2))
@@ -76,6 +76,6 @@ def test_a_whole_scenario_of_hostile_names_and_values_loads_and_says_them(names:
 
 def test_long_lists_stand_one_item_a_line() -> None:
     values = [f"value number {index}" for index in range(20)]
-    lines = document.listing("  positive", values)
+    lines = notation.listing("  positive", values)
     assert len(lines) == 21
     assert plain("\n".join(lines)) == {"positive": values}

@@ -46,6 +46,16 @@ def test_rounds_follow_each_other(project: Project) -> None:
     assert [each.round for each in snapshots.history(project, "tiny", "smoke")] == list(range(1, 12))
 
 
+def test_going_back_a_round_lays_the_newest_aside_and_changes_no_other(project: Project) -> None:
+    assert snapshots.withdraw(project, "tiny", "smoke") is None
+    for number in (1, 2):
+        snapshots.seal(project, "tiny", "smoke", Snapshot(round=number, threshold=number / 10))
+    assert snapshots.withdraw(project, "tiny", "smoke") == Snapshot(round=2, threshold=0.2)
+    assert snapshots.current(project, "tiny", "smoke") == Snapshot(round=1, threshold=0.1)
+    snapshots.seal(project, "tiny", "smoke", Snapshot(round=2, threshold=0.3))
+    assert [each.threshold for each in snapshots.history(project, "tiny", "smoke")] == [0.1, 0.3]
+
+
 def test_an_earlier_snapshot_stays_as_it_is(project: Project) -> None:
     first = snapshots.seal(project, "tiny", "smoke", Snapshot(round=1, threshold=0.4))
     assert first is not None
@@ -98,3 +108,19 @@ def test_what_a_stage_carries_does_not_depend_on_round_or_history() -> None:
     for name in ("round", "approved"):
         with pytest.raises(LoopbookError, match="carries no"):
             one.part(name)
+
+
+def test_approved_criteria_are_one_story_and_notes_are_none() -> None:
+    asked = {
+        "id": "segment-1",
+        "kind": "criterion",
+        "segment": "place=north",
+        "text": "No worse",
+        "stage": "07_feedback",
+    }
+    asked |= {"metric": "worse_segments", "comparison": "==", "threshold": 0}
+    note = {"id": "comments-1", "kind": "look into", "text": "They speak of delays."}
+    (story,) = snapshots.stories([note, asked])
+    assert [criterion.id for criterion in story.criteria] == ["segment-1"]
+    assert story.criteria[0].met(0) and not story.criteria[0].met(1)
+    assert snapshots.stories([note]) == snapshots.stories([]) == ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from loopbook.decisions import calibration, costs, rules, tree
+from loopbook.decisions import calibration, costs, rules, symbols, tree
 from loopbook.decisions.policies import Constant, Policy, Review, Ruled, Threshold, Tree
 from loopbook.scenario.contract import DecisionsSettings, PolicyName, Rule, Task
 from loopbook.scenario.errors import ScenarioError
@@ -60,6 +60,11 @@ class Plan:
         if settings.policy is not None and settings.policy not in plan.names:
             raise ScenarioError("decisions.policy is 'rules', but there are none; add some to decisions.rules.")
         return plan
+
+    @property
+    def symbols(self) -> pd.DataFrame:
+        """What a rule of this task can speak of."""
+        return symbols.table(self.task)
 
     @property
     def names(self) -> tuple[PolicyName, ...]:

@@ -187,7 +187,9 @@ def cheapest(
     """
     truth, p = _checked(label, probability)
     values, place = np.unique(p, return_inverse=True)
-    cuts = np.concatenate([[0.0], (values[1:] + values[:-1]) / 2, [1.0 if values[-1] < 1 else np.nextafter(1, 2)]])
+    # The middle of two neighbouring numbers can be the lower one, which would not separate them.
+    between = np.maximum((values[1:] + values[:-1]) / 2, np.nextafter(values[:-1], np.inf))
+    cuts = np.concatenate([[0.0], between, [1.0 if values[-1] < 1 else np.nextafter(1, 2)]])
     alarm, miss = _regrets(costs)
     regret = np.where(truth, -miss, alarm)  # of acting, against not acting
     home = threshold(costs)

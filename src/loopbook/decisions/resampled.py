@@ -13,7 +13,7 @@ import pandas as pd
 from loopbook.decisions import review
 from loopbook.decisions.building import CONSTANTS, THRESHOLDS, Plan, build
 from loopbook.decisions.replay import replay
-from loopbook.models.cross_validation import Interval, interval
+from loopbook.models.corrected import Interval, interval
 from loopbook.scenario.contract import Costs
 from loopbook.scenario.errors import DataError
 

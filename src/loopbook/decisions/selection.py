@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.decisions.building import CONSTANTS, THRESHOLDS, Plan, build
-from loopbook.decisions.comparison import Judged
+from loopbook.decisions.comparison import Difference, Judged
 from loopbook.decisions.replay import Outcome, replay
 from loopbook.scenario.errors import DataError
 
@@ -62,6 +62,27 @@ class Choice(NamedTuple):
 def choose(plan: Plan, judged: Judged) -> Choice:
     """Choose by cost on validation: the cheapest eligible policy, the best single threshold, always or never acting."""
     return Choice(judged.best(plan.eligible), judged.best(THRESHOLDS), judged.best(CONSTANTS))
+
+
+def sentence(choice: Choice, saving: Difference, ratio: float, currency: str, asked_for: bool) -> str:
+    """Return in words which policy the agent has, what it saves, and whether asking a person is worth it.
+
+    Parameters
+    ----------
+    saving
+        Of the policy against the better of always and never, a decision.
+    ratio
+        Cost of asking a person over that of the best single threshold.
+    asked_for
+        Whether the scenario names the policy.
+    """
+    chosen = "The scenario asks for" if asked_for else "Validation chose"
+    asks = "is worth it" if ratio <= 0.9 else "does not save a tenth"
+    return (
+        f"{chosen} **{choice.policy}**. Against {choice.constant}, the better of always and never, it saves "
+        f"{saving.value:,.2f} {currency} a decision ({saving.low:,.2f} to {saving.high:,.2f}). Asking a person costs "
+        f"{ratio:.2f} of the single threshold here, so it {asks}."
+    )
 
 
 def _joined(pieces: Sequence[Outcome], order: NDArray[np.intp]) -> Outcome:

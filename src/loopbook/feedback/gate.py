@@ -63,6 +63,16 @@ class Verdict:
     rows: int
     positives: int
 
+    def figures(self) -> dict[str, str | float]:
+        """Return what is recorded of it."""
+        return {
+            "verdict": self.decision,
+            "challenger_gain": self.gain,
+            "challenger_gain_low": self.low,
+            "challenger_gain_high": self.high,
+            "challenger_saving": self.saving,
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; what could not be computed is null."""
         return {

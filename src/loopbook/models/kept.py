@@ -12,6 +12,7 @@ import pandas as pd
 
 from loopbook.data.features import Features
 from loopbook.models import fitting
+from loopbook.models.model import Model
 from loopbook.scenario.contract import Candidate, Task, TrainingSettings
 from loopbook.store import content
 from loopbook.store.stage import Stage
@@ -86,6 +87,30 @@ def fit(
         ),
     )
     return load(folder)
+
+
+def again(
+    stage: Stage,
+    name: str,
+    model: Model,
+    settings: TrainingSettings,
+    train: pd.DataFrame,
+    validation: pd.DataFrame,
+    features: Features,
+    task: Task,
+) -> Fit:
+    """Return the fit of a model's architecture on other rows, with the settings that it was fitted with.
+
+    Parameters
+    ----------
+    model
+        What is fitted again.
+    settings
+        The scenario's; those that the model was fitted with go before.
+    """
+    candidate = Candidate(architecture=model.architecture, settings=dict(model.settings))
+    same = settings.model_copy(update=dict(model.training))
+    return fit(stage, name, candidate, same, train, validation, features, task)
 
 
 def load(folder: Path) -> Fit:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 PROGRAM = ["-m", "loopbook.runner.kernel"]
+FLUSH = 0.2
+"""Seconds to wait until what was printed is sent."""
 ORDINARY = ["-m", "ipykernel_launcher"]
 """The command of ipykernel's own kernel specification, in whose place this module stands."""
 
@@ -24,8 +26,12 @@ def start(arguments: list[str]) -> None:
     # ipykernel replaces descriptor 2 by a pipe that a thread of its own empties, which a crash stops; the copy made
     # here goes on leading to the log.
     faulthandler.enable(os.dup(2), all_threads=False)
-    from ipykernel import kernelapp
+    from ipykernel import iostream, kernelapp
 
+    # When a kernel is told to end, its control thread may flush the output after the thread that does it has stopped,
+    # and then waits this long for nothing (one end in 25 took 2.5 s, until it was killed). What is printed is sent in
+    # its order in any case.
+    iostream.OutStream.flush_timeout = FLUSH  # type: ignore[assignment]
     kernelapp.launch_new_instance()
 
 

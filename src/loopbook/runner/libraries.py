@@ -32,9 +32,14 @@ def load(level: Level) -> None:
 def _load_light() -> None:
     # matplotlib reads its backend when it is imported; in a kernel, ipykernel has chosen this one by then.
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # or debugpy warns of a debugger nobody asked for
+    import ipykernel.debugger
     import ipykernel.ipkernel
     import ipykernel.kernelapp
+    import IPython.core.completerlib
+    import IPython.core.debugger
     import IPython.display
+    import IPython.extensions.storemagic
     import matplotlib.pyplot
     import numpy
     import pandas

@@ -128,6 +128,7 @@ def _execute(
                     display.finished(record)
                     continue
                 display.started(name)
+                kernels.prepare(Level.LIGHT)  # which begins while the levels are found
                 levels = levels or {each: level_of(nodes[each].declaration) for each in (name, *waiting)}
                 kernels.prepare(max(levels[each] for each in (name, *waiting)))
                 task = pool.submit(execution.execute, request, node, key, dict(finished), kernels, levels[name])

@@ -17,7 +17,8 @@ from loopbook.scenario.errors import DataError, ScenarioError, suggest
 from loopbook.scenario.source import CsvSource
 from loopbook.starter import document, form, label, roles, trial
 from loopbook.starter.column import describe
-from loopbook.starter.document import Draft, quoted
+from loopbook.starter.document import Draft
+from loopbook.starter.notation import quoted
 from loopbook.store import content
 from loopbook.store.project import Project
 

@@ -136,6 +136,29 @@ def seal(project: Project, scenario: str, profile: str, snapshot: Snapshot) -> P
         return path
 
 
+def withdraw(project: Project, scenario: str, profile: str) -> Snapshot | None:
+    """Go back a round: the newest snapshot is laid aside, unchanged, in the folder ``withdrawn``.
+
+    Returns
+    -------
+    Snapshot or None
+        What was laid aside; None in round 0.
+    """
+    from filelock import FileLock
+
+    folder = _folder(project, scenario, profile)
+    if not folder.is_dir():
+        return None
+    with FileLock(folder / ".lock"):
+        sealed = _sealed(project, scenario, profile)
+        if not sealed:
+            return None
+        snapshot, aside = _read(sealed[-1]), folder / "withdrawn" / sealed[-1].name
+        aside.parent.mkdir(exist_ok=True)
+        sealed[-1].replace(aside)
+        return snapshot
+
+
 def _write_private(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
     file.chmod(0o600)
