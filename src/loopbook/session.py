@@ -86,19 +86,23 @@ def run(request: Request, console: Console) -> Run:
     LoopbookError
         If the scenario does not fit its data or its files; nothing was started then.
     """
-    from loopbook import preflight
-    from loopbook.runner import run as runner
-    from loopbook.runner.display import Display
     from loopbook.runner.kernels import why_spawn
 
     project, scenario = request.project, request.resolved
     why_spawn()  # refuses a KERNELS that means nothing
-    preflight.check(project, scenario)
+    record, new = _up_to_date(request), False
+    if record is None:
+        from loopbook import preflight
+
+        preflight.check(project, scenario)
     kind = "simulated data" if scenario.simulated else "real data"
     console.print(f"[bold]{scenario.title}[/] · {request.profile} · {kind}")
-    asked = request.asked()
-    with Display(console) as display:
-        record, new = runner.run(asked, display, request.jobs, request.time_limit)
+    if record is None:
+        from loopbook.runner import run as runner
+        from loopbook.runner.display import Display
+
+        with Display(console) as display:
+            record, new = runner.run(request.asked(), display, request.jobs, request.time_limit)
     page = report(project, record.scenario, rebuild=new)
     if not new:
         console.print(f"Nothing to do: everything is up to date since run {record.run}.")
@@ -109,6 +113,19 @@ def run(request: Request, console: Console) -> Run:
         console.print(f"{each.text}{f' ({each.metric} {measured})' if measured else ''}", markup=False, soft_wrap=True)
     console.print(f"Report: {page}", markup=False, soft_wrap=True)
     return record
+
+
+def _up_to_date(request: Request) -> Run | None:
+    """Return the latest run if there is nothing to do; what passed the checks then needs none, nor pandas."""
+    from loopbook.runner import staleness
+    from loopbook.scenario.errors import LoopbookError
+    from loopbook.store import syntax
+
+    try:
+        with syntax.remembered(request.project.work / "code"):
+            return staleness.nothing_to_do(request.asked())
+    except LoopbookError:
+        return None  # the checks before a run say the same, and more of it
 
 
 def report(project: Project, scenario: str | None, rebuild: bool) -> Path:

@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from loopbook.runner import execution, graph, interruption, ongoing, summary
+from loopbook.runner import execution, graph, interruption, ongoing, staleness, summary
 from loopbook.runner.display import Display
 from loopbook.runner.execution import Request
 from loopbook.runner.graph import Node
@@ -60,7 +60,7 @@ def _run(
     nodes = graph.plan(declarations(project.notebooks), scenario.training.chosen)
     stages = _execute(request, nodes, display, jobs or min(4, os.cpu_count() or 1), time_limit)
     before = records.latest(project, scenario.name, request.profile)
-    if before is not None and _same(before, stages):
+    if before is not None and staleness.same(before, scenario, stages):
         return before, False
     found = summary.criteria(scenario, stages, snapshot.requirement_changes)
     failed = any(record.state in ("failed", "skipped") for record in stages.values())
@@ -142,10 +142,3 @@ def _execute(
                 display.finished(finished[name])
             display.running({name: execution.progress(request, nodes[name], key) for name, key in running.values()})
     return {name: finished[name] for name in nodes}
-
-
-def _same(before: Run, stages: Mapping[str, StageRecord]) -> bool:
-    keys = {name: record.key for name, record in before.stages.items()}
-    return keys == {name: record.key for name, record in stages.items()} and all(
-        record.state == "fresh" for record in stages.values()
-    )

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from loopbook.runner import execution, graph
 from loopbook.runner.execution import PARTS, Request
 from loopbook.runner.graph import Node
+from loopbook.scenario.contract import Scenario
 from loopbook.store import code, keys, records, vault
 from loopbook.store.declaration import SOURCE_INPUT, declarations
 from loopbook.store.records import Run, StageRecord
@@ -44,6 +45,11 @@ def why(request: Request) -> tuple[Run | None, list[Verdict]]:
 
     Nothing is executed: a stage behind a stale one is judged with what that one wrote in the latest run.
     """
+    with code.once():
+        return _why(request)
+
+
+def _why(request: Request) -> tuple[Run | None, list[Verdict]]:
     project = request.project
     latest = records.latest(project, request.resolved.name, request.profile, good=False)
     nodes = graph.plan(declarations(project.notebooks), request.resolved.training.chosen)
@@ -59,6 +65,32 @@ def why(request: Request) -> tuple[Run | None, list[Verdict]]:
         if verdict.state != "fresh":
             unsure.add(name)
     return latest, verdicts
+
+
+def nothing_to_do(request: Request) -> Run | None:
+    """Return the latest run if every stage of it is up to date; else None. Nothing but keys is computed for this."""
+    latest = records.latest(request.project, request.resolved.name, request.profile)
+    if latest is None:
+        return None
+    known: dict[str, StageRecord] = {}
+    with code.once():
+        nodes = graph.plan(declarations(request.project.notebooks), request.resolved.training.chosen)
+        for name, node in nodes.items():
+            record = execution.stored(request, node, execution.key(request, node, known))
+            if record is None:
+                return None
+            known[name] = record
+    return latest if same(latest, request.resolved, known) else None
+
+
+def same(before: Run, scenario: Scenario, stages: Mapping[str, StageRecord]) -> bool:
+    """Say whether a run's record says already what another one would: all is fresh, and all texts are the same."""
+    keys = {name: record.key for name, record in before.stages.items()}
+    return (
+        keys == {name: record.key for name, record in stages.items()}
+        and all(record.state == "fresh" for record in stages.values())
+        and (before.title, before.description) == (scenario.title, scenario.description)
+    )
 
 
 def _judge(

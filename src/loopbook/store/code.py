@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from loopbook.scenario.errors import LoopbookError
@@ -13,19 +15,36 @@ SOURCE = Path(__file__).resolve().parents[2]
 """The folder that holds the package, and the packages of users' own architectures."""
 
 
+_once: dict[tuple[str, Path], Path | None] | None = None
+_texts: dict[Path, syntax.Reading] = {}
+
+
+@contextmanager
+def once() -> Iterator[None]:
+    """Within, look up and read each module once: a pass over all stages sees the sources as they are then."""
+    global _once
+    before, _once = _once, {}
+    _texts.clear()
+    try:
+        yield
+    finally:
+        _once = before
+        _texts.clear()
+
+
 def digest_source(text: str) -> str:
     """Return the digest of a module's code, without comments, docstrings and layout."""
     return syntax.read(text).digest
 
 
-def imported(names: Iterable[str], module: str = "", source: Path = SOURCE) -> set[str]:
+def imported(names: Iterable[str], module: str = "", source: Path | None = None) -> set[str]:
     """Return those of the names that `module` imports which are modules in `source`, with their parent packages."""
     full = {_absolute(name, module, source) for name in names}
     parents = {".".join(name.split(".")[:depth]) for name in full for depth in range(1, name.count(".") + 2)}
     return {name for name in parents if module_file(name, source) is not None}
 
 
-def uses(modules: Iterable[str], libraries: Iterable[str], source: Path = SOURCE) -> bool:
+def uses(modules: Iterable[str], libraries: Iterable[str], source: Path | None = None) -> bool:
     """Say whether `modules` use one of some libraries.
 
     Followed are the modules that a module imports as it is imported itself; what it imports inside a function only is
@@ -38,14 +57,14 @@ def uses(modules: Iterable[str], libraries: Iterable[str], source: Path = SOURCE
         if name in seen or file is None:
             continue
         seen.add(name)
-        reading = syntax.read(file.read_text(encoding="utf-8"))
+        reading = _read(file)
         if wanted & {each.partition(".")[0] for each in reading.imports}:
             return True
         waiting += imported(reading.at_once, name, source)
     return False
 
 
-def readings(modules: Iterable[str], source: Path = SOURCE) -> dict[str, syntax.Reading]:
+def readings(modules: Iterable[str], source: Path | None = None) -> dict[str, syntax.Reading]:
     """Return `modules` and all that they import from `source`, directly or not, by name.
 
     Raises
@@ -62,7 +81,7 @@ def readings(modules: Iterable[str], source: Path = SOURCE) -> dict[str, syntax.
         if file is None:
             raise LoopbookError(f"There is no module {name} in {source.name}/, where code that enters keys must be.")
         try:
-            found[name] = syntax.read(file.read_text(encoding="utf-8"))
+            found[name] = _read(file)
         except (SyntaxError, UnicodeDecodeError) as error:
             raise LoopbookError(
                 f"{source.name}/{file.relative_to(source)} cannot be read as Python: {error}"
@@ -71,12 +90,12 @@ def readings(modules: Iterable[str], source: Path = SOURCE) -> dict[str, syntax.
     return dict(sorted(found.items()))
 
 
-def closure(modules: Iterable[str], source: Path = SOURCE) -> dict[str, str]:
+def closure(modules: Iterable[str], source: Path | None = None) -> dict[str, str]:
     """Return the digests of all that `readings` returns, by name."""
     return {name: reading.digest for name, reading in readings(modules, source).items()}
 
 
-def resources(modules: Iterable[str], source: Path = SOURCE) -> dict[str, str]:
+def resources(modules: Iterable[str], source: Path | None = None) -> dict[str, str]:
     """Return the digests of the files that lie in the packages among `modules` and are no Python, by their place."""
     found = {}
     for name in modules:
@@ -86,16 +105,29 @@ def resources(modules: Iterable[str], source: Path = SOURCE) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def module_file(name: str, source: Path = SOURCE) -> Path | None:
+def module_file(name: str, source: Path | None = None) -> Path | None:
     """Return the file of a module, or None if there is no such module (an imported name, for instance)."""
-    path = source.joinpath(*name.split("."))
-    for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):
-        if file.is_file():
-            return file
-    return None
+    if _once is None:
+        return _find(name, source)
+    if (name, source) not in _once:
+        _once[name, source] = _find(name, source)
+    return _once[name, source]
 
 
-def ours(name: str, source: Path = SOURCE) -> bool:
+def _find(name: str, source: Path) -> Path | None:
+    path = os.path.join(source, *name.split("."))  # noqa: PTH118 (asked thousands of times a run)
+    return next((Path(file) for file in (f"{path}/__init__.py", f"{path}.py") if os.path.isfile(file)), None)  # noqa: PTH113
+
+
+def _read(file: Path) -> syntax.Reading:
+    if _once is None:
+        return syntax.read(file.read_text(encoding="utf-8"))
+    if file not in _texts:
+        _texts[file] = syntax.read(file.read_text(encoding="utf-8"))
+    return _texts[file]
+
+
+def ours(name: str, source: Path | None = None) -> bool:
     """Say whether an imported name belongs to a package or module in `source`."""
     first = name.partition(".")[0]
     return module_file(first, source) is not None or (source / first).is_dir()
