@@ -12,7 +12,7 @@ from loopbook.store import syntax
 from loopbook.store.content import digest_file
 
 SOURCE = Path(__file__).resolve().parents[2]
-"""The folder that holds the package, and the packages of users' own architectures."""
+"""The folder that holds the package, and the packages of users' own architectures; meant where none is given."""
 
 
 _once: dict[tuple[str, Path], Path | None] | None = None
@@ -72,6 +72,7 @@ def readings(modules: Iterable[str], source: Path | None = None) -> dict[str, sy
     LoopbookError
         If one of `modules` is not there, or one that they import is no Python.
     """
+    source = source or SOURCE
     waiting, found = list(modules), {}
     while waiting:
         name = waiting.pop()
@@ -97,6 +98,7 @@ def closure(modules: Iterable[str], source: Path | None = None) -> dict[str, str
 
 def resources(modules: Iterable[str], source: Path | None = None) -> dict[str, str]:
     """Return the digests of the files that lie in the packages among `modules` and are no Python, by their place."""
+    source = source or SOURCE
     found = {}
     for name in modules:
         file = module_file(name, source)
@@ -107,6 +109,7 @@ def resources(modules: Iterable[str], source: Path | None = None) -> dict[str, s
 
 def module_file(name: str, source: Path | None = None) -> Path | None:
     """Return the file of a module, or None if there is no such module (an imported name, for instance)."""
+    source = source or SOURCE
     if _once is None:
         return _find(name, source)
     if (name, source) not in _once:
@@ -129,11 +132,12 @@ def _read(file: Path) -> syntax.Reading:
 
 def ours(name: str, source: Path | None = None) -> bool:
     """Say whether an imported name belongs to a package or module in `source`."""
+    source = source or SOURCE
     first = name.partition(".")[0]
     return module_file(first, source) is not None or (source / first).is_dir()
 
 
-def _absolute(name: str, module: str, source: Path) -> str:
+def _absolute(name: str, module: str, source: Path | None) -> str:
     """Return the full name of what a module imports; a relative one begins with a dot for the module's package."""
     bare = name.lstrip(".")
     level = len(name) - len(bare)
