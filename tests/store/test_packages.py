@@ -58,8 +58,8 @@ def lock(tmp_path: Path) -> Path:
     file = tmp_path / "lock"
     file.write_text(
         "alpha==1.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:ab\n    # via loopbook (pyproject.toml)\n"
-        "beta==2.0 ; python_version < '3.12' \\\n    --hash=sha256:b1\n    # via\n    #   alpha\n    #   gamma[extra]\n"
-        "beta==2.5 ; python_version >= '3.12' \\\n    --hash=sha256:b2\n    # via\n    #   alpha\n    #   gamma[extra]\n"
+        "beta==2.0 ; python_version < '3.12' \\\n    --hash=sha256:b1\n    # via\n    #   alpha\n    #   gamma[x]\n"
+        "beta==2.5 ; python_version >= '3.12' \\\n    --hash=sha256:b2\n    # via\n    #   alpha\n    #   gamma[x]\n"
         "gamma==3.0 \\\n    --hash=sha256:cc\n    # via loopbook (pyproject.toml:dev)\n"
     )
     return file

@@ -73,7 +73,8 @@ def timings(notebook: Mapping[str, Any]) -> dict[str, float]:
     return {
         str(cell.get("id", number)): round(float(duration), 3)
         for number, cell in enumerate(notebook["cells"])
-        if (duration := cell.get("metadata", {}).get("papermill", {}).get("duration")) is not None
+        if cell["cell_type"] == "code"
+        and (duration := cell.get("metadata", {}).get("papermill", {}).get("duration")) is not None
     }
 
 
