@@ -50,7 +50,7 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
 .DEFAULT_GOAL := run
-.PHONY: run loop new test lab tensorboard nightly report doctor setup lock clean help ready
+.PHONY: run why loop new test lab tensorboard nightly report doctor setup lock clean help ready
 
 run: export SCENARIO := $(SCENARIO)
 run: export PROFILE := $(PROFILE)
@@ -58,6 +58,12 @@ run: export PARAMS := $(PARAMS)
 run: export KERNELS := $(KERNELS)
 run: ready ## run the scenario's notebooks that are not up to date, and write the report (the default)
 	@"$(PYTHON)" -m loopbook run --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"
+
+why: export SCENARIO := $(SCENARIO)
+why: export PROFILE := $(PROFILE)
+why: export PARAMS := $(PARAMS)
+why: ready ## say what made each stage stale: the line, parameter, input or package
+	@"$(PYTHON)" -m loopbook why --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"
 
 loop: export SCENARIO := $(SCENARIO)
 loop: export PROFILE := $(PROFILE)

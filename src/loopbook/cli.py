@@ -197,22 +197,108 @@ def nightly(
 
 
 @app.command()
-def prune(
-    days: Annotated[float, typer.Option(min=0, help="Runs older than this leave; the newest of each kind stay.")],
+def why(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: ParamsOption = "",
+) -> None:
+    """Say of every stage whether it is fresh and, if not, which line, parameter, input or package made it stale."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from loopbook import session
+
+    with _plainly():
+        request = session.Request.read(scenario, profile, params)
+        from loopbook.runner import staleness
+
+        latest, verdicts = staleness.why(request.asked())
+    console = Console(highlight=False)
+    compared = f"compared with run {latest.run}" if latest else "there is no run yet"
+    console.print(f"{request.resolved.title} · {profile} · {compared}", markup=False)
+    for each in verdicts:
+        style = {"fresh": "dim", "stale": "bold red", "depends": "yellow"}[each.state]
+        console.print(Text.assemble((f"{each.name:<28} ", ""), (each.state, style)))
+        for reason in each.reasons:
+            console.print(f"    {reason}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def verify() -> None:
+    """Hash the store again: name what is not as it was sealed, and end with code 1 if anything is."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from loopbook.runner import verification
+    from loopbook.store import vault
+    from loopbook.store.project import Project
+
+    project = Project.find()
+    expected = len(vault.folders(project.store))
+    checks = track(
+        verification.verify(project), "Hashing", total=expected, transient=True, console=Console(stderr=True)
+    )
+    found = list(checks)
+    wrong = [each for each in found if each.wrong]
+    for each in wrong:
+        for what in each.wrong:
+            typer.secho(f"{project.data / each.place}: {what}", fg="red", err=True)
+    typer.echo(f"Checked {len(found):,} folders and records; {len(wrong) or 'none'} of them not as sealed.")
+    older = sum(not each.whole for each in found)
+    if older:
+        typer.echo(f"Of {older:,} that an older version sealed, only the content of the artifacts could be checked.")
+    if wrong:
+        typer.echo("Remove such a folder of data/store, and the next run makes it anew.")
+        raise typer.Exit(Exit.FAILED)
+
+
+@app.command()
+def reproduce(
+    run: Annotated[str, typer.Argument(help="A run's name, such as 20261124-031200, or scenario/run.")],
+) -> None:
+    """Run a run again from its record, in a store of its own, and compare every metric. Code 1: one differs."""
+    from loopbook.store.project import Project
+
+    with _plainly():
+        from loopbook.runner import reproduction
+
+        project = Project.find()
+        found = reproduction.reproduce(project, reproduction.find(project, run))
+    for name, metric, was, now in found.differing:
+        typer.secho(f"{name} {metric}: {was} then, {now} now", fg="red")
+    for each in found.artifacts:
+        typer.echo(f"other content: {each}")
+    for each in found.obstacles:
+        typer.echo(each)
+    outcome = "all equal" if found.equal else f"{len(found.differing)} differ"
+    typer.echo(f"{found.run.scenario}/{found.run.run}: {found.compared} metrics compared, {outcome}.")
+    raise typer.Exit(Exit.GOOD if found.equal else Exit.FAILED)
+
+
+@app.command()
+def gc(
+    days: Annotated[
+        float | None, typer.Option(min=0, help="Runs older than this leave, and outputs that none names.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Of outputs that no run names the newest stay, up to this: 5GB, 500MB.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would leave, and take nothing away.")] = False,
 ) -> None:
-    """Remove old runs with their reports, then outputs that no remaining run names; data/state is never touched."""
+    """Remove old runs with their reports, and outputs that no remaining run names; data/state is never touched."""
     from loopbook import session
     from loopbook.runner import retention
     from loopbook.store.project import Project
 
-    project = Project.find()
-    left = retention.retain(project, retention.Rule.older_than(days), dry=dry_run)
+    with _plainly():
+        rule, told = retention.Rule.read(days, size)
+        project = Project.find()
+    left = retention.retain(project, rule, dry=dry_run)
     for run in left.runs:
         typer.echo(f"{'would remove' if dry_run else 'removed'} {run.scenario} {run.run} ({run.profile}, {run.status})")
     if left.runs and not dry_run:
         session.report(project, None, rebuild=True)
-    typer.echo(f"{'Would have p' if dry_run else 'P'}{left.told(f'older than {days:g} days')[1:]}")
+    typer.echo(f"{'Would have p' if dry_run else 'P'}{left.told(told)[1:]}")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from loopbook.store.project import Project
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from loopbook.runner import execution
     from loopbook.store.records import Run
 
 
@@ -64,6 +65,18 @@ class Request:
         resolved = loading.load(name, project.scenarios, profile, given)
         return cls(project, name, profile, resolved, given, jobs, time_limit)
 
+    def asked(self) -> execution.Request:
+        """Return what the runner is asked for: with a fingerprint of the source, and what the round carries."""
+        from loopbook.data import sources
+        from loopbook.runner import execution
+        from loopbook.store import snapshots
+
+        source = sources.fingerprint(self.resolved.source, self.project.root, self.project.raw)
+        snapshot = snapshots.current(self.project, self.resolved.name, self.profile)
+        return execution.Request(
+            self.project, self.scenario, self.resolved, self.profile, self.given, source, snapshot=snapshot
+        )
+
 
 def run(request: Request, console: Console) -> Run:
     """Run the notebooks that are not up to date, write the report, and say which criteria are met.
@@ -73,24 +86,23 @@ def run(request: Request, console: Console) -> Run:
     LoopbookError
         If the scenario does not fit its data or its files; nothing was started then.
     """
-    from loopbook import preflight
-
-    # What a scenario alone can be refused for is refused before pandas is imported.
-    from loopbook.data import sources
-    from loopbook.runner import execution
-    from loopbook.runner import run as runner
-    from loopbook.runner.display import Display
     from loopbook.runner.kernels import why_spawn
 
     project, scenario = request.project, request.resolved
     why_spawn()  # refuses a KERNELS that means nothing
-    preflight.check(project, scenario)
+    record, new = _up_to_date(request), False
+    if record is None:
+        from loopbook import preflight
+
+        preflight.check(project, scenario)
     kind = "simulated data" if scenario.simulated else "real data"
     console.print(f"[bold]{scenario.title}[/] · {request.profile} · {kind}")
-    source = sources.fingerprint(scenario.source, project.root, project.raw)
-    asked = execution.Request(project, request.scenario, scenario, request.profile, request.given, source)
-    with Display(console) as display:
-        record, new = runner.run(asked, display, request.jobs, request.time_limit)
+    if record is None:
+        from loopbook.runner import run as runner
+        from loopbook.runner.display import Display
+
+        with Display(console) as display:
+            record, new = runner.run(request.asked(), display, request.jobs, request.time_limit)
     page = report(project, record.scenario, rebuild=new)
     if not new:
         console.print(f"Nothing to do: everything is up to date since run {record.run}.")
@@ -101,6 +113,19 @@ def run(request: Request, console: Console) -> Run:
         console.print(f"{each.text}{f' ({each.metric} {measured})' if measured else ''}", markup=False, soft_wrap=True)
     console.print(f"Report: {page}", markup=False, soft_wrap=True)
     return record
+
+
+def _up_to_date(request: Request) -> Run | None:
+    """Return the latest run if there is nothing to do; what passed the checks then needs none, nor pandas."""
+    from loopbook.runner import staleness
+    from loopbook.scenario.errors import LoopbookError
+    from loopbook.store import syntax
+
+    try:
+        with syntax.remembered(request.project.work / "code"):
+            return staleness.nothing_to_do(request.asked())
+    except LoopbookError:
+        return None  # the checks before a run say the same, and more of it
 
 
 def report(project: Project, scenario: str | None, rebuild: bool) -> Path:

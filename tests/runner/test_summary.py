@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from loopbook.runner import summary
 from loopbook.scenario import loading
+from loopbook.store import lineage
 from loopbook.store.project import Project
 from loopbook.store.records import Approval, ErrorRecord, ParameterRecord, Run, StageRecord
 
@@ -78,7 +79,7 @@ def test_what_to_do_next_begins_with_what_failed(project: Project) -> None:
 
 def test_versions_and_revision_are_read(project: Project) -> None:
     assert summary.versions()["pandas"].startswith("3.")
-    assert summary.revision(project.root) == (None, False)
+    assert lineage.code(project.root) == (None, None)
 
 
 def test_what_was_approved_comes_first_among_the_changes() -> None:

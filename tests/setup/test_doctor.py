@@ -134,7 +134,7 @@ def test_too_little_room_or_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     assert {each.state for each in machine.room(OWN)} <= {OK, WARNING, PROBLEM}
     monkeypatch.setattr(machine, "_GB", 1e18)  # as if the disk and the memory were a thousand million times smaller
     assert one(machine.room(OWN), "disk: data").state == PROBLEM
-    assert "prune" in one(machine.room(OWN), "disk: data").remedy
+    assert "loopbook gc" in one(machine.room(OWN), "disk: data").remedy
     assert one(machine.memory(OWN), "memory").state == PROBLEM
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from loopbook.store import code
+from loopbook.store import code, syntax
 
 BASE = 'def f(x):\n    """Doc."""\n    return x + 1\n'
 
@@ -42,4 +42,70 @@ def test_imports_are_followed_into_functions_and_parent_packages(tmp_path: Path)
 
 
 def test_notebook_magics_count_as_they_stand() -> None:
-    assert code.digest_source("%matplotlib inline\nx = 1") != code.digest_source("x = 1")
+    plain = syntax.read("x = 1", cell=True).digest
+    assert syntax.read("%matplotlib inline\nx = 1", cell=True).digest != plain
+    assert syntax.read("!ls\nx = 1", cell=True).digest != syntax.read("!ls -l\nx = 1", cell=True).digest != plain
+    with pytest.raises(SyntaxError):
+        syntax.read("%matplotlib inline\nx = 1")
+
+
+@pytest.mark.parametrize(
+    ("same", "as_this"),
+    [
+        ("x = 1\n", '"""Doc of a module."""\nx = 1\n'),
+        ("", '"""Doc of an empty module."""\n'),
+        ("x = 1\n", 'x = 1\n"""Doc of an attribute."""\n'),
+        ("class A:\n    x: int\n", 'class A:\n    """Doc."""\n\n    x: int\n    """Doc."""\n'),
+    ],
+)
+def test_docs_of_modules_classes_and_attributes_do_not_count(same: str, as_this: str) -> None:
+    assert code.digest_source(same) == code.digest_source(as_this)
+
+
+def test_docstrings_count_where_they_are_read() -> None:
+    reads = "\nprint(f.__doc__)\n"
+    assert code.digest_source(BASE + reads) != code.digest_source(BASE.replace("Doc.", "Other.") + reads)
+
+
+def test_imports_for_type_checkers_are_none() -> None:
+    text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import a\nelse:\n    import b\n"
+    assert syntax.read(text).imports == syntax.read(text).at_once == ("b", "typing", "typing.TYPE_CHECKING")
+    assert "a" in syntax.read(text.replace("if TYPE_CHECKING", "if not TYPE_CHECKING")).imports
+
+
+def test_imports_within_a_package_and_from_another_one_are_followed(tmp_path: Path) -> None:
+    for name, text in {
+        "mine/__init__.py": "from . import base\n",
+        "mine/base.py": "",
+        "mine/deep/models.py": "from ..layers import Layer\nfrom .near import x\nimport other.things\n",
+        "mine/layers.py": "",
+        "mine/deep/near.py": "x = 1\n",
+        "other/things.py": "",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = set(code.closure(["mine.deep.models"], tmp_path))
+    assert found == {"mine", "mine.base", "mine.layers", "mine.deep.models", "mine.deep.near", "other.things"}
+
+
+def test_files_that_belong_to_a_package_are_its_resources(tmp_path: Path) -> None:
+    for name in ("a/__init__.py", "a/words/list.yaml", "a/b/__init__.py", "a/b/other.yaml", "a/__pycache__/x.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert list(code.resources(["a", "a.x"], tmp_path)) == ["a/words/list.yaml"]
+
+
+def test_what_was_read_is_remembered_between_processes_unless_the_file_is_broken(tmp_path: Path) -> None:
+    text = f"def remembered_{tmp_path.name}():\n    return 1\n"
+    with syntax.remembered(tmp_path):
+        first = syntax.read(text)
+    (file,) = tmp_path.glob("*.json")
+    syntax._known.clear()
+    with syntax.remembered(tmp_path):
+        assert syntax._known
+        assert syntax.read(text) == first
+    file.write_text('{"broken')
+    syntax._known.clear()
+    with syntax.remembered(tmp_path):
+        assert syntax.read(text) == first
+    assert file.read_text().endswith("}")

@@ -15,7 +15,7 @@ from loopbook.runner.kernels import Kernels
 from loopbook.runner.kernels import environment as kernel_environment
 from loopbook.runner.libraries import Level
 from loopbook.scenario.contract import Scenario
-from loopbook.store import content, job, keys, records, stage, vault
+from loopbook.store import content, job, keys, lineage, records, stage, vault
 from loopbook.store.declaration import SOURCE_INPUT
 from loopbook.store.parameters import sections_of
 from loopbook.store.project import Project
@@ -23,6 +23,8 @@ from loopbook.store.records import StageRecord
 from loopbook.store.snapshots import Snapshot
 
 NOTEBOOK = "notebook.ipynb"
+PARTS = "key.json"
+"""What a stage's key was made of, in full, so that ``make why`` can compare it with now."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,9 @@ def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) ->
         digests |= {f"{name}[{each}]": finished[writer].digests[name] for each, writer in writers.items()}
     if SOURCE_INPUT in node.declaration.reads:
         digests[SOURCE_INPUT] = request.source
+    seen = {each.partition(".")[0] for each in sections_of(node.declaration)}
     for section, path in request.resolved.files.items():
-        if section in sections_of(node.declaration):
+        if section in seen:
             digests[path] = content.digest(request.project.root / path)
     digests |= {f"carried {name}": request.snapshot.digest(name) for name in node.declaration.carries}
     return digests
@@ -67,9 +70,13 @@ def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) ->
 
 def key(request: Request, node: Node, finished: Mapping[str, StageRecord]) -> str:
     """Return the key of a node whose needs are finished."""
-    return keys.stage_key(
-        node.declaration, request.resolved, node.candidate, inputs(request, node, finished), request.project.lock
-    )
+    return parts(request, node, finished).key
+
+
+def parts(request: Request, node: Node, finished: Mapping[str, StageRecord]) -> keys.Parts:
+    """Return what the key of a node is made of whose needs are finished."""
+    read = inputs(request, node, finished)
+    return keys.stage_parts(node.declaration, request.resolved, node.candidate, read, request.project.lock)
 
 
 def stored(request: Request, node: Node, stage_key: str) -> StageRecord | None:
@@ -98,6 +105,12 @@ def execute(
         already = stored(request, node, stage_key)
         if already is not None:
             return already
+        made_of = parts(request, node, finished)
+        if made_of.key != stage_key:
+            told = f"{node.name} was edited as it was about to start; the next make takes it as it is then."
+            return _record(
+                request, node, stage_key, work, _facts(request, node, made_of, work, 0), "failed"
+            ).model_copy(update={"error": records.ErrorRecord(kind="Edited", message=told), "notebook": None})
         with vault.written_by(work):
             content.remove(work)
             work.mkdir(parents=True)
@@ -130,7 +143,7 @@ def execute(
         seconds = time.monotonic() - begun
         if failure is None:
             failure = _unwritten(node, work)
-        facts = _facts(request, node, stage_key, work, seconds, inputs(request, node, finished))
+        facts = _facts(request, node, made_of, work, seconds)
         if failure is not None:
             kept = project.store / "failures" / request.resolved.name / request.run / f"{node.name}.ipynb"
             if (work / NOTEBOOK).is_file():
@@ -151,6 +164,7 @@ def execute(
             "parameters.json",
         ):
             content.remove(work / temporary)
+        (work / PARTS).write_text(json.dumps(made_of.plain(), indent=1), encoding="utf-8")
         vault.seal(work, target, facts)
     return _record(request, node, stage_key, target, vault.manifest(target), "done")
 
@@ -164,23 +178,27 @@ def _unwritten(node: Node, work: Path) -> engine.Failure | None:
     )
 
 
-def _facts(
-    request: Request, node: Node, stage_key: str, work: Path, seconds: float, read: Mapping[str, str]
-) -> dict[str, Any]:
-    outputs = _json(work / stage.OUTPUTS)
+def _facts(request: Request, node: Node, made_of: keys.Parts, work: Path, seconds: float) -> dict[str, Any]:
+    outputs, executed = _json(work / stage.OUTPUTS), _json(work / NOTEBOOK)
     return {
         "stage": node.declaration.stage,
         "candidate": node.candidate,
         "scenario": request.resolved.name,
-        "key": stage_key,
+        "profile": request.profile,
+        "run": request.run,
+        "key": made_of.key,
         "seconds": round(seconds, 2),
         "parameters": _json(work / "parameters.json") or [],
         "metrics": _json(work / stage.RESULTS),
         "measurements": _json(work / stage.MEASUREMENTS),
         "artifacts": {name: entry["path"] for name, entry in outputs.items()},
         "digests": {name: entry["digest"] for name, entry in outputs.items()},
-        "inputs": dict(read),
+        "inputs": dict(made_of.inputs),
         "uses": sorted(_json(work / stage.USES)),
+        "origin": lineage.origin(request.project.root, request.run).model_dump(),
+        "versions": {name: version.rpartition(" ")[0] for name, version in made_of.packages.items()},
+        "seeds": lineage.seeds(made_of.settings),
+        "cells": lineage.timings(executed) if executed else {},
     }
 
 

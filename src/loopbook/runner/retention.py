@@ -8,18 +8,18 @@ other remaining runs name, outputs that a sealed snapshot calls its champion, an
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from loopbook.runner.ongoing import Ongoing, ongoing
+from loopbook.scenario.errors import LoopbookError
 from loopbook.store import content, records, vault
 from loopbook.store.project import Project
 from loopbook.store.records import Run
-
-_RECORDS = ("runs", "failures")  # what the store holds besides outputs
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,24 @@ class Rule:
         """Return the rule that lets runs and unnamed outputs leave after some days."""
         moment = datetime.now(UTC) - timedelta(days=days)
         return cls(moment, moment)
+
+    @classmethod
+    def read(cls, days: float | None, size: str | None) -> tuple[Rule, str]:
+        """Return the rule that a person typed, and how it is told.
+
+        Raises
+        ------
+        LoopbookError
+            If neither is given, or the size is none.
+        """
+        if days is None and size is None:
+            raise LoopbookError("Say what may leave: --days 30 (what is older), --size 5GB (unnamed beyond), or both.")
+        rule = cls() if days is None else cls.older_than(days)
+        told = [] if days is None else [f"older than {days:g} days"]
+        if size is not None:
+            rule = replace(rule, unnamed_bytes=_bytes(size))
+            told.append(f"beyond {size} of outputs that no run names")
+        return rule, ", or ".join(told)
 
 
 @dataclass(frozen=True)
@@ -133,13 +151,7 @@ def plan(project: Project, rule: Rule) -> Plan:
     leaving = _old(runs, rule.runs_before)
     gone_runs = {(run.scenario, run.run) for run in leaving}
     kept = [run for run in runs if (run.scenario, run.run) not in gone_runs]
-    outputs = [
-        folder
-        for kind in sorted(project.store.iterdir())
-        if kind.is_dir() and kind.name not in _RECORDS
-        for folder in sorted(kind.iterdir())
-        if folder.is_dir()
-    ]
+    outputs = vault.folders(project.store)
     named = _named(project, kept, outputs)
     used = {folder: _used(folder) for folder in outputs if folder not in named}
     begun = min((each.started for each in running), default=datetime.now(UTC))
@@ -203,6 +215,13 @@ def _beyond(used: dict[Path, datetime], rule: Rule) -> list[Path]:
         if (rule.unnamed_before is not None and used[folder] < rule.unnamed_before) or (room is not None and room < 0):
             gone.append(folder)
     return gone
+
+
+def _bytes(size: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMGT]?)B?", size.strip())
+    if found is None:
+        raise LoopbookError(f"{size!r} is no size. Write a number of bytes with a unit, such as 5GB or 500MB.")
+    return int(float(found[1]) * 1_000 ** " kMGT".index(found[2] or " "))
 
 
 def _count(items: tuple[object, ...], word: str) -> str:

@@ -9,13 +9,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from loopbook.runner import execution, graph, interruption, ongoing, summary
+from loopbook.runner import execution, graph, interruption, ongoing, staleness, summary
 from loopbook.runner.display import Display
 from loopbook.runner.execution import Request
 from loopbook.runner.graph import Node
 from loopbook.runner.kernels import Kernels, level_of
 from loopbook.runner.libraries import Level
-from loopbook.store import records, snapshots
+from loopbook.store import lineage, records, snapshots, syntax
 from loopbook.store.declaration import declarations
 from loopbook.store.records import Approval, Run, StageRecord
 
@@ -44,7 +44,10 @@ def run(
         Whether anything was to do.
     """
     began = datetime.now(UTC)
-    with ongoing.named(request.project, request.resolved.name, began) as name:
+    with (
+        ongoing.named(request.project, request.resolved.name, began) as name,
+        syntax.remembered(request.project.work / "code"),
+    ):
         return _run(replace(request, run=name), began, display, jobs, time_limit)
 
 
@@ -57,7 +60,7 @@ def _run(
     nodes = graph.plan(declarations(project.notebooks), scenario.training.chosen)
     stages = _execute(request, nodes, display, jobs or min(4, os.cpu_count() or 1), time_limit)
     before = records.latest(project, scenario.name, request.profile)
-    if before is not None and _same(before, stages):
+    if before is not None and staleness.same(before, scenario, stages):
         return before, False
     found = summary.criteria(scenario, stages, snapshot.requirement_changes)
     failed = any(record.state in ("failed", "skipped") for record in stages.values())
@@ -65,7 +68,7 @@ def _run(
     champion = next((str(each.metrics["champion"]) for each in stages.values() if "champion" in each.metrics), None)
     approved = tuple(Approval.model_validate(one) for one in snapshot.approved if one["round"] == snapshot.round)
     known = before is not None and before.round == snapshot.round
-    revision, dirty = summary.revision(project.root)
+    made_by = lineage.origin(project.root, request.run)
     record = Run(
         scenario=scenario.name,
         title=scenario.title,
@@ -81,8 +84,10 @@ def _run(
         stages=stages,
         champion=champion,
         criteria=found,
-        revision=revision,
-        dirty=dirty,
+        revision=made_by.revision,
+        dirty=made_by.uncommitted is not None,
+        origin=made_by,
+        resolved=scenario.model_dump(mode="json"),
         versions=summary.versions(),
         changes=summary.changes(before, stages, champion, () if known else approved),
         next_steps=summary.next_steps(found, stages, champion),
@@ -137,10 +142,3 @@ def _execute(
                 display.finished(finished[name])
             display.running({name: execution.progress(request, nodes[name], key) for name, key in running.values()})
     return {name: finished[name] for name in nodes}
-
-
-def _same(before: Run, stages: Mapping[str, StageRecord]) -> bool:
-    keys = {name: record.key for name, record in before.stages.items()}
-    return keys == {name: record.key for name, record in stages.items()} and all(
-        record.state == "fresh" for record in stages.values()
-    )

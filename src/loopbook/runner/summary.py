@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from loopbook.scenario.contract import Scenario
@@ -103,16 +101,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def revision(root: Path) -> tuple[str | None, bool]:
-    """Return the git revision of `root`, and whether there are uncommitted changes; (None, False) without git."""
-    try:
-        head = _git(root, "rev-parse", "HEAD")
-        return head, bool(_git(root, "status", "--porcelain"))
-    except (OSError, subprocess.CalledProcessError):
-        return None, False
-
-
-def _git(root: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True).stdout.strip()

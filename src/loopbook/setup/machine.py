@@ -60,7 +60,7 @@ def room(place: Place) -> Iterator[Finding]:
         needed = ROOM[LOCK] if name in ("environment", "cache") and not place.stamp.is_file() else 1.0
         state = PROBLEM if free < needed else WARNING if free < 2 * needed and name == "data" else OK
         remedy = "" if state == OK else {
-            "data": "LOOPBOOK_DATA=/another/disk make   # or first: .venv/bin/python -m loopbook prune --days 30",
+            "data": "LOOPBOOK_DATA=/another/disk make   # or first: .venv/bin/python -m loopbook gc --days 30",
             "reports": "LOOPBOOK_REPORTS=/another/disk make",
             "environment": "ln -s /another/disk/loopbook .venv   # an empty folder there",
             "cache": "UV_CACHE_DIR=/another/disk/uv make setup   # or: uv cache prune",

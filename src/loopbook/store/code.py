@@ -1,49 +1,54 @@
-"""Digest code by what it does: syntax trees without comments, docstrings and blank lines, with all that they import."""
+"""The modules that a piece of code imports, directly or not, digested by what they do."""
 
 from __future__ import annotations
 
-import ast
-import functools
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from loopbook.scenario.errors import LoopbookError
-from loopbook.store.content import digest_text
+from loopbook.store import syntax
+from loopbook.store.content import digest_file
 
 SOURCE = Path(__file__).resolve().parents[2]
-"""The folder that holds the package."""
+"""The folder that holds the package, and the packages of users' own architectures; meant where none is given."""
+
+
+_once: dict[tuple[str, Path], Path | None] | None = None
+_texts: dict[Path, syntax.Reading] = {}
+
+
+@contextmanager
+def once() -> Iterator[None]:
+    """Within, look up and read each module once: a pass over all stages sees the sources as they are then."""
+    global _once
+    before, _once = _once, {}
+    _texts.clear()
+    try:
+        yield
+    finally:
+        _once = before
+        _texts.clear()
 
 
 def digest_source(text: str) -> str:
-    """Return the digest of a piece of Python code; lines that begin with ``%`` or ``!`` count as they stand."""
-    magic = [line for line in text.splitlines() if line.lstrip().startswith(("%", "!"))]
-    plain = "\n".join(line for line in text.splitlines() if line not in magic)
-    return digest_text("\n".join([_dump(ast.parse(plain)), *magic]))
+    """Return the digest of a module's code, without comments, docstrings and layout."""
+    return syntax.read(text).digest
 
 
-def imported(text: str, package: str = "loopbook", source: Path = SOURCE) -> set[str]:
-    """Return the modules of `package` that a piece of code imports, in functions too, with their parent packages."""
-    return _modules(names(text), package, source)
+def imported(names: Iterable[str], module: str = "", source: Path | None = None) -> set[str]:
+    """Return those of the names that `module` imports which are modules in `source`, with their parent packages."""
+    full = {_absolute(name, module, source) for name in names}
+    parents = {".".join(name.split(".")[:depth]) for name in full for depth in range(1, name.count(".") + 2)}
+    return {name for name in parents if module_file(name, source) is not None}
 
 
-@functools.lru_cache(maxsize=512)
-def names(text: str, *, at_once: bool = False) -> frozenset[str]:
-    """Return the full names that a piece of code imports; with `at_once` only what it imports when it is run itself."""
-    tree = ast.parse("\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("%", "!"))))
-    found: set[str] = set()
-    for node in _run_at_once(tree) if at_once else ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(found)
-
-
-def uses(modules: Iterable[str], libraries: Iterable[str], source: Path = SOURCE) -> bool:
+def uses(modules: Iterable[str], libraries: Iterable[str], source: Path | None = None) -> bool:
     """Say whether `modules` use one of some libraries.
 
-    Followed are the modules of the package that a module imports as it is imported itself; what it imports inside a
-    function only is meant for a case apart. A library counts wherever in those modules it is imported.
+    Followed are the modules that a module imports as it is imported itself; what it imports inside a function only is
+    meant for a case apart. A library counts wherever in those modules it is imported.
     """
     waiting, seen, wanted = list(modules), set(), set(libraries)
     while waiting:
@@ -52,63 +57,105 @@ def uses(modules: Iterable[str], libraries: Iterable[str], source: Path = SOURCE
         if name in seen or file is None:
             continue
         seen.add(name)
-        text = file.read_text(encoding="utf-8")
-        mentioned = any(library in text for library in wanted)
-        if mentioned and wanted & {each.partition(".")[0] for each in names(text)}:
+        reading = _read(file)
+        if wanted & {each.partition(".")[0] for each in reading.imports}:
             return True
-        waiting += _modules(names(text, at_once=True), name.partition(".")[0], source)
+        waiting += imported(reading.at_once, name, source)
     return False
 
 
-def _run_at_once(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield the statements that are executed with the module: none in functions, none for type checkers only."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.expr):
-            continue
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            continue
-        yield node
-        yield from _run_at_once(node)
+def readings(modules: Iterable[str], source: Path | None = None) -> dict[str, syntax.Reading]:
+    """Return `modules` and all that they import from `source`, directly or not, by name.
 
-
-def _modules(found: Iterable[str], package: str, source: Path) -> set[str]:
-    """Return those of some imported names that are modules of a package, with their parent packages."""
-    parts = {name for name in found if name.split(".")[0] == package}
-    parents = {".".join(name.split(".")[:depth]) for name in parts for depth in range(1, name.count(".") + 1)}
-    return {name for name in parts | parents if module_file(name, source) is not None}
-
-
-def closure(modules: Iterable[str], source: Path = SOURCE) -> dict[str, str]:
-    """Return the digests, by name, of `modules` and of all modules of the package that they import, directly or not."""
-    waiting, digests = list(modules), {}
+    Raises
+    ------
+    LoopbookError
+        If one of `modules` is not there, or one that they import is no Python.
+    """
+    source = source or SOURCE
+    waiting, found = list(modules), {}
     while waiting:
         name = waiting.pop()
-        if name in digests:
+        if name in found:
             continue
         file = module_file(name, source)
         if file is None:
             raise LoopbookError(f"There is no module {name} in {source.name}/, where code that enters keys must be.")
-        text = file.read_text(encoding="utf-8")
-        digests[name] = digest_source(text)
-        waiting += imported(text, name.split(".")[0], source)
-    return dict(sorted(digests.items()))
+        try:
+            found[name] = _read(file)
+        except (SyntaxError, UnicodeDecodeError) as error:
+            raise LoopbookError(
+                f"{source.name}/{file.relative_to(source)} cannot be read as Python: {error}"
+            ) from error
+        waiting += imported([*found[name].imports, name], name, source)
+    return dict(sorted(found.items()))
 
 
-def module_file(name: str, source: Path = SOURCE) -> Path | None:
+def closure(modules: Iterable[str], source: Path | None = None) -> dict[str, str]:
+    """Return the digests of all that `readings` returns, by name."""
+    return {name: reading.digest for name, reading in readings(modules, source).items()}
+
+
+def resources(modules: Iterable[str], source: Path | None = None) -> dict[str, str]:
+    """Return the digests of the files that lie in the packages among `modules` and are no Python, by their place."""
+    source = source or SOURCE
+    found = {}
+    for name in modules:
+        file = module_file(name, source)
+        if file is not None and file.name == "__init__.py":
+            found.update({each.relative_to(source).as_posix(): digest_file(each) for each in _data(file.parent)})
+    return dict(sorted(found.items()))
+
+
+def module_file(name: str, source: Path | None = None) -> Path | None:
     """Return the file of a module, or None if there is no such module (an imported name, for instance)."""
-    path = source.joinpath(*name.split("."))
-    for file in (path.with_suffix(".py"), path / "__init__.py"):
-        if file.is_file():
-            return file
-    return None
+    source = source or SOURCE
+    if _once is None:
+        return _find(name, source)
+    if (name, source) not in _once:
+        _once[name, source] = _find(name, source)
+    return _once[name, source]
 
 
-def _dump(tree: ast.AST) -> str:
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or not body:
+def _find(name: str, source: Path) -> Path | None:
+    path = os.path.join(source, *name.split("."))  # noqa: PTH118 (asked thousands of times a run)
+    return next((Path(file) for file in (f"{path}/__init__.py", f"{path}.py") if os.path.isfile(file)), None)  # noqa: PTH113
+
+
+def _read(file: Path) -> syntax.Reading:
+    if _once is None:
+        return syntax.read(file.read_text(encoding="utf-8"))
+    if file not in _texts:
+        _texts[file] = syntax.read(file.read_text(encoding="utf-8"))
+    return _texts[file]
+
+
+def ours(name: str, source: Path | None = None) -> bool:
+    """Say whether an imported name belongs to a package or module in `source`."""
+    source = source or SOURCE
+    first = name.partition(".")[0]
+    return module_file(first, source) is not None or (source / first).is_dir()
+
+
+def _absolute(name: str, module: str, source: Path | None) -> str:
+    """Return the full name of what a module imports; a relative one begins with a dot for the module's package."""
+    bare = name.lstrip(".")
+    level = len(name) - len(bare)
+    if not level:
+        return name
+    file = module_file(module, source)
+    parts = module.split(".") if file is not None and file.name == "__init__.py" else module.split(".")[:-1]
+    return ".".join(part for part in (*parts[: len(parts) - level + 1], bare) if part)
+
+
+def _data(folder: Path) -> list[Path]:
+    """Return the files of a package that are no Python, without those of packages in it."""
+    found = []
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith((".", "__pycache__")):
             continue
-        first = body[0]
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-            node.body = body[1:] or [ast.Pass()]
-    return ast.dump(tree)
+        if entry.is_dir():
+            found += [] if (entry / "__init__.py").is_file() else _data(entry)
+        elif entry.suffix not in (".py", ".pyc", ".pyi"):
+            found.append(entry)
+    return found

@@ -5,18 +5,19 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, suggest
 from loopbook.scenario.loading import stage_section
 from loopbook.scenario.source import Names, Settings
-from loopbook.store.code import digest_source, imported, names
-from loopbook.store.content import digest_text
+from loopbook.store import syntax
+from loopbook.store.code import imported, ours
 
 NUMBERED = re.compile(r"^\d\d_\w+$")
 GENERAL = ("scenario", "profile", "candidate")
@@ -46,15 +47,16 @@ class Declaration:
     reads, gathers, carries, writes
         Names of artifacts: of this run; of all candidates; from the round before; made here.
     sections
-        Sections of the scenario that the stage uses besides its own.
+        Sections of the scenario that the stage uses besides its own, or single fields of them: ``training.bootstrap``.
     each
         ``candidates``, if the notebook is executed once for each.
     cell
         Names and values in the parameters cell.
     code
-        Digest of the code cells, the parameters cell excepted.
+        What the code cells do, by the cells' ids, in their order; the parameters cell excepted, and cells that do
+        nothing.
     modules
-        Modules of the package that the cells import.
+        Modules in ``src`` that the cells import.
     libraries
         Other libraries that the cells import.
     """
@@ -68,7 +70,7 @@ class Declaration:
     sections: tuple[str, ...]
     each: str | None
     cell: dict[str, Any]
-    code: str
+    code: dict[str, syntax.Reading]
     modules: frozenset[str]
     libraries: frozenset[str]
 
@@ -114,18 +116,14 @@ def declaration(path: Path) -> Declaration:
             f"{path.name}: metadata loopbook.{key}: {problem['msg']}.{suggest(key, Declared.model_fields)}"
         ) from error
     for section in declared.sections:
-        if section not in Scenario.model_fields:
-            raise LoopbookError(
-                f"{path.name}: there is no section {section!r}.{suggest(section, Scenario.model_fields)}"
-            )
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    tagged = [
-        "".join(cell["source"])
-        for cell in cells
-        if cell["cell_type"] == "code" and "parameters" in cell.get("metadata", {}).get("tags", [])
-    ]
+        _refuse_unknown_section(path, section)
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    tagged = ["".join(cell["source"]) for cell in code if "parameters" in cell.get("metadata", {}).get("tags", [])]
     if len(tagged) != 1:
         raise LoopbookError(f"{path.name} needs one cell tagged 'parameters'; it has {len(tagged)}.")
+    readings = _readings(path, code)
+    names = [name for reading in readings.values() for name in reading.imports]
+    modules = frozenset(imported(names))
     return Declaration(
         stage=path.stem,
         path=path,
@@ -136,10 +134,41 @@ def declaration(path: Path) -> Declaration:
         sections=declared.sections,
         each=declared.each,
         cell=assignments(tagged[0]),
-        code=digest_text("\n".join(digest_source(text) for text in code if text not in tagged)),
-        modules=frozenset(name for text in code for name in imported(text)),
-        libraries=frozenset(name.partition(".")[0] for text in code for name in names(text)) - {"loopbook"},
+        code={name: reading for name, reading in readings.items() if reading.statements},
+        modules=modules,
+        libraries=frozenset(name.partition(".")[0] for name in names if not ours(name)),
     )
+
+
+def _refuse_unknown_section(path: Path, section: str) -> None:
+    name, _, field = section.partition(".")
+    known: Iterable[str] = Scenario.model_fields
+    if name in known and field:
+        kinds = _models(Scenario.model_fields[name].annotation)
+        known, name = sorted({each for kind in kinds for each in kind.model_fields}), field
+    if name not in known:
+        raise LoopbookError(f"{path.name}: there is no section {section!r}.{suggest(name, known)}")
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the settings classes that a section can have; a source has several."""
+    if isinstance(annotation, type):
+        return [annotation] if issubclass(annotation, BaseModel) else []
+    return [kind for each in get_args(annotation) for kind in _models(each)]
+
+
+def _readings(path: Path, cells: list[dict[str, Any]]) -> dict[str, syntax.Reading]:
+    """Return what code cells do, without the parameters cell, by id; a cell of an old notebook has its number."""
+    found = {}
+    for number, cell in enumerate(cells, 1):
+        name = str(cell.get("id", f"number {number}"))
+        if "parameters" in cell.get("metadata", {}).get("tags", []):
+            continue
+        try:
+            found[name] = syntax.read("".join(cell["source"]), cell=True)
+        except SyntaxError as error:
+            raise LoopbookError(f"{path.name}, cell {name}, line {error.lineno}: {error.msg}.") from error
+    return found
 
 
 def assignments(text: str) -> dict[str, Any]:

@@ -2,49 +2,115 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from loopbook.scenario.contract import Scenario
-from loopbook.store.code import closure
-from loopbook.store.content import digest_file, digest_json
+from loopbook.store import code, packages
+from loopbook.store.content import digest_json
 from loopbook.store.declaration import Declaration
 from loopbook.store.parameters import sections_of
+from loopbook.store.syntax import Reading
 
 LENGTH = 20
 """Hexadecimal digits of a key: 80 bits; two of a billion keys are equal with a chance below one in a million."""
 
 
-def stage_key(
-    declaration: Declaration,
-    scenario: Scenario,
-    candidate: str | None,
-    inputs: Mapping[str, str],
-    lock: Path,
-) -> str:
-    """Return the key of a stage.
+@dataclass(frozen=True)
+class Parts:
+    """What a key is made of, in full, so that two of them can be compared.
+
+    Attributes
+    ----------
+    about
+        The stage, the candidate, and the names that the stage writes.
+    cells
+        What the notebook's code cells do, by their ids, in their order. Ids do not enter the key.
+    given
+        Values that stand in the notebook's parameters cell itself.
+    settings
+        The part of the scenario that the stage sees.
+    inputs
+        Content digests of what it reads, gathers and carries, by name.
+    modules
+        What the modules do that it imports, directly or not, by name.
+    resources
+        Digests of the files that belong to these modules and are no Python.
+    packages
+        Versions and files of the distributions that all this code uses.
+    """
+
+    about: Mapping[str, Any]
+    cells: Mapping[str, Reading]
+    given: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    modules: Mapping[str, Reading]
+    resources: Mapping[str, str]
+    packages: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        return _short(
+            {
+                **self.about,
+                "cells": [reading.digest for reading in self.cells.values()],
+                "given": self.given,
+                "settings": self.settings,
+                "inputs": self.inputs,
+                "modules": _digests(self.modules),
+                "resources": self.resources,
+                "packages": self.packages,
+            }
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """Return the parts as plain values, to be kept beside a stage's outputs."""
+        return {
+            "about": dict(self.about),
+            "cells": {name: _plain(reading) for name, reading in self.cells.items()},
+            "given": dict(self.given),
+            "settings": dict(self.settings),
+            "inputs": dict(self.inputs),
+            "modules": {name: _plain(reading) for name, reading in self.modules.items()},
+            "resources": dict(self.resources),
+            "packages": dict(self.packages),
+        }
+
+
+def stage_parts(
+    declaration: Declaration, scenario: Scenario, candidate: str | None, inputs: Mapping[str, str], lock: Path
+) -> Parts:
+    """Return what the key of a stage is made of.
 
     Parameters
     ----------
     inputs
         Content digests of what the stage reads, gathers and carries, by name.
     lock
-        The lock file; its content stands for the versions of all libraries.
+        The lock file, which pins the versions of all libraries.
     """
     seen = settings(declaration, scenario, candidate)
-    return _short(
-        {
-            "stage": declaration.stage,
-            "candidate": candidate,
-            "code": declaration.code,
-            "settings": seen,
-            "inputs": dict(inputs),
-            "modules": closure(declaration.modules | _users_modules(seen)),
-            "lock": _lock(lock),
-        }
+    modules = code.readings(declaration.modules | _users_modules(seen))
+    return Parts(
+        about={"stage": declaration.stage, "candidate": candidate, "writes": sorted(declaration.writes)},
+        cells=declaration.code,
+        given={name: declaration.cell[name] for name in declaration.flat if declaration.cell[name] is not None},
+        settings=seen,
+        inputs=dict(inputs),
+        modules=modules,
+        resources=code.resources(modules),
+        packages=_packages([*declaration.code.values(), *modules.values()], lock),
     )
+
+
+def stage_key(
+    declaration: Declaration, scenario: Scenario, candidate: str | None, inputs: Mapping[str, str], lock: Path
+) -> str:
+    """Return the key of a stage; see `stage_parts`."""
+    return stage_parts(declaration, scenario, candidate, inputs, lock).key
 
 
 def cache_key(parts: Mapping[str, Any], modules: Iterable[str], lock: Path) -> str:
@@ -57,12 +123,23 @@ def cache_key(parts: Mapping[str, Any], modules: Iterable[str], lock: Path) -> s
     modules
         The modules that do the work; what they import counts too.
     """
-    return _short({"parts": dict(parts), "modules": closure(modules), "lock": _lock(lock)})
+    readings = code.readings(modules)
+    return _short(
+        {
+            "parts": dict(parts),
+            "modules": _digests(readings),
+            "resources": code.resources(readings),
+            "packages": _packages(readings.values(), lock),
+        }
+    )
 
 
 def settings(declaration: Declaration, scenario: Scenario, candidate: str | None) -> dict[str, Any]:
-    """Return the part of a scenario that enters a stage's key: the sections it sees, and of candidates its own."""
-    values = scenario.model_dump(mode="json", include=set(sections_of(declaration)))
+    """Return the part of a scenario that enters a stage's key: what it sees, and of candidates its own."""
+    sections = sections_of(declaration)
+    values = scenario.model_dump(mode="json", include={each.partition(".")[0] for each in sections})
+    for name in {each.partition(".")[0] for each in sections} - set(sections):
+        values[name] = {field: value for field, value in values[name].items() if f"{name}.{field}" in sections}
     if candidate is not None:
         training = values["training"]
         training["candidates"] = {candidate: training["candidates"][candidate]}
@@ -76,14 +153,20 @@ def _users_modules(seen: Mapping[str, Any]) -> set[str]:
     return {each["architecture"].partition(":")[0] for each in candidates if ":" in each["architecture"]}
 
 
+def _packages(readings: Iterable[Reading], lock: Path) -> dict[str, str]:
+    readings = list(readings)
+    imports = {name for reading in readings for name in reading.imports}
+    outside = {name for name in imports if not code.ours(name)}
+    return packages.used(outside, {text for reading in readings for text in reading.texts}, lock)
+
+
+def _digests(readings: Mapping[str, Reading]) -> dict[str, str]:
+    return {name: reading.digest for name, reading in readings.items()}
+
+
+def _plain(reading: Reading) -> list[list[Any]]:
+    return [list(each) for each in reading.statements]
+
+
 def _short(value: Any) -> str:
     return digest_json(value)[:LENGTH]
-
-
-@functools.lru_cache(maxsize=4)
-def _lock_at(lock: Path, changed: int) -> str:
-    return digest_file(lock)
-
-
-def _lock(lock: Path) -> str:
-    return _lock_at(lock, lock.stat().st_mtime_ns) if lock.is_file() else ""

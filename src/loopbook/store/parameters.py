@@ -14,33 +14,57 @@ from loopbook.scenario.errors import ScenarioError, suggest
 from loopbook.store.declaration import Declaration
 from loopbook.store.records import ParameterRecord
 
-_NEEDED_BY = {"simulated": "source", "criteria": "stories"}
+_NEEDED_BY = {"simulated": "source.kind", "criteria": "stories"}
 
 
 class View:
     """The sections of a scenario that a stage has declared; reaching for another one is an error.
 
-    What a stage can see is what its key is made of, so a change elsewhere in the scenario makes nothing stale.
+    Of a section that is declared by its fields (``training.bootstrap``) only these are there. What a stage can see is
+    what its key is made of, so a change elsewhere in the scenario makes nothing stale, and one here cannot be missed.
     """
 
     def __init__(self, scenario: Scenario, sections: tuple[str, ...], stage: str) -> None:
         self._scenario, self._sections, self._stage = scenario, sections, stage
 
     def __getattr__(self, name: str) -> Any:
-        section = _NEEDED_BY.get(name, name)
-        if section in Scenario.model_fields and section not in self._sections:
-            raise ScenarioError(
-                f"{self._stage} uses the scenario's section {section!r} without declaring it; "
-                f"add it to 'sections' in the notebook's metadata."
-            )
-        return getattr(self._scenario, name)
+        needed = _NEEDED_BY.get(name, name)
+        section = needed.partition(".")[0]
+        if section not in Scenario.model_fields or {needed, section} & set(self._sections):
+            return getattr(self._scenario, name)
+        if needed == name and any(each.startswith(f"{name}.") for each in self._sections):
+            return Part(getattr(self._scenario, name), name, self._sections, self._stage)
+        raise _undeclared(self._stage, needed)
 
     def __repr__(self) -> str:
         return f"{self._scenario.name}: {', '.join(self._sections)}"
 
 
+class Part:
+    """The fields of a section that a stage has declared; reaching for another one is an error."""
+
+    def __init__(self, section: BaseModel, name: str, sections: tuple[str, ...], stage: str) -> None:
+        self._section, self._name, self._sections, self._stage = section, name, sections, stage
+
+    def __getattr__(self, name: str) -> Any:
+        full = f"{self._name}.{name}"
+        if full not in self._sections:
+            raise _undeclared(self._stage, full)
+        return getattr(self._section, name)
+
+    def __repr__(self) -> str:
+        return ", ".join(each for each in self._sections if each.startswith(f"{self._name}."))
+
+
+def _undeclared(stage: str, what: str) -> ScenarioError:
+    return ScenarioError(
+        f"{stage} uses the scenario's section {what!r} without declaring it; "
+        "add it to 'sections' in the notebook's metadata."
+    )
+
+
 def sections_of(declaration: Declaration) -> tuple[str, ...]:
-    """Return the sections that a stage sees: its own, if the scenario has one, and those it declares."""
+    """Return the sections that a stage sees, or fields of them: its own, if there is one, and those it declares."""
     own = (declaration.section,) if declaration.section in Scenario.model_fields else ()
     return tuple(dict.fromkeys((*own, *declaration.sections)))
 

@@ -40,6 +40,17 @@ class ErrorRecord(Record):
     traceback: str = ""
 
 
+class Origin(Record):
+    """The code and the machine that made something."""
+
+    revision: str | None = Field(None, description="git revision of the project; None: no git")
+    uncommitted: str | None = Field(None, description="hash of all that was not committed; None: nothing")
+    python: str = ""
+    hardware: dict[str, Any] = Field(
+        default_factory=dict, description="system, processor, cores, memory in bytes, gpus"
+    )
+
+
 class StageRecord(Record):
     """One stage of a run; a candidate's training is a stage of its own, named ``03_training[lstm]``."""
 
@@ -105,6 +116,10 @@ class Run(Record):
     criteria: tuple[CriterionRecord, ...] = ()
     revision: str | None = None
     dirty: bool = False
+    origin: Origin = Field(Origin(), description="code and machine; a stage that was fresh keeps its own")
+    resolved: dict[str, Any] = Field(
+        default_factory=dict, description="the whole scenario in force: profile and given values laid over it"
+    )
     versions: dict[str, str] = Field(default_factory=dict)
     changes: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()

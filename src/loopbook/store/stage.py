@@ -233,7 +233,8 @@ class Stage:
         with vault.claimed(root / kind / key, lambda: self.progress("waiting: another run does the same")) as work:
             if not vault.is_whole(target):
                 make(work)
-                vault.seal(work, target, {"key": key, "parts": dict(parts)})
+                digests = {entry.name: content.digest(entry) for entry in sorted(work.iterdir())}
+                vault.seal(work, target, {"key": key, "parts": dict(parts), "digests": digests})
         return target
 
     def digest(self, name: str) -> str:

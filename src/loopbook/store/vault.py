@@ -20,10 +20,27 @@ if TYPE_CHECKING:
 MARKER = "stage.json"
 """The file that is written last; it holds what the store knows of the folder."""
 
+_RECORDS = ("runs", "failures")  # what the store holds besides sealed folders
+
+SEAL = "seal"
+"""Under this name the marker holds the hashes of all that was sealed, its own facts included."""
+
 
 def is_whole(folder: Path) -> bool:
     """Say whether a folder in the store is complete."""
     return (folder / MARKER).is_file()
+
+
+def folders(store: Path) -> list[Path]:
+    """Return the folders of a store: results of stages, and fits."""
+    kinds = sorted(store.iterdir()) if store.is_dir() else []
+    return [
+        folder
+        for kind in kinds
+        if kind.is_dir() and kind.name not in _RECORDS
+        for folder in sorted(kind.iterdir())
+        if folder.is_dir()
+    ]
 
 
 def use(folder: Path) -> bool:
@@ -51,8 +68,43 @@ def guarded(store: Path) -> Iterator[None]:
 
 
 def manifest(folder: Path) -> dict[str, Any]:
-    """Return what the marker of a complete folder holds."""
+    """Return the facts in the marker of a complete folder."""
+    return {name: value for name, value in _marker(folder).items() if name != SEAL}
+
+
+def damage(folder: Path) -> list[str]:
+    """Return what is not any more as it was sealed in a complete folder: changed, missing and added files, the marker.
+
+    Raises
+    ------
+    ValueError
+        If the marker cannot be read.
+    """
+    marked = _marker(folder)
+    if SEAL not in marked:  # as an older version did; see `is_hashed`
+        return []
+    sealed, now = marked.pop(SEAL), _hashes(folder)
+    found = [f"{MARKER} was changed"] if content.digest_json(marked) != sealed["facts"] else []
+    found += [f"{name} is missing" for name in sealed["files"] if name not in now]
+    found += [f"{name} was added" for name in now if name not in sealed["files"]]
+    return found + [f"{name} was changed" for name in now if sealed["files"].get(name, now[name]) != now[name]]
+
+
+def is_hashed(folder: Path) -> bool:
+    """Say whether a complete folder was sealed with hashes of its files, which older versions did not write."""
+    return SEAL in _marker(folder)
+
+
+def _marker(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / MARKER).read_text(encoding="utf-8")))
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of the bytes of all files but the marker, by their place in the folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        name: content.digest_file(path) for path in files if (name := path.relative_to(folder).as_posix()) != MARKER
+    }
 
 
 def seal(work: Path, target: Path, facts: dict[str, Any]) -> Path:
@@ -75,7 +127,9 @@ def seal(work: Path, target: Path, facts: dict[str, Any]) -> Path:
     if is_whole(target):
         content.remove(work)
         return target
-    text = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False)
+    (work / MARKER).unlink(missing_ok=True)
+    sealed = {**facts, SEAL: {"facts": content.digest_json(facts), "files": _hashes(work)}}
+    text = json.dumps(sealed, indent=1, ensure_ascii=False, allow_nan=False)
     content.write_atomically(work / MARKER, lambda file: file.write_text(text, "utf-8", errors="surrogatepass"))
     for file in work.rglob("*"):
         if file.is_file():

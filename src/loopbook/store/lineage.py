@@ -1,0 +1,96 @@
+"""Where results come from: the revision of the code with what is not committed, the machine, the seeds, the cells."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from loopbook.store.records import Origin
+
+
+@functools.lru_cache(maxsize=8)
+def origin(root: Path, run: str) -> Origin:
+    """Return the code and the machine that a run works with, looked up once a run."""
+    revision, uncommitted = code(root)
+    return Origin(revision=revision, uncommitted=uncommitted, python=platform.python_version(), hardware=hardware())
+
+
+def code(root: Path) -> tuple[str | None, str | None]:
+    """Return the git revision of `root`, and a hash of all that is not committed.
+
+    The second is None if there is nothing; both are None without git.
+    """
+    try:
+        head = _git(root, "rev-parse", "HEAD").decode().strip()
+        sha, changes = hashlib.sha256(), _git(root, "diff", "HEAD", "--binary", "--no-ext-diff")
+        new = sorted(
+            name for name in _git(root, "ls-files", "--others", "--exclude-standard", "-z").split(b"\0") if name
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None, None
+    sha.update(changes)
+    for name in new:
+        path = root / os.fsdecode(name)
+        sha.update(name + b"\0")
+        if path.is_file():
+            with path.open("rb") as file:
+                sha.update(hashlib.file_digest(file, "sha256").digest())
+    return head, sha.hexdigest() if changes or new else None
+
+
+def hardware() -> dict[str, Any]:
+    """Return what computes: `system`, `processor`, `cores` that this process may use, `memory` in bytes, `gpus`."""
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    pages = [os.sysconf(name) if name in os.sysconf_names else 0 for name in ("SC_PAGE_SIZE", "SC_PHYS_PAGES")]
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": len(usable),
+        "memory": pages[0] * pages[1],
+        "gpus": sorted(_told(Path("/proc/driver/nvidia/gpus").glob("*/information"), "Model")),
+    }
+
+
+def seeds(settings: Mapping[str, Any], at: str = "") -> dict[str, int]:
+    """Return the seeds among the settings of a stage, by dotted name."""
+    found: dict[str, int] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            found |= seeds(value, f"{at}{name}.")
+        elif (name == "seed" or name.endswith("_seed")) and isinstance(value, int):
+            found[f"{at}{name}"] = value
+    return found
+
+
+def timings(notebook: Mapping[str, Any]) -> dict[str, float]:
+    """Return how long each code cell of an executed notebook took, in seconds, by the cell's id."""
+    return {
+        str(cell.get("id", number)): round(float(duration), 3)
+        for number, cell in enumerate(notebook["cells"])
+        if cell["cell_type"] == "code"
+        and (duration := cell.get("metadata", {}).get("papermill", {}).get("duration")) is not None
+    }
+
+
+def _processor() -> str:
+    return next(_told([Path("/proc/cpuinfo")], "model name"), platform.processor() or platform.machine())
+
+
+def _told(files: Iterator[Path] | list[Path], name: str) -> Iterator[str]:
+    """Yield what files of the form ``name : value`` say under a name; none where there are no such files."""
+    for file in files:
+        try:
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        yield from (line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == name)
+
+
+def _git(root: Path, *words: str) -> bytes:
+    return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True).stdout

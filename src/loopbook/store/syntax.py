@@ -1,0 +1,207 @@
+"""Read a piece of Python code for what it does: its statements without comments, docstrings and layout, its imports.
+
+What was read is remembered by the content of the text, in a process and, within `remembered`, between processes.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from loopbook.store.content import digest_file, digest_text, write_atomically
+
+MOST = 4_000
+"""Texts that are remembered between processes; beyond, only those that the last process needed stay."""
+
+
+class Statement(NamedTuple):
+    """A statement at the top of a module or cell: its name if it defines something, its lines, its digest."""
+
+    name: str
+    first: int
+    last: int
+    digest: str
+
+
+class Reading(NamedTuple):
+    """What a piece of code does.
+
+    Attributes
+    ----------
+    digest
+        Of all statements, in their order.
+    imports
+        Full names of all that is imported, in functions too; relative ones begin with their dots. Imports for type
+        checkers only, which are never executed, are not among them.
+    at_once
+        Those that are imported when the code itself is run.
+    texts
+        In code that looks for distributions by name (``importlib.metadata``), the texts that may name one.
+    statements
+        The statements at the top.
+    """
+
+    digest: str
+    imports: tuple[str, ...]
+    at_once: tuple[str, ...]
+    texts: tuple[str, ...]
+    statements: tuple[Statement, ...]
+
+
+_known: dict[str, list[Any]] = {}
+_used: set[str] = set()
+
+
+def read(text: str, *, cell: bool = False) -> Reading:
+    """Read a module, or a notebook's cell: there a line that is no Python (``%magic``, ``!command``) may stand.
+
+    Raises
+    ------
+    SyntaxError
+        If it is no Python.
+    """
+    key = f"{'cell' if cell else 'module'} {digest_text(text)}"
+    _used.add(key)
+    if key not in _known:
+        _known[key] = list(_read_cell(text) if cell else _read(ast.parse(text), cell=False))
+    digest, imports, at_once, texts, statements = _known[key]
+    return Reading(digest, tuple(imports), tuple(at_once), tuple(texts), tuple(Statement(*each) for each in statements))
+
+
+@contextmanager
+def remembered(folder: Path) -> Iterator[None]:
+    """Take over what other processes have read, and leave what this one reads.
+
+    The file is replaced in one step: of two processes that end at once, one has to read some texts again.
+    """
+    file = folder / f"{_version()}.json"
+    with suppress(OSError, ValueError):  # not there, or not whole: then the texts are read again
+        _known.update(json.loads(file.read_text(encoding="utf-8")))
+    before = set(_known)
+    try:
+        yield
+    finally:
+        if not _known.keys() <= before:
+            kept = _known if len(_known) <= MOST else {key: _known[key] for key in _used}
+            write_atomically(file, lambda path: path.write_text(json.dumps(kept), encoding="utf-8"))
+
+
+@functools.cache
+def _version() -> str:
+    """Return what a reading depends on besides the text: this module, and Python's grammar."""
+    return f"{sys.implementation.cache_tag}-{digest_file(Path(__file__))[:12]}"
+
+
+def _read_cell(text: str) -> Reading:
+    try:
+        return _read(ast.parse(text), cell=True)
+    except SyntaxError:
+        lines = text.split("\n")
+        magic = [number for number, line in enumerate(lines) if line.lstrip().startswith(("%", "!"))]
+        if not magic:
+            raise
+    plain = _read(ast.parse("\n".join("" if number in magic else line for number, line in enumerate(lines))), cell=True)
+    extra = [Statement("", number + 1, number + 1, _digest(lines[number])) for number in magic]
+    statements = tuple(sorted((*plain.statements, *extra), key=lambda each: each.first))
+    return plain._replace(digest=_whole(statements), statements=statements)
+
+
+def _read(tree: ast.Module, *, cell: bool) -> Reading:
+    nodes = list(_executed(tree))
+    names = {each.id for each in nodes if isinstance(each, ast.Name)}
+    names |= {each.attr for each in nodes if isinstance(each, ast.Attribute)}
+    imports = _imported(nodes)
+    if "__doc__" not in names:  # who reads docstrings is changed by them
+        _strip(tree, cell)
+    by_name = any(name.startswith("importlib.metadata") for name in imports)
+    texts = {each.value for each in nodes if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+    statements = tuple(
+        Statement(_name(each), _first(each), each.end_lineno or each.lineno, _digest(ast.dump(each)))
+        for each in tree.body
+    )
+    return Reading(
+        _whole(statements),
+        tuple(sorted(imports)),
+        tuple(sorted(_imported(_at_once(tree)))),
+        tuple(sorted(each for each in texts if len(each) < 80)) if by_name else (),
+        statements,
+    )
+
+
+def _imported(nodes: Iterator[ast.AST] | list[ast.AST]) -> set[str]:
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            dot = "." if node.module else ""
+            found |= {base} | {f"{base}{dot}{alias.name}" for alias in node.names}
+    return found
+
+
+def _executed(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield all nodes but those for type checkers only."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += node.orelse if _for_checkers(node) else ast.iter_child_nodes(node)  # type: ignore[attr-defined]
+
+
+def _at_once(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the statements that are executed with the module: none in functions, none for type checkers only."""
+    for node in getattr(tree, "orelse", ()) if _for_checkers(tree) else ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.expr):
+            yield node
+            yield from _at_once(node)
+
+
+def _for_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+
+
+def _strip(tree: ast.Module, cell: bool) -> None:
+    """Take out docstrings, those of attributes too; in a cell, a text at the top is shown and so it stays."""
+    for node in ast.walk(tree):
+        whole = isinstance(node, ast.Module)
+        if not (whole or isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)) or (whole and cell):
+            continue
+        left = [each for each in node.body if not _is_text(each)]  # type: ignore[attr-defined]
+        node.body = left if left or whole else [ast.Pass()]  # type: ignore[attr-defined]
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _name(node: ast.stmt) -> str:
+    if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return node.name
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        return ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+    if isinstance(node, ast.ImportFrom):
+        return f"from {'.' * node.level}{node.module or ''}"
+    if isinstance(node, ast.Import):
+        return f"import {node.names[0].name}"
+    return ""
+
+
+def _first(node: ast.stmt) -> int:
+    """Return the line where a statement begins, its decorators included."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(each.lineno for each in decorators)])
+
+
+def _digest(text: str) -> str:
+    return digest_text(text)[:20]
+
+
+def _whole(statements: tuple[Statement, ...]) -> str:
+    return _digest("\n".join(each.digest for each in statements))
