@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 from rich.console import Console
 
+from loopbook.runner import staleness
 from loopbook.runner.display import Display
 from loopbook.runner.execution import Request
 from loopbook.runner.run import run
@@ -131,3 +132,17 @@ def test_a_data_parameter_reaches_the_notebook(project: Project, value: int | No
     given = {} if value is None else {"data.rows": 500}
     record, _, _ = execute(project, given)
     assert record.stages["02_data"].metrics["total"] == (12.0 if value is None else 503.0)
+
+
+def test_why_names_an_input_that_was_declared_since_the_latest_run(project: Project) -> None:
+    execute(project)
+    for stage, part in (("02_data", "writes"), ("03_training", "reads")):
+        path = project.notebooks / f"{stage}.ipynb"
+        book = json.loads(path.read_text())
+        book["metadata"]["loopbook"][part].append("extra")
+        path.write_text(json.dumps(book))
+    scenario = loading.load("tiny", project.scenarios, "standard")
+    _, verdicts = staleness.why(Request(project, "tiny", scenario, "standard", {}, "s"))
+    found = {verdict.name: verdict for verdict in verdicts}
+    assert found["03_training[one]"].state == "stale"
+    assert found["03_training[one]"].reasons[-1] == "input extra: 02_data had not written it in the latest run"

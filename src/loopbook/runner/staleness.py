@@ -101,6 +101,9 @@ def _judge(
     sealed = before if before is not None and before.state in ("fresh", "done") else None
     if not node.needs <= known.keys():
         return Verdict(node.name, "stale", (depends, *_no_result(before))), None
+    unwritten = _unwritten(node, known)
+    if unwritten:
+        return Verdict(node.name, "stale", (depends, *unwritten)), sealed
     parts = execution.parts(request, node, known)
     record = execution.stored(request, node, parts.key)
     if record is not None:
@@ -115,6 +118,16 @@ def _judge(
     if not found and not vault.is_whole(folder):
         found = [f"its result is not in the store any more: {sealed.stage}/{sealed.key}"]
     return Verdict(node.name, "stale", (*found, *([depends] if behind else []))), sealed
+
+
+def _unwritten(node: Node, known: Mapping[str, StageRecord]) -> tuple[str, ...]:
+    """Name what a stage reads and the latest run's writer did not write: it was declared since."""
+    wanted = [*node.reads.items(), *((name, each) for name, group in node.gathers.items() for each in group.values())]
+    return tuple(
+        f"input {name}: {writer} had not written it in the latest run"
+        for name, writer in wanted
+        if name not in known[writer].digests
+    )
 
 
 def _no_result(before: StageRecord | None) -> tuple[str, ...]:
