@@ -82,7 +82,7 @@ def reproduce(project: Project, run: Run) -> Comparison:
     """
     if not run.resolved:
         raise LoopbookError(f"The record of {run.run} does not hold its scenario; it was written by an older version.")
-    place = project.data / "reproduced" / run.scenario / run.run
+    place = project.reproduced / run.scenario / run.run
     content.remove(place)
     _prepare(project, run, place)
     file = place / "scenario" / f"{run.scenario}.yaml"

@@ -82,5 +82,10 @@ class Project:
         return self.data / "drafts"
 
     @property
+    def reproduced(self) -> Path:
+        """Where runs are repeated, each in a data folder of its own."""
+        return self.data / "reproduced"
+
+    @property
     def runs(self) -> Path:
         return self.store / "runs"
