@@ -484,7 +484,9 @@ def clean(
     if running:
         told = ", ".join(f"{each.scenario} {each.run}" for each in running)
         _refuse(LoopbookError(f"Runs are in progress, and this is what they work on: {told}. Clean when they ended."))
-    folders = [project.work, project.drafts, project.reproduced] + ([project.store] if everything else [])
+    folders = [project.work, project.drafts, project.reproduced, project.cache] + (
+        [project.store] if everything else []
+    )
     for folder in folders:
         content.remove(folder)
         typer.echo(f"removed {folder}")

@@ -122,7 +122,7 @@ def _up_to_date(request: Request) -> Run | None:
     from loopbook.store import syntax
 
     try:
-        with syntax.remembered(request.project.work / "code"):
+        with syntax.remembered(request.project.cache):
             return staleness.nothing_to_do(request.asked())
     except LoopbookError:
         return None  # the checks before a run say the same, and more of it

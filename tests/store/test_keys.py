@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,20 @@ def test_inputs_count_by_their_content_and_the_lock_by_its(project: Project) -> 
     assert before != key(project, "03_training", "one", {"train": "b"})
     project.lock.write_text("nothing==2.0\n")
     assert before != key(project, "03_training", "one", {"train": "a"})
+
+
+def test_a_key_is_the_same_in_every_process(project: Project) -> None:
+    text = (
+        "from loopbook.scenario import loading; from loopbook.store import keys; "
+        "from loopbook.store.declaration import declarations; from loopbook.store.project import Project; "
+        "project = Project.find(); scenario = loading.load('tiny', project.scenarios); "
+        "[print(keys.stage_key(each, scenario, 'one' if each.each else None, {}, project.lock)) "
+        "for each in declarations(project.notebooks).values()]"
+    )
+    seeds = ({**os.environ, "PYTHONHASHSEED": str(seed)} for seed in range(3))
+    printed = [subprocess.run([sys.executable, "-c", text], env=each, capture_output=True, text=True) for each in seeds]
+    assert {each.returncode for each in printed} == {0}
+    assert len({each.stdout for each in printed}) == 1 and len(printed[0].stdout.split()) == 3
 
 
 @pytest.mark.parametrize("changed", ["parts", "modules"])

@@ -46,7 +46,7 @@ def run(
     began = datetime.now(UTC)
     with (
         ongoing.named(request.project, request.resolved.name, began) as name,
-        syntax.remembered(request.project.work / "code"),
+        syntax.remembered(request.project.cache),
     ):
         return _run(replace(request, run=name), began, display, jobs, time_limit)
 

@@ -64,12 +64,11 @@ def used(imports: Iterable[str], texts: Iterable[str], lock: Path) -> dict[str, 
     names = {name.partition(".")[0] for name in imports if not name.startswith(".")} - sys.stdlib_module_names
     waiting = [name for text in texts if (name := _normal(text)) in locked]
     found: dict[str, str] = {}
-    for name in names:
-        distribution = DISTRIBUTIONS.get(name, _normal(name))
-        if distribution in locked:
-            waiting.append(distribution)
-        else:
-            found[WHOLE_LOCK] = f"needed for {name} {digest_text(lock.read_text(encoding='utf-8'))[:12]}"
+    wanted = {name: DISTRIBUTIONS.get(name, _normal(name)) for name in sorted(names)}
+    waiting += [name for name in wanted.values() if name in locked]
+    unknown = [name for name, distribution in wanted.items() if distribution not in locked]
+    if unknown:
+        found[WHOLE_LOCK] = f"for {', '.join(unknown)} {digest_text(lock.read_text(encoding='utf-8'))[:12]}"
     while waiting:
         name = waiting.pop()
         if name not in found and name in locked:

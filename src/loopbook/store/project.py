@@ -82,6 +82,11 @@ class Project:
         return self.data / "drafts"
 
     @property
+    def cache(self) -> Path:
+        """What was read of the code, by its content; made again when it is not there."""
+        return self.data / "cache"
+
+    @property
     def reproduced(self) -> Path:
         """Where runs are repeated, each in a data folder of its own."""
         return self.data / "reproduced"
