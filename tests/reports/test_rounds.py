@@ -79,3 +79,14 @@ def test_the_index_and_the_run_show_the_rounds_and_nothing_of_it_is_markup(works
         assert text.count('<svg class="chart"') == 3
     first = workshop.reports / told[0].scenario / told[0].run / "index.html"
     assert "The rounds so far" not in first.read_text(encoding="utf-8")
+
+
+def test_sparklines_tell_how_numbers_went_over_the_runs(told: list[Run]) -> None:
+    good = [run for run in told if run.good and run.profile == "standard"]
+    found = {name: (last, drawn.alt) for name, last, drawn in rounds.sparks(good)}
+    assert found["Cost per decision"] == (
+        "2",
+        "Cost per decision over 4 runs: from 3 to 2, lowest 2, highest 3.",
+    )
+    assert found["Criteria met"][0] == "1"
+    assert rounds.sparks(good[:1]) == ()

@@ -70,7 +70,9 @@ def board(folder: Path) -> Board | None:
     kept = names if len(names) <= _HISTOGRAMS else names[: _HISTOGRAMS // 2] + names[-_HISTOGRAMS // 2 :]
     return Board(
         scalars=_present(
-            _scalar(tag, drawn) for tag in drawn if tag.removeprefix("val_") not in drawn or tag[:4] != "val_"
+            _scalar(tag, drawn)
+            for tag in drawn
+            if not (tag.startswith("val_") and tag.removeprefix("val_") in drawn)
         ),
         histograms=_present(_histogram(tag, found["histograms"][tag]) for tag in kept),
         curves=_present(_curve(tag, steps[-1][1]) for tag, steps in found["pr_curves"].items() if steps),

@@ -1,4 +1,4 @@
-"""The rounds of an agent as a timeline: criteria, quality and cost of each, and what was changed before it and why."""
+"""How an agent went: its rounds as a timeline, with what was changed before each and why; its runs as sparklines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopbook.reports import chart
-from loopbook.reports.chart import Chart
+from loopbook.reports.chart import Chart, Spark
+from loopbook.reports.overview import label, number
 from loopbook.store.records import Run
 
 
@@ -78,3 +79,15 @@ def _panel(title: str, runs: Sequence[Run], named: Mapping[str, Sequence[Any]]) 
         for name, values in named.items()
     }
     return chart.lines(title, series, [(float(at), f"round {run.round}") for at, run in enumerate(runs)])
+
+
+def sparks(runs: Sequence[Run]) -> tuple[tuple[str, str, Spark], ...]:
+    """Return how the key numbers went over runs, the oldest first: name, last value, drawing."""
+    series: dict[str, list[float]] = {
+        "Criteria met": [float(sum(each.met is True for each in run.criteria)) for run in runs]
+    }
+    for name in ("test_roc_auc", "cv_roc_auc", "cost_per_decision"):
+        values = [record.metrics.get(name) for run in runs for record in run.stages.values() if name in record.metrics]
+        series[label(name)] = [float(value) for value in values if isinstance(value, int | float)]
+    drawn = ((name, values, chart.spark(name, values)) for name, values in series.items())
+    return tuple((name, number(values[-1]), line) for name, values, line in drawn if line is not None)
