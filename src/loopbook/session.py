@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
+from loopbook.store import snapshots
 from loopbook.store.project import Project
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def run(request: Request, console: Console) -> Run:
     project, scenario = request.project, request.resolved
     why_spawn()  # refuses a KERNELS that means nothing
     preflight.check(project, scenario)
+    snapshots.refuse_other_layout(snapshots.current(project, scenario.name, request.profile), scenario)
     kind = "simulated data" if scenario.simulated else "real data"
     console.print(f"[bold]{scenario.title}[/] · {request.profile} · {kind}")
     source = sources.fingerprint(scenario.source, project.root, project.raw)
