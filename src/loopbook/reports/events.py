@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import sys
 from collections.abc import Iterator, Sequence
@@ -91,7 +90,9 @@ def _without_tensorflow() -> Iterator[None]:
     had = _STUB in sys.modules
     sys.modules.setdefault(_STUB, ModuleType(_STUB))
     try:
-        importlib.import_module("tensorboard.compat").tf.__version__  # noqa: B018  settles which one it takes
+        from tensorboard import compat
+
+        compat.tf.__version__  # noqa: B018  settles which one it takes
         yield
     finally:
         if not had:
