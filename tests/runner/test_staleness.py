@@ -467,7 +467,7 @@ EDITS = (
         "predictions", rewritten("predictions"), "4", why=r"input predictions\[cnn\] \(written by 03_training\[cnn\]\)"
     ),
     Edit("champion", rewritten("champion"), "567", why=r"input champion \(written by 04_optimization\)"),
-    Edit("approved threshold", carried(threshold=0.4), "57", why=r"input carried threshold \(approved since\)"),
+    Edit("approved threshold", carried(threshold=0.4), "567", why=r"input carried threshold \(approved since\)"),
     Edit(
         "approved corrections",
         carried(corrections=[{"row_id": "a", "label": 1}]),
