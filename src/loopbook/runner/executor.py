@@ -153,7 +153,8 @@ class _Queue:
         self.all = [_Progress(work, dict(work.nodes)) for work in works]
         self.engine, self.display, self.ended = engine, display, ended
         self.running: dict[Future[StageRecord], tuple[int, str, tuple[str, str]]] = {}
-        self.failed: dict[tuple[str, str], StageRecord] = {}
+        # A failure is shared by points of one scenario only; another one may not meet it.
+        self.failed: dict[tuple[str, str, str], StageRecord] = {}
         self.levels: dict[str, Level] = {}
         self.turn = 0
 
@@ -194,7 +195,9 @@ class _Queue:
                 each.keys[name] = execution.key(each.work.request, node, each.finished), self.turn
             key, turn = each.keys[name]
             place = node.declaration.stage, key
-            record = self.failed.get(place) or (execution.stored(each.work.request, node, key) if fresh else None)
+            record = self.failed.get((each.work.request.scenario, *place)) or (
+                execution.stored(each.work.request, node, key) if fresh else None
+            )
             if record is not None:
                 self._finish(each, name, record)
                 return
@@ -223,7 +226,7 @@ class _Queue:
             each.failure = error
             return
         if record.state == "failed":
-            self.failed[place] = record
+            self.failed[each.work.request.scenario, *place] = record
         if each.failure is None:
             self._finish(each, name, record)
             if not each.waiting:
