@@ -74,6 +74,13 @@ def test_a_failing_notebook_ends_with_1_and_leaves_latest_good(tiny: Project) ->
     assert (failed / "03_training-one.html").is_file()
 
 
+def test_gc_outside_a_project_is_bad_input_and_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LOOPBOOK_PROJECT", raising=False)
+    done = call("gc", "--days", "30")
+    assert done.exit_code == 2 and "not inside a Loopbook project" in done.output
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

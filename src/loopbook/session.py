@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
+from loopbook.store import snapshots
 from loopbook.store.project import Project
 
 if TYPE_CHECKING:
@@ -69,7 +70,6 @@ class Request:
         """Return what the runner is asked for: with a fingerprint of the source, and what the round carries."""
         from loopbook.data import sources
         from loopbook.runner import execution
-        from loopbook.store import snapshots
 
         source = sources.fingerprint(self.resolved.source, self.project.root, self.project.raw)
         snapshot = snapshots.current(self.project, self.resolved.name, self.profile)
@@ -108,6 +108,8 @@ def together(requests: Sequence[Request], console: Console) -> list[tuple[Run, b
     waiting: dict[int, execution.Request] = {}
     for at, request in enumerate(requests):
         try:
+            current = snapshots.current(request.project, request.resolved.name, request.profile)
+            snapshots.refuse_other_layout(current, request.resolved)
             latest = _up_to_date(request)
             if latest is None:
                 waiting[at] = _checked(request)
