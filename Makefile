@@ -9,6 +9,16 @@ PROFILE ?= standard
 PARAMS ?=
 ## N          rounds of "make loop"
 N ?= 3
+## GRID       "make sweep": values to combine, GRID="training.architecture=cnn,lstm training.seed=1:5"
+GRID ?=
+## ENGINE     "make sweep": local, or dask for an existing cluster that shares this folder
+ENGINE ?= local
+## DASK       its scheduler's address, DASK=tcp://host:8786
+DASK ?=
+## JOBS       "make sweep": notebooks executed at once; not given: one a processor
+JOBS ?=
+## SWEEP      "make tensorboard": a sweep's name, to look at its points instead
+SWEEP ?=
 ## KERNELS    fork: a notebook's kernel starts with libraries imported, where that is safe; spawn: from nothing
 KERNELS ?= fork
 ## GPU        1: the environment with CUDA, 0: without; not given: as it is
@@ -72,6 +82,19 @@ loop: export N := $(N)
 loop: ready ## run N rounds; between them, approve what the scenario's policy may (python -m loopbook approve: by hand)
 	@"$(PYTHON)" -m loopbook loop --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS" --rounds "$$N"
 
+sweep: export SCENARIO := $(SCENARIO)
+sweep: export PROFILE := $(PROFILE)
+sweep: export PARAMS := $(PARAMS)
+sweep: export KERNELS := $(KERNELS)
+sweep: export GRID := $(GRID)
+sweep: export ENGINE := $(ENGINE)
+sweep: export DASK := $(DASK)
+sweep: export JOBS := $(JOBS)
+sweep: ready ## run every point of GRID, sharing all that is equal, and write a page that compares them
+	@set -- --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"; \
+	if [ -n "$$JOBS" ]; then set -- "$$@" --jobs "$$JOBS"; fi; \
+	"$(PYTHON)" -m loopbook sweep "$$@" --grid="$$GRID" --engine "$$ENGINE" --dask="$$DASK"
+
 new: export NAME := $(NAME)
 new: export FILE := $(FILE)
 new: export LABEL := $(LABEL)
@@ -89,8 +112,9 @@ lab: ready ## open the notebooks in JupyterLab
 
 tensorboard: export SCENARIO := $(SCENARIO)
 tensorboard: export PROFILE := $(PROFILE)
-tensorboard: ready ## look at the training of the scenario's latest run in TensorBoard
-	@"$(PYTHON)" -m loopbook tensorboard --scenario "$$SCENARIO" --profile "$$PROFILE"
+tensorboard: export SWEEP := $(SWEEP)
+tensorboard: ready ## look at the training of the scenario's latest run in TensorBoard, or at SWEEP
+	@"$(PYTHON)" -m loopbook tensorboard --scenario "$$SCENARIO" --profile "$$PROFILE" --sweep="$$SWEEP"
 
 nightly: export SCENARIO := $(SCENARIO)
 nightly: export PROFILE := $(PROFILE)

@@ -102,6 +102,33 @@ def loop(
 
 
 @app.command()
+def sweep(
+    grid: Annotated[
+        str, typer.Option(help='Values to combine: "training.architecture=cnn,lstm training.seed=1:5" (both ends).')
+    ] = "",
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: ParamsOption = "",
+    engine: Annotated[str, typer.Option(help="local, or dask: an existing cluster that shares this folder.")] = "local",
+    dask: Annotated[str, typer.Option(help="Address of the Dask scheduler: tcp://host:8786.")] = "",
+    jobs: JobsOption = None,
+    time_limit: TimeOption = None,
+) -> None:
+    """Run every point of a grid, sharing all that is equal, and write a page that compares them."""
+    from rich.console import Console
+
+    from loopbook import session
+
+    with _plainly():
+        common = session.Request.read(scenario, profile, params, jobs, time_limit)
+        from loopbook import sweeping
+
+        request = sweeping.Request.read(common, grid, engine, dask or None)
+        record = sweeping.run(request, Console(highlight=False))
+    raise typer.Exit(CODES[record.status])
+
+
+@app.command()
 def approve(
     which: Annotated[
         list[str] | None, typer.Argument(help="all, safe, none, or ids of proposals; nothing: list them.")
@@ -376,14 +403,24 @@ def lab() -> None:
 def tensorboard(
     scenario: ScenarioOption = DEFAULT,
     profile: ProfileOption = "standard",
+    sweep: Annotated[str, typer.Option(help="A sweep's name: its points in HParams, instead.")] = "",
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 6006,
 ) -> None:
-    """Open TensorBoard on the training of a scenario's latest run, a line for each candidate."""
+    """Open TensorBoard on the training of a scenario's latest run, a line for each candidate; or on a sweep."""
     from loopbook.scenario.errors import MissingInput
     from loopbook.store import records
     from loopbook.store.project import Project
 
     project = Project.find()
+    if sweep:
+        with _plainly():
+            from loopbook import sweeping
+
+            place = sweeping.logged(project, scenario, sweep)
+        os.execv(
+            sys.executable,
+            [sys.executable, "-m", "tensorboard.main", "--logdir", str(place), "--port", str(port)],
+        )
     latest = records.latest(project, scenario, profile)
     if latest is None:
         _refuse(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +70,6 @@ class Request:
         """Return what the runner is asked for: with a fingerprint of the source, and what the round carries."""
         from loopbook.data import sources
         from loopbook.runner import execution
-        from loopbook.store import snapshots
 
         source = sources.fingerprint(self.resolved.source, self.project.root, self.project.raw)
         snapshot = snapshots.current(self.project, self.resolved.name, self.profile)
@@ -87,24 +86,66 @@ def run(request: Request, console: Console) -> Run:
     LoopbookError
         If the scenario does not fit its data or its files; nothing was started then.
     """
+    (outcome,) = together([request], console)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome[0]
+
+
+def together(requests: Sequence[Request], console: Console) -> list[tuple[Run, bool] | Exception]:
+    """Run scenarios side by side, as far as the machine allows; none is stopped by another.
+
+    Returns
+    -------
+    list
+        In the order of `requests`: the record, and whether anything was to do; or what the scenario was refused for
+        (`LoopbookError`), or a defect that stopped it.
+    """
     from loopbook.runner.kernels import why_spawn
 
-    project, scenario = request.project, request.resolved
     why_spawn()  # refuses a KERNELS that means nothing
-    snapshots.refuse_other_layout(snapshots.current(project, scenario.name, request.profile), scenario)
-    record, new = _up_to_date(request), False
-    if record is None:
-        from loopbook import preflight
-
-        preflight.check(project, scenario)
-    kind = "simulated data" if scenario.simulated else "real data"
-    console.print(f"[bold]{scenario.title}[/] · {request.profile} · {kind}")
-    if record is None:
+    outcomes: dict[int, tuple[Run, bool] | Exception] = {}
+    waiting: dict[int, execution.Request] = {}
+    for at, request in enumerate(requests):
+        try:
+            current = snapshots.current(request.project, request.resolved.name, request.profile)
+            snapshots.refuse_other_layout(current, request.resolved)
+            latest = _up_to_date(request)
+            if latest is None:
+                waiting[at] = _checked(request)
+            else:
+                outcomes[at] = latest, False
+        except Exception as error:
+            outcomes[at] = error
+            continue
+        kind = "simulated data" if request.resolved.simulated else "real data"
+        console.print(f"[bold]{request.resolved.title}[/] · {request.profile} · {kind}")
+    if waiting:
         from loopbook.runner import run as runner
         from loopbook.runner.display import Display
 
-        with Display(console) as display:
-            record, new = runner.run(request.asked(), display, request.jobs, request.time_limit)
+        with Display(console, width=28 if len(waiting) == 1 else 46) as display:
+            done = runner.together(list(waiting.values()), display, requests[0].jobs, requests[0].time_limit)
+        outcomes |= dict(zip(waiting, done, strict=True))
+    for at, request in enumerate(requests):
+        outcome = outcomes[at]
+        if not isinstance(outcome, Exception):
+            try:
+                _tell(request.project, *outcome, console)
+            except Exception as error:
+                outcomes[at] = error
+    return [outcomes[at] for at in range(len(requests))]
+
+
+def _checked(request: Request) -> execution.Request:
+    from loopbook import preflight
+
+    preflight.check(request.project, request.resolved)
+    return request.asked()
+
+
+def _tell(project: Project, record: Run, new: bool, console: Console) -> None:
+    """Write the report, and say what came out."""
     page = report(project, record.scenario, rebuild=new)
     if not new:
         console.print(f"Nothing to do: everything is up to date since run {record.run}.")
@@ -114,7 +155,6 @@ def run(request: Request, console: Console) -> Run:
         console.print(f"  {mark}: ", end="")
         console.print(f"{each.text}{f' ({each.metric} {measured})' if measured else ''}", markup=False, soft_wrap=True)
     console.print(f"Report: {page}", markup=False, soft_wrap=True)
-    return record
 
 
 def _up_to_date(request: Request) -> Run | None:

@@ -85,6 +85,10 @@ class Events:
         )
         self._write(step=step, summary=summary)
 
+    def add(self, summary: Any, step: int = 0) -> None:
+        """Write a summary that a plugin of TensorBoard understands."""
+        self._write(step=step, summary=summary)
+
     def _write(self, **fields: Any) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
 

@@ -1,10 +1,11 @@
-"""A night: several scenarios one after the other, none stopped by another, and no night beside another."""
+"""A night: several scenarios side by side, none stopped by another, and no night beside another."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from loopbook.store.project import Project
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from loopbook.store.records import Run
 
 
 class Overlap(Exception):
@@ -63,7 +66,7 @@ def run(
     jobs: int | None = None,
     keep_days: float | None = None,
 ) -> Summary:
-    """Run scenarios one after the other, prune old runs, and return what there is to say.
+    """Run scenarios side by side, prune old runs, and return what there is to say.
 
     Parameters
     ----------
@@ -75,7 +78,7 @@ def run(
         Runs older than this leave; None: all stay.
     """
     began, clock = datetime.now(UTC), time.monotonic()
-    entries = tuple(_one(project, scenario, profile, console, jobs) for scenario in scenarios)
+    entries = _all(project, scenarios, profile, console, jobs)
     notes, problems = _pruned(project, keep_days) if keep_days is not None else ((), ())
     return Summary(
         id=summary.named(began),
@@ -88,21 +91,37 @@ def run(
     )
 
 
-def _one(project: Project, scenario: str, profile: str, console: Console, jobs: int | None) -> Entry:
+def _all(
+    project: Project, scenarios: Sequence[str], profile: str, console: Console, jobs: int | None
+) -> tuple[Entry, ...]:
+    """Run the scenarios side by side; a defect of ours at one must not cost the others their night."""
     begun = time.monotonic()
-    name = Path(scenario).stem if scenario.endswith((".yaml", ".yml")) else scenario
-    try:
-        before = records.latest(project, name, profile)
-        record = session.run(session.Request.read(scenario, profile, jobs=jobs), console)
-        page = project.reports / record.scenario / record.run / "index.html"
-        entry = summary.of_run(record, before, str(page), time.monotonic() - begun)
-    except LoopbookError as error:
-        console.print(f"{scenario}: {error}", markup=False, soft_wrap=True)
-        entry = summary.of_refusal(scenario, error, time.monotonic() - begun)
-    except Exception as error:  # a defect of ours at one scenario must not cost the others their night
-        console.print_exception()
-        entry = summary.of_crash(scenario, error, time.monotonic() - begun)
-    return entry
+    names = [Path(each).stem if each.endswith((".yaml", ".yml")) else each for each in scenarios]
+    before: list[Run | None] = []
+    asked: list[session.Request | Exception] = []
+    for scenario, name in zip(scenarios, names, strict=True):
+        try:
+            before.append(records.latest(project, name, profile))
+            asked.append(session.Request.read(scenario, profile, jobs=jobs))
+        except Exception as error:
+            before.extend([None] * (len(asked) + 1 - len(before)))
+            asked.append(error)
+    ready = [each for each in asked if isinstance(each, session.Request)]
+    done = iter(session.together(ready, console) if ready else ())
+    outcomes = [next(done) if isinstance(each, session.Request) else each for each in asked]
+    entries = []
+    for scenario, was, outcome in zip(scenarios, before, outcomes, strict=True):
+        if isinstance(outcome, tuple):
+            record, new = outcome
+            page = project.reports / record.scenario / record.run / "index.html"
+            entries.append(summary.of_run(record, was, str(page), record.seconds if new else 0.0))
+        elif isinstance(outcome, LoopbookError):
+            console.print(f"{scenario}: {outcome}", markup=False, soft_wrap=True)
+            entries.append(summary.of_refusal(scenario, outcome, time.monotonic() - begun))
+        else:
+            console.print("".join(traceback.format_exception(outcome)), markup=False, soft_wrap=True)
+            entries.append(summary.of_crash(scenario, outcome, time.monotonic() - begun))
+    return tuple(entries)
 
 
 def _pruned(project: Project, days: float) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -97,8 +97,7 @@ def build(
     """
     beside = data.resolve().parent / "notebooks"
     place = Place(data, reports, notebooks or (beside if beside.is_dir() else None))
-    for name in ("style.css", "site.js"):
-        _write(reports / "assets" / name, (HERE / "static" / name).read_bytes())
+    assets(reports)
     known = lineage.origins(runs)
     for scenario in sorted({run.scenario for run in runs}):
         if only in (None, scenario):
@@ -106,8 +105,14 @@ def build(
             for run in own:
                 _build_run(place, run, rounds.timeline(own, run), known)
             _build_latest(place, own)
-    _write_page(reports / "index.html", _render("site.html.j2", agents=_agents(runs, reports), depth=""))
+    write(reports / "index.html", render("site.html.j2", agents=_agents(runs, reports), depth=""))
     return reports / "index.html"
+
+
+def assets(reports: Path) -> None:
+    """Put the style sheet and the site's own script in place."""
+    for name in ("style.css", "site.js"):
+        _write(reports / "assets" / name, (HERE / "static" / name).read_bytes())
 
 
 def _build_run(place: Place, run: Run, way: Timeline | None, known: lineage.Origins) -> None:
@@ -145,14 +150,14 @@ def _files(place: Place, run: Run, way: Timeline | None, known: lineage.Origins)
         for made in pages
         if "events" in made.record.artifacts
     }
-    files = {"index.html": _render("run.html.j2", **about, depth="../../")}
+    files = {"index.html": render("run.html.j2", **about, depth="../../")}
     for at, made in enumerate(pages):
         around = {"before": pages[at - 1] if at else None, "after": pages[at + 1] if at + 1 < len(pages) else None}
-        files[f"{made.slug}.html"] = _render("stage.html.j2", **about, **around, page=made, depth="../../")
+        files[f"{made.slug}.html"] = render("stage.html.j2", **about, **around, page=made, depth="../../")
     style = (HERE / "static" / "style.css").read_text(encoding="utf-8")
     inside = frozenset(made.slug for made in pages)
     alone = {**about, "there": inside, "ring": loop.ring(run, inside), "style": style, "depth": ""}
-    files["report.html"] = _render("single.html.j2", **alone, policy=security.single_file_policy(style))
+    files["report.html"] = render("single.html.j2", **alone, policy=security.single_file_policy(style))
     encoded = {name: text.encode("utf-8") for name, text in files.items()}
     for made in pages:
         encoded |= {f"figures/{picture.name}": picture.content for picture in made.pictures}
@@ -169,7 +174,7 @@ def _build_latest(place: Place, runs: Sequence[Run]) -> None:
     notice = ""
     if not last.good:
         failed = [name for name, record in last.stages.items() if record.state == "failed"]
-        notice = _render("notice.html.j2", last=last, failed=failed, shown=newest)
+        notice = render("notice.html.j2", last=last, failed=failed, shown=newest)
     source = place.reports / newest.scenario / newest.run
     target = place.reports / newest.scenario / "latest"
     names = _built(source).get("files", [])
@@ -248,7 +253,7 @@ def _agents(runs: Sequence[Run], reports: Path) -> list[dict[str, Any]]:
 
 def _made_from(place: Place, run: Run, way: Timeline | None, known: lineage.Origins) -> str:
     """Return the digest of all that a run's pages are made from; a stored notebook never changes under its name."""
-    parts = [run.model_dump_json(), _program(), place.root, *(each.run for each in (way.runs if way else ()))]
+    parts = [run.model_dump_json(), program(), place.root, *(each.run for each in (way.runs if way else ()))]
     parts += [
         f"{name} {known[name, record.key].run}" for name, record in run.stages.items() if (name, record.key) in known
     ]
@@ -261,7 +266,7 @@ def _made_from(place: Place, run: Run, way: Timeline | None, known: lineage.Orig
 
 
 @cache
-def _program() -> str:
+def program() -> str:
     """Return the digest of this program: modules, templates, style."""
     files = [file for file in sorted(HERE.rglob("*")) if file.suffix in (".py", ".j2", ".css", ".js")]
     return digest_text("\n".join(digest_file(file) for file in files))
@@ -298,7 +303,8 @@ def _environment() -> Any:
     return environment
 
 
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
+    """Return a page made from a template; values are escaped."""
     return security.visible(str(_environment().get_template(template).render(**values)))
 
 
@@ -307,7 +313,8 @@ def _built(folder: Path) -> Mapping[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
-def _write_page(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Put a page in place in one step, unless it is there already."""
     _write(path, text.encode("utf-8"))
 
 

@@ -18,9 +18,11 @@ _MARKS = {"done": "[green]✓[/]", "fresh": "[dim]·[/]", "failed": "[red]✗[/]
 
 @dataclass
 class Display:
-    """What the terminal shows while a run goes on."""
+    """What the terminal shows while runs go on; a brief one passes over stages that were not executed."""
 
     console: Console = field(default_factory=Console)
+    brief: bool = False
+    width: int = 28
     _live: Live | None = None
     _begun: dict[str, float] = field(default_factory=dict)
     _said: dict[str, str] = field(default_factory=dict)
@@ -45,8 +47,8 @@ class Display:
         """Say something about the whole run."""
         self.console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
 
-    def running(self, progress: Mapping[str, str]) -> None:
-        """Show the running stages, their elapsed time, and what they last said."""
+    def running(self, progress: Mapping[str, str], waiting: int = 0) -> None:
+        """Show the running stages, their elapsed time, what they last said, and how many others wait."""
         if self._live is None:
             for name, text in progress.items():
                 if text and self._said.get(name) != text and time.monotonic() - self._begun[name] > 10:
@@ -60,16 +62,23 @@ class Display:
             table.add_row(
                 "▸", Text(name), f"{elapsed:5.1f} s", Text(text, style="dim", overflow="ellipsis", no_wrap=True)
             )
+        if waiting:
+            table.add_row("", Text(f"{waiting} more wait", style="dim"))
         self._live.update(table)
 
-    def finished(self, record: StageRecord) -> None:
-        """Say that a stage ended, and how."""
-        self._begun.pop(record.name, None)
+    def finished(self, record: StageRecord, name: str = "") -> None:
+        """Say that a stage ended, and how; `name` is what it is called where several runs go on."""
+        name = name or record.name
+        self._begun.pop(name, None)
+        if self.brief and record.state in ("fresh", "skipped"):
+            return
         note = {"fresh": "unchanged", "skipped": "skipped: something it needs failed"}.get(record.state, "")
         if record.error is not None:
             note = (
                 f"{record.error.kind}: {record.error.message.strip().splitlines()[0] if record.error.message else ''}"
             )
         seconds = f"{record.seconds:6.1f} s" if record.state in ("done", "failed") else " " * 8
-        line = Text.assemble(Text.from_markup(_MARKS[record.state]), f" {record.name:<28} {seconds}  ", (note, "dim"))
+        line = Text.assemble(
+            Text.from_markup(_MARKS[record.state]), f" {name:<{self.width}} {seconds}  ", (note, "dim")
+        )
         self.console.print(line, soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,9 +96,18 @@ def progress(request: Request, node: Node, stage_key: str) -> str:
 
 
 def execute(
-    request: Request, node: Node, stage_key: str, finished: Mapping[str, StageRecord], kernels: Kernels, level: Level
+    request: Request,
+    node: Node,
+    stage_key: str,
+    finished: Mapping[str, StageRecord],
+    kernels: Kernels,
+    level: Level,
+    gpus: Sequence[str] = (),
 ) -> StageRecord:
-    """Execute a node's notebook and seal its outputs; a failed one is kept beside the run's record."""
+    """Execute a node's notebook and seal its outputs; a failed one is kept beside the run's record.
+
+    `gpus` are the ids of those that it may use; none: the kernel's environment is left as it is.
+    """
     declared, project = node.declaration, request.project
     target = project.store / declared.stage / stage_key
     with vault.claimed(_work(request, node, stage_key)) as work:
@@ -135,7 +144,7 @@ def execute(
             declared.path,
             work / NOTEBOOK,
             _parameters(request, node),
-            environment=_environment(project, work / "job.json"),
+            environment=_environment(project, work / "job.json", gpus),
             folder=project.notebooks,
             kernels=kernels,
             level=level,
@@ -235,9 +244,12 @@ def _parameters(request: Request, node: Node) -> dict[str, Any]:
     return values
 
 
-def _environment(project: Project, task: Path) -> dict[str, str]:
+def _environment(project: Project, task: Path, gpus: Sequence[str]) -> dict[str, str]:
     return {
         **kernel_environment(),
+        **({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}),
+        "LOOPBOOK_DATA": str(project.data),
+        "LOOPBOOK_REPORTS": str(project.reports),
         job.VARIABLE: str(task),
         "LOOPBOOK_PROJECT": str(project.root),
     }

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from loopbook.runner.ongoing import Ongoing, ongoing
 from loopbook.scenario.errors import LoopbookError
-from loopbook.store import content, records, vault
+from loopbook.store import content, records, sweeps, vault
 from loopbook.store.project import Project
 from loopbook.store.records import Run
+from loopbook.store.sweeps import Sweep
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class Plan:
         Number of remaining outputs that something names, and of others.
     running
         Runs in progress; what was used since the oldest began stays.
+    sweeps
+        Sweeps that leave, with all their points.
     """
 
     runs: tuple[Run, ...]
@@ -90,6 +93,7 @@ class Plan:
     named: int
     unnamed: int
     running: tuple[Ongoing, ...]
+    sweeps: tuple[Sweep, ...] = ()
 
     def told(self, rule: str) -> str:
         """Return what leaves and what stays in one sentence; `rule` says what leaves."""
@@ -134,6 +138,12 @@ def retain(project: Project, rule: Rule, *, dry: bool = False) -> Plan:
             content.remove(project.reports / run.scenario / run.run)
             content.remove(project.store / "failures" / run.scenario / run.run)
             content.remove(project.runs / run.scenario / f"{run.run}.json")
+        for sweep in found.sweeps:
+            place = f"{sweeps.FOLDER}/{sweep.sweep}"
+            content.remove(project.reports / sweep.scenario / place)
+            content.remove(project.store / "failures" / sweep.scenario / place)
+            content.remove(sweeps.path(project, sweep.scenario, sweep.sweep))
+            content.remove(sweeps.path(project, sweep.scenario, sweep.sweep).with_suffix(""))
         own = trash / uuid.uuid4().hex
         for folder in found.outputs:  # in one step each, so that none is ever half there
             (own / folder.parent.name).mkdir(parents=True, exist_ok=True)
@@ -152,7 +162,9 @@ def plan(project: Project, rule: Rule) -> Plan:
     gone_runs = {(run.scenario, run.run) for run in leaving}
     kept = [run for run in runs if (run.scenario, run.run) not in gone_runs]
     outputs = vault.folders(project.store)
-    named = _named(project, kept, outputs)
+    old = _old_sweeps(project, rule.runs_before)
+    points = [run for each in sweeps.sweeps(project) if each not in old for run in sweeps.runs(project, each).values()]
+    named = _named(project, [*kept, *points], outputs)
     used = {folder: _used(folder) for folder in outputs if folder not in named}
     begun = min((each.started for each in running), default=datetime.now(UTC))
     gone = [folder for folder in _beyond(used, rule) if used[folder] < begun]
@@ -164,6 +176,7 @@ def plan(project: Project, rule: Rule) -> Plan:
         named=len(outputs) - len(used),
         unnamed=len(used) - len(gone),
         running=running,
+        sweeps=old,
     )
 
 
@@ -179,6 +192,19 @@ def _old(runs: list[Run], before: datetime | None) -> list[Run]:
         if datetime.fromisoformat(run.started) < before
         and run.run not in (newest[run.scenario, run.profile], good.get((run.scenario, run.profile)))
     ]
+
+
+def _old_sweeps(project: Project, before: datetime | None) -> tuple[Sweep, ...]:
+    """Return the sweeps that leave by their age; the newest of each scenario and profile stays."""
+    found = sweeps.sweeps(project) if before is not None else []
+    newest = {(each.scenario, each.profile): each.sweep for each in found}
+    return tuple(
+        each
+        for each in found
+        if before is not None
+        and datetime.fromisoformat(each.started) < before
+        and each.sweep != newest[each.scenario, each.profile]
+    )
 
 
 def _named(project: Project, runs: Iterable[Run], outputs: list[Path]) -> set[Path]:

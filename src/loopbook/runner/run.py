@@ -1,28 +1,26 @@
-"""Run a scenario: everything that is not in the store yet, as far in parallel as its inputs allow."""
+"""Run scenarios: everything that is not in the store yet, as far in parallel as its inputs allow."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from loopbook.runner import execution, graph, interruption, ongoing, staleness, summary
+from loopbook.runner import executor, graph, ongoing, staleness, summary
 from loopbook.runner.display import Display
 from loopbook.runner.execution import Request
-from loopbook.runner.graph import Node
-from loopbook.runner.kernels import Kernels, level_of
-from loopbook.runner.libraries import Level
+from loopbook.runner.executor import Local, Work
 from loopbook.store import lineage, records, snapshots, syntax
 from loopbook.store.declaration import declarations
 from loopbook.store.records import Approval, Run, StageRecord
 
+Outcome = tuple[Run, bool]
+"""The record, and whether anything was to do; if not, it is that of the latest run."""
 
-def run(
-    request: Request, display: Display, jobs: int | None = None, time_limit: float | None = None
-) -> tuple[Run, bool]:
+
+def run(request: Request, display: Display, jobs: int | None = None, time_limit: float | None = None) -> Outcome:
     """Run a scenario and save its record.
 
     Parameters
@@ -32,7 +30,7 @@ def run(
     display
         Where to say how it goes.
     jobs
-        Notebooks executed at once; None: one a processor, at most four.
+        Notebooks executed at once; None: one a processor.
     time_limit
         Seconds that a notebook may take; None: as long as it wants.
 
@@ -43,33 +41,55 @@ def run(
     new : bool
         Whether anything was to do.
     """
-    began = datetime.now(UTC)
-    with (
-        ongoing.named(request.project, request.resolved.name, began) as name,
-        syntax.remembered(request.project.cache),
-    ):
-        return _run(replace(request, run=name), began, display, jobs, time_limit)
+    (outcome,) = together([request], display, jobs, time_limit)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
-def _run(
-    request: Request, began: datetime, display: Display, jobs: int | None, time_limit: float | None
-) -> tuple[Run, bool]:
-    project, scenario, clock = request.project, request.resolved, time.monotonic()
-    snapshot = snapshots.current(project, scenario.name, request.profile)
-    request = replace(request, snapshot=snapshot)
-    nodes = graph.plan(declarations(project.notebooks), scenario.training.chosen)
-    stages = _execute(request, nodes, display, jobs or min(4, os.cpu_count() or 1), time_limit)
-    before = records.latest(project, scenario.name, request.profile)
-    if before is not None and staleness.same(before, scenario, stages):
-        return before, False
+def together(
+    requests: Sequence[Request], display: Display, jobs: int | None = None, time_limit: float | None = None
+) -> list[Outcome | Exception]:
+    """Run scenarios side by side, as far as processors, memory and GPUs allow; each has a record of its own.
+
+    Returns
+    -------
+    list
+        In the order of `requests`: how it ended, or what stopped it that no notebook is to blame for.
+    """
+    began, clock = datetime.now(UTC), time.monotonic()
+    outcomes: dict[int, Outcome | Exception] = {}
+    with ExitStack() as held:
+        works = []
+        for request in requests:
+            name = held.enter_context(ongoing.named(request.project, request.resolved.name, began))
+            works.append(work(replace(request, run=name), request.resolved.name if len(requests) > 1 else ""))
+        held.enter_context(syntax.remembered(requests[0].project.cache))
+        engine = held.enter_context(Local.open(jobs, time_limit, display.note))
+
+        def ended(at: int, stages: dict[str, StageRecord]) -> None:
+            outcomes[at] = _saved(works[at].request, began, time.monotonic() - clock, stages)
+
+        outcomes |= executor.execute(works, engine, display, ended)
+    return [outcomes[at] for at in range(len(works))]
+
+
+def work(request: Request, label: str = "") -> Work:
+    """Return what is to be executed for a request, with what the current round carries."""
+    snapshot = snapshots.current(request.project, request.resolved.name, request.profile)
+    nodes = graph.plan(declarations(request.project.notebooks), request.resolved.training.chosen)
+    return Work(replace(request, snapshot=snapshot), nodes, label)
+
+
+def record(request: Request, began: datetime, seconds: float, stages: Mapping[str, StageRecord]) -> Run:
+    """Return the record of a run whose stages have all ended, as far as it tells nothing of runs before."""
+    scenario, snapshot = request.resolved, request.snapshot
     found = summary.criteria(scenario, stages, snapshot.requirement_changes)
-    failed = any(record.state in ("failed", "skipped") for record in stages.values())
+    failed = any(each.state in ("failed", "skipped") for each in stages.values())
     missed = any(each.met is False for each in found)
     champion = next((str(each.metrics["champion"]) for each in stages.values() if "champion" in each.metrics), None)
-    approved = tuple(Approval.model_validate(one) for one in snapshot.approved if one["round"] == snapshot.round)
-    known = before is not None and before.round == snapshot.round
-    made_by = lineage.origin(project.root, request.run)
-    record = Run(
+    made_by = lineage.origin(request.project.root, request.run)
+    return Run(
         scenario=scenario.name,
         title=scenario.title,
         description=scenario.description,
@@ -77,11 +97,11 @@ def _run(
         run=request.run,
         profile=request.profile,
         round=snapshot.round,
-        approved=approved,
+        approved=tuple(Approval.model_validate(one) for one in snapshot.approved if one["round"] == snapshot.round),
         status="failed" if failed else "missed" if missed else "good",
         started=began.isoformat(timespec="seconds"),
-        seconds=round(time.monotonic() - clock, 1),
-        stages=stages,
+        seconds=round(seconds, 1),
+        stages=dict(stages),
         champion=champion,
         criteria=found,
         revision=made_by.revision,
@@ -89,56 +109,18 @@ def _run(
         origin=made_by,
         resolved=scenario.model_dump(mode="json"),
         versions=summary.versions(),
-        changes=summary.changes(before, stages, champion, () if known else approved),
         next_steps=summary.next_steps(found, stages, champion),
     )
-    records.save(project, record)
-    return record, True
 
 
-def _execute(
-    request: Request, nodes: Mapping[str, Node], display: Display, jobs: int, time_limit: float | None
-) -> dict[str, StageRecord]:
-    """Execute every node whose needs are met, until none is left; what needs a failed one is skipped."""
-    finished: dict[str, StageRecord] = {}
-    running: dict[Future[StageRecord], tuple[str, str]] = {}
-    waiting = dict(nodes)
-    levels: dict[str, Level] = {}
-    # Kernels end before the threads that wait for them, whatever ends the run.
-    with (
-        interruption.in_good_order(),
-        ThreadPoolExecutor(max_workers=jobs) as pool,
-        Kernels(display.note, time_limit) as kernels,
-    ):
-        while waiting or running:
-            for name, node in list(waiting.items()):
-                if not node.needs <= finished.keys() or len(running) >= jobs:
-                    continue
-                del waiting[name]
-                if any(finished[need].state in ("failed", "skipped") for need in node.needs):
-                    finished[name] = StageRecord(
-                        stage=node.declaration.stage, candidate=node.candidate, key="", state="skipped"
-                    )
-                    display.finished(finished[name])
-                    continue
-                key = execution.key(request, node, finished)
-                record = execution.stored(request, node, key)
-                if record is not None:
-                    finished[name] = record
-                    display.finished(record)
-                    continue
-                display.started(name)
-                kernels.prepare(Level.LIGHT)  # which begins while the levels are found
-                levels = levels or {each: level_of(nodes[each].declaration) for each in (name, *waiting)}
-                kernels.prepare(max(levels[each] for each in (name, *waiting)))
-                task = pool.submit(execution.execute, request, node, key, dict(finished), kernels, levels[name])
-                running[task] = name, key
-            if not running:
-                continue
-            done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
-            for future in done:
-                name, _ = running.pop(future)
-                finished[name] = future.result()
-                display.finished(finished[name])
-            display.running({name: execution.progress(request, nodes[name], key) for name, key in running.values()})
-    return {name: finished[name] for name in nodes}
+def _saved(request: Request, began: datetime, seconds: float, stages: Mapping[str, StageRecord]) -> Outcome:
+    """Save the record of a run that has ended, unless the latest one says the same."""
+    before = records.latest(request.project, request.resolved.name, request.profile)
+    if before is not None and staleness.same(before, request.resolved, stages):
+        return before, False
+    made = record(request, began, seconds, stages)
+    known = before is not None and before.round == made.round
+    told = summary.changes(before, stages, made.champion, () if known else made.approved)
+    made = made.model_copy(update={"changes": told})
+    records.save(request.project, made)
+    return made, True

@@ -13,10 +13,13 @@ from loopbook.scenario.errors import LoopbookError
 class Project:
     """A checkout of the template: the folder that holds ``notebooks/scenarios``.
 
-    ``LOOPBOOK_DATA`` and ``LOOPBOOK_REPORTS`` move data and reports elsewhere, to another disk for instance.
+    ``LOOPBOOK_DATA`` and ``LOOPBOOK_REPORTS`` move data and reports elsewhere, to another disk for instance;
+    `data_at` and `reports_at` go before them, in a process that works for another one.
     """
 
     root: Path
+    data_at: Path | None = None
+    reports_at: Path | None = None
 
     @classmethod
     def find(cls, start: Path | None = None) -> Project:
@@ -50,11 +53,11 @@ class Project:
 
     @property
     def data(self) -> Path:
-        return Path(os.environ.get("LOOPBOOK_DATA") or self.root / "data")
+        return self.data_at or Path(os.environ.get("LOOPBOOK_DATA") or self.root / "data")
 
     @property
     def reports(self) -> Path:
-        return Path(os.environ.get("LOOPBOOK_REPORTS") or self.root / "reports")
+        return self.reports_at or Path(os.environ.get("LOOPBOOK_REPORTS") or self.root / "reports")
 
     @property
     def reports_lock(self) -> Path:

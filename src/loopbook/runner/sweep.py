@@ -1,0 +1,222 @@
+"""Run every point of a grid; what points have in common is executed once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from loopbook.runner import executor, grid, ongoing, staleness
+from loopbook.runner import run as runner
+from loopbook.runner.display import Display
+from loopbook.runner.execution import Request
+from loopbook.runner.executor import Engine
+from loopbook.scenario import loading
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.errors import ScenarioError, suggest
+from loopbook.store import sweeps, syntax
+from loopbook.store.content import digest_json
+from loopbook.store.project import Project
+from loopbook.store.records import StageRecord
+from loopbook.store.sweeps import Point, Sweep
+
+ARCHITECTURE, ONLY = "training.architecture", "training.only"
+WORST = ("failed", "missed", "good")
+
+
+def points(
+    project: Project, scenario: str, profile: str, axes: Mapping[str, Sequence[Any]], given: Mapping[str, Any]
+) -> list[tuple[Point, Scenario]]:
+    """Return the points of a grid, each with the scenario that it runs.
+
+    ``training.architecture`` is no parameter of its own: a point trains only the candidate of that name or, if there is
+    none, the candidates of that architecture (``training.only``).
+
+    Raises
+    ------
+    ScenarioError
+        If a name or a value does not fit; the message says which was probably meant.
+    """
+    base = loading.load(scenario, project.scenarios, profile, given)
+    both = sorted(axes.keys() & given.keys())
+    if both:
+        raise ScenarioError(f"{both[0]} stands in GRID and in PARAMS; keep one.")
+    if ARCHITECTURE in axes and (ONLY in axes or ONLY in given):
+        raise ScenarioError(f"GRID: {ARCHITECTURE} says which candidates are trained, and so does {ONLY}; keep one.")
+    combinations = grid.points(axes)
+    digits = max(3, len(str(len(combinations))))
+    found = []
+    for number, values in enumerate(combinations, start=1):
+        own = dict(values)
+        if ARCHITECTURE in own:
+            own[ONLY] = _candidates(base, own.pop(ARCHITECTURE))
+        try:
+            resolved = loading.load(scenario, project.scenarios, profile, {**given, **own})
+        except ScenarioError as error:
+            raise ScenarioError(str(error).replace("PARAMS: ", "GRID: ")) from error
+        found.append((Point(name=f"{number:0{digits}}", values=values, given={**given, **own}), resolved))
+    return found
+
+
+def _candidates(scenario: Scenario, architecture: Any) -> list[str]:
+    """Return the candidates that a value of ``training.architecture`` stands for."""
+    known = scenario.training.candidates
+    if architecture in known:
+        return [architecture]
+    found = [name for name, each in known.items() if each.architecture == architecture]
+    if not found:
+        raise ScenarioError(
+            f"GRID: no candidate of {scenario.name} is called {architecture!r}, or is of that architecture."
+            f"{suggest(architecture, {*known, *(each.architecture for each in known.values())})} "
+            f"Candidates are listed under training.candidates."
+        )
+    return found
+
+
+def run(
+    requests: Sequence[Request], asked: Sweep, display: Display, engine: AbstractContextManager[Engine]
+) -> tuple[Sweep, bool]:
+    """Run the points of a sweep and keep its record; one that was interrupted goes on under its name.
+
+    Parameters
+    ----------
+    requests
+        One for each point of `asked`, in their order.
+    asked
+        The sweep, without a name yet.
+    engine
+        Where the notebooks are executed.
+
+    Returns
+    -------
+    sweep : Sweep
+        The record; of the latest sweep of this grid, if there was nothing to do.
+    new : bool
+        Whether anything was to do.
+    """
+    project = requests[0].project
+    began, clock = datetime.now(UTC), time.monotonic()
+    with (
+        _alone(project, asked, display.note),
+        ongoing.named(project, asked.scenario, began) as held,
+        syntax.remembered(project.cache),
+        engine as there,
+    ):
+        before = _before(project, asked)
+        sweep = before if before is not None and not before.over else None
+        if sweep is not None:
+            display.note(f"Sweep {sweep.sweep} was interrupted; it goes on.")
+        # The same once more is recorded only if it turns out to be different.
+        known = sweeps.runs(project, before) if before is not None and before.over else None
+        now = asked.model_copy(
+            update={
+                "sweep": sweep.sweep if sweep else _name(project, asked.scenario, held),
+                "started": sweep.started if sweep else began.isoformat(timespec="seconds"),
+            }
+        )
+        spent = sweep.seconds if sweep else 0.0
+        works = [
+            runner.work(replace(request, run=f"{sweeps.FOLDER}/{now.sweep}/{point.name}"), point.name)
+            for request, point in zip(requests, asked.points, strict=True)
+        ]
+        progress = _Progress(project, now, known is None)
+        progress.save(spent)
+
+        def ended(at: int, stages: dict[str, StageRecord]) -> None:
+            point = now.points[at]
+            was = (known or {}).get(point.name)
+            if was is None or not staleness.same(was, works[at].request.resolved, stages):
+                progress.recording = True
+            made = runner.record(works[at].request, began, time.monotonic() - clock, stages)
+            progress.ended(at, made, spent + time.monotonic() - clock)
+            told = ", ".join(f"{name}={value}" for name, value in point.values.items())
+            display.note(f"point {point.name} of {len(now.points)} is {made.status}: {told}")
+
+        failures = executor.execute(works, there, display, ended)
+        for at, error in failures.items():
+            display.note(f"point {now.points[at].name} failed: {type(error).__name__}: {error}")
+            progress.failed(at, f"{type(error).__name__}: {error}")
+        progress.over(spent + time.monotonic() - clock)
+    if before is not None and known is not None and not progress.recording:
+        return before, False
+    return progress.sweep, True
+
+
+class _Progress:
+    """The record of a sweep while it goes on; kept back until there is something to record."""
+
+    def __init__(self, project: Project, sweep: Sweep, recording: bool) -> None:
+        self.project, self.sweep, self.recording = project, sweep, recording
+        self._kept: dict[str, Any] = {}
+
+    def ended(self, at: int, made: Any, seconds: float) -> None:
+        self._kept[self.sweep.points[at].name] = made
+        self._note(at, status=made.status)
+        self.save(seconds)
+
+    def failed(self, at: int, error: str) -> None:
+        self.recording = True
+        self._note(at, status="failed", error=error)
+
+    def over(self, seconds: float) -> None:
+        found = {point.status for point in self.sweep.points}
+        status = next(each for each in WORST if each in found)
+        self.sweep = self.sweep.model_copy(update={"status": status})
+        self.save(seconds)
+
+    def save(self, seconds: float) -> None:
+        if not self.recording:
+            return
+        self.sweep = self.sweep.model_copy(update={"seconds": round(seconds, 1)})
+        for name, made in self._kept.items():
+            sweeps.save_point(self.project, self.sweep, name, made)
+        self._kept.clear()
+        sweeps.save(self.project, self.sweep)
+
+    def _note(self, at: int, **facts: Any) -> None:
+        points = list(self.sweep.points)
+        points[at] = points[at].model_copy(update=facts)
+        self.sweep = self.sweep.model_copy(update={"points": tuple(points)})
+
+
+def _identity(sweep: Sweep) -> str:
+    """Return what makes two sweeps the same: the scenario, the profile, and what its points are given."""
+    given = [(point.values, point.given) for point in sweep.points]
+    return digest_json([sweep.scenario, sweep.profile, sweep.round, given])
+
+
+def _before(project: Project, asked: Sweep) -> Sweep | None:
+    """Return the newest sweep of the same points."""
+    own = _identity(asked)
+    found = [each for each in sweeps.sweeps(project, asked.scenario) if _identity(each) == own]
+    return found[-1] if found else None
+
+
+def _name(project: Project, scenario: str, held: str) -> str:
+    """Return the name that this process holds, or one after it if an earlier sweep of this second has it."""
+    name, number = held, 2
+    while sweeps.path(project, scenario, name).exists():
+        name, number = f"{held[:15]}-{number}", number + 1
+    return name
+
+
+@contextmanager
+def _alone(project: Project, asked: Sweep, say: Callable[[str], object]) -> Iterator[None]:
+    """Hold a sweep: another process that is asked for the same one waits, and then finds it done."""
+    from filelock import FileLock, Timeout
+
+    folder = project.work / sweeps.FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"{_identity(asked)[:20]}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        say("Another process runs this sweep; waiting until it has ended.")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,97 @@
+"""The record of a sweep: which points of which grid, and how each ended. Each point's run has a record of its own.
+
+Both lie apart from ordinary runs, ``runs/sweeps/<scenario>/``, so that a point is never an agent's latest run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from loopbook.store import records
+from loopbook.store.content import write_atomically
+from loopbook.store.project import Project
+from loopbook.store.records import Record, Run
+
+FOLDER = "sweeps"
+
+
+class Point(Record):
+    """One point of a grid."""
+
+    name: str = Field(description="its place in the grid, counted from 001")
+    values: dict[str, Any] = Field(description="what the grid gives it, by dotted name")
+    given: dict[str, Any] = Field(description="the parameters that follow, those given for all points included")
+    status: Literal["waiting", "good", "missed", "failed"] = "waiting"
+    error: str = Field("", description="what stopped it that no notebook is to blame for")
+
+    @property
+    def setting(self) -> dict[str, Any]:
+        """What is compared: its values without the seeds, over which means are taken."""
+        return {name: value for name, value in self.values.items() if not is_seed(name)}
+
+
+class Sweep(Record):
+    """One sweep of one scenario; `status` is that of its worst point, or ``running`` while points wait."""
+
+    scenario: str
+    title: str
+    simulated: bool
+    sweep: str = Field(description="its name: its starting time in UTC")
+    profile: str
+    round: int
+    grid: str = Field(description="as it was typed")
+    given: dict[str, Any] = Field(default_factory=dict, description="given for all points, by dotted name")
+    engine: str
+    status: Literal["running", "good", "missed", "failed"]
+    started: str = Field(description="ISO 8601, UTC")
+    seconds: float
+    points: tuple[Point, ...]
+
+    @property
+    def over(self) -> bool:
+        """Whether every point has ended."""
+        return self.status != "running"
+
+
+def is_seed(name: str) -> bool:
+    """Say whether a dotted name is that of a seed: ``training.seed``, ``optimization.search_seed``."""
+    return name.rpartition(".")[2].split("_")[-1] == "seed"
+
+
+def path(project: Project, scenario: str, name: str) -> Path:
+    """Return the file of a sweep's record."""
+    return project.runs / FOLDER / scenario / f"{name}.json"
+
+
+def save(project: Project, sweep: Sweep) -> None:
+    """Write a sweep's record."""
+    text = sweep.model_dump_json(indent=1)
+    write_atomically(path(project, sweep.scenario, sweep.sweep), lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def sweeps(project: Project, scenario: str = "*") -> list[Sweep]:
+    """Return the records of all sweeps, or of one scenario's, oldest first."""
+    found = [each for each in (project.runs / FOLDER).glob(f"{scenario}/*.json") if not each.name.startswith(".")]
+    read = [Sweep.model_validate_json(each.read_text(encoding="utf-8")) for each in found]
+    return sorted(read, key=lambda each: (each.sweep[:15], int(each.sweep[16:] or 1), each.scenario))
+
+
+def save_point(project: Project, sweep: Sweep, name: str, run: Run) -> None:
+    """Write the record of a point's run."""
+    file = _point(project, sweep, name)
+    write_atomically(file, lambda target: target.write_text(run.model_dump_json(indent=1), encoding="utf-8"))
+
+
+def runs(project: Project, sweep: Sweep) -> Mapping[str, Run]:
+    """Return the records of a sweep's points that have ended, by the point's name."""
+    return {
+        each.name: records.load(file) for each in sweep.points if (file := _point(project, sweep, each.name)).is_file()
+    }
+
+
+def _point(project: Project, sweep: Sweep, name: str) -> Path:
+    return path(project, sweep.scenario, sweep.sweep).with_suffix("") / f"{name}.json"
