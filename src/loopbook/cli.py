@@ -511,10 +511,18 @@ def _show(console: Console, title: str, found: Sequence[Proposal]) -> None:
 def _plainly() -> Iterator[None]:
     """Say what is wrong in a sentence and by exit code, without a traceback."""
     from loopbook.scenario.errors import LoopbookError
+    from loopbook.store import room
+    from loopbook.store.project import Project
 
     try:
         yield
-    except LoopbookError as error:
+    except (LoopbookError, OSError) as error:
+        if room.is_full(error):
+            place = Path(getattr(error, "filename", None) or Project.find().data)
+            typer.secho(str(error) if isinstance(error, room.DiskFull) else room.remedy(place), fg="red", err=True)
+            raise typer.Exit(Exit.FAILED) from error
+        if isinstance(error, OSError):
+            raise
         _refuse(error)
     except KeyboardInterrupt:
         typer.secho("Interrupted. What was finished is kept; the same command goes on from there.", fg="red", err=True)
