@@ -369,6 +369,29 @@ def lab() -> None:
 
 
 @app.command()
+def debug(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    lab: Annotated[bool, typer.Option(help="Start JupyterLab on it; --no-lab writes it and prints its path.")] = True,
+) -> None:
+    """Open the notebook that failed in the latest run, with its parameters and inputs, at the cell that failed."""
+    from loopbook.store.project import Project
+
+    with _plainly():
+        from loopbook.runner import debugging
+
+        found = debugging.failed(Project.find(), scenario, profile)
+    if not found:
+        typer.echo(f"Nothing failed in the latest run of {scenario} in profile {profile!r}; nothing is to be debugged.")
+        return
+    for each in found:
+        typer.echo(f"{each.name}: {each.error.kind}: {each.error.message.strip().partition(chr(10))[0]}")
+        typer.echo(f"  {each.path}")
+    if lab:
+        os.execv(sys.executable, found[0].command())
+
+
+@app.command()
 def tensorboard(
     scenario: ScenarioOption = DEFAULT,
     profile: ProfileOption = "standard",

@@ -3,14 +3,15 @@
     python -m tests.benchmarks.crash
     python -m tests.benchmarks.crash --only points disk
 
-``points``: SIGKILL in the middle of a file operation (half a write, before and after a rename, a sync, a removal), of the
-process that does it or of all processes of the run at once. ``moments``: SIGKILL at random moments. Both in a loop of
-four small notebooks, one of which fits in epochs. ``smoke``: five kills in one smoke run of the default agent. ``disk``:
-a disk that is full, at different places. ``deaths``: a kernel killed for memory, a crash, a time limit. ``twice``: two
-runs at once. After each: the digests of all that is in the store are those of an undisturbed run, the store verifies, no
-process is left, nothing unfinished is left. Ends with code 1 if anything is otherwise.
+``points``: SIGKILL in the middle of a file operation (half a write, before and after a rename, a sync, a removal), of
+the process that does it or of all processes of the run at once. ``moments``: SIGKILL at random moments. Both in a loop
+of four small notebooks, one of which fits in epochs. ``smoke``: five kills in one smoke run of the default agent.
+``disk``: a disk that is full, at different places. ``deaths``: a kernel killed for memory, a crash, a time limit.
+``twice``: two runs at once. After each: the digests of all that is in the store are those of an undisturbed run, the
+store verifies, no process is left, nothing unfinished is left. Ends with code 1 if anything is otherwise.
 
 A power failure that loses what the system had not written to the disk yet is not among them: no program can play it.
+The sources must not change meanwhile: they are in the keys.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.conftest import ROOT, SCENARIO, notebook
 
 from loopbook.runner import verification
-from loopbook.store import records
+from loopbook.store import records, vault
 from loopbook.store.project import Project
 
 POINTS = Path(__file__).with_name("crashpoint")
@@ -110,7 +111,7 @@ def four_notebooks(folder: Path) -> Project:
 
 def environment(project: Project, **more: str) -> dict[str, str]:
     """Return the environment of a run of a project; its processes are known by its folder in there."""
-    hidden = ("PYTHONDONTWRITEBYTECODE", "LOOPBOOK_JOB", "LOOPBOOK_DATA", "LOOPBOOK_REPORTS", "PYTHONPATH")
+    hidden = ("PYTHONDONTWRITEBYTECODE", "LOOPBOOK_JOB", "LOOPBOOK_DATA", "LOOPBOOK_REPORTS")
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     return {**kept, "LOOPBOOK_PROJECT": str(project.root), "CRASH_PROJECT": str(project.root), **more}
 
@@ -160,7 +161,9 @@ def until(what: Callable[[], object], seconds: float) -> bool:
 def digests(project: Project) -> dict[str, object]:
     """Return the content digests of all that is whole in the store, by folder."""
     markers = project.data.glob("store/*/*/stage.json")
-    return {path.parent.relative_to(project.data).as_posix(): json.loads(path.read_text())["digests"] for path in markers}
+    return {
+        path.parent.relative_to(project.data).as_posix(): json.loads(path.read_text())["digests"] for path in markers
+    }
 
 
 def unlike(project: Project, wanted: dict[str, object], code: int, good: tuple[int, ...] = (0,)) -> list[str]:
@@ -242,7 +245,7 @@ def undisturbed(original: Project) -> tuple[dict[str, object], list[str], float]
 def hooked(project: Project, at: int, how: str = "kill") -> dict[str, str]:
     """Return the environment that ends a process within a file operation; see crashpoint/sitecustomize.py."""
     return {
-        "PYTHONPATH": str(POINTS),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(POINTS), os.environ.get("PYTHONPATH")])),
         "CRASH_FOLDER": str(project.root),
         "CRASH_COUNT": str(project.root / "count"),
         "CRASH_AT": str(at),
@@ -267,7 +270,9 @@ def point(original: Project, at: int, how: str, wanted: dict[str, object]) -> tu
         code = process.wait(PATIENCE)
         said = (project.root / "said").read_text()
         # The run has told of a kernel's death, or was killed itself; then all that it started must go.
-        wrong = [] if code == -9 or (code == 1 and "SIGKILL" in said) else [f"code {code} after the kill: {said[-400:]}"]
+        wrong = (
+            [] if code == -9 or (code == 1 and "SIGKILL" in said) else [f"code {code} after the kill: {said[-400:]}"]
+        )
         if code == -9 and not until(lambda: not processes(project), WITHIN):
             wrong.append(f"processes left after the kill: {list(processes(project).values())}")
         seconds = time.monotonic() - begun if code == -9 else named(project, "SIGKILL", hit)
@@ -280,7 +285,11 @@ def point(original: Project, at: int, how: str, wanted: dict[str, object]) -> tu
 
 def named(project: Project, kind: str, mark: Path) -> float:
     """Return the seconds from the writing of a mark to the record that names the death; infinite if none does."""
-    found = [run for run in records.runs(project) if any(each.error and each.error.kind == kind for each in run.stages.values())]
+    found = [
+        run
+        for run in records.runs(project)
+        if any(each.error and each.error.kind == kind for each in run.stages.values())
+    ]
     if not found:
         return float("inf")
     path = project.runs / found[-1].scenario / f"{found[-1].run}.json"
@@ -315,10 +324,8 @@ def moments(original: Project, table: Table, count: int, seed: int = 2) -> None:
                 kill_all(project)
             else:
                 victim = process.pid if whom == "the run" or not others else chosen.choice(others)
-                try:
+                with suppress(ProcessLookupError):
                     os.kill(victim, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
             if whom != "a process of it":
                 process.wait(PATIENCE)
                 gone = until(lambda project=project: not processes(project), WITHIN)
@@ -374,7 +381,9 @@ def smoke(table: Table, count: int, seed: int = 3) -> None:
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
     """Mount a small disk in memory; raises CalledProcessError where that is not allowed."""
     folder.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True, capture_output=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True, capture_output=True
+    )
     try:
         yield folder
     finally:
@@ -406,16 +415,14 @@ def disk(original: Project, table: Table, rooms: tuple[int, ...]) -> None:
             with filler.open("wb") as file:
                 free = shutil.disk_usage(data).free
                 file.write(b"\0" * max(0, free - kilobytes * 1024))
-            begun = time.monotonic()
             code, said = start(project).wait(PATIENCE), (project.root / "said").read_text()
-            seconds = time.monotonic() - begun
             told = all(words in said for words in (f"{data}", "is full", "make clean", "LOOPBOOK_DATA"))
             wrong = [] if code == 1 and told and "Traceback" not in said else [f"code {code}: {said[-1500:]}"]
             if not until(lambda project=project: not processes(project), WITHIN):
                 wrong.append(f"processes left: {processes(project)}")
             filler.unlink()
             wrong += unlike(project, wanted, start(project).wait(PATIENCE))
-            table.add("full disk", [f"{kilobytes} kB free: {each}" for each in wrong], 0.0 * seconds)
+            table.add("full disk", [f"{kilobytes} kB free: {each}" for each in wrong])
 
 
 DEATHS = {
@@ -468,7 +475,9 @@ def deaths(original: Project, table: Table) -> None:
             run = records.runs(project)[-1]
             states = {name: stage.state for name, stage in run.stages.items()}
             error = run.stages["03_training[two]"].error
-            wrong = [] if ended == 1 and error and error.kind == kind and error.cell == "cell-4" else [f"{error}: {said}"]
+            wrong = (
+                [] if ended == 1 and error and error.kind == kind and error.cell == "cell-4" else [f"{error}: {said}"]
+            )
             if states.get("03_training[one]") != "done" or states.get("05_decisions") != "skipped":
                 wrong.append(f"independent work did not end, or what needs the dead was not skipped: {states}")
             if not until(lambda project=project: not processes(project), WITHIN):

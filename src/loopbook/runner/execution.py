@@ -171,6 +171,7 @@ def _execute(
             kept = project.store / "failures" / request.resolved.name / request.run / f"{node.name}.ipynb"
             if (work / NOTEBOOK).is_file():
                 content.save(work / NOTEBOOK, kept.with_suffix(""))
+                task.save(kept.with_suffix(".json"))  # for ``make debug``
             error = records.ErrorRecord(
                 kind=failure.kind, message=failure.message, cell=failure.cell, traceback=failure.traceback
             )

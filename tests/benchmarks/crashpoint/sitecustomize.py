@@ -6,15 +6,16 @@ processes that share the environment are counted, in a file, and the one whose t
 * ``write``: half of what was to be written is in the file;
 * ``fsync``, ``rename``, ``unlink``: just before it, or just after it.
 
-``CRASH_FOLDER`` is where operations count, ``CRASH_COUNT`` the file that counts, ``CRASH_AT`` the operation (0: none, for
-counting only), ``CRASH_HOW`` either ``kill`` (this process gets SIGKILL) or ``stop`` (it stops in there, so that whoever
-watches can kill all processes of the run at one moment, as a machine that goes down does).
+``CRASH_FOLDER`` is where operations count, ``CRASH_COUNT`` the file that counts, ``CRASH_AT`` the operation (0: none,
+for counting only), ``CRASH_HOW`` either ``kill`` (this process gets SIGKILL) or ``stop`` (it stops in there, so that
+whoever watches can kill all processes of the run at one moment, as a machine that goes down does).
 """
 
 import builtins
 import io
 import os
 import signal
+from pathlib import Path
 
 FOLDER, COUNT = os.environ.get("CRASH_FOLDER", ""), os.environ.get("CRASH_COUNT", "")
 AT, HOW = int(os.environ.get("CRASH_AT", "0")), os.environ.get("CRASH_HOW", "kill")
@@ -76,7 +77,7 @@ def _around(kind, done):
 
 def _synced(descriptor):
     number = descriptor if isinstance(descriptor, int) else descriptor.fileno()
-    path = os.readlink(f"/proc/self/fd/{number}")
+    path = str(Path(f"/proc/self/fd/{number}").readlink())
     if _turn("fsync-before", path):
         _end("fsync-before", path)
     return _fsync(descriptor)
