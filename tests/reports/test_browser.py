@@ -202,3 +202,13 @@ def test_page_prints(visit: Visit) -> None:
     assert page.pdf().startswith(b"%PDF")
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.querySelector('.skip')).display") == "none"
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_nothing_stands_in_the_way_of_a_keyboard_or_a_screen_reader(visit: Visit, width: int, dark: bool) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    for name in PAGES:
+        found = Axe().run(visit.open(name, width=width, dark=dark)).response["violations"]
+        grave = [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")]
+        assert grave == [], name

@@ -62,11 +62,11 @@ def test_points_lie_in_proportion_and_say_their_value(told: list[Run]) -> None:
     found = rounds.timeline(told, told[-1])
     assert found is not None
     quality = found.panels[1]
-    high, middle, low = (point.y for point in reversed(quality.points))
+    high, middle, low = (point.y for point in reversed(quality.series[0].points))
     assert (low - middle) / (low - high) == pytest.approx(3 / 8, abs=0.01)
-    assert len({point.y for point in quality.others}) == 1
+    assert len({point.y for point in quality.series[1].points}) == 1
     assert quality.alt == "ROC AUC on the round's own rows: round 0: 0.800; round 1: 0.830; round 2: 0.880."
-    assert [point.x for point in quality.points] == sorted(point.x for point in quality.points)
+    assert [point.x for point in quality.series[0].points] == sorted(point.x for point in quality.series[0].points)
 
 
 def test_the_index_and_the_run_show_the_rounds_and_nothing_of_it_is_markup(workshop: Workshop, told: list[Run]) -> None:
@@ -79,3 +79,14 @@ def test_the_index_and_the_run_show_the_rounds_and_nothing_of_it_is_markup(works
         assert text.count('<svg class="chart"') == 3
     first = workshop.reports / told[0].scenario / told[0].run / "index.html"
     assert "The rounds so far" not in first.read_text(encoding="utf-8")
+
+
+def test_sparklines_tell_how_numbers_went_over_the_runs(told: list[Run]) -> None:
+    good = [run for run in told if run.good and run.profile == "standard"]
+    found = {name: (last, drawn.alt) for name, last, drawn in rounds.sparks(good)}
+    assert found["Cost per decision"] == (
+        "2",
+        "Cost per decision over 4 runs: from 3 to 2, lowest 2, highest 3.",
+    )
+    assert found["Criteria met"][0] == "1"
+    assert rounds.sparks(good[:1]) == ()

@@ -50,7 +50,9 @@ def mathml(latex: str, display: bool = False) -> str:
     ):  # latex2mathml raises many kinds, IndexError and RecursionError among them; none may cost the page
         return f'<code class="formula">{escape(latex)}</code>'
     label = escape(" ".join(latex.split()))
-    return written.replace("<math", f'<math xmlns="{_NAMESPACE[1:-1]}" aria-label="{label}"', 1)
+    # A formula that is wider than the page scrolls, also by keyboard.
+    focus = ' tabindex="0"' if display else ""
+    return written.replace("<math", f'<math xmlns="{_NAMESPACE[1:-1]}" aria-label="{label}"{focus}', 1)
 
 
 def _write(node: ElementTree.Element) -> str:

@@ -124,6 +124,10 @@ def _displayed(output: Mapping[str, Any], name: str, root: str) -> Output | None
         return Output("html", prose.html(shortened(_text(data["text/markdown"]))))
     if "text/latex" in data:
         return Output("html", f"<p>{mathml(_text(data['text/latex']).strip().strip('$'), display=True)}</p>")
+    written = re.fullmatch(r"(?:Posix|Windows)Path\('(.*)'\)", _text(data.get("text/plain", "")))
+    if written:  # what stage.write returns: of use by hand, on a page the name says enough
+        name = re.split(r"[/\\]", written[1])[-1]
+        return Output("note", f"Saved as <code>{escape(visible(name))}</code>.")
     if "text/plain" in data:
         return Output("text", preformatted(_text(data["text/plain"]), root))
     kinds = ", ".join(sorted(map(str, data)))

@@ -80,6 +80,8 @@ def numbers(metrics: Mapping[str, Any]) -> tuple[Number, ...]:
             continue
         low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
         interval = f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
+        if interval and low == high:
+            interval = "none: all resamples agree"
         shown.append(Number(label(name), number(value), interval, not isinstance(value, str)))
     return tuple(shown)
 
@@ -190,6 +192,8 @@ def _measure(metrics: Mapping[str, Any]) -> str:
 
 def _between(metrics: Mapping[str, Any], name: str) -> str:
     low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
+    if low is not None and low == high:
+        return " (no interval: all resamples agree)"
     return f" (95 % interval {number(low)} to {number(high)})" if low is not None and high is not None else ""
 
 

@@ -1,4 +1,4 @@
-"""The rounds of an agent as a timeline: criteria, quality and cost of each, and what was changed before it and why."""
+"""How an agent went: its rounds as a timeline, with what was changed before each and why; its runs as sparklines."""
 
 from __future__ import annotations
 
@@ -6,47 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loopbook.reports.overview import number
+from loopbook.reports import chart
+from loopbook.reports.chart import Chart, Spark
+from loopbook.reports.overview import label, number
 from loopbook.store.records import Run
-
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 300, 150, 46, 14, 14, 26
-
-
-@dataclass(frozen=True)
-class Point:
-    """A value of one round, in the drawing's own units."""
-
-    x: float
-    y: float
-    said: str
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A small drawing: one measure over the rounds, beside what it is compared with."""
-
-    title: str
-    legend: tuple[str, str]
-    width: int
-    height: int
-    left: int
-    points: tuple[Point, ...]
-    others: tuple[Point, ...]
-    rounds: tuple[tuple[float, str], ...]
-    ticks: tuple[tuple[float, str], ...]
-
-    @property
-    def path(self) -> str:
-        return _path(self.points)
-
-    @property
-    def other_path(self) -> str:
-        return _path(self.others)
-
-    @property
-    def alt(self) -> str:
-        """What the drawing says, in words."""
-        return f"{self.title}: {'; '.join(point.said for point in self.points)}."
 
 
 @dataclass(frozen=True)
@@ -55,7 +18,7 @@ class Timeline:
 
     profile: str
     runs: tuple[Run, ...]
-    panels: tuple[Panel, ...]
+    panels: tuple[Chart, ...]
 
     def figures(self, run: Run) -> Mapping[str, Any]:
         """Return the recorded results of a run's stages as one."""
@@ -83,16 +46,16 @@ def timeline(runs: Sequence[Run], newest: Run) -> Timeline | None:
         return None
     met = [float(sum(each.met is True for each in run.criteria)) for run in way]
     found = [_figures(run) for run in way]
+    quality = {
+        "this round's champion": [each.get("stream_roc_auc") for each in found],
+        "the first round's, same rows": [each.get("stream_roc_auc_first_round") for each in found],
+    }
     panels = (
-        _panel(f"Acceptance criteria met, of {max(len(run.criteria) for run in way)}", way, met),
+        _panel(f"Acceptance criteria met, of {max(len(run.criteria) for run in way)}", way, {"met": met}),
+        _panel("ROC AUC on the round's own rows", way, quality),
         _panel(
-            "ROC AUC on the round's own rows",
-            way,
-            [each.get("stream_roc_auc") for each in found],
-            [each.get("stream_roc_auc_first_round") for each in found],
-            ("this round's champion", "the first round's, same rows"),
+            "Cost a decision on the round's own rows", way, {"cost": [each.get("cost_per_decision") for each in found]}
         ),
-        _panel("Cost a decision on the round's own rows", way, [each.get("cost_per_decision") for each in found]),
     )
     return Timeline(newest.profile, tuple(way), tuple(panel for panel in panels if panel is not None))
 
@@ -106,45 +69,25 @@ def _figures(run: Run) -> dict[str, Any]:
     }
 
 
-def _panel(
-    title: str,
-    runs: Sequence[Run],
-    values: Sequence[Any],
-    others: Sequence[Any] = (),
-    legend: tuple[str, str] = ("", ""),
-) -> Panel | None:
-    known = [float(value) for value in (*values, *others) if isinstance(value, int | float)]
-    if not known:
-        return None
-    least, most = min(known), max(known)
-    span = most - least or abs(most) or 1.0
-    step = (_WIDTH - _LEFT - _RIGHT) / (len(runs) - 1)
-
-    def place(at: int) -> float:
-        return round(_LEFT + at * step, 1)
-
-    def level(value: float) -> float:
-        return round(_HEIGHT - _BOTTOM - (value - least + 0.15 * span) / (1.3 * span) * (_HEIGHT - _TOP - _BOTTOM), 1)
-
-    def points(series: Sequence[Any]) -> tuple[Point, ...]:
-        return tuple(
-            Point(place(at), level(float(value)), f"round {runs[at].round}: {number(value)}")
-            for at, value in enumerate(series)
+def _panel(title: str, runs: Sequence[Run], named: Mapping[str, Sequence[Any]]) -> Chart | None:
+    series = {
+        name: [
+            (float(at), float(value), f"round {runs[at].round}")
+            for at, value in enumerate(values)
             if isinstance(value, int | float)
-        )
-
-    return Panel(
-        title=title,
-        legend=legend,
-        width=_WIDTH,
-        height=_HEIGHT,
-        left=_LEFT,
-        points=points(values),
-        others=points(others),
-        rounds=tuple((place(at), f"round {run.round}") for at, run in enumerate(runs)),
-        ticks=tuple((level(value), number(value)) for value in dict.fromkeys((least, most))),
-    )
+        ]
+        for name, values in named.items()
+    }
+    return chart.lines(title, series, [(float(at), f"round {run.round}") for at, run in enumerate(runs)])
 
 
-def _path(points: Sequence[Point]) -> str:
-    return "M" + "L".join(f"{point.x} {point.y}" for point in points) if points else ""
+def sparks(runs: Sequence[Run]) -> tuple[tuple[str, str, Spark], ...]:
+    """Return how the key numbers went over runs, the oldest first: name, last value, drawing."""
+    series: dict[str, list[float]] = {
+        "Criteria met": [float(sum(each.met is True for each in run.criteria)) for run in runs]
+    }
+    for name in ("test_roc_auc", "cv_roc_auc", "cost_per_decision"):
+        values = [record.metrics.get(name) for run in runs for record in run.stages.values() if name in record.metrics]
+        series[label(name)] = [float(value) for value in values if isinstance(value, int | float)]
+    drawn = ((name, values, chart.spark(name, values)) for name, values in series.items())
+    return tuple((name, number(values[-1]), line) for name, values, line in drawn if line is not None)

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from loopbook.reports import dataset, loop, overview, page, rounds, security
+from loopbook.reports import dataset, events, lineage, loop, money, overview, page, rounds, security
 from loopbook.reports.page import Page
 from loopbook.reports.rounds import Timeline
 from loopbook.store import records
@@ -99,24 +99,25 @@ def build(
     place = Place(data, reports, notebooks or (beside if beside.is_dir() else None))
     for name in ("style.css", "site.js"):
         _write(reports / "assets" / name, (HERE / "static" / name).read_bytes())
+    known = lineage.origins(runs)
     for scenario in sorted({run.scenario for run in runs}):
         if only in (None, scenario):
             own = [run for run in runs if run.scenario == scenario]
             for run in own:
-                _build_run(place, run, rounds.timeline(own, run))
+                _build_run(place, run, rounds.timeline(own, run), known)
             _build_latest(place, own)
     _write_page(reports / "index.html", _render("site.html.j2", agents=_agents(runs, reports), depth=""))
     return reports / "index.html"
 
 
-def _build_run(place: Place, run: Run, way: Timeline | None) -> None:
+def _build_run(place: Place, run: Run, way: Timeline | None, known: lineage.Origins) -> None:
     """Write a run's pages, unless they were made from the same things already."""
     folder = place.reports / run.scenario / run.run
-    made_from = _made_from(place, run, way)
+    made_from = _made_from(place, run, way, known)
     built = _built(folder)
     if built.get("from") == made_from and all((folder / name).is_file() for name in built.get("files", ())):
         return
-    files = _files(place, run, way)
+    files = _files(place, run, way, known)
     kept = {name for name in built.get("files", ()) if name not in files and _still_named(name, run, folder)}
     for name, content in files.items():
         _write(folder / name, content)
@@ -126,7 +127,7 @@ def _build_run(place: Place, run: Run, way: Timeline | None) -> None:
     _write(folder / BUILT, (json.dumps(record, indent=1) + "\n").encode())
 
 
-def _files(place: Place, run: Run, way: Timeline | None) -> dict[str, bytes]:
+def _files(place: Place, run: Run, way: Timeline | None, known: lineage.Origins) -> dict[str, bytes]:
     """Return every file of a run's folder, by its path within."""
     pages = [
         made
@@ -138,6 +139,12 @@ def _files(place: Place, run: Run, way: Timeline | None) -> dict[str, bytes]:
         page.slug(record) for record in run.stages.values() if (folder / f"{page.slug(record)}.html").is_file()
     }
     about = {**_about(place, run, pages, there), "timeline": way}
+    about["traces"] = {made.slug: lineage.lineage(run, made.record, known, place.data) for made in pages}
+    about["boards"] = {
+        made.slug: events.board(place.data / made.record.artifacts["events"])
+        for made in pages
+        if "events" in made.record.artifacts
+    }
     files = {"index.html": _render("run.html.j2", **about, depth="../../")}
     for at, made in enumerate(pages):
         around = {"before": pages[at - 1] if at else None, "after": pages[at + 1] if at + 1 < len(pages) else None}
@@ -212,6 +219,8 @@ def _about(place: Place, run: Run, pages: Sequence[Page], there: frozenset[str])
         "lines": overview.lines(run),
         "ring": loop.ring(run, there),
         "numbers": overview.numbers(deciding.metrics) if deciding else (),
+        "money": money.money(run, place.data),
+        "alerts": money.alerts(run, place.data),
         "data_facts": dataset.facts(card),
         "findings": dataset.findings(card),
     }
@@ -230,15 +239,19 @@ def _agents(runs: Sequence[Run], reports: Path) -> list[dict[str, Any]]:
                 "runs": own,
                 "latest": (reports / scenario / "latest" / "index.html").is_file(),
                 "timeline": rounds.timeline(own[::-1], latest),
+                "sparks": rounds.sparks([run for run in own[::-1] if run.good and run.profile == latest.profile]),
                 "lines": [line for line in overview.lines(latest) if line.term in ("Criteria", "Model", "Gain")],
             }
         )
     return agents
 
 
-def _made_from(place: Place, run: Run, way: Timeline | None) -> str:
+def _made_from(place: Place, run: Run, way: Timeline | None, known: lineage.Origins) -> str:
     """Return the digest of all that a run's pages are made from; a stored notebook never changes under its name."""
     parts = [run.model_dump_json(), _program(), place.root, *(each.run for each in (way.runs if way else ()))]
+    parts += [
+        f"{name} {known[name, record.key].run}" for name, record in run.stages.items() if (name, record.key) in known
+    ]
     for record in run.stages.values():
         stored = place.data / record.notebook if record.notebook else None
         parts.append(f"{stored.stat().st_size} {stored.stat().st_mtime_ns}" if stored and stored.is_file() else "none")

@@ -1,0 +1,256 @@
+"""Small drawings for pages, laid out in units of their own; a template turns them into SVG in the page's colours.
+
+A drawing carries what it says in words (`alt`), for whoever cannot see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from loopbook.reports.overview import number
+
+WIDTH, HEIGHT = 300, 150
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 14, 26
+_ROW = 26  # height of a line of an interval plot
+_DOTS = 30  # points beyond which a line has none
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value where it is drawn, and what it says."""
+
+    x: float
+    y: float
+    said: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values that belong together: a line, with its name."""
+
+    name: str
+    points: tuple[Point, ...]
+
+    @property
+    def path(self) -> str:
+        return path(self.points)
+
+    @property
+    def dotted(self) -> bool:
+        """Whether its points are few enough to be seen one by one."""
+        return len(self.points) <= _DOTS
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines over a common axis.
+
+    Attributes
+    ----------
+    series
+        At most two: the first is the matter itself, the second what it is held against.
+    across, ticks
+        Places and words along the horizontal and the vertical axis.
+    areas
+        Filled outlines, the first at the back: distributions one before the other.
+    """
+
+    title: str
+    alt: str
+    series: tuple[Series, ...]
+    across: tuple[tuple[float, str], ...]
+    ticks: tuple[tuple[float, str], ...]
+    areas: tuple[str, ...] = ()
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = _LEFT
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A line of an interval plot, in the drawing's units; `chosen` is drawn in the colour of the matter itself."""
+
+    name: str
+    said: str
+    y: float
+    x: float
+    low: float
+    high: float
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Values with their intervals, one below the other."""
+
+    title: str
+    alt: str
+    bars: tuple[Bar, ...]
+    ticks: tuple[tuple[float, str], ...]
+    reference: float | None
+    width: int = field(default=420)
+
+    @property
+    def height(self) -> int:
+        return _ROW * len(self.bars) + 26
+
+
+@dataclass(frozen=True)
+class Spark:
+    """A line as high as a word: how a number went from run to run."""
+
+    alt: str
+    path: str
+    last: Point
+    width: int = 110
+    height: int = 26
+
+
+def path(points: Sequence[Point]) -> str:
+    """Return the SVG path through points."""
+    return "M" + "L".join(f"{point.x:g} {point.y:g}" for point in points) if points else ""
+
+
+def lines(
+    title: str,
+    series: Mapping[str, Sequence[tuple[float, float, str]]],
+    across: Sequence[tuple[float, str]],
+    alt: str | None = None,
+    limits: tuple[float, float] | None = None,
+) -> Chart | None:
+    """Draw lines.
+
+    Parameters
+    ----------
+    title
+        What is measured.
+    series
+        By name: place along, value, and what to call the place (``round 2``).
+    across
+        Places along that are marked, with their words.
+    alt
+        What the drawing says; None: every point of the first line.
+    limits
+        Ends of the vertical axis; None: those of the values.
+
+    Returns
+    -------
+    Chart or None
+        None if there is nothing to draw.
+    """
+    known = {name: values for name, values in series.items() if values}
+    if not known:
+        return None
+    values = [value for points in known.values() for _, value, _ in points]
+    places = [place for points in known.values() for place, _, _ in points] + [place for place, _ in across]
+    least, most = limits or (min(values), max(values))
+    along, up = _Scale(min(places), max(places), _LEFT, WIDTH - _RIGHT), _upwards(least, most)
+    drawn = tuple(
+        Series(
+            name,
+            tuple(Point(along(place), up(value), f"{word}: {number(float(value))}") for place, value, word in points),
+        )
+        for name, points in known.items()
+    )
+    return Chart(
+        title=title,
+        alt=alt or f"{title}: {'; '.join(point.said for point in drawn[0].points)}.",
+        series=drawn,
+        across=tuple((along(place), word) for place, word in across),
+        ticks=tuple((up(value), number(float(value))) for value in dict.fromkeys((least, most))),
+    )
+
+
+def ridges(title: str, steps: Sequence[tuple[str, Sequence[tuple[float, float, float]]]], alt: str) -> Chart | None:
+    """Draw distributions one before the other, the last in front.
+
+    Parameters
+    ----------
+    steps
+        Name of each, and its buckets: left end, right end, count.
+    """
+    edges = [edge for _, buckets in steps for left, right, count in buckets if count for edge in (left, right)]
+    if not edges:
+        return None
+    least, most = min(edges), max(edges)
+    along = _Scale(least, most, _LEFT, WIDTH - _RIGHT)
+    apart = 0.45 * (HEIGHT - _TOP - _BOTTOM) / max(1, len(steps) - 1) if len(steps) > 1 else 0.0
+    tall = (HEIGHT - _TOP - _BOTTOM) - apart * (len(steps) - 1)
+    areas, places = [], []
+    for at, (name, buckets) in enumerate(steps):
+        floor = round(HEIGHT - _BOTTOM - apart * (len(steps) - 1 - at), 1)
+        heights = [(left, right, count / ((right - left) or 1.0)) for left, right, count in buckets if count]
+        top = max((height for *_, height in heights), default=0.0) or 1.0
+        outline = [f"M{along(least):g} {floor:g}"]
+        for left, right, height in heights:
+            y = round(floor - tall * height / top, 1)
+            outline.append(f"L{along(left):g} {floor:g}L{along(left):g} {y:g}L{along(right):g} {y:g}")
+            outline.append(f"L{along(right):g} {floor:g}")
+        areas.append("".join([*outline, f"L{along(most):g} {floor:g}"]))
+        places.append((floor, name))
+    ends = ((along(least), number(float(least))), (along(most), number(float(most))))
+    return Chart(title, alt, (), ends, tuple(dict.fromkeys((places[0], places[-1]))), tuple(areas))
+
+
+def intervals(
+    title: str,
+    rows: Sequence[tuple[str, float, float, float]],
+    chosen: str = "",
+    reference: float | None = None,
+    alt: str | None = None,
+) -> Intervals | None:
+    """Draw values with intervals: name, value, low, high."""
+    if not rows:
+        return None
+    ends = [end for row in rows for end in row[1:]] + ([reference] if reference is not None else [])
+    least, most = min(ends), max(ends)
+    along = _Scale(least, most, 132, 404)
+    bars = tuple(
+        Bar(
+            name,
+            f"{name}: {number(float(value))} ({number(float(low))} to {number(float(high))})",
+            y=_ROW * at + 15.0,
+            x=along(value),
+            low=along(low),
+            high=along(high),
+            chosen=name == chosen,
+        )
+        for at, (name, value, low, high) in enumerate(rows)
+    )
+    return Intervals(
+        title=title,
+        alt=alt or f"{title}. {'; '.join(bar.said for bar in bars)}.",
+        bars=bars,
+        ticks=tuple((along(value), number(float(value))) for value in dict.fromkeys((least, most))),
+        reference=None if reference is None else along(reference),
+    )
+
+
+def spark(name: str, values: Sequence[float]) -> Spark | None:
+    """Draw how a number went, the oldest first; None if there is no way to tell of."""
+    if len(values) < 2:
+        return None
+    least, most = min(values), max(values)
+    along, up = _Scale(0, len(values) - 1, 3, 104), _Scale(least, most, 22, 4)
+    points = [Point(along(at), up(value), "") for at, value in enumerate(values)]
+    went = f"from {number(values[0])} to {number(values[-1])}, lowest {number(least)}, highest {number(most)}"
+    return Spark(f"{name} over {len(values)} runs: {went}.", path(points), points[-1])
+
+
+class _Scale:
+    """From values to places; a span of nothing lies in the middle."""
+
+    def __init__(self, least: float, most: float, first: float, last: float) -> None:
+        self._least, self._span = least, most - least
+        self._first, self._length = first, last - first
+
+    def __call__(self, value: float) -> float:
+        part = (value - self._least) / self._span if self._span else 0.5
+        return round(self._first + part * self._length, 1)
+
+
+def _upwards(least: float, most: float) -> _Scale:
+    """Return the vertical scale, with a margin below the least and above the most."""
+    span = (most - least) or abs(most) or 1.0
+    return _Scale(least - 0.15 * span, most + 0.15 * span, HEIGHT - _BOTTOM, _TOP)
