@@ -160,10 +160,8 @@ def until(what: Callable[[], object], seconds: float) -> bool:
 
 def digests(project: Project) -> dict[str, object]:
     """Return the content digests of all that is whole in the store, by folder."""
-    markers = project.data.glob("store/*/*/stage.json")
-    return {
-        path.parent.relative_to(project.data).as_posix(): json.loads(path.read_text())["digests"] for path in markers
-    }
+    folders = [path.parent for path in project.data.glob("store/*/*/stage.json")]
+    return {each.relative_to(project.data).as_posix(): vault.manifest(each)["digests"] for each in folders}
 
 
 def unlike(project: Project, wanted: dict[str, object], code: int, good: tuple[int, ...] = (0,)) -> list[str]:
@@ -178,7 +176,7 @@ def unlike(project: Project, wanted: dict[str, object], code: int, good: tuple[i
         for path in project.work.rglob("*")
         if path.is_file() and path.suffix != ".lock" and not path.is_relative_to(project.work / "code")
     ]
-    left += [path.relative_to(project.data).as_posix() for path in project.store.rglob(".[0-9]*") if path.is_file()]
+    left += [path.relative_to(project.data).as_posix() for path in project.store.glob("0*/**/.[0-9]*")]
     wrong += [f"left behind: {each}" for each in left]
     runs = records.runs(project)
     shown = project.reports / runs[-1].scenario / "latest" / "run.json" if runs else None
@@ -242,7 +240,7 @@ def undisturbed(original: Project) -> tuple[dict[str, object], list[str], float]
         return wanted, [line.strip() for line in lines], seconds
 
 
-def hooked(project: Project, at: int, how: str = "kill") -> dict[str, str]:
+def hooked(project: Project, at: int | str, how: str = "kill") -> dict[str, str]:
     """Return the environment that ends a process within a file operation; see crashpoint/sitecustomize.py."""
     return {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(POINTS), os.environ.get("PYTHONPATH")])),
@@ -253,7 +251,7 @@ def hooked(project: Project, at: int, how: str = "kill") -> dict[str, str]:
     }
 
 
-def point(original: Project, at: int, how: str, wanted: dict[str, object]) -> tuple[str, list[str], float] | None:
+def point(original: Project, at: int | str, how: str, wanted: dict[str, object]) -> tuple[str, list[str], float] | None:
     """Kill within a file operation and go on; return the operation, what was wrong, and the seconds to the end.
 
     None if this run had fewer operations than the one that was counted.
@@ -517,7 +515,7 @@ def main() -> None:
         work: dict[str, Callable[[], None]] = {
             "points": lambda: points(original, table, given.points),
             "moments": lambda: moments(original, table, given.moments),
-            "disk": lambda: disk(original, table, (20, 60, 120, 250, 400, 600, 800)),
+            "disk": lambda: disk(original, table, (8, 20, 60, 120, 180, 240, 300)),
             "deaths": lambda: deaths(original, table),
             "twice": lambda: twice(original, table, given.twice),
             "smoke": lambda: smoke(table, given.smoke),

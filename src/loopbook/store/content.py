@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping
@@ -20,6 +21,10 @@ from loopbook.store import room
 
 UNDIGESTED = ("events.out.tfevents.",)
 """Beginnings of file names that say nothing about content."""
+
+
+_BESIDE = re.compile(r"\.\d+\.")
+"""How the names of files begin that are not whole yet: with the number of the process that writes them."""
 
 
 def save(value: Any, path: Path) -> Path:
@@ -158,6 +163,13 @@ def write_atomically(target: Path, write: Callable[[Path], object]) -> None:
             beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what `write_atomically` left in a folder where it was killed; nobody else may write there."""
+    for path in folder.rglob(".*"):
+        if _BESIDE.match(path.name) and path.is_file():
+            path.unlink()
 
 
 def remove(path: Path) -> None:

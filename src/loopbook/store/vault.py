@@ -162,6 +162,7 @@ def claimed(work: Path, waiting: Callable[[], object] | None = None) -> Iterator
         lock.acquire()
     try:
         work.mkdir(parents=True, exist_ok=True)
+        content.remove_unfinished(work)
         yield work
     finally:
         with suppress(OSError):  # not empty, or sealed: then it stays, or is not there

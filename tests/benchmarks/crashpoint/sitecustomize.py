@@ -6,9 +6,10 @@ processes that share the environment are counted, in a file, and the one whose t
 * ``write``: half of what was to be written is in the file;
 * ``fsync``, ``rename``, ``unlink``: just before it, or just after it.
 
-``CRASH_FOLDER`` is where operations count, ``CRASH_COUNT`` the file that counts, ``CRASH_AT`` the operation (0: none,
-for counting only), ``CRASH_HOW`` either ``kill`` (this process gets SIGKILL) or ``stop`` (it stops in there, so that
-whoever watches can kill all processes of the run at one moment, as a machine that goes down does).
+``CRASH_FOLDER`` is where operations count, ``CRASH_COUNT`` the file that counts, ``CRASH_AT`` the operation: its
+number (0: none, for counting only) or its kind and a part of the path, as in ``rename-before store/runs``.
+``CRASH_HOW`` is either ``kill`` (this process gets SIGKILL) or ``stop`` (it stops in there, so that whoever watches can
+kill all processes of the run at one moment, as a machine that goes down does).
 """
 
 import builtins
@@ -18,19 +19,19 @@ import signal
 from pathlib import Path
 
 FOLDER, COUNT = os.environ.get("CRASH_FOLDER", ""), os.environ.get("CRASH_COUNT", "")
-AT, HOW = int(os.environ.get("CRASH_AT", "0")), os.environ.get("CRASH_HOW", "kill")
+AT, HOW = os.environ.get("CRASH_AT", "0"), os.environ.get("CRASH_HOW", "kill")
 _open, _fsync, _unlink = io.open, os.fsync, os.unlink
 _renames = {"rename": os.rename, "replace": os.replace}
 
 
 def _turn(kind, path):
-    """Count an operation; return its number if it is the one that must not come through."""
+    """Count an operation; say whether it is the one that must not come through."""
     try:
         name = os.fspath(path)
     except TypeError:
-        return 0
+        return False
     if not isinstance(name, str) or not name.startswith(FOLDER) or name.endswith(".lock"):
-        return 0
+        return False
     line = f"{kind} {name}".encode()[:399].ljust(399) + b"\n"
     descriptor = os.open(COUNT, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
@@ -38,13 +39,17 @@ def _turn(kind, path):
         number = os.lseek(descriptor, 0, os.SEEK_CUR) // 400
     finally:
         os.close(descriptor)
-    return number if number == AT else 0
+    if AT.isdigit():
+        return number == int(AT)
+    wanted, _, part = AT.partition(" ")
+    return kind == wanted and part in name
 
 
 def _end(kind, path):
     with _open(COUNT + ".hit", "a") as file:
         file.write(f"{kind} {path}\n")
-    os.kill(os.getpid(), signal.SIGKILL if HOW == "kill" else signal.SIGSTOP)
+    while True:  # a stopped process goes on when its parent dies, if only for a moment
+        os.kill(os.getpid(), signal.SIGKILL if HOW == "kill" else signal.SIGSTOP)
 
 
 def _opened(file, mode="r", *others, **more):
