@@ -1,8 +1,8 @@
 """The command line: parse, call, print.
 
-Exit codes: 0 all good · 1 a notebook failed · 2 the input is bad, nothing was started · 3 a criterion was missed ·
-4 another nightly run is going on · 5 a nightly summary was not delivered · 130 interrupted (a signal that ends it: 128
-and its number).
+Exit codes: 0 all good · 1 a notebook failed, or a disk is full · 2 the input is bad, nothing was started · 3 a
+criterion was missed · 4 another nightly run is going on · 5 a nightly summary was not delivered · 130 interrupted (a
+signal that ends it: 128 and its number).
 """
 
 from __future__ import annotations

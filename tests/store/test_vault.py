@@ -50,3 +50,13 @@ def test_a_claimed_folder_is_held_by_one_process_at_a_time(tmp_path: Path) -> No
     for process in processes:
         process.join()
     assert (tmp_path / "work" / "count").read_text() == "40"
+
+
+def test_what_a_killed_write_left_is_gone_before_the_work_goes_on(tmp_path: Path) -> None:
+    work = _work(tmp_path / "work", "an epoch")
+    (work / ".4711.state.npz").write_text("half of the n")
+    (work / "events").mkdir()
+    (work / "events" / ".4711.events").touch()
+    (work / ".hidden").touch()
+    with vault.claimed(work) as claimed:
+        assert sorted(path.name for path in claimed.rglob("*")) == [".hidden", "events", "value.txt"]
