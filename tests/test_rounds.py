@@ -138,8 +138,27 @@ def test_in_the_last_window_it_is_said_that_labels_wait(agent: Project) -> None:
     call("loop", "--scenario", "tiny", "--rounds", "3")
     done = call("approve", ids(agent)["rule"], "--scenario", "tiny")
     assert "There is no fresh window" in done.output
-    assert snapshots.current(agent, "tiny", "standard").window == 3
+    current = snapshots.current(agent, "tiny", "standard")
+    assert (current.window, current.fresh) == (3, False)
     assert run().round == 3
+    lived = call("run", "--scenario", "tiny", "--params", "data.window=2")
+    assert lived.exit_code == 2 and "lived through it" in lived.output.replace("\n", " ")
+
+
+def test_rows_are_not_dealt_anew_once_something_was_approved(agent: Project) -> None:
+    run()
+    call("approve", "safe", "--scenario", "tiny")
+    file = agent.scenarios / "tiny.yaml"
+    kept = file.read_text()
+    file.write_text(kept.replace("windows: 3", "windows: 4"))
+    refused = call("run", "--scenario", "tiny")
+    assert refused.exit_code == 2 and "could stand in the test" in refused.output.replace("\n", " ")
+    assert latest(agent, "tiny").round == 0  # type: ignore[union-attr]
+    call("approve", "--undo", "--scenario", "tiny")
+    assert call("run", "--scenario", "tiny").exit_code == 0, "before the first approval, windows may be changed"
+    file.write_text(kept)
+    call("approve", "safe", "--scenario", "tiny")
+    assert call("run", "--scenario", "tiny").exit_code == 0
 
 
 def test_approving_needs_a_run_and_known_ids(agent: Project) -> None:
@@ -148,6 +167,8 @@ def test_approving_needs_a_run_and_known_ids(agent: Project) -> None:
     run()
     assert call("approve", "rule-00000000", "--scenario", "tiny").exit_code == 2
     assert "nothing changes" in call("approve", "none", "--scenario", "tiny").output
+    both = call("approve", "all", "--undo", "--scenario", "tiny")
+    assert both.exit_code == 2 and "takes back the whole last approval" in both.output
     scenario = session.Request.read("tiny", "standard").resolved
     with pytest.raises(LoopbookError, match="Approve 'all'"):
         rounds.approve(agent, scenario, "standard", "some", "ann")  # type: ignore[arg-type]

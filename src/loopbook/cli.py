@@ -120,6 +120,7 @@ def approve(
     from rich.console import Console
 
     from loopbook import session
+    from loopbook.scenario.errors import LoopbookError
     from loopbook.store import snapshots
 
     console = Console(highlight=False)
@@ -129,6 +130,8 @@ def approve(
 
         project, resolved = request.project, request.resolved
         if undo:
+            if which:
+                raise LoopbookError("--undo takes back the whole last approval; leave out what to approve.")
             back = snapshots.withdraw(project, resolved.name, profile)
             console.print(f"Taken back: round {back.round}." if back else "This is round 0: nothing was approved yet.")
             return
@@ -148,7 +151,8 @@ def approve(
     if sealed.window == before.window:
         console.print(
             "There is no fresh window: the next run judges what was approved on the rows that it was learned from, and "
-            "approved labels of these rows wait. Raise data.splits.windows, or bring newer rows."
+            "approved labels of these rows wait. Windows for later rounds are set before the first approval: "
+            "data.splits.windows, with data.splits.held_back or source.later_days."
         )
     console.print(f"Round {sealed.round} begins: make SCENARIO={resolved.name} PROFILE={profile}")
 
@@ -293,7 +297,7 @@ def gc(
     with _plainly():
         rule, told = retention.Rule.read(days, size)
         project = Project.find()
-    left = retention.retain(project, rule, dry=dry_run)
+        left = retention.retain(project, rule, dry=dry_run)
     for run in left.runs:
         typer.echo(f"{'would remove' if dry_run else 'removed'} {run.scenario} {run.run} ({run.profile}, {run.status})")
     if left.runs and not dry_run:

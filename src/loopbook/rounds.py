@@ -68,6 +68,7 @@ def approve(
     """
     run, suggested = proposed(project, scenario.name, profile)
     before = snapshots.current(project, scenario.name, profile)
+    snapshots.refuse_other_layout(before, scenario)
     found = content.load(_artifact(project, run, "dataset_card"))["findings"]
     after = approval.approve(suggested, which, before, by, found, scenario.data.splits.windows)
     if after is before:
@@ -77,7 +78,8 @@ def approve(
         if kept != after.champion:
             raise LoopbookError(f"The challenger of run {run.run} is not the one that was proposed; run 07 again.")
     first = before.first or champions.keep(project, _artifact(project, run, "champion"))
-    sealed = after.model_copy(update={"first": first})
+    layout = before.layout or snapshots.layout(scenario)
+    sealed = after.model_copy(update={"first": first, "layout": layout})
     return sealed if snapshots.seal(project, scenario.name, profile, sealed) else None
 
 

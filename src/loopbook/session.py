@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
+from loopbook.store import snapshots
 from loopbook.store.project import Project
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def run(request: Request, console: Console) -> Run:
 
     project, scenario = request.project, request.resolved
     why_spawn()  # refuses a KERNELS that means nothing
+    snapshots.refuse_other_layout(snapshots.current(project, scenario.name, request.profile), scenario)
     record, new = _up_to_date(request), False
     if record is None:
         from loopbook import preflight

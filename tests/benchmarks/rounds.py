@@ -103,9 +103,8 @@ def main() -> None:
                 rows.append({"seed": seed, **figures(record, folder, fresh)})
                 print(json.dumps(rows[-1]), flush=True)
     table = pd.DataFrame(rows)
-    for name in [
-        each for each in ("fresh_roc_auc", "test_roc_auc", "test_accuracy", "cost_per_decision") if each in table
-    ]:
+    names = ("rounds_gain", "fresh_roc_auc", "test_roc_auc", "test_accuracy", "cost_per_decision")
+    for name in [each for each in names if each in table]:
         by_round = table.pivot(index="seed", columns="round", values=name)
         print(f"\n{name}: mean by round {by_round.mean().round(4).tolist()}")
         for last in by_round.columns[1:]:

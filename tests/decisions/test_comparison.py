@@ -204,3 +204,16 @@ def test_what_is_far_dearer_than_the_middle_is_not_drawn() -> None:
     table = pd.DataFrame({"cost": [1.0, 2.0, 3.0, 900.0]}, index=["a", "b", "c", "never"])
     assert list(comparison.drawable(table).index) == ["a", "b", "c"]
     assert len(comparison.drawable(table.assign(cost=[-9.0, -8.0, -7.0, 1.0]))) == 3
+
+
+def test_the_sentence_says_what_is_saved_and_warns_of_rows_that_were_lived_through() -> None:
+    choice = selection.Choice("review", "tuned", "always")
+    saving = comparison.Difference(1.5, 1.0, 2.0)
+    said = selection.sentence(choice, saving, 0.8, "EUR", False)
+    assert said == (
+        "Validation chose **review**. Against always, the better of always and never, it saves 1.50 EUR a decision "
+        "(1.00 to 2.00). Asking a person costs 0.80 of the single threshold here, so it is worth it."
+    )
+    stale = selection.sentence(choice, saving, 0.95, "EUR", True, fresh=False)
+    assert stale.startswith("**These rows are not fresh**") and "The scenario asks for **review**" in stale
+    assert stale.endswith("so it does not save a tenth.")

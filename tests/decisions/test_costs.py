@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from loopbook.decisions import costs
-from loopbook.scenario.contract import Costs
+from loopbook.scenario.contract import Costs, DecisionsSettings
 from loopbook.scenario.errors import DataError
 
 amounts = st.floats(0.01, 100)
@@ -30,6 +30,17 @@ def test_threshold_is_elkans_formula() -> None:
     prices = Costs(false_positive=10, true_negative=1, false_negative=40, true_positive=4)
     assert costs.threshold(prices) == pytest.approx((10 - 1) / (10 - 1 + 40 - 4))
     assert costs.threshold(Costs(false_positive=1, false_negative=5)) == pytest.approx(1 / 6)
+
+
+def test_the_threshold_in_force_is_the_scenarios_else_the_approved_one_else_that_of_the_costs() -> None:
+    prices = {"costs": {"false_positive": 1, "false_negative": 3}}
+    free, bound = (
+        DecisionsSettings.model_validate(prices),
+        DecisionsSettings.model_validate({**prices, "threshold": 0.7}),
+    )
+    assert costs.in_force(free, None) == (0.25, "cheapest expected by the cost matrix")
+    assert costs.in_force(free, 0.4) == (0.4, "as approved")
+    assert costs.in_force(bound, 0.4) == (0.7, "as the scenario says")
 
 
 @given(matrices())

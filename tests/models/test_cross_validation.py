@@ -13,6 +13,8 @@ from tests.models.conftest import Problem
 
 from loopbook.models import cross_validation, scores
 from loopbook.models.cross_validation import COLUMNS, Recipe
+from loopbook.models.model import Model
+from loopbook.models.network import Network
 from loopbook.scenario.contract import Candidate, DataSettings, TrainingSettings
 from loopbook.scenario.errors import DataError
 from loopbook.store import content
@@ -96,6 +98,15 @@ def test_a_champion_that_is_the_baseline_is_fitted_once(stage: SimpleNamespace, 
     found = cross_validation.run(stage, cells.train.head(150), recipe, recipe, 0.25)
     assert (found["probability"] == found["baseline"]).all()
     assert cross_validation.summary(found).loc["difference"].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_champion_of_record_is_fitted_anew_as_it_was_and_not_as_the_scenario_says_now(cells: Problem) -> None:
+    was = {"epochs": 7, "patience": 2, "learning_rate": 0.02, "batch_size": 16, "seed": 5, "class_weights": True}
+    record = Model("mlp", cells.features, Network(None), settings={"units": 8}, training=was)
+    recipe = Recipe.of(record, TRAINING)
+    assert recipe.candidate == Candidate(architecture="mlp", settings={"units": 8})
+    assert {name: getattr(recipe.training, name) for name in was} == was
+    assert recipe.training.bootstrap == TRAINING.bootstrap
 
 
 def test_without_repeats_nothing_is_fitted_and_the_tables_are_empty(stage: SimpleNamespace, cells: Problem) -> None:

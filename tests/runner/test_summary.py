@@ -100,3 +100,12 @@ def test_an_approved_criterion_counts_like_the_others(project: Project) -> None:
         ("sum-large", "adding", True),
         ("asked", "asked-for", False),
     ]
+
+
+def test_figures_on_rows_that_were_lived_through_are_named() -> None:
+    stage = StageRecord(stage="05_decisions", key="k", state="done", metrics={"fresh_rows": False})
+    (step, *_) = summary.next_steps((), {"05_decisions": stage}, "lstm")
+    assert "lived through all its windows" in step
+    assert summary.next_steps((), {"05_decisions": stage.model_copy(update={"metrics": {"fresh_rows": True}})}, "lstm")[
+        0
+    ].startswith("Every criterion is met")

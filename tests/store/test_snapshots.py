@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
 
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import snapshots
+from loopbook.store.content import digest_json
 from loopbook.store.project import Project
 from loopbook.store.snapshots import Snapshot
 
@@ -54,6 +56,14 @@ def test_going_back_a_round_lays_the_newest_aside_and_changes_no_other(project: 
     assert snapshots.current(project, "tiny", "smoke") == Snapshot(round=1, threshold=0.1)
     snapshots.seal(project, "tiny", "smoke", Snapshot(round=2, threshold=0.3))
     assert [each.threshold for each in snapshots.history(project, "tiny", "smoke")] == [0.1, 0.3]
+
+
+def test_a_snapshot_that_an_older_version_sealed_is_read(project: Project) -> None:
+    plain = {name: value for name, value in Snapshot(round=1, threshold=0.4).model_dump().items() if name != "layout"}
+    folder = project.state / "snapshots" / "tiny" / "smoke"
+    folder.mkdir(parents=True)
+    (folder / f"0001-{digest_json(plain)[:16]}.json").write_text(json.dumps(plain))
+    assert snapshots.current(project, "tiny", "smoke") == Snapshot(round=1, threshold=0.4)
 
 
 def test_an_earlier_snapshot_stays_as_it_is(project: Project) -> None:

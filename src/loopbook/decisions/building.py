@@ -94,11 +94,7 @@ class Plan:
     @property
     def threshold(self) -> tuple[float, str]:
         """The threshold in force, and where it comes from."""
-        if self.settings.threshold is not None:
-            return self.settings.threshold, "as the scenario says"
-        if self.approved_threshold is not None:
-            return self.approved_threshold, "as approved"
-        return costs.threshold(self.settings.costs), "cheapest expected by the cost matrix"
+        return costs.in_force(self.settings, self.approved_threshold)
 
 
 def build(plan: Plan, frame: pd.DataFrame, probability: ArrayLike) -> dict[PolicyName, Policy]:

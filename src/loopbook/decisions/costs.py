@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.decisions import resampling
-from loopbook.scenario.contract import Costs
+from loopbook.scenario.contract import Costs, DecisionsSettings
 from loopbook.scenario.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -89,6 +89,23 @@ def threshold(costs: Costs) -> float:
     """
     alarm, miss = _regrets(costs)
     return alarm / (alarm + miss)
+
+
+def in_force(settings: DecisionsSettings, approved: float | None) -> tuple[float, str]:
+    """Return the threshold in force, and where it comes from.
+
+    Parameters
+    ----------
+    settings
+        The scenario's; a threshold that it sets goes before an approved one.
+    approved
+        From the round's snapshot; None: none was approved, so that the cost matrix says.
+    """
+    if settings.threshold is not None:
+        return settings.threshold, "as the scenario says"
+    if approved is not None:
+        return approved, "as approved"
+    return threshold(settings.costs), "cheapest expected by the cost matrix"
 
 
 def band(costs: Costs, price: float = 0.0) -> tuple[float, float]:

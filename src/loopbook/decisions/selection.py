@@ -64,7 +64,9 @@ def choose(plan: Plan, judged: Judged) -> Choice:
     return Choice(judged.best(plan.eligible), judged.best(THRESHOLDS), judged.best(CONSTANTS))
 
 
-def sentence(choice: Choice, saving: Difference, ratio: float, currency: str, asked_for: bool) -> str:
+def sentence(
+    choice: Choice, saving: Difference, ratio: float, currency: str, asked_for: bool, fresh: bool = True
+) -> str:
     """Return in words which policy the agent has, what it saves, and whether asking a person is worth it.
 
     Parameters
@@ -75,11 +77,21 @@ def sentence(choice: Choice, saving: Difference, ratio: float, currency: str, as
         Cost of asking a person over that of the best single threshold.
     asked_for
         Whether the scenario names the policy.
+    fresh
+        Whether nobody has lived through these rows before.
     """
     chosen = "The scenario asks for" if asked_for else "Validation chose"
+    stale = (
+        ""
+        if fresh
+        else (
+            "**These rows are not fresh**: what was approved before this round was found on them, so every figure here "
+            "flatters. Bring newer rows, or begin with more windows. "
+        )
+    )
     asks = "is worth it" if ratio <= 0.9 else "does not save a tenth"
     return (
-        f"{chosen} **{choice.policy}**. Against {choice.constant}, the better of always and never, it saves "
+        f"{stale}{chosen} **{choice.policy}**. Against {choice.constant}, the better of always and never, it saves "
         f"{saving.value:,.2f} {currency} a decision ({saving.low:,.2f} to {saving.high:,.2f}). Asking a person costs "
         f"{ratio:.2f} of the single threshold here, so it {asks}."
     )

@@ -106,6 +106,7 @@ def approve(
         update={
             "round": before.round + 1,
             "window": max(before.window, min(before.window + 1, windows)),
+            "fresh": before.window < windows,
             "approved": [*before.approved, *noted],
             "findings": plain,
         }

@@ -12,11 +12,10 @@ import pandas as pd
 from loopbook.data.features import Features
 from loopbook.models import compression, evaluation, kept, leaderboard, tuning
 from loopbook.models.bundle import OnnxModel
-from loopbook.models.cross_validation import Recipe
 from loopbook.models.kept import Fit
 from loopbook.models.leaderboard import Entry
 from loopbook.models.model import Model
-from loopbook.scenario.contract import Candidate, TrainingSettings
+from loopbook.scenario.contract import TrainingSettings
 from loopbook.scenario.errors import DataError
 from loopbook.store import champions, content
 from loopbook.store.project import Project
@@ -25,11 +24,10 @@ from loopbook.store.stage import Stage
 
 @dataclass(frozen=True)
 class Tuned:
-    """What the search around a candidate found: a row a trial, the fit of the best, and how to fit it again."""
+    """What the search around a candidate found: a row a trial, and the fit of the best."""
 
     trials: pd.DataFrame
     fit: Fit | None
-    recipe: Recipe | None = None
 
 
 @dataclass(frozen=True)
@@ -109,17 +107,7 @@ def tune(stage: Stage, name: str, train: pd.DataFrame, validation: pd.DataFrame,
         return float(found["value"].iloc[0])
 
     found = tuning.search(candidate, settings.search, settings.trials, settings.search_seed, fit_once, stage.progress)
-    recipe = Recipe(*tuning.applied(candidate, short, found.best))
-    return Tuned(found.trials, fits[str(sorted(found.best.items()))], recipe)
-
-
-def recipe(stage: Stage, name: str, model: Model, tuned: Tuned) -> Recipe:
-    """Return how a model of the contest was fitted, so that it can be fitted anew on other rows."""
-    candidate = Candidate(architecture=model.architecture, settings=dict(model.settings))
-    known = stage.scenario.training.candidates
-    if name not in known and tuned.recipe is not None and tuned.recipe.candidate == candidate:
-        return tuned.recipe
-    return Recipe(candidate, stage.scenario.training)
+    return Tuned(found.trials, fits[str(sorted(found.best.items()))])
 
 
 def ship(model: Model, folder: Path, frame: pd.DataFrame, *, export: bool, repeats: int, cache: Path) -> Shipped:

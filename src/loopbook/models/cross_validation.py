@@ -33,6 +33,11 @@ class Recipe(NamedTuple):
     candidate: Candidate
     training: TrainingSettings
 
+    @classmethod
+    def of(cls, model: Model, settings: TrainingSettings) -> Recipe:
+        """Return how a model was fitted; `settings` are the scenario's, and the model's own go before."""
+        return cls(*kept.as_fitted(model, settings))
+
 
 @dataclass(frozen=True)
 class Fold:

@@ -108,9 +108,21 @@ def again(
     settings
         The scenario's; those that the model was fitted with go before.
     """
+    return fit(stage, name, *as_fitted(model, settings), train, validation, features, task)
+
+
+def as_fitted(model: Model, settings: TrainingSettings) -> tuple[Candidate, TrainingSettings]:
+    """Return architecture and training settings that a model was fitted with, as it says itself.
+
+    One that was tuned, or approved in an earlier round, need not have been trained as the scenario says now.
+
+    Parameters
+    ----------
+    settings
+        The scenario's; those that the model was fitted with go before.
+    """
     candidate = Candidate(architecture=model.architecture, settings=dict(model.settings))
-    same = settings.model_copy(update=dict(model.training))
-    return fit(stage, name, candidate, same, train, validation, features, task)
+    return candidate, settings.model_copy(update=dict(model.training))
 
 
 def load(folder: Path) -> Fit:

@@ -84,6 +84,11 @@ def next_steps(
         for each in found
         if each.met is False and each.value is not None
     ]
+    if any(record.metrics.get("fresh_rows") is False for record in stages.values()):
+        steps.append(
+            "The agent has lived through all its windows: what was approved last was found on the rows that 05 judges "
+            "by, so its figures flatter. Bring newer rows."
+        )
     untested = sorted({each.stage for each in found if each.met is None})
     if untested:
         steps.append(f"Some criteria are not tested yet; their evidence comes from {', '.join(untested)}.")

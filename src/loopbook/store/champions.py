@@ -41,7 +41,7 @@ def find(project: Project, digest: str) -> Path:
     if not folder.is_dir() or content.digest(folder) != digest:
         raise MissingInput(
             f"The current round names a model {digest[:12]}, but {folder} is missing or was changed. Restore it, or "
-            "go back to an earlier round by removing the newest files in data/state/snapshots."
+            "go back a round: python -m loopbook approve --undo, with the same --scenario and --profile."
         )
     return folder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,15 +10,15 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from loopbook.scenario.contract import Criterion, Story
+from loopbook.scenario.contract import Criterion, Scenario, Story
 from loopbook.scenario.errors import LoopbookError
 from loopbook.scenario.source import Settings
 from loopbook.store.content import digest_json, write_atomically
 from loopbook.store.project import Project
 
 _NAME = re.compile(r"(\d{4,})-([0-9a-f]{16})\.json")
-_OWN = {"round", "approved"}  # what is about the snapshot itself, and carried into no stage
-_FOLLOWS = {"findings", "window", "first"}  # what comes with a round and is by itself no reason for one
+_OWN = {"round", "approved", "layout"}  # what is about the snapshot itself, and carried into no stage
+_FOLLOWS = {"findings", "window", "fresh", "first"}  # what comes with a round and is by itself no reason for one
 
 
 class Snapshot(Settings):
@@ -35,7 +36,9 @@ class Snapshot(Settings):
     findings: list[dict[str, Any]] = Field(default_factory=list, description="findings of 02 in the round before")
     champion: str | None = Field(None, description="content digest of the champion of record")
     window: int = Field(1, ge=1, description="window of the agent's life that is the stream")
+    fresh: bool = Field(True, description="whether nobody has lived through that window before this round")
     first: str | None = Field(None, description="content digest of the first round's champion, to compare with")
+    layout: str | None = Field(None, description="digest of what decides in which split a row lies; see `layout`")
     approved: list[dict[str, Any]] = Field(
         default_factory=list, description="every approval so far: round, id, kind, title, reason, by"
     )
@@ -75,6 +78,39 @@ def stories(changes: Sequence[Mapping[str, Any]]) -> tuple[Story, ...]:
     wish = "what I complained about to be mended and measured"
     story = Story(id="asked-for", as_a="user of the agent", i_want=wish, so_that="my answers count", criteria=criteria)
     return (story,) if criteria else ()
+
+
+def layout(scenario: Scenario) -> str:
+    """Return the digest of the settings that decide in which split a row lies.
+
+    More windows cut the held-back share or the later days anew, so that a window that nobody has lived through would
+    hold rows of one that was learned from; other shares or another seed would move such rows into the test.
+    """
+    data, later = scenario.data, getattr(scenario.source, "later_days", 0)
+    settings = data.model_dump(mode="json", include={"splits", "split_seed", "rows", "start", "end"})
+    return digest_json({**settings, "later_days": later})
+
+
+def refuse_other_layout(snapshot: Snapshot, scenario: Scenario) -> None:
+    """Refuse to go on with a snapshot after the rows have been dealt anew.
+
+    Raises
+    ------
+    LoopbookError
+        If the scenario deals rows into splits otherwise than when the first of the rounds' proposals was approved.
+    """
+    if snapshot.layout not in (None, layout(scenario)):
+        raise LoopbookError(
+            f"{scenario.name} is in round {snapshot.round}, but data.splits, split_seed, rows, start, end or "
+            "source.later_days was changed since its first approval: rows that it has learned from could stand in the "
+            "test, the gate or a new window. Set them back, or take the rounds back: python -m loopbook approve --undo."
+        )
+    window = scenario.data.window
+    if window is not None and window < snapshot.window:
+        raise LoopbookError(
+            f"data.window is {window}, but {scenario.name} has lived through it and may have learned from it: the "
+            f"current round's window is {snapshot.window}."
+        )
 
 
 def current(project: Project, scenario: str, profile: str) -> Snapshot:
@@ -131,7 +167,7 @@ def seal(project: Project, scenario: str, profile: str, snapshot: Snapshot) -> P
                 f"{snapshot.round}: something was approved in between. Look at the latest run and approve again."
             )
         text = snapshot.model_dump_json(indent=1) + "\n"
-        path = folder / f"{snapshot.round:04d}-{_digest(snapshot)}.json"
+        path = folder / f"{snapshot.round:04d}-{_digest(text)}.json"
         write_atomically(path, lambda file: _write_private(file, text))
         return path
 
@@ -177,10 +213,11 @@ def _sealed(project: Project, scenario: str, profile: str) -> list[Path]:
 def _read(path: Path) -> Snapshot:
     name = _NAME.fullmatch(path.name)
     try:
-        snapshot = Snapshot.model_validate_json(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        snapshot = Snapshot.model_validate_json(text)
     except (ValidationError, UnicodeDecodeError) as error:
         raise LoopbookError(f"{path} is no snapshot: {error}. Restore it, or remove it to go back a round.") from error
-    if name is None or (int(name[1]), name[2]) != (snapshot.round, _digest(snapshot)):
+    if name is None or (int(name[1]), name[2]) != (snapshot.round, _digest(text)):
         raise LoopbookError(
             f"{path.name} was changed after it was sealed, so nobody approved what it says now. Restore it, or remove "
             f"it to go back to the round before: {path}"
@@ -188,5 +225,6 @@ def _read(path: Path) -> Snapshot:
     return snapshot
 
 
-def _digest(snapshot: Snapshot) -> str:
-    return digest_json(snapshot.model_dump())[:16]
+def _digest(text: str) -> str:
+    """Return the digest of what a file says: fields that a later version adds do not break a seal."""
+    return digest_json(json.loads(text))[:16]
