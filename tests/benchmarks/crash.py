@@ -348,29 +348,27 @@ def smoke(table: Table, count: int, seed: int = 3) -> None:
         shutil.copytree(ROOT / "notebooks", original.notebooks)
         shutil.copy2(ROOT / "requirements.lock", original.root)
         with fresh(original) as project:
-            begun = time.monotonic()
             code = start(project, *words, scenario=agent).wait(1200)
-            lasts, wanted = time.monotonic() - begun, digests(project)
+            wanted = digests(project)
             wrong = unlike(project, wanted, code, good)
             if wrong or len(wanted) < 8:
                 raise SystemExit(f"The undisturbed smoke run is not right: {wrong}")
         with fresh(original) as project:
             for number in range(count):
-                process = start(project, *words, scenario=agent)
-                try:
-                    process.wait(chosen.uniform(0.3, 1.0) * lasts / 2)
-                except subprocess.TimeoutExpired:
-                    begun, whole = time.monotonic(), len(digests(project))
-                    if number % 2:
-                        kill_all(project)
-                    process.kill()
-                    process.wait(PATIENCE)
-                    gone = until(lambda: not processes(project), WITHIN)
-                    wrong = [] if gone else [f"left: {processes(project)}"]
-                    table.add(f"SIGKILL in the smoke run, {whole} folders whole", wrong, time.monotonic() - begun)
+                process, further = start(project, *words, scenario=agent), number * (len(wanted) - 1) // count
+                while len(digests(project)) < further and process.poll() is None:
+                    time.sleep(0.1)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(chosen.uniform(1, 5))
+                ended, begun, whole = process.poll() is not None, time.monotonic(), len(digests(project))
+                if number % 2:
                     kill_all(project)
-                else:
-                    table.add("SIGKILL in the smoke run", ["it ended before the kill"])
+                process.kill()
+                process.wait(PATIENCE)
+                gone = until(lambda: not processes(project), WITHIN)
+                wrong = ["it ended before the kill"] if ended else [] if gone else [f"left: {processes(project)}"]
+                table.add(f"SIGKILL in the smoke run, {whole} of {len(wanted)} whole", wrong, time.monotonic() - begun)
+                kill_all(project)
             code = start(project, *words, scenario=agent).wait(1200)
             table.add("smoke run after its kills", unlike(project, wanted, code, good))
 
