@@ -102,7 +102,7 @@ def test_pruning_outside_a_project_is_bad_input_and_no_traceback(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LOOPBOOK_PROJECT", raising=False)
-    done = call("prune", "--days", "30")
+    done = call("gc", "--days", "30")
     assert done.exit_code == 2 and "not inside a Loopbook project" in done.output
 
 
