@@ -392,7 +392,14 @@ def debug(
         typer.echo(f"{each.name}: {each.error.kind}: {each.error.message.strip().partition(chr(10))[0]}")
         typer.echo(f"  {each.path}")
     if lab:
-        os.execv(sys.executable, found[0].command())
+        import webbrowser
+
+        with found[0].lab() as server:
+            address = found[0].address(server)
+            typer.echo(f"\nOpen {found[0].name} at the cell that failed (Ctrl-C ends JupyterLab):\n  {address}\n")
+            if address is not None:
+                webbrowser.open(address)
+            raise typer.Exit(server.wait())
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
+import urllib.request
 from pathlib import Path
 
 import nbformat
@@ -103,11 +103,22 @@ def test_where_nothing_failed_the_command_says_so(project: Project) -> None:
         execute(project)
 
 
-def test_lab_stands_at_the_cell(broken: Project) -> None:
+def test_lab_answers_at_the_address_of_the_cell(
+    broken: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
     (opened,) = debugging.failed(broken, "tiny", "standard")
-    command = opened.command()
-    assert command[:4] == [sys.executable, "-m", "jupyter", "lab"]
-    assert "--LabApp.default_url=/lab/tree/03_training-two.ipynb#cell-id=cell-3" in command
+    with opened.lab() as server:
+        try:
+            address = opened.address(server)
+            assert address is not None
+            assert "/lab/tree/03_training-two.ipynb?token=" in address
+            assert address.endswith("#cell-id=cell-3")
+            with urllib.request.urlopen(address.partition("#")[0].replace("/lab/tree/", "/api/contents/")) as answer:
+                assert json.load(answer)["name"] == "03_training-two.ipynb"
+        finally:
+            server.terminate()
 
 
 def test_a_dead_kernel_is_debugged_like_an_exception(project: Project) -> None:

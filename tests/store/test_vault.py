@@ -58,5 +58,6 @@ def test_what_a_killed_write_left_is_gone_before_the_work_goes_on(tmp_path: Path
     (work / "events").mkdir()
     (work / "events" / ".4711.events").touch()
     (work / ".hidden").touch()
+    (work / vault.MARKER).write_text("{}")  # killed before the move into the store
     with vault.claimed(work) as claimed:
         assert sorted(path.name for path in claimed.rglob("*")) == [".hidden", "events", "value.txt"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,13 +43,26 @@ class Opened:
     path: Path
     cell: str | None
 
-    def command(self) -> list[str]:
-        """Return the command that starts JupyterLab on the notebook and prints its address."""
+    def lab(self) -> subprocess.Popen[bytes]:
+        """Start JupyterLab in the notebook's folder."""
         root = ["--ServerApp.allow_root=True"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        at = f"#cell-id={quote(self.cell)}" if self.cell else ""
-        address = f"--LabApp.default_url=/lab/tree/{quote(self.path.name)}{at}"
         folder = f"--ServerApp.root_dir={self.path.parent}"
-        return [sys.executable, "-m", "jupyter", "lab", *root, folder, address]
+        return subprocess.Popen([sys.executable, "-m", "jupyter", "lab", "--no-browser", *root, folder])
+
+    def address(self, server: subprocess.Popen[bytes]) -> str | None:
+        """Wait until JupyterLab serves; return the notebook's address at the cell, or None if JupyterLab ended.
+
+        Jupyter itself would print the token behind the cell's name, where it means nothing.
+        """
+        from jupyter_server.serverapp import list_running_servers
+
+        while server.poll() is None:
+            for each in list_running_servers():
+                if each["pid"] == server.pid:
+                    at = f"#cell-id={quote(self.cell)}" if self.cell else ""
+                    return f"{each['url']}lab/tree/{quote(self.path.name)}?token={each['token']}{at}"
+            time.sleep(0.2)
+        return None
 
 
 def failed(project: Project, scenario: str, profile: str) -> list[Opened]:

@@ -162,7 +162,9 @@ def claimed(work: Path, waiting: Callable[[], object] | None = None) -> Iterator
         lock.acquire()
     try:
         work.mkdir(parents=True, exist_ok=True)
+        # What a kill left within a write, or between the marker and the move into the store, is no result.
         content.remove_unfinished(work)
+        (work / MARKER).unlink(missing_ok=True)
         yield work
     finally:
         with suppress(OSError):  # not empty, or sealed: then it stays, or is not there
