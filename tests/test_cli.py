@@ -97,9 +97,7 @@ def test_a_report_that_a_kill_kept_from_being_written_is_written_by_the_next_run
     assert newest in (tiny.reports / "index.html").read_text()
 
 
-def test_pruning_outside_a_project_is_bad_input_and_no_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_gc_outside_a_project_is_bad_input_and_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LOOPBOOK_PROJECT", raising=False)
     done = call("gc", "--days", "30")
