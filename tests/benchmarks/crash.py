@@ -451,37 +451,44 @@ def memory_group() -> Iterator[Path | None]:
 
 
 def deaths(original: Project, table: Table) -> None:
-    """Let a kernel die of each kind, in the notebook of candidate two, and mend it."""
-    wanted, _, _ = undisturbed(original)
+    """Let a kernel die of each kind, in the notebook of candidate two, and take the reason away."""
     for kind, code in DEATHS.items():
-        with memory_group() as group, fresh(original) as project:
+        with memory_group() as group, fresh(original) as deadly:
             if kind == "OutOfMemory" and group is None:
                 print("skipped an out-of-memory kill: no control group with a memory limit can be made here")
                 continue
-            path, mark = project.notebooks / "03_training.ipynb", project.root / "mark"
             enter = f"open({str(group / 'cgroup.procs')!r}, 'w').write(str(os.getpid()))\n" if group else ""
-            whole, child = path.read_text(), "subprocess.Popen(['sleep', '600'])\n"
-            dies = f"import os, subprocess, time\n{child}{enter}open({str(mark)!r}, 'w').close()\n{code}\n"
-            book = json.loads(whole)
+            child = "subprocess.Popen(['sleep', '600'])\n"
+            dies = f"import os, subprocess, time\n{child}{enter}open('../mark', 'w').close()\n{code}\n"
+            path, mended = deadly.notebooks / "03_training.ipynb", deadly.root / "mended"
+            book = json.loads(path.read_text())
             indented = "".join(f"    {line}\n" for line in dies.splitlines())
-            book["cells"][-1]["source"] = f"if candidate == 'two':\n{indented}" + "".join(book["cells"][-1]["source"])
+            head = f"from pathlib import Path\nif candidate == 'two' and not Path('../mended').exists():\n{indented}"
+            book["cells"][-1]["source"] = head + "".join(book["cells"][-1]["source"])
             path.write_text(json.dumps(book))
-            limit = ("--time-limit", "4") if kind == "TimeLimit" else ()
-            ended, said = start(project, *limit).wait(PATIENCE), (project.root / "said").read_text()
-            run = records.runs(project)[-1]
-            states = {name: stage.state for name, stage in run.stages.items()}
-            error = run.stages["03_training[two]"].error
-            wrong = (
-                [] if ended == 1 and error and error.kind == kind and error.cell == "cell-4" else [f"{error}: {said}"]
-            )
-            if states.get("03_training[one]") != "done" or states.get("05_decisions") != "skipped":
-                wrong.append(f"independent work did not end, or what needs the dead was not skipped: {states}")
-            if not until(lambda project=project: not processes(project), WITHIN):
-                wrong.append(f"processes left: {processes(project)}")
-            since = named(project, kind, mark) - (4 if kind == "TimeLimit" else 0)
-            path.write_text(whole)
-            wrong += unlike(project, wanted, start(project).wait(PATIENCE))
-            table.add(f"a kernel's {kind}", wrong, max(0.0, since))
+            mended.touch()
+            wanted, _, _ = undisturbed(deadly)
+            mended.unlink()
+            table.add(f"a kernel's {kind}", *death(deadly, kind, wanted))
+
+
+def death(project: Project, kind: str, wanted: dict[str, object]) -> tuple[list[str], float]:
+    """Run with a kernel that dies, and again without; return what was wrong, and the seconds until it was named."""
+    limit = ("--time-limit", "4") if kind == "TimeLimit" else ()
+    ended, said = start(project, *limit).wait(PATIENCE), (project.root / "said").read_text()
+    run = records.runs(project)[-1]
+    states = {name: stage.state for name, stage in run.stages.items()}
+    error = run.stages["03_training[two]"].error
+    right = ended == 1 and error and (error.kind, error.cell) == (kind, "cell-4")
+    wrong = [] if right else [f"{error}: {said}"]
+    if states.get("03_training[one]") != "done" or states.get("05_decisions") != "skipped":
+        wrong.append(f"independent work did not end, or what needs the dead was not skipped: {states}")
+    if not until(lambda: not processes(project), WITHIN):
+        wrong.append(f"processes left: {processes(project)}")
+    # the limit counts from the kernel's start, which is before the mark
+    since = named(project, kind, project.root / "mark") - (4 if kind == "TimeLimit" else 0)
+    (project.root / "mended").touch()
+    return [*wrong, *unlike(project, wanted, start(project).wait(PATIENCE))], max(0.0, since)
 
 
 def twice(original: Project, table: Table, count: int) -> None:
