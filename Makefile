@@ -60,7 +60,7 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
 .DEFAULT_GOAL := run
-.PHONY: run why loop new test lab tensorboard nightly report doctor setup lock clean help ready
+.PHONY: run why debug loop new test lab tensorboard nightly report doctor setup lock clean help ready
 
 run: export SCENARIO := $(SCENARIO)
 run: export PROFILE := $(PROFILE)
@@ -74,6 +74,11 @@ why: export PROFILE := $(PROFILE)
 why: export PARAMS := $(PARAMS)
 why: ready ## say what made each stage stale: the line, parameter, input or package
 	@"$(PYTHON)" -m loopbook why --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"
+
+debug: export SCENARIO := $(SCENARIO)
+debug: export PROFILE := $(PROFILE)
+debug: ready ## open the notebook that failed in the latest run, with its inputs, at the cell that failed
+	@"$(PYTHON)" -m loopbook debug --scenario "$$SCENARIO" --profile "$$PROFILE"
 
 loop: export SCENARIO := $(SCENARIO)
 loop: export PROFILE := $(PROFILE)

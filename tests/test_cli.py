@@ -74,6 +74,29 @@ def test_a_failing_notebook_ends_with_1_and_leaves_latest_good(tiny: Project) ->
     assert (failed / "03_training-one.html").is_file()
 
 
+def test_a_dead_kernel_is_shown_at_its_cell_with_what_was_printed_last(tiny: Project) -> None:
+    dies = "print('the last words', flush=True)\\nimport ctypes\\nctypes.string_at(0)\\nstage.write("
+    edit(tiny, "04_optimization", "stage.write(", dies)
+    assert call("run", "--scenario", "tiny").exit_code == 1
+    page = next((tiny.reports / "tiny").glob("2*/04_optimization.html")).read_text()
+    cell = page[page.index('id="04_optimization-cell-cell-3"') :]
+    assert "This cell failed" in cell
+    assert cell.index("the last words") < cell.index("Fatal Python error: Segmentation fault")
+    assert 'href="#04_optimization-cell-cell-3"' in page
+
+
+def test_a_report_that_a_kill_kept_from_being_written_is_written_by_the_next_run(tiny: Project) -> None:
+    assert call("run", "--scenario", "tiny").exit_code == 0
+    first = (tiny.reports / "index.html").read_bytes()
+    edit(tiny, "04_optimization", "stage.write(", "unused = 1\\nstage.write(")
+    assert call("run", "--scenario", "tiny").exit_code == 0
+    (tiny.reports / "index.html").write_bytes(first)  # as if the run had been killed after its record
+    again = call("run", "--scenario", "tiny")
+    assert "Nothing to do" in again.output
+    newest = max(path.stem for path in (tiny.runs / "tiny").glob("*.json"))
+    assert newest in (tiny.reports / "index.html").read_text()
+
+
 def test_gc_outside_a_project_is_bad_input_and_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LOOPBOOK_PROJECT", raising=False)

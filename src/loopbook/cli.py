@@ -1,8 +1,8 @@
 """The command line: parse, call, print.
 
-Exit codes: 0 all good · 1 a notebook failed · 2 the input is bad, nothing was started · 3 a criterion was missed ·
-4 another nightly run is going on · 5 a nightly summary was not delivered · 130 interrupted (a signal that ends it: 128
-and its number).
+Exit codes: 0 all good · 1 a notebook failed, or a disk is full · 2 the input is bad, nothing was started · 3 a
+criterion was missed · 4 another nightly run is going on · 5 a nightly summary was not delivered · 130 interrupted (a
+signal that ends it: 128 and its number).
 """
 
 from __future__ import annotations
@@ -400,6 +400,36 @@ def lab() -> None:
 
 
 @app.command()
+def debug(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    lab: Annotated[bool, typer.Option(help="Start JupyterLab on it; --no-lab writes it and prints its path.")] = True,
+) -> None:
+    """Open the notebook that failed in the latest run, with its parameters and inputs, at the cell that failed."""
+    from loopbook.store.project import Project
+
+    with _plainly():
+        from loopbook.runner import debugging
+
+        found = debugging.failed(Project.find(), scenario, profile)
+    if not found:
+        typer.echo(f"Nothing failed in the latest run of {scenario} in profile {profile!r}; nothing is to be debugged.")
+        return
+    for each in found:
+        typer.echo(f"{each.name}: {each.error.kind}: {each.error.message.strip().partition(chr(10))[0]}")
+        typer.echo(f"  {each.path}")
+    if lab:
+        import webbrowser
+
+        with found[0].lab() as server:
+            address = found[0].address(server)
+            typer.echo(f"\nOpen {found[0].name} at the cell that failed (Ctrl-C ends JupyterLab):\n  {address}\n")
+            if address is not None:
+                webbrowser.open(address)
+            raise typer.Exit(server.wait())
+
+
+@app.command()
 def tensorboard(
     scenario: ScenarioOption = DEFAULT,
     profile: ProfileOption = "standard",
@@ -552,10 +582,18 @@ def _show(console: Console, title: str, found: Sequence[Proposal]) -> None:
 def _plainly() -> Iterator[None]:
     """Say what is wrong in a sentence and by exit code, without a traceback."""
     from loopbook.scenario.errors import LoopbookError
+    from loopbook.store import room
+    from loopbook.store.project import Project
 
     try:
         yield
-    except LoopbookError as error:
+    except (LoopbookError, OSError) as error:
+        if room.is_full(error):
+            place = Path(getattr(error, "filename", None) or Project.find().data)
+            typer.secho(str(error) if isinstance(error, room.DiskFull) else room.remedy(place), fg="red", err=True)
+            raise typer.Exit(Exit.FAILED) from error
+        if isinstance(error, OSError):
+            raise
         _refuse(error)
     except KeyboardInterrupt:
         typer.secho("Interrupted. What was finished is kept; the same command goes on from there.", fg="red", err=True)

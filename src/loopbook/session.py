@@ -146,7 +146,7 @@ def _checked(request: Request) -> execution.Request:
 
 def _tell(project: Project, record: Run, new: bool, console: Console) -> None:
     """Write the report, and say what came out."""
-    page = report(project, record.scenario, rebuild=new)
+    page = report(project, record.scenario, rebuild=new or not _reported(project, record))
     if not new:
         console.print(f"Nothing to do: everything is up to date since run {record.run}.")
     for each in record.criteria:
@@ -168,6 +168,13 @@ def _up_to_date(request: Request) -> Run | None:
             return staleness.nothing_to_do(request.asked())
     except LoopbookError:
         return None  # the checks before a run say the same, and more of it
+
+
+def _reported(project: Project, run: Run) -> bool:
+    """Say whether the report shows a run; not if what made it was killed between its record and its pages."""
+    # The index is written last, and names every run.
+    index = project.reports / "index.html"
+    return index.is_file() and f"{run.scenario}/{run.run}/index.html" in index.read_text(encoding="utf-8")
 
 
 def report(project: Project, scenario: str | None, rebuild: bool) -> Path:

@@ -98,14 +98,18 @@ def page(record: StageRecord, data: Path, notebooks: Path | None, root: str) -> 
             cells.append(Cell(identity, "prose", prose.html(_source(cell), headings)))
         elif cell.get("cell_type") == "code":
             shown = outputs(cell, f"{name}-{identity}", root)
-            failed = any(item.kind == "error" for item in shown)
+            raised = any(item.kind == "error" for item in shown)
+            if record.error is not None and record.error.cell == cell.get("id") and not raised:
+                # The kernel died in it, or it was stopped: no exception is among the outputs, but the record has it.
+                told = preformatted(record.error.traceback or record.error.message, root, everything=True)
+                shown, raised = (*shown, Output("error", told)), True
             code = _source(cell)
             if record.parameters and code.strip().endswith("stage.parameters"):
                 shown = tuple(item for item in shown if item.kind != "html")  # that table stands at the top already
             if code.strip() or shown:
                 cells.append(
                     Cell(
-                        identity, "code", code=_coloured(code), lines=code.count("\n") + 1, outputs=shown, failed=failed
+                        identity, "code", code=_coloured(code), lines=code.count("\n") + 1, outputs=shown, failed=raised
                     )
                 )
     told = ""

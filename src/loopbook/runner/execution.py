@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from loopbook.runner.kernels import Kernels
 from loopbook.runner.kernels import environment as kernel_environment
 from loopbook.runner.libraries import Level
 from loopbook.scenario.contract import Scenario
-from loopbook.store import content, job, keys, lineage, records, stage, vault
+from loopbook.store import content, job, keys, lineage, records, room, stage, vault
 from loopbook.store.declaration import SOURCE_INPUT
 from loopbook.store.parameters import sections_of
 from loopbook.store.project import Project
@@ -108,6 +108,33 @@ def execute(
 
     `gpus` are the ids of those that it may use; none: the kernel's environment is left as it is.
     """
+    try:
+        return _execute(request, node, stage_key, finished, kernels, level, gpus)
+    except (OSError, room.DiskFull) as error:
+        if not room.is_full(error):
+            raise
+        return _without_room(request, node, stage_key)
+
+
+def _without_room(request: Request, node: Node, stage_key: str) -> StageRecord:
+    """Return the record of a node that a full disk stopped, and give back the room that its unfinished work takes."""
+    told = records.ErrorRecord(kind="DiskFull", message=room.remedy(_work(request, node, stage_key)))
+    with vault.claimed(_work(request, node, stage_key)) as work, vault.written_by(work):
+        content.remove(work)
+    return StageRecord(
+        stage=node.declaration.stage, candidate=node.candidate, key=stage_key, state="failed", error=told
+    )
+
+
+def _execute(
+    request: Request,
+    node: Node,
+    stage_key: str,
+    finished: Mapping[str, StageRecord],
+    kernels: Kernels,
+    level: Level,
+    gpus: Sequence[str],
+) -> StageRecord:
     declared, project = node.declaration, request.project
     target = project.store / declared.stage / stage_key
     with vault.claimed(_work(request, node, stage_key)) as work:
@@ -152,11 +179,14 @@ def execute(
         seconds = time.monotonic() - begun
         if failure is None:
             failure = _unwritten(node, work)
+        if failure is not None and room.is_full(failure.message):
+            failure = replace(failure, kind="DiskFull", message=room.remedy(work))
         facts = _facts(request, node, made_of, work, seconds)
         if failure is not None:
             kept = project.store / "failures" / request.resolved.name / request.run / f"{node.name}.ipynb"
             if (work / NOTEBOOK).is_file():
                 content.save(work / NOTEBOOK, kept.with_suffix(""))
+                task.save(kept.with_suffix(".json"))  # for ``make debug``
             error = records.ErrorRecord(
                 kind=failure.kind, message=failure.message, cell=failure.cell, traceback=failure.traceback
             )

@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from loopbook.store import room
+
 UNDIGESTED = ("events.out.tfevents.",)
 """Beginnings of file names that say nothing about content."""
 
@@ -40,6 +42,8 @@ def save(value: Any, path: Path) -> Path:
     ------
     TypeError
         If there is no format for the value.
+    DiskFull
+        If there is no room for it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     kind = type(value).__module__.split(".")[0], type(value).__name__
@@ -48,10 +52,8 @@ def save(value: Any, path: Path) -> Path:
         if value.resolve() == target.resolve():
             return target
         remove(target)
-        if value.is_dir():
-            shutil.copytree(value, target)
-        else:
-            shutil.copy2(value, target)
+        with room.told(target):
+            _copy(value, target)
     elif kind == ("pandas", "DataFrame"):
         target = path.with_name(path.name + ".parquet")
         write_atomically(target, lambda file: value.to_parquet(file, index=False))
@@ -151,13 +153,14 @@ def size(path: Path) -> int:
 
 def write_atomically(target: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a neighbour of `target`, then put it in place in one step, on disk."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{os.getpid()}.{target.name}")
     try:
-        write(beside)
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
-        beside.replace(target)
+        with room.told(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write(beside)
+            with beside.open("rb+") as file:
+                os.fsync(file.fileno())
+            beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -175,6 +178,19 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_file():
+        write_atomically(target, lambda file: shutil.copyfile(source, file))
+        shutil.copystat(source, target)
+        return
+    try:
+        shutil.copytree(source, target)
+    except shutil.Error as error:  # it copies what it can, and gathers the reasons for the rest as texts
+        if room.is_full(error):
+            raise room.DiskFull(room.remedy(target)) from error
+        raise
 
 
 def _savez(np: Any, file: Path, arrays: Mapping[str, Any]) -> None:

@@ -26,9 +26,11 @@ class Job(Settings):
     gathered: dict[str, dict[str, str]] = Field(default_factory=dict, description="paths by name and candidate")
     carried: dict[str, Any] = Field(default_factory=dict, description="what the round carries, by name")
     work: str
+    by_hand: bool = Field(False, description="a person repeats a failed job; nothing of it enters the store")
 
     def save(self, path: Path) -> None:
-        """Write the job where the kernel finds it."""
+        """Write the job where the kernel finds it, readable by its owner only, as what it carries is."""
+        path.touch(mode=0o600)
         path.write_text(self.model_dump_json(indent=1), encoding="utf-8")
 
 

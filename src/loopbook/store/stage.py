@@ -78,14 +78,14 @@ class Stage:
         if declared.each and candidate not in resolved.training.candidates:
             known = resolved.training.candidates
             raise ScenarioError(f"{resolved.name} has no candidate {candidate!r}.{suggest(candidate, known)}")
-        if task is not None:
+        if task is not None and not task.by_hand:
             work = Path(task.work)
             if work not in _written:
                 _written[work] = vault.written_by(work)
                 _written[work].acquire()
         else:
             name = f"{stage}-{candidate}" if declared.each else stage
-            work = project.drafts / resolved.name / profile / name
+            work = Path(task.work) if task is not None else project.drafts / resolved.name / profile / name
             for file in (OUTPUTS, RESULTS, MEASUREMENTS):
                 content.remove(work / file)
         work.mkdir(parents=True, exist_ok=True)
@@ -191,7 +191,7 @@ class Stage:
 
     def progress(self, text: str) -> None:
         """Say how far a long piece of work is: on the runner's live line, or under the cell."""
-        if self._job is not None:
+        if self._for_runner:
             (self.work / PROGRESS).write_text(text, encoding="utf-8")
         else:
             sys.stdout.write(f"\r{text:<100}")
@@ -220,13 +220,13 @@ class Stage:
         """
         key = keys.cache_key(parts, modules, self.project.lock)
         target = self.project.store / kind / key
-        if self._job is not None:
+        if self._for_runner:
             used = _read(self.work / USES)
             _write(self.work / USES, {**used, f"{kind}/{key}": True})
         if vault.use(target):
             return target
         root = self.project.work
-        if self._job is None:
+        if not self._for_runner:
             root, target = self.project.drafts / "work", self.project.drafts / "cache" / kind / key
         if vault.is_whole(target):
             return target
@@ -242,6 +242,10 @@ class Stage:
         self._declared(name, self.declaration.reads, "reads")
         path = self._job.inputs[name] if self._job else self._by_hand(self._producer(name).stage, None, name)
         return content.digest(Path(path))
+
+    @property
+    def _for_runner(self) -> bool:
+        return self._job is not None and not self._job.by_hand
 
     def _add(self, file: str, values: Mapping[str, Any]) -> None:
         known = _read(self.work / file)

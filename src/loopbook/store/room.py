@@ -1,0 +1,67 @@
+"""A full disk: recognise it by whatever a library says, and say which one it is and what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from loopbook.scenario.errors import LoopbookError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_WORDS = tuple(os.strerror(number) for number in _FULL)
+
+
+class DiskFull(LoopbookError):
+    """A disk has no room left; what was finished before is whole."""
+
+
+def is_full(error: BaseException | str) -> bool:
+    """Say whether an error, or what was printed of one, means that a disk is full.
+
+    Libraries written in C (HDF5, SQLite) lose the error's number and keep its words.
+    """
+    if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _FULL):
+        return True
+    text = str(error)
+    return any(words in text for words in _WORDS) or "database or disk is full" in text
+
+
+@contextmanager
+def told(place: Path) -> Iterator[None]:
+    """Raise `DiskFull` with its remedy in the place of what a library raises when the disk of `place` is full."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise DiskFull(remedy(place)) from error
+
+
+def remedy(place: Path) -> str:
+    """Say which disk is full, and what to do.
+
+    Parameters
+    ----------
+    place
+        A file or folder on that disk; it need not exist.
+    """
+    there = next(each for each in (place.absolute(), *place.absolute().parents) if each.exists())
+    mount = next(each for each in (there, *there.parents) if each.is_mount())
+    usage = shutil.disk_usage(there)
+    return (
+        f"The disk that holds {there} is full: of {_size(usage.total)} at {mount}, {_size(usage.free)} are free. "
+        "Make room there (make clean removes unfinished work and drafts, python -m loopbook gc --days 30 old runs), "
+        "or take another disk: LOOPBOOK_DATA=/folder/there for data, LOOPBOOK_REPORTS for reports. "
+        "What was finished is whole, and the next make goes on from there."
+    )
+
+
+def _size(count: int) -> str:
+    for unit, bytes_ in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= bytes_:
+            return f"{count / bytes_:.1f} {unit}"
+    return f"{count} bytes"
