@@ -36,10 +36,12 @@ _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 
 
-def single_file_policy(style: str) -> str:
-    """Return the policy of a self-contained page: this one style sheet, pictures inside, no script at all."""
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+def single_file_policy(style: str, script: str = "") -> str:
+    """Return the policy of a self-contained page: this one style sheet, pictures inside, this one script or none."""
+    allowed = f"script-src '{_hash(script)}'; " if script else ""
+    return (
+        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; {allowed}base-uri 'none'; form-action 'none'"
+    )
 
 
 def visible(text: str) -> str:
@@ -132,6 +134,10 @@ def shorten_paths(html: str, root: str, everything: bool = False) -> str:
         return "…/" + path.rstrip("/").rpartition("/")[2] if everything and path.count("/") > 2 else path
 
     return re.sub(r"(?<![\w.:/~…])(?:/[\w.+@~-]+)+/?", told, html)
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}"
 
 
 def _reaches_out(css: str) -> bool:
