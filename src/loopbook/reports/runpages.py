@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,14 @@ class Place:
         Folder of the site.
     notebooks
         Folder of the committed notebooks, for today's prose; None: prose as executed.
+    hide
+        What is done to every text of a notebook before anything else; None: nothing.
     """
 
     data: Path
     reports: Path
     notebooks: Path | None
+    hide: Callable[[str], str] | None = None
 
     @property
     def root(self) -> str:
@@ -168,7 +171,7 @@ def make(
         chapters[name] = render("chapter.html.j2", **{**about, "there": frozenset(stored)}, **inside)
         leaves[name] = Leaf(titles[name], own[name], stamp, tuple(own_files))
         files |= own_files
-    files |= _overviews(place, run, about, way, chapters)
+    files |= _overviews(place, run, {**about, "titles": titles}, way, chapters)
     return Made(files, leaves, tuple(made.values()))
 
 
@@ -202,7 +205,7 @@ def _told(place: Place, run: Run) -> dict[str, Any]:
 
 
 def _page(place: Place, record: StageRecord) -> Page:
-    made = page.page(record, place.data, place.notebooks, place.root)
+    made = page.page(record, place.data, place.notebooks, place.root, place.hide)
     assert made is not None, "its notebook is in the store"
     return made
 

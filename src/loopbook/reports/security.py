@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import re
+import struct
 from html import escape
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -105,6 +107,29 @@ def clean_svg(svg: str) -> bytes | None:
     ElementTree.register_namespace("xlink", _XLINK)
     written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return written
+
+
+def clean_pixels(content: bytes, media: str) -> bytes | None:
+    """Return a PNG or JPEG without the texts, times and cameras that it carries beside its pixels; None if broken."""
+    kept, at = io.BytesIO(), 8 if media == "image/png" else 2
+    kept.write(content[:at])
+    try:
+        if media == "image/png":
+            while at < len(content):
+                (length,) = struct.unpack(">I", content[at : at + 4])
+                if content[at + 4 : at + 8] not in (b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"):
+                    kept.write(content[at : at + 12 + length])
+                at += 12 + length
+        else:
+            while content[at : at + 2] != b"\xff\xda":  # what follows are the pixels
+                (length,) = struct.unpack(">H", content[at + 2 : at + 4])
+                if content[at + 1] not in (*range(0xE1, 0xE2), *range(0xE3, 0xEE), 0xEF, 0xFE):
+                    kept.write(content[at : at + 2 + length])
+                at += 2 + length
+            kept.write(content[at:])
+    except struct.error:
+        return None
+    return kept.getvalue()
 
 
 def shorten_paths(html: str, root: str, everything: bool = False) -> str:
