@@ -167,6 +167,7 @@ def _agents(runs: Sequence[Run], reports: Path) -> list[dict[str, Any]]:
                 "newest": own[0],
                 "runs": own,
                 "latest": (reports / scenario / "latest" / "index.html").is_file(),
+                "sweeps": (reports / scenario / "sweeps" / "index.html").is_file(),
                 "timeline": rounds.timeline(own[::-1], latest),
                 "sparks": rounds.sparks([run for run in own[::-1] if run.good and run.profile == latest.profile]),
                 "lines": [line for line in overview.lines(latest) if line.term in ("Criteria", "Model", "Gain")],
