@@ -126,6 +126,8 @@ def _client(nb_man: Any, kernel_name: str) -> Any:
     from papermill.clientwrap import PapermillNotebookClient
     from traitlets.config import Config
 
+    from loopbook.runner.client import Client
+
     return PapermillNotebookClient(
         nb_man,
         kernel_name=kernel_name,
@@ -133,7 +135,7 @@ def _client(nb_man: Any, kernel_name: str) -> Any:
         startup_timeout=120,
         log=logging.getLogger("papermill"),
         # The kernel's sockets are open to every user of this machine; encrypted, they say nothing to them.
-        config=Config(KernelManager={"transport_encryption": "auto"}),
+        config=Config(KernelManager={"transport_encryption": "auto", "client_factory": Client}),
     )
 
 

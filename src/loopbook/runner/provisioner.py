@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -17,7 +18,9 @@ from loopbook.runner.libraries import Level
 if TYPE_CHECKING:
     from loopbook.runner.kernels import Kernels
 
-GRACE = 2.0
+INTERVAL, LOOKS = 0.1, 20
+"""Seconds between two looks of jupyter_client whether a kernel that was told to end has ended, and ours meanwhile."""
+GRACE = 3.0
 """Seconds that a notebook past its time limit has to show in which line it was, before it is killed."""
 
 
@@ -31,6 +34,7 @@ class Provisioner(LocalProvisioner):  # type: ignore[misc]
     level: Level
     overdue: bool = False
     _ended: tuple[int, int | None] | None = None
+    _leaving: bool = False
 
     async def launch_kernel(self, cmd: list[str], **options: Any) -> Any:
         """Fork a kernel, or spawn one, as the run's kernels are made."""
@@ -52,12 +56,26 @@ class Provisioner(LocalProvisioner):  # type: ignore[misc]
         if self.process is None:
             return 0
         code = self._reaped()
+        if code is None and self._leaving:
+            code = await self._soon()
         if code is None:
             await self._keep_limit()
         elif self._ended is None:
             self._ended = code, getattr(self.process, "peak", None) or self._peak
             self.kernels.forget(self)
         return code
+
+    async def shutdown_requested(self, restart: bool = False) -> None:
+        """Note that the kernel was told to end, which takes it a few hundredths of a second."""
+        self._leaving = True
+
+    async def _soon(self) -> int | None:
+        """Return the exit code of a kernel that is about to end; None if it does not within the usual interval."""
+        for _ in range(LOOKS):
+            await asyncio.sleep(INTERVAL / LOOKS)
+            if (code := self._reaped()) is not None:
+                return code
+        return None
 
     def end(self) -> None:
         """Kill the kernel at once, because the run ends."""

@@ -1,0 +1,57 @@
+"""The notebook's side of a kernel's channels; it goes on as soon as the kernel is ready."""
+
+from __future__ import annotations
+
+import time
+from queue import Empty
+from typing import Any
+
+from jupyter_client.asynchronous import AsyncKernelClient
+
+ANSWER = 1.0
+"""Seconds after which a question is asked again; jupyter_client's own number."""
+SUBSCRIPTION = 0.2
+"""Seconds after which a status that was published before we were heard as listeners is given up; its number too."""
+
+
+class Client(AsyncKernelClient):  # type: ignore[misc]
+    """An ordinary client whose readiness is seen, not waited for.
+
+    jupyter_client takes a kernel for ready when it has answered and nothing was published for 0.2 s. The last thing
+    that is published about an answer is that the kernel is idle again, so that is what is looked for.
+    """
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Wait until the kernel has answered, and what it publishes is heard.
+
+        Raises
+        ------
+        RuntimeError
+            If it dies before, or does not answer within `timeout` seconds.
+        """
+        until = time.monotonic() + (float("inf") if timeout is None else timeout)
+        while not await self._answers(self.kernel_info()):
+            if not await self.is_alive():
+                raise RuntimeError("Kernel died before replying to kernel_info")
+            if time.monotonic() > until:
+                raise RuntimeError(f"Kernel didn't respond in {timeout:.0f} seconds")
+
+    async def _answers(self, asked: str) -> bool:
+        try:
+            while not _answer(reply := await self.get_shell_msg(timeout=ANSWER), asked):
+                pass
+            while not _idle(await self.get_iopub_msg(timeout=SUBSCRIPTION), asked):
+                pass
+        except Empty:
+            return False
+        self._handle_kernel_info_reply(reply)
+        return True
+
+
+def _answer(message: dict[str, Any], asked: str) -> bool:
+    return bool(message["msg_type"] == "kernel_info_reply" and message["parent_header"].get("msg_id") == asked)
+
+
+def _idle(message: dict[str, Any], asked: str) -> bool:
+    idle = message["msg_type"] == "status" and message["content"]["execution_state"] == "idle"
+    return bool(idle and message["parent_header"].get("msg_id") == asked)
