@@ -61,9 +61,8 @@ def data(project: Project, a: Run, b: Run) -> list[Column]:
         found.append(Column(artifact, "rows", f"{len(old):,}", f"{len(new):,}", None))
         for name in dict.fromkeys((*old.columns, *new.columns)):
             if name not in old or name not in new:
-                found.append(
-                    Column(artifact, str(name), *("there" if name in each else "–" for each in (old, new)), None)
-                )
+                sides = ["there" if name in each else "–" for each in (old, new)]
+                found.append(Column(artifact, str(name), sides[0], sides[1], None))
                 continue
             found += _column(artifact, str(name), old[name], new[name])
     return found
@@ -79,7 +78,11 @@ def _column(table: str, name: str, old: pd.Series, new: pd.Series) -> list[Colum
         return []
     if pd.api.types.is_numeric_dtype(old) and pd.api.types.is_numeric_dtype(new) and old.nunique() > 2:
         base, now = (each.to_numpy("float64", na_value=np.nan) for each in (old, new))
-        inner = np.unique(np.nanquantile(base, np.linspace(0, 1, drift.BINS + 1)[1:-1])) if old.notna().any() else []
+        inner = (
+            np.unique(np.nanquantile(base, np.linspace(0, 1, drift.BINS + 1)[1:-1]))
+            if old.notna().any()
+            else np.array([])
+        )
         counts = [
             np.append(
                 np.bincount(np.searchsorted(inner, each[~np.isnan(each)], "right"), minlength=len(inner) + 1),
@@ -98,7 +101,9 @@ def _column(table: str, name: str, old: pd.Series, new: pd.Series) -> list[Colum
         f"{both[int(each.argmax())][:40]}: {each.max() / max(each.sum(), 1):.1%}" if each.sum() else "empty"
         for each in tallies
     ]
-    return [Column(table, name, said[0], said[1], drift.index(tallies[1], tallies[0]))]
+    return [
+        Column(table, name, said[0], said[1], drift.index(tallies[1].astype("float64"), tallies[0].astype("float64")))
+    ]
 
 
 def _frame(project: Project, run: Run, stage: str, artifact: str) -> pd.DataFrame | None:
