@@ -21,6 +21,9 @@ JOBS ?=
 SWEEP ?=
 ## KERNELS    fork: a notebook's kernel starts with libraries imported, where that is safe; spawn: from nothing
 KERNELS ?= fork
+## A, B       "make compare": two runs, by name, latest, or scenario/profile
+A ?=
+B ?=
 ## GPU        1: the environment with CUDA, 0: without; not given: as it is
 GPU ?=
 ## NAME       the new agent's name, for "make new"
@@ -69,7 +72,7 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
 .DEFAULT_GOAL := run
-.PHONY: run why debug loop new test lab tensorboard nightly report share doctor setup lock clean help ready
+.PHONY: run why debug loop sweep compare new test lab tensorboard nightly report share doctor setup lock clean help ready
 
 run: export SCENARIO := $(SCENARIO)
 run: export PROFILE := $(PROFILE)
@@ -108,6 +111,11 @@ sweep: ready ## run every point of GRID, sharing all that is equal, and write a 
 	@set -- --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"; \
 	if [ -n "$$JOBS" ]; then set -- "$$@" --jobs "$$JOBS"; fi; \
 	"$(PYTHON)" -m loopbook sweep "$$@" --grid="$$GRID" --engine "$$ENGINE" --dask="$$DASK"
+
+compare: export A := $(A)
+compare: export B := $(B)
+compare: ready ## compare run B with run A: metrics beside the noise of seeds, data, code, figures
+	@"$(PYTHON)" -m loopbook compare -- "$$A" "$$B"
 
 new: export NAME := $(NAME)
 new: export FILE := $(FILE)

@@ -15,7 +15,19 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 GROUND = ("scenario", "figure", "plots", "privacy", "webhook", "store")
 PHASES = ("simulation", "requirements", "data", "models", "decisions", "monitoring", "feedback")
-ABOVE = ("service", "preflight", "health", "session", "rounds", "sweeping", "nightly", "cli", "__main__", "setup")
+ABOVE = (
+    "service",
+    "preflight",
+    "health",
+    "session",
+    "rounds",
+    "sweeping",
+    "comparison",
+    "nightly",
+    "cli",
+    "__main__",
+    "setup",
+)
 STARTER = "starter"
 """Writes a scenario by the phases' own detection; only the command line uses it."""
 HEAVY = ("tensorflow", "keras", "matplotlib", "papermill", "nbconvert")

@@ -1,6 +1,7 @@
 """The command line: parse, call, print.
 
-Exit codes: 0 all good · 1 a notebook failed, or a disk is full · 2 the input is bad, nothing was started · 3 a
+Exit codes: 0 all good · 1 a notebook failed, a disk is full, or a
+compared run is worse · 2 the input is bad, nothing was started · 3 a
 criterion was missed · 4 another nightly run is going on · 5 a nightly summary was not delivered · 130 interrupted (a
 signal that ends it: 128 and its number).
 """
@@ -304,6 +305,24 @@ def reproduce(
     outcome = "all equal" if found.equal else f"{len(found.differing)} differ"
     typer.echo(f"{found.run.scenario}/{found.run.run}: {found.compared} metrics compared, {outcome}.")
     raise typer.Exit(Exit.GOOD if found.equal else Exit.FAILED)
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="A run: its name, latest, scenario/profile, or scenario/sweep/point.")],
+    b: Annotated[str, typer.Argument(help="The run that is compared with it.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the page; by default in the reports.")] = None,
+) -> None:
+    """Compare run B with run A. Code 1: B is worse beyond the noise band of repeated seeds."""
+    from rich.console import Console
+
+    from loopbook.store.project import Project
+
+    with _plainly():
+        from loopbook.comparison import session
+
+        worse = session.run(Project.find(), a, b, out, Console(highlight=False))
+    raise typer.Exit(Exit.FAILED if worse else Exit.GOOD)
 
 
 @app.command()

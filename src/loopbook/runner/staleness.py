@@ -149,14 +149,31 @@ def differences(was: Parts, now: keys.Parts, node: Node, root: Path) -> list[str
     notebook = node.declaration.path
     shown = notebook.relative_to(root).as_posix() if notebook.is_relative_to(root) else notebook.name
     return [
-        *_cells(was["cells"], current["cells"], shown),
-        *_changed(was["given"], current["given"], f"{shown}, cell parameters: "),
-        *_about(was["about"], current["about"], shown),
-        *_modules(was["modules"], current["modules"], root),
-        *_files(was["resources"], current["resources"]),
-        *_changed(_flat(was["settings"]), _flat(current["settings"]), ""),
+        *made_differently(was, current, shown, root),
         *_inputs(was["inputs"], current["inputs"], node),
-        *_packages(was["packages"], current["packages"]),
+    ]
+
+
+def made_differently(was: Parts, now: Parts, notebook: str, root: Path) -> list[str]:
+    """Return a line for each difference between what two keys were made of, their inputs apart.
+
+    Parameters
+    ----------
+    was, now
+        As `keys.Parts.plain` returns them, or as they are kept beside a stage's outputs.
+    notebook
+        What to call the notebook.
+    root
+        The project's folder, which is left out of paths.
+    """
+    return [
+        *_cells(was["cells"], now["cells"], notebook),
+        *_changed(was["given"], now["given"], f"{notebook}, cell parameters: "),
+        *_about(was["about"], now["about"], notebook),
+        *_modules(was["modules"], now["modules"], root),
+        *_files(was["resources"], now["resources"]),
+        *_changed(_flat(was["settings"]), _flat(now["settings"]), ""),
+        *_packages(was["packages"], now["packages"]),
     ]
 
 
