@@ -97,11 +97,23 @@ def test_a_report_that_a_kill_kept_from_being_written_is_written_by_the_next_run
     assert newest in (tiny.reports / "index.html").read_text()
 
 
-def test_gc_outside_a_project_is_bad_input_and_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+OPERANDS = {"new": ["mine", "my.csv"], "reproduce": ["20261124-031200"], "gc": ["--days", "30"]}
+ANYWHERE = {"doctor", "schema"}
+"""Commands that need no project."""
+
+
+@pytest.mark.parametrize(
+    "command", sorted({command.callback.__name__ for command in app.registered_commands} - ANYWHERE)
+)
+def test_outside_a_project_every_command_says_so_and_ends_with_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LOOPBOOK_PROJECT", raising=False)
-    done = call("gc", "--days", "30")
-    assert done.exit_code == 2 and "not inside a Loopbook project" in done.output
+    done = call(command, *OPERANDS.get(command, []))
+    assert done.exit_code == 2, done.output
+    assert "is not inside a Loopbook project" in done.output
+    assert isinstance(done.exception, SystemExit)
 
 
 @pytest.mark.parametrize(

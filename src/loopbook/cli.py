@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from loopbook.feedback.proposals import Proposal
-
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
 DEFAULT = "market-monitor"
 
@@ -45,6 +44,16 @@ class Exit(IntEnum):
 CODES = {"good": Exit.GOOD, "missed": Exit.MISSED, "failed": Exit.FAILED, "refused": Exit.BAD_INPUT}
 """By the status of a run, or of a night: the worst of its runs."""
 
+
+class Plain(TyperGroup):
+    """The commands; whatever one of them raises that a person can mend is told without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with _plainly():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(cls=Plain, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
 ScenarioOption = Annotated[
     str, typer.Option(help="A file in notebooks/scenarios, by name, or the path of a YAML file.")
@@ -74,9 +83,8 @@ def run(
 
     from loopbook import session
 
-    with _plainly():
-        request = session.Request.read(scenario, profile, params, jobs, time_limit)
-        record = session.run(request, Console(highlight=False))
+    request = session.Request.read(scenario, profile, params, jobs, time_limit)
+    record = session.run(request, Console(highlight=False))
     raise typer.Exit(CODES[record.status])
 
 
@@ -94,11 +102,10 @@ def loop(
 
     from loopbook import session
 
-    with _plainly():
-        request = session.Request.read(scenario, profile, params, jobs, time_limit)
-        from loopbook import rounds as way_round
+    request = session.Request.read(scenario, profile, params, jobs, time_limit)
+    from loopbook import rounds as way_round
 
-        record = way_round.loop(request, rounds, Console(highlight=False))
+    record = way_round.loop(request, rounds, Console(highlight=False))
     raise typer.Exit(CODES[record.status])
 
 
@@ -120,12 +127,11 @@ def sweep(
 
     from loopbook import session
 
-    with _plainly():
-        common = session.Request.read(scenario, profile, params, jobs, time_limit)
-        from loopbook import sweeping
+    common = session.Request.read(scenario, profile, params, jobs, time_limit)
+    from loopbook import sweeping
 
-        request = sweeping.Request.read(common, grid, engine, dask or None)
-        record = sweeping.run(request, Console(highlight=False))
+    request = sweeping.Request.read(common, grid, engine, dask or None)
+    record = sweeping.run(request, Console(highlight=False))
     raise typer.Exit(CODES[record.status])
 
 
@@ -152,24 +158,23 @@ def approve(
     from loopbook.store import snapshots
 
     console = Console(highlight=False)
-    with _plainly():
-        request = session.Request.read(scenario, profile, params)
-        from loopbook import rounds
+    request = session.Request.read(scenario, profile, params)
+    from loopbook import rounds
 
-        project, resolved = request.project, request.resolved
-        if undo:
-            if which:
-                raise LoopbookError("--undo takes back the whole last approval; leave out what to approve.")
-            back = snapshots.withdraw(project, resolved.name, profile)
-            console.print(f"Taken back: round {back.round}." if back else "This is round 0: nothing was approved yet.")
-            return
-        if not which:
-            run, found = rounds.proposed(project, resolved.name, profile)
-            _show(console, f"{resolved.title} · {profile} · round {run.round} proposes", found)
-            return
-        before = snapshots.current(project, resolved.name, profile)
-        chosen = which[0] if which[0] in ("all", "safe", "none") and len(which) == 1 else which
-        sealed = rounds.approve(project, resolved, profile, chosen, by or getpass.getuser())  # type: ignore[arg-type]
+    project, resolved = request.project, request.resolved
+    if undo:
+        if which:
+            raise LoopbookError("--undo takes back the whole last approval; leave out what to approve.")
+        back = snapshots.withdraw(project, resolved.name, profile)
+        console.print(f"Taken back: round {back.round}." if back else "This is round 0: nothing was approved yet.")
+        return
+    if not which:
+        run, found = rounds.proposed(project, resolved.name, profile)
+        _show(console, f"{resolved.title} · {profile} · round {run.round} proposes", found)
+        return
+    before = snapshots.current(project, resolved.name, profile)
+    chosen = which[0] if which[0] in ("all", "safe", "none") and len(which) == 1 else which
+    sealed = rounds.approve(project, resolved, profile, chosen, by or getpass.getuser())  # type: ignore[arg-type]
     if sealed is None:
         console.print("Nothing new was approved, so nothing changes.")
         return
@@ -204,21 +209,18 @@ def nightly(
     jobs: Annotated[int | None, typer.Option(min=1, help="Notebooks executed at once, as in run.")] = None,
 ) -> None:
     """Run scenarios unattended and deliver one summary. Codes: the worst run's, 4 overlap, 5 not delivered."""
+    from rich.console import Console
+
     from loopbook.nightly import batch, delivery
-    from loopbook.scenario.errors import LoopbookError
     from loopbook.store.project import Project
 
     names = [name.strip() for given in scenario for name in given.split(",") if name.strip()]
+    project = Project.find()
+    ways = delivery.Delivery.to(summary, webhook, mail)
     try:
-        project = Project.find()
-        ways = delivery.Delivery.to(summary, webhook, mail)
-        from rich.console import Console
-
         with batch.alone(project):
             night = batch.run(project, names, profile, Console(highlight=False), jobs, keep_days)
             undelivered = ways.deliver(night)
-    except LoopbookError as error:
-        _refuse(error)
     except batch.Overlap as overlap:
         typer.secho(str(overlap), fg="red", err=True)
         raise typer.Exit(Exit.OVERLAP) from overlap
@@ -240,11 +242,10 @@ def why(
 
     from loopbook import session
 
-    with _plainly():
-        request = session.Request.read(scenario, profile, params)
-        from loopbook.runner import staleness
+    request = session.Request.read(scenario, profile, params)
+    from loopbook.runner import staleness
 
-        latest, verdicts = staleness.why(request.asked())
+    latest, verdicts = staleness.why(request.asked())
     console = Console(highlight=False)
     compared = f"compared with run {latest.run}" if latest else "there is no run yet"
     console.print(f"{request.resolved.title} · {profile} · {compared}", markup=False)
@@ -289,13 +290,11 @@ def reproduce(
     run: Annotated[str, typer.Argument(help="A run's name, such as 20261124-031200, or scenario/run.")],
 ) -> None:
     """Run a run again from its record, in a store of its own, and compare every metric. Code 1: one differs."""
+    from loopbook.runner import reproduction
     from loopbook.store.project import Project
 
-    with _plainly():
-        from loopbook.runner import reproduction
-
-        project = Project.find()
-        found = reproduction.reproduce(project, reproduction.find(project, run))
+    project = Project.find()
+    found = reproduction.reproduce(project, reproduction.find(project, run))
     for name, metric, was, now in found.differing:
         typer.secho(f"{name} {metric}: {was} then, {now} now", fg="red")
     for each in found.artifacts:
@@ -340,10 +339,9 @@ def gc(
     from loopbook.runner import retention
     from loopbook.store.project import Project
 
-    with _plainly():
-        rule, told = retention.Rule.read(days, size)
-        project = Project.find()
-        left = retention.retain(project, rule, dry=dry_run)
+    rule, told = retention.Rule.read(days, size)
+    project = Project.find()
+    left = retention.retain(project, rule, dry=dry_run)
     for run in left.runs:
         typer.echo(f"{'would remove' if dry_run else 'removed'} {run.scenario} {run.run} ({run.profile}, {run.status})")
     if left.runs and not dry_run:
@@ -363,15 +361,11 @@ def new(
     from rich.table import Table
     from rich.text import Text
 
-    from loopbook.scenario.errors import LoopbookError
     from loopbook.starter import beginning
     from loopbook.store.project import Project
 
     console = Console(highlight=False)
-    try:
-        begun = beginning.begin(Project.find(), name, file, label or None, lambda what: console.print(Text(what)))
-    except LoopbookError as error:
-        _refuse(error)
+    begun = beginning.begin(Project.find(), name, file, label or None, lambda what: console.print(Text(what)))
     table = Table("what", "guess", "why", box=None, pad_edge=False)
     for row in begun.guesses:
         table.add_row(*map(Text, row))
@@ -382,7 +376,8 @@ def new(
     code = Exit.GOOD
     if not no_run:
         try:
-            run(name, "smoke")
+            with _plainly():  # what to edit is said whatever the run says
+                run(name, "smoke")
         except typer.Exit as done:
             code = Exit(done.exit_code)
     console.print("Edit next, the least sure first:")
@@ -460,12 +455,10 @@ def debug(
     lab: Annotated[bool, typer.Option(help="Start JupyterLab on it; --no-lab writes it and prints its path.")] = True,
 ) -> None:
     """Open the notebook that failed in the latest run, with its parameters and inputs, at the cell that failed."""
+    from loopbook.runner import debugging
     from loopbook.store.project import Project
 
-    with _plainly():
-        from loopbook.runner import debugging
-
-        found = debugging.failed(Project.find(), scenario, profile)
+    found = debugging.failed(Project.find(), scenario, profile)
     if not found:
         typer.echo(f"Nothing failed in the latest run of {scenario} in profile {profile!r}; nothing is to be debugged.")
         return
@@ -497,19 +490,16 @@ def tensorboard(
 
     project = Project.find()
     if sweep:
-        with _plainly():
-            from loopbook import sweeping
+        from loopbook import sweeping
 
-            place = sweeping.logged(project, scenario, sweep)
+        place = sweeping.logged(project, scenario, sweep)
         os.execv(
             sys.executable,
             [sys.executable, "-m", "tensorboard.main", "--logdir", str(place), "--port", str(port)],
         )
     latest = records.latest(project, scenario, profile)
     if latest is None:
-        _refuse(
-            MissingInput(f"There is no run of {scenario} in profile {profile!r} yet; type: make SCENARIO={scenario}")
-        )
+        raise MissingInput(f"There is no run of {scenario} in profile {profile!r} yet; type: make SCENARIO={scenario}")
     events = {
         record.candidate or name: project.data / record.artifacts["events"]
         for name, record in latest.stages.items()
@@ -545,7 +535,6 @@ def parameters(
     from rich.console import Console
     from rich.table import Table
 
-    from loopbook.scenario.errors import LoopbookError
     from loopbook.scenario.loading import given_values
     from loopbook.store.declaration import declarations
     from loopbook.store.parameters import in_force
@@ -553,13 +542,10 @@ def parameters(
 
     project = Project.find()
     table = Table("parameter", "value", "from", "meaning", box=None, pad_edge=False)
-    try:
-        given = given_values(params)
-        for declared in declarations(project.notebooks).values():
-            for each in in_force(declared, project.scenarios, scenario, profile, given):
-                table.add_row(f"{declared.section}.{each.name}", str(each.value), each.origin, each.description)
-    except LoopbookError as error:
-        _refuse(error)
+    given = given_values(params)
+    for declared in declarations(project.notebooks).values():
+        for each in in_force(declared, project.scenarios, scenario, profile, given):
+            table.add_row(f"{declared.section}.{each.name}", str(each.value), each.origin, each.description)
     Console().print(table)
 
 
@@ -582,8 +568,8 @@ def deliver(
         [stage.artifacts["outbox"] for stage in latest.stages.values() if "outbox" in stage.artifacts] if latest else []
     )
     if not paths:
-        _refuse(
-            MissingInput(f"There is no outbox of {scenario} in profile {profile!r} yet; type: make SCENARIO={scenario}")
+        raise MissingInput(
+            f"There is no outbox of {scenario} in profile {profile!r} yet; type: make SCENARIO={scenario}"
         )
     sent = project.state / "sent" / f"{scenario}.jsonl"
     try:
@@ -608,7 +594,7 @@ def clean(
     running = ongoing(project)
     if running:
         told = ", ".join(f"{each.scenario} {each.run}" for each in running)
-        _refuse(LoopbookError(f"Runs are in progress, and this is what they work on: {told}. Clean when they ended."))
+        raise LoopbookError(f"Runs are in progress, and this is what they work on: {told}. Clean when they ended.")
     folders = [project.work, project.drafts, project.reproduced, project.cache] + (
         [project.store] if everything else []
     )
@@ -648,12 +634,8 @@ def _plainly() -> Iterator[None]:
             raise typer.Exit(Exit.FAILED) from error
         if isinstance(error, OSError):
             raise
-        _refuse(error)
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(Exit.BAD_INPUT) from error
     except KeyboardInterrupt:
         typer.secho("Interrupted. What was finished is kept; the same command goes on from there.", fg="red", err=True)
         raise typer.Exit(Exit.INTERRUPTED) from None
-
-
-def _refuse(error: Exception) -> NoReturn:
-    typer.secho(str(error), fg="red", err=True)
-    raise typer.Exit(Exit.BAD_INPUT)
