@@ -34,6 +34,15 @@ UPGRADE ?=
 ## PIP        1: set up with pip alone, without uv
 PIP ?=
 
+## RUN        "make share": a run's name, scenario/run, scenario/profile (its newest good run), or latest
+RUN ?= latest
+## HTML       "make share": 1: one HTML file instead of a zip
+HTML ?=
+## OUT        "make share": the file to write
+OUT ?=
+## ALLOW      "make share": one text that may leave although the search finds it, such as a public address
+ALLOW ?=
+
 ## SUMMARY    "make nightly": the file for the summary; a JSON file goes beside it
 SUMMARY ?=
 ## WEBHOOK    "make nightly": an address that the summary is posted to; better in LOOPBOOK_WEBHOOK if it is secret
@@ -60,7 +69,7 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
 .DEFAULT_GOAL := run
-.PHONY: run why debug loop new test lab tensorboard nightly report doctor setup lock clean help ready
+.PHONY: run why debug loop new test lab tensorboard nightly report share doctor setup lock clean help ready
 
 run: export SCENARIO := $(SCENARIO)
 run: export PROFILE := $(PROFILE)
@@ -138,6 +147,16 @@ nightly: ready ## run SCENARIO (several: separated by commas) unattended, and de
 
 report: ready ## build the reports again from the records of the runs
 	@"$(PYTHON)" -m loopbook report
+
+share: export RUN := $(RUN)
+share: export HTML := $(HTML)
+share: export OUT := $(OUT)
+share: export ALLOW := $(ALLOW)
+share: ready ## write the report of RUN into one file to hand on, searched for personal data before
+	@set -- ; if [ "$$HTML" = 1 ]; then set -- "$$@" --html; fi; \
+	if [ -n "$$OUT" ]; then set -- "$$@" --out "$$OUT"; fi; \
+	if [ -n "$$ALLOW" ]; then set -- "$$@" --allow "$$ALLOW"; fi; \
+	"$(PYTHON)" -m loopbook share "$$@" -- "$$RUN"
 
 # Not after "ready": it says what is wrong and mends nothing, with whatever Python there is.
 doctor: ## say what is wrong with this machine, and the remedy

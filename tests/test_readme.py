@@ -24,7 +24,7 @@ COMMANDS = [
 ]
 BY_CI = ("make test",)
 """Run by .ci/run, of which this test is a part."""
-WITHOUT_REPORT = ("make help", "make clean", "make doctor", "make why")
+WITHOUT_REPORT = ("make help", "make clean", "make doctor", "make why", "make share")
 SERVERS = {"make lab": 8888, "make tensorboard": 6006}
 MISSED = (0, 3)
 """A run in the smoke profile may miss a criterion; make turns that into 2."""
@@ -47,6 +47,10 @@ def environment(folder: Path) -> dict[str, str]:
         "NAME",
         "FILE",
         "LABEL",
+        "RUN",
+        "HTML",
+        "OUT",
+        "ALLOW",
     }
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     return {
@@ -96,6 +100,8 @@ def test_a_command_of_the_readme_does_what_it_says(command: str, folder: Path) -
     assert done.returncode == 0 or missed, output
     if command.startswith("make debug"):
         assert "Nothing failed in the latest run" in output
+    elif command.startswith("make share"):
+        assert Path(re.findall(r"Shared: (.*) \(", output)[-1]).is_file()
     elif command.startswith("make") and not command.startswith(WITHOUT_REPORT):
         assert ran, output
     if ran:

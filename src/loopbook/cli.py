@@ -383,6 +383,41 @@ def report() -> None:
 
 
 @app.command()
+def share(
+    run: Annotated[
+        str, typer.Argument(help="A run's name, scenario/run, scenario/profile (its newest good run), or latest.")
+    ] = "latest",
+    html: Annotated[bool, typer.Option("--html", help="One self-contained HTML file instead of a zip.")] = False,
+    out: Annotated[Path | None, typer.Option(help="File to write; by default in reports/shared.")] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="A text that may leave although it is found; repeat it for several.")
+    ] = None,
+) -> None:
+    """Write a run's report into one file to hand on, unless personal data is found in it: then nothing, code 2."""
+    from loopbook.store import lookup
+    from loopbook.store.project import Project
+
+    with _plainly():
+        project = Project.find()
+        found = lookup.run(project, run)
+        from rich.console import Console
+
+        from loopbook.reports import share as sharing
+
+        with Console(stderr=True).status(f"Making the pages of {found.title} and searching every text in them"):
+            done = sharing.share(project, found, html, out, allow or ())
+    nothing = "nothing was found but what you allowed" if allow else "no personal data found"
+    typer.echo(f"{found.title}, run {found.run}: {done.texts:,} texts searched, {nothing}.")
+    pixels = done.searched.pixels
+    typer.echo(
+        f"{pixels} pictures of pixels could not be searched: look at them." if pixels else "No picture of pixels in it."
+    )
+    if done.searched.missing:
+        typer.echo(f"Not in it (not executed, or no longer in the store): {', '.join(done.searched.missing)}.")
+    typer.echo(f"Shared: {done.path} ({done.size / 1e6:.1f} MB)")
+
+
+@app.command()
 def doctor(
     json: Annotated[bool, typer.Option("--json", help="All findings as JSON, for programs.")] = False,
 ) -> None:

@@ -194,3 +194,12 @@ def test_hostile_names_and_broken_characters_break_no_page(workshop: Workshop) -
     for path in inside:
         assert path.stat().st_size < 200_000, path
         assert "onerror" not in [name for name, _ in Seen(path.read_text(encoding="utf-8")).attributes]
+
+
+def test_the_index_links_to_the_sweeps_of_an_agent_that_has_some(workshop: Workshop, good_run: Run) -> None:
+    link = "market-monitor/sweeps/index.html"
+    assert link not in site.build([good_run], workshop.data, workshop.reports).read_text(encoding="utf-8")
+    (workshop.reports / "market-monitor/sweeps").mkdir()
+    (workshop.reports / link).write_text("<!doctype html><title>Sweeps</title><h1>Sweeps</h1>", encoding="utf-8")
+    index = site.build([good_run], workshop.data, workshop.reports)
+    assert link in Links(index).links

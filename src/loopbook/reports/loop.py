@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from loopbook.reports.overview import duration
 from loopbook.reports.page import slug
 from loopbook.store.records import Run, StageRecord
 
@@ -82,6 +83,8 @@ def ring(run: Run, pages: frozenset[str]) -> Ring:
         own = [slug(record) for record in records if slug(record) in pages]
         if len(records) > 1:
             word = f"{len(records)} candidates" + (f", {word}" if state in ("failed", "skipped") else "")
+        if state not in ("absent", "skipped"):
+            word += f", {duration(sum(record.seconds for record in records))}"
         nodes.append(
             Node(
                 number=stage[:2].lstrip("0"),

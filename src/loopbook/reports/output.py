@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from loopbook.reports import prose
 from loopbook.reports.mathematics import mathml
-from loopbook.reports.security import clean_html, clean_svg, shorten_paths, visible
+from loopbook.reports.security import clean_html, clean_pixels, clean_svg, shorten_paths, visible
 
 LONGEST_TEXT = 20_000
 LONGEST_HTML = 400_000
@@ -106,7 +106,7 @@ def _displayed(output: Mapping[str, Any], name: str, root: str) -> Output | None
     for media, ending in (("image/svg+xml", "svg"), ("image/png", "png"), ("image/jpeg", "jpg")):
         if media in data:
             alt = _alt(output.get("metadata", {}), media, str(data.get("text/plain", "")))
-            content = clean_svg(_text(data[media])) if ending == "svg" else _decoded(_text(data[media]))
+            content = clean_svg(_text(data[media])) if ending == "svg" else _decoded(_text(data[media]), media)
             if content is None:
                 return Output("note", "A picture could not be read and is not shown.")
             return Output("picture", picture=Picture(f"{name}.{ending}", content, media, alt))
@@ -142,9 +142,9 @@ def _alt(metadata: Mapping[str, Any], media: str, plain: str) -> str:
     return visible(str(alt or "A figure without a description."))[:2_000]
 
 
-def _decoded(text: str) -> bytes | None:
+def _decoded(text: str, media: str) -> bytes | None:
     try:
-        return base64.b64decode(text)
+        return clean_pixels(base64.b64decode(text), media)
     except (binascii.Error, ValueError):
         return None
 

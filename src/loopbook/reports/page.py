@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -65,7 +65,13 @@ def slug(record: StageRecord) -> str:
     return re.sub(r"[^\w.-]+", "_", name).lstrip(".")[:120]
 
 
-def page(record: StageRecord, data: Path, notebooks: Path | None, root: str) -> Page | None:
+def page(
+    record: StageRecord,
+    data: Path,
+    notebooks: Path | None,
+    root: str,
+    hide: Callable[[str], str] | None = None,
+) -> Page | None:
     """Return the page of a stage.
 
     Parameters
@@ -78,16 +84,18 @@ def page(record: StageRecord, data: Path, notebooks: Path | None, root: str) -> 
         Folder of the committed notebooks, whose prose is shown; None: the prose as it was executed.
     root
         The project's folder, which is left out of paths.
+    hide
+        What is done to every text of the notebooks before anything else; None: nothing.
 
     Returns
     -------
     Page or None
         None if the stage was not executed, or its notebook is no longer in the store.
     """
-    executed = _cells(data / record.notebook) if record.notebook else None
+    executed = _cells(data / record.notebook, hide) if record.notebook else None
     if executed is None:
         return None
-    committed = _cells(notebooks / f"{record.stage}.ipynb") if notebooks else None
+    committed = _cells(notebooks / f"{record.stage}.ipynb", hide) if notebooks else None
     name = slug(record)
     headings = prose.Headings(name)
     title, facts, body = _opening(today(executed, committed or []))
@@ -165,12 +173,25 @@ def _coloured(code: str) -> str:
     return found[1].strip("\n") if found else escape(code)
 
 
-def _cells(path: Path) -> list[dict[str, Any]] | None:
+def _cells(path: Path, hide: Callable[[str], str] | None = None) -> list[dict[str, Any]] | None:
     """Read a notebook's cells without nbformat's check of its schema: a failed notebook may be cut off."""
     if not path.is_file():
         return None
     notebook: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8", errors="replace"))
-    return list(notebook.get("cells", ()))
+    cells = list(notebook.get("cells", ()))
+    return cells if hide is None else _hidden(cells, hide)
+
+
+def _hidden(value: Any, hide: Callable[[str], str]) -> Any:
+    """Apply `hide` to every text of nested values, but not to names, ids and pictures of pixels."""
+    if isinstance(value, str):
+        return hide(value)
+    if isinstance(value, list):
+        return [_hidden(item, hide) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = ("id", "tags", "image/png", "image/jpeg")
+    return {name: item if name in kept else _hidden(item, hide) for name, item in value.items()}
 
 
 def _tags(cell: Mapping[str, Any]) -> list[str]:

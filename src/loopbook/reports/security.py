@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import re
+import struct
 from html import escape
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -36,10 +38,12 @@ _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 
 
-def single_file_policy(style: str) -> str:
-    """Return the policy of a self-contained page: this one style sheet, pictures inside, no script at all."""
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+def single_file_policy(style: str, script: str = "") -> str:
+    """Return the policy of a self-contained page: this one style sheet, pictures inside, this one script or none."""
+    allowed = f"script-src '{_hash(script)}'; " if script else ""
+    return (
+        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; {allowed}base-uri 'none'; form-action 'none'"
+    )
 
 
 def visible(text: str) -> str:
@@ -105,6 +109,29 @@ def clean_svg(svg: str) -> bytes | None:
     return written
 
 
+def clean_pixels(content: bytes, media: str) -> bytes | None:
+    """Return a PNG or JPEG without the texts, times and cameras that it carries beside its pixels; None if broken."""
+    kept, at = io.BytesIO(), 8 if media == "image/png" else 2
+    kept.write(content[:at])
+    try:
+        if media == "image/png":
+            while at < len(content):
+                (length,) = struct.unpack(">I", content[at : at + 4])
+                if content[at + 4 : at + 8] not in (b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"):
+                    kept.write(content[at : at + 12 + length])
+                at += 12 + length
+        else:
+            while content[at : at + 2] != b"\xff\xda":  # what follows are the pixels
+                (length,) = struct.unpack(">H", content[at + 2 : at + 4])
+                if content[at + 1] not in (*range(0xE1, 0xE2), *range(0xE3, 0xEE), 0xEF, 0xFE):
+                    kept.write(content[at : at + 2 + length])
+                at += 2 + length
+            kept.write(content[at:])
+    except struct.error:
+        return None
+    return kept.getvalue()
+
+
 def shorten_paths(html: str, root: str, everything: bool = False) -> str:
     """Return text in which a path of this machine is told from the project's or a library's folder on.
 
@@ -132,6 +159,10 @@ def shorten_paths(html: str, root: str, everything: bool = False) -> str:
         return "…/" + path.rstrip("/").rpartition("/")[2] if everything and path.count("/") > 2 else path
 
     return re.sub(r"(?<![\w.:/~…])(?:/[\w.+@~-]+)+/?", told, html)
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}"
 
 
 def _reaches_out(css: str) -> bool:

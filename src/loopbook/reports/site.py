@@ -5,48 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from loopbook.reports import dataset, events, lineage, loop, money, overview, page, rounds, security
-from loopbook.reports.page import Page
+from loopbook.reports import lineage, overview, page, rounds, runpages
+from loopbook.reports.rendering import program, render, static
 from loopbook.reports.rounds import Timeline
+from loopbook.reports.runpages import BUILT, Place, built
 from loopbook.store import records
 from loopbook.store.content import digest_file, digest_text, remove, write_atomically
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
-HERE = Path(__file__).resolve().parent
-BUILT = ".built.json"
-"""Beside a run's pages: what they were made from, so that nothing is made twice."""
-
 _NOTICE = "<!--notice-->"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a site is built from and to.
-
-    Attributes
-    ----------
-    data
-        Folder that the records' paths are relative to.
-    reports
-        Folder of the site.
-    notebooks
-        Folder of the committed notebooks, for today's prose; None: prose as executed.
-    """
-
-    data: Path
-    reports: Path
-    notebooks: Path | None
-
-    @property
-    def root(self) -> str:
-        """The project's folder, left out of the paths that pages show."""
-        return str((self.notebooks or self.data).resolve().parent)
 
 
 def renew(project: Project, only: str | None = None) -> Path:
@@ -112,57 +84,26 @@ def build(
 def assets(reports: Path) -> None:
     """Put the style sheet and the site's own script in place."""
     for name in ("style.css", "site.js"):
-        _write(reports / "assets" / name, (HERE / "static" / name).read_bytes())
+        _write(reports / "assets" / name, static(name).encode())
 
 
 def _build_run(place: Place, run: Run, way: Timeline | None, known: lineage.Origins) -> None:
     """Write a run's pages, unless they were made from the same things already."""
-    folder = place.reports / run.scenario / run.run
+    folder = place.folder(run)
     made_from = _made_from(place, run, way, known)
-    built = _built(folder)
-    if built.get("from") == made_from and all((folder / name).is_file() for name in built.get("files", ())):
+    old = built(folder)
+    if old.get("from") == made_from and all((folder / name).is_file() for name in old.get("files", ())):
         return
-    files = _files(place, run, way, known)
-    kept = {name for name in built.get("files", ()) if name not in files and _still_named(name, run, folder)}
-    for name, content in files.items():
+    made = runpages.make(place, run, way, known, runpages.Before.read(folder))
+    for name, content in made.files.items():
         _write(folder / name, content)
-    for name in set(built.get("files", ())) - set(files) - kept:
+    left = set(old.get("files", ())) - made.names
+    kept = {name for name in left if _still_named(name, run, folder)}
+    for name in left - kept:
         remove(folder / name)
-    record = {"from": made_from, "files": sorted({*files, *kept})}
+    leaves = {name: asdict(leaf) for name, leaf in made.leaves.items()}
+    record = {"from": made_from, "files": sorted(made.names | kept), "pages": leaves}
     _write(folder / BUILT, (json.dumps(record, indent=1) + "\n").encode())
-
-
-def _files(place: Place, run: Run, way: Timeline | None, known: lineage.Origins) -> dict[str, bytes]:
-    """Return every file of a run's folder, by its path within."""
-    pages = [
-        made
-        for record in run.stages.values()
-        if (made := page.page(record, place.data, place.notebooks, place.root)) is not None
-    ]
-    folder = place.reports / run.scenario / run.run
-    there = frozenset({made.slug for made in pages}) | {
-        page.slug(record) for record in run.stages.values() if (folder / f"{page.slug(record)}.html").is_file()
-    }
-    about = {**_about(place, run, pages, there), "timeline": way}
-    about["traces"] = {made.slug: lineage.lineage(run, made.record, known, place.data) for made in pages}
-    about["boards"] = {
-        made.slug: events.board(place.data / made.record.artifacts["events"])
-        for made in pages
-        if "events" in made.record.artifacts
-    }
-    files = {"index.html": render("run.html.j2", **about, depth="../../")}
-    for at, made in enumerate(pages):
-        around = {"before": pages[at - 1] if at else None, "after": pages[at + 1] if at + 1 < len(pages) else None}
-        files[f"{made.slug}.html"] = render("stage.html.j2", **about, **around, page=made, depth="../../")
-    style = (HERE / "static" / "style.css").read_text(encoding="utf-8")
-    inside = frozenset(made.slug for made in pages)
-    alone = {**about, "there": inside, "ring": loop.ring(run, inside), "style": style, "depth": ""}
-    files["report.html"] = render("single.html.j2", **alone, policy=security.single_file_policy(style))
-    encoded = {name: text.encode("utf-8") for name, text in files.items()}
-    for made in pages:
-        encoded |= {f"figures/{picture.name}": picture.content for picture in made.pictures}
-    encoded["run.json"] = (run.model_dump_json(indent=1) + "\n").encode("utf-8", "replace")
-    return encoded
 
 
 def _build_latest(place: Place, runs: Sequence[Run]) -> None:
@@ -177,19 +118,19 @@ def _build_latest(place: Place, runs: Sequence[Run]) -> None:
         notice = render("notice.html.j2", last=last, failed=failed, shown=newest)
     source = place.reports / newest.scenario / newest.run
     target = place.reports / newest.scenario / "latest"
-    names = _built(source).get("files", [])
+    names = built(source).get("files", [])
     told = {name: notice for name in names if name.endswith(".html") and notice}
-    built = {"from": newest.run, "notice": notice, "files": sorted(names)}
-    same = _built(target) == built and all(
+    state = {"from": newest.run, "notice": notice, "files": sorted(names)}
+    same = built(target) == state and all(
         (target / name).is_file() and (target / name).read_bytes() == _told(source / name, told.get(name, ""))
         for name in names
     )
     if not same:
-        _exchange(target, source, names, told, built)
+        _exchange(target, source, names, told, state)
 
 
 def _exchange(
-    target: Path, source: Path, names: Sequence[str], told: Mapping[str, str], built: Mapping[str, Any]
+    target: Path, source: Path, names: Sequence[str], told: Mapping[str, str], state: Mapping[str, Any]
 ) -> None:
     """Make the new folder beside the old one and let them change places, so that no reader finds half of each."""
     new, old = (target.with_name(f".{target.name}-{word}") for word in ("new", "old"))
@@ -201,7 +142,7 @@ def _exchange(
             (new / name).write_bytes(_told(source / name, told[name]))
         else:
             shutil.copy2(source / name, new / name)
-    (new / BUILT).write_text(json.dumps(built, indent=1) + "\n", encoding="utf-8")
+    (new / BUILT).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
     if target.exists():
         target.rename(old)
     new.rename(target)
@@ -212,23 +153,6 @@ def _told(page: Path, notice: str) -> bytes:
     """Return a page's content with a notice at its top, if there is one."""
     content = page.read_bytes()
     return content.replace(_NOTICE.encode(), notice.encode("utf-8"), 1) if notice else content
-
-
-def _about(place: Place, run: Run, pages: Sequence[Page], there: frozenset[str]) -> dict[str, Any]:
-    deciding = overview.deciding(run)
-    card = dataset.card(run, place.data)
-    return {
-        "run": run,
-        "pages": pages,
-        "there": there,
-        "lines": overview.lines(run),
-        "ring": loop.ring(run, there),
-        "numbers": overview.numbers(deciding.metrics) if deciding else (),
-        "money": money.money(run, place.data),
-        "alerts": money.alerts(run, place.data),
-        "data_facts": dataset.facts(card),
-        "findings": dataset.findings(card),
-    }
 
 
 def _agents(runs: Sequence[Run], reports: Path) -> list[dict[str, Any]]:
@@ -243,6 +167,7 @@ def _agents(runs: Sequence[Run], reports: Path) -> list[dict[str, Any]]:
                 "newest": own[0],
                 "runs": own,
                 "latest": (reports / scenario / "latest" / "index.html").is_file(),
+                "sweeps": (reports / scenario / "sweeps" / "index.html").is_file(),
                 "timeline": rounds.timeline(own[::-1], latest),
                 "sparks": rounds.sparks([run for run in own[::-1] if run.good and run.profile == latest.profile]),
                 "lines": [line for line in overview.lines(latest) if line.term in ("Criteria", "Model", "Gain")],
@@ -252,24 +177,16 @@ def _agents(runs: Sequence[Run], reports: Path) -> list[dict[str, Any]]:
 
 
 def _made_from(place: Place, run: Run, way: Timeline | None, known: lineage.Origins) -> str:
-    """Return the digest of all that a run's pages are made from; a stored notebook never changes under its name."""
+    """Return the digest of all that a run's pages are made from: contents, never times of files."""
     parts = [run.model_dump_json(), program(), place.root, *(each.run for each in (way.runs if way else ()))]
     parts += [
         f"{name} {known[name, record.key].run}" for name, record in run.stages.items() if (name, record.key) in known
     ]
     for record in run.stages.values():
         stored = place.data / record.notebook if record.notebook else None
-        parts.append(f"{stored.stat().st_size} {stored.stat().st_mtime_ns}" if stored and stored.is_file() else "none")
         committed = place.notebooks / f"{record.stage}.ipynb" if place.notebooks else None
-        parts.append(digest_file(committed) if committed and committed.is_file() else "none")
+        parts += [digest_file(each) if each and each.is_file() else "none" for each in (stored, committed)]
     return digest_text("\n".join(parts))
-
-
-@cache
-def program() -> str:
-    """Return the digest of this program: modules, templates, style."""
-    files = [file for file in sorted(HERE.rglob("*")) if file.suffix in (".py", ".j2", ".css", ".js")]
-    return digest_text("\n".join(digest_file(file) for file in files))
 
 
 def _still_named(name: str, run: Run, folder: Path) -> bool:
@@ -279,38 +196,6 @@ def _still_named(name: str, run: Run, folder: Path) -> bool:
     return (folder / name).is_file() and any(
         own == f"{each}.html" or (name.startswith("figures/") and own.startswith(f"{each}-")) for each in slugs
     )
-
-
-@cache
-def _environment() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= {"policy_of_site": security.POLICY, "states": loop.STATES, "slug": page.slug}
-    environment.filters |= {
-        "when": overview.when,
-        "duration": overview.duration,
-        "number": overview.number,
-        "label": overview.label,
-        "numbers": overview.numbers,
-    }
-    return environment
-
-
-def render(template: str, **values: Any) -> str:
-    """Return a page made from a template; values are escaped."""
-    return security.visible(str(_environment().get_template(template).render(**values)))
-
-
-def _built(folder: Path) -> Mapping[str, Any]:
-    path = folder / BUILT
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def write(path: Path, text: str) -> None:

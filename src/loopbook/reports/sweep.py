@@ -12,6 +12,8 @@ from typing import Any
 
 from loopbook.reports import site
 from loopbook.reports.overview import label, number
+from loopbook.reports.rendering import program, render
+from loopbook.reports.runpages import BUILT
 from loopbook.store import sweeps
 from loopbook.store.content import digest_text
 from loopbook.store.project import Project
@@ -196,7 +198,7 @@ def renew(project: Project, scenario: str | None = None) -> dict[str, Path]:
         pages = {each.sweep: _build(project, each) for each in found}
         for name in {each.scenario for each in found}:
             own = [each for each in reversed(found) if each.scenario == name]
-            listed = site.render("sweeps.html.j2", sweeps=own, title=own[0].title, depth="../../")
+            listed = render("sweeps.html.j2", sweeps=own, title=own[0].title, depth="../../")
             site.write(project.reports / name / sweeps.FOLDER / "index.html", listed)
     return pages
 
@@ -204,18 +206,16 @@ def renew(project: Project, scenario: str | None = None) -> dict[str, Path]:
 def _build(project: Project, sweep: Sweep) -> Path:
     folder = project.reports / sweep.scenario / sweeps.FOLDER / sweep.sweep
     runs = sweeps.runs(project, sweep)
-    made_from = digest_text("\n".join((site.program(), sweep.model_dump_json(), *(each.run for each in runs.values()))))
-    built = folder / site.BUILT
+    made_from = digest_text("\n".join((program(), sweep.model_dump_json(), *(each.run for each in runs.values()))))
+    built = folder / BUILT
     if built.is_file() and json.loads(built.read_text(encoding="utf-8")) == made_from:
         return folder / "index.html"
     table = compared(sweep, runs)
     about = {"sweep": sweep, "table": table, "depth": "../../../"}
-    site.write(folder / "index.html", site.render("sweep.html.j2", **about, panels=panels(table)))
+    site.write(folder / "index.html", render("sweep.html.j2", **about, panels=panels(table)))
     for point in sweep.points:
         if point.name in runs:
-            shown = site.render(
-                "point.html.j2", **about, point=point, run=runs[point.name], command=command(sweep, point)
-            )
+            shown = render("point.html.j2", **about, point=point, run=runs[point.name], command=command(sweep, point))
             site.write(folder / f"{point.name}.html", shown)
     site.write(built, json.dumps(made_from))
     return folder / "index.html"

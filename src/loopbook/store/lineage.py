@@ -28,16 +28,22 @@ def code(root: Path) -> tuple[str | None, str | None]:
     """
     try:
         head = _git(root, "rev-parse", "HEAD").decode().strip()
-        sha, changes = hashlib.sha256(), _git(root, "diff", "HEAD", "--binary", "--no-ext-diff")
-        new = sorted(
-            name for name in _git(root, "ls-files", "--others", "--exclude-standard", "-z").split(b"\0") if name
+        touched = _names(_git(root, *_unfiltered(root), "diff", "HEAD", "--name-only", "--no-renames", "-z"))
+        changes = (
+            _git(
+                root, "diff", "HEAD", "--binary", "--no-ext-diff", "--", *(f":(top,literal){name}" for name in touched)
+            )
+            if touched
+            else b""
         )
+        new = sorted(_names(_git(root, "ls-files", "--others", "--exclude-standard", "-z")))
     except (OSError, subprocess.CalledProcessError):
         return None, None
+    sha = hashlib.sha256()
     sha.update(changes)
     for name in new:
-        path = root / os.fsdecode(name)
-        sha.update(name + b"\0")
+        path = root / name
+        sha.update(os.fsencode(name) + b"\0")
         if path.is_file():
             with path.open("rb") as file:
                 sha.update(hashlib.file_digest(file, "sha256").digest())
@@ -90,6 +96,24 @@ def _told(files: Iterator[Path] | list[Path], name: str) -> Iterator[str]:
         except OSError:
             continue
         yield from (line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == name)
+
+
+def _unfiltered(root: Path) -> list[str]:
+    """Return options of git that pass over its filters, which start a process for each file that they are asked about.
+
+    What differs without them is looked at with them again: a notebook's outputs are no change.
+    """
+    found = subprocess.run(
+        ["git", "config", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process|required)$"],
+        cwd=root,
+        check=False,  # 1 means that there is none
+        capture_output=True,
+    ).stdout.decode()
+    return [word for name in found.split() for word in ("-c", f"{name}={'false' if name.endswith('required') else ''}")]
+
+
+def _names(listed: bytes) -> list[str]:
+    return [os.fsdecode(name) for name in listed.split(b"\0") if name]
 
 
 def _git(root: Path, *words: str) -> bytes:

@@ -1,0 +1,51 @@
+"""Pages from templates: one environment, what templates may call, and the digest of all that shapes a page."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from loopbook.reports import loop, overview, page, security
+from loopbook.store.content import digest_file, digest_text
+
+HERE = Path(__file__).resolve().parent
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page made from a template; values are escaped."""
+    return security.visible(str(_environment().get_template(template).render(**values)))
+
+
+def static(name: str) -> str:
+    """Return the style sheet (``style.css``) or the site's own script (``site.js``)."""
+    return (HERE / "static" / name).read_text(encoding="utf-8")
+
+
+@cache
+def program() -> str:
+    """Return the digest of this program: modules, templates, style."""
+    files = [file for file in sorted(HERE.rglob("*")) if file.suffix in (".py", ".j2", ".css", ".js")]
+    return digest_text("\n".join(digest_file(file) for file in files))
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"policy_of_site": security.POLICY, "states": loop.STATES, "slug": page.slug}
+    environment.filters |= {
+        "when": overview.when,
+        "duration": overview.duration,
+        "number": overview.number,
+        "label": overview.label,
+        "numbers": overview.numbers,
+    }
+    return environment
