@@ -36,7 +36,8 @@ def agent(project: Project) -> Project:
         'stage = Stage.open("02_data", globals())',
         'window, outcomes = stage.settings.window or stage.carry("window"), stage.carry("outcomes")',
         'stage.write("train", pd.DataFrame({"x": [1.0 * window, *[float(one["label"]) for one in outcomes]]}))',
-        'stage.write("dataset_card", {"findings": [{"kind": "size", "text": f"window {window}"}]})',
+        'card = {"boundaries": ["2026-01-01"], "findings": [{"kind": "size", "text": f"window {window}"}]}',
+        'stage.write("dataset_card", card)',
         "stage.record(total=10 + len(outcomes), window=window)",
     )
     path = project.notebooks / "04_optimization.ipynb"
@@ -130,6 +131,7 @@ def test_a_person_approves_by_id_and_the_next_run_differs_by_that_alone(agent: P
     assert {each.id: each.met for each in after.criteria} == {"sum-large": True, "asked": True}
     snapshot = snapshots.current(agent, "tiny", "standard")
     assert snapshot.findings == [{"kind": "size", "text": "window 1"}]
+    assert snapshot.boundaries == ["2026-01-01"], "the dates of the run that was approved, for good"
     assert snapshot.first is not None
     assert json.loads((champions.find(agent, snapshot.first) / "model.json").read_text()) == {"name": "two"}
 

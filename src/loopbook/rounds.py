@@ -69,8 +69,8 @@ def approve(
     run, suggested = proposed(project, scenario.name, profile)
     before = snapshots.current(project, scenario.name, profile)
     snapshots.refuse_other_layout(before, scenario)
-    found = content.load(_artifact(project, run, "dataset_card"))["findings"]
-    after = approval.approve(suggested, which, before, by, found, scenario.data.splits.windows)
+    card = content.load(_artifact(project, run, "dataset_card"))
+    after = approval.approve(suggested, which, before, by, card["findings"], scenario.data.splits.windows)
     if after is before:
         return None
     if after.champion not in (None, before.champion):
@@ -79,7 +79,8 @@ def approve(
             raise LoopbookError(f"The challenger of run {run.run} is not the one that was proposed; run 07 again.")
     first = before.first or champions.keep(project, _artifact(project, run, "champion"))
     layout = before.layout or snapshots.layout(scenario)
-    sealed = after.model_copy(update={"first": first, "layout": layout})
+    boundaries = before.boundaries or card["boundaries"]
+    sealed = after.model_copy(update={"first": first, "layout": layout, "boundaries": boundaries})
     return sealed if snapshots.seal(project, scenario.name, profile, sealed) else None
 
 

@@ -125,6 +125,33 @@ def test_only_the_stream_moves_from_window_to_window(scenario, by):
         assert all(early["stream"]["time"].max() < late["stream"]["time"].min() for early, late in pairwise(seen))
 
 
+def test_a_file_that_grows_moves_no_row_once_the_dates_are_fixed(scenario):
+    agent = scenario(SOURCE, splits={"by": "time", **WINDOWS})
+    frame = rows(4000)
+    grown = pd.concat(
+        [frame, rows(2000, seed=1).assign(row_id=lambda part: "new " + part["row_id"])], ignore_index=True
+    )
+    new = grown["row_id"].str.startswith("new")
+    grown.loc[new, "time"] += pd.Timedelta(days=60)
+    grown.loc[new, "text"] = grown.loc[new, "row_id"].map(lambda row: hashlib.sha256(row.encode()).hexdigest())
+    dates, later = splitting.boundaries(frame, agent), splitting.boundaries(grown, agent)
+    before = splitting.split(frame, agent, 2, dates)
+    adrift, after = splitting.split(grown, agent, 2, later), splitting.split(grown, agent, 2, dates)
+    assert set(adrift["test"]["row_id"]) & set(before["past"]["row_id"]), "shares move what was learned into the test"
+    for name, part in before.items():
+        assert set(after[name]["row_id"]) - set(grown.loc[new, "row_id"]) == set(part["row_id"]), name
+    assert set(grown.loc[new, "row_id"]) <= set(after["later"]["row_id"])
+    assert set(grown.loc[new, "row_id"]) <= set(splitting.split(grown, agent, 4, dates)["stream"]["row_id"])
+    assert splitting.proof(after, agent)["holds"].all()
+
+
+def test_dates_that_do_not_fit_the_windows_are_refused(scenario):
+    dates = splitting.boundaries(rows(4000), scenario(SOURCE, splits={"by": "time"}))
+    with pytest.raises(DataError, match=r"4 dates .* needs 7"):
+        splitting.split(rows(4000), scenario(SOURCE, splits={"by": "time", **WINDOWS}), 1, dates)
+    assert splitting.boundaries(rows(4000), scenario(SOURCE, splits={"by": "group"})) == []
+
+
 def test_later_days_of_a_simulation_are_windows_of_equal_length_and_move_no_split():
     source = {"kind": "simulation", "id": "post_id", "time": "time", "rows": 1000, "days": 40, "start": "2026-01-01"}
     plain = build_scenario(source, splits={"by": "time"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -20,6 +21,7 @@ def dataset_card(
     origin: dict[str, Any],
     scenario: Scenario,
     personal: pd.DataFrame | None = None,
+    dates: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the card of the data behind the splits.
 
@@ -35,12 +37,14 @@ def dataset_card(
         The agent.
     personal
         What `cleaning.mask` found; None: nobody looked.
+    dates
+        Where the splits end, if they are by time; see `splitting.boundaries`.
 
     Returns
     -------
     dict
-        Plain values for JSON: title, simulated, origin, rows, splits, time, classes, fields, groups, quarantine,
-        personal, protected, findings (a list of kind, text, severity: note, warning or serious).
+        Plain values for JSON: title, simulated, origin, rows, splits, boundaries, time, classes, fields, groups,
+        quarantine, personal, protected, findings (a list of kind, text, severity: note, warning or serious).
     """
     rows = pd.concat(splits.values(), ignore_index=True)
     card: dict[str, Any] = {
@@ -49,6 +53,7 @@ def dataset_card(
         "origin": dict(origin),
         "rows": {"source": int(origin["rows"]), "used": len(rows), "quarantine": len(quarantine)},
         "splits": {name: _split(frame, scenario) for name, frame in splits.items()},
+        "boundaries": list(dates),
         "time": _span(rows),
         "classes": _classes(rows["label"], scenario),
         "fields": {name: _field(column(rows, name), kind) for name, kind in scenario.task.fields.items()},

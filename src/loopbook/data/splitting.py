@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -25,10 +26,13 @@ PAST, LATER = "past", "later"
 _LEARNING = ("train", "validation", "test")  # these three must know both classes
 
 
-def split(rows: pd.DataFrame, scenario: Scenario, window: int = 1) -> dict[str, pd.DataFrame]:
+def split(
+    rows: pd.DataFrame, scenario: Scenario, window: int = 1, dates: Sequence[str] = ()
+) -> dict[str, pd.DataFrame]:
     """Return the five splits, and the windows before and after the stream; every row is in exactly one.
 
-    * By time: stretches that follow each other, in the order of `SPLITS`; rows of the same moment stay together.
+    * By time: stretches that follow each other, in the order of `SPLITS`; rows of the same moment stay together. They
+      end where `dates` says, whatever is added later; rows after the last date belong to the last window.
     * By group, and by stratum: a stable hash of the row's group (of its id, where it has none) decides, so that a row
       keeps its split whatever is added, removed or relabelled later. Shares are met within chance; by stratum, every
       split must have rows of each stratum.
@@ -45,6 +49,8 @@ def split(rows: pd.DataFrame, scenario: Scenario, window: int = 1) -> dict[str, 
         Its data section has the shares, the way to split and the seed of the hash.
     window
         Which window the stream is, counted from 1.
+    dates
+        As `boundaries` returned them when the first of the rounds' proposals was approved; none: as it returns now.
 
     Returns
     -------
@@ -55,7 +61,8 @@ def split(rows: pd.DataFrame, scenario: Scenario, window: int = 1) -> dict[str, 
     Raises
     ------
     DataError
-        If there is no such window, a split would be empty, or train, validation or test would have one class only.
+        If there is no such window, the dates are too few or too many, a split would be empty, or train, validation or
+        test would have one class only.
     """
     data = scenario.data
     if window > data.splits.windows:
@@ -63,13 +70,13 @@ def split(rows: pd.DataFrame, scenario: Scenario, window: int = 1) -> dict[str, 
             f"The current round is that of window {window}, but data.splits.windows is {data.splits.windows}; raise it "
             "again, or go back to an earlier round."
         )
-    bounds = _bounds(scenario)
     if data.splits.by == "time":
         ordered = rows.sort_values(["time", "row_id"], kind="stable")
-        places = _by_time(ordered["time"], bounds, scenario)
+        begins = _begins(dates or boundaries(rows, scenario), scenario)
+        places = begins.searchsorted(pd.DatetimeIndex(ordered["time"]), side="right")
     else:
         ordered = rows
-        places = np.searchsorted(bounds, _hashes(rows["group"], data.split_seed), side="right")
+        places = np.searchsorted(_bounds(scenario), _hashes(rows["group"], data.split_seed), side="right")
     stream = len(SPLITS) - 2 + window
     masks = {name: places == index for index, name in enumerate(SPLITS[:-1])}
     if data.splits.windows > 1:
@@ -80,6 +87,38 @@ def split(rows: pd.DataFrame, scenario: Scenario, window: int = 1) -> dict[str, 
     splits = {name: ordered[mask].reset_index(drop=True) for name, mask in masks.items()}
     _refuse_thin(splits, rows, scenario)
     return splits
+
+
+def boundaries(rows: pd.DataFrame, scenario: Scenario) -> list[str]:
+    """Return when each stretch of a split by time begins, the first excepted, as the shares of these rows have it.
+
+    Shares of rows move with every row that is added, so a later round takes the dates of the first approval: else a
+    row that the agent has learned from would lie in tomorrow's test.
+
+    The later days of a simulation count in no share; they are cut into windows of equal length. A boundary inside equal
+    times moves behind them.
+
+    Returns
+    -------
+    list of str
+        ISO 8601 with the time zone, as many as there are splits and later windows, less one; none if the split is not
+        by time, because a hash deals each row whatever else is there.
+    """
+    if scenario.data.splits.by != "time":
+        return []
+    times, source = rows["time"].sort_values(), scenario.source
+    later: list[pd.Timestamp] = []
+    if isinstance(source, SimulationSource) and source.later_days:
+        length = source.later_days / (scenario.data.splits.windows - 1)
+        begins = [source.horizon + timedelta(days=round(at * length)) for at in range(scenario.data.splits.windows - 1)]
+        later = [pd.Timestamp(begin, tz="UTC") for begin in begins]
+    count = int(times.searchsorted(later[0])) if later else len(times)
+    moments, cuts = pd.DatetimeIndex(times), []
+    for bound in _bounds(scenario):
+        cut = min(round(bound * count), count)
+        behind = int(moments.searchsorted(moments[cut - 1], side="right")) if cut else 0
+        cuts.append(moments[behind] if behind < len(moments) else moments[-1] + pd.Timedelta(seconds=1))
+    return [moment.isoformat() for moment in (*cuts, *later)]
 
 
 def proof(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
@@ -158,24 +197,15 @@ def _bounds(scenario: Scenario) -> NDArray[np.float64]:
     return np.cumsum([*settings.shares.values(), *held_back])[:-1]
 
 
-def _by_time(times: pd.Series[pd.Timestamp], bounds: NDArray[np.float64], scenario: Scenario) -> NDArray[np.int64]:
-    """Return the place of each row in ordered times; a boundary inside equal times moves behind them.
-
-    The later days of a simulation count in no share; they are cut into windows of equal length.
-    """
-    moments, source = times.to_numpy(), scenario.source
-    later: list[pd.Timestamp] = []
-    if isinstance(source, SimulationSource) and source.later_days:
-        length = source.later_days / (scenario.data.splits.windows - 1)
-        begins = [source.horizon + timedelta(days=round(at * length)) for at in range(scenario.data.splits.windows - 1)]
-        later = [pd.Timestamp(begin, tz="UTC") for begin in begins]
-    count = int(times.searchsorted(later[0])) if later else len(moments)
-    cuts = []
-    for bound in bounds:
-        cut = min(round(bound * count), count)
-        cuts.append(int(np.searchsorted(moments, moments[cut - 1], side="right")) if cut else 0)
-    cuts += [int(times.searchsorted(begin)) for begin in later]
-    return np.searchsorted(np.array(cuts), np.arange(len(moments)), side="right")
+def _begins(dates: Sequence[str], scenario: Scenario) -> pd.DatetimeIndex:
+    """Return the dates of `boundaries` as moments."""
+    wanted = len(SPLITS) + scenario.data.splits.windows - 2
+    if len(dates) != wanted:
+        raise DataError(
+            f"{len(dates)} dates divide the splits and windows by time, but data.splits.windows "
+            f"({scenario.data.splits.windows}) needs {wanted}: set it back to what it was at the first approval."
+        )
+    return pd.DatetimeIndex([pd.Timestamp(date) for date in dates])
 
 
 def _hashes(groups: pd.Series[str], seed: int) -> NDArray[np.float64]:

@@ -18,7 +18,13 @@ from loopbook.store.project import Project
 
 _NAME = re.compile(r"(\d{4,})-([0-9a-f]{16})\.json")
 _OWN = {"round", "approved", "layout"}  # what is about the snapshot itself, and carried into no stage
-_FOLLOWS = {"findings", "window", "fresh", "first"}  # what comes with a round and is by itself no reason for one
+_FOLLOWS = {
+    "findings",
+    "window",
+    "fresh",
+    "first",
+    "boundaries",
+}  # what comes with a round and is by itself no reason for one
 
 
 class Snapshot(Settings):
@@ -39,6 +45,9 @@ class Snapshot(Settings):
     fresh: bool = Field(True, description="whether nobody has lived through that window before this round")
     first: str | None = Field(None, description="content digest of the first round's champion, to compare with")
     layout: str | None = Field(None, description="digest of what decides in which split a row lies; see `layout`")
+    boundaries: list[str] = Field(
+        default_factory=list, description="dates that divide splits and windows by time, as at the first approval"
+    )
     approved: list[dict[str, Any]] = Field(
         default_factory=list, description="every approval so far: round, id, kind, title, reason, by"
     )
