@@ -97,7 +97,12 @@ def test_a_report_that_a_kill_kept_from_being_written_is_written_by_the_next_run
     assert newest in (tiny.reports / "index.html").read_text()
 
 
-OPERANDS = {"new": ["mine", "my.csv"], "reproduce": ["20261124-031200"], "gc": ["--days", "30"]}
+OPERANDS = {
+    "compare": ["latest", "latest"],
+    "new": ["mine", "my.csv"],
+    "reproduce": ["20261124-031200"],
+    "gc": ["--days", "30"],
+}
 ANYWHERE = {"doctor", "schema"}
 """Commands that need no project."""
 

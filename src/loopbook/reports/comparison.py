@@ -11,6 +11,7 @@ from typing import Any
 from loopbook.reports import page, site
 from loopbook.reports.output import Picture
 from loopbook.reports.overview import number
+from loopbook.reports.rendering import render
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
@@ -86,7 +87,7 @@ def write(project: Project, a: Run, b: Run, to: Path | None = None, **about: Any
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(picture.content)
     target = folder / "index.html"
-    shown = site.render(
+    shown = render(
         "comparison.html.j2",
         a=a,
         b=b,
