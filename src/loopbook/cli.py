@@ -315,12 +315,10 @@ def compare(
     """Compare run B with run A. Code 1: B is worse beyond the noise band of repeated seeds."""
     from rich.console import Console
 
+    from loopbook.comparison import session
     from loopbook.store.project import Project
 
-    with _plainly():
-        from loopbook.comparison import session
-
-        worse = session.run(Project.find(), a, b, out, Console(highlight=False))
+    worse = session.run(Project.find(), a, b, out, Console(highlight=False))
     raise typer.Exit(Exit.FAILED if worse else Exit.GOOD)
 
 
@@ -411,15 +409,14 @@ def share(
     from loopbook.store import lookup
     from loopbook.store.project import Project
 
-    with _plainly():
-        project = Project.find()
-        found = lookup.run(project, run)
-        from rich.console import Console
+    project = Project.find()
+    found = lookup.run(project, run)
+    from rich.console import Console
 
-        from loopbook.reports import share as sharing
+    from loopbook.reports import share as sharing
 
-        with Console(stderr=True).status(f"Making the pages of {found.title} and searching every text in them"):
-            done = sharing.share(project, found, html, out, allow or ())
+    with Console(stderr=True).status(f"Making the pages of {found.title} and searching every text in them"):
+        done = sharing.share(project, found, html, out, allow or ())
     nothing = "nothing was found but what you allowed" if allow else "no personal data found"
     typer.echo(f"{found.title}, run {found.run}: {done.texts:,} texts searched, {nothing}.")
     pixels = done.searched.pixels

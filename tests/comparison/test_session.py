@@ -66,7 +66,7 @@ def test_without_repeats_it_says_that_nothing_was_judged_and_how_to_get_a_band(p
 def test_unknown_run_is_refused_with_the_likely_name(project: Project, ran: Run) -> None:
     code, output = compared("tinny/standard", "latest")
     assert code == 2
-    assert "tiny/standard" in output
+    assert "mean 'tiny'" in output
     assert runs.find(project, "tiny/standard") == ran
     with pytest.raises(MissingInput):
         runs.find(project, "tiny/standard/001")

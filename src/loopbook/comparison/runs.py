@@ -6,40 +6,26 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from loopbook.runner import reproduction
 from loopbook.scenario.errors import MissingInput, suggest
-from loopbook.store import records, sweeps
+from loopbook.store import lookup, records, sweeps
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
 
 def find(project: Project, name: str) -> Run:
-    """Return a run: by its name, ``latest``, ``scenario/profile``, or a sweep's point ``scenario/sweep/point``.
+    """Return a run by one of the names that `lookup.run` knows, or a sweep's point ``scenario/sweep/point``.
 
     Raises
     ------
     MissingInput
         If there is none of that name; the message has the likely one.
     """
-    parts = name.split("/")
-    known = records.runs(project)
-    if name == "latest":
-        good = [each for each in known if each.good]
-        if good:
-            return good[-1]
-    if len(parts) == 2:
-        found = [each for each in known if each.scenario == parts[0] and each.profile == parts[1] and each.good]
-        if found:
-            return found[-1]
-    if len(parts) == 3:
+    if name.count("/") == 2:
         points = {f"{one.scenario}/{one.sweep}/{at}": run for one, at, run in _points(project)}
         if name not in points:
             raise MissingInput(f"There is no point of a sweep {name}.{suggest(name, list(points))}")
         return points[name]
-    if len(parts) == 2 and parts[0] not in {each.scenario for each in known}:
-        names = list(dict.fromkeys(f"{each.scenario}/{each.profile}" for each in known))
-        raise MissingInput(f"There is no run {name}.{suggest(name, names)}")
-    return reproduction.find(project, name)
+    return lookup.run(project, name)
 
 
 def repeats(project: Project, like: Run, *, without: tuple[Run, ...] = ()) -> list[Run]:
