@@ -33,6 +33,8 @@ def run(project: Project, a: str, b: str, out: Path | None, console: Console) ->
         second,
         out,
         verdict=found,
+        told=[each for each in found.metrics if not each.equal],
+        equal=[each for each in found.metrics if each.equal],
         code=content.code(project, first, second),
         data=content.data(project, first, second),
         drawing=page.drawing([(each.name, each.gain or 0.0, each.half or 0.0, each.worse) for each in judged]),

@@ -12,7 +12,7 @@ from loopbook.store import content
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
-PAIRED = "05_decisions roc_auc, paired on the same stream rows"
+PAIRED = "05_decisions paired roc_auc"
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class Metric:
     def gain(self) -> float | None:
         """The difference, positive where B is better."""
         return None if self.difference is None or self.higher is None else self.difference * (1 if self.higher else -1)
+
+    @property
+    def equal(self) -> bool:
+        """Whether there is nothing to tell: it is not judged, and the same in both runs."""
+        return self.half is None and self.difference == 0
 
     @property
     def worse(self) -> bool:

@@ -74,7 +74,7 @@ def write(project: Project, a: Run, b: Run, to: Path | None = None, **about: Any
     to
         Folder for the page; None: ``reports/comparisons/<A>..<B>``. Beside it go style and script.
     about
-        What the template shows: verdict, judged, code, data and drawing.
+        What the template shows besides: verdict, metrics told and equal, code, data and drawing.
     """
     name = re.sub(r"[^\w.-]+", "_", f"{a.scenario}-{a.run}..{b.scenario}-{b.run}")
     folder = to or project.reports / FOLDER / name
