@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from tests.runner.test_kernels import execute, kernels, left, needs_fork, until
 from loopbook.runner.death import Memory, cause
 from loopbook.runner.kernels import Kernels
 from loopbook.runner.libraries import Level
+from loopbook.runner.provisioner import Provisioner
 
 __all__ = ["kernels"]
 
@@ -54,6 +56,23 @@ def test_a_kernel_that_dies_is_reported_as_what_it_was(
     # no timing assertion: that it was noticed at all, rather than by some time-out of minutes
     assert took < 60
     assert until(lambda: not left(tmp_path), 10), left(tmp_path)
+
+
+def test_a_kernel_killed_before_it_answers_is_reported_as_killed(
+    kernels: tuple[Kernels, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Kernels.watch
+
+    def killed(self: Kernels, kernel: Provisioner) -> None:
+        watch(self, kernel)
+        os.kill(kernel.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(Kernels, "watch", killed)
+    failure, _ = execute(kernels[0], tmp_path, "a = 1")
+    assert failure is not None
+    assert (failure.kind, failure.cell) == ("SIGKILL", None)
+    monkeypatch.undo()
+    assert execute(kernels[0], tmp_path, "a = 1")[0] is None
 
 
 def test_a_crash_shows_the_stack_of_python_calls(kernels: tuple[Kernels, list[str]], tmp_path: Path) -> None:

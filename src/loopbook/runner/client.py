@@ -7,6 +7,7 @@ from queue import Empty
 from typing import Any
 
 from jupyter_client.asynchronous import AsyncKernelClient
+from nbclient.exceptions import DeadKernelError
 
 ANSWER = 1.0
 """Seconds after which a question is asked again; jupyter_client's own number."""
@@ -26,13 +27,15 @@ class Client(AsyncKernelClient):  # type: ignore[misc]
 
         Raises
         ------
+        DeadKernelError
+            If it dies before.
         RuntimeError
-            If it dies before, or does not answer within `timeout` seconds.
+            If it does not answer within `timeout` seconds.
         """
         until = time.monotonic() + (float("inf") if timeout is None else timeout)
         while not await self._answers(self.kernel_info()):
             if not await self.is_alive():
-                raise RuntimeError("Kernel died before replying to kernel_info")
+                raise DeadKernelError("Kernel died before replying to kernel_info")
             if time.monotonic() > until:
                 raise RuntimeError(f"Kernel didn't respond in {timeout:.0f} seconds")
 
