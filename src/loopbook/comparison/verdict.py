@@ -92,7 +92,7 @@ def compare(project: Project, a: Run, b: Run) -> Verdict:
         return Verdict(a, b, "seeds", len(found), said, tuple(metrics))
     few = f"Only {len(found)} runs repeat one of these with other seeds; a noise band takes {band.LEAST}."
     if len(found) >= band.LEAST:
-        few = f"In all {len(found)} repeats with other seeds each metric that could be judged is the same: no noise band."
+        few = f"In all {len(found)} repeats with other seeds no judged metric varies: no noise band."
     better = f"For a noise band (with the same PARAMS as the run): {sweep}"
     one = paired(project, a, b)
     if one is None:
