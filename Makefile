@@ -21,8 +21,9 @@ JOBS ?=
 SWEEP ?=
 ## KERNELS    fork: a notebook's kernel starts with libraries imported, where that is safe; spawn: from nothing
 KERNELS ?= fork
-## A, B       "make compare": two runs, by name, latest, or scenario/profile
+## A          "make compare": a run, by name, latest, or scenario/profile; ~1 after it: the one before
 A ?=
+## B          the run that is compared with it
 B ?=
 ## GPU        1: the environment with CUDA, 0: without; not given: as it is
 GPU ?=

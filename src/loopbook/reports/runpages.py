@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loopbook.reports import dataset, events, lineage, loop, money, overview, page, security
+from loopbook.reports import dataset, events, lineage, loop, money, overview, page, security, traces
 from loopbook.reports.page import Page
 from loopbook.reports.rendering import program, render, static
 from loopbook.reports.rounds import Timeline
@@ -35,7 +35,7 @@ class Place:
     notebooks
         Folder of the committed notebooks, for today's prose; None: prose as executed.
     hide
-        What is done to every text of a notebook before anything else; None: nothing.
+        What is done to every text of a notebook or a dataset card before anything else; None: nothing.
     """
 
     data: Path
@@ -194,6 +194,8 @@ def _overviews(
 def _told(place: Place, run: Run) -> dict[str, Any]:
     deciding = overview.deciding(run)
     card = dataset.card(run, place.data)
+    if place.hide is not None:
+        card = traces.mapped(card, place.hide)
     return {
         "lines": overview.lines(run),
         "numbers": overview.numbers(deciding.metrics) if deciding else (),

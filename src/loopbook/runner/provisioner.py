@@ -33,6 +33,8 @@ class Provisioner(LocalProvisioner):  # type: ignore[misc]
     kernels: Kernels
     level: Level
     overdue: bool = False
+    _noticed: float = 0.0
+    _remind: float = 0.0
     _ended: tuple[int, int | None] | None = None
     _leaving: bool = False
 
@@ -45,6 +47,7 @@ class Provisioner(LocalProvisioner):  # type: ignore[misc]
             forked = self.kernels.fork(self.level, arguments, options["env"], options["cwd"], options["stdout"])
             if forked is not None:
                 self.process, self.pid, self.pgid, self.cwd = forked, forked.pid, forked.pid, options["cwd"]
+                self._begun = time.monotonic()
                 self.kernels.watch(self)
                 return self.connection_info
         info = await super().launch_kernel(cmd, **options)
@@ -115,11 +118,14 @@ class Provisioner(LocalProvisioner):  # type: ignore[misc]
             return
 
     async def _keep_limit(self) -> None:
-        limit, spent = self.kernels.time_limit, time.monotonic() - self._begun
-        if limit is None or spent < limit:
+        now, limit = time.monotonic(), self.kernels.time_limit
+        if limit is None or now - self._begun < limit:
             return
         if not self.overdue:
-            self.overdue = True
-            await self.send_signal(signal.SIGINT)
-        elif spent > limit + GRACE:
+            self.overdue, self._noticed = True, now
+        if now - self._noticed > GRACE:
             await self.kill()
+        elif now >= self._remind:
+            # A kernel that is between two cells at that moment does not hear it, so it is told once more.
+            self._remind = now + GRACE / 2
+            await self.send_signal(signal.SIGINT)
