@@ -107,6 +107,21 @@ def test_a_loop_that_approves_nothing_has_converged_and_changes_nothing(agent: P
     assert snapshots.history(agent, "tiny", "standard") == []
 
 
+def test_a_run_whose_card_has_no_boundaries_has_to_run_again_before_it_is_approved(agent: Project) -> None:
+    file = agent.notebooks / "02_data.ipynb"
+    new = file.read_text()
+    file.write_text(new.replace('\\"boundaries\\": [\\"2026-01-01\\"], ', ""))
+    assert file.read_text() != new
+    run()
+    refused = call("approve", "all", "--scenario", "tiny")
+    assert refused.exit_code == 2, refused.output
+    assert "Run it again, then approve: make SCENARIO=tiny PROFILE=standard" in refused.output.replace("\n", " ")
+    file.write_text(new)
+    run()
+    assert "Round 1 begins" in call("approve", "all", "--scenario", "tiny").output
+    assert snapshots.current(agent, "tiny", "standard").boundaries == ["2026-01-01"]
+
+
 def test_a_person_approves_by_id_and_the_next_run_differs_by_that_alone(agent: Project) -> None:
     before = run()
     listed = call("approve", "--scenario", "tiny")

@@ -64,12 +64,18 @@ def approve(
     Raises
     ------
     LoopbookError
-        If there is nothing to approve, an id is unknown, or something else was approved in between.
+        If there is nothing to approve, an id is unknown, something else was approved in between, or an earlier
+        version of Loopbook made the run, whose 02 did not write the dates between the splits.
     """
     run, suggested = proposed(project, scenario.name, profile)
     before = snapshots.current(project, scenario.name, profile)
     snapshots.refuse_other_layout(before, scenario)
     card = content.load(_artifact(project, run, "dataset_card"))
+    if "boundaries" not in card:
+        raise LoopbookError(
+            f"Run {run.run} was made before 02 wrote the dates between the splits to its dataset card, and the first "
+            f"approval fixes them. Run it again, then approve: make SCENARIO={scenario.name} PROFILE={profile}"
+        )
     after = approval.approve(suggested, which, before, by, card["findings"], scenario.data.splits.windows)
     if after is before:
         return None
