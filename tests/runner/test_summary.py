@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import pytest
+
+from loopbook import session
+from loopbook.reports import overview
 from loopbook.runner import summary
+from loopbook.runner.run import record as run_record
 from loopbook.scenario import loading
 from loopbook.store import lineage
 from loopbook.store.project import Project
@@ -43,6 +50,21 @@ def test_a_criterion_is_met_missed_or_not_yet_tested(project: Project) -> None:
     assert [each.met for each in summary.criteria(scenario, {})] == [None]
     timed = DATA.model_copy(update={"metrics": {}, "measurements": {"total": 11}})
     assert [each.value for each in summary.criteria(scenario, {"02_data": timed})] == [11.0]
+
+
+@pytest.mark.parametrize("total", [12.0, 9.0])
+def test_a_criterion_is_neither_met_nor_missed_on_rows_that_are_not_fresh(project: Project, total: float) -> None:
+    scenario = loading.load("tiny", project.scenarios)
+    stale = DATA.model_copy(update={"metrics": {"total": total, "fresh_rows": False}})
+    (each,) = summary.criteria(scenario, {"02_data": stale})
+    assert (each.met, each.value, each.verdict) == (None, total, "not tested: no fresh rows")
+    assert overview.verdict([each]) == ("Of 1 acceptance criteria: 1 not tested: no fresh rows.",)
+    (step,) = summary.next_steps((each,), {"02_data": stale}, "one")
+    assert "its criteria are not tested. Bring newer rows." in step
+    request = session.Request.read("tiny", "standard").asked()
+    assert run_record(request, datetime.now(UTC), 1.0, {"02_data": stale}).status == "good"
+    fresh = DATA.model_copy(update={"metrics": {"total": total, "fresh_rows": True}})
+    assert [one.met for one in summary.criteria(scenario, {"02_data": fresh})] == [total == 12.0]
 
 
 def test_changes_name_parameter_input_code_champion_and_stages() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ _WORDS = {
     "roc": "ROC", "auc": "AUC", "pr": "PR", "f1": "F1", "ece": "calibration error", "ms": "(ms)", "bytes": "(bytes)",
 }  # fmt: skip
 _LONGEST = 300  # characters of a recorded text that a page shows
-_VERDICTS = {True: "met", False: "missed", None: "not yet tested"}
+_ORDER = {True: 0, False: 1, None: 2}
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ def verdict(criteria: Sequence[CriterionRecord]) -> tuple[str, ...]:
     """Return how many criteria are met, missed and not yet tested, and which are missed."""
     if not criteria:
         return ("No acceptance criteria are stated.",)
-    counts = {met: sum(each.met is met for each in criteria) for met in _VERDICTS}
-    parts = [f"{counts[met]} {word}" for met, word in _VERDICTS.items() if counts[met]]
+    counts = Counter(each.verdict for each in sorted(criteria, key=lambda each: _ORDER[each.met]))
+    parts = [f"{count} {word}" for word, count in counts.items()]
     missed = tuple(f"Missed: {each.text}" for each in criteria if each.met is False)
     return (f"Of {len(criteria)} acceptance criteria: {', '.join(parts)}.", *missed)
 

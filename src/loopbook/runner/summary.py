@@ -12,12 +12,16 @@ from loopbook.store import snapshots
 from loopbook.store.records import Approval, CriterionRecord, Run, StageRecord
 
 _VERSIONS = ("tensorflow", "keras", "scikit-learn", "pandas", "numpy", "papermill", "loopbook")
+NO_FRESH_ROWS = "no fresh rows"
 
 
 def criteria(
     scenario: Scenario, stages: Mapping[str, StageRecord], changes: Sequence[Mapping[str, Any]] = ()
 ) -> tuple[CriterionRecord, ...]:
     """Return every acceptance criterion with the value that its stage recorded; None where there is none yet.
+
+    A value from rows that are not fresh proves nothing: what was approved last was found on these very rows. It is
+    shown, but the criterion is not tested.
 
     `changes` are approved requirement changes, which may add criteria.
     """
@@ -27,12 +31,14 @@ def criteria(
             record = stages.get(criterion.stage)
             value = record.metrics.get(criterion.metric, record.measurements.get(criterion.metric)) if record else None
             number = float(value) if isinstance(value, bool | int | float) else None
+            stale = number is not None and record is not None and record.metrics.get("fresh_rows") is False
             found.append(
                 CriterionRecord(
                     **criterion.model_dump(),
                     story=story.id,
                     value=number,
-                    met=None if number is None else criterion.met(number),
+                    met=None if number is None or stale else criterion.met(number),
+                    untested=NO_FRESH_ROWS if stale else "",
                 )
             )
     return tuple(found)
@@ -87,9 +93,9 @@ def next_steps(
     if any(record.metrics.get("fresh_rows") is False for record in stages.values()):
         steps.append(
             "The agent has lived through all its windows: what was approved last was found on the rows that 05 judges "
-            "by, so its figures flatter. Bring newer rows."
+            "by, so its figures flatter and its criteria are not tested. Bring newer rows."
         )
-    untested = sorted({each.stage for each in found if each.met is None})
+    untested = sorted({each.stage for each in found if each.met is None and not each.untested})
     if untested:
         steps.append(f"Some criteria are not tested yet; their evidence comes from {', '.join(untested)}.")
     if not steps:

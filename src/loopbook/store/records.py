@@ -85,6 +85,14 @@ class CriterionRecord(Record):
     threshold: float
     value: float | None = None
     met: bool | None = None
+    untested: str = Field("", description="why it is not tested though its value is there: no fresh rows")
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in words, for people."""
+        if self.met is not None:
+            return "met" if self.met else "missed"
+        return f"not tested: {self.untested}" if self.untested else "not yet tested"
 
 
 class Approval(Record):
