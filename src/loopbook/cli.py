@@ -1,9 +1,8 @@
 """The command line: parse, call, print.
 
-Exit codes: 0 all good · 1 a notebook failed, a disk is full, or a
-compared run is worse · 2 the input is bad, nothing was started · 3 a
-criterion was missed · 4 another nightly run is going on · 5 a nightly summary was not delivered · 130 interrupted (a
-signal that ends it: 128 and its number).
+Exit codes: 0 all good · 1 a notebook failed, a disk is full, or a compared run is worse · 2 the input is bad, nothing
+was started · 3 a criterion was missed · 4 another nightly run is going on · 5 a nightly summary was not delivered · 130
+interrupted (a signal that ends it: 128 and its number).
 """
 
 from __future__ import annotations
@@ -291,10 +290,11 @@ def reproduce(
 ) -> None:
     """Run a run again from its record, in a store of its own, and compare every metric. Code 1: one differs."""
     from loopbook.runner import reproduction
+    from loopbook.store import lookup
     from loopbook.store.project import Project
 
     project = Project.find()
-    found = reproduction.reproduce(project, reproduction.find(project, run))
+    found = reproduction.reproduce(project, lookup.run(project, run))
     for name, metric, was, now in found.differing:
         typer.secho(f"{name} {metric}: {was} then, {now} now", fg="red")
     for each in found.artifacts:

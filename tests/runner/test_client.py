@@ -38,33 +38,23 @@ def test_a_ready_kernel_has_said_all_about_being_asked_and_is_heard() -> None:
     assert asyncio.run(published()) == ["busy", "execute_input", "stream", "idle"]
 
 
-def test_a_kernel_that_dies_before_it_answers_is_not_waited_for() -> None:
+@pytest.mark.parametrize(
+    ("sent", "limit", "told"),
+    [
+        pytest.param(signal.SIGKILL, 60, "died before", id="it dies"),
+        pytest.param(signal.SIGSTOP, 1, "didn't respond in 1 seconds", id="it is silent"),
+    ],
+)
+def test_a_kernel_that_cannot_answer_is_given_up(sent: signal.Signals, limit: float, told: str) -> None:
     async def waited() -> None:
         kernel = manager()
         await kernel.start_kernel()
         client = kernel.client()
         client.start_channels()
         try:
-            os.kill(kernel.provisioner.pid, signal.SIGKILL)
-            with pytest.raises(RuntimeError, match="died before"):
-                await client.wait_for_ready(60)
-        finally:
-            client.stop_channels()
-            await kernel.shutdown_kernel(now=True)
-
-    asyncio.run(waited())
-
-
-def test_a_kernel_that_never_answers_is_given_up_in_time() -> None:
-    async def waited() -> None:
-        kernel = manager()
-        await kernel.start_kernel()
-        client = kernel.client()
-        client.start_channels()
-        try:
-            os.kill(kernel.provisioner.pid, signal.SIGSTOP)
-            with pytest.raises(RuntimeError, match="didn't respond in 1 seconds"):
-                await client.wait_for_ready(1)
+            os.kill(kernel.provisioner.pid, sent)
+            with pytest.raises(RuntimeError, match=told):
+                await client.wait_for_ready(limit)
         finally:
             client.stop_channels()
             await kernel.shutdown_kernel(now=True)

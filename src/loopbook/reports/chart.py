@@ -5,7 +5,7 @@ A drawing carries what it says in words (`alt`), for whoever cannot see it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loopbook.reports.overview import number
@@ -196,11 +196,11 @@ def ridges(title: str, steps: Sequence[tuple[str, Sequence[tuple[float, float, f
 def intervals(
     title: str,
     rows: Sequence[tuple[str, float, float, float]],
-    chosen: str = "",
+    chosen: Collection[str] = (),
     reference: float | None = None,
     alt: str | None = None,
 ) -> Intervals | None:
-    """Draw values with intervals: name, value, low, high."""
+    """Draw values with intervals: name, value, low, high; those that are `chosen` stand out."""
     if not rows:
         return None
     ends = [end for row in rows for end in row[1:]] + ([reference] if reference is not None else [])
@@ -214,7 +214,7 @@ def intervals(
             x=along(value),
             low=along(low),
             high=along(high),
-            chosen=name == chosen,
+            chosen=name in chosen,
         )
         for at, (name, value, low, high) in enumerate(rows)
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loopbook.reports import page, site
+from loopbook.reports import chart, page, site
+from loopbook.reports.chart import Intervals
 from loopbook.reports.output import Picture
 from loopbook.reports.overview import number
 from loopbook.reports.rendering import render
@@ -16,54 +16,29 @@ from loopbook.store.project import Project
 from loopbook.store.records import Run
 
 FOLDER = "comparisons"
-_LEFT, _RIGHT, _WIDTH, _ROW = 12, 408, 420, 44
 
 
-@dataclass(frozen=True)
-class Row:
-    """A judged metric in the drawing: its difference in half-widths of its own band, cut off at three."""
+def drawing(rows: Sequence[tuple[str, float, float, bool]]) -> Intervals | None:
+    """Draw metrics in half-widths of their bands: name, gain (positive: B is better), half-width, whether it is worse.
 
-    name: str
-    said: str
-    y: int
-    x: float
-    worse: bool
+    What lies further out than three half-widths is drawn there; the table has the numbers.
+    """
 
-
-@dataclass(frozen=True)
-class Drawing:
-    """Every judged metric on one axis: to the right B is better; the band lies between -1 and 1."""
-
-    rows: tuple[Row, ...]
-    alt: str
-    low: float
-    zero: float
-    high: float
-    width: int = _WIDTH
-
-    @property
-    def height(self) -> int:
-        return _ROW * len(self.rows) + 26
-
-
-def drawing(rows: Sequence[tuple[str, float, float, bool]]) -> Drawing | None:
-    """Draw metrics: name, gain (positive: B is better), half-width of the band, whether it is a regression."""
-    if not rows:
-        return None
-    middle, unit = (_LEFT + _RIGHT) / 2, (_RIGHT - _LEFT) / 6
-
-    def at(gain: float, half: float) -> float:
+    def scaled(gain: float, half: float) -> float:
         part = gain / half if half else 3.0 * ((gain > 0) - (gain < 0))
-        return round(middle + unit * max(-3.0, min(3.0, part)), 1)
+        return max(-3.0, min(3.0, part))
 
-    drawn = tuple(
-        Row(name, f"{gain:+.4f}, band ±{half:.4f}", _ROW * place + 30, at(gain, half), worse)
-        for place, (name, gain, half, worse) in enumerate(rows)
+    return chart.intervals(
+        "Gain of B over A in half-widths of each metric's band; left of the band: a regression",
+        [(name.rpartition(" ")[2], scaled(gain, half), -1.0, 1.0) for name, gain, half, _ in rows],
+        chosen=[name.rpartition(" ")[2] for name, *_, worse in rows if worse],
+        reference=0.0,
+        alt="Gain of B over A. "
+        + "; ".join(
+            f"{name}: {gain:+.4f}, band ±{half:.4f}{', beyond the band' if worse else ''}"
+            for name, gain, half, worse in rows
+        ),
     )
-    alt = "Gain of B over A. " + "; ".join(
-        f"{row.name}: {row.said}{', beyond the band' if row.worse else ''}" for row in drawn
-    )
-    return Drawing(drawn, alt, round(middle - unit, 1), middle, round(middle + unit, 1))
 
 
 def write(project: Project, a: Run, b: Run, to: Path | None = None, **about: Any) -> Path:

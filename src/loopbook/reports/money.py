@@ -85,7 +85,7 @@ def money(run: Run, data: Path) -> Money | None:
     finding = _finding(policies, stage.metrics)
     bars = [(each.name, each.cost, each.low, each.high) for each in drawn]
     title = "Cost a decision, with its 95 % interval"
-    return Money(finding, chart.intervals(title, bars, str(taken), alt=f"{title}. {finding}"), policies, stage)
+    return Money(finding, chart.intervals(title, bars, [str(taken)], alt=f"{title}. {finding}"), policies, stage)
 
 
 def alerts(run: Run, data: Path) -> Alerts | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loopbook.scenario.errors import LoopbookError, MissingInput, suggest
+from loopbook.scenario.errors import LoopbookError
 from loopbook.store import content, records, vault
 from loopbook.store.packages import read
 from loopbook.store.project import Project
@@ -48,26 +48,6 @@ class Comparison:
     def equal(self) -> bool:
         """Whether no metric differs."""
         return not self.differing
-
-
-def find(project: Project, name: str) -> Run:
-    """Return the record of a run: ``scenario/run``, or the run's name alone where only one scenario has it.
-
-    Raises
-    ------
-    MissingInput
-        If there is none, or several.
-    """
-    scenario, _, run = name.rpartition("/")
-    found = [each for each in records.runs(project, scenario or None) if each.run == run]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise MissingInput(
-            f"Several scenarios have a run {run}: {', '.join(f'{each.scenario}/{run}' for each in found)}."
-        )
-    known = [each.run for each in records.runs(project, scenario or None)]
-    raise MissingInput(f"There is no record of a run {name}.{suggest(run, known)} The index of the reports lists them.")
 
 
 def reproduce(project: Project, run: Run) -> Comparison:

@@ -18,13 +18,7 @@ from loopbook.store.project import Project
 
 _NAME = re.compile(r"(\d{4,})-([0-9a-f]{16})\.json")
 _OWN = {"round", "approved", "layout"}  # what is about the snapshot itself, and carried into no stage
-_FOLLOWS = {
-    "findings",
-    "window",
-    "fresh",
-    "first",
-    "boundaries",
-}  # what comes with a round and is by itself no reason for one
+_FOLLOWS = {"findings", "window", "fresh", "first", "boundaries"}  # comes with a round, and is no reason for one
 
 
 class Snapshot(Settings):
