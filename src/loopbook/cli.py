@@ -318,7 +318,8 @@ def compare(
     from loopbook.comparison import session
     from loopbook.store.project import Project
 
-    worse = session.run(Project.find(), a, b, out, Console(highlight=False))
+    progress = Console(stderr=True, highlight=False)
+    worse = session.run(Project.find(), a, b, out, Console(highlight=False), progress)
     raise typer.Exit(Exit.FAILED if worse else Exit.GOOD)
 
 

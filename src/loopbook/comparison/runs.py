@@ -1,15 +1,42 @@
-"""Which runs a person means, and which runs repeat one of them with other seeds only."""
+"""Which two runs a person means, and whether they can be compared."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from typing import Any
-
-from loopbook.scenario.errors import MissingInput, suggest
-from loopbook.store import lookup, records, sweeps
+from loopbook.scenario.errors import LoopbookError, MissingInput, suggest
+from loopbook.store import lookup, sweeps
 from loopbook.store.project import Project
 from loopbook.store.records import Run
+
+
+def pair(project: Project, a: str, b: str) -> tuple[Run, Run]:
+    """Return the two runs that a person names.
+
+    Raises
+    ------
+    MissingInput
+        If there is no such run; the message has the likely name.
+    LoopbookError
+        If one did not finish, both are the same, or they are of different scenarios.
+    """
+    first, second = (find(project, name) for name in (a, b))
+    for side, run in (("A", first), ("B", second)):
+        if not run.good:
+            failed = ", ".join(name for name, record in run.stages.items() if record.state == "failed")
+            raise LoopbookError(
+                f"{side}, run {told(run)}, did not finish{f': {failed} failed' if failed else ''}. "
+                f"The newest run that did: {run.scenario}/{run.profile}"
+            )
+    if first.scenario != second.scenario:
+        raise LoopbookError(
+            f"A is a run of {first.scenario}, B of {second.scenario}: their metrics are of different tasks. Compare "
+            f"two runs of one scenario: make compare A={second.scenario}/{second.profile}~1 B={told(second)}"
+        )
+    if first == second:
+        before = f"{second.scenario}/{second.profile}~1"
+        raise LoopbookError(
+            f"A and B are the same run, {told(first)}. Name two; {before} is the one before the newest."
+        )
+    return first, second
 
 
 def find(project: Project, name: str) -> Run:
@@ -20,54 +47,27 @@ def find(project: Project, name: str) -> Run:
     MissingInput
         If there is none of that name; the message has the likely one.
     """
-    if name.count("/") == 2:
-        points = {f"{one.scenario}/{one.sweep}/{at}": run for one, at, run in _points(project)}
-        if name not in points:
-            raise MissingInput(f"There is no point of a sweep {name}.{suggest(name, list(points))}")
-        return points[name]
-    return lookup.run(project, name)
+    parts = name.strip().split("/")
+    if len(parts) == 4 and parts[1] == sweeps.FOLDER:  # as a point's own record is called
+        del parts[1]
+    return _point(project, *parts) if len(parts) == 3 else lookup.run(project, name)
 
 
-def repeats(project: Project, like: Run, *, without: tuple[Run, ...] = ()) -> list[Run]:
-    """Return runs and sweep points whose scenario in force is that of `like` but for its seeds, one a set of seeds.
-
-    They share the round and the data (digests of 02), so that nothing but seeds and code differs. The runs `without`
-    and those with their seeds are left out: a band must not be made of what it judges.
-    """
-    settings = _settings(like)
-    if not like.resolved:
-        return []
-    told = {_seeds(each) for each in without}
-    found: dict[str, Run] = {}
-    for run in (*records.runs(project, like.scenario), *(run for _, _, run in _points(project, like.scenario))):
-        same = run.profile == like.profile and run.round == like.round and _data(run) == _data(like)
-        if run.good and same and _seeds(run) not in told and _settings(run) == settings:
-            found[_seeds(run)] = run
-    return list(found.values())
+def _point(project: Project, scenario: str, name: str, at: str) -> Run:
+    known = {f"{each.scenario}/{each.sweep}": each for each in sweeps.sweeps(project)}
+    sweep = known.get(f"{scenario}/{name}")
+    if sweep is None:
+        raise MissingInput(f"There is no sweep {scenario}/{name}.{suggest(f'{scenario}/{name}', known)}")
+    runs = sweeps.runs(project, sweep)
+    if at in runs:
+        return runs[at]
+    point = next((each for each in sweep.points if each.name == at), None)
+    if point is None:
+        raise MissingInput(f"Sweep {scenario}/{name} has no point {at!r}.{suggest(at, runs)}")
+    why = f"failed: {point.error}" if point.error else "has not ended yet"
+    raise MissingInput(f"Point {at} of sweep {scenario}/{name} {why}.{suggest('', runs)}")
 
 
-def _points(project: Project, scenario: str = "*") -> Iterator[tuple[sweeps.Sweep, str, Run]]:
-    for sweep in sweeps.sweeps(project, scenario):
-        for name, run in sweeps.runs(project, sweep).items():
-            yield sweep, name, run
-
-
-def _data(run: Run) -> Any:
-    record = run.stages.get("02_data")
-    return dict(record.digests) if record else None
-
-
-def _settings(run: Run) -> str:
-    return json.dumps({name: value for name, value in flat(run.resolved).items() if not sweeps.is_seed(name)})
-
-
-def _seeds(run: Run) -> str:
-    return json.dumps({name: value for name, value in flat(run.resolved).items() if sweeps.is_seed(name)})
-
-
-def flat(settings: Any, at: str = "") -> dict[str, Any]:
-    """Return nested settings by dotted name, in the order of names."""
-    if isinstance(settings, dict) and settings:
-        pairs = sorted(settings.items(), key=lambda pair: str(pair[0]))
-        return {name: value for key, each in pairs for name, value in flat(each, f"{at}{key}.").items()}
-    return {at.rstrip("."): settings}
+def told(run: Run) -> str:
+    """Return a run's name with its scenario's, as `find` takes it."""
+    return f"{run.scenario}/{run.run}"

@@ -101,7 +101,7 @@ def page(
     title, facts, body = _opening(today(executed, committed or []))
     cells = []
     for number, cell in enumerate(body, start=1):
-        identity = re.sub(r"[^\w-]", "", str(cell.get("id") or number))[:40]
+        identity = _identity(cell, number)
         if cell.get("cell_type") == "markdown":
             cells.append(Cell(identity, "prose", prose.html(_source(cell), headings)))
         elif cell.get("cell_type") == "code":
@@ -125,6 +125,16 @@ def page(
         told = preformatted(record.error.traceback or record.error.message, root, everything=True)
     named = f"{title or record.stage}" + (f" · {record.candidate}" if record.candidate else "")
     return Page(name, visible(named), record, facts, tuple(headings.found), tuple(cells), told)
+
+
+def pictures(record: StageRecord, data: Path, root: str) -> tuple[Picture, ...]:
+    """Return a stage's figures, named as on its page, without making the rest of the page."""
+    found: list[Picture] = []
+    for number, cell in enumerate((_cells(data / record.notebook) if record.notebook else None) or (), start=1):
+        drawn = [each for each in cell.get("outputs", ()) if any("image/" in kind for kind in each.get("data", ()))]
+        shown = outputs({"outputs": drawn}, f"{slug(record)}-{_identity(cell, number)}", root)
+        found += [each.picture for each in shown if each.picture is not None]
+    return tuple(found)
 
 
 def today(executed: list[dict[str, Any]], committed: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -160,6 +170,10 @@ def _opening(
         kept = kept.replace(match[0], "", 1)
     opening = [{**cells[0], "source": kept.strip()}] if kept.strip(" \n·-") else []
     return title, tuple(facts), [*opening, *cells[1:]]
+
+
+def _identity(cell: Mapping[str, Any], number: int) -> str:
+    return re.sub(r"[^\w-]", "", str(cell.get("id") or number))[:40]
 
 
 def _inline(markdown: str) -> str:

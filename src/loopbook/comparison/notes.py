@@ -1,0 +1,124 @@
+"""What a verdict says in words: the outcome, each regression, what the band rests on, and where that is thin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from loopbook.comparison import band, rows
+from loopbook.comparison.metric import Band, Metric
+from loopbook.comparison.repeats import Repeats
+from loopbook.store.records import Run
+
+_NAMED = 6  # runs that a sentence names; of more it says how many
+
+
+def outcome(metrics: Sequence[Metric]) -> str:
+    """Return the verdict in one sentence, from the judged metrics."""
+    worse, count = sum(each.worse for each in metrics), len(metrics)
+    if not count:
+        return "Not judged: nothing says how far chance alone moves the metrics, so no regression was looked for."
+    of = f"{worse or 'none'} of {count} judged metrics" if count > 1 else "the one judged metric"
+    if worse:
+        return f"REGRESSION: B is worse than A beyond the band in {of}."
+    return (
+        f"No regression: B is worse than A beyond the band in {of}."
+        if count > 1
+        else (f"No regression: B is not worse than A beyond the band in {of}.")
+    )
+
+
+def loss(metric: Metric, repeats: int) -> str:
+    """Return what a regression is: the metric, both values, the loss, and the band with what it comes from."""
+    assert metric.band is not None and metric.gain is not None and metric.direction is not None
+    half = f"band ±{figure(metric.band.half)}"
+    of = {
+        "spread": f"{half} from {repeats} repeats",
+        "equal": f"band ±0, equal in all {repeats} repeats",
+        "fixed": f"band ±0, no seed reaches it, equal in all {repeats} repeats",
+        "rows": f"{half} from the drawn rows, without the noise of seeds",
+    }[metric.band.basis]
+    return (
+        f"{metric.name}: A {figure(metric.a)}, B {figure(metric.b)}, worse by {figure(-metric.gain)} "
+        f"({metric.direction.told} is better; {of})"
+    )
+
+
+def figure(value: float | None, sign: str = "") -> str:
+    """Return a number with four figures behind the point, or four in all where it is small or large."""
+    if value is None:
+        return "–"
+    plain = value == 0 or 0.001 <= abs(value) < 1_000
+    return format(value, f"{sign}.4f" if plain else f"{sign},.1f" if abs(value) >= 1_000 else f"{sign}.4g")
+
+
+def basis(found: Repeats, bands: Mapping[str, Band], a: Run, b: Run) -> list[str]:
+    """Say what the bands rest on, and where that is thin."""
+    count, of = len(found.runs), found.of
+    basis = [each.basis for each in bands.values()]
+    vary, equal, fixed = (basis.count(each) for each in ("spread", "equal", "fixed"))
+    said = [f"Noise band from {count} repeats of {of} that differ only by seed ({', '.join(found.varied)})."]
+    if vary:
+        said.append(f"{_metrics(vary)} in them: a band one-sided at a family-wise level of {band.LEVEL:g}.")
+    else:
+        said.append("No judged metric varies in them.")
+    if equal:
+        said.append(
+            f"{_metrics(equal, 'is', 'are')} equal in {of} and all {count} repeats: a band of no width, so any loss is "
+            "beyond it. That rests on these repeats alone: each such metric may flag a pair that differs only by seed, "
+            f"with a probability of at most 1 in {1 / band.chance(count):.0f}."
+        )
+    if fixed:
+        said.append(
+            f"{_metrics(fixed, 'is', 'are')} of stages that none of these seeds enters: no width either, and a loss "
+            "cannot come from them."
+        )
+    if found.other:
+        names = _listed([each.run for each in found.runs if each.run in found.other])
+        said.append(
+            f"Only {count - len(found.other)} of the repeats come from the code of {of}. The others come from other "
+            f"code, or what they were made of has left the store: {names}. The band holds as far as their noise is "
+            f"that of {of}'s code."
+        )
+    if seeds := found.uncovered(a, b):
+        said.append(
+            f"A and B also differ in {', '.join(seeds)}, which no repeat varies: the band does not cover that, and "
+            "metrics that are equal in all repeats are not judged."
+        )
+    if rows.other(a, b):
+        said.append(
+            "A and B took in other data: the band covers seeds, not which rows came in, and metrics that are equal in "
+            "all repeats are not judged."
+        )
+    return said
+
+
+def without(found: Repeats, a: Run, b: Run, paired: bool) -> list[str]:
+    """Say why there is no noise band, what was judged instead, and how to get one."""
+    count = len(found.runs)
+    if count < band.LEAST:
+        few = f"{count} {'run repeats' if count == 1 else 'runs repeat'}" if count else "No run repeats"
+        why = f"{few} A or B with other seeds; a noise band takes {band.LEAST}."
+    else:
+        why = f"In the {count} repeats of {found.of} no metric varies whose better direction is known"
+        if rows.other(a, b):
+            why += ", and as A and B took in other data, equal metrics cannot be judged"
+        elif seeds := found.uncovered(a, b):
+            why += f", and as A and B differ in {', '.join(seeds)}, which no repeat varies, equal ones cannot be judged"
+        why += ": no noise band."
+    instead = (
+        "Instead: the paired bootstrap interval (95 %) of ROC AUC on the same stream rows. It covers which rows were "
+        "drawn, not the noise of seeds, so a run that only has another seed may be flagged."
+        if paired
+        else "Nor do both runs hold probabilities for the same labelled rows: nothing was judged."
+    )
+    sweep = f'make sweep SCENARIO={a.scenario} PROFILE={a.profile} GRID="training.seed=101:108"'
+    return [why, instead, f"For a noise band (with the same PARAMS as the run): {sweep}"]
+
+
+def _metrics(count: int, one: str = "varies", more: str = "vary") -> str:
+    return f"{count} metric{'' if count == 1 else 's'} {one if count == 1 else more}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

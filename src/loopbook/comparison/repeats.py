@@ -1,0 +1,190 @@
+"""Which runs repeat one of the two with other seeds, and nothing else that is other: no code, no data, no parameter.
+
+What a stage was made of lies beside its outputs (``key.json``), so that a repeat's code is compared by what enters the
+keys, not by revisions: a commit that only words a comment anew changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from loopbook.comparison import band
+from loopbook.runner.execution import PARTS
+from loopbook.store import records, sweeps
+from loopbook.store.content import digest_json
+from loopbook.store.project import Project
+from loopbook.store.records import Run, StageRecord
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Runs that a noise band is made from.
+
+    Attributes
+    ----------
+    of
+        ``A`` or ``B``: which of the two they repeat; `like` is that run.
+    runs
+        One for each set of seeds.
+    other
+        Names of those among them whose code is other than `like`'s, or no longer known.
+    """
+
+    of: str
+    like: Run
+    runs: tuple[Run, ...]
+    other: frozenset[str] = frozenset()
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """Names of the seeds that are not the same in all repeats."""
+        found = [seeds(each) for each in self.runs]
+        names = dict.fromkeys(name for each in found for name in each)
+        return tuple(name for name in names if len({json.dumps(each.get(name)) for each in found}) > 1)
+
+    @property
+    def told(self) -> list[tuple[str, str, str]]:
+        """Each repeat's name, its varied seeds, and what is to be said of its code."""
+        code = "of other code, or code no longer known"
+        return [
+            (
+                each.run,
+                ", ".join(f"{name} {value}" for name, value in seeds(each).items() if name in self.varied),
+                code if each.run in self.other else "",
+            )
+            for each in self.runs
+        ]
+
+    def uncovered(self, a: Run, b: Run) -> list[str]:
+        """Return the seeds that differ between A and B and in no repeat."""
+        old, new = seeds(a), seeds(b)
+        return [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in self.varied]
+
+    def reached(self, stage: str) -> bool:
+        """Say whether a varied seed enters a stage's key; where none does, no seed can move what the stage recorded."""
+        return len({run.stages[stage].key for run in (self.like, *self.runs) if stage in run.stages}) > 1
+
+
+Say = Callable[[str], None]
+"""Takes what is being done, to be shown."""
+
+
+def repeats(project: Project, a: Run, b: Run, say: Say = lambda _: None) -> Repeats:
+    """Return the repeats of A or of B, whichever has more of the same code.
+
+    Where neither has enough of them for a band, repeats of other code are taken besides, and named.
+    """
+    sides = [_repeats(project, of, like, (a, b), say) for of, like in (("A", a), ("B", b))]
+    alike = [_alike(each) for each in sides]
+    best = max(alike, key=lambda each: len(each.runs))
+    return best if len(best.runs) >= band.LEAST else max(sides, key=lambda each: len(each.runs))
+
+
+def seeds(run: Run) -> dict[str, Any]:
+    """Return the seeds in force by dotted name."""
+    return {name: value for name, value in flat(run.resolved).items() if sweeps.is_seed(name)}
+
+
+def flat(settings: Any, at: str = "") -> dict[str, Any]:
+    """Return nested settings by dotted name, in the order of names."""
+    if isinstance(settings, dict) and settings:
+        pairs = sorted(settings.items(), key=lambda pair: str(pair[0]))
+        return {name: value for key, each in pairs for name, value in flat(each, f"{at}{key}.").items()}
+    return {at.rstrip("."): settings}
+
+
+def _alike(found: Repeats) -> Repeats:
+    return Repeats(found.of, found.like, tuple(each for each in found.runs if each.run not in found.other))
+
+
+def _repeats(project: Project, of: str, like: Run, without: tuple[Run, ...], say: Say) -> Repeats:
+    """Return runs and sweep points whose scenario in force is that of `like` but for its seeds, one a set of seeds.
+
+    They share the round and the data (digests of 02). Runs with the seeds of one in `without` are left out: a band must
+    not be made of what it judges.
+    """
+    if not like.resolved:
+        return Repeats(of, like, ())
+    told, wanted = {_seeds(each) for each in without}, _settings(like)
+    code = _Code(project, like)
+    found: dict[str, Run] = {}
+    other: set[str] = set()
+    for at, run in enumerate(_runs(project, like.scenario), 1):
+        say(f"Looking for repeats of {of}: {at} records read, {len(found)} found")
+        same = run.profile == like.profile and run.round == like.round and _data(run) == _data(like)
+        if not (run.good and same and _seeds(run) not in told and _settings(run) == wanted):
+            continue
+        known = found.get(_seeds(run))
+        if known is not None and known.run not in other:
+            continue  # of two runs with the same seeds, one of the same code is kept
+        found[_seeds(run)] = run
+        if not code.same(run):
+            other.add(run.run)
+    return Repeats(of, like, tuple(found.values()), frozenset(other & {each.run for each in found.values()}))
+
+
+def _runs(project: Project, scenario: str) -> Iterator[Run]:
+    yield from records.runs(project, scenario)
+    for sweep in sweeps.sweeps(project, scenario):
+        yield from sweeps.runs(project, sweep).values()
+
+
+class _Code:
+    """What one run is made of besides data, settings and seeds, held against other runs."""
+
+    def __init__(self, project: Project, like: Run) -> None:
+        self._like = like
+        self._made = cache(lambda stage, key: _made(project, stage, key))
+
+    def same(self, run: Run) -> bool:
+        if run.stages.keys() != self._like.stages.keys():
+            return False
+        return all(self._equal(record, run.stages[name]) for name, record in self._like.stages.items())
+
+    def _equal(self, own: StageRecord, other: StageRecord) -> bool:
+        if own.key == other.key:
+            return True
+        made = [self._made(each.stage, each.key) for each in (own, other)]
+        return made[0] is not None and made[0] == made[1]
+
+
+def _made(project: Project, stage: str, key: str) -> str | None:
+    """Return a digest of what a stage's key is made of, but for seeds and for what other stages wrote.
+
+    None if it is not in the store any more. Lines and ids do not count, as they do not in the key.
+    """
+    file = project.store / stage / key / PARTS
+    if not file.is_file():
+        return None
+    parts = json.loads(file.read_text(encoding="utf-8"))
+    readings = [*parts["cells"].values(), *(parts["modules"][name] for name in sorted(parts["modules"]))]
+    own = {
+        "about": parts["about"],
+        "statements": [[each[-1] for each in statements] for statements in readings],
+        "modules": sorted(parts["modules"]),
+        "files": [parts["resources"], parts["packages"]],
+        "settings": _without_seeds(flat({"given": parts["given"], "settings": parts["settings"]})),
+        "came in": {n: v for n, v in parts["inputs"].items() if n == "source" or n.startswith("carried ")},
+    }
+    return digest_json(own)
+
+
+def _data(run: Run) -> Any:
+    record = run.stages.get("02_data")
+    return dict(record.digests) if record else None
+
+
+def _settings(run: Run) -> str:
+    return json.dumps(_without_seeds(flat(run.resolved)))
+
+
+def _seeds(run: Run) -> str:
+    return json.dumps(seeds(run))
+
+
+def _without_seeds(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if not sweeps.is_seed(name)}
