@@ -38,7 +38,8 @@ def ran(project: Project, kept: Path) -> Run:
 
 def again(project: Project, like: Run, name: str, total: float, seed: int, key: str = "", **fields: Any) -> Run:
     """Save a run that differs from a real one in its seed, in what 02 recorded and, if wanted, in 02's key."""
-    stage = like.stages["02_data"].model_copy(update={"metrics": {"total": total}} | ({"key": key} if key else {}))
+    other = {"key": key, "notebook": f"store/02_data/{key}/notebook.ipynb"} if key else {}
+    stage = like.stages["02_data"].model_copy(update={"metrics": {"total": total}, **other})
     resolved = {**like.resolved, "training": {**like.resolved["training"], "seed": seed}}
     update = {"run": name, "stages": {**like.stages, "02_data": stage}, "resolved": resolved, **fields}
     run = like.model_copy(update=update)

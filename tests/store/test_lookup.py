@@ -63,10 +63,6 @@ def project(tmp_path: Path) -> Project:
         ("market/smoke~1", "market/20260101-000000"),
         ("market/20260103-000000", "market/20260103-000000"),
         (" press/20260101-000000 ", "press/20260101-000000"),
-        ("20260102-000000~1", "market/20260101-000000"),
-        ("20260102-000000~0", "market/20260102-000000"),
-        ("market/20260103-000000~1", "market/20260102-000000"),
-        ("press/20260105-000000~1", "press/20260101-000000"),
     ],
 )
 def test_a_run_is_found_by_name_profile_and_distance(project: Project, name: str, found: str) -> None:

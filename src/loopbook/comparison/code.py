@@ -1,4 +1,4 @@
-"""What differs between what two runs were made of: cells, functions, settings, packages."""
+"""The code of two runs' notebooks, cell by cell, as far as it differs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from loopbook.runner import staleness
-from loopbook.runner.execution import PARTS
 from loopbook.store.project import Project
 from loopbook.store.records import Run, StageRecord
 
@@ -23,26 +21,6 @@ class Cell:
 
     place: str
     lines: tuple[str, ...]
-
-
-def differences(project: Project, a: Run, b: Run) -> list[str]:
-    """Return a line for each cell, function, setting and package that differs, by what the keys are made of."""
-    found: dict[str, None] = {}
-    for name in dict.fromkeys((*a.stages, *b.stages)):
-        old, new = a.stages.get(name), b.stages.get(name)
-        if old is None or new is None:
-            found[f"{name} is only in {'B' if old is None else 'A'}"] = None
-            continue
-        if old.key == new.key:
-            continue
-        files = [project.store / each.stage / each.key / PARTS for each in (old, new)]
-        if not all(each.is_file() for each in files):
-            found[f"{name}: other key; what it was made of is not in the store any more"] = None
-            continue
-        was, now = (json.loads(each.read_text(encoding="utf-8")) for each in files)
-        notebook = f"notebooks/{old.stage}.ipynb"
-        found |= dict.fromkeys(staleness.made_differently(was, now, notebook, project.root))
-    return list(found)
 
 
 def cells(project: Project, a: Run, b: Run) -> list[Cell]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from loopbook.comparison import band
-from loopbook.runner.execution import PARTS
+from loopbook.runner import changes
 from loopbook.store import records, sweeps
 from loopbook.store.content import digest_json
 from loopbook.store.project import Project
@@ -138,7 +137,8 @@ class _Code:
 
     def __init__(self, project: Project, like: Run) -> None:
         self._like = like
-        self._made = cache(lambda stage, key: _made(project, stage, key))
+        self._project = project
+        self._made: dict[str, str | None] = {}
 
     def same(self, run: Run) -> bool:
         if run.stages.keys() != self._like.stages.keys():
@@ -148,19 +148,21 @@ class _Code:
     def _equal(self, own: StageRecord, other: StageRecord) -> bool:
         if own.key == other.key:
             return True
-        made = [self._made(each.stage, each.key) for each in (own, other)]
+        made = [self._digest(each) for each in (own, other)]
         return made[0] is not None and made[0] == made[1]
 
+    def _digest(self, record: StageRecord) -> str | None:
+        if record.key not in self._made:
+            parts = changes.made_of(self._project, record)
+            self._made[record.key] = None if parts is None else _digest(parts)
+        return self._made[record.key]
 
-def _made(project: Project, stage: str, key: str) -> str | None:
+
+def _digest(parts: Mapping[str, Any]) -> str:
     """Return a digest of what a stage's key is made of, but for seeds and for what other stages wrote.
 
-    None if it is not in the store any more. Lines and ids do not count, as they do not in the key.
+    Lines and ids do not count, as they do not in the key.
     """
-    file = project.store / stage / key / PARTS
-    if not file.is_file():
-        return None
-    parts = json.loads(file.read_text(encoding="utf-8"))
     readings = [*parts["cells"].values(), *(parts["modules"][name] for name in sorted(parts["modules"]))]
     own = {
         "about": parts["about"],

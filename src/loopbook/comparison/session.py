@@ -12,6 +12,7 @@ from loopbook.comparison.repeats import Say
 from loopbook.comparison.verdict import Verdict
 from loopbook.reports import comparison as page
 from loopbook.reports.security import visible
+from loopbook.runner import changes
 from loopbook.store.project import Project
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def run(project: Project, a: str, b: str, out: Path | None, console: Console, pr
         found = verdict.compare(project, first, second, say)
         tables = data.tables(project, first, second, say)
         say("Comparing the code, drawing the page")
-        about = {"code": code.differences(project, first, second), "cells": code.cells(project, first, second)}
+        made = [{name: record.key for name, record in each.stages.items()} for each in (first, second)]
+        differing = changes.between(project, first, second) if made[0] != made[1] else ()
+        about = {"changes": differing, "cells": code.cells(project, first, second)}
         place = page.write(project, found, tables=tables, to=out, say=say, **about)
     _tell(console, found)
     console.print(f"Report: {place}", markup=False, soft_wrap=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from loopbook.scenario.errors import MissingInput, suggest
 from loopbook.store import records
 from loopbook.store.project import Project
@@ -20,8 +18,8 @@ def run(project: Project, name: str) -> Run:
     name
         A run's name (``20261124-031200``), with its scenario before it if several have it
         (``market-monitor/20261124-031200``); ``latest``: the newest good run of all, ``market-monitor/latest`` of a
-        scenario, ``market-monitor/smoke`` of a scenario and profile. ``market-monitor/smoke~1``: the good one before
-        that, as in git; after a run's own name, the good one of its profile before it.
+        scenario, ``market-monitor/smoke`` of a scenario and profile; ``market-monitor/smoke~1``: the good one before
+        that, as in git.
 
     Raises
     ------
@@ -42,28 +40,21 @@ def run(project: Project, name: str) -> Run:
         good = [each for each in own if each.good and asked in (LATEST, each.profile)]
         if not good:
             raise MissingInput(f"There is no good run {name!r} yet; `make debug` opens what failed.")
-        return _back(name, good, back, "the newest")
-    found = [each for each in own if each.run == asked]
+        if back and not (back.isascii() and back.isdecimal()):
+            raise MissingInput(f"There is no run {name!r}: '~{back}' is no number of runs before the newest.")
+        before = int(back or 0)
+        if before >= len(good):
+            raise MissingInput(f"There is no run {name!r}: before the newest there are {len(good) - 1} good ones.")
+        return good[-1 - before]
+    found = [each for each in own if each.run == last]
     if len(found) > 1:
         told = ", ".join(f"{each.scenario}/{asked}" for each in found)
         raise MissingInput(f"Several scenarios have a run {asked}: {told}.")
     if not found:
         likely = [LATEST, *profiles, *(each.run for each in reversed(own))]
         likely += [] if scenario else [each.scenario for each in own]
-        hint = suggest(asked, likely)
+        hint = suggest(last, likely)
         if asked in {each.scenario for each in every} and not scenario:
             hint = f" {asked!r} is a scenario: {asked}/{LATEST} is its newest good run."
         raise MissingInput(f"There is no run {name!r}.{hint} The index of the reports lists them all.")
-    kin = [each for each in own if (each.scenario, each.profile) == (found[0].scenario, found[0].profile)]
-    before = [each for each in kin[: kin.index(found[0])] if each.good]
-    return _back(name, [*before, found[0]], back, asked)
-
-
-def _back(name: str, listed: Sequence[Run], back: str, of: str) -> Run:
-    """Return the last of the listed runs, or the one so many before it as stands after ``~``."""
-    if back and not (back.isascii() and back.isdecimal()):
-        raise MissingInput(f"There is no run {name!r}: '~{back}' is no number of runs before {of}.")
-    before = int(back or 0)
-    if before >= len(listed):
-        raise MissingInput(f"There is no run {name!r}: before {of} there are {len(listed) - 1} good ones.")
-    return listed[-1 - before]
+    return found[0]
