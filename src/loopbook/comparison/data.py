@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ _LEVELS = 50  # values beyond which a column is text: its lengths are compared, 
 _NAMES = ("row_id", "decision_id", "group")  # names of rows have no distribution
 _SHOWN = 3  # values of a column that are told, the most frequent
 _BARS = 24  # of a histogram
+_LEAST = 0.001  # index from which a distribution differs: what a page shows as 0.000 is none
 _DRAWN = 6  # distributions of a table that are drawn, those that differ most
 
 
@@ -41,7 +43,7 @@ class Column:
     @property
     def moved(self) -> bool:
         """Whether it differs: by the drift measure, or where there is none by its words."""
-        return self.a != self.b if self.psi is None else self.psi > 0
+        return self.a != self.b if self.psi is None else self.psi >= _LEAST
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Table:
         Numbers of rows and of columns in A and in B.
     same
         Whether its content is the same (by digest); then `columns` is empty, because nothing differs.
+    columns
+        Those that differ most first.
     """
 
     name: str
@@ -65,8 +69,7 @@ class Table:
     @property
     def drawings(self) -> tuple[Chart, ...]:
         """The distributions that differ most, the greatest difference first."""
-        ranked = sorted((each for each in self.columns if each.psi), key=lambda each: -(each.psi or 0.0))
-        return tuple(each.drawing for each in ranked if each.drawing is not None)[:_DRAWN]
+        return tuple(each.drawing for each in self.columns if each.moved and each.drawing is not None)[:_DRAWN]
 
 
 def tables(project: Project, a: Run, b: Run, say: Say = lambda _: None) -> list[Table]:
@@ -80,9 +83,13 @@ def tables(project: Project, a: Run, b: Run, say: Say = lambda _: None) -> list[
         old, new = frames[0], frames[1]
         digests = [run.stages[stage].digests.get(name) for run in (a, b)]
         same = digests[0] is not None and digests[0] == digests[1]
-        columns = () if same else tuple(_columns(old, new))
-        found.append(Table(name, (len(old), len(new)), (old.shape[1], new.shape[1]), same, columns))
+        columns = [] if same else sorted(_columns(old, new), key=lambda each: -_size(each))
+        found.append(Table(name, (len(old), len(new)), (old.shape[1], new.shape[1]), same, tuple(columns)))
     return found
+
+
+def _size(column: Column) -> float:
+    return column.psi if column.psi is not None else math.inf if column.moved else 0.0
 
 
 def _columns(old: pd.DataFrame, new: pd.DataFrame) -> list[Column]:
@@ -129,7 +136,7 @@ def _numbers(name: str, old: pd.Series, new: pd.Series, what: str) -> Column:
     ]
     said = [f"{what} {each.mean():.4g}" if len(each) else "empty" for each in known]
     psi = drift.index(counts[1].astype("float64"), counts[0].astype("float64"))
-    return Column(name, said[0], said[1], psi, _drawing(name, known, said, psi) if psi else None)
+    return Column(name, said[0], said[1], psi, _drawing(name, known, said, psi) if psi >= _LEAST else None)
 
 
 def _levels(name: str, old: pd.Series, new: pd.Series) -> Column:
@@ -146,7 +153,7 @@ def _levels(name: str, old: pd.Series, new: pd.Series) -> Column:
 def _frequent(values: Sequence[str], counts: Floats) -> str:
     """Return the most frequent values with their shares."""
     first = [at for at in (-counts).argsort(kind="stable") if counts[at]]
-    said = ", ".join(f"{values[at][:40]} {counts[at] / counts.sum():.1%}" for at in first[:_SHOWN])
+    said = ", ".join(f"{values[at][:40] or '(empty)'} {counts[at] / counts.sum():.1%}" for at in first[:_SHOWN])
     return f"{said}, …" if len(first) > _SHOWN else said or "empty"
 
 

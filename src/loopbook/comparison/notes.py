@@ -93,7 +93,7 @@ def basis(found: Repeats, bands: Mapping[str, Band], a: Run, b: Run) -> list[str
 
 
 def without(found: Repeats, a: Run, b: Run, paired: bool) -> list[str]:
-    """Say why there is no noise band, what was judged instead, and how to get one."""
+    """Say why there is no noise band, and what was judged instead."""
     count = len(found.runs)
     if count < band.LEAST:
         few = f"{count} {'run repeats' if count == 1 else 'runs repeat'}" if count else "No run repeats"
@@ -111,8 +111,12 @@ def without(found: Repeats, a: Run, b: Run, paired: bool) -> list[str]:
         if paired
         else "Nor do both runs hold probabilities for the same labelled rows: nothing was judged."
     )
-    sweep = f'make sweep SCENARIO={a.scenario} PROFILE={a.profile} GRID="training.seed=101:108"'
-    return [why, instead, f"For a noise band (with the same PARAMS as the run): {sweep}"]
+    return [why, instead, "The command below makes repeats; type it with the PARAMS that the run was given."]
+
+
+def command(a: Run) -> str:
+    """Return the command that repeats a run with other seeds."""
+    return f'make sweep SCENARIO={a.scenario} PROFILE={a.profile} GRID="training.seed=101:108"'
 
 
 def _metrics(count: int, one: str = "varies", more: str = "vary") -> str:

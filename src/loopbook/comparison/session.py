@@ -43,6 +43,7 @@ def run(project: Project, a: str, b: str, out: Path | None, console: Console, pr
         made = [{name: record.key for name, record in each.stages.items()} for each in (first, second)]
         differing = changes.between(project, first, second) if made[0] != made[1] else ()
         about = {"changes": differing, "cells": code.cells(project, first, second)}
+        about["command"] = "" if found.kind == "seeds" else notes.command(first)
         place = page.write(project, found, tables=tables, to=out, say=say, **about)
     _tell(console, found)
     console.print(f"Report: {place}", markup=False, soft_wrap=True)
@@ -97,3 +98,5 @@ def _tell(console: Console, found: Verdict) -> None:
         console.print(table)
     for text in found.notes:
         line(text)
+    if found.kind != "seeds":
+        line(f"  {notes.command(found.a)}")

@@ -59,7 +59,7 @@ def write(
     say
         Is told what is being done.
     about
-        What the template shows besides: changes, cells and tables.
+        What the template shows besides: changes, cells, tables and the command.
     """
     a, b = verdict.a, verdict.b
     name = re.sub(r"[^\w.-]+", "_", f"{a.scenario}-{a.run}..{b.scenario}-{b.run}")
