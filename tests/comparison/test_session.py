@@ -57,7 +57,7 @@ def test_any_loss_is_a_regression_where_all_repeats_are_equal(project: Project, 
     again(project, ran, "20300101-000001", 12.0 - 1e-14, 101)
     worse, rounding = compared(ran.run, "20300101-000000"), compared(ran.run, "20300101-000001")
     assert (worse.exit_code, rounding.exit_code) == (1, 0)
-    assert "band ±0, no seed reaches it, equal in all 4 repeats" in worse.stdout
+    assert "band ±0, no varied seed enters its stage, equal in all 4 repeats" in worse.stdout
     assert "No judged metric varies in them." in worse.stdout
 
 

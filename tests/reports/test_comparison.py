@@ -33,7 +33,7 @@ def hostile(workshop: Workshop, like: Run, name: str, seed: int, share: float, c
                 ParameterRecord(name=HOSTILE, value=f"{HOSTILE} {seed}", origin="given"),
                 ParameterRecord(name="long", value=f"{LONG}{seed}", origin="given"),
             ),
-            "metrics": {HOSTILE: share, LONG: share, "epochs": seed},
+            "metrics": {HOSTILE: share, LONG: share, "epochs": seed, "a_count_that_no_seed_moves": 3.0},
         }
     )
     parts = {
@@ -53,7 +53,7 @@ def hostile(workshop: Workshop, like: Run, name: str, seed: int, share: float, c
             id=metric, story=HOSTILE, text=f"{HOSTILE} {LONG}", stage=training.name, metric=metric, comparison=">=",
             threshold=0.5, value=share, met=share > 0.5,
         )
-        for metric in (HOSTILE, LONG)
+        for metric in (HOSTILE, LONG, "a_count_that_no_seed_moves")
     )  # fmt: skip
     stages = {**like.stages, training.name: training, decisions.name: decisions}
     fields = {
@@ -134,7 +134,7 @@ def test_a_regression_is_marked_in_the_drawing_and_in_the_table(visit: Visit) ->
     page = visit.open(PAGE)
     assert page.locator(".bar.chosen").count() == 2
     assert page.get_by_text("✗ regression").count() == 3  # at the top, and each of the two
-    assert "2 of 4 judged metrics" in page.locator(".lead").inner_text()
+    assert "2 of 5 judged metrics" in page.locator(".lead").inner_text()
 
 
 def test_page_prints(visit: Visit) -> None:
@@ -145,6 +145,6 @@ def test_page_prints(visit: Visit) -> None:
 
 def test_the_terminal_shows_the_verdict_first_and_no_controls(compared: tuple[Path, str]) -> None:
     first, second = compared[1].splitlines()[:2]
-    assert first == "REGRESSION: B is worse than A beyond the band in 2 of 4 judged metrics."
+    assert first == "REGRESSION: B is worse than A beyond the band in 2 of 5 judged metrics."
     assert ": A 0.9000, B 0.4000, worse by 0.5000 (more is better; band ±" in second
     assert "\u202e" not in compared[1]

@@ -34,7 +34,7 @@ def loss(metric: Metric, repeats: int) -> str:
     of = {
         "spread": f"{half} from {repeats} repeats",
         "equal": f"band ±0, equal in all {repeats} repeats",
-        "fixed": f"band ±0, no seed reaches it, equal in all {repeats} repeats",
+        "fixed": f"band ±0, no varied seed enters its stage, equal in all {repeats} repeats",
         "rows": f"{half} from the drawn rows, without the noise of seeds",
     }[metric.band.basis]
     return (

@@ -94,10 +94,10 @@ def drawing(metrics: Sequence[Any]) -> Intervals | None:
     beyond it, because it has no scale.
     """
     shown = [each for each in metrics if each.band.half or each.worse or each.better]
-    short = Counter(each.name.rpartition(" ")[2] for each in shown)
+    short = Counter(each.name.partition(" ")[2] for each in shown)
     rows, worse = [], []
     for each in shown:
-        stage, _, name = each.name.rpartition(" ")
+        stage, _, name = each.name.partition(" ")
         name = name if short[name] == 1 else f"{name} ({stage})"
         half = 1.0 if each.band.half else 0.0
         far = each.gain / each.band.half if half else _FARTHEST * (-1.0 if each.worse else 1.0)
