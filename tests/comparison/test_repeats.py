@@ -133,3 +133,12 @@ def test_equal_metrics_are_not_judged_on_other_rows_or_over_a_seed_that_no_repea
     search = {**b.resolved["optimization"], "search_seed": 77}
     held = verdict.compare(project, ran, b.model_copy(update={"resolved": {**b.resolved, "optimization": search}}))
     assert (held.judged, "optimization.search_seed, which no repeat varies" in held.notes[0]) == ((), True)
+
+
+def test_a_pair_that_differs_only_by_seed_is_called_so(project: Project, ran: Run) -> None:
+    for at in range(4):
+        again(project, ran, f"20200101-00000{at}", 12 + at / 10, 100 + at)
+    same = again(project, ran, "20300101-000000", 12, 200)
+    other = again(project, ran, "20300101-000001", 12, 201, key=made(project, ran, "f" * 20, other_code))
+    assert any("themselves differ only by seed" in each for each in verdict.compare(project, ran, same).notes)
+    assert not any("themselves differ only by seed" in each for each in verdict.compare(project, ran, other).notes)

@@ -78,9 +78,14 @@ def repeats(project: Project, a: Run, b: Run, say: Say = lambda _: None) -> Repe
     Where neither has enough of them for a band, repeats of other code are taken besides, and named.
     """
     sides = [_repeats(project, of, like, (a, b), say) for of, like in (("A", a), ("B", b))]
-    alike = [_alike(each) for each in sides]
-    best = max(alike, key=lambda each: len(each.runs))
+    own = [_own(each) for each in sides]
+    best = max(own, key=lambda each: len(each.runs))
     return best if len(best.runs) >= band.LEAST else max(sides, key=lambda each: len(each.runs))
+
+
+def twins(project: Project, a: Run, b: Run) -> bool:
+    """Say whether A and B themselves differ only by seed, so that whatever differs between them is chance."""
+    return bool(a.resolved) and _alike(a, b) and _Code(project, a).same(b)
 
 
 def seeds(run: Run) -> dict[str, Any]:
@@ -96,7 +101,8 @@ def flat(settings: Any, at: str = "") -> dict[str, Any]:
     return {at.rstrip("."): settings}
 
 
-def _alike(found: Repeats) -> Repeats:
+def _own(found: Repeats) -> Repeats:
+    """Return repeats without those of other code."""
     return Repeats(found.of, found.like, tuple(each for each in found.runs if each.run not in found.other))
 
 
@@ -108,14 +114,13 @@ def _repeats(project: Project, of: str, like: Run, without: tuple[Run, ...], say
     """
     if not like.resolved:
         return Repeats(of, like, ())
-    told, wanted = {_seeds(each) for each in without}, _settings(like)
+    told = {_seeds(each) for each in without}
     code = _Code(project, like)
     found: dict[str, Run] = {}
     other: set[str] = set()
     for at, run in enumerate(_runs(project, like.scenario), 1):
         say(f"Looking for repeats of {of}: {at} records read, {len(found)} found")
-        same = run.profile == like.profile and run.round == like.round and _data(run) == _data(like)
-        if not (run.good and same and _seeds(run) not in told and _settings(run) == wanted):
+        if not run.good or _seeds(run) in told or not _alike(run, like):
             continue
         known = found.get(_seeds(run))
         if known is not None and known.run not in other:
@@ -124,6 +129,15 @@ def _repeats(project: Project, of: str, like: Run, without: tuple[Run, ...], say
         if not code.same(run):
             other.add(run.run)
     return Repeats(of, like, tuple(found.values()), frozenset(other & {each.run for each in found.values()}))
+
+
+def _alike(one: Run, other: Run) -> bool:
+    """Say whether two runs have all in common but code and seeds."""
+    return (
+        (one.profile, one.round) == (other.profile, other.round)
+        and _data(one) == _data(other)
+        and _without_seeds(flat(one.resolved)) == _without_seeds(flat(other.resolved))
+    )
 
 
 def _runs(project: Project, scenario: str) -> Iterator[Run]:
@@ -178,10 +192,6 @@ def _digest(parts: Mapping[str, Any]) -> str:
 def _data(run: Run) -> Any:
     record = run.stages.get("02_data")
     return dict(record.digests) if record else None
-
-
-def _settings(run: Run) -> str:
-    return json.dumps(_without_seeds(flat(run.resolved)))
 
 
 def _seeds(run: Run) -> str:

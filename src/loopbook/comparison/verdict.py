@@ -57,11 +57,14 @@ def compare(project: Project, a: Run, b: Run, say: Say = lambda _: None) -> Verd
         if name in old or name in new
     )
     if bands:
-        return Verdict(a, b, "seeds", found, tuple(notes.basis(found, bands, a, b)), metrics)
+        told = notes.basis(found, bands, a, b)
+        if repeats.twins(project, a, b):
+            told.append("A and B themselves differ only by seed, so whatever differs between them is chance.")
+        return Verdict(a, b, "seeds", found, tuple(told), metrics)
     say("Drawing the rows of the stream again")
     one = rows.paired(project, a, b)
-    told = tuple(notes.without(found, a, b, paired=one is not None))
-    return Verdict(a, b, "paired" if one else "none", found, told, (*((one,) if one else ()), *metrics))
+    told = notes.without(found, a, b, paired=one is not None)
+    return Verdict(a, b, "paired" if one else "none", found, tuple(told), (*((one,) if one else ()), *metrics))
 
 
 def _bands(found: Repeats, names: Sequence[str], headline: str, a: Run, b: Run) -> Mapping[str, Band]:
