@@ -15,6 +15,7 @@ from tests.browsing import CONTRAST, PAPER, PHONE, SEEN, WIDE, Visit, grave, pri
 from tests.reports.conftest import HOSTILE, Workshop, code, finished, training_cells
 
 from loopbook.comparison import session
+from loopbook.reports import share, site
 from loopbook.runner.execution import PARTS
 from loopbook.store import content, records
 from loopbook.store.project import Project
@@ -148,3 +149,14 @@ def test_the_terminal_shows_the_verdict_first_and_no_controls(compared: tuple[Pa
     assert first == "REGRESSION: B is worse than A beyond the band in 2 of 5 judged metrics."
     assert ": A 0.9000, B 0.4000, worse by 0.5000 (more is better; band ±" in second
     assert "\u202e" not in compared[1]
+
+
+def test_a_runs_page_has_the_command_that_compares_it_and_what_is_mailed_has_not(workshop: Workshop) -> None:
+    run = finished(workshop).model_copy(update={"before": "20261123-031200"})
+    site.build([run], workshop.data, workshop.reports)
+    command = f"make compare A=market-monitor/20261123-031200 B=market-monitor/{run.run}"
+    folder = workshop.reports / run.scenario / run.run
+    assert command in (folder / "index.html").read_text()
+    assert "make compare" not in (folder / "report.html").read_text()
+    shared = share.share(Project(workshop.root), run, html=True, out=workshop.root / "report.html")
+    assert "make compare" not in shared.path.read_text()
