@@ -47,7 +47,7 @@ def test_loss_within_the_band_ends_with_code_0(project: Project, ran: Run) -> No
 
 def test_what_is_being_done_is_logged_beside_the_verdict(project: Project, ran: Run) -> None:
     again(project, ran, "20300101-000000", 11.9, 200)
-    assert "Looking for repeats of A …" in compared(ran.run, "latest").stderr
+    assert "Looking for repeats …" in compared(ran.run, "latest").stderr
 
 
 def test_any_loss_is_a_regression_where_all_repeats_are_equal(project: Project, ran: Run) -> None:
@@ -107,6 +107,25 @@ def test_what_cannot_be_compared_is_refused_with_what_to_do(
     done = compared(a, b)
     assert done.exit_code == 2
     assert says in done.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize("name", ["tiny/20300101-000002/001", "tiny/sweeps/20300101-000002/001"])
+def test_a_point_of_a_sweep_is_compared_and_is_a_repeat_of_others(project: Project, ran: Run, name: str) -> None:
+    points = tuple(Point(name=f"00{at}", values={"training.seed": at}, given={}, status="good") for at in range(1, 6))
+    about = {"title": "Tiny", "simulated": False, "profile": "standard", "round": 0, "engine": "local", "seconds": 1}
+    sweep = Sweep(
+        scenario="tiny", sweep="20300101-000002", grid="", status="good", started="", points=points, **about
+    )  # fmt: skip
+    sweeps.save(project, sweep)
+    for at, point in enumerate(points):
+        run = again(project, ran, f"made-{at}", 12 + at / 10, 100 + at)
+        (project.runs / "tiny" / f"{run.run}.json").unlink()
+        place = f"sweeps/{sweep.sweep}/{point.name}"
+        sweeps.save_point(project, sweep, point.name, run.model_copy(update={"run": place}))
+    done = compared(f"tiny/{ran.run}", name)
+    assert done.exit_code == 0
+    assert "B  tiny/sweeps/20300101-000002/001" in done.stdout
+    assert "from 4 repeats of A" in done.stdout
 
 
 def test_nearer_to_what_a_criterion_equals_is_better(project: Project, ran: Run) -> None:

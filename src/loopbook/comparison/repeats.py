@@ -7,7 +7,7 @@ keys, not by revisions: a commit that only words a comment anew changes nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +77,12 @@ def repeats(project: Project, a: Run, b: Run, say: Say = lambda _: None) -> Repe
 
     Where neither has enough of them for a band, repeats of other code are taken besides, and named.
     """
-    sides = [_repeats(project, of, like, (a, b), say) for of, like in (("A", a), ("B", b))]
+    every = []
+    for run in _runs(project, a.scenario):
+        every.append(run)
+        say(f"Reading the records of runs: {len(every)}")
+    say("Looking for repeats")
+    sides = [_repeats(project, of, like, (a, b), every) for of, like in (("A", a), ("B", b))]
     own = [_own(each) for each in sides]
     best = max(own, key=lambda each: len(each.runs))
     return best if len(best.runs) >= band.LEAST else max(sides, key=lambda each: len(each.runs))
@@ -106,8 +111,8 @@ def _own(found: Repeats) -> Repeats:
     return Repeats(found.of, found.like, tuple(each for each in found.runs if each.run not in found.other))
 
 
-def _repeats(project: Project, of: str, like: Run, without: tuple[Run, ...], say: Say) -> Repeats:
-    """Return runs and sweep points whose scenario in force is that of `like` but for its seeds, one a set of seeds.
+def _repeats(project: Project, of: str, like: Run, without: tuple[Run, ...], every: Sequence[Run]) -> Repeats:
+    """Return the runs and sweep points whose scenario in force is that of `like` but for its seeds, one a set of seeds.
 
     They share the round and the data (digests of 02). Runs with the seeds of one in `without` are left out: a band must
     not be made of what it judges.
@@ -118,8 +123,7 @@ def _repeats(project: Project, of: str, like: Run, without: tuple[Run, ...], say
     code = _Code(project, like)
     found: dict[str, Run] = {}
     other: set[str] = set()
-    for at, run in enumerate(_runs(project, like.scenario), 1):
-        say(f"Looking for repeats of {of}: {at} records read, {len(found)} found")
+    for run in every:
         if not run.good or _seeds(run) in told or not _alike(run, like):
             continue
         known = found.get(_seeds(run))

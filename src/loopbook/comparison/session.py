@@ -36,7 +36,6 @@ def run(project: Project, a: str, b: str, out: Path | None, console: Console, pr
     """
     first, second = runs.pair(project, a, b)
     with _said(progress) as say:
-        say("Looking for repeats")
         found = verdict.compare(project, first, second, say)
         tables = data.tables(project, first, second, say)
         say("Comparing the code, drawing the page")
