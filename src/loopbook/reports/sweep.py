@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loopbook.reports import site
-from loopbook.reports.overview import label, number
+from loopbook.reports.overview import label, number, setting
 from loopbook.reports.rendering import program, render
 from loopbook.reports.runpages import BUILT
 from loopbook.store import sweeps
@@ -245,7 +245,7 @@ def _setting(points: Sequence[Point], names: Sequence[str], found: Mapping[str, 
         if each:
             estimates[name] = Estimate.of(each)
     values = points[0].setting
-    told = ", ".join(f"{name}={number(value)}" for name, value in values.items()) or "all seeds"
+    told = ", ".join(f"{name}={setting(value)}" for name, value in values.items()) or "all seeds"
     return Setting(0, told, values, tuple(points), estimates)
 
 
