@@ -172,6 +172,6 @@ def test_the_head_of_a_column_of_numbers_stands_over_the_numbers() -> None:
     assert '<th colspan="2" scope="col">a</th>' in security.clean_html(joined)
 
 
-def test_a_cell_of_much_text_gets_some_width() -> None:
-    html = security.clean_html(f"<table><tr><td>{'words ' * 10}</td><td>few words</td></tr></table>")
-    assert re.findall(r"<td[^>]*>(?=\w)", html) == ['<td class="wide">', "<td>"]
+def test_a_cell_of_much_text_gets_some_width_and_a_date_is_not_broken() -> None:
+    html = security.clean_html(f"<table><tr><td>{'words ' * 10}</td><td>few words</td><td>2026-04-09</td></tr></table>")
+    assert re.findall(r"<td[^>]*>(?=\w)", html) == ['<td class="wide">', "<td>", '<td class="unbroken">']

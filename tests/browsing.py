@@ -1,0 +1,121 @@
+"""Pages in a real browser, from the disk with the network off: what a reader, a keyboard or a phone would run into."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+WIDE, PHONE, PAPER = 1280, 390, 718
+"""Widths in CSS pixels: a screen, a phone, and an A4 page between its margins."""
+
+SEEN = """() => {
+  const found = [];
+  const named = e => `${e.tagName}.${e.getAttribute('class') ?? ''} ${e.textContent.trim().slice(0, 40)}`;
+  if (window.ran !== undefined) found.push('a script from the data ran');
+  for (const image of document.images)
+    if (!image.complete || !image.naturalWidth) found.push(`broken picture ${image.src.slice(0, 80)}`);
+  if (document.documentElement.scrollWidth > innerWidth) found.push(`page is ${document.documentElement.scrollWidth} wide`);
+  const inBox = e => e.closest('.scroll, pre, math');
+  for (const e of document.querySelectorAll('main *, nav *')) {
+    if (!e.checkVisibility()) continue;
+    const style = getComputedStyle(e);
+    if (['auto', 'scroll'].includes(style.overflowX) && e.scrollWidth > e.clientWidth + 1 && e.tabIndex < 0)
+      found.push(`no keyboard scrolls ${named(e)}`);
+    const { left, right, width } = e.getBoundingClientRect();
+    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    if (own && width > 1 && !inBox(e) && !e.closest('.unseen, .skip') && (right > innerWidth + 1 || left < -1))
+      found.push(`cut off at the edge: ${named(e)}`);
+  }
+  return found;
+}"""
+"""What goes wrong on a page that can be seen from within it."""
+
+CONTRAST = """() => {
+  const canvas = document.createElement('canvas'); canvas.width = canvas.height = 1;
+  const context = canvas.getContext('2d', {willReadFrequently: true});
+  const rgba = colour => { context.clearRect(0, 0, 1, 1); context.fillStyle = colour; context.fillRect(0, 0, 1, 1);
+    return [...context.getImageData(0, 0, 1, 1).data]; };
+  const light = ([r, g, b]) => { const [x, y, z] = [r, g, b].map(v => v / 255).map(
+    v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * x + 0.7152 * y + 0.0722 * z; };
+  const known = new Map();
+  const shade = colour => { if (!known.has(colour)) { const c = rgba(colour); known.set(colour, [light(c), c[3]]); }
+    return known.get(colour); };
+  const paper = element => { for (let e = element; e; e = e.parentElement) {
+    const [l, alpha] = shade(getComputedStyle(e).backgroundColor); if (alpha === 255) return l; } return 1; };
+  const low = [];
+  for (const element of document.querySelectorAll('body *')) {
+    const own = [...element.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !element.checkVisibility()) continue;
+    const style = getComputedStyle(element);
+    const ink = shade(element.ownerSVGElement ? style.fill : style.color)[0], back = paper(element);
+    const ratio = (Math.max(ink, back) + 0.05) / (Math.min(ink, back) + 0.05);
+    const name = `${element.tagName}.${element.getAttribute('class') ?? ''} ${element.textContent.slice(0, 30)}`;
+    if (ratio < 4.5) low.push(`contrast ${ratio.toFixed(2)}: ${name}`);
+  }
+  return low;
+}"""
+"""Letters that do not stand out from their paper by 4.5 to 1, drawings included, which axe leaves out."""
+
+
+@dataclass
+class Visit:
+    """A browser that notes all that a page should not do: requests that leave its folder, messages, errors, dialogs."""
+
+    browser: Any
+    folder: Path
+    noted: list[str] = field(default_factory=list)
+    blocked: list[str] = field(default_factory=list)
+
+    def open(self, name: str, width: int = WIDE, dark: bool = False, scripts: bool = True) -> Any:
+        """Open a page of the folder in a window of its own."""
+        context = self.browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=scripts,
+        )
+        context.set_offline(True)
+        context.on("request", self._request)
+        context.on("requestfailed", lambda request: self.blocked.append(f"{request.url} {request.failure}"))
+        page = context.new_page()
+        page.on("console", lambda message: self.noted.append(f"console: {message.text}"))
+        page.on("dialog", lambda dialog: (self.noted.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("pageerror", lambda error: self.noted.append(f"error: {error}"))
+        page.goto((self.folder / name).as_uri())
+        return page
+
+    def faults(self, name: str, width: int = WIDE, dark: bool = False) -> list[str]:
+        """Return what is wrong with a page: what it does, what is cut off or faint, what axe calls serious or worse."""
+        page = self.open(name, width=width, dark=dark)
+        found = [*self.noted, *self.blocked, *page.evaluate(SEEN), *page.evaluate(CONTRAST), *grave(page)]
+        self.noted.clear()
+        self.blocked.clear()
+        page.context.close()
+        return found
+
+    def _request(self, request: Any) -> None:
+        if not request.url.startswith((self.folder.resolve().as_uri(), self.folder.as_uri(), "data:image/")):
+            self.noted.append(f"request: {request.url[:200]}")
+
+
+def grave(page: Any) -> list[str]:
+    """Return what axe finds that is serious or critical."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    # Without these two options each page takes twice as long; what axe would preload serves rules that are off.
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+    bad = [each for each in found if each["impact"] in ("serious", "critical")]
+    return [f"axe {each['id']}: {each['nodes'][0]['html'][:200]}" for each in bad]
+
+
+def printed_width(page: Any) -> int:
+    """Return how wide a page is on paper, in CSS pixels; a browser shrinks it to `PAPER`, at most by half."""
+    page.set_viewport_size({"width": PAPER, "height": 1000})
+    page.emulate_media(media="print")
+    return int(page.evaluate("document.documentElement.scrollWidth"))
