@@ -48,5 +48,6 @@ def _environment() -> Any:
         "setting": overview.setting,
         "label": overview.label,
         "numbers": overview.numbers,
+        "grouped": overview.grouped,
     }
     return environment
