@@ -21,7 +21,8 @@ SEEN = """() => {
   if (window.ran !== undefined) found.push('a script from the data ran');
   for (const image of document.images)
     if (!image.complete || !image.naturalWidth) found.push(`broken picture ${image.src.slice(0, 80)}`);
-  if (document.documentElement.scrollWidth > innerWidth) found.push(`page is ${document.documentElement.scrollWidth} wide`);
+  const all = document.documentElement.scrollWidth;
+  if (all > innerWidth) found.push(`the page is ${all} wide`);
   const inBox = e => e.closest('.scroll, pre, math');
   for (const e of document.querySelectorAll('main *, nav *')) {
     if (!e.checkVisibility()) continue;

@@ -112,7 +112,8 @@ def test_no_number_is_told_in_powers_of_ten(value: float) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [(0.0015, "0.0015"), (0.0001, "0.0001"), (3e-5, "0.00003"), (1e-8, "1e-08"), (20000, "20,000"), (0.5, "0.5"),
-     (1.0, "1"), (1234.5, "1,234.5"), (0.0, "0"), (float("nan"), "nan"), (None, "–"), (False, "no"), ("cnn", "cnn")],
+     (1.0, "1"), (1234.5, "1,234.5"), (0.0, "0"), (float("nan"), "nan"), (None, "–"), (False, "no"), ("cnn", "cnn"),
+     (["cnn", 0.0015], "cnn, 0.0015"), ([], "none")],
 )  # fmt: skip
 def test_what_somebody_has_chosen_is_told_exactly(value: object, words: str) -> None:
     assert overview.setting(value) == words

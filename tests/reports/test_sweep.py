@@ -59,6 +59,16 @@ def test_the_order_is_the_criterions_and_ends_of_intervals_are_no_metrics_of_the
     assert {each.name.partition(" ")[2] for each in table.metrics} == {"cost_low", "roc_auc", "cost"}
 
 
+def test_a_direction_is_claimed_only_of_metrics_whose_criterion_or_name_says_it() -> None:
+    points = grid((0.0012, 1), (0.0014, 1))
+    found = [{"acts": 3, "recall": 0.5, "log_loss": 0.4}, {"acts": 4, "recall": 0.6, "log_loss": 0.3}]
+    runs = {point.name: sweeping.run(point.name, each) for point, each in zip(points, found, strict=True)}
+    told = {each.name.partition(" ")[2]: each for each in comparing.compared(sweeping.sweep(points), runs).metrics}
+    assert {name: (each.higher, each.by) for name, each in told.items()} == {
+        "acts": (True, ""), "recall": (True, "its name"), "log_loss": (False, "its name")
+    }  # fmt: skip
+
+
 def test_values_that_differ_are_never_told_as_the_same(tmp_path: Path) -> None:
     points = grid((0.0012, 1), (0.0014, 1))
     runs = {point.name: sweeping.run(point.name, {"roc_auc": 0.5}) for point in points}

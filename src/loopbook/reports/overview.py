@@ -148,6 +148,8 @@ def number(value: Any) -> str:
 
 def setting(value: Any) -> str:
     """Return a value that somebody has chosen, exactly: two learning rates that differ are never shown as the same."""
+    if isinstance(value, list):
+        return _short(", ".join(map(setting, value)) or "none")
     if not isinstance(value, float):
         return number(value)
     if value and not _LEAST <= abs(value) < 1e15:

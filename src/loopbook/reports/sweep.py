@@ -14,6 +14,8 @@ from loopbook.store.sweeps import Point, Sweep
 
 LOWER = ("loss", "error", "cost", "brier", "ece", "seconds", "false_alarms", "latency", "bytes")
 """Words in the names of metrics of which less is better, where no acceptance criterion says it."""
+HIGHER = ("auc", "accuracy", "precision", "recall", "f1", "score", "gain", "saving")
+"""The same for more; of a metric whose name has neither (``acts``, ``reviews``), no direction is claimed."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Metric:
     name
         Stage and name: ``04_optimization test_roc_auc``; of a candidate's training ``03_training[lstm] …``.
     higher
-        Whether more is better, and `by` says who says so: the scenario's criterion, or the metric's name.
+        Whether more is better, and `by` says who says so: the scenario's criterion, or the metric's name; empty if
+        nobody does.
     """
 
     name: str
@@ -162,8 +165,9 @@ def _is_bound(name: str, known: Collection[str]) -> bool:
 def _metric(name: str, wanted: Mapping[str, bool]) -> Metric:
     if name in wanted:
         return Metric(name, wanted[name], "the acceptance criterion")
-    lower = any(word in name.partition(" ")[2] for word in LOWER)
-    return Metric(name, not lower, "its name")
+    own = name.partition(" ")[2]
+    lower = any(word in own for word in LOWER)
+    return Metric(name, not lower, "its name" if lower or any(word in own for word in HIGHER) else "")
 
 
 def _setting(points: Sequence[Point], names: Sequence[str], found: Mapping[str, Mapping[str, float]]) -> Setting:
