@@ -89,6 +89,30 @@ def test_nothing_is_wrong_with_a_page_that_was_handed_on(reader: Visit, name: st
     assert reader.faults(name, width, dark) == []
 
 
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ('<p class="unbroken">' + "word " * 200 + "</p>", "the page is"),
+        ('<img src="https://example.org/a.png" alt="x">', "request: https://example.org/a.png"),
+        ('<img src="none.png" alt="x">', "broken picture"),
+        ("<script>window.ran=1</script>", "console: Executing inline script violates"),
+        ('<pre class="unbroken">' + "word " * 200 + "</pre>", "no keyboard scrolls PRE"),
+        ('<font color="#bbbbbb">faint</font>', "contrast"),
+        (
+            '<svg width="350"><text class="unbroken" x="9" y="9">' + "word " * 30 + "</text></svg>",
+            "cut off at the edge",
+        ),
+        ('<svg role="img" width="10" height="10"></svg>', "axe svg-img-alt"),
+    ],
+)
+def test_a_visit_sees_what_is_wrong(visit: Visit, broken: str, said: str) -> None:
+    path = visit.folder / RUN / "broken.html"
+    whole = path.with_name("01_requirements.html").read_text(encoding="utf-8")
+    path.write_text(whole.replace("</main>", f"{broken}</main>"), encoding="utf-8")
+    found = visit.faults(f"{RUN}/broken.html", PHONE, axe=said.startswith("axe"))
+    assert any(each.startswith(said) for each in found), found
+
+
 def test_policy_stops_what_cleaning_would_have_missed(visit: Visit) -> None:
     path = visit.folder / "market-monitor/latest/01_requirements.html"
     attacked = path.with_name("attacked.html")
