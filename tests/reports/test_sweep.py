@@ -38,7 +38,7 @@ def test_an_estimate_is_the_mean_with_students_interval() -> None:
 
 def test_points_that_are_equal_are_said_to_be_and_get_no_interval() -> None:
     found = comparing.Estimate.of([0.1, 0.1, 0.1])
-    assert found.told == "0.100 (all 3 points equal)"
+    assert found.told == "0.100 (equal in all 3 points)"
     assert comparing.Estimate.of([0.1]).told == "0.100 (one point, so no interval)"
 
 

@@ -75,7 +75,7 @@ class Estimate:
         if self.low is None:
             return f"{number(self.mean)} (one point, so no interval)"
         if self.equal:
-            return f"{number(self.mean)} (all {len(self.values)} points equal)"
+            return f"{number(self.mean)} (equal in all {len(self.values)} points)"
         return f"{number(self.mean)} (95 % interval {number(self.low)} to {number(self.high)}, n = {len(self.values)})"
 
 
