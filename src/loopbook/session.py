@@ -199,9 +199,9 @@ def report(project: Project, scenario: str | None, rebuild: bool) -> Path:
     """Build the reports of a scenario, or of all, if asked to or if they are not there; return the page to open."""
     page = project.reports / (f"{scenario}/latest/index.html" if scenario else "index.html")
     if rebuild or not page.is_file():
-        from loopbook.reports import site, sweep
+        from loopbook.reports import site, sweeppages
 
         if scenario is None:
-            sweep.renew(project)  # first: the index links to what is there
+            sweeppages.renew(project)  # first: the index links to what is there
         site.renew(project, scenario)
     return page if page.is_file() else project.reports / "index.html"

@@ -214,9 +214,9 @@ def _engine(request: Request, display: Display) -> AbstractContextManager[Engine
 
 
 def _report(project: Project, done: Sweep) -> Path:
-    from loopbook.reports import sweep as page
+    from loopbook.reports import sweeppages
 
-    return page.renew(project, done.scenario)[done.sweep]
+    return sweeppages.renew(project, done.scenario)[done.sweep]
 
 
 def _say(console: Console, project: Project, done: Sweep) -> None:

@@ -84,3 +84,19 @@ def ran(place: Callable[[str], Place]) -> tuple[Place, dict[str, Any]]:
     startup.mkdir(parents=True)
     (startup / "imported.py").write_text(NOTE_IMPORTS)
     return where, where.run("market-monitor")
+
+
+@pytest.fixture(scope="session")
+def clinic(place: Callable[[str], Place]) -> tuple[Place, dict[str, Any]]:
+    """Return the smoke run of clinic-triage."""
+    where = place("clinic")
+    return where, where.run("clinic-triage")
+
+
+@pytest.fixture(scope="session")
+def press(place: Callable[[str], Place]) -> tuple[Place, dict[str, Any]]:
+    """Return the smoke run of press-monitor, whose data is public but not part of this project."""
+    if not os.environ.get("LOOPBOOK_DATA_MIRROR"):
+        pytest.skip("press-monitor's data would be downloaded; set LOOPBOOK_DATA_MIRROR to test with a mirror")
+    where = place("press")
+    return where, where.run("press-monitor")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,6 @@ from loopbook.models import cross_validation
 from loopbook.scenario import loading
 
 Ran = tuple[Place, dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def clinic(place: Callable[[str], Place]) -> Ran:
-    """Return the smoke run of clinic-triage."""
-    where = place("clinic")
-    return where, where.run("clinic-triage")
 
 
 def artifact(clinic: Ran, stage: str, name: str) -> pd.DataFrame:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.reports.conftest import Workshop
 
 from loopbook.reports import dataset, loop, overview
@@ -89,11 +93,36 @@ def test_lows_and_highs_become_the_interval_of_their_metric() -> None:
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(None, "–"), (12345, "12,345"), (0.5, "0.500"), (31.2, "31.2"), (7.0, "7"), (12345.6, "12,346"), (2e-6, "2e-06"),
-     (float("inf"), "–"), (0.0, "0"), (True, "yes"), (-0.25, "-0.250")],
+    [(None, "–"), (12345, "12,345"), (0.5, "0.500"), (31.2, "31.2"), (7.0, "7"), (12345.6, "12,346"),
+     (float("inf"), "–"), (0.0, "0"), (True, "yes"), (-0.25, "-0.250"), (6.59e-05, "0.000066"), (0.0005, "0.0005"),
+     (0.0009999, "0.001"), (2e-6, "0.000002"), (-1.234e-4, "-0.00012"), (3e-12, "< 0.000001"), (-3e-12, "> -0.000001"),
+     (0.9999999, "1.000"), (1e15, "1,000,000,000,000,000")],
 )  # fmt: skip
 def test_numbers_are_told_in_few_figures(value: object, words: str) -> None:
     assert overview.number(value) == words
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e9, max_value=1e9))
+def test_no_number_is_told_in_powers_of_ten(value: float) -> None:
+    told = overview.number(value)
+    assert "e" not in told
+    assert told.startswith(("<", ">")) or float(told.replace(",", "")) == pytest.approx(value, rel=0.06, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.0015, "0.0015"), (0.0001, "0.0001"), (3e-5, "0.00003"), (1e-8, "1e-08"), (20000, "20,000"), (0.5, "0.5"),
+     (1.0, "1"), (1234.5, "1,234.5"), (0.0, "0"), (float("nan"), "nan"), (None, "–"), (False, "no"), ("cnn", "cnn"),
+     (["cnn", 0.0015], "cnn, 0.0015"), ([], "none")],
+)  # fmt: skip
+def test_what_somebody_has_chosen_is_told_exactly(value: object, words: str) -> None:
+    assert overview.setting(value) == words
+
+
+@given(st.floats())
+def test_a_chosen_number_can_be_read_back(value: float) -> None:
+    told = float(overview.setting(value).replace(",", ""))
+    assert told == value or (math.isnan(told) and math.isnan(value))
 
 
 @pytest.mark.parametrize(
@@ -143,6 +172,6 @@ def test_ring_shows_the_worst_state_of_a_phase_and_links_pages_that_exist(good_r
     ring = loop.ring(good_run, frozenset({"01_requirements", "03_training-cnn", "03_training-lstm"}))
     assert [node.state for node in ring.nodes] == ["done", "fresh", "done", "done", "absent", "absent", "absent"]
     assert [node.link for node in ring.nodes[:4]] == ["01_requirements.html", "", "#stages", ""]
-    assert ring.nodes[2].word == "3 candidates, 13 s"
+    assert (ring.nodes[2].word, ring.nodes[2].more) == ("3 candidates", "13 s")
     assert loop.ring(failed_run, frozenset()).nodes[2].state == "failed"
     assert all(0 <= node.x <= ring.width and 0 <= node.y <= ring.height for node in ring.nodes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,7 +86,7 @@ def test_tables_scroll_in_their_own_box_and_headers_say_their_scope() -> None:
         "<table><thead><tr><th></th><th>p</th></tr></thead><tbody><tr><th>a</th><td>0.25</td></tr></tbody></table>"
     )
     assert html.startswith('<div class="scroll" tabindex="0" role="group"')
-    assert '<th scope="col">p</th>' in html
+    assert '<th scope="col" class="n">p</th>' in html
     assert '<th scope="row">a</th>' in html
     assert '<td class="n">0.25</td>' in html
     assert "<tr><td></td>" in html
@@ -150,15 +151,27 @@ def test_single_file_allows_its_own_style_and_nothing_else() -> None:
 
 
 def test_head_in_two_rows_becomes_one() -> None:
-    import pandas as pd
-
     table = pd.DataFrame({"a": [1], "b": [2]}, index=pd.Index(["x"], name="name"))
     html = security.clean_html(table.to_html())
     assert html.count("<tr>") == 2
-    assert re.findall(r'<th scope="col">(\w+)</th>', html) == ["name", "a", "b"]
+    assert re.findall(r'<th scope="col"[^>]*>(\w+)</th>', html) == ["name", "a", "b"]
 
 
 def test_long_word_may_break_and_stays_the_same_word() -> None:
     html = security.clean_html(f"<td>{'a' * 95} &lt;b&gt;</td>")
     assert html.count("<wbr>") == 3
     assert html.replace("<wbr>", "") == f"{'a' * 95} &lt;b&gt;"
+
+
+def test_the_head_of_a_column_of_numbers_stands_over_the_numbers() -> None:
+    table = pd.DataFrame({"who": ["a", "b"], "rows": [12, 7], "share": [0.5, 0.25]})
+    html = security.clean_html(table.to_html())
+    assert re.findall(r'<th scope="col" class="n">(\w+)</th>', html) == ["rows", "share"]
+    assert '<th scope="col">who</th>' in html
+    joined = '<table><thead><tr><th colspan="2">a</th></tr></thead><tr><td>1</td><td>2</td></tr></table>'
+    assert '<th colspan="2" scope="col">a</th>' in security.clean_html(joined)
+
+
+def test_a_cell_of_much_text_gets_some_width_and_a_date_is_not_broken() -> None:
+    html = security.clean_html(f"<table><tr><td>{'words ' * 10}</td><td>few words</td><td>2026-04-09</td></tr></table>")
+    assert re.findall(r"<td[^>]*>(?=\w)", html) == ['<td class="wide">', "<td>", '<td class="unbroken">']

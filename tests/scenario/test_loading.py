@@ -8,6 +8,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loopbook.scenario import loading, reading
 from loopbook.scenario.errors import ScenarioError
@@ -359,3 +361,17 @@ def test_smoke_trains_two_candidates_on_little_data() -> None:
 
 def test_the_stream_of_the_market_monitor_holds_the_days_after_the_world_has_changed() -> None:
     assert loading.load("market-monitor", SCENARIOS).data.splits.stream >= 0.2
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12)
+
+
+@given(st.dictionaries(st.sampled_from(["training.epochs", "training.only", "data.rows"]), PLAIN | st.lists(PLAIN)))
+def test_values_written_for_a_command_line_are_read_as_what_they_were(values: dict[str, object]) -> None:
+    assert repr(loading.given_values(loading.given_text(values))) == repr(values)
+
+
+def test_values_are_written_without_quotation_marks_where_none_are_needed() -> None:
+    values = {"training.only": ["cnn", "lstm"], "training.learning_rate": 0.002, "training.note": "two words"}
+    text = loading.given_text(values)
+    assert text == "training.only=[cnn,lstm] training.learning_rate=0.002 training.note='two words'"

@@ -32,13 +32,14 @@ _WIDTH, _HEIGHT, _RADIUS, _NODE = 430, 300, 104, 19
 
 @dataclass(frozen=True)
 class Node:
-    """A phase on the ring, in the drawing's own units."""
+    """A phase on the ring, in the drawing's own units; `more` stands on a line of its own, so that no line is cut."""
 
     number: str
     name: str
     state: str
     word: str
     sign: str
+    more: str
     note: str
     link: str
     x: float
@@ -81,10 +82,11 @@ def ring(run: Run, pages: frozenset[str]) -> Ring:
         state = state_of(records)
         word, sign = STATES[state]
         own = [slug(record) for record in records if slug(record) in pages]
+        told = [] if state in ("absent", "skipped") else [duration(sum(record.seconds for record in records))]
         if len(records) > 1:
-            word = f"{len(records)} candidates" + (f", {word}" if state in ("failed", "skipped") else "")
-        if state not in ("absent", "skipped"):
-            word += f", {duration(sum(record.seconds for record in records))}"
+            told = [word, *told] if state in ("failed", "skipped") else told
+            word = f"{len(records)} candidates"
+        more = ", ".join(told)
         nodes.append(
             Node(
                 number=stage[:2].lstrip("0"),
@@ -92,7 +94,8 @@ def ring(run: Run, pages: frozenset[str]) -> Ring:
                 state=state,
                 word=word,
                 sign=sign,
-                note=f"{name}: {word}",
+                more=more,
+                note=f"{name}: {word}" + (f", {more}" if more else ""),
                 link="#stages" if len(own) > 1 else f"{own[0]}.html" if own else "",
                 x=round(middle_x + _RADIUS * cos, 1),
                 y=round(middle_y + _RADIUS * sin, 1),

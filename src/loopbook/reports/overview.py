@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
@@ -16,6 +17,7 @@ _WORDS = {
     "roc": "ROC", "auc": "AUC", "pr": "PR", "f1": "F1", "ece": "calibration error", "ms": "(ms)", "bytes": "(bytes)",
 }  # fmt: skip
 _LONGEST = 300  # characters of a recorded text that a page shows
+_LEAST = 1e-6  # below it, a measured value is nothing to whoever reads a report
 _FEW = 2  # changes of a kind that are told one by one
 _MANY = {"settings": "settings", "code": "places in the code", "libraries": "libraries", "stages": "stages"}
 _ORDER = {True: 0, False: 1, None: 2}
@@ -124,7 +126,7 @@ def label(name: str) -> str:
 
 
 def number(value: Any) -> str:
-    """Return a value in as few figures as tell it."""
+    """Return a measured value in as few figures as tell it, never in powers of ten: 0.000066, or ``< 0.000001``."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -138,9 +140,28 @@ def number(value: Any) -> str:
             return f"{value:.0f}"
         if abs(value) >= 1:
             return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-        return f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.3g}"
-    said = str(value)
-    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}… ({len(said):,} characters)"
+        if abs(value) >= 0.001:
+            return f"{value:.3f}"
+        if abs(value) < _LEAST:
+            return f"< {_LEAST:f}" if value > 0 else f"> -{_LEAST:f}"
+        return f"{float(f'{value:.2g}'):.7f}".rstrip("0")
+    return _short(str(value))
+
+
+def setting(value: Any) -> str:
+    """Return a value that somebody has chosen, exactly: two learning rates that differ are never shown as the same."""
+    if isinstance(value, list):
+        return _short(", ".join(map(setting, value)) or "none")
+    if not isinstance(value, float):
+        return number(value)
+    if value and not _LEAST <= abs(value) < 1e15:
+        return repr(value)
+    whole, _, rest = f"{Decimal(repr(value)):,f}".partition(".")
+    return f"{whole}.{rest.rstrip('0')}".rstrip(".")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"
 
 
 def when(started: str) -> str:

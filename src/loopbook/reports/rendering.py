@@ -45,6 +45,7 @@ def _environment() -> Any:
         "when": overview.when,
         "duration": overview.duration,
         "number": overview.number,
+        "setting": overview.setting,
         "label": overview.label,
         "numbers": overview.numbers,
         "grouped": overview.grouped,

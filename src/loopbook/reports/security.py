@@ -32,6 +32,8 @@ _NAMED_INDEX = re.compile(
     r"<tr>\s*<td></td>((?:\s*<th[^>]*>[^<]*</th>)+)\s*</tr>\s*<tr>\s*(<th[^>]*>[^<]*</th>)(?:\s*<td></td>)+\s*</tr>\s*</thead>"
 )
 """A table's head in two rows, as pandas writes it when the index has a name; one row says the same."""
+_CELL = re.compile(r"<t[hd][^>]*>")
+_LONG = 40  # letters from which the text of a cell wants some width, so that it is not squeezed into a tower
 _WORD = 30  # letters after which a word may break, so that a long one does not push its table apart
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 _SVG = "http://www.w3.org/2000/svg"
@@ -75,7 +77,22 @@ def clean_html(html: str) -> str:
     dressed.close()
     text = re.sub(r"<th[^>]*>\s*</th>", "<td></td>", "".join(dressed.parts))
     text = _NAMED_INDEX.sub(r"<tr>\2\1</tr></thead>", text)
-    return re.sub(r"<td>(\s*[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?\s*)</td>", r'<td class="n">\1</td>', text)
+    text = re.sub(r"<td>(\s*[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?\s*)</td>", r'<td class="n">\1</td>', text)
+    text = re.sub(r"<td>(\s*\d{4}-\d\d-\d\d\s*)</td>", r'<td class="unbroken">\1</td>', text)
+    text = re.sub(rf"<td>((?:[^<]|<wbr>){{{_LONG},}})</td>", r'<td class="wide">\1</td>', text)
+    return re.sub(r"<table.*?</table>", _over_its_column, text, flags=re.DOTALL)
+
+
+def _over_its_column(table: re.Match[str]) -> str:
+    """Put the head of a column of numbers to their end; a table whose cells span several is left as it is."""
+    head, end, body = table[0].partition("</thead>")
+    start, row, names = head.rpartition("<tr>")
+    cells = _CELL.findall(body.partition("</tr>")[0])
+    if not end or "span=" in table[0] or len(cells) != len(_CELL.findall(names)):
+        return table[0]
+    numeric = iter('class="n"' in cell for cell in cells)
+    dressed = _CELL.sub(lambda cell: f'{cell[0][:-1]} class="n">' if next(numeric) else cell[0], names)
+    return start + row + dressed + end + body
 
 
 def clean_svg(svg: str) -> bytes | None:

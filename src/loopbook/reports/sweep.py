@@ -1,28 +1,21 @@
-"""A sweep's page: every metric with mean and interval over seeds, the best setting first, and a page for each point."""
+"""A sweep compared: every metric with mean and interval over seeds, and the best setting first."""
 
 from __future__ import annotations
 
 import json
 import math
-import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from loopbook.reports import site
-from loopbook.reports.overview import label, number
-from loopbook.reports.rendering import program, render
-from loopbook.reports.runpages import BUILT
-from loopbook.store import sweeps
-from loopbook.store.content import digest_text
-from loopbook.store.project import Project
+from loopbook.reports.overview import label, number, setting
 from loopbook.store.records import Run
 from loopbook.store.sweeps import Point, Sweep
 
 LOWER = ("loss", "error", "cost", "brier", "ece", "seconds", "false_alarms", "latency", "bytes")
 """Words in the names of metrics of which less is better, where no acceptance criterion says it."""
-_WIDTH, _ROW, _LEFT, _RIGHT, _TOP = 420, 26, 34, 16, 12
+HIGHER = ("auc", "accuracy", "precision", "recall", "f1", "score", "gain", "saving")
+"""The same for more; of a metric whose name has neither (``acts``, ``reviews``), no direction is claimed."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +27,8 @@ class Metric:
     name
         Stage and name: ``04_optimization test_roc_auc``; of a candidate's training ``03_training[lstm] …``.
     higher
-        Whether more is better, and `by` says who says so: the scenario's criterion, or the metric's name.
+        Whether more is better, and `by` says who says so: the scenario's criterion, or the metric's name; empty if
+        nobody does.
     """
 
     name: str
@@ -72,10 +66,15 @@ class Estimate:
         return cls(tuple(values), mean, mean - half, mean + half)
 
     @property
+    def equal(self) -> bool:
+        """Whether several points gave the very same: an interval would have no width, and say nothing of chance."""
+        return len(self.values) > 1 and len(set(self.values)) == 1
+
+    @property
     def told(self) -> str:
         if self.low is None:
             return f"{number(self.mean)} (one point, so no interval)"
-        if min(self.values) == max(self.values):
+        if self.equal:
             return f"{number(self.mean)} (equal in all {len(self.values)} points)"
         return f"{number(self.mean)} (95 % interval {number(self.low)} to {number(self.high)}, n = {len(self.values)})"
 
@@ -92,31 +91,6 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Bar:
-    """A setting in a panel: its row, its points, its mean and interval, in the drawing's own units."""
-
-    rank: int
-    y: float
-    mean: float
-    low: float | None
-    high: float | None
-    dots: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One metric over all settings, the best setting at the top."""
-
-    metric: Metric
-    width: int
-    height: int
-    left: int
-    bars: tuple[Bar, ...]
-    ticks: tuple[tuple[float, str], ...]
-    alt: str
-
-
-@dataclass(frozen=True)
 class Table:
     """A sweep compared.
 
@@ -125,7 +99,8 @@ class Table:
     main
         What settings are ordered by; None if nothing differs.
     metrics
-        All that differ between points, those of criteria first.
+        All that differ between points, those of criteria first; the ends of a metric's own interval are none, unless
+        a criterion is about them.
     same
         Names of metrics that are equal in all points.
     """
@@ -154,7 +129,8 @@ def compared(sweep: Sweep, runs: Mapping[str, Run]) -> Table:
     """
     found = {name: figures(run) for name, run in runs.items()}
     wanted = _wanted(runs.values())
-    names = list(dict.fromkeys(name for each in found.values() for name in each))
+    known = dict.fromkeys(name for each in found.values() for name in each)
+    names = [name for name in known if name in wanted or not _is_bound(name, known)]
     vary = [name for name in names if len({each[name] for each in found.values() if name in each}) > 1]
     ordered = [*(name for name in wanted if name in vary), *(name for name in vary if name not in wanted)]
     metrics = tuple(_metric(name, wanted) for name in ordered)
@@ -171,58 +147,6 @@ def compared(sweep: Sweep, runs: Mapping[str, Run]) -> Table:
     return Table(main, ranked, metrics, tuple(name for name in names if name not in vary))
 
 
-def panels(table: Table) -> tuple[Panel, ...]:
-    """Return a drawing for each metric that differs."""
-    return tuple(_panel(metric, table.settings) for metric in table.metrics)
-
-
-def command(sweep: Sweep, point: Point) -> str:
-    """Return the command that makes an ordinary run, with its whole report, of a point."""
-    params = " ".join(f"{name}={shlex.quote(json.dumps(value))}" for name, value in point.given.items())
-    quoted = shlex.quote(f"PARAMS={params}".replace("$", "$$"))
-    return f"make SCENARIO={sweep.scenario} PROFILE={sweep.profile} {quoted}"
-
-
-def renew(project: Project, scenario: str | None = None) -> dict[str, Path]:
-    """Build the pages of sweeps, as far as they are not up to date, one process at a time.
-
-    Returns
-    -------
-    dict
-        The page of each sweep, by the sweep's name.
-    """
-    from filelock import FileLock
-
-    project.reports.mkdir(parents=True, exist_ok=True)
-    with FileLock(project.reports_lock):
-        site.assets(project.reports)
-        found = sweeps.sweeps(project, scenario or "*")
-        pages = {each.sweep: _build(project, each) for each in found}
-        for name in {each.scenario for each in found}:
-            own = [each for each in reversed(found) if each.scenario == name]
-            listed = render("sweeps.html.j2", sweeps=own, title=own[0].title, depth="../../")
-            site.write(project.reports / name / sweeps.FOLDER / "index.html", listed)
-    return pages
-
-
-def _build(project: Project, sweep: Sweep) -> Path:
-    folder = project.reports / sweep.scenario / sweeps.FOLDER / sweep.sweep
-    runs = sweeps.runs(project, sweep)
-    made_from = digest_text("\n".join((program(), sweep.model_dump_json(), *(each.run for each in runs.values()))))
-    built = folder / BUILT
-    if built.is_file() and json.loads(built.read_text(encoding="utf-8")) == made_from:
-        return folder / "index.html"
-    table = compared(sweep, runs)
-    about = {"sweep": sweep, "table": table, "depth": "../../../"}
-    site.write(folder / "index.html", render("sweep.html.j2", **about, panels=panels(table)))
-    for point in sweep.points:
-        if point.name in runs:
-            shown = render("point.html.j2", **about, point=point, run=runs[point.name], command=command(sweep, point))
-            site.write(folder / f"{point.name}.html", shown)
-    site.write(built, json.dumps(made_from))
-    return folder / "index.html"
-
-
 def _wanted(runs: Iterable[Run]) -> dict[str, bool]:
     """Return the metrics of acceptance criteria, and whether more of each is better."""
     return {
@@ -233,11 +157,17 @@ def _wanted(runs: Iterable[Run]) -> dict[str, bool]:
     }
 
 
+def _is_bound(name: str, known: Collection[str]) -> bool:
+    """Say whether a metric is an end of another's interval: ``test_roc_auc_low``."""
+    return name.endswith(("_low", "_high")) and name.rpartition("_")[0] in known
+
+
 def _metric(name: str, wanted: Mapping[str, bool]) -> Metric:
     if name in wanted:
         return Metric(name, wanted[name], "the acceptance criterion")
-    lower = any(word in name.partition(" ")[2] for word in LOWER)
-    return Metric(name, not lower, "its name")
+    own = name.partition(" ")[2]
+    lower = any(word in own for word in LOWER)
+    return Metric(name, not lower, "its name" if lower or any(word in own for word in HIGHER) else "")
 
 
 def _setting(points: Sequence[Point], names: Sequence[str], found: Mapping[str, Mapping[str, float]]) -> Setting:
@@ -247,7 +177,7 @@ def _setting(points: Sequence[Point], names: Sequence[str], found: Mapping[str, 
         if each:
             estimates[name] = Estimate.of(each)
     values = points[0].setting
-    told = ", ".join(f"{name}={number(value)}" for name, value in values.items()) or "all seeds"
+    told = ", ".join(f"{name}={setting(value)}" for name, value in values.items()) or "all seeds"
     return Setting(0, told, values, tuple(points), estimates)
 
 
@@ -270,28 +200,3 @@ def _place(setting: Setting, main: Metric) -> tuple[bool, float]:
     if found is None:
         return True, 0.0
     return False, -found.mean if main.higher else found.mean
-
-
-def _panel(metric: Metric, settings: Sequence[Setting]) -> Panel:
-    rows = [(each, each.estimates[metric.name]) for each in settings if metric.name in each.estimates]
-    ends = [value for _, one in rows for value in (*one.values, one.low, one.high) if value is not None]
-    least, most = min(ends), max(ends)
-    span = most - least or abs(most) or 1.0
-
-    def x(value: float) -> float:
-        return round(_LEFT + (value - least) / span * (_WIDTH - _LEFT - _RIGHT), 1)
-
-    bars = tuple(
-        Bar(
-            each.rank,
-            _TOP + _ROW * at + _ROW / 2,
-            x(one.mean),
-            None if one.low is None else x(one.low),
-            None if one.high is None else x(one.high),
-            tuple(x(value) for value in one.values),
-        )
-        for at, (each, one) in enumerate(rows)
-    )
-    alt = f"{metric.title}: " + "; ".join(f"{each.rank}, {each.told}: {one.told}" for each, one in rows[:20])
-    ticks = tuple((x(value), number(value)) for value in dict.fromkeys((least, most)))
-    return Panel(metric, _WIDTH, _TOP + _ROW * len(rows) + 24, _LEFT, bars, ticks, alt)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
+import sys
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +19,7 @@ from loopbook.scenario.errors import ScenarioError, suggest
 from loopbook.scenario.explanation import explain
 from loopbook.scenario.reading import ScenarioFile, find, names, parse, plain
 
-__all__ = ["ScenarioFile", "find", "given_values", "load", "names", "parse", "schema", "stage_section"]
+__all__ = ["ScenarioFile", "find", "given_text", "given_values", "load", "names", "parse", "schema", "stage_section"]
 
 
 def load(scenario: str, folder: Path, profile: str = "standard", given: Mapping[str, Any] | None = None) -> Scenario:
@@ -96,6 +99,11 @@ def given_values(text: str) -> dict[str, Any]:
     return values
 
 
+def given_text(values: Mapping[str, Any]) -> str:
+    """Return what `given_values` reads as these values, with quotation marks only where they are needed."""
+    return " ".join(f"{name}={_word(value)}" for name, value in values.items())
+
+
 def stage_section(stage: str) -> str:
     """Return the section of the scenario that belongs to a stage: ``training`` for ``03_training``."""
     return stage.split("[")[0].partition("_")[2]
@@ -121,3 +129,11 @@ def _nest(dotted: str, value: Any) -> dict[str, Any]:
     for part in reversed(dotted.split(".")):
         value = {part: value}
     return typing.cast("dict[str, Any]", value)
+
+
+def _word(value: Any) -> str:
+    """Return a value as YAML that is one word of a command line, such as ``[cnn,lstm]``."""
+    dumped = yaml.safe_dump(value, default_flow_style=True, width=sys.maxsize).removesuffix("...\n").strip()
+    forms = (dumped.replace(", ", ","), dumped, json.dumps(value, default=str))
+    text = next((each for each in forms if "\n" not in each and repr(plain(each)) == repr(value)), forms[-1])
+    return text if re.fullmatch(r"[^\s'\"\\]+", text) else shlex.quote(text)
