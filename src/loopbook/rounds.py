@@ -76,7 +76,8 @@ def approve(
             f"Run {run.run} was made before 02 wrote the dates between the splits to its dataset card, and the first "
             f"approval fixes them. Run it again, then approve: make SCENARIO={scenario.name} PROFILE={profile}"
         )
-    after = approval.approve(suggested, which, before, by, card["findings"], scenario.data.splits.windows)
+    windows, model = scenario.data.splits.windows, content.digest(_artifact(project, run, "champion"))
+    after = approval.approve(suggested, which, before, by, card["findings"], windows, model)
     if after is before:
         return None
     if after.champion not in (None, before.champion):

@@ -10,7 +10,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from tests.notebooks.conftest import Place
+from tests.notebooks.conftest import ROOT, Place
+
+from loopbook.store import content, snapshots
+from loopbook.store.project import Project
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +91,21 @@ def test_a_notebook_opened_by_hand_lives_in_the_current_round(second: tuple[Plac
     )
     assert done.returncode == 0, done.stderr[-3_000:]
     assert dict(where.draft("market-monitor", "02_data", "results")) == record["stages"]["02_data"]["metrics"]
+
+
+def test_an_approved_threshold_is_in_force_for_its_model_and_for_no_other(second: tuple[Place, dict[str, Any]]) -> None:
+    where, record = second
+    project = Project(ROOT, data_at=where.folder / "data")
+    champion = content.digest(project.data / record["stages"]["04_optimization"]["artifacts"]["champion"])
+    for model, told in ((champion, "is 0.900: as approved"), ("0" * 64, "threshold 0.900 is void")):
+        before = snapshots.current(project, "market-monitor", "smoke")
+        changed = {"round": before.round + 1, "threshold": 0.9, "threshold_model": model}
+        assert snapshots.seal(project, "market-monitor", "smoke", before.model_copy(update=changed))
+        stages = where.run("market-monitor")["stages"]
+        assert stages["04_optimization"]["state"] == "fresh"
+        pages = {
+            stage: (where.folder / "reports" / "market-monitor" / "latest" / f"{stage}.html").read_text("utf-8")
+            for stage in ("05_decisions", "06_monitoring", "07_feedback")
+        }
+        assert told in pages["06_monitoring"] and told in pages["07_feedback"]
+        assert ("threshold 0.900 is void" in pages["05_decisions"]) == (model != champion)
