@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,12 @@ def proposed(project: Project, scenario: str, profile: str) -> tuple[Run, list[P
             f"first, then approve what it proposes: {again}"
         )
     return run, proposals.from_plain(content.load(_artifact(project, run, "proposals")))
+
+
+def pending(project: Project, scenario: str, profile: str, run: Run, suggested: Sequence[Proposal]) -> set[str]:
+    """Return the ids of a run's proposals that are not approved already."""
+    before, model = snapshots.current(project, scenario, profile), content.digest(_artifact(project, run, "champion"))
+    return approval.pending(suggested, before, model)
 
 
 def approve(

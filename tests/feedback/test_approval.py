@@ -85,6 +85,15 @@ def test_an_approved_threshold_is_void_once_labels_train_the_same_candidate_anew
     assert costs.approved(None, None, "b" * 64) == (None, "")
 
 
+def test_what_is_approved_already_is_not_pending() -> None:
+    everything = {one.id for one in EVERYTHING}
+    assert approval.pending(EVERYTHING, Snapshot(), "a" * 64) == everything
+    some = approval.approve(EVERYTHING, [RULES.id, THRESHOLD.id], Snapshot(), "ann", model="a" * 64)
+    assert approval.pending(EVERYTHING, some, "a" * 64) == everything - {RULES.id, THRESHOLD.id}
+    assert approval.pending(EVERYTHING, some, "b" * 64) == everything - {RULES.id}, "for another model it is open again"
+    assert approval.pending(EVERYTHING, approval.approve(EVERYTHING, "all", Snapshot(), "ann")) == set()
+
+
 def test_a_later_label_of_a_row_takes_the_place_of_the_earlier() -> None:
     before = approval.approve([LABELS], "all", Snapshot(), "ann")
     newer = suggestion(

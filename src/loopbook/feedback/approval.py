@@ -40,6 +40,22 @@ def chosen(proposals: Sequence[Proposal], which: Policy | Iterable[str]) -> list
     return [one for one in proposals if one.id in set(wanted)]
 
 
+def pending(proposals: Sequence[Proposal], before: Snapshot, model: str | None = None) -> set[str]:
+    """Return the ids of the proposals that would change something; the others are approved already.
+
+    Parameters
+    ----------
+    proposals
+        What a run suggests.
+    before
+        The current snapshot.
+    model
+        Content digest of the run's champion, as in `approve`.
+    """
+    values = before.model_dump()
+    return {one.id for one in proposals if _with(values, one, model) != values}
+
+
 def approve(
     proposals: Sequence[Proposal],
     which: Policy | Iterable[str],
