@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from loopbook.runner import executor, graph, ongoing, staleness, summary
+from loopbook.runner import changes, executor, graph, ongoing, staleness, summary
 from loopbook.runner.display import Display
 from loopbook.runner.execution import Request
 from loopbook.runner.executor import Local, Work
@@ -119,8 +119,7 @@ def _saved(request: Request, began: datetime, seconds: float, stages: Mapping[st
     if before is not None and staleness.same(before, request.resolved, stages):
         return before, False
     made = record(request, began, seconds, stages)
-    known = before is not None and before.round == made.round
-    told = summary.changes(before, stages, made.champion, () if known else made.approved)
-    made = made.model_copy(update={"changes": told})
+    told = {"changes": changes.between(request.project, before, made), "before": before.run if before else None}
+    made = made.model_copy(update=told)
     records.save(request.project, made)
     return made, True
