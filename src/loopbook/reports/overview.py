@@ -69,6 +69,8 @@ def changed(changes: Sequence[Change]) -> tuple[str, ...]:
     """Return what changed in a few sentences; where many things of a kind did, how many."""
     told: list[str] = []
     for about, group in grouped(changes):
+        if about == "followed" and told:
+            continue  # its cause is told
         if len(group) > _FEW and about in _MANY:
             told.append(f"{len(group)} {_MANY[about]} changed, listed below.")
         else:

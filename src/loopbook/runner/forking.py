@@ -131,6 +131,7 @@ class Server:
         """Let it end its kernels and itself."""
         self.orders.close()
         if self.process is not None:
+            self.process.terminate()  # ends one that still imports; one that serves takes no notice
             try:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
