@@ -144,6 +144,13 @@ def test_a_person_approves_by_id_and_the_next_run_differs_by_that_alone(agent: P
     }
     assert changed == {("02_data", "carried window"), ("07_feedback", "carried rules")}
     assert {each.id: each.met for each in after.criteria} == {"sum-large": True, "asked": True}
+    lines = call("approve", "--scenario", "tiny").output.splitlines()
+    told = {kind: next(line for line in lines if name in line) for kind, name in ids(agent).items()}
+    assert {kind: "approved already" in line for kind, line in told.items()} == {
+        "outcomes": False,
+        "rule": True,
+        "requirement": True,
+    }
     snapshot = snapshots.current(agent, "tiny", "standard")
     assert snapshot.findings == [{"kind": "size", "text": "window 1"}]
     assert snapshot.boundaries == ["2026-01-01"], "the dates of the run that was approved, for good"

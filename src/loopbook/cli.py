@@ -172,7 +172,8 @@ def approve(
         return
     if not which:
         run, found = rounds.proposed(project, resolved.name, profile)
-        _show(console, f"{resolved.title} · {profile} · round {run.round} proposes", found)
+        new = rounds.pending(project, resolved.name, profile, run, found)
+        _show(console, f"{resolved.title} · {profile} · round {run.round} proposes", found, new)
         return
     before = snapshots.current(project, resolved.name, profile)
     chosen = which[0] if which[0] in ("all", "safe", "none") and len(which) == 1 else which
@@ -609,13 +610,14 @@ def clean(
         typer.echo(f"emptied {project.reports}")
 
 
-def _show(console: Console, title: str, found: Sequence[Proposal]) -> None:
+def _show(console: Console, title: str, found: Sequence[Proposal], new: set[str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     table = Table("id", "safe", "what", "why", title=title, box=None, pad_edge=False, title_justify="left")
     for one in found:
-        table.add_row(one.id, "yes" if one.safe else "no", Text(one.title), Text(one.caution or one.reason))
+        safe = ("yes" if one.safe else "no") if one.id in new else "approved already"
+        table.add_row(one.id, safe, Text(one.title), Text(one.caution or one.reason))
     console.print(table if found else "Nothing is proposed.")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,12 @@ def proposed(project: Project, scenario: str, profile: str) -> tuple[Run, list[P
     return run, proposals.from_plain(content.load(_artifact(project, run, "proposals")))
 
 
+def pending(project: Project, scenario: str, profile: str, run: Run, suggested: Sequence[Proposal]) -> set[str]:
+    """Return the ids of a run's proposals that are not approved already."""
+    before, model = snapshots.current(project, scenario, profile), content.digest(_artifact(project, run, "champion"))
+    return approval.pending(suggested, before, model)
+
+
 def approve(
     project: Project, scenario: Scenario, profile: str, which: Policy | Iterable[str], by: str
 ) -> Snapshot | None:
@@ -76,7 +82,8 @@ def approve(
             f"Run {run.run} was made before 02 wrote the dates between the splits to its dataset card, and the first "
             f"approval fixes them. Run it again, then approve: make SCENARIO={scenario.name} PROFILE={profile}"
         )
-    after = approval.approve(suggested, which, before, by, card["findings"], scenario.data.splits.windows)
+    windows, model = scenario.data.splits.windows, content.digest(_artifact(project, run, "champion"))
+    after = approval.approve(suggested, which, before, by, card["findings"], windows, model)
     if after is before:
         return None
     if after.champion not in (None, before.champion):

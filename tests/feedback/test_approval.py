@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopbook.decisions import rules
+from loopbook.decisions import costs, rules
 from loopbook.feedback import approval
 from loopbook.feedback.proposals import Proposal, make
 from loopbook.scenario.contract import Rule, Scenario
@@ -71,6 +71,29 @@ def test_approving_nothing_changes_nothing() -> None:
     assert approval.approve(EVERYTHING, "all", before, "ann", finding) is before  # all of it is approved already
 
 
+def test_an_approved_threshold_is_void_once_labels_train_the_same_candidate_anew() -> None:
+    first = approval.approve([THRESHOLD], "all", Snapshot(), "ann", model="a" * 64)
+    assert costs.approved(first.threshold, first.threshold_model, "a" * 64) == (0.3, "")
+    later = approval.approve([LABELS], "all", first, "ann", model="a" * 64)
+    valid, why = costs.approved(later.threshold, later.threshold_model, "b" * 64)
+    assert valid is None
+    assert "threshold 0.300 is void" in why and "aaaaaaaaaaaa" in why and "bbbbbbbbbbbb" in why
+    anew = approval.approve([THRESHOLD], "all", later, "ann", model="b" * 64)
+    assert anew.round == 3, "the same value for another model is another approval"
+    assert costs.approved(anew.threshold, anew.threshold_model, "b" * 64) == (0.3, "")
+    assert "was not noted" in costs.approved(0.3, None, "b" * 64)[1]
+    assert costs.approved(None, None, "b" * 64) == (None, "")
+
+
+def test_what_is_approved_already_is_not_pending() -> None:
+    everything = {one.id for one in EVERYTHING}
+    assert approval.pending(EVERYTHING, Snapshot(), "a" * 64) == everything
+    some = approval.approve(EVERYTHING, [RULES.id, THRESHOLD.id], Snapshot(), "ann", model="a" * 64)
+    assert approval.pending(EVERYTHING, some, "a" * 64) == everything - {RULES.id, THRESHOLD.id}
+    assert approval.pending(EVERYTHING, some, "b" * 64) == everything - {RULES.id}, "for another model it is open again"
+    assert approval.pending(EVERYTHING, approval.approve(EVERYTHING, "all", Snapshot(), "ann")) == set()
+
+
 def test_a_later_label_of_a_row_takes_the_place_of_the_earlier() -> None:
     before = approval.approve([LABELS], "all", Snapshot(), "ann")
     newer = suggestion(
@@ -82,12 +105,12 @@ def test_a_later_label_of_a_row_takes_the_place_of_the_earlier() -> None:
     assert [one["round"] for one in after.approved] == [1, 2]
 
 
-def test_a_new_champion_makes_the_old_threshold_void() -> None:
-    before = approval.approve([THRESHOLD], "all", Snapshot(), "ann")
-    assert before.threshold == 0.3
-    assert approval.approve([CHAMPION], "all", before, "ann").threshold is None
-    other = suggestion("threshold", {"threshold": 0.4})
-    assert approval.approve([CHAMPION, other], "all", before, "ann").threshold == 0.4
+def test_a_threshold_belongs_to_the_champion_of_its_run_whatever_is_promoted_with_it() -> None:
+    before = approval.approve([THRESHOLD], "all", Snapshot(), "ann", model="a" * 64)
+    for kinds in ([CHAMPION], [CHAMPION, suggestion("threshold", {"threshold": 0.4})]):
+        after = approval.approve(kinds, "all", before, "ann", model="a" * 64)
+        assert costs.approved(after.threshold, after.threshold_model, "c" * 64)[0] is None
+        assert costs.approved(after.threshold, after.threshold_model, "a" * 64) == (after.threshold, "")
 
 
 @pytest.mark.parametrize(

@@ -254,5 +254,5 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(LoopbookError, match=r"holds no model: model.json is missing"):
         Model.load(tmp_path)
     (tmp_path / "model.json").write_text('{"format": 99}')
-    with pytest.raises(LoopbookError, match="format 99 is not 2"):
+    with pytest.raises(LoopbookError, match="format 99 is not 3"):
         Model.load(tmp_path)

@@ -8,9 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
-from tests.notebooks.conftest import Place
+from tests.notebooks.conftest import ROOT, Place
+
+from loopbook.data.features import Features
+from loopbook.models import unseen
+from loopbook.store import champions, content, snapshots
+from loopbook.store.project import Project
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +94,45 @@ def test_a_notebook_opened_by_hand_lives_in_the_current_round(second: tuple[Plac
     )
     assert done.returncode == 0, done.stderr[-3_000:]
     assert dict(where.draft("market-monitor", "02_data", "results")) == record["stages"]["02_data"]["metrics"]
+
+
+def test_an_approved_threshold_is_in_force_for_its_model_and_for_no_other(second: tuple[Place, dict[str, Any]]) -> None:
+    where, record = second
+    project = Project(ROOT, data_at=where.folder / "data")
+    champion = content.digest(project.data / record["stages"]["04_optimization"]["artifacts"]["champion"])
+    for model, told in ((champion, "is 0.900: as approved"), ("0" * 64, "threshold 0.900 is void")):
+        before = snapshots.current(project, "market-monitor", "smoke")
+        changed = {"round": before.round + 1, "threshold": 0.9, "threshold_model": model}
+        assert snapshots.seal(project, "market-monitor", "smoke", before.model_copy(update=changed))
+        stages = where.run("market-monitor")["stages"]
+        assert stages["04_optimization"]["state"] == "fresh"
+        pages = {
+            stage: (where.folder / "reports" / "market-monitor" / "latest" / f"{stage}.html").read_text("utf-8")
+            for stage in ("05_decisions", "06_monitoring", "07_feedback")
+        }
+        assert told in pages["06_monitoring"] and told in pages["07_feedback"]
+        assert ("threshold 0.900 is void" in pages["05_decisions"]) == (model != champion)
+
+
+def test_a_champion_of_record_is_measured_on_rows_that_it_has_not_learned_and_on_no_others(
+    ran: tuple[Place, dict[str, Any]], second: tuple[Place, dict[str, Any]]
+) -> None:
+    where, record = second
+    project = Project(ROOT, data_at=where.folder / "data")
+    challenger = project.data / ran[1]["stages"]["07_feedback"]["artifacts"]["challenger"]
+    planted, test = where.folder / "planted", table(where, record, "test")
+    shutil.copytree(challenger, planted)
+    features = Features.from_dict(content.load(planted / "features.json"))
+    unseen.save(np.union1d(unseen.load(planted), unseen.learned(features, test.iloc[[5, 9]])), planted)
+    outputs = []
+    for folder in (challenger, planted):
+        before = snapshots.current(project, "market-monitor", "smoke")
+        changed = {"round": before.round + 1, "champion": champions.keep(project, folder)}
+        snapshots.seal(project, "market-monitor", "smoke", before.model_copy(update=changed))
+        done = where.python("-m", "loopbook", "run", "--profile", "smoke")
+        outputs.append((done.returncode, " ".join(done.stdout.split())))
+    assert outputs[0][0] in (0, 3), "it has learned from the window before, and from no row of test or of this window"
+    assert outputs[1][0] == 1
+    first = ", ".join(map(repr, test["row_id"].iloc[[5, 9]]))
+    assert f"2 of {len(test)} rows to measure the candidate" in outputs[1][1]
+    assert f"are rows that it has learned from: {first}. Its figures would flatter" in outputs[1][1]

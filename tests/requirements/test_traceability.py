@@ -61,6 +61,20 @@ def test_a_misspelt_metric_is_noticed_once_its_stage_has_run() -> None:
     assert found.loc[0, "note"] == "04_optimization does not record 'test_acuracy'. Did you mean 'test_accuracy'?"
 
 
+@pytest.mark.parametrize("value", [0.9, 0.1])
+def test_a_value_from_rows_that_are_not_fresh_is_shown_and_tests_nothing(value: float) -> None:
+    recorded = {(FIVE, "precision"): value, (FOUR, "test_accuracy"): 0.9}
+    found = traceability.matrix(STORIES, {**recorded, (FIVE, "fresh_rows"): False}).set_index("criterion")
+    assert found.loc["sure", ["verdict", "value"]].tolist() == ["not tested: no fresh rows", value]
+    assert isnan(found.loc["sure", "margin"])
+    assert found.loc["right", "verdict"] == "met", "only the stage that says so is not tested"
+    assert traceability.counts(found)["criteria_untested"] == 3
+    fresh = traceability.matrix(STORIES, {**recorded, (FIVE, "fresh_rows"): True}).set_index("criterion")
+    assert fresh.loc["sure", "verdict"] == ("met" if value == 0.9 else "missed")
+    nothing = traceability.matrix(STORIES, {(FIVE, "fresh_rows"): False}).set_index("criterion")
+    assert nothing.loc["sure", "verdict"] == "not yet tested"
+
+
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
 def test_a_value_that_is_no_number_is_no_evidence(value: float | None) -> None:
     found = traceability.matrix(STORIES, {(FOUR, "test_accuracy"): value})

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from loopbook import privacy
-from loopbook.data import neighbours
+from loopbook.data import identity, neighbours
 from loopbook.data.features import column
 from loopbook.scenario.contract import Scenario
 
@@ -106,9 +106,9 @@ def deduplicate(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, p
     lines = ordered.index.to_numpy()
     ordered = ordered.reset_index(drop=True)
     own_groups = scenario.source.group is not None or scenario.data.splits.by == "time"
-    inputs = list(zip(*(column(ordered, name).map(_key).tolist() for name in task.fields), strict=True))
     first: dict[Any, int] = {}
-    same = np.array([first.setdefault(values, position) for position, values in enumerate(inputs)], dtype=np.int64)
+    inputs = enumerate(identity.inputs(ordered, task.fields))
+    same = np.array([first.setdefault(values, position) for position, values in inputs], dtype=np.int64)
     dropped: dict[int, tuple[str, str]] = {}
     if task.text_fields:
         repeated = np.flatnonzero(same != np.arange(len(ordered)))
@@ -143,13 +143,6 @@ def shorten(text: str, length: int) -> str:
         cut = cut.rpartition(" ")[0] or cut[:length]  # half an address at the end could escape the mask
     masked = privacy.mask(cut)
     return masked if len(masked) <= length and len(text) <= 5 * length else masked[: length - 1] + "…"
-
-
-def _key(value: Any) -> Any:
-    """Return what makes two inputs the same: case and a missing value's kind do not count."""
-    if isinstance(value, str):
-        return value.casefold()
-    return None if pd.isna(value) else value
 
 
 def _quarantine(rows: pd.DataFrame, lines: list[int], dropped: dict[int, tuple[str, str]]) -> pd.DataFrame:

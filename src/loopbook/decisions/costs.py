@@ -91,6 +91,33 @@ def threshold(costs: Costs) -> float:
     return alarm / (alarm + miss)
 
 
+def approved(threshold: float | None, model: str | None, now: str) -> tuple[float | None, str]:
+    """Return an approved threshold as far as it is valid, and a sentence that says why it is void, if it is.
+
+    A threshold is fitted to one model's probabilities. The same candidate trained anew, with labels approved since or
+    by other code, has others: acting from the old threshold could cost more than the cost matrix's own.
+
+    Parameters
+    ----------
+    threshold
+        From the round's snapshot; None: none was approved.
+    model
+        From the snapshot too: content digest of the champion that it was approved for; None: nobody knows.
+    now
+        Content digest of the champion in force.
+    """
+    if threshold is None:
+        return None, ""
+    if model == now:
+        return threshold, ""
+    which = f"model {model[:12]}" if model else "a model that was not noted"
+    return None, (
+        f"**The approved threshold {threshold:.3f} is void**: it was approved for {which}, and the champion in force "
+        f"is {now[:12]}. Without it, the scenario's threshold holds, or else the cost matrix's. Approve one anew where "
+        "07 proposes it. "
+    )
+
+
 def in_force(settings: DecisionsSettings, approved: float | None) -> tuple[float, str]:
     """Return the threshold in force, and where it comes from.
 

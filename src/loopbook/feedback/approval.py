@@ -40,6 +40,22 @@ def chosen(proposals: Sequence[Proposal], which: Policy | Iterable[str]) -> list
     return [one for one in proposals if one.id in set(wanted)]
 
 
+def pending(proposals: Sequence[Proposal], before: Snapshot, model: str | None = None) -> set[str]:
+    """Return the ids of the proposals that would change something; the others are approved already.
+
+    Parameters
+    ----------
+    proposals
+        What a run suggests.
+    before
+        The current snapshot.
+    model
+        Content digest of the run's champion, as in `approve`.
+    """
+    values = before.model_dump()
+    return {one.id for one in proposals if _with(values, one, model) != values}
+
+
 def approve(
     proposals: Sequence[Proposal],
     which: Policy | Iterable[str],
@@ -47,12 +63,13 @@ def approve(
     by: str,
     findings: Sequence[Mapping[str, Any]] = (),
     windows: int = 1,
+    model: str | None = None,
 ) -> Snapshot:
     """Return the snapshot that follows from approving some proposals; it is not sealed yet.
 
-    Labels and outcomes are added to those approved before, a later one of the same row in place of the earlier. A new
-    champion makes an approved threshold void unless one is approved with it: the threshold was fitted to the
-    probabilities of the champion before.
+    Labels and outcomes are added to those approved before, a later one of the same row in place of the earlier. A
+    threshold is sealed with the model that it was fitted to; with any other, promoted or trained anew, it is void, see
+    `loopbook.decisions.costs.approved`.
 
     Parameters
     ----------
@@ -69,6 +86,9 @@ def approve(
     windows
         How many windows the agent's life has. The next round lives in the next one; in the last window, it stays, and
         approved labels of that window wait.
+    model
+        Content digest of the run's champion, to whose probabilities a proposed threshold was fitted; None: nobody
+        knows, so that a threshold is void from the start.
 
     Returns
     -------
@@ -82,7 +102,7 @@ def approve(
     """
     values, noted = before.model_dump(), []
     for one in chosen(proposals, which):
-        changed = _with(values, one)
+        changed = _with(values, one, model)
         if changed != values:
             noted.append(
                 {
@@ -95,9 +115,6 @@ def approve(
                 }
             )
             values = changed
-    kinds = {one["kind"] for one in noted}
-    if "champion" in kinds and "threshold" not in kinds:
-        values["threshold"] = None
     after = Snapshot.model_validate(values)
     if not after.says_more_than(before):
         return before
@@ -113,7 +130,7 @@ def approve(
     )
 
 
-def _with(values: Mapping[str, Any], proposal: Proposal) -> dict[str, Any]:
+def _with(values: Mapping[str, Any], proposal: Proposal, model: str | None) -> dict[str, Any]:
     """Return a snapshot's values with a proposal taken over."""
     change, result = proposal.change, dict(values)
     try:
@@ -124,7 +141,7 @@ def _with(values: Mapping[str, Any], proposal: Proposal) -> dict[str, Any]:
         elif proposal.kind == "champion":
             result["champion"] = str(change["champion"])
         elif proposal.kind == "threshold":
-            result["threshold"] = float(change["threshold"])
+            result |= {"threshold": float(change["threshold"]), "threshold_model": model}
         elif proposal.kind == "rule":
             text = Rule.model_validate_json(change["rule"]["text"]).model_dump_json()
             result["rules"] = {**values["rules"], str(change["rule"]["name"]): text}

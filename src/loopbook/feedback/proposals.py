@@ -149,9 +149,9 @@ def threshold(monitored: Sequence[Mapping[str, Any]], now: float, others: Sequen
     now
         The threshold in force.
     others
-        The proposals made so far. A threshold is fitted to the probabilities of the present model: with a new champion
-        it is not proposed at all, and if labels or outcomes are, it is not safe, because the next round's model will
-        have learned from them.
+        The proposals made so far. A threshold is fitted to the probabilities of the present model, and void with any
+        other: with a new champion it is not proposed at all, and if labels or outcomes are, it is not safe, because
+        the next round's model will have learned from them.
     """
     best = [row for row in monitored if row["recommended"] and row["threshold"] is not None]
     kinds = {other.kind for other in others}
@@ -162,7 +162,7 @@ def threshold(monitored: Sequence[Mapping[str, Any]], now: float, others: Sequen
     if abs(value - now) < 0.005:
         return []
     moves = kinds & {"labels", "outcomes"}
-    caution = "It fits today's model; the next round's model will have learned from new labels." if moves else ""
+    caution = "It fits today's model alone: approved with labels or outcomes, which train another, it is void."
     return [
         make(
             "threshold",
@@ -171,7 +171,7 @@ def threshold(monitored: Sequence[Mapping[str, Any]], now: float, others: Sequen
             f"{row['high']:.3f}, judged on {int(row['rows']):,} outcomes by cross-validation.",
             {"saving a decision": row["saving"], "low": row["low"], "high": row["high"], "rows": row["rows"]},
             {"threshold": value},
-            caution,
+            caution if moves else "",
         )
     ]
 

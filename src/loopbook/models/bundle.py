@@ -38,6 +38,8 @@ class OnnxModel:
         What ``config.json`` says: architecture, inputs, temperature, offset.
     linear
         The terms of a linear baseline; None for networks and trees.
+    learned
+        As of `Model`. A bundle goes out without it, so that only `serving.load`, which has the model beside it, knows.
     """
 
     features: Features
@@ -45,6 +47,7 @@ class OnnxModel:
     linear: Linear | None
     _session: Any
     _tokenizer: Any
+    learned: NDArray[np.uint64] | None = None
 
     @classmethod
     def load(cls, folder: Path) -> OnnxModel:

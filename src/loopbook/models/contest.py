@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from loopbook.data.features import Features
-from loopbook.models import compression, evaluation, kept, leaderboard, tuning
+from loopbook.models import compression, evaluation, kept, leaderboard, tuning, unseen
 from loopbook.models.bundle import OnnxModel
 from loopbook.models.kept import Fit
 from loopbook.models.leaderboard import Entry
@@ -58,6 +58,27 @@ def on_validation(
     """Return each model's probabilities on validation: of a candidate as its notebook wrote them."""
     return {
         name: written[name]["probability"] if name in written else model.probabilities(validation)
+        for name, model in models.items()
+    }
+
+
+def on_test(
+    models: Mapping[str, Model], test: pd.DataFrame, cache: Path, progress: Callable[[str], object]
+) -> dict[str, Any]:
+    """Return each model's probabilities on test.
+
+    Parameters
+    ----------
+    cache, progress
+        As of `Model.probabilities`.
+
+    Raises
+    ------
+    DataError
+        If one has learned from a row of test, as the champion of record may have.
+    """
+    return {
+        name: unseen.probabilities(model, test, cache, progress, who=f"the candidate {name!r}")
         for name, model in models.items()
     }
 

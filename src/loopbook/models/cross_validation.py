@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.data.features import Features
-from loopbook.models import kept, scores
+from loopbook.models import kept, scores, unseen
 from loopbook.models.corrected import interval
 from loopbook.models.model import Model
 from loopbook.scenario.contract import Candidate, TrainingSettings
@@ -120,7 +120,7 @@ def run(stage: Stage, rows: pd.DataFrame, champion: Recipe, baseline: Recipe, sh
                 found[name] = found["probability"]
                 continue
             fit = kept.fit(stage, name, *recipe, train, validation, features, scenario.task)
-            found[name] = Model.load(fit.model).probabilities(held, stage.project.work / "embeddings")
+            found[name] = unseen.probabilities(Model.load(fit.model), held, stage.project.work / "embeddings")
         parts.append(
             pd.DataFrame(
                 {"repeat": each.repeat, "fold": each.fold, **held[["row_id", "label"]].to_dict("list")} | found

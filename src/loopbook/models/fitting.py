@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.data.features import Features
-from loopbook.models import architectures, calibration, evaluation, scores, training
+from loopbook.models import architectures, calibration, evaluation, scores, training, unseen
 from loopbook.models.arrays import Arrays, encode
 from loopbook.models.baselines import BASELINES
 from loopbook.models.events import Events
@@ -99,6 +99,7 @@ def fit(
         "settings": candidate.settings,
         "training": depends_on(candidate, settings),
         "offset": offset,
+        "learned": unseen.learned(features, train, validation),
     }
     facts: dict[str, Any] = {}
     if kind.family == "plain":

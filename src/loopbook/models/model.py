@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopbook.data.features import Features
-from loopbook.models import architectures
+from loopbook.models import architectures, unseen
 from loopbook.models.arrays import encode
 from loopbook.models.linear import Linear
 from loopbook.models.network import Network
@@ -25,7 +25,7 @@ from loopbook.store import content
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 2
+FORMAT = 3
 DESCRIPTION, FEATURES = "model", "features"
 
 
@@ -47,6 +47,8 @@ class Model:
         Divides the logit; fitted on validation.
     offset
         Is subtracted from the logit before: what weights of rows and classes had added to it.
+    learned
+        Which rows it has learned from, as `unseen.learned` returns it: on none of them may it be measured.
     """
 
     architecture: str
@@ -56,6 +58,7 @@ class Model:
     training: Mapping[str, Any] = field(default_factory=dict)
     temperature: float = 1.0
     offset: float = 0.0
+    learned: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64), compare=False, repr=False)
 
     @property
     def family(self) -> architectures.Family:
@@ -95,8 +98,9 @@ class Model:
         return sigmoid(self.logits(frame, cache, progress) / self.temperature)
 
     def save(self, folder: Path) -> None:
-        """Write ``model.json``, ``features.json`` and the network or the baseline's numbers; the description last."""
+        """Write ``model.json``, ``features.json``, ``learned.npy`` and the predictor; the description last."""
         self.predictor.save(folder)
+        unseen.save(self.learned, folder)
         content.save(self.features.to_dict(), folder / FEATURES)
         described = {
             "format": FORMAT,
@@ -134,6 +138,7 @@ class Model:
             described["training"],
             float(described["temperature"]),
             float(described["offset"]),
+            unseen.load(folder),
         )
 
 
@@ -150,6 +155,7 @@ def read_description(file: Path, version: int) -> dict[str, Any]:
     described = dict(json.loads(file.read_text(encoding="utf-8")))
     if described.get("format") != version:
         raise LoopbookError(
-            f"{file}: format {described.get('format')!r} is not {version}, which this version reads. Train it again."
+            f"{file}: format {described.get('format')!r} is not {version}, which this version reads. Train it again; "
+            "if an earlier round has approved it, go back a round: python -m loopbook approve --undo."
         )
     return described

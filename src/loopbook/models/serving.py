@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from loopbook.models import unseen
 from loopbook.models.bundle import OnnxModel
-from loopbook.models.leaderboard import Answers
+from loopbook.models.unseen import Learner
 
 
-def load(folder: Path) -> Answers:
+def load(folder: Path) -> Learner:
     """Return what gives the probabilities of a shipped model: its ONNX bundle if there is one, else the model."""
     if (folder / "onnx").is_dir():
-        return OnnxModel.load(folder / "onnx")
+        return replace(OnnxModel.load(folder / "onnx"), learned=unseen.load(folder / "model"))
     # What was not exported is answered by Keras; imported here, because all other models are served without it.
     from loopbook.models.model import Model
 

@@ -1,4 +1,4 @@
-"""From each requirement to its evidence: met, missed, or not yet tested."""
+"""From each requirement to its evidence: met, missed, or not tested."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import pandas as pd
 
 from loopbook.scenario.contract import Story
 from loopbook.scenario.errors import suggest
+from loopbook.store.records import NO_FRESH_ROWS
 
 MET, MISSED, UNTESTED, NO_CRITERION = "met", "missed", "not yet tested", "no criterion"
 NOT_ON_PROTOTYPE = "not testable on a prototype"
+STALE = f"not tested: {NO_FRESH_ROWS}"
 _COLUMNS = [
     "story",
     "criterion",
@@ -35,14 +37,16 @@ def matrix(stories: Sequence[Story], evidence: Mapping[tuple[str, str], float | 
     stories
         The scenario's stories.
     evidence
-        What the stages have recorded, by stage and metric: ``{("04_optimization", "test_accuracy"): 0.91}``.
+        What the stages have recorded, by stage and metric: ``{("04_optimization", "test_accuracy"): 0.91}``. A stage
+        whose ``fresh_rows`` is False was measured on the rows that it was changed by: its values prove nothing.
 
     Returns
     -------
     DataFrame
         One row a criterion, and one for each story without any: `story`, `criterion`, `text`, `stage`, `metric`,
         `comparison`, `threshold`, `value` (NaN if there is none), `margin` (distance to the threshold, positive on the
-        good side; NaN for ``==``), `verdict`, and `note`: why there is no evidence, or which metric was probably meant.
+        good side; NaN for ``==`` and for what is not tested), `verdict`, and `note`: why there is no evidence, or
+        which metric was probably meant.
     """
     stages = {stage for stage, _ in evidence}
     rows: list[dict[str, object]] = []
@@ -57,6 +61,10 @@ def matrix(stories: Sequence[Story], evidence: Mapping[tuple[str, str], float | 
                 "criterion": each.id,
                 **each.model_dump(include={"text", "stage", "metric", "comparison", "threshold"}),
             }
+            if value is not None and isfinite(value) and evidence.get((each.stage, "fresh_rows")) == 0:
+                note = f"What was approved last was found on the very rows that {each.stage} judges by."
+                rows.append(row | {"value": float(value), "verdict": STALE, "note": note})
+                continue
             if value is not None and isfinite(value):
                 sign = {">": 1, "<": -1}.get(each.comparison[0])
                 margin = None if sign is None else sign * (value - each.threshold)
@@ -107,6 +115,6 @@ def counts(traced: pd.DataFrame) -> dict[str, int]:
     return {
         "criteria_met": int((verdicts == MET).sum()),
         "criteria_missed": int((verdicts == MISSED).sum()),
-        "criteria_untested": int(verdicts.isin([UNTESTED, NOT_ON_PROTOTYPE]).sum()),
+        "criteria_untested": int(verdicts.isin([UNTESTED, STALE, NOT_ON_PROTOTYPE]).sum()),
         "stories_without_criterion": int((verdicts == NO_CRITERION).sum()),
     }

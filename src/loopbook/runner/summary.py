@@ -9,10 +9,9 @@ from typing import Any
 
 from loopbook.scenario.contract import Scenario
 from loopbook.store import snapshots
-from loopbook.store.records import CriterionRecord, StageRecord
+from loopbook.store.records import NO_FRESH_ROWS, CriterionRecord, StageRecord
 
 _VERSIONS = ("tensorflow", "keras", "scikit-learn", "pandas", "numpy", "papermill", "loopbook")
-NO_FRESH_ROWS = "no fresh rows"
 
 
 def criteria(

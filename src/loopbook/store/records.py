@@ -73,6 +73,10 @@ class StageRecord(Record):
         return f"{self.stage}[{self.candidate}]" if self.candidate else self.stage
 
 
+NO_FRESH_ROWS = "no fresh rows"
+"""Why a criterion is not tested whose stage recorded ``fresh_rows`` as False."""
+
+
 class CriterionRecord(Record):
     """An acceptance criterion with its evidence; `met` is None while it is not tested."""
 

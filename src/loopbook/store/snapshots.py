@@ -32,6 +32,9 @@ class Snapshot(Settings):
     outcomes: list[dict[str, Any]] = Field(default_factory=list, description="what became of decisions")
     rules: dict[str, str] = Field(default_factory=dict, description="approved rules by name")
     threshold: float | None = Field(None, ge=0, le=1, description="approved threshold")
+    threshold_model: str | None = Field(
+        None, description="content digest of the champion that the threshold was approved for; of another, it is void"
+    )
     requirement_changes: list[dict[str, Any]] = Field(default_factory=list)
     findings: list[dict[str, Any]] = Field(default_factory=list, description="findings of 02 in the round before")
     champion: str | None = Field(None, description="content digest of the champion of record")
