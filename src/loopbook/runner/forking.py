@@ -66,7 +66,7 @@ class Forked:
 
 @dataclass
 class Server:
-    """A fork server: the socket for its orders, and what it has printed."""
+    """A fork server: the socket for its orders, what it has printed, and the guard of the first one."""
 
     orders: socket.socket
     log: IO[bytes]
@@ -82,7 +82,7 @@ class Server:
         log = tempfile.TemporaryFile()  # noqa: SIM115
         with its:
             process = subprocess.Popen(
-                [sys.executable, "-m", "loopbook.runner.zygote", str(its.fileno())],
+                [sys.executable, "-m", "loopbook.runner.zygote", str(its.fileno()), str(os.getpid())],
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -124,7 +124,11 @@ class Server:
             ours.close()
             raise CannotFork(self._why(facts))
         request = {"arguments": list(arguments), "environment": dict(environment), "folder": folder}
-        ours.sendall(json.dumps(request).encode() + b"\n")
+        try:
+            ours.sendall(json.dumps(request).encode() + b"\n")
+        except OSError as error:
+            ours.close()
+            raise CannotFork("the forked process was ended before it became a kernel") from error
         return Forked(facts["pid"], ours)
 
     def end(self) -> None:
