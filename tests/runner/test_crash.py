@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import random
+import signal
 import sys
 from pathlib import Path
 
@@ -42,6 +45,17 @@ def test_a_kill_within_a_file_operation_loses_nothing(
     found = crash.point(original, at, how, wanted)
     assert found is not None, "the operation did not happen"
     assert found[1] == []
+
+
+def test_a_run_whose_first_own_process_is_killed_goes_on(original: Project) -> None:
+    with crash.fresh(original) as project:
+        run = crash.start(project)
+        victim, what = crash.another(project, run, random.Random(1))
+        assert victim not in (0, run.pid), "in its first second a run has no other process"
+        os.kill(victim, signal.SIGKILL)
+        code, said = run.wait(crash.PATIENCE), (project.root / "said").read_text()
+        assert code == 0 or (code == 1 and "SIGKILL" in said), f"{code} after the kill of {what}: {said}"
+        assert crash.until(lambda: not crash.processes(project), crash.WITHIN), crash.processes(project)
 
 
 def test_a_full_disk_is_said_to_be_and_the_next_run_goes_on(original: Project) -> None:
