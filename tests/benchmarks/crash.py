@@ -238,7 +238,7 @@ def undisturbed(original: Project) -> tuple[dict[str, object], list[str], float]
         code = start(project, **hooked(project, 0)).wait(PATIENCE)
         seconds, wanted = time.monotonic() - begun, digests(project)
         wrong = unlike(project, wanted, code)
-        if wrong or len(wanted) < 5:
+        if wrong or len(wanted) < len(list(project.notebooks.glob("0*.ipynb"))):
             raise SystemExit(f"The undisturbed run is not right: {wrong} {sorted(wanted)}")
         lines = (project.root / "count").read_text().splitlines()
         return wanted, [line.strip() for line in lines], seconds
@@ -261,28 +261,37 @@ def point(original: Project, at: int | str, how: str, wanted: dict[str, object])
     None if this run had fewer operations than the one that was counted.
     """
     with fresh(original) as project:
-        process, hit = start(project, **hooked(project, at, how)), project.root / "count.hit"
-        until(lambda: hit.exists() or process.poll() is not None, PATIENCE)
-        if not hit.exists():
+        found = killed(project, at, how)
+        if found is None:
             return None
-        begun = time.monotonic()
-        if how == "stop":
-            until(lambda: hit.read_text().endswith("\n"), WITHIN)
-            kill_all(project)
-        code = process.wait(PATIENCE)
-        said = (project.root / "said").read_text()
-        # The run has told of a kernel's death, or was killed itself; then all that it started must go.
-        wrong = (
-            [] if code == -9 or (code == 1 and "SIGKILL" in said) else [f"code {code} after the kill: {said[-400:]}"]
-        )
-        if code == -9 and not until(lambda: not processes(project), WITHIN):
-            wrong.append(f"processes left after the kill: {list(processes(project).values())}")
-        seconds = time.monotonic() - begun if code == -9 else named(project, "SIGKILL", hit)
-        kind, _, path = hit.read_text().strip().partition(" ")
-        place = Path(path).relative_to(project.root)
-        kill_all(project)
+        operation, wrong, seconds = found
         wrong += unlike(project, wanted, start(project).wait(PATIENCE))
+        kind, _, place = operation.partition(" ")
         return f"{kind} ({'all' if how == 'stop' else 'one'})", [f"{place}: {each}" for each in wrong], seconds
+
+
+def killed(project: Project, at: int | str, how: str) -> tuple[str, list[str], float] | None:
+    """Start a run and kill it within a file operation; return what `point` does, save for what comes afterwards."""
+    for path in project.root.glob("count*"):
+        path.unlink()
+    process, hit = start(project, **hooked(project, at, how)), project.root / "count.hit"
+    until(lambda: hit.exists() or process.poll() is not None, PATIENCE)
+    if not hit.exists():
+        return None
+    begun = time.monotonic()
+    if how == "stop":
+        until(lambda: hit.read_text().endswith("\n"), WITHIN)
+        kill_all(project)
+    code = process.wait(PATIENCE)
+    said = (project.root / "said").read_text()
+    # The run has told of a kernel's death, or was killed itself; then all that it started must go.
+    wrong = [] if code == -9 or (code == 1 and "SIGKILL" in said) else [f"code {code} after the kill: {said[-400:]}"]
+    if code == -9 and not until(lambda: not processes(project), WITHIN):
+        wrong.append(f"processes left after the kill: {list(processes(project).values())}")
+    seconds = time.monotonic() - begun if code == -9 else named(project, "SIGKILL", hit)
+    kind, _, path = hit.read_text().strip().partition(" ")
+    kill_all(project)
+    return f"{kind} {Path(path).relative_to(project.root)}", wrong, seconds
 
 
 def named(project: Project, kind: str, mark: Path) -> float:
@@ -422,13 +431,12 @@ def why_no_disk() -> str | None:
             return f"no disk can be mounted here: {error.stderr.decode().strip()}"
 
 
-def disk(original: Project, table: Table, rooms: tuple[int, ...]) -> None:
+def disk(original: Project, table: Table, rooms: tuple[int, ...], wanted: dict[str, object]) -> None:
     """Let a disk be full when so many kilobytes of a run are written, make room, and go on."""
     reason = why_no_disk()
     if reason is not None:
         print(f"skipped a full disk: {reason}")
         return
-    wanted, _, _ = undisturbed(original)
     for kilobytes in rooms:
         with fresh(original) as project, small_disk(project.root / "data", "16m") as data:
             filler = data / "filler"
@@ -544,7 +552,7 @@ def main() -> None:
         work: dict[str, Callable[[], None]] = {
             "points": lambda: points(original, table, given.points),
             "moments": lambda: moments(original, table, given.moments),
-            "disk": lambda: disk(original, table, (8, 20, 60, 120, 180, 240, 300)),
+            "disk": lambda: disk(original, table, (8, 20, 60, 120, 180, 240, 300), undisturbed(original)[0]),
             "deaths": lambda: deaths(original, table),
             "twice": lambda: twice(original, table, given.twice),
             "smoke": lambda: smoke(table, given.smoke),
