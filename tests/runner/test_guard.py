@@ -75,8 +75,12 @@ def test_not_even_a_daemon_of_a_notebook_outlives_the_run(tmp_path: Path) -> Non
     assert until(lambda: not left(tmp_path), WITHIN), left(tmp_path)
 
 
-def test_a_heavy_kernel_goes_on_when_the_light_server_is_killed(tmp_path: Path) -> None:
-    with Kernels(lambda text: None) as opened:
+def test_a_heavy_kernel_goes_on_when_the_light_server_is_killed_and_light_ones_are_spawned(tmp_path: Path) -> None:
+    said: list[str] = []
+    with Kernels(said.append) as opened:
         opened.prepare(Level.HEAVY)
         killer = KILL.format(generations=2).replace("time.sleep(600)", "print(1)")
         assert execute(opened, tmp_path, killer, "print(2)", level=Level.HEAVY) == (None, ["1\n", "2\n"])
+        assert execute(opened, tmp_path, "print(3)") == (None, ["3\n"])
+        assert execute(opened, tmp_path, "print(4)", level=Level.HEAVY) == (None, ["4\n"])
+    assert said == ["Kernels are spawned, not forked: the fork server has ended."]

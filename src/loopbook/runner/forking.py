@@ -84,7 +84,7 @@ class Server:
             process = subprocess.Popen(
                 [sys.executable, "-m", "loopbook.runner.zygote", str(its.fileno()), str(os.getpid())],
                 env=dict(environment),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # nothing is written to it; its guard sees when we are gone
                 stdout=log,
                 stderr=log,
                 pass_fds=[its.fileno()],
@@ -134,7 +134,8 @@ class Server:
     def end(self) -> None:
         """Let it end its kernels and itself."""
         self.orders.close()
-        if self.process is not None:
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
             try:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:

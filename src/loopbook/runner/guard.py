@@ -27,18 +27,21 @@ def guard(orders: socket.socket, run: int) -> None:
     Parameters
     ----------
     orders
-        The child's socket, whose other end is the run's. It is looked at, not read: it hangs up when the run closes it
-        or ends.
+        The child's socket, which the guard must not keep open: the run sees by it when the child is gone.
     run
-        Id of the run's process.
+        Id of the run's process, which holds the other end of the standard input, and closes it when it ends.
     """
     own = os.getpid()
     _control(SET_CHILD_SUBREAPER, 1)
     if os.fork() == 0:
         die_with(own, signal.SIGTERM)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
         return
+    orders.close()
     try:
-        _wait(orders, run)
+        _wait(run)
     except BaseException:  # whatever it is, nothing may go on without us
         traceback.print_exc()
     _end_all()
@@ -65,15 +68,15 @@ def kill_group(leader: int) -> None:
         return
 
 
-def _wait(orders: socket.socket, run: int) -> None:
+def _wait(run: int) -> None:
     """Wait until the run or every child has ended; bury meanwhile what ends."""
     ends, woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     signal.set_wakeup_fd(woken)
     poller = select.poll()
     poller.register(ends, select.POLLIN)
-    poller.register(orders, 0)
-    # Should somebody have inherited the run's end of the socket, it does not hang up.
+    poller.register(0, 0)  # it hangs up
+    # Should somebody have inherited the run's end of the standard input, it does not.
     try:
         poller.register(os.pidfd_open(run), select.POLLIN)
     except ProcessLookupError:

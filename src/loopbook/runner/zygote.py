@@ -1,9 +1,9 @@
 """The fork server: a process that has imported the heavy libraries and run nothing, and becomes a kernel by forking.
 
-A run starts it, gives it orders over a socket without a name, which nobody else can open, and closes that socket when
-it ends, however it ends; then its guard ends the server with all that comes from it. Should the server be killed, the
-system kills its kernels (parent death signal), and the guard what they had started. Should the guard be killed, the
-server ends its kernels and itself.
+A run starts it, and gives it orders over a socket without a name, which nobody else can open. When the run ends,
+however it ends, the server's guard ends it with all that comes from it. Should the server be killed, the system kills
+its kernels (parent death signal), and the guard what they had started. Should the guard be killed, the server ends its
+kernels and itself.
 
 An order is one byte and two descriptors: ``k`` for a kernel, ``z`` for another server that imports more; a channel,
 and the file for what the new process prints. Over a kernel's channel goes a request (arguments, environment, folder),
