@@ -89,7 +89,7 @@ def test_a_loop_runs_rounds_until_the_windows_end_and_then_there_is_nothing_to_d
     assert last is not None
     assert (last.round, last.stages["02_data"].metrics["window"], last.stages["02_data"].metrics["total"]) == (2, 3, 12)
     assert [(one.kind, one.by) for one in last.approved] == [("outcomes", "policy safe")]
-    assert last.changes[0] == "Approved by policy safe: Learn from 1 outcome."
+    assert last.changes[0].sentence == "Approved by policy safe: Learn from 1 outcome."
     again = call("run", "--scenario", "tiny")
     assert (again.exit_code, "Nothing to do" in again.output) == (0, True)
     page = (agent.reports / "index.html").read_text()

@@ -48,6 +48,9 @@ class Plain(TyperGroup):
     """The commands; whatever one of them raises that a person can mend is told without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
+        # jsonschema, which nbformat checks notebooks with, would build a grammar of a second or more when it is
+        # imported, for a format (iri) that no notebook has. None makes it go without, as where it is not installed.
+        sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
         with _plainly():
             return super().invoke(ctx)
 

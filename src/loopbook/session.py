@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from loopbook.runner import execution
+    from loopbook.runner.display import Display
+    from loopbook.runner.executor import Engine
     from loopbook.store.records import Run
 
 
@@ -101,32 +104,36 @@ def together(requests: Sequence[Request], console: Console) -> list[tuple[Run, b
         In the order of `requests`: the record, and whether anything was to do; or what the scenario was refused for
         (`LoopbookError`), or a defect that stopped it.
     """
+    from loopbook.runner.display import Display
     from loopbook.runner.kernels import why_spawn
 
     why_spawn()  # refuses a KERNELS that means nothing
+    display = Display(console, width=28 if len(requests) == 1 else 46)
     outcomes: dict[int, tuple[Run, bool] | Exception] = {}
     waiting: dict[int, execution.Request] = {}
-    for at, request in enumerate(requests):
-        try:
-            current = snapshots.current(request.project, request.resolved.name, request.profile)
-            snapshots.refuse_other_layout(current, request.resolved)
-            latest = _up_to_date(request)
-            if latest is None:
-                waiting[at] = _checked(request)
-            else:
-                outcomes[at] = latest, False
-        except Exception as error:
-            outcomes[at] = error
-            continue
-        kind = "simulated data" if request.resolved.simulated else "real data"
-        console.print(f"[bold]{request.resolved.title}[/] · {request.profile} · {kind}")
-    if waiting:
-        from loopbook.runner import run as runner
-        from loopbook.runner.display import Display
+    with ExitStack() as held:
+        engine: Engine | None = None
+        for at, request in enumerate(requests):
+            try:
+                current = snapshots.current(request.project, request.resolved.name, request.profile)
+                snapshots.refuse_other_layout(current, request.resolved)
+                latest = _up_to_date(request)
+                if latest is None:
+                    engine = engine or held.enter_context(_engine(requests[0], display))
+                    waiting[at] = _checked(request)
+                else:
+                    outcomes[at] = latest, False
+            except Exception as error:
+                outcomes[at] = error
+                continue
+            kind = "simulated data" if request.resolved.simulated else "real data"
+            console.print(f"[bold]{request.resolved.title}[/] · {request.profile} · {kind}")
+        if engine is not None and waiting:
+            from loopbook.runner import run as runner
 
-        with Display(console, width=28 if len(waiting) == 1 else 46) as display:
-            done = runner.together(list(waiting.values()), display, requests[0].jobs, requests[0].time_limit)
-        outcomes |= dict(zip(waiting, done, strict=True))
+            with display:
+                done = runner.together(list(waiting.values()), display, engine)
+            outcomes |= dict(zip(waiting, done, strict=True))
     for at, request in enumerate(requests):
         outcome = outcomes[at]
         if not isinstance(outcome, Exception):
@@ -135,6 +142,17 @@ def together(requests: Sequence[Request], console: Console) -> list[tuple[Run, b
             except Exception as error:
                 outcomes[at] = error
     return [outcomes[at] for at in range(len(requests))]
+
+
+@contextmanager
+def _engine(request: Request, display: Display) -> Iterator[Engine]:
+    """Open this machine's engine; the libraries of its kernels are imported while the checks go on."""
+    from loopbook.runner.executor import Local
+    from loopbook.runner.libraries import Level
+
+    with Local.open(request.jobs, request.time_limit, display.note) as engine:
+        engine.prepare(Level.LIGHT)
+        yield engine
 
 
 def _checked(request: Request) -> execution.Request:

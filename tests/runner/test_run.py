@@ -65,7 +65,7 @@ def test_a_given_value_reruns_only_the_stage_that_uses_it_and_what_follows(proje
         "04_optimization": "done",
     }
     assert record.stages["03_training[one]"].metrics == {"epochs": 5}
-    assert "03_training[one]: epochs is 5 instead of 3." in record.changes
+    assert "training.epochs: 3 -> 5" in [each.text for each in record.changes]
 
 
 def test_a_comment_makes_nothing_stale_and_a_rerun_with_equal_outputs_stops_there(project: Project) -> None:

@@ -13,7 +13,7 @@ from loopbook.runner.run import record as run_record
 from loopbook.scenario import loading
 from loopbook.store import lineage
 from loopbook.store.project import Project
-from loopbook.store.records import Approval, ErrorRecord, ParameterRecord, Run, StageRecord
+from loopbook.store.records import ErrorRecord, ParameterRecord, StageRecord
 
 DATA = StageRecord(stage="02_data", key="k", state="done", metrics={"total": 12.0}, inputs={"source": "a"})
 TRAINING = StageRecord(
@@ -24,22 +24,6 @@ TRAINING = StageRecord(
     parameters=(ParameterRecord(name="epochs", value=3),),
     inputs={"train": "x"},
 )
-
-
-def run(**stages: StageRecord) -> Run:
-    return Run(
-        scenario="tiny",
-        title="Tiny",
-        description="",
-        simulated=False,
-        run="1",
-        profile="standard",
-        status="good",
-        started="",
-        seconds=1,
-        stages={record.name: record for record in stages.values()},
-        champion="one",
-    )
 
 
 def test_a_criterion_is_met_missed_or_not_yet_tested(project: Project) -> None:
@@ -67,25 +51,6 @@ def test_a_criterion_is_neither_met_nor_missed_on_rows_that_are_not_fresh(projec
     assert [one.met for one in summary.criteria(scenario, {"02_data": fresh})] == [total == 12.0]
 
 
-def test_changes_name_parameter_input_code_champion_and_stages() -> None:
-    before = run(data=DATA, training=TRAINING)
-    assert summary.changes(None, {}, None) == ("This is the first run of this scenario in this profile.",)
-    assert summary.changes(before, before.stages, "one") == ("Nothing changed since the last run.",)
-    more = TRAINING.model_copy(update={"parameters": (ParameterRecord(name="epochs", value=5),), "key": "u"})
-    assert summary.changes(before, {"02_data": DATA, more.name: more}, "one") == (
-        "03_training[one]: epochs is 5 instead of 3.",
-    )
-    fresh = DATA.model_copy(update={"inputs": {"source": "b"}, "key": "l"})
-    assert summary.changes(before, {"02_data": fresh}, "two") == (
-        "The champion is now two; it was one.",
-        "02_data: its input 'source' changed.",
-        "03_training[one] is gone.",
-    )
-    coded = DATA.model_copy(update={"key": "m"})
-    told = summary.changes(before, {"02_data": coded, TRAINING.name: TRAINING}, "one")
-    assert told == ("02_data was computed anew because its code, a setting or a library changed.",)
-
-
 def test_what_to_do_next_begins_with_what_failed(project: Project) -> None:
     scenario = loading.load("tiny", project.scenarios)
     poor = DATA.model_copy(update={"metrics": {"total": 9.0}})
@@ -102,14 +67,6 @@ def test_what_to_do_next_begins_with_what_failed(project: Project) -> None:
 def test_versions_and_revision_are_read(project: Project) -> None:
     assert summary.versions()["pandas"].startswith("3.")
     assert lineage.code(project.root) == (None, None)
-
-
-def test_what_was_approved_comes_first_among_the_changes() -> None:
-    before = run(**{"02_data": DATA})
-    approval = Approval(id="rule-1", kind="rule", title="Rule: alert where x > 5", reason="It saves.", by="ann")
-    after = {"02_data": DATA.model_copy(update={"inputs": {"source": "b"}})}
-    told = summary.changes(before, after, "one", [approval])
-    assert told == ("Approved by ann: Rule: alert where x > 5.", "02_data: its input 'source' changed.")
 
 
 def test_an_approved_criterion_counts_like_the_others(project: Project) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from loopbook.runner import staleness
@@ -46,7 +47,9 @@ def code(project: Project, a: Run, b: Run) -> list[str]:
             continue
         was, now = (json.loads(each.read_text(encoding="utf-8")) for each in files)
         notebook = f"notebooks/{old.stage}.ipynb"
-        found |= dict.fromkeys(staleness.made_differently(was, now, notebook, project.root))
+        found |= dict.fromkeys(
+            chain.from_iterable(staleness.made_differently(was, now, notebook, project.root).values())
+        )
     return list(found)
 
 

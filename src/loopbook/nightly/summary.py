@@ -136,7 +136,7 @@ def of_run(run: Run, before: Run | None, report: str, seconds: float) -> Entry:
         simulated=run.simulated,
         missed=missed,
         numbers=_numbers(run, before),
-        changes=tuple(map(line, run.changes)) if new else (),
+        changes=tuple(line(each.sentence) for each in run.changes) if new else (),
         report=report,
         errors=errors,
     )

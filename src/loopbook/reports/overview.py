@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
-from loopbook.store.records import CriterionRecord, Run, StageRecord
+from loopbook.store.records import Change, CriterionRecord, Run, StageRecord
 
 _WORDS = {
     "roc": "ROC", "auc": "AUC", "pr": "PR", "f1": "F1", "ece": "calibration error", "ms": "(ms)", "bytes": "(bytes)",
 }  # fmt: skip
 _LONGEST = 300  # characters of a recorded text that a page shows
+_FEW = 2  # changes of a kind that are told one by one
+_MANY = {"settings": "settings", "code": "places in the code", "libraries": "libraries", "stages": "stages"}
 _ORDER = {True: 0, False: 1, None: 2}
 
 
@@ -50,11 +53,29 @@ def lines(run: Run) -> tuple[Line, ...]:
         told.append(Line("Failed", (reason,), "bad"))
     told += _model(run)
     told.append(Line("What to do next", run.next_steps or ("Nothing was proposed.",)))
-    told.append(Line("What changed", run.changes or ("Nothing was noted.",)))
+    told.append(Line("What changed", changed(run.changes) or ("Nothing was noted.",)))
     code = f"revision {run.revision[:10]}" if run.revision else "no revision known"
     made = f"{when(run.started)}, in {duration(run.seconds)}, profile {run.profile}, {code}"
     told.append(Line("Made", (made + (", with uncommitted changes." if run.dirty else "."),)))
     return tuple(told)
+
+
+def grouped(changes: Sequence[Change]) -> list[tuple[str, list[Change]]]:
+    """Return changes by their kind, in their order."""
+    return [(about, list(group)) for about, group in groupby(changes, lambda each: each.about)]
+
+
+def changed(changes: Sequence[Change]) -> tuple[str, ...]:
+    """Return what changed in a few sentences; where many things of a kind did, how many."""
+    told: list[str] = []
+    for about, group in grouped(changes):
+        if about == "followed" and told:
+            continue  # its cause is told
+        if len(group) > _FEW and about in _MANY:
+            told.append(f"{len(group)} {_MANY[about]} changed, listed below.")
+        else:
+            told += [each.sentence for each in group]
+    return tuple(each[:_LONGEST] for each in told)
 
 
 def verdict(criteria: Sequence[CriterionRecord]) -> tuple[str, ...]:

@@ -47,5 +47,6 @@ def _environment() -> Any:
         "number": overview.number,
         "label": overview.label,
         "numbers": overview.numbers,
+        "grouped": overview.grouped,
     }
     return environment

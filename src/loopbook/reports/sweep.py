@@ -75,6 +75,8 @@ class Estimate:
     def told(self) -> str:
         if self.low is None:
             return f"{number(self.mean)} (one point, so no interval)"
+        if min(self.values) == max(self.values):
+            return f"{number(self.mean)} (equal in all {len(self.values)} points)"
         return f"{number(self.mean)} (95 % interval {number(self.low)} to {number(self.high)}, n = {len(self.values)})"
 
 

@@ -24,7 +24,7 @@ from loopbook.store.snapshots import Snapshot
 
 NOTEBOOK = "notebook.ipynb"
 PARTS = "key.json"
-"""What a stage's key was made of, in full, so that ``make why`` can compare it with now."""
+"""What a stage's key was made of, in full, so that it can be compared with that of now or of another run."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,7 @@ def _execute(
             if (work / NOTEBOOK).is_file():
                 content.save(work / NOTEBOOK, kept.with_suffix(""))
                 task.save(kept.with_suffix(".json"))  # for ``make debug``
+                _keep(made_of, kept.with_suffix(f".{PARTS}"))
             error = records.ErrorRecord(
                 kind=failure.kind, message=failure.message, cell=failure.cell, traceback=failure.traceback
             )
@@ -203,9 +204,13 @@ def _execute(
             "parameters.json",
         ):
             content.remove(work / temporary)
-        (work / PARTS).write_text(json.dumps(made_of.plain(), indent=1), encoding="utf-8")
+        _keep(made_of, work / PARTS)
         vault.seal(work, target, facts)
     return _record(request, node, stage_key, target, vault.manifest(target), "done")
+
+
+def _keep(made_of: keys.Parts, file: Path) -> None:
+    file.write_text(json.dumps(made_of.plain(), indent=1), encoding="utf-8")
 
 
 def _unwritten(node: Node, work: Path) -> engine.Failure | None:

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from loopbook.runner import executor, graph, ongoing, staleness, summary
+from loopbook.runner import changes, executor, graph, ongoing, staleness, summary
 from loopbook.runner.display import Display
 from loopbook.runner.execution import Request
-from loopbook.runner.executor import Local, Work
+from loopbook.runner.executor import Engine, Local, Work
 from loopbook.store import lineage, records, snapshots, syntax
 from loopbook.store.declaration import declarations
 from loopbook.store.records import Approval, Run, StageRecord
@@ -41,16 +41,20 @@ def run(request: Request, display: Display, jobs: int | None = None, time_limit:
     new : bool
         Whether anything was to do.
     """
-    (outcome,) = together([request], display, jobs, time_limit)
+    with Local.open(jobs, time_limit, display.note) as engine:
+        (outcome,) = together([request], display, engine)
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
 
 
-def together(
-    requests: Sequence[Request], display: Display, jobs: int | None = None, time_limit: float | None = None
-) -> list[Outcome | Exception]:
+def together(requests: Sequence[Request], display: Display, engine: Engine) -> list[Outcome | Exception]:
     """Run scenarios side by side, as far as processors, memory and GPUs allow; each has a record of its own.
+
+    Parameters
+    ----------
+    engine
+        Where the notebooks are executed.
 
     Returns
     -------
@@ -65,7 +69,6 @@ def together(
             name = held.enter_context(ongoing.named(request.project, request.resolved.name, began))
             works.append(work(replace(request, run=name), request.resolved.name if len(requests) > 1 else ""))
         held.enter_context(syntax.remembered(requests[0].project.cache))
-        engine = held.enter_context(Local.open(jobs, time_limit, display.note))
 
         def ended(at: int, stages: dict[str, StageRecord]) -> None:
             outcomes[at] = _saved(works[at].request, began, time.monotonic() - clock, stages)
@@ -119,8 +122,7 @@ def _saved(request: Request, began: datetime, seconds: float, stages: Mapping[st
     if before is not None and staleness.same(before, request.resolved, stages):
         return before, False
     made = record(request, began, seconds, stages)
-    known = before is not None and before.round == made.round
-    told = summary.changes(before, stages, made.champion, () if known else made.approved)
-    made = made.model_copy(update={"changes": told})
+    told = {"changes": changes.between(request.project, before, made), "before": before.run if before else None}
+    made = made.model_copy(update=told)
     records.save(request.project, made)
     return made, True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ from loopbook.store.records import Run, StageRecord
 
 Parts = Mapping[str, Any]
 """What `keys.Parts.plain` returns."""
+
+Kind = Literal["code", "settings", "libraries"]
 
 
 @dataclass(frozen=True)
@@ -149,13 +152,13 @@ def differences(was: Parts, now: keys.Parts, node: Node, root: Path) -> list[str
     notebook = node.declaration.path
     shown = notebook.relative_to(root).as_posix() if notebook.is_relative_to(root) else notebook.name
     return [
-        *made_differently(was, current, shown, root),
+        *chain.from_iterable(made_differently(was, current, shown, root).values()),
         *_inputs(was["inputs"], current["inputs"], node),
     ]
 
 
-def made_differently(was: Parts, now: Parts, notebook: str, root: Path) -> list[str]:
-    """Return a line for each difference between what two keys were made of, their inputs apart.
+def made_differently(was: Parts, now: Parts, notebook: str, root: Path) -> dict[Kind, list[str]]:
+    """Return a line for each difference between what two keys were made of, by its kind, their inputs apart.
 
     Parameters
     ----------
@@ -166,15 +169,19 @@ def made_differently(was: Parts, now: Parts, notebook: str, root: Path) -> list[
     root
         The project's folder, which is left out of paths.
     """
-    return [
-        *_cells(was["cells"], now["cells"], notebook),
-        *_changed(was["given"], now["given"], f"{notebook}, cell parameters: "),
-        *_about(was["about"], now["about"], notebook),
-        *_modules(was["modules"], now["modules"], root),
-        *_files(was["resources"], now["resources"]),
-        *_changed(_flat(was["settings"]), _flat(now["settings"]), ""),
-        *_packages(was["packages"], now["packages"]),
-    ]
+    return {
+        "code": [
+            *_cells(was["cells"], now["cells"], notebook),
+            *_about(was["about"], now["about"], notebook),
+            *_modules(was["modules"], now["modules"], root),
+            *_files(was["resources"], now["resources"]),
+        ],
+        "settings": [
+            *_changed(was["given"], now["given"], f"{notebook}, cell parameters: "),
+            *_changed(_flat(was["settings"]), _flat(now["settings"]), ""),
+        ],
+        "libraries": list(_packages(was["packages"], now["packages"])),
+    }
 
 
 def _cells(was: Mapping[str, Any], now: Mapping[str, Any], notebook: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a run amounts to: criteria with their evidence, what changed, what to do next."""
+"""What a run amounts to: criteria with their evidence, and what to do next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from loopbook.scenario.contract import Scenario
 from loopbook.store import snapshots
-from loopbook.store.records import Approval, CriterionRecord, Run, StageRecord
+from loopbook.store.records import CriterionRecord, StageRecord
 
 _VERSIONS = ("tensorflow", "keras", "scikit-learn", "pandas", "numpy", "papermill", "loopbook")
 NO_FRESH_ROWS = "no fresh rows"
@@ -42,37 +42,6 @@ def criteria(
                 )
             )
     return tuple(found)
-
-
-def changes(
-    before: Run | None, stages: Mapping[str, StageRecord], champion: str | None, approved: Sequence[Approval] = ()
-) -> tuple[str, ...]:
-    """Return sentences that say what differs from the run before; what was `approved` in between comes first."""
-    if before is None:
-        return ("This is the first run of this scenario in this profile.",)
-    told = [f"Approved by {one.by}: {one.title}." for one in approved]
-    if champion != before.champion and champion is not None:
-        told.append(f"The champion is now {champion}; it was {before.champion or 'none'}.")
-    for name, record in stages.items():
-        old = before.stages.get(name)
-        if old is None:
-            told.append(f"{name} is new.")
-            continue
-        values = {item.name: item.value for item in old.parameters}
-        told += [
-            f"{name}: {item.name} is {item.value} instead of {values[item.name]}."
-            for item in record.parameters
-            if item.name in values and values[item.name] != item.value
-        ]
-        told += [
-            f"{name}: its input {each.replace('carried ', '')!r} changed."
-            for each in record.inputs
-            if old.inputs.get(each) != record.inputs[each]
-        ]
-        if old.key != record.key and old.inputs == record.inputs and old.parameters == record.parameters:
-            told.append(f"{name} was computed anew because its code, a setting or a library changed.")
-    told += [f"{name} is gone." for name in before.stages if name not in stages]
-    return tuple(told) or ("Nothing changed since the last run.",)
 
 
 def next_steps(

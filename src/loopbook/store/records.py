@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from loopbook.store.content import write_atomically
 from loopbook.store.project import Project
@@ -105,6 +105,36 @@ class Approval(Record):
     by: str
 
 
+class Change(Record):
+    """Something that differs from the run before.
+
+    Attributes
+    ----------
+    about
+        Its kind. ``followed``: not a change of its own, but what stages read was written otherwise.
+    text
+        What it is, without a full stop: a setting with both values, a place in the code, a library.
+    stages
+        The stages that had to be made anew because of it; none where it concerns the run as a whole.
+    """
+
+    about: Literal["approved", "champion", "stages", "data", "settings", "code", "libraries", "followed", "noted"]
+    text: str
+    stages: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sentence(cls, value: Any) -> Any:
+        """Read a record of before there were kinds: a sentence."""
+        return {"about": "noted", "text": value.removesuffix(".")} if isinstance(value, str) else value
+
+    @property
+    def sentence(self) -> str:
+        """The change in a sentence of its own."""
+        concerned = f" ({', '.join(self.stages)})" if self.stages else ""
+        return f"{self.text}{concerned}."
+
+
 class Run(Record):
     """One run of one scenario."""
 
@@ -129,7 +159,8 @@ class Run(Record):
         default_factory=dict, description="the whole scenario in force: profile and given values laid over it"
     )
     versions: dict[str, str] = Field(default_factory=dict)
-    changes: tuple[str, ...] = ()
+    before: str | None = Field(None, description="the run that the changes are told against")
+    changes: tuple[Change, ...] = ()
     next_steps: tuple[str, ...] = ()
 
     @property

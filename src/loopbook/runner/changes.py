@@ -1,0 +1,94 @@
+"""What differs between two runs of a scenario, by its kind, and which stages had to be made anew because of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+from loopbook.runner import staleness
+from loopbook.runner.execution import PARTS
+from loopbook.store.declaration import SOURCE_INPUT
+from loopbook.store.project import Project
+from loopbook.store.records import Approval, Change, Run, StageRecord
+
+_ORDER = ("stages", "data", "settings", "code", "libraries", "followed", "noted")
+
+
+def between(project: Project, before: Run | None, after: Run) -> tuple[Change, ...]:
+    """Return what differs, the causes before what followed from them.
+
+    Parameters
+    ----------
+    before
+        The run to compare with; None: there is none.
+    after
+        The run that is told about. What was approved for its round is told if the run before was of another round.
+    """
+    if before is None:
+        return (Change(about="noted", text="This is the first run of this scenario in this profile"),)
+    told = [] if before.round == after.round else [_approved(one) for one in after.approved]
+    if after.champion not in (None, before.champion):
+        text = f"The champion is now {after.champion}; it was {before.champion or 'none'}"
+        told.append(Change(about="champion", text=text))
+    found: dict[Change, dict[str, None]] = {}
+    for name in dict.fromkeys((*after.stages, *before.stages)):
+        for each in stage(project, before, after, name):
+            found.setdefault(each, {})[name] = None
+    told += [
+        each if each.about == "stages" else each.model_copy(update={"stages": tuple(names)})
+        for each, names in sorted(found.items(), key=lambda item: _ORDER.index(item[0].about))
+    ]
+    return tuple(told) or (Change(about="noted", text="Nothing changed since the last run"),)
+
+
+def stage(project: Project, before: Run, after: Run, name: str) -> Iterator[Change]:
+    """Say what differs in one stage between two runs."""
+    old, new = before.stages.get(name), after.stages.get(name)
+    if old is None or new is None:
+        yield Change(about="stages", text=f"{name} is {'new' if old is None else 'gone'}")
+    elif new.state == "skipped" or old.state == "skipped" or old.key == new.key:
+        return
+    else:
+        yield from _inputs(old, new, {each for run in (before, after) for each in written(run)})
+        was, now = made_of(project, old), made_of(project, new)
+        if was is None or now is None:
+            yield Change(about="noted", text=f"What {name} was made of is not in the store any more")
+            return
+        notebook = f"notebooks/{new.stage}.ipynb"
+        for about, lines in staleness.made_differently(was, now, notebook, project.root).items():
+            yield from (Change(about=about, text=line) for line in lines)
+
+
+def _approved(one: Approval) -> Change:
+    return Change(about="approved", text=f"Approved by {one.by}: {one.title}")
+
+
+def _inputs(old: StageRecord, new: StageRecord, inside: set[str]) -> Iterator[Change]:
+    """Say which inputs differ; those that another stage writes differ because of something that is told there."""
+    for each in dict.fromkeys((*old.inputs, *new.inputs)):
+        if old.inputs.get(each) == new.inputs.get(each):
+            continue
+        if each.partition("[")[0] in inside:
+            yield Change(about="followed", text="What they read was written otherwise by a stage before them")
+        elif each == SOURCE_INPUT:
+            yield Change(about="data", text="The data of the scenario's source")
+        elif each.startswith("carried "):
+            yield Change(about="data", text=f"{each.removeprefix('carried ').capitalize()}, approved since")
+        else:
+            yield Change(about="data", text=each)
+
+
+def written(run: Run) -> Iterator[str]:
+    """Return the names of all artifacts that a run's stages wrote."""
+    return chain.from_iterable(record.digests for record in run.stages.values())
+
+
+def made_of(project: Project, record: StageRecord) -> Mapping[str, Any] | None:
+    """Return what a stage's key was made of, a failed one's too; None if that is not in the store any more."""
+    if record.notebook is None:
+        return None
+    notebook = project.data / record.notebook
+    file = notebook.with_suffix(f".{PARTS}") if record.state == "failed" else notebook.with_name(PARTS)
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
