@@ -60,10 +60,8 @@ def notebook(path: Path, declared: dict, parameters: str, *cells: str) -> Path:
     return path
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Return a project with a stage that makes a table, one for each candidate, and one that gathers."""
-    folder = tmp_path / "project"
+def small(folder: Path) -> Project:
+    """Write a project with a stage that makes a table, one for each candidate, and one that gathers."""
     (folder / "notebooks" / "scenarios").mkdir(parents=True)
     (folder / "notebooks" / "scenarios" / "tiny.yaml").write_text(SCENARIO)
     (folder / "numbers.csv").write_text("x,y\n1,0\n2,1\n")
@@ -96,9 +94,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         'models = stage.gather("model")',
         'stage.write("champion", {"name": max(models)})\nstage.record(champion=max(models))',
     )
-    monkeypatch.setenv("LOOPBOOK_PROJECT", str(folder))
-    monkeypatch.delenv("LOOPBOOK_DATA", raising=False)
-    monkeypatch.delenv("LOOPBOOK_REPORTS", raising=False)
     return Project(folder)
 
 
@@ -113,3 +108,17 @@ def browser() -> Iterator[Any]:
         started = playwright.chromium.launch(executable_path=browsing.BROWSER, args=browsing.ARGUMENTS)
         yield started
         started.close()
+
+
+def enter(project: Project, patch: pytest.MonkeyPatch) -> Project:
+    """Let this process, and those that it starts, work in a project."""
+    patch.setenv("LOOPBOOK_PROJECT", str(project.root))
+    patch.delenv("LOOPBOOK_DATA", raising=False)
+    patch.delenv("LOOPBOOK_REPORTS", raising=False)
+    return project
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Return the small project, in which this process works."""
+    return enter(small(tmp_path / "project"), monkeypatch)

@@ -10,7 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from loopbook import rounds, session
-from loopbook.cli import app
+from loopbook.cli.commands import app
 from loopbook.scenario.errors import LoopbookError, MissingInput
 from loopbook.store import champions, snapshots
 from loopbook.store.project import Project

@@ -64,7 +64,7 @@ def test_checking_notebooks_builds_no_grammar() -> None:
     code = """
 import sys
 from typer.testing import CliRunner
-from loopbook.cli import app
+from loopbook.cli.commands import app
 assert CliRunner().invoke(app, ["parameters", "--help"]).exit_code == 0
 import nbformat, papermill
 nbformat.validate(nbformat.v4.new_notebook())

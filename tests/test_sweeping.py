@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata
 from typer.testing import CliRunner, Result
 
-from loopbook.cli import app
+from loopbook.cli.commands import app
 from loopbook.store import records, sweeps
 from loopbook.store.project import Project
 

@@ -1,5 +1,5 @@
 """``python -m loopbook``: the command line."""
 
-from loopbook.cli import app
+from loopbook.cli.commands import app
 
 app(prog_name="loopbook")

@@ -60,7 +60,10 @@ def fit(work):
 
 
 def four_notebooks(folder: Path) -> Project:
-    """Write a project of four notebooks that exchange tables, arrays, plain values and folders."""
+    """Write a project of four notebooks that exchange tables, arrays, plain values and folders.
+
+    Two of them start a process that goes on when they have ended.
+    """
     notebooks = folder / "notebooks"
     (notebooks / "scenarios").mkdir(parents=True)
     (notebooks / "scenarios" / "tiny.yaml").write_text(SCENARIO)
@@ -68,11 +71,12 @@ def four_notebooks(folder: Path) -> Project:
     (folder / "numbers.csv").write_text(f"x,y\n{rows}\n")
     (folder / "requirements.lock").write_text("nothing==1\n")
     head = 'scenario = "tiny"\nprofile = "standard"'
+    child = "import subprocess\nsubprocess.Popen(['sleep', '600'])"
     notebook(
         notebooks / "02_data.ipynb",
         {"reads": ["source"], "writes": ["train", "facts"], "sections": ["name", "source"]},
         head,
-        f"import pandas as pd\n{STORE}",
+        f"import pandas as pd\n{STORE}\n{child}",
         'stage = Stage.open("02_data", globals())',
         'frame = pd.DataFrame({"x": range(20_000)}).astype(float)',
         'stage.write("train", frame)\nstage.write("facts", {"rows": len(frame)})\nstage.record(total=frame.x.sum())',
@@ -81,7 +85,7 @@ def four_notebooks(folder: Path) -> Project:
         notebooks / "03_training.ipynb",
         {"reads": ["train"], "writes": ["model", "weights"], "each": "candidates"},
         f'{head}\ncandidate = "one"\nepochs = None',
-        f"{STORE}\n{FIT}",
+        f"{STORE}\n{FIT}\n{child}",
         'stage = Stage.open("03_training", globals())\ntrain = stage.read("train")',
         'parts = {"candidate": candidate, "train": stage.digest("train")}\n'
         'fitted = stage.cached("fits", parts, ["loopbook.store.content"], fit)',
@@ -234,7 +238,7 @@ def undisturbed(original: Project) -> tuple[dict[str, object], list[str], float]
         code = start(project, **hooked(project, 0)).wait(PATIENCE)
         seconds, wanted = time.monotonic() - begun, digests(project)
         wrong = unlike(project, wanted, code)
-        if wrong or len(wanted) < 5:
+        if wrong or len(wanted) < len(list(project.notebooks.glob("0*.ipynb"))):
             raise SystemExit(f"The undisturbed run is not right: {wrong} {sorted(wanted)}")
         lines = (project.root / "count").read_text().splitlines()
         return wanted, [line.strip() for line in lines], seconds
@@ -257,28 +261,37 @@ def point(original: Project, at: int | str, how: str, wanted: dict[str, object])
     None if this run had fewer operations than the one that was counted.
     """
     with fresh(original) as project:
-        process, hit = start(project, **hooked(project, at, how)), project.root / "count.hit"
-        until(lambda: hit.exists() or process.poll() is not None, PATIENCE)
-        if not hit.exists():
+        found = killed(project, at, how)
+        if found is None:
             return None
-        begun = time.monotonic()
-        if how == "stop":
-            until(lambda: hit.read_text().endswith("\n"), WITHIN)
-            kill_all(project)
-        code = process.wait(PATIENCE)
-        said = (project.root / "said").read_text()
-        # The run has told of a kernel's death, or was killed itself; then all that it started must go.
-        wrong = (
-            [] if code == -9 or (code == 1 and "SIGKILL" in said) else [f"code {code} after the kill: {said[-400:]}"]
-        )
-        if code == -9 and not until(lambda: not processes(project), WITHIN):
-            wrong.append(f"processes left after the kill: {list(processes(project).values())}")
-        seconds = time.monotonic() - begun if code == -9 else named(project, "SIGKILL", hit)
-        kind, _, path = hit.read_text().strip().partition(" ")
-        place = Path(path).relative_to(project.root)
-        kill_all(project)
+        operation, wrong, seconds = found
         wrong += unlike(project, wanted, start(project).wait(PATIENCE))
+        kind, _, place = operation.partition(" ")
         return f"{kind} ({'all' if how == 'stop' else 'one'})", [f"{place}: {each}" for each in wrong], seconds
+
+
+def killed(project: Project, at: int | str, how: str) -> tuple[str, list[str], float] | None:
+    """Start a run and kill it within a file operation; return what `point` does, save for what comes afterwards."""
+    for path in project.root.glob("count*"):
+        path.unlink()
+    process, hit = start(project, **hooked(project, at, how)), project.root / "count.hit"
+    until(lambda: hit.exists() or process.poll() is not None, PATIENCE)
+    if not hit.exists():
+        return None
+    begun = time.monotonic()
+    if how == "stop":
+        until(lambda: hit.read_text().endswith("\n"), WITHIN)
+        kill_all(project)
+    code = process.wait(PATIENCE)
+    said = (project.root / "said").read_text()
+    # The run has told of a kernel's death, or was killed itself; then all that it started must go.
+    wrong = [] if code == -9 or (code == 1 and "SIGKILL" in said) else [f"code {code} after the kill: {said[-400:]}"]
+    if code == -9 and not until(lambda: not processes(project), WITHIN):
+        wrong.append(f"processes left after the kill: {list(processes(project).values())}")
+    seconds = time.monotonic() - begun if code == -9 else named(project, "SIGKILL", hit)
+    kind, _, path = hit.read_text().strip().partition(" ")
+    kill_all(project)
+    return f"{kind} {Path(path).relative_to(project.root)}", wrong, seconds
 
 
 def named(project: Project, kind: str, mark: Path) -> float:
@@ -307,6 +320,24 @@ def points(original: Project, table: Table, count: int, seed: int = 1) -> None:
             done += 1
 
 
+def another(project: Project, process: subprocess.Popen[str], chosen: random.Random) -> tuple[int, str]:
+    """Return a process of a run that Loopbook started, other than the run's own, and what it is.
+
+    In its first second a run has none yet, and at its end none any more: 0 if it ends before there is one.
+    """
+    found: dict[int, str] = {}
+
+    def there() -> bool:
+        all_of_it = {pid: what for pid, what in processes(project).items() if not what.startswith("sleep")}
+        found.clear()
+        found.update({pid: what for pid, what in all_of_it.items() if pid != process.pid})
+        return bool(found) or process.poll() is not None
+
+    until(there, PATIENCE)
+    victim = chosen.choice(sorted(found)) if found else 0
+    return victim, found.get(victim, "")
+
+
 def moments(original: Project, table: Table, count: int, seed: int = 2) -> None:
     """Kill as often at a random moment: the run, a kernel or fork server, or everything."""
     wanted, _, lasts = undisturbed(original)
@@ -314,25 +345,27 @@ def moments(original: Project, table: Table, count: int, seed: int = 2) -> None:
     for number in range(count):
         whom = ("the run", "a process of it", "everything")[number % 3]
         with fresh(original) as project:
-            process = start(project)
+            process, what = start(project), ""
             time.sleep(chosen.uniform(0.2, max(0.3, lasts - 0.3)))
-            others = sorted(set(processes(project)) - {process.pid})
             begun = time.monotonic()
             if whom == "everything":
                 kill_all(project)
+            elif whom == "the run":
+                process.kill()
             else:
-                victim = process.pid if whom == "the run" or not others else chosen.choice(others)
+                victim, what = another(project, process, chosen)
                 with suppress(ProcessLookupError):
-                    os.kill(victim, signal.SIGKILL)
-            if whom != "a process of it":
-                process.wait(PATIENCE)
-                gone = until(lambda project=project: not processes(project), WITHIN)
-                wrong, seconds = ([] if gone else [f"left: {processes(project)}"]), time.monotonic() - begun
-            else:
-                code, wrong, seconds = process.wait(PATIENCE), [], 0.0
-                said = (project.root / "said").read_text()
+                    if victim:
+                        os.kill(victim, signal.SIGKILL)
+            code, wrong = process.wait(PATIENCE), []
+            if whom == "a process of it":
+                # The run goes on as long as it likes; what it leaves is looked at from its end.
+                begun, said = time.monotonic(), (project.root / "said").read_text()
                 if code not in (0, 1) or (code == 1 and "SIGKILL" not in said):
-                    wrong = [f"code {code} after the kill: {said[-600:]}"]
+                    wrong = [f"code {code} after the kill of {what}: {said[-600:]}"]
+            if not until(lambda project=project: not processes(project), WITHIN):
+                wrong.append(f"left: {processes(project)}")
+            seconds = time.monotonic() - begun
             kill_all(project)
             wrong += unlike(project, wanted, start(project).wait(PATIENCE))
             table.add(f"SIGKILL of {whom}, at a random moment", wrong, seconds)
@@ -398,13 +431,12 @@ def why_no_disk() -> str | None:
             return f"no disk can be mounted here: {error.stderr.decode().strip()}"
 
 
-def disk(original: Project, table: Table, rooms: tuple[int, ...]) -> None:
+def disk(original: Project, table: Table, rooms: tuple[int, ...], wanted: dict[str, object]) -> None:
     """Let a disk be full when so many kilobytes of a run are written, make room, and go on."""
     reason = why_no_disk()
     if reason is not None:
         print(f"skipped a full disk: {reason}")
         return
-    wanted, _, _ = undisturbed(original)
     for kilobytes in rooms:
         with fresh(original) as project, small_disk(project.root / "data", "16m") as data:
             filler = data / "filler"
@@ -520,7 +552,7 @@ def main() -> None:
         work: dict[str, Callable[[], None]] = {
             "points": lambda: points(original, table, given.points),
             "moments": lambda: moments(original, table, given.moments),
-            "disk": lambda: disk(original, table, (8, 20, 60, 120, 180, 240, 300)),
+            "disk": lambda: disk(original, table, (8, 20, 60, 120, 180, 240, 300), undisturbed(original)[0]),
             "deaths": lambda: deaths(original, table),
             "twice": lambda: twice(original, table, given.twice),
             "smoke": lambda: smoke(table, given.smoke),

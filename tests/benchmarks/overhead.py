@@ -28,8 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SCENARIO, PROFILE = "market-monitor", "smoke"
 IMPORTS = "imports"
 RUN_WITHOUT_REPORT = (
-    "from pathlib import Path; from loopbook import cli; cli._site = lambda *_, **__: Path('not built'); "
-    f"cli.app(['run', '--scenario', '{SCENARIO}', '--profile', '{PROFILE}', '--jobs', '1'])"
+    "from loopbook import session; from loopbook.cli.commands import app; "
+    "session.report = lambda *_, **__: 'not built'; "
+    f"app(['run', '--scenario', '{SCENARIO}', '--profile', '{PROFILE}', '--jobs', '1'])"
 )
 
 
@@ -44,6 +45,8 @@ def environment(folder: Path) -> dict[str, str]:
 def ours(folder: Path) -> tuple[float, list[Path]]:
     """Run with Loopbook; return the wall time [s] and the executed notebooks."""
     seconds = timed([sys.executable, "-c", RUN_WITHOUT_REPORT], folder, (0, 3))
+    if (folder / "reports").exists():
+        raise SystemExit("A report was built, which papermill does not make: the two would not be comparable.")
     return seconds, sorted((folder / "data" / "store").glob("0*/*/notebook.ipynb"))
 
 

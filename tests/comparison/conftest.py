@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from loopbook.cli import app
+from loopbook.cli.commands import app
 from loopbook.runner.execution import PARTS
 from loopbook.store import records
 from loopbook.store.project import Project

@@ -15,7 +15,7 @@ from tests.reports.conftest import PIXEL, Workshop, code, figure, shown, text
 from tests.reports.test_site import Links
 from typer.testing import CliRunner, Result
 
-from loopbook.cli import app
+from loopbook.cli.commands import app
 from loopbook.reports import outgoing
 from loopbook.reports.security import clean_pixels
 from loopbook.store import records

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import random
 import sys
 from pathlib import Path
 
@@ -15,10 +16,23 @@ from loopbook.store.project import Project
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are found by /proc")
 
 
+KILLS = (
+    ("write state.npz", "stop"),  # an epoch of training
+    ("rename-before data/work/03_training", "kill"),  # the step into the store
+    ("write store/runs", "kill"),  # the record of the run
+    ("rename-after store/runs", "stop"),  # the record is there, the report is not
+)
+
+
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return a project of four notebooks."""
-    return crash.four_notebooks(tmp_path_factory.mktemp("crash").resolve() / "project")
+    """Return a project of two notebooks: the benchmark's that writes a table, and the one that fits in epochs."""
+    made = crash.four_notebooks(tmp_path_factory.mktemp("crash").resolve() / "project")
+    for stage in ("04_optimization", "05_decisions"):
+        (made.notebooks / f"{stage}.ipynb").unlink()
+    scenario = made.scenarios / "tiny.yaml"
+    scenario.write_text(scenario.read_text().replace("    two: {architecture: majority}\n", ""))
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -27,29 +41,29 @@ def wanted(original: Project) -> dict[str, object]:
     return crash.undisturbed(original)[0]
 
 
-@pytest.mark.parametrize(
-    ("at", "how"),
-    [
-        ("write state.npz", "stop"),  # an epoch of training
-        ("rename-before data/work/03_training", "kill"),  # the step into the store
-        ("write store/runs", "kill"),  # the record of the run
-        ("rename-after store/runs", "stop"),  # the record is there, the report is not
-    ],
-)
-def test_a_kill_within_a_file_operation_loses_nothing(
-    original: Project, wanted: dict[str, object], at: str, how: str
+def test_kills_within_file_operations_one_after_the_other_lose_nothing(
+    original: Project, wanted: dict[str, object]
 ) -> None:
-    found = crash.point(original, at, how, wanted)
-    assert found is not None, "the operation did not happen"
-    assert found[1] == []
+    with crash.fresh(original) as project:
+        for at, how in KILLS:
+            found = crash.killed(project, at, how)
+            assert found is not None, f"{at} did not happen"
+            assert found[1] == [], at
+        assert crash.unlike(project, wanted, crash.start(project).wait(crash.PATIENCE)) == []
 
 
-def test_a_full_disk_is_said_to_be_and_the_next_run_goes_on(original: Project) -> None:
+def test_another_process_of_a_run_is_not_the_run_even_in_its_first_second(original: Project) -> None:
+    with crash.fresh(original) as project:
+        run = crash.start(project)
+        assert crash.another(project, run, random.Random(1))[0] not in (0, run.pid)
+
+
+def test_a_full_disk_is_said_to_be_and_the_next_run_goes_on(original: Project, wanted: dict[str, object]) -> None:
     reason = crash.why_no_disk()
     if reason is not None:
         pytest.skip(reason)
     table = crash.Table()
-    crash.disk(original, table, (100,))
+    crash.disk(original, table, (100,), wanted)
     assert table.tried.total() == 1
     assert table.wrong == []
 

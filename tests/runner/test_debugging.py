@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -11,29 +12,49 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from tests.conftest import enter, small
 from tests.runner.test_run import edit, execute
 from typer.testing import CliRunner
 
-from loopbook.cli import app
+from loopbook.cli.commands import app
 from loopbook.runner import debugging
-from loopbook.store import records
+from loopbook.store import content, records
 from loopbook.store.project import Project
 
 DEFECT = "def share(total):\n    return int(total) / 0\n"
 
 
-@pytest.fixture
-def broken(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Return the small project after a run whose candidate two failed by a defect in a module beside it."""
-    source = project.root / "source"
-    source.mkdir()
-    (source / "tiny_agent.py").write_text(DEFECT)
-    monkeypatch.setenv("PYTHONPATH", str(source))
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # a mended module of the same second and size is read anew
+def surroundings(project: Project, patch: pytest.MonkeyPatch) -> None:
+    """Let this process work in a project beside which a module stands."""
+    enter(project, patch)
+    patch.setenv("PYTHONPATH", str(project.root / "source"))
+    patch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # a mended module of the same second and size is read anew
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Path]:
+    """Return the small project after a run whose candidate two failed by a defect in a module, and a copy of it."""
+    project = small(tmp_path_factory.mktemp("debugging") / "project")
+    (project.root / "source").mkdir()
+    (project.root / "source" / "tiny_agent.py").write_text(DEFECT)
     use = "print('before')\\nimport tiny_agent\\nshare = tiny_agent.share(train.x.sum()) if candidate == 'two' else 0"
     edit(project, "03_training", 'stage.write(\\"model\\"', f'{use}\\nstage.write(\\"model\\"')
-    record, _, _ = execute(project, {"training.epochs": 5})
+    with pytest.MonkeyPatch.context() as patch:
+        surroundings(project, patch)
+        record, _, _ = execute(project, {"training.epochs": 5})
     assert [name for name, each in record.stages.items() if each.state == "failed"] == ["03_training[two]"]
+    copy = project.root.with_name("copy")
+    shutil.copytree(project.root, copy)
+    return project, copy
+
+
+@pytest.fixture
+def broken(kept: tuple[Project, Path], monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Return the project of the failed run as the run left it, whatever another test did to it."""
+    project, copy = kept
+    content.remove(project.root)
+    shutil.copytree(copy, project.root)
+    surroundings(project, monkeypatch)
     return project
 
 
@@ -96,11 +117,14 @@ def test_the_command_writes_it_and_says_where(broken: Project) -> None:
 
 
 def test_where_nothing_failed_the_command_says_so(project: Project) -> None:
-    for _ in range(2):
+    for stage in ("03_training", "04_optimization"):
+        (project.notebooks / f"{stage}.ipynb").unlink()
+    for run in (False, True):
+        if run:
+            execute(project)
         done = CliRunner().invoke(app, ["debug", "--scenario", "tiny"])
         assert done.exit_code == 0
         assert "Nothing failed in the latest run of tiny" in done.output
-        execute(project)
 
 
 def test_lab_answers_at_the_address_of_the_cell(
@@ -122,7 +146,7 @@ def test_lab_answers_at_the_address_of_the_cell(
 
 
 def test_a_dead_kernel_is_debugged_like_an_exception(project: Project) -> None:
-    edit(project, "04_optimization", "stage.write(", "import os\\nos.abort()\\nstage.write(")
+    edit(project, "02_data", "stage.write(", "import os\\nos.abort()\\nstage.write(")
     execute(project)
     (opened,) = debugging.failed(project, "tiny", "standard")
     assert (opened.error.kind, opened.cell) == ("SIGABRT", "cell-3")

@@ -217,8 +217,7 @@ def test_what_a_notebook_imports_decides_its_level(tmp_path: Path, cell: str, le
 
 HANG = """\
 import os, subprocess, time
-if os.environ["CHILD"]:
-    subprocess.Popen(["sleep", "600"])
+subprocess.Popen(["sleep", "600"])
 open(os.environ["MARK"], "w").write("here")
 time.sleep(600)
 """
@@ -257,9 +256,7 @@ def test_an_interrupted_run_leaves_no_process_and_goes_on_later(
     nbformat.write(book, path)
     mark = tmp_path / "mark"
     command = [sys.executable, "-m", "loopbook", "run", "--scenario", "tiny"]
-    # Nobody is there to end what a spawned kernel has started itself when the run is killed outright.
-    child = "" if way == "spawn" and number == signal.SIGKILL else "1"
-    known = {**os.environ, "KERNELS": way, "MARK": str(mark), "CHILD": child}
+    known = {**os.environ, "KERNELS": way, "MARK": str(mark)}
     run = subprocess.Popen(command, env=known, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     assert until(mark.exists), run.communicate()[0]
     run.send_signal(number)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from loopbook.cli import app
+from loopbook.cli.commands import app
 from loopbook.runner import reproduction
 from loopbook.store import records, vault
 from loopbook.store.project import Project

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from loopbook.cli import app
+from loopbook.cli.commands import app
 from loopbook.runner.execution import PARTS
 from loopbook.store import vault
 from loopbook.store.project import Project

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from loopbook.cli import app
+from loopbook.cli.commands import app
 from loopbook.scenario.loading import load
 from loopbook.store.project import Project
 from tests.starter import tables

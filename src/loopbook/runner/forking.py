@@ -66,7 +66,7 @@ class Forked:
 
 @dataclass
 class Server:
-    """A fork server: the socket for its orders, and what it has printed."""
+    """A fork server: the socket for its orders, what it has printed, and the guard of the first one."""
 
     orders: socket.socket
     log: IO[bytes]
@@ -82,9 +82,9 @@ class Server:
         log = tempfile.TemporaryFile()  # noqa: SIM115
         with its:
             process = subprocess.Popen(
-                [sys.executable, "-m", "loopbook.runner.zygote", str(its.fileno())],
+                [sys.executable, "-m", "loopbook.runner.zygote", str(its.fileno()), str(os.getpid())],
                 env=dict(environment),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # nothing is written to it; its guard sees when we are gone
                 stdout=log,
                 stderr=log,
                 pass_fds=[its.fileno()],
@@ -124,14 +124,18 @@ class Server:
             ours.close()
             raise CannotFork(self._why(facts))
         request = {"arguments": list(arguments), "environment": dict(environment), "folder": folder}
-        ours.sendall(json.dumps(request).encode() + b"\n")
+        try:
+            ours.sendall(json.dumps(request).encode() + b"\n")
+        except OSError as error:
+            ours.close()
+            raise CannotFork("the forked process was ended before it became a kernel") from error
         return Forked(facts["pid"], ours)
 
     def end(self) -> None:
         """Let it end its kernels and itself."""
         self.orders.close()
-        if self.process is not None:
-            self.process.terminate()  # ends one that still imports; one that serves takes no notice
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
             try:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:

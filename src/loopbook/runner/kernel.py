@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import select
+import signal
 import sys
+import threading
 from pathlib import Path
 
 PROGRAM = ["-m", "loopbook.runner.kernel"]
@@ -35,8 +38,22 @@ def start(arguments: list[str]) -> None:
     kernelapp.launch_new_instance()
 
 
+def end_with(run: int) -> None:
+    """Kill this process's group, with what its notebook has started, as soon as the run has ended.
+
+    Only a kernel that was spawned needs it; ipykernel's own look at its parent would end the kernel alone, and never
+    one whose run ended before that look began, where another process than the first adopts orphans.
+    """
+    watch = os.pidfd_open(run)
+    if os.getppid() == run:
+        select.select([watch], [], [])
+    os.killpg(os.getpid(), signal.SIGKILL)
+
+
 if __name__ == "__main__":
     # as ipykernel_launcher does: what lies in the current folder must not stand in for a library
     if sys.path[0] == "" or Path(sys.path[0]) == Path.cwd():
         del sys.path[0]
+    if hasattr(os, "pidfd_open") and os.getpgrp() == os.getpid():
+        threading.Thread(target=end_with, args=[int(os.environ["JPY_PARENT_PID"])], daemon=True).start()
     start(sys.argv[1:])

@@ -1,8 +1,9 @@
 """The fork server: a process that has imported the heavy libraries and run nothing, and becomes a kernel by forking.
 
-A run starts it, gives it orders over a socket without a name, which nobody else can open, and closes that socket when
-it ends, however it ends; then the server ends its kernels and itself. Should the server be killed, the system kills
-its kernels (parent death signal).
+A run starts it, and gives it orders over a socket without a name, which nobody else can open. When the run ends,
+however it ends, the server's guard ends it with all that comes from it. Should the server be killed, the system kills
+its kernels (parent death signal), and the guard what they had started. Should the guard be killed, the server ends its
+kernels and itself.
 
 An order is one byte and two descriptors: ``k`` for a kernel, ``z`` for another server that imports more; a channel,
 and the file for what the new process prints. Over a kernel's channel goes a request (arguments, environment, folder),
@@ -12,7 +13,6 @@ and come its process id, and at last how it ended.
 from __future__ import annotations
 
 import atexit
-import ctypes
 import gc
 import json
 import os
@@ -27,14 +27,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from loopbook.runner import kernel
+from loopbook.runner.guard import die_with, guard, kill_group
 from loopbook.runner.libraries import Level, load
 
 KERNEL, SERVER = b"k", b"z"
 HARMLESS = {"jemalloc_bg_thd"}
 """Threads that may exist where is forked: Arrow's allocator stops its own before a fork."""
-OWN = {"loopbook", "loopbook.runner", "loopbook.runner.zygote", "loopbook.runner.kernel", "loopbook.runner.libraries"}
+OWN = {"loopbook", "loopbook.runner"} | {
+    f"loopbook.runner.{each}" for each in ("zygote", "guard", "kernel", "libraries")
+}
 DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri")
-SET_PARENT_DEATH_SIGNAL = 1
 
 
 @dataclass(frozen=True)
@@ -48,26 +50,30 @@ class Child:
 
 @dataclass
 class Zygote:
-    """A server: where its orders come from, and its children, each by a descriptor that tells when it ends."""
+    """A server: where its orders come from, and its children, each by a descriptor that tells when it ends.
+
+    `guard` is such a descriptor too.
+    """
 
     orders: socket.socket
+    guard: int
     children: dict[int, Child] = field(default_factory=dict)
 
     def serve(self) -> None:
-        """Follow orders until nobody is there to give them; then end every child."""
+        """Follow orders until nobody is there to give them, or to guard us; then end the kernels."""
         poller = select.poll()
         poller.register(self.orders, select.POLLIN)
+        poller.register(self.guard, select.POLLIN)
         while True:
             for descriptor, _ in poller.poll():
                 if descriptor in self.children:
                     poller.unregister(descriptor)
                     self._bury(descriptor)
                     continue
-                order, received, _, _ = socket.recv_fds(self.orders, 1, 2)
-                if not order:
+                if descriptor == self.guard or not (received := socket.recv_fds(self.orders, 1, 2))[0]:
                     self._end()
                     return
-                watch = self._follow(order, *received)
+                watch = self._follow(received[0], *received[1])
                 if watch is not None:
                     poller.register(watch, select.POLLIN)
 
@@ -82,7 +88,7 @@ class Zygote:
                 reason = f"the system refuses to fork: {error.strerror}"
         if child == 0:
             self._leave(server, log, order == SERVER)
-            _be(channel, server, order == SERVER)
+            _be(channel, server, self.guard if order == SERVER else None)
         os.close(log)
         if reason is not None:
             tell(channel, unfit=reason)
@@ -95,8 +101,9 @@ class Zygote:
     def _leave(self, server: int, log: int, is_server: bool) -> None:
         """Part from the server in the child: its own session, output and signals, none of the server's descriptors."""
         os.setsid()
-        _die_with_parent(server, signal.SIGTERM if is_server else signal.SIGKILL)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        die_with(server, signal.SIGTERM if is_server else signal.SIGKILL)
+        if not is_server:
+            os.close(self.guard)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
@@ -110,7 +117,7 @@ class Zygote:
         """Tell how a child ended, and end what it has left behind in its process group."""
         child = self.children.pop(watch)
         # Its id cannot have passed to another process yet, because nobody has waited for it.
-        _kill_group(child.pid)
+        kill_group(child.pid)
         _, status, usage = os.wait4(child.pid, 0)
         os.close(watch)
         tell(child.channel, code=os.waitstatus_to_exitcode(status), peak=usage.ru_maxrss * 1024)
@@ -118,18 +125,13 @@ class Zygote:
 
     def _end(self) -> None:
         for child in self.children.values():
-            if child.is_server:
-                # One that still imports ends at once; one that serves sees the end as we do, and does as we do.
-                os.kill(child.pid, signal.SIGTERM)
-            else:
-                _kill_group(child.pid)
-        for watch in list(self.children):
-            select.select([watch], [], [], 5)
-            self._bury(watch)
+            # A server sees the end as we do, and one that still imports dies with us.
+            if not child.is_server:
+                kill_group(child.pid)
 
 
-def serve(orders: socket.socket, level: Level) -> None:
-    """Import the libraries of a level, prove that nothing runs, say so, and follow orders."""
+def serve(orders: socket.socket, level: Level, watch: int) -> None:
+    """Import the libraries of a level, prove that nothing runs, say so, and follow orders while the guard is there."""
     try:
         load(level)
         reason = unfit()
@@ -141,7 +143,7 @@ def serve(orders: socket.socket, level: Level) -> None:
     gc.freeze()
     if reason is None:
         tell(orders, ready=os.getpid())
-        Zygote(orders).serve()
+        Zygote(orders, watch).serve()
     else:
         tell(orders, unfit=reason)
 
@@ -185,18 +187,18 @@ def _tensorflow_has_begun() -> str | None:
     return None if eager.context_safe() is None else "TensorFlow has begun to compute"
 
 
-def _be(channel: socket.socket, server: int, is_server: bool) -> NoReturn:
-    """Be a kernel or a server until the end; then end as an interpreter does, save for taking modules apart.
+def _be(channel: socket.socket, server: int, watch: int | None) -> NoReturn:
+    """Be a kernel, or a server that watches its guard, until the end; then end as an interpreter does.
 
-    That would touch, and so copy, all the memory that is shared with the server. What a notebook holds is let go
-    before, by IPython's own exit function.
+    Save for taking modules apart: that would touch, and so copy, all the memory that is shared with the server. What a
+    notebook holds is let go before, by IPython's own exit function.
     """
     code: Any = None
     try:
-        if is_server:
-            serve(channel, Level.HEAVY)
-        else:
+        if watch is None:
             _be_kernel(channel, server)
+        else:
+            serve(channel, Level.HEAVY, watch)
     except SystemExit as ended:
         code = ended.code
     except BaseException:
@@ -223,25 +225,18 @@ def _be_kernel(channel: socket.socket, server: int) -> None:
     kernel.start([*request["arguments"], f"--IPKernelApp.parent_handle={server}"])
 
 
-def _die_with_parent(parent: int, by: signal.Signals) -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(SET_PARENT_DEATH_SIGNAL, int(by), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def _kill_group(leader: int) -> None:
-    try:
-        os.killpg(leader, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
 if __name__ == "__main__":
     # What lies in the current folder must not stand in for a library, here as in a kernel.
     if sys.path[0] == "" or Path(sys.path[0]) == Path.cwd():
         del sys.path[0]
     for left in ("JPY_PARENT_PID", "LOOPBOOK_JOB"):
         os.environ.pop(left, None)
-    serve(socket.socket(fileno=int(sys.argv[1])), Level.LIGHT)
-    # All children are gone, nothing is held; taking every module apart would only take time.
+    from_run = socket.socket(fileno=int(sys.argv[1]))
+    unforkable = unfit()
+    if unforkable is None:
+        guard(from_run, run=int(sys.argv[2]))
+        serve(from_run, Level.LIGHT, os.pidfd_open(os.getppid()))
+    else:
+        tell(from_run, unfit=unforkable)
+    # Nothing is held; taking every module apart would only take time.
     os._exit(0)

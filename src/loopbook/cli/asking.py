@@ -1,0 +1,123 @@
+"""Commands that ask what is there: why it is stale, whether it is whole, what differs, what is set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loopbook.cli.program import DEFAULT, Exit, ParamsOption, ProfileOption, ScenarioOption
+
+
+def why(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: ParamsOption = "",
+) -> None:
+    """Say of every stage whether it is fresh and, if not, which line, parameter, input or package made it stale."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from loopbook import session
+
+    request = session.Request.read(scenario, profile, params)
+    from loopbook.runner import staleness
+
+    latest, verdicts = staleness.why(request.asked())
+    console = Console(highlight=False)
+    compared = f"compared with run {latest.run}" if latest else "there is no run yet"
+    console.print(f"{request.resolved.title} · {profile} · {compared}", markup=False)
+    for each in verdicts:
+        style = {"fresh": "dim", "stale": "bold red", "depends": "yellow"}[each.state]
+        console.print(Text.assemble((f"{each.name:<28} ", ""), (each.state, style)))
+        for reason in each.reasons:
+            console.print(f"    {reason}", markup=False, soft_wrap=True)
+
+
+def verify() -> None:
+    """Hash the store again: name what is not as it was sealed, and end with code 1 if anything is."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from loopbook.runner import verification
+    from loopbook.store import vault
+    from loopbook.store.project import Project
+
+    project = Project.find()
+    expected = len(vault.folders(project.store))
+    checks = track(
+        verification.verify(project), "Hashing", total=expected, transient=True, console=Console(stderr=True)
+    )
+    found = list(checks)
+    wrong = [each for each in found if each.wrong]
+    for each in wrong:
+        for what in each.wrong:
+            typer.secho(f"{project.data / each.place}: {what}", fg="red", err=True)
+    typer.echo(f"Checked {len(found):,} folders and records; {len(wrong) or 'none'} of them not as sealed.")
+    older = sum(not each.whole for each in found)
+    if older:
+        typer.echo(f"Of {older:,} that an older version sealed, only the content of the artifacts could be checked.")
+    if wrong:
+        typer.echo("Remove such a folder of data/store, and the next run makes it anew.")
+        raise typer.Exit(Exit.FAILED)
+
+
+def reproduce(
+    run: Annotated[str, typer.Argument(help="A run's name, such as 20261124-031200, or scenario/run.")],
+) -> None:
+    """Run a run again from its record, in a store of its own, and compare every metric. Code 1: one differs."""
+    from loopbook.runner import reproduction
+    from loopbook.store import lookup
+    from loopbook.store.project import Project
+
+    project = Project.find()
+    found = reproduction.reproduce(project, lookup.run(project, run))
+    for name, metric, was, now in found.differing:
+        typer.secho(f"{name} {metric}: {was} then, {now} now", fg="red")
+    for each in found.artifacts:
+        typer.echo(f"other content: {each}")
+    for each in found.obstacles:
+        typer.echo(each)
+    outcome = "all equal" if found.equal else f"{len(found.differing)} differ"
+    typer.echo(f"{found.run.scenario}/{found.run.run}: {found.compared} metrics compared, {outcome}.")
+    raise typer.Exit(Exit.GOOD if found.equal else Exit.FAILED)
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="A run: its name, latest, scenario/profile, or scenario/sweep/point.")],
+    b: Annotated[str, typer.Argument(help="The run that is compared with it.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the page; by default in the reports.")] = None,
+) -> None:
+    """Compare run B with run A. Code 1: B is worse beyond the noise band of repeated seeds."""
+    from rich.console import Console
+
+    from loopbook.comparison import session
+    from loopbook.store.project import Project
+
+    progress = Console(stderr=True, highlight=False)
+    worse = session.run(Project.find(), a, b, out, Console(highlight=False), progress)
+    raise typer.Exit(Exit.FAILED if worse else Exit.GOOD)
+
+
+def parameters(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: Annotated[str, typer.Option(help="Values laid over them, as in run.")] = "",
+) -> None:
+    """List the parameters of every notebook: the value in force, where it comes from, what it means."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from loopbook.scenario.loading import given_values
+    from loopbook.store.declaration import declarations
+    from loopbook.store.parameters import in_force
+    from loopbook.store.project import Project
+
+    project = Project.find()
+    table = Table("parameter", "value", "from", "meaning", box=None, pad_edge=False)
+    given = given_values(params)
+    for declared in declarations(project.notebooks).values():
+        for each in in_force(declared, project.scenarios, scenario, profile, given):
+            table.add_row(f"{declared.section}.{each.name}", str(each.value), each.origin, each.description)
+    Console().print(table)

@@ -1,0 +1,112 @@
+"""Commands by which somebody decides: what is approved, what is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loopbook.cli.program import DEFAULT, Exit, ParamsOption, ProfileOption, ScenarioOption
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from loopbook.feedback.proposals import Proposal
+
+
+def approve(
+    which: Annotated[
+        list[str] | None, typer.Argument(help="all, safe, none, or ids of proposals; nothing: list them.")
+    ] = None,
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: ParamsOption = "",
+    by: Annotated[str | None, typer.Option(help="Who approves, for the report; by default your login.")] = None,
+    undo: Annotated[
+        bool, typer.Option(help="Take back the last approval: the round before is the current one.")
+    ] = False,
+) -> None:
+    """Approve what the latest run proposes; the next run carries it. Without arguments: list the proposals."""
+    import getpass
+
+    from rich.console import Console
+
+    from loopbook import session
+    from loopbook.scenario.errors import LoopbookError
+    from loopbook.store import snapshots
+
+    console = Console(highlight=False)
+    request = session.Request.read(scenario, profile, params)
+    from loopbook import rounds
+
+    project, resolved = request.project, request.resolved
+    if undo:
+        if which:
+            raise LoopbookError("--undo takes back the whole last approval; leave out what to approve.")
+        back = snapshots.withdraw(project, resolved.name, profile)
+        console.print(f"Taken back: round {back.round}." if back else "This is round 0: nothing was approved yet.")
+        return
+    if not which:
+        run, found = rounds.proposed(project, resolved.name, profile)
+        new = rounds.pending(project, resolved.name, profile, run, found)
+        _show(console, f"{resolved.title} · {profile} · round {run.round} proposes", found, new)
+        return
+    before = snapshots.current(project, resolved.name, profile)
+    chosen = which[0] if which[0] in ("all", "safe", "none") and len(which) == 1 else which
+    sealed = rounds.approve(project, resolved, profile, chosen, by or getpass.getuser())  # type: ignore[arg-type]
+    if sealed is None:
+        console.print("Nothing new was approved, so nothing changes.")
+        return
+    for one in sealed.approved:
+        if one["round"] == sealed.round:
+            console.print(f"approved {one['id']}: {one['title']}", markup=False, soft_wrap=True)
+    if sealed.window == before.window:
+        console.print(
+            "There is no fresh window: the next run judges what was approved on the rows that it was learned from, and "
+            "approved labels of these rows wait. Windows for later rounds are set before the first approval: "
+            "data.splits.windows, with data.splits.held_back or source.later_days."
+        )
+    console.print(f"Round {sealed.round} begins: make SCENARIO={resolved.name} PROFILE={profile}")
+
+
+def deliver(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    webhook: Annotated[str | None, typer.Option(help="Address to post to; by default a file is written.")] = None,
+) -> None:
+    """Deliver the latest run's outbox: every message once, however often this is called."""
+    from loopbook.decisions import outbox
+    from loopbook.scenario.errors import LoopbookError, MissingInput
+    from loopbook.store import content, records
+    from loopbook.store.project import Project
+    from loopbook.webhook import sender
+
+    project = Project.find()
+    latest = records.latest(project, scenario, profile)
+    paths = (
+        [stage.artifacts["outbox"] for stage in latest.stages.values() if "outbox" in stage.artifacts] if latest else []
+    )
+    if not paths:
+        raise MissingInput(
+            f"There is no outbox of {scenario} in profile {profile!r} yet; type: make SCENARIO={scenario}"
+        )
+    sent = project.state / "sent" / f"{scenario}.jsonl"
+    try:
+        done = outbox.deliver(content.load(project.data / paths[0]), sent, sender(webhook) if webhook else None)
+    except LoopbookError as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(Exit.FAILED) from error
+    typer.echo(f"Delivered {done.delivered:,} messages; {done.before:,} had been delivered before. Memory: {sent}")
+
+
+def _show(console: Console, title: str, found: Sequence[Proposal], new: set[str]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("id", "safe", "what", "why", title=title, box=None, pad_edge=False, title_justify="left")
+    for one in found:
+        safe = ("yes" if one.safe else "no") if one.id in new else "approved already"
+        table.add_row(one.id, safe, Text(one.title), Text(one.caution or one.reason))
+    console.print(table if found else "Nothing is proposed.")

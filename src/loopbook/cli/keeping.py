@@ -1,0 +1,123 @@
+"""Commands that begin an agent, and keep the project and this machine in order."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loopbook.cli import running
+from loopbook.cli.program import Exit, plainly
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="The agent's name: small letters, digits, hyphens.")],
+    file: Annotated[Path, typer.Argument(help="A csv file with a label and inputs.")],
+    label: Annotated[str, typer.Option(help="The column to predict; not given: guessed.")] = "",
+    no_run: Annotated[bool, typer.Option("--no-run", help="Write the scenario and run nothing.")] = False,
+) -> None:
+    """Begin an agent from a csv file: guess a scenario, run it in smoke, and say what to edit next."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from loopbook.starter import beginning
+    from loopbook.store.project import Project
+
+    console = Console(highlight=False)
+    begun = beginning.begin(Project.find(), name, file, label or None, lambda what: console.print(Text(what)))
+    table = Table("what", "guess", "why", box=None, pad_edge=False)
+    for row in begun.guesses:
+        table.add_row(*map(Text, row))
+    console.print(table)
+    if begun.copied is not None:
+        console.print(f"Copied to {begun.copied}, readable by you only.", markup=False, soft_wrap=True)
+    console.print(f"Written: {begun.path}", markup=False, soft_wrap=True)
+    code = Exit.GOOD
+    if not no_run:
+        try:
+            with plainly():  # what to edit is said whatever the run says
+                running.run(name, "smoke")
+        except typer.Exit as done:
+            code = Exit(done.exit_code)
+    console.print("Edit next, the least sure first:")
+    for step in begun.next:
+        console.print(f"  {step}", markup=False, soft_wrap=True)
+    console.print(f"Then: make SCENARIO={name}", markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="All findings as JSON, for programs.")] = False,
+) -> None:
+    """Say what is wrong with this machine, and the remedy."""
+    os.execv(sys.executable, [sys.executable, "-m", "loopbook.setup.doctor", *(["--json"] if json else [])])
+
+
+def schema(
+    output: Annotated[Path | None, typer.Argument(help="File to write; by default the screen.")] = None,
+) -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    import json
+
+    from loopbook.scenario import loading
+
+    text = json.dumps(loading.schema(), indent=2, ensure_ascii=False)
+    if output is None:
+        typer.echo(text)
+    else:
+        output.write_text(text + "\n", encoding="utf-8")
+
+
+def gc(
+    days: Annotated[
+        float | None, typer.Option(min=0, help="Runs older than this leave, and outputs that none names.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Of outputs that no run names the newest stay, up to this: 5GB, 500MB.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would leave, and take nothing away.")] = False,
+) -> None:
+    """Remove old runs with their reports, and outputs that no remaining run names; data/state is never touched."""
+    from loopbook import session
+    from loopbook.runner import retention
+    from loopbook.store.project import Project
+
+    rule, told = retention.Rule.read(days, size)
+    project = Project.find()
+    left = retention.retain(project, rule, dry=dry_run)
+    for run in left.runs:
+        typer.echo(f"{'would remove' if dry_run else 'removed'} {run.scenario} {run.run} ({run.profile}, {run.status})")
+    if left.runs and not dry_run:
+        session.report(project, None, rebuild=True)
+    typer.echo(f"{'Would have p' if dry_run else 'P'}{left.told(told)[1:]}")
+
+
+def clean(
+    everything: Annotated[bool, typer.Option(help="The store, the record of runs and the reports as well.")] = False,
+) -> None:
+    """Remove unfinished work and drafts; sources and feedback are never touched."""
+    from loopbook.runner.ongoing import ongoing
+    from loopbook.scenario.errors import LoopbookError
+    from loopbook.store import content
+    from loopbook.store.project import Project
+
+    project = Project.find()
+    running = ongoing(project)
+    if running:
+        told = ", ".join(f"{each.scenario} {each.run}" for each in running)
+        raise LoopbookError(f"Runs are in progress, and this is what they work on: {told}. Clean when they ended.")
+    folders = [project.work, project.drafts, project.reproduced, project.cache] + (
+        [project.store] if everything else []
+    )
+    for folder in folders:
+        content.remove(folder)
+        typer.echo(f"removed {folder}")
+    if everything and project.reports.is_dir():
+        for entry in project.reports.iterdir():
+            if entry.name not in ("README.md", "pictures"):
+                content.remove(entry)
+        typer.echo(f"emptied {project.reports}")

@@ -1,0 +1,80 @@
+"""What the commands have in common: options, exit codes, and how it is said what is wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+DEFAULT = "market-monitor"
+
+
+class Exit(IntEnum):
+    """What the exit code says."""
+
+    GOOD = 0
+    FAILED = 1
+    BAD_INPUT = 2
+    MISSED = 3
+    OVERLAP = 4
+    UNDELIVERED = 5
+    INTERRUPTED = 130
+
+
+CODES = {"good": Exit.GOOD, "missed": Exit.MISSED, "failed": Exit.FAILED, "refused": Exit.BAD_INPUT}
+"""By the status of a run, or of a night: the worst of its runs."""
+
+
+class Plain(TyperGroup):
+    """The commands; whatever one of them raises that a person can mend is told without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        # jsonschema, which nbformat checks notebooks with, would build a grammar of a second or more when it is
+        # imported, for a format (iri) that no notebook has. None makes it go without, as where it is not installed.
+        sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+        with plainly():
+            return super().invoke(ctx)
+
+
+ScenarioOption = Annotated[
+    str, typer.Option(help="A file in notebooks/scenarios, by name, or the path of a YAML file.")
+]
+ProfileOption = Annotated[str, typer.Option(help="smoke, standard or full.")]
+
+
+ParamsOption = Annotated[
+    str, typer.Option(help='Values to try: "training.epochs=3 data.rows=500"; `loopbook parameters` lists them.')
+]
+JobsOption = Annotated[int | None, typer.Option(min=1, help="Notebooks executed at once; by default one a processor.")]
+TimeOption = Annotated[
+    float | None, typer.Option(min=1, help="Seconds that a notebook may take; by default as long as it wants.")
+]
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Say what is wrong in a sentence and by exit code, without a traceback."""
+    from loopbook.scenario.errors import LoopbookError
+    from loopbook.store import room
+    from loopbook.store.project import Project
+
+    try:
+        yield
+    except (LoopbookError, OSError) as error:
+        if room.is_full(error):
+            place = Path(getattr(error, "filename", None) or Project.find().data)
+            typer.secho(str(error) if isinstance(error, room.DiskFull) else room.remedy(place), fg="red", err=True)
+            raise typer.Exit(Exit.FAILED) from error
+        if isinstance(error, OSError):
+            raise
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(Exit.BAD_INPUT) from error
+    except KeyboardInterrupt:
+        typer.secho("Interrupted. What was finished is kept; the same command goes on from there.", fg="red", err=True)
+        raise typer.Exit(Exit.INTERRUPTED) from None

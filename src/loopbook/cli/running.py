@@ -1,0 +1,120 @@
+"""Commands that run notebooks: once, in rounds, over a grid, every night."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loopbook.cli.program import (
+    CODES,
+    DEFAULT,
+    Exit,
+    JobsOption,
+    ParamsOption,
+    ProfileOption,
+    ScenarioOption,
+    TimeOption,
+)
+
+
+def run(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: ParamsOption = "",
+    jobs: JobsOption = None,
+    time_limit: TimeOption = None,
+) -> None:
+    """Run all notebooks of a scenario that are not up to date, and write the report."""
+    from rich.console import Console
+
+    from loopbook import session
+
+    request = session.Request.read(scenario, profile, params, jobs, time_limit)
+    record = session.run(request, Console(highlight=False))
+    raise typer.Exit(CODES[record.status])
+
+
+def loop(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: ParamsOption = "",
+    jobs: JobsOption = None,
+    time_limit: TimeOption = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds to run, the present one included.")] = 3,
+) -> None:
+    """Run rounds: between two of them, what the scenario's policy may approve is approved."""
+    from rich.console import Console
+
+    from loopbook import session
+
+    request = session.Request.read(scenario, profile, params, jobs, time_limit)
+    from loopbook import rounds as way_round
+
+    record = way_round.loop(request, rounds, Console(highlight=False))
+    raise typer.Exit(CODES[record.status])
+
+
+def sweep(
+    grid: Annotated[
+        str, typer.Option(help='Values to combine: "training.architecture=cnn,lstm training.seed=1:5" (both ends).')
+    ] = "",
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: ParamsOption = "",
+    engine: Annotated[str, typer.Option(help="local, or dask: an existing cluster that shares this folder.")] = "local",
+    dask: Annotated[str, typer.Option(help="Address of the Dask scheduler: tcp://host:8786.")] = "",
+    jobs: JobsOption = None,
+    time_limit: TimeOption = None,
+) -> None:
+    """Run every point of a grid, sharing all that is equal, and write a page that compares them."""
+    from rich.console import Console
+
+    from loopbook import session
+
+    common = session.Request.read(scenario, profile, params, jobs, time_limit)
+    from loopbook import sweeping
+
+    request = sweeping.Request.read(common, grid, engine, dask or None)
+    record = sweeping.run(request, Console(highlight=False))
+    raise typer.Exit(CODES[record.status])
+
+
+def nightly(
+    scenario: Annotated[list[str], typer.Option(help="As in run; repeat it, or separate several by commas.")] = [  # noqa: B006
+        DEFAULT
+    ],
+    profile: ProfileOption = "standard",
+    summary: Annotated[
+        Path | None, typer.Option(help="File for the summary: text, and JSON beside it (.json: the other way round).")
+    ] = None,
+    webhook: Annotated[
+        str | None, typer.Option(envvar="LOOPBOOK_WEBHOOK", help="Address that the summary is posted to, as JSON.")
+    ] = None,
+    mail: Annotated[
+        str | None, typer.Option(help="Mail addresses, separated by commas; the server comes from LOOPBOOK_SMTP_HOST.")
+    ] = None,
+    keep_days: Annotated[float | None, typer.Option(min=0, help="Prune runs that are older; by default none.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Notebooks executed at once, as in run.")] = None,
+) -> None:
+    """Run scenarios unattended and deliver one summary. Codes: the worst run's, 4 overlap, 5 not delivered."""
+    from rich.console import Console
+
+    from loopbook.nightly import batch, delivery
+    from loopbook.store.project import Project
+
+    names = [name.strip() for given in scenario for name in given.split(",") if name.strip()]
+    project = Project.find()
+    ways = delivery.Delivery.to(summary, webhook, mail)
+    try:
+        with batch.alone(project):
+            night = batch.run(project, names, profile, Console(highlight=False), jobs, keep_days)
+            undelivered = ways.deliver(night)
+    except batch.Overlap as overlap:
+        typer.secho(str(overlap), fg="red", err=True)
+        raise typer.Exit(Exit.OVERLAP) from overlap
+    typer.echo(f"\n{night.text()}")
+    for way, reason in undelivered.items():
+        typer.secho(f"The summary was not delivered by {way}: {reason}. The runs are kept.", fg="red", err=True)
+    raise typer.Exit(Exit.UNDELIVERED if undelivered else CODES[night.status])

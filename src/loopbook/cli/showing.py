@@ -1,0 +1,120 @@
+"""Commands that show: reports, a file to hand on, JupyterLab, TensorBoard."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loopbook.cli.program import DEFAULT, ProfileOption, ScenarioOption
+
+
+def report() -> None:
+    """Build all reports again from the records and the store."""
+    from loopbook import session
+    from loopbook.store.project import Project
+
+    typer.echo(f"Report: {session.report(Project.find(), None, rebuild=True)}")
+
+
+def share(
+    run: Annotated[
+        str, typer.Argument(help="A run's name, scenario/run, scenario/profile (its newest good run), or latest.")
+    ] = "latest",
+    html: Annotated[bool, typer.Option("--html", help="One self-contained HTML file instead of a zip.")] = False,
+    out: Annotated[Path | None, typer.Option(help="File to write; by default in reports/shared.")] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="A text that may leave although it is found; repeat it for several.")
+    ] = None,
+) -> None:
+    """Write a run's report into one file to hand on, unless personal data is found in it: then nothing, code 2."""
+    from loopbook.store import lookup
+    from loopbook.store.project import Project
+
+    project = Project.find()
+    found = lookup.run(project, run)
+    from rich.console import Console
+
+    from loopbook.reports import share as sharing
+
+    with Console(stderr=True).status(f"Making the pages of {found.title} and searching every text in them"):
+        done = sharing.share(project, found, html, out, allow or ())
+    nothing = "nothing was found but what you allowed" if allow else "no personal data found"
+    typer.echo(f"{found.title}, run {found.run}: {done.texts:,} texts searched, {nothing}.")
+    pixels = done.searched.pixels
+    typer.echo(
+        f"{pixels} pictures of pixels could not be searched: look at them." if pixels else "No picture of pixels in it."
+    )
+    if done.searched.missing:
+        typer.echo(f"Not in it (not executed, or no longer in the store): {', '.join(done.searched.missing)}.")
+    typer.echo(f"Shared: {done.path} ({done.size / 1e6:.1f} MB)")
+
+
+def lab() -> None:
+    """Open JupyterLab on the notebooks."""
+    from loopbook.store.project import Project
+
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", *root, str(Project.find().notebooks)])
+
+
+def debug(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    lab: Annotated[bool, typer.Option(help="Start JupyterLab on it; --no-lab writes it and prints its path.")] = True,
+) -> None:
+    """Open the notebook that failed in the latest run, with its parameters and inputs, at the cell that failed."""
+    from loopbook.runner import debugging
+    from loopbook.store.project import Project
+
+    found = debugging.failed(Project.find(), scenario, profile)
+    if not found:
+        typer.echo(f"Nothing failed in the latest run of {scenario} in profile {profile!r}; nothing is to be debugged.")
+        return
+    for each in found:
+        typer.echo(f"{each.name}: {each.error.kind}: {each.error.message.strip().partition(chr(10))[0]}")
+        typer.echo(f"  {each.path}")
+    if lab:
+        import webbrowser
+
+        with found[0].lab() as server:
+            address = found[0].address(server)
+            typer.echo(f"\nOpen {found[0].name} at the cell that failed (Ctrl-C ends JupyterLab):\n  {address}\n")
+            if address is not None:
+                webbrowser.open(address)
+            raise typer.Exit(server.wait())
+
+
+def tensorboard(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    sweep: Annotated[str, typer.Option(help="A sweep's name: its points in HParams, instead.")] = "",
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 6006,
+) -> None:
+    """Open TensorBoard on the training of a scenario's latest run, a line for each candidate; or on a sweep."""
+    from loopbook.scenario.errors import MissingInput
+    from loopbook.store import records
+    from loopbook.store.project import Project
+
+    project = Project.find()
+    if sweep:
+        from loopbook import sweeping
+
+        place = sweeping.logged(project, scenario, sweep)
+        os.execv(
+            sys.executable,
+            [sys.executable, "-m", "tensorboard.main", "--logdir", str(place), "--port", str(port)],
+        )
+    latest = records.latest(project, scenario, profile)
+    if latest is None:
+        raise MissingInput(f"There is no run of {scenario} in profile {profile!r} yet; type: make SCENARIO={scenario}")
+    events = {
+        record.candidate or name: project.data / record.artifacts["events"]
+        for name, record in latest.stages.items()
+        if "events" in record.artifacts
+    }
+    named = ",".join(f"{name}:{path}" for name, path in events.items())
+    os.execv(sys.executable, [sys.executable, "-m", "tensorboard.main", "--logdir_spec", named, "--port", str(port)])
