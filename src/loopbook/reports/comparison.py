@@ -13,7 +13,7 @@ from typing import Any
 from loopbook.reports import chart, page, site
 from loopbook.reports.chart import Intervals
 from loopbook.reports.output import Picture
-from loopbook.reports.overview import number
+from loopbook.reports.overview import number, setting
 from loopbook.reports.rendering import render
 from loopbook.store.project import Project
 from loopbook.store.records import CriterionRecord, Run
@@ -128,7 +128,7 @@ def parameters(a: Run, b: Run) -> tuple[tuple[str, str, str], ...]:
         for run in (a, b)
     )
     return tuple(
-        (name, number(old.get(name, "not there")), number(new.get(name, "not there")))
+        (name, setting(old.get(name, "not there")), setting(new.get(name, "not there")))
         for name in dict.fromkeys((*old, *new))
         if old.get(name, "not there") != new.get(name, "not there")
     )
