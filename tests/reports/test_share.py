@@ -20,7 +20,7 @@ from loopbook.reports import outgoing
 from loopbook.reports.security import clean_pixels
 from loopbook.store import records
 from loopbook.store.project import Project
-from loopbook.store.records import Approval, Run
+from loopbook.store.records import Approval, Change, Run
 
 MAIL = "erika.mustermann@example.net"
 ALL = ("html", "zip")
@@ -194,7 +194,7 @@ def test_nothing_tells_of_the_machine(
     run = run.model_copy(
         update={
             "approved": (Approval(id="a", kind="rule", title="A rule", reason="safe", by="annqvist"),),
-            "changes": ("Approved by annqvist: A rule.",),
+            "changes": (Change(about="approved", text="Approved by annqvist: A rule"),),
             "resolved": {"source": {"location": "/mnt/customers/of/ann/posts.csv"}},
         }
     )
