@@ -13,6 +13,7 @@ from typing import Any
 
 from loopbook.comparison import band
 from loopbook.runner import changes
+from loopbook.runner.staleness import flat
 from loopbook.store import records, sweeps
 from loopbook.store.content import digest_json
 from loopbook.store.project import Project
@@ -96,14 +97,6 @@ def twins(project: Project, a: Run, b: Run) -> bool:
 def seeds(run: Run) -> dict[str, Any]:
     """Return the seeds in force by dotted name."""
     return {name: value for name, value in flat(run.resolved).items() if sweeps.is_seed(name)}
-
-
-def flat(settings: Any, at: str = "") -> dict[str, Any]:
-    """Return nested settings by dotted name, in the order of names."""
-    if isinstance(settings, dict) and settings:
-        pairs = sorted(settings.items(), key=lambda pair: str(pair[0]))
-        return {name: value for key, each in pairs for name, value in flat(each, f"{at}{key}.").items()}
-    return {at.rstrip("."): settings}
 
 
 def _own(found: Repeats) -> Repeats:

@@ -178,7 +178,7 @@ def made_differently(was: Parts, now: Parts, notebook: str, root: Path) -> dict[
         ],
         "settings": [
             *_changed(was["given"], now["given"], f"{notebook}, cell parameters: "),
-            *_changed(_flat(was["settings"]), _flat(now["settings"]), ""),
+            *_changed(flat(was["settings"]), flat(now["settings"]), ""),
         ],
         "libraries": list(_packages(was["packages"], now["packages"])),
     }
@@ -277,12 +277,12 @@ def _changed(was: Mapping[str, Any], now: Mapping[str, Any], before: str) -> Ite
             yield f"{before}{name}: {was.get(name)} -> {now.get(name)}"
 
 
-def _flat(settings: Mapping[str, Any], at: str = "") -> dict[str, Any]:
+def flat(settings: Mapping[str, Any], at: str = "") -> dict[str, Any]:
     """Return nested settings by dotted name."""
     found: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, dict) and value:
-            found |= _flat(value, f"{at}{name}.")
+            found |= flat(value, f"{at}{name}.")
         else:
             found[f"{at}{name}"] = value
     return found
