@@ -22,7 +22,7 @@ from pathlib import Path
 
 from loopbook.comparison import verdict
 from loopbook.reports.sweep import figures
-from loopbook.store import sweeps
+from loopbook.store import sweep_records
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
@@ -43,8 +43,8 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=20)
     asked = parser.parse_args()
     project = Project.find()
-    sweep = sweeps.sweeps(project, asked.scenario)[-1]
-    found = sweeps.runs(project, sweep)
+    sweep = sweep_records.sweeps(project, asked.scenario)[-1]
+    found = sweep_records.runs(project, sweep)
     names = sorted(found)
     band, rest = names[: len(names) // 2], names[len(names) // 2 :]
     kept = sweep.model_copy(update={"points": tuple(each for each in sweep.points if each.name in band)})
@@ -54,9 +54,9 @@ def main() -> None:
         for stage in project.store.iterdir():  # what the keys are made of: a repeat's code is compared by it
             if stage != project.runs:
                 (alone.store / stage.name).symlink_to(stage.resolve())
-        sweeps.save(alone, kept)
+        sweep_records.save(alone, kept)
         for name in band:
-            sweeps.save_point(alone, kept, name, found[name])
+            sweep_records.save_point(alone, kept, name, found[name])
         pairs = list(itertools.combinations(rest, 2))[: asked.pairs]
         flagged = []
         for a, b in pairs:

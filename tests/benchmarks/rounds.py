@@ -27,7 +27,8 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from loopbook.data import cleaning, sources, splitting, validation
-from loopbook.models import serving, unseen
+from loopbook.models import seen_rows
+from loopbook.models.shipping import serving
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
 from loopbook.store.project import Project
@@ -77,7 +78,7 @@ def figures(record: dict[str, Any], folder: Path, fresh: pd.DataFrame | None) ->
     }
     if fresh is not None:
         champion = serving.load(folder / "data" / stages["04_optimization"]["artifacts"]["champion"])
-        found["fresh_roc_auc"] = float(roc_auc_score(fresh["label"], unseen.probabilities(champion, fresh)))
+        found["fresh_roc_auc"] = float(roc_auc_score(fresh["label"], seen_rows.probabilities(champion, fresh)))
     return found
 
 

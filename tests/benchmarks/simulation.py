@@ -68,8 +68,8 @@ def network(kind: str, parts: dict[str, pd.DataFrame], seed: int) -> tuple[np.nd
     """Return test probabilities of one of our networks, trained from scratch, the seconds, and the epochs."""
     import keras
 
-    from loopbook.models import networks
-    from loopbook.models.inputs import Inputs
+    from loopbook.models.architectures import networks
+    from loopbook.models.architectures.inputs import Inputs
 
     keras.utils.set_random_seed(seed)
     tokens = encode(parts)

@@ -138,7 +138,7 @@ def test_the_simulated_world_goes_all_the_way(scenario, tmp_path):
 
 
 def test_masking_finds_the_personal_data_that_the_simulation_wrote_down():
-    from loopbook import privacy
+    from loopbook.privacy import personal_data
     from loopbook.simulation.world import simulate
 
     source = SimulationSource(kind="simulation", rows=2000, personal_data_share=0.3)
@@ -146,9 +146,9 @@ def test_masking_finds_the_personal_data_that_the_simulation_wrote_down():
     texts = world.posts.set_index("post_id")["text"]
     personal = world.truth.personal_data
     assert len(personal) > 300
-    masked = {name: privacy.mask(texts[name]) for name in personal["post_id"].unique()}
+    masked = {name: personal_data.mask(texts[name]) for name in personal["post_id"].unique()}
     left = [row for row in personal.itertuples() if row.value in masked[row.post_id]]
     assert len(left) <= 0.02 * len(personal), left[:10]
     plain = texts[~texts.index.isin(personal["post_id"])]
-    wrong = [text for text in plain if privacy.find(text)]
+    wrong = [text for text in plain if personal_data.find(text)]
     assert len(wrong) <= 0.02 * len(personal), wrong[:10]

@@ -12,7 +12,7 @@ from tests.data.conftest import build_scenario
 
 from loopbook.data import parsing, sources, validation
 from loopbook.data.sources import Collected
-from loopbook.scenario.contract import DataSettings
+from loopbook.scenario.data import DataSettings
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.source import CsvSource
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loopbook.scenario.contract import Costs, DecisionsSettings, Label, Task
+from loopbook.scenario.decisions import Costs, DecisionsSettings
+from loopbook.scenario.task import Label, Task
 
 PRICES = Costs(false_positive=2, false_negative=6, true_positive=-1, true_negative=0, review=0.4, review_error=0.05)
 

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from tests.decisions.conftest import rows
 
-from loopbook.decisions import comparison, costs, log, outbox, review
+from loopbook.decisions import costs, log, outbox, policy_costs, review
 from loopbook.decisions.agent import Agent, Episode
 from loopbook.decisions.building import Plan, build
 from loopbook.decisions.policies import Policy
-from loopbook.scenario.contract import DecisionsSettings, Rule, Task
+from loopbook.scenario.decisions import DecisionsSettings, Rule
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.task import Task
 from loopbook.store import content
 
 
@@ -60,7 +61,7 @@ def test_the_stream_is_lived_through_in_the_order_of_time(episode: Episode, stre
 def test_the_log_costs_what_comparison_says(
     settled: pd.DataFrame, policy: Policy, stream: pd.DataFrame, settings: DecisionsSettings, task: Task
 ) -> None:
-    table = comparison.compare({"it": policy}, stream, stream["p"], settings, reference="it", resamples=50)
+    table = policy_costs.compare({"it": policy}, stream, stream["p"], settings, reference="it", resamples=50)
     summed = log.summary(settled, task)
     for name in ("precision", "recall", "accuracy", "review_share", "reviews", "acts"):
         assert summed[name] == pytest.approx(table.loc["it", name]), name

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from loopbook.decisions import costs
-from loopbook.scenario.contract import Costs, DecisionsSettings
+from loopbook.scenario.decisions import Costs, DecisionsSettings
 from loopbook.scenario.errors import DataError
 
 amounts = st.floats(0.01, 100)

@@ -6,8 +6,8 @@ import pytest
 from tests.decisions.conftest import rows
 
 from loopbook.decisions import explanation
-from loopbook.scenario.contract import Label, Task
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.task import Label, Task
 
 
 def model(frame: pd.DataFrame) -> np.ndarray:

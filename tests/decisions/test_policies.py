@@ -7,8 +7,9 @@ import pytest
 from loopbook.decisions import policies
 from loopbook.decisions.building import Plan, build
 from loopbook.decisions.policies import Constant, Policy, Review, Ruled, Threshold
-from loopbook.scenario.contract import DecisionsSettings, Rule, Task
+from loopbook.scenario.decisions import DecisionsSettings, Rule
 from loopbook.scenario.errors import DataError, LoopbookError, ScenarioError
+from loopbook.scenario.task import Task
 
 ACTIONS = ("ignore", "alert")
 RULES = {

@@ -7,8 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loopbook.decisions import rules, symbols
-from loopbook.scenario.contract import Label, Rule, Task
+from loopbook.scenario.decisions import Rule
 from loopbook.scenario.errors import ScenarioError
+from loopbook.scenario.task import Label, Task
 
 
 def holds(task: Task, when: str, frame: pd.DataFrame, p: list[float] | None = None) -> list[bool]:

@@ -8,8 +8,9 @@ from sklearn.tree import DecisionTreeClassifier
 from tests.decisions.conftest import PRICES, rows
 
 from loopbook.decisions import tree
-from loopbook.scenario.contract import Costs, Label, Task
+from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.task import Label, Task
 
 NODE: TypeAdapter[tree.Leaf | tree.Split] = TypeAdapter(tree.Node)
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from loopbook.decisions import costs, rules
 from loopbook.feedback import approval
 from loopbook.feedback.proposals import Proposal, make
-from loopbook.scenario.contract import Rule, Scenario
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.decisions import Rule
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store.project import Project
 from loopbook.store.snapshots import Snapshot, current, seal

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from loopbook.feedback import conclusion, corrections, segments, trust
+from loopbook.feedback import conclusion, corrections, trust, user_experience
 from loopbook.feedback.gate import Verdict
 from loopbook.scenario.contract import Scenario
 
@@ -34,8 +34,8 @@ def test_a_champion_is_proposed_only_if_the_gate_says_so(
         ]
     )
     judged = trust.judge(answers, truth)
-    said = segments.opinions(answers, decisions, scenario.task, judged.malicious)
-    where, about = segments.by_segment(said, []), segments.about(said)
+    said = user_experience.opinions(answers, decisions, scenario.task, judged.malicious)
+    where, about = user_experience.by_segment(said, []), user_experience.about(said)
     new = conclusion.conclude(judged, verdict, decisions, truth, contents, scenario, "abc", 0.4, [], where, about)
     assert {one.kind for one in new} & {"labels", "outcomes", "champion"} == kinds
     assert len({one.id for one in new}) == len(new)

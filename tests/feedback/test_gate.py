@@ -12,10 +12,13 @@ import pytest
 
 from loopbook.data.features import Features
 from loopbook.feedback import gate, learning_set, trust, users
-from loopbook.models import fitting
 from loopbook.models.model import Model
-from loopbook.scenario.contract import Candidate, Costs, FeedbackSettings, Scenario
+from loopbook.models.training import fitting
+from loopbook.scenario.candidate import Candidate
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.feedback import FeedbackSettings
 
 PRICES = Costs(false_positive=1, false_negative=2)
 

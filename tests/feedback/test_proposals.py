@@ -12,8 +12,9 @@ import pytest
 from loopbook.feedback import corrections, proposals, trust
 from loopbook.feedback.gate import Verdict
 from loopbook.feedback.rule_search import FoundRule
-from loopbook.monitoring.proposals import COLUMNS
-from loopbook.scenario.contract import Rule, Scenario
+from loopbook.monitoring.remedies import COLUMNS
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.decisions import Rule
 from loopbook.scenario.errors import LoopbookError
 
 PROMOTE = Verdict("promote", "It is better.", False, 0.02, 0.01, 0.03, 0.001, 0.1, 0.0, 0.2, 900, 300)

@@ -9,7 +9,8 @@ import pandas as pd
 
 from loopbook.decisions import costs, rules
 from loopbook.feedback import rule_search
-from loopbook.scenario.contract import Costs, Scenario
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.decisions import Costs
 
 PRICES = Costs(false_positive=1, false_negative=5)
 

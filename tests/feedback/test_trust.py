@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 
 from loopbook.feedback import corrections, trust, users
-from loopbook.scenario.contract import FeedbackSettings, Scenario
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.feedback import FeedbackSettings
 
 
 def said(*answers: tuple[str, str, int | None]) -> pd.DataFrame:

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from loopbook.feedback import corrections, users
-from loopbook.scenario.contract import FeedbackSettings, Scenario
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.feedback import FeedbackSettings
 
 
 def test_shares_are_those_of_the_settings(decisions: pd.DataFrame, truth: dict[str, int], scenario: Scenario) -> None:

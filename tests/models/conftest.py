@@ -10,8 +10,12 @@ import pandas as pd
 import pytest
 
 from loopbook.data.features import Features
-from loopbook.scenario.contract import Candidate, DataSettings, Label, Scenario, Task, TrainingSettings
+from loopbook.scenario.candidate import Candidate
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.data import DataSettings
 from loopbook.scenario.source import CsvSource
+from loopbook.scenario.task import Label, Task
+from loopbook.scenario.training import TrainingSettings
 
 GOOD = ["growth", "profit", "record", "award", "hired", "opened", "rising", "strong", "praised", "gain"]
 BAD = ["fraud", "loss", "lawsuit", "fire", "strike", "recall", "fined", "debt", "falling", "weak"]

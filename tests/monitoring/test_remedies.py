@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loopbook.decisions.costs import threshold
-from loopbook.monitoring import performance, proposals
+from loopbook.monitoring import performance, remedies
 from loopbook.monitoring.alerts import Incident
-from loopbook.monitoring.proposals import Calibration
+from loopbook.monitoring.remedies import Calibration
 from loopbook.monitoring.timeline import Log
 
 
@@ -49,7 +49,7 @@ def test_scores_that_say_the_wrong_thing_are_replaced_by_the_base_rate() -> None
 
 def test_recalibration_saves_money_where_calibration_is_lost(quiet: Callable[..., Log]) -> None:
     log = quiet(1, overconfident)
-    table = proposals.compare(log, [], threshold(log.scenario.decisions.costs)).set_index("proposal")
+    table = remedies.compare(log, [], threshold(log.scenario.decisions.costs)).set_index("proposal")
     # Second method: what the calibrated scores, known here, would have cost on the same rows.
     true = 3 * np.log(log.stream.probability / (1 - log.stream.probability))
     costs = log.scenario.decisions.costs
@@ -66,7 +66,7 @@ def test_recalibration_saves_money_where_calibration_is_lost(quiet: Callable[...
 
 def test_what_people_reviewed_is_not_decided_anew(quiet: Callable[..., Log]) -> None:
     log = quiet(1, lambda stream, day: overconfident(stream, day).assign(reviewed=True))
-    table = proposals.compare(log, [], 1 / 6)
+    table = remedies.compare(log, [], 1 / 6)
     assert (table["saving"] == 0).all()
     assert not table["recommended"].any()
 
@@ -79,17 +79,17 @@ def test_what_waits_for_a_person_is_not_decided_and_its_cost_not_known(quiet: Ca
     log = quiet(3, waiting)
     costs = performance.quality(log).query("metric == 'cost per decision'")
     assert (costs["value"] == 2.0).all()
-    open_ = ~proposals._reviewed(log.stream, log)
+    open_ = ~remedies._reviewed(log.stream, log)
     assert open_.sum() == 0.9 * len(log.stream)
 
 
 def test_where_all_is_well_little_is_to_be_had(quiet: Callable[..., Log]) -> None:
-    table = proposals.compare(quiet(2), [], 1 / 6)
+    table = remedies.compare(quiet(2), [], 1 / 6)
     assert table["saving"].max() < 0.03
 
 
 def test_a_change_that_is_too_fresh_gives_no_proposal(quiet: Callable[..., Log]) -> None:
     one = Incident("meaning", ("topics=t1",), 19, 19, 19, 19, (0,))
-    assert proposals.compare(quiet(1), [one], 1 / 6).empty
+    assert remedies.compare(quiet(1), [one], 1 / 6).empty
     surge = Incident("surge", ("company=c1",), 19, 19, 19, 19, (0,))
-    assert len(proposals.compare(quiet(1), [surge], 1 / 6)) == 3
+    assert len(remedies.compare(quiet(1), [surge], 1 / 6)) == 3

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import stats
 
 from loopbook.monitoring import surges
-from loopbook.monitoring.segments import memberships
+from loopbook.monitoring.segment_values import memberships
 from loopbook.monitoring.timeline import Log, prepare
 from loopbook.scenario.contract import Scenario
 

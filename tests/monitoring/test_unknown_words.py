@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loopbook.monitoring import vocabulary
+from loopbook.monitoring import unknown_words
 from loopbook.monitoring.timeline import Log, prepare
 from loopbook.scenario.contract import Scenario
 
@@ -25,7 +25,7 @@ def few(scenario: Scenario) -> Log:
 
 
 def test_a_reference_text_is_judged_by_other_days(scenario: Scenario) -> None:
-    old, new = vocabulary.unknown(few(scenario))
+    old, new = unknown_words.unknown(few(scenario))
     # 'wind' is on one day only, 'sun' and 'rain' on both.
     assert old.tolist() == [0.0, 0.5, 0.0]
     assert new[0] == 0.5
@@ -34,28 +34,28 @@ def test_a_reference_text_is_judged_by_other_days(scenario: Scenario) -> None:
 
 
 def test_words_of_earlier_texts_are_known(scenario: Scenario) -> None:
-    old, new = vocabulary.unknown(few(scenario), ["sun snow", "wind"])
+    old, new = unknown_words.unknown(few(scenario), ["sun snow", "wind"])
     assert old.tolist() == [0.5, 0.0, 0.5]
     assert (new[0], new[2]) == (0.0, 0.5)
 
 
 def test_new_words_are_found_and_named(quiet: Callable[..., Log]) -> None:
     log = quiet(1, renamed)
-    alarms = vocabulary.watch(log).query("alarm")
+    alarms = unknown_words.watch(log).query("alarm")
     assert alarms["onset"].tolist() == [8]
-    named = vocabulary.new_words(log, 8, log.stream.days - 1)
+    named = unknown_words.new_words(log, 8, log.stream.days - 1)
     assert set(named["word"][:2]) == {"zorp", "quux"}
     assert (named["reference_share"][:2] == 0).all()
 
 
 def test_no_word_is_named_where_nothing_changed(quiet: Callable[..., Log]) -> None:
     log = quiet(2)
-    assert vocabulary.watch(log)["alarm"].sum() == 0
-    assert len(vocabulary.new_words(log, 0, 19)) <= 2
+    assert unknown_words.watch(log)["alarm"].sum() == 0
+    assert len(unknown_words.new_words(log, 0, 19)) <= 2
 
 
 def test_divergence_rises_where_the_words_change(quiet: Callable[..., Log]) -> None:
-    table = vocabulary.divergence(quiet(1, renamed))
+    table = unknown_words.divergence(quiet(1, renamed))
     assert table["value"][:8].mean() == pytest.approx(table["expected"].mean(), rel=0.1)
     assert table["value"][8:].min() > 1.2 * table["value"][:8].max()
 
@@ -66,4 +66,4 @@ def test_a_few_texts_full_of_slips_are_no_new_vocabulary(quiet: Callable[..., Lo
         stream.loc[late, "text"] = [" ".join(f"zz{chr(97 + word)}{at}" for word in range(12)) for at in late]
         return stream
 
-    assert not vocabulary.watch(quiet(4, slips))["alarm"].any()
+    assert not unknown_words.watch(quiet(4, slips))["alarm"].any()

@@ -14,7 +14,7 @@ import pytest
 from tests.notebooks.conftest import ROOT, Place
 
 from loopbook.data.features import Features
-from loopbook.models import unseen
+from loopbook.models import seen_rows
 from loopbook.store import champions, content, snapshots
 from loopbook.store.project import Project
 
@@ -123,7 +123,7 @@ def test_a_champion_of_record_is_measured_on_rows_that_it_has_not_learned_and_on
     planted, test = where.folder / "planted", table(where, record, "test")
     shutil.copytree(challenger, planted)
     features = Features.from_dict(content.load(planted / "features.json"))
-    unseen.save(np.union1d(unseen.load(planted), unseen.learned(features, test.iloc[[5, 9]])), planted)
+    seen_rows.save(np.union1d(seen_rows.load(planted), seen_rows.learned(features, test.iloc[[5, 9]])), planted)
     outputs = []
     for folder in (challenger, planted):
         before = snapshots.current(project, "market-monitor", "smoke")

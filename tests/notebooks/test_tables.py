@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from tests.notebooks.conftest import ROOT, Place
 
-from loopbook.models import cross_validation
+from loopbook.models.choice import cross_validation
 from loopbook.scenario import loading
 
 Ran = tuple[Place, dict[str, Any]]

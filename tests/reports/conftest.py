@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from nbformat import v4
 
-from loopbook import plots
+from loopbook.figures import plots
 from loopbook.store.records import CriterionRecord, ErrorRecord, ParameterRecord, Run, StageRecord
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="

@@ -7,11 +7,11 @@ from typing import Any
 
 from tests.reports.conftest import HOSTILE
 
-from loopbook.reports import sweeppages
-from loopbook.store import sweeps
+from loopbook.reports import sweep_pages
+from loopbook.store import sweep_records
 from loopbook.store.project import Project
 from loopbook.store.records import CriterionRecord, ErrorRecord, Run, StageRecord
-from loopbook.store.sweeps import Point, Sweep
+from loopbook.store.sweep_records import Point, Sweep
 
 LONG = "a-name-without-end-" * 12
 BROKEN = "half a sign \x00\x1b[31m\x85 \u202enigeb\u202c \ufffe"
@@ -100,8 +100,8 @@ def hostile() -> tuple[Sweep, dict[str, Run]]:
 def build(root: Path, record: Sweep, runs: dict[str, Run]) -> Path:
     """Save a sweep in a project of its own, build its pages as the runner does, and return the reports' folder."""
     project = Project(root)
-    sweeps.save(project, record)
+    sweep_records.save(project, record)
     for name, each in runs.items():
-        sweeps.save_point(project, record, name, each)
-    sweeppages.renew(project)
+        sweep_records.save_point(project, record, name, each)
+    sweep_pages.renew(project)
     return project.reports

@@ -126,7 +126,7 @@ def test_notice_goes_when_a_good_run_follows(reports: Path, workshop: Workshop, 
 def test_failed_stage_shows_the_error_at_its_cell(reports: Path) -> None:
     html = (reports / FAILED / "03_training-lstm.html").read_text(encoding="utf-8")
     assert 'href="#03_training-lstm-cell-plot"' in html and 'id="03_training-lstm-cell-plot"' in html
-    assert "src/loopbook/models/fitting.py:31" in html and "epoch 1 of 60" in html
+    assert "src/loopbook/models/training/fitting.py:31" in html and "epoch 1 of 60" in html
 
 
 def test_only_failed_runs_have_no_latest(workshop: Workshop, failed_run: Run) -> None:

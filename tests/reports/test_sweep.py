@@ -13,9 +13,9 @@ from tests.reports.test_security import Seen
 from tests.reports.test_site import Links
 
 from loopbook.reports import sweep as comparing
-from loopbook.reports import sweeppages
+from loopbook.reports import sweep_pages
 from loopbook.scenario.loading import given_values
-from loopbook.store.sweeps import Point
+from loopbook.store.sweep_records import Point
 
 FOLDER = "market-monitor/sweeps/20261124-031200"
 
@@ -80,13 +80,13 @@ def test_values_that_differ_are_never_told_as_the_same(tmp_path: Path) -> None:
 def test_the_command_of_a_point_gives_its_values_back() -> None:
     record, _ = sweeping.hostile()
     for point in record.points:
-        words = shlex.split(sweeppages.command(record, point))
+        words = shlex.split(sweep_pages.command(record, point))
         assert words[:3] == ["make", "SCENARIO=market-monitor", "PROFILE=smoke"] and len(words) == 4
         text = words[3].removeprefix("PARAMS=").replace("$$", "$")
         if " " not in "".join(point.given):
             assert given_values(text) == point.given
     (plain, *_) = grid((0.0012, 1))
-    command = sweeppages.command(record, plain.model_copy(update={"given": {"training.only": ["cnn"]}}))
+    command = sweep_pages.command(record, plain.model_copy(update={"given": {"training.only": ["cnn"]}}))
     assert command == 'make SCENARIO=market-monitor PROFILE=smoke PARAMS="training.only=[cnn]"'
 
 

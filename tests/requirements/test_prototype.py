@@ -12,10 +12,11 @@ from sklearn.metrics import accuracy_score, precision_score, recall_score, roc_a
 
 from loopbook.requirements import prototype
 from loopbook.requirements.prototype import Prototype
-from loopbook.requirements.rules import Rule
-from loopbook.scenario.contract import RequirementsSettings, Task
+from loopbook.requirements.table_rules import Rule
 from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.scenario.loading import load
+from loopbook.scenario.requirements import RequirementsSettings
+from loopbook.scenario.task import Task
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "notebooks" / "scenarios"
 TERMS = {"courts": ("sued", "class action", "litigat*"), "money": ("loss", "default*")}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loopbook.requirements import stories
-from loopbook.scenario.contract import Story
+from loopbook.scenario.stories import Story
 
 
 def story(name: str, need: str | None = None) -> Story:

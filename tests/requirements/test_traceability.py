@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loopbook.requirements import traceability
-from loopbook.scenario.contract import Criterion, Story
+from loopbook.scenario.stories import Criterion, Story
 
 FOUR, FIVE = "04_optimization", "05_decisions"
 

@@ -15,7 +15,7 @@ from tests.cluster import cluster
 
 from loopbook.runner.cluster import Cluster
 from loopbook.scenario.errors import LoopbookError
-from loopbook.store import sweeps
+from loopbook.store import sweep_records
 from loopbook.store.project import Project
 
 NOTE = "with open('../executed', 'a') as file:\\n    file.write(f'{stage.settings.seed} {candidate}\\\\n')\\n"
@@ -51,7 +51,7 @@ def test_a_worker_that_dies_loses_and_doubles_nothing(project: Project, tmp_path
         os.kill(victim, signal.SIGKILL)
         said = running.communicate()[0]
     assert running.returncode == 0, said
-    (sweep,) = sweeps.sweeps(project, "tiny")
+    (sweep,) = sweep_records.sweeps(project, "tiny")
     assert [point.status for point in sweep.points] == ["good"] * 3
     assert len(list((project.store / "03_training").glob("*/stage.json"))) == 6
     executed = Counter((project.root / "executed").read_text().splitlines())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.benchmarks import crash
 
-from loopbook.store import content, room
+from loopbook.store import content, disk_space
 from loopbook.store.project import Project
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are found by /proc")
@@ -79,7 +79,7 @@ def test_a_full_disk_is_said_to_be_and_the_next_run_goes_on(original: Project, w
     ],
 )
 def test_a_full_disk_is_recognised_by_number_or_words(error: OSError | str, full: bool) -> None:
-    assert room.is_full(error) == full
+    assert disk_space.is_full(error) == full
 
 
 def test_what_is_written_names_the_disk_and_the_remedy(tmp_path: Path) -> None:
@@ -88,6 +88,8 @@ def test_what_is_written_names_the_disk_and_the_remedy(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(file))
 
     target = tmp_path / "new" / "value.json"
-    with pytest.raises(room.DiskFull, match=rf"{tmp_path}/new is full: .* are free\. .*make clean.*LOOPBOOK_DATA="):
+    with pytest.raises(
+        disk_space.DiskFull, match=rf"{tmp_path}/new is full: .* are free\. .*make clean.*LOOPBOOK_DATA="
+    ):
         content.write_atomically(target, write)
     assert list(target.parent.iterdir()) == []

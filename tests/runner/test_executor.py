@@ -11,9 +11,9 @@ from rich.console import Console
 
 from loopbook.runner import executor
 from loopbook.runner import run as runner
-from loopbook.runner.display import Display
 from loopbook.runner.execution import Request
 from loopbook.runner.executor import Local
+from loopbook.runner.progress import Display
 from loopbook.scenario import loading
 from loopbook.store.project import Project
 from loopbook.store.records import StageRecord

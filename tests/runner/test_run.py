@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from loopbook.runner import staleness
-from loopbook.runner.display import Display
 from loopbook.runner.execution import Request
+from loopbook.runner.progress import Display
 from loopbook.runner.run import run
 from loopbook.scenario import loading
 from loopbook.store import records

@@ -193,7 +193,7 @@ def carried(**values: object) -> Callable[[Tree], None]:
 
 
 def touched(tree: Tree) -> None:
-    for name in ("notebooks/scenarios/surveys/market-monitor.csv", SCENARIO, "src/loopbook/plots.py"):
+    for name in ("notebooks/scenarios/surveys/market-monitor.csv", SCENARIO, "src/loopbook/figures/plots.py"):
         os.utime(tree.project.root / name, (1, 1))
 
 
@@ -302,7 +302,7 @@ EDITS = (
     ),
     # code in src
     Edit("comment in src", append(src("store/content"), "\n# a comment\n")),
-    Edit("docstring in src", text(src("models/fitting"), '"""', '"""Other words. ')),
+    Edit("docstring in src", text(src("models/training/fitting"), '"""', '"""Other words. ')),
     Edit("docstring of an attribute", text(src("store/vault"), '"""The file that is written last', '"""Other words')),
     Edit("layout in src", text(src("feedback/gate"), "WIDEST = 0.03", "WIDEST = (\n    0.03\n)")),
     Edit("module that nothing imports", lambda tree: tree.write(src("data/unheard"), "x = 1\n")),
@@ -329,15 +329,15 @@ EDITS = (
     ),
     Edit(
         "function of 04",
-        text(src("models/contest"), "def tune(", "def tuned("),
+        text(src("models/choice/model_selection"), "def tune(", "def tuned("),
         "4",
-        why=r"models/contest.py:\d+ tuned is new",
+        why=r"models/choice/model_selection.py:\d+ tuned is new",
     ),
     Edit(
         "transitive import",
-        text(src("models/scores"), "_TINY = 1e-15", "_TINY = 1e-14"),
+        text(src("statistics/scores"), "_TINY = 1e-15", "_TINY = 1e-14"),
         "tcm4567",
-        why=r"src/loopbook/models/scores.py:\d+ _TINY changed",
+        why=r"src/loopbook/statistics/scores.py:\d+ _TINY changed",
     ),
     Edit(
         "transitive import of the simulation",
@@ -369,10 +369,10 @@ EDITS = (
     ),
     Edit(
         "unused function of a module of all",
-        append(src("plots"), "\n\ndef unused() -> None:\n    pass\n"),
+        append(src("figures/plots"), "\n\ndef unused() -> None:\n    pass\n"),
         "",
         ALL,
-        why=r"src/loopbook/plots.py:\d+ unused is new",
+        why=r"src/loopbook/figures/plots.py:\d+ unused is new",
         unused=True,
     ),
     Edit(
@@ -389,10 +389,9 @@ EDITS = (
     ),
     Edit(
         "default of a parameter",
-        text(src("scenario/contract"), "replay_days: int = Field(14", "replay_days: int = Field(15"),
+        text(src("scenario/monitoring"), "replay_days: int = Field(14", "replay_days: int = Field(15"),
         "67",
-        "12tcm45",
-        why=r"src/loopbook/scenario/contract.py:\d+ MonitoringSettings changed",
+        why=r"src/loopbook/scenario/monitoring.py:\d+ MonitoringSettings changed",
     ),
     # the scenario
     Edit("comment in the scenario", append(SCENARIO, "\n# a comment\n")),

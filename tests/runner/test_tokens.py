@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopbook.runner.kernels import THREADS
+from loopbook.runner.kernels.pool import THREADS
 from loopbook.runner.tokens import Need, Tokens, devices, threads
 
 needs = st.builds(Need, st.integers(1, 6), st.integers(0, 12), st.integers(0, 3))

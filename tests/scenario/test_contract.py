@@ -8,18 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from loopbook.scenario.contract import (
-    Candidate,
-    Criterion,
-    DataSettings,
-    Label,
-    Scenario,
-    SearchRange,
-    Splits,
-    Task,
-    TrainingSettings,
-)
+from loopbook.scenario.candidate import Candidate
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.data import DataSettings, Splits
+from loopbook.scenario.optimization import SearchRange
 from loopbook.scenario.source import CsvSource, SimulationSource, Source
+from loopbook.scenario.stories import Criterion
+from loopbook.scenario.task import Label, Task
+from loopbook.scenario.training import TrainingSettings
 
 MAJORITY = {"one": {"architecture": "majority"}}
 

@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 from tests.setup.test_steps import clone, make, surroundings
 
-from loopbook import health
+from loopbook.operations import health
 from loopbook.setup import environment, machine
 from loopbook.setup.finding import OK, PROBLEM, WARNING, Finding
 from loopbook.setup.place import Place
@@ -160,14 +160,14 @@ def test_a_gpu_that_was_asked_for_is_seen_or_named() -> None:
 
 
 def test_the_kernel_starts_and_a_broken_one_is_named(tmp_path: Path) -> None:
-    (found,) = (Finding(*each) for each in environment.ask(OWN, "-m", "loopbook.health", "kernel"))
+    (found,) = (Finding(*each) for each in environment.ask(OWN, "-m", "loopbook.operations.health", "kernel"))
     assert found.state == OK
     assert "started and answered" in found.seen
     specification = tmp_path / "kernels" / "python3" / "kernel.json"
     specification.parent.mkdir(parents=True)
     broken = {"argv": ["/nowhere/python", "{connection_file}"], "display_name": "Python 3", "language": "python"}
     specification.write_text(json.dumps(broken))
-    command = [sys.executable, "-m", "loopbook.health", "kernel"]
+    command = [sys.executable, "-m", "loopbook.operations.health", "kernel"]
     variables = dict(os.environ) | {"JUPYTER_PATH": str(tmp_path), "JUPYTER_PREFER_ENV_PATH": "0"}
     done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
     ((_, state, seen, remedy),) = json.loads(done.stdout)

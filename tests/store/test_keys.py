@@ -67,5 +67,7 @@ def test_cached_work_is_keyed_by_parts_and_code(tmp_path: Path, changed: str) ->
     lock = tmp_path / "lock"
     before = keys.cache_key({"a": 1}, ["loopbook.store.content"], lock)
     assert before == keys.cache_key({"a": 1}, ["loopbook.store.content"], lock)
-    parts, modules = ({"a": 2}, ["loopbook.store.content"]) if changed == "parts" else ({"a": 1}, ["loopbook.plots"])
+    parts, modules = (
+        ({"a": 2}, ["loopbook.store.content"]) if changed == "parts" else ({"a": 1}, ["loopbook.figures.plots"])
+    )
     assert before != keys.cache_key(parts, modules, lock)

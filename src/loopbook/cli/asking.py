@@ -19,11 +19,10 @@ def why(
     from rich.console import Console
     from rich.text import Text
 
-    from loopbook import session
-
-    request = session.Request.read(scenario, profile, params)
+    from loopbook.operations import session
     from loopbook.runner import staleness
 
+    request = session.Request.read(scenario, profile, params)
     latest, verdicts = staleness.why(request.asked())
     console = Console(highlight=False)
     compared = f"compared with run {latest.run}" if latest else "there is no run yet"
@@ -92,11 +91,11 @@ def compare(
     """Compare run B with run A. Code 1: B is worse beyond the noise band of repeated seeds."""
     from rich.console import Console
 
-    from loopbook.comparison import session
+    from loopbook.operations import comparing
     from loopbook.store.project import Project
 
     progress = Console(stderr=True, highlight=False)
-    worse = session.run(Project.find(), a, b, out, Console(highlight=False), progress)
+    worse = comparing.run(Project.find(), a, b, out, Console(highlight=False), progress)
     raise typer.Exit(Exit.FAILED if worse else Exit.GOOD)
 
 

@@ -33,13 +33,13 @@ def approve(
 
     from rich.console import Console
 
-    from loopbook import session
+    from loopbook.operations import session
     from loopbook.scenario.errors import LoopbookError
     from loopbook.store import snapshots
 
     console = Console(highlight=False)
     request = session.Request.read(scenario, profile, params)
-    from loopbook import rounds
+    from loopbook.operations import rounds
 
     project, resolved = request.project, request.resolved
     if undo:

@@ -82,7 +82,7 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would leave, and take nothing away.")] = False,
 ) -> None:
     """Remove old runs with their reports, and outputs that no remaining run names; data/state is never touched."""
-    from loopbook import session
+    from loopbook.operations import session
     from loopbook.runner import retention
     from loopbook.store.project import Project
 

@@ -61,15 +61,17 @@ TimeOption = Annotated[
 def plainly() -> Iterator[None]:
     """Say what is wrong in a sentence and by exit code, without a traceback."""
     from loopbook.scenario.errors import LoopbookError
-    from loopbook.store import room
+    from loopbook.store import disk_space
     from loopbook.store.project import Project
 
     try:
         yield
     except (LoopbookError, OSError) as error:
-        if room.is_full(error):
+        if disk_space.is_full(error):
             place = Path(getattr(error, "filename", None) or Project.find().data)
-            typer.secho(str(error) if isinstance(error, room.DiskFull) else room.remedy(place), fg="red", err=True)
+            typer.secho(
+                str(error) if isinstance(error, disk_space.DiskFull) else disk_space.remedy(place), fg="red", err=True
+            )
             raise typer.Exit(Exit.FAILED) from error
         if isinstance(error, OSError):
             raise

@@ -29,7 +29,7 @@ def run(
     """Run all notebooks of a scenario that are not up to date, and write the report."""
     from rich.console import Console
 
-    from loopbook import session
+    from loopbook.operations import session
 
     request = session.Request.read(scenario, profile, params, jobs, time_limit)
     record = session.run(request, Console(highlight=False))
@@ -47,10 +47,10 @@ def loop(
     """Run rounds: between two of them, what the scenario's policy may approve is approved."""
     from rich.console import Console
 
-    from loopbook import session
+    from loopbook.operations import session
 
     request = session.Request.read(scenario, profile, params, jobs, time_limit)
-    from loopbook import rounds as way_round
+    from loopbook.operations import rounds as way_round
 
     record = way_round.loop(request, rounds, Console(highlight=False))
     raise typer.Exit(CODES[record.status])
@@ -71,10 +71,10 @@ def sweep(
     """Run every point of a grid, sharing all that is equal, and write a page that compares them."""
     from rich.console import Console
 
-    from loopbook import session
+    from loopbook.operations import session
 
     common = session.Request.read(scenario, profile, params, jobs, time_limit)
-    from loopbook import sweeping
+    from loopbook.operations import sweeping
 
     request = sweeping.Request.read(common, grid, engine, dask or None)
     record = sweeping.run(request, Console(highlight=False))
@@ -101,20 +101,20 @@ def nightly(
     """Run scenarios unattended and deliver one summary. Codes: the worst run's, 4 overlap, 5 not delivered."""
     from rich.console import Console
 
-    from loopbook.nightly import batch, delivery
+    from loopbook.operations import delivery, night
     from loopbook.store.project import Project
 
     names = [name.strip() for given in scenario for name in given.split(",") if name.strip()]
     project = Project.find()
     ways = delivery.Delivery.to(summary, webhook, mail)
     try:
-        with batch.alone(project):
-            night = batch.run(project, names, profile, Console(highlight=False), jobs, keep_days)
-            undelivered = ways.deliver(night)
-    except batch.Overlap as overlap:
+        with night.alone(project):
+            tonight = night.run(project, names, profile, Console(highlight=False), jobs, keep_days)
+            undelivered = ways.deliver(tonight)
+    except night.Overlap as overlap:
         typer.secho(str(overlap), fg="red", err=True)
         raise typer.Exit(Exit.OVERLAP) from overlap
-    typer.echo(f"\n{night.text()}")
+    typer.echo(f"\n{tonight.text()}")
     for way, reason in undelivered.items():
         typer.secho(f"The summary was not delivered by {way}: {reason}. The runs are kept.", fg="red", err=True)
-    raise typer.Exit(Exit.UNDELIVERED if undelivered else CODES[night.status])
+    raise typer.Exit(Exit.UNDELIVERED if undelivered else CODES[tonight.status])

@@ -14,7 +14,7 @@ from loopbook.cli.program import DEFAULT, ProfileOption, ScenarioOption
 
 def report() -> None:
     """Build all reports again from the records and the store."""
-    from loopbook import session
+    from loopbook.operations import session
     from loopbook.store.project import Project
 
     typer.echo(f"Report: {session.report(Project.find(), None, rebuild=True)}")
@@ -101,7 +101,7 @@ def tensorboard(
 
     project = Project.find()
     if sweep:
-        from loopbook import sweeping
+        from loopbook.operations import sweeping
 
         place = sweeping.logged(project, scenario, sweep)
         os.execv(

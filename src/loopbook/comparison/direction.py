@@ -39,8 +39,8 @@ def directions(a: Run, b: Run) -> tuple[Mapping[str, Direction], str]:
 
     The headline is the score that the first criterion on a score speaks of; of an interval's end, the score itself.
     """
-    from loopbook.models.evaluation import LOWER_IS_BETTER
-    from loopbook.models.scores import SCORES
+    from loopbook.statistics.evaluation import LOWER_IS_BETTER
+    from loopbook.statistics.scores import SCORES
 
     by_criterion = {
         f"{each.stage} {each.metric}": Direction(

@@ -14,7 +14,7 @@ from typing import Any
 from loopbook.comparison import band
 from loopbook.runner import changes
 from loopbook.runner.staleness import flat
-from loopbook.store import records, sweeps
+from loopbook.store import records, sweep_records
 from loopbook.store.content import digest_json
 from loopbook.store.project import Project
 from loopbook.store.records import Run, StageRecord
@@ -96,7 +96,7 @@ def twins(project: Project, a: Run, b: Run) -> bool:
 
 def seeds(run: Run) -> dict[str, Any]:
     """Return the seeds in force by dotted name."""
-    return {name: value for name, value in flat(run.resolved).items() if sweeps.is_seed(name)}
+    return {name: value for name, value in flat(run.resolved).items() if sweep_records.is_seed(name)}
 
 
 def _own(found: Repeats) -> Repeats:
@@ -139,8 +139,8 @@ def _alike(one: Run, other: Run) -> bool:
 
 def _runs(project: Project, scenario: str) -> Iterator[Run]:
     yield from records.runs(project, scenario)
-    for sweep in sweeps.sweeps(project, scenario):
-        yield from sweeps.runs(project, sweep).values()
+    for sweep in sweep_records.sweeps(project, scenario):
+        yield from sweep_records.runs(project, sweep).values()
 
 
 class _Code:
@@ -196,4 +196,4 @@ def _seeds(run: Run) -> str:
 
 
 def _without_seeds(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if not sweeps.is_seed(name)}
+    return {name: value for name, value in settings.items() if not sweep_records.is_seed(name)}

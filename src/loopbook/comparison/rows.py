@@ -39,7 +39,7 @@ def paired(project: Project, a: Run, b: Run) -> Metric | None:
     second = second.loc[first.index]
     if not (first["label"] == second["label"]).all() or set(first["label"]) != {0, 1}:
         return None
-    from loopbook.models import evaluation
+    from loopbook.statistics import evaluation
 
     y, p, q = (each.to_numpy("float64") for each in (first["label"], first["probability"], second["probability"]))
     groups = first["group"].to_numpy() if "group" in first else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loopbook.scenario.errors import LoopbookError, MissingInput, suggest
-from loopbook.store import lookup, sweeps
+from loopbook.store import lookup, sweep_records
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
@@ -48,17 +48,17 @@ def find(project: Project, name: str) -> Run:
         If there is none of that name; the message has the likely one.
     """
     parts = name.strip().split("/")
-    if len(parts) == 4 and parts[1] == sweeps.FOLDER:  # as a point's own record is called
+    if len(parts) == 4 and parts[1] == sweep_records.FOLDER:  # as a point's own record is called
         del parts[1]
     return _point(project, *parts) if len(parts) == 3 else lookup.run(project, name)
 
 
 def _point(project: Project, scenario: str, name: str, at: str) -> Run:
-    known = {f"{each.scenario}/{each.sweep}": each for each in sweeps.sweeps(project)}
+    known = {f"{each.scenario}/{each.sweep}": each for each in sweep_records.sweeps(project)}
     sweep = known.get(f"{scenario}/{name}")
     if sweep is None:
         raise MissingInput(f"There is no sweep {scenario}/{name}.{suggest(f'{scenario}/{name}', known)}")
-    runs = sweeps.runs(project, sweep)
+    runs = sweep_records.runs(project, sweep)
     if at in runs:
         return runs[at]
     point = next((each for each in sweep.points if each.name == at), None)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loopbook import privacy
 from loopbook.data import identity, neighbours
 from loopbook.data.features import column
+from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
 
 _REPOST = re.compile(r"^(?:rt\s+@\w+:?\s*)+", re.IGNORECASE)
@@ -63,11 +63,11 @@ def mask(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, pd.DataF
         replaced: dict[str, str] = {}
         kinds: dict[str, list[str]] = {}
         for value in rows[name].unique():
-            if found := privacy.find(value):
+            if found := personal_data.find(value):
                 kinds[value] = [finding.kind for finding in found]
-                replaced[value] = privacy.mask(value)
+                replaced[value] = personal_data.mask(value)
         hit = rows[name][rows[name].isin(list(kinds))]
-        for kind in privacy.KINDS:
+        for kind in personal_data.KINDS:
             per_row = hit.map(lambda value, kind=kind, kinds=kinds: kinds[value].count(kind))
             if len(per_row) and per_row.sum():
                 counted.append((name, kind, int(per_row.sum()), int((per_row > 0).sum())))
@@ -141,7 +141,7 @@ def shorten(text: str, length: int) -> str:
     cut = normalise(text[: 5 * length])
     if len(text) > 5 * length:
         cut = cut.rpartition(" ")[0] or cut[:length]  # half an address at the end could escape the mask
-    masked = privacy.mask(cut)
+    masked = personal_data.mask(cut)
     return masked if len(masked) <= length and len(text) <= 5 * length else masked[: length - 1] + "…"
 
 

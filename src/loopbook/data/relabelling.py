@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from loopbook.data.features import column
 from loopbook.data.splitting import LATER, PAST, SPLITS
-from loopbook.scenario.contract import Task
+from loopbook.scenario.task import Task
 
 HELD_BACK = 0.3
 """Share of the groups of a window that no challenger learns from, so that it can be judged on the newest rows too. Once

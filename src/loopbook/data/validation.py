@@ -12,13 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook import privacy
 from loopbook.data import parsing, sources
 from loopbook.data.cleaning import normalise, shorten
 from loopbook.data.sources import Collected
-from loopbook.scenario.contract import DataSettings, Label, Scenario
+from loopbook.privacy import personal_data
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.data import DataSettings
 from loopbook.scenario.errors import DataError, suggest
 from loopbook.scenario.source import CsvSource, Source
+from loopbook.scenario.task import Label
 
 CANONICAL = ("row_id", "time", "group", "label", "weight")
 """Columns that every split has; a source column of the same name gets the suffix ``_source``."""
@@ -107,7 +109,7 @@ def _canonical(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict, today
 
     def hidden(name: str | None, values: list[str]) -> list[str]:
         personal = name in source.personal
-        return [privacy.pseudonym(value, salt) if value else "" for value in values] if personal else values
+        return [personal_data.pseudonym(value, salt) if value else "" for value in values] if personal else values
 
     if source.time:
         time = _times(frame[source.time], source.time_formats, verdict, None if scenario.simulated else today)
@@ -258,7 +260,7 @@ def _quarantine(collected: Collected, verdict: _Verdict, scenario: Scenario, sal
     records: list[tuple[int, str, str, str]] = []
     for index, values in zip(bad, collected.frame.iloc[bad, : len(names)].itertuples(index=False), strict=True):
         shown = {
-            name: privacy.pseudonym(parsing.plain(value).strip(), salt)
+            name: personal_data.pseudonym(parsing.plain(value).strip(), salt)
             if name in personal
             else shorten(parsing.plain(value), _SHOWN)
             for name, value in zip(names, values, strict=True)

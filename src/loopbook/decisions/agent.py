@@ -18,8 +18,8 @@ from loopbook.decisions.policies import Policy, rules_digest
 from loopbook.decisions.replay import in_time_order
 from loopbook.decisions.review import Budget
 from loopbook.decisions.rules import REVIEW
-from loopbook.scenario.contract import Task
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.task import Task
 
 Probabilities = Callable[[pd.DataFrame], NDArray[np.float64]]
 """The model: rows with the task's fields to probabilities, float [n]."""

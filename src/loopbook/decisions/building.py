@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from loopbook.decisions import calibration, costs, rules, symbols, tree
+from loopbook.decisions import costs, rules, symbols, tree
 from loopbook.decisions.policies import Constant, Policy, Review, Ruled, Threshold, Tree
-from loopbook.scenario.contract import DecisionsSettings, PolicyName, Rule, Task
+from loopbook.scenario.decisions import DecisionsSettings, PolicyName, Rule
 from loopbook.scenario.errors import ScenarioError
+from loopbook.scenario.task import Task
+from loopbook.statistics import platt
 
 CONSTANTS: tuple[PolicyName, ...] = ("never", "always")
 """Policies that need no model."""
@@ -115,7 +117,7 @@ def build(plan: Plan, frame: pd.DataFrame, probability: ArrayLike) -> dict[Polic
     """
     settings, actions = plan.settings, plan.task.actions
     value, origin = plan.threshold
-    scale = calibration.fit(frame["label"], probability)
+    scale = platt.fit(frame["label"], probability)
     price = costs.capacity_price(settings.costs, scale.apply(probability), settings.review_capacity)
     low, high = (scale.invert(end) for end in costs.band(settings.costs, price))
     middle, why = (

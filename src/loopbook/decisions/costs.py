@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.decisions import resampling
-from loopbook.scenario.contract import Costs, DecisionsSettings
+from loopbook.scenario.decisions import Costs, DecisionsSettings
 from loopbook.scenario.errors import DataError
+from loopbook.statistics import resampling
 
 Floats = NDArray[np.float64]
 

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from loopbook.data import features
 from loopbook.decisions.agent import Probabilities
-from loopbook.scenario.contract import Task
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.task import Task
 
 COLUMNS = ["row_id", "field", "part", "effect"]
 _WORD = re.compile(r"\[[A-Za-z]+\]|[$#@]\w+|\w+(?:['’]\w+)*|[!?]+")

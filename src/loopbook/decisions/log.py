@@ -11,8 +11,9 @@ import pandas as pd
 
 from loopbook.decisions import costs
 from loopbook.decisions.rules import REVIEW
-from loopbook.scenario.contract import Costs, Task
+from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.task import Task
 from loopbook.store.content import digest_json
 
 

@@ -13,8 +13,8 @@ import pandas as pd
 
 from loopbook.decisions.log import Decision
 from loopbook.decisions.rules import REVIEW
-from loopbook.scenario.contract import Task
 from loopbook.scenario.errors import LoopbookError
+from loopbook.scenario.task import Task
 from loopbook.store.content import digest_json
 
 COLUMNS = ["id", "kind", "decision_id", "row_id", "time", "payload"]

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from loopbook.decisions import tree
 from loopbook.decisions.rules import REVIEW, Compiled, read
-from loopbook.scenario.contract import Rule, Task
+from loopbook.scenario.decisions import Rule
 from loopbook.scenario.errors import DataError, LoopbookError
+from loopbook.scenario.task import Task
 from loopbook.store.content import digest_json
 
 COLUMNS = ["act", "review", "rule", "rule_hits", "reasons"]

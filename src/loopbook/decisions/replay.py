@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from loopbook.decisions import costs, review
 from loopbook.decisions.policies import Policy
-from loopbook.scenario.contract import DecisionsSettings
+from loopbook.scenario.decisions import DecisionsSettings
 from loopbook.scenario.errors import DataError
 
 Floats = NDArray[np.float64]

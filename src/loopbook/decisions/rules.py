@@ -20,8 +20,9 @@ from loopbook.data import features
 from loopbook.decisions import language
 from loopbook.decisions.language import Part, where
 from loopbook.decisions.symbols import Symbol, symbols
-from loopbook.scenario.contract import Rule, Task
+from loopbook.scenario.decisions import Rule
 from loopbook.scenario.errors import ScenarioError, suggest
+from loopbook.scenario.task import Task
 
 REVIEW = "review"
 """The action of asking a person."""

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from loopbook.data import features
 from loopbook.decisions.language import RESERVED
-from loopbook.scenario.contract import Task
+from loopbook.scenario.task import Task
 
 _FOLDED = 8  # fields from which their symbols for missing values are shown as one
 

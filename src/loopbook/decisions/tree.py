@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from loopbook.data import features
 from loopbook.decisions.symbols import words
-from loopbook.scenario.contract import Costs, Task
+from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.task import Task
 
 Bools = NDArray[np.bool_]
 _WORDS, _LEVELS = 200, 20  # inputs offered to the tree at most: words of the texts, levels of a category

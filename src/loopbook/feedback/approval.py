@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from loopbook.feedback.proposals import Proposal
-from loopbook.scenario.contract import Rule
+from loopbook.scenario.decisions import Rule
 from loopbook.scenario.errors import LoopbookError, suggest
 from loopbook.store.snapshots import Snapshot
 

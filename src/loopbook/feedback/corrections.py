@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loopbook import privacy
 from loopbook.data import parsing
 from loopbook.data.cleaning import shorten
 from loopbook.data.files import CsvForm, read_csv
-from loopbook.scenario.contract import Scenario, Task
+from loopbook.privacy import personal_data
+from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
+from loopbook.scenario.task import Task
 
 COLUMNS = ("row_id", "user", "label", "comment", "rating", "seconds", "time", "source")
 """Columns of a table of answers; `label` is what the user says is right (Int8, missing: no opinion)."""
@@ -87,7 +88,7 @@ def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -
         if reason:
             broken.append((line, reason, detail))
             continue
-        answer |= {"user": privacy.pseudonym(answer["user"], scenario.name), "source": path.name}
+        answer |= {"user": personal_data.pseudonym(answer["user"], scenario.name), "source": path.name}
         of = (answer["row_id"], answer["user"])
         if of in found:
             before, earlier = found[of]

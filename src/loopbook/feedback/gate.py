@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.decisions import pairing
-from loopbook.decisions.pairing import AUC, COST, Gain
-from loopbook.scenario.contract import Costs
+from loopbook.decisions import paired_gains
+from loopbook.decisions.paired_gains import AUC, COST, Gain
+from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
 
 LEAST_CLASS = 20
@@ -133,7 +133,7 @@ def judge(
     part = np.repeat(list(parts), [len(frame) for frame in parts.values()])
     masks = {"all": np.ones(len(rows), dtype=bool)} | ({name: part == name for name in parts} if len(parts) > 1 else {})
     found = {
-        name: pairing.gains(rows[mask], old[mask], new[mask], costs, resamples=resamples, seed=seed)
+        name: paired_gains.gains(rows[mask], old[mask], new[mask], costs, resamples=resamples, seed=seed)
         for name, mask in masks.items()
     }
     table = pd.DataFrame(
@@ -145,7 +145,7 @@ def judge(
     )
     auc, cost = found["all"][AUC], found["all"][COST]
     positives = int((rows["label"] == 1).sum())
-    p = pairing.permutation(rows["label"], old, new, rows["group"], resamples, seed)
+    p = paired_gains.permutation(rows["label"], old, new, rows["group"], resamples, seed)
     decision, reason, worse = _decide(auc, cost, len(rows), positives, min_gain)
     return Verdict(decision, reason, worse, *auc[2:], p, *cost[2:], len(rows), positives), table
 

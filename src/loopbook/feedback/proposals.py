@@ -9,13 +9,13 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import Field, ValidationError
 
-from loopbook.feedback import segments
+from loopbook.feedback import user_experience
 from loopbook.feedback.gate import Verdict
 from loopbook.feedback.rule_search import FoundRule
 from loopbook.feedback.trust import Trust
-from loopbook.scenario.contract import Task
 from loopbook.scenario.errors import LoopbookError
-from loopbook.scenario.source import Settings
+from loopbook.scenario.settings import Settings
+from loopbook.scenario.task import Task
 from loopbook.store.content import digest_json
 
 Kind = Literal["labels", "outcomes", "champion", "threshold", "rule", "requirement"]
@@ -210,7 +210,7 @@ def requirements(by_segment: pd.DataFrame, comments: pd.DataFrame) -> list[Propo
     """
     caution = "What the agent has to achieve is for people to decide."
     found = []
-    for _, row in segments.worse(by_segment).iterrows():
+    for _, row in user_experience.worse(by_segment).iterrows():
         change = {
             "id": f"segment-{digest_json(row['segment'])[:8]}",
             "kind": "criterion",

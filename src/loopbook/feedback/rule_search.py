@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from loopbook.data.features import column
 from loopbook.decisions import costs as money
-from loopbook.decisions import resampling, rules
+from loopbook.decisions import rules
 from loopbook.decisions.symbols import symbols, words
-from loopbook.scenario.contract import Costs, Rule, Task
+from loopbook.scenario.decisions import Costs, Rule
+from loopbook.scenario.task import Task
+from loopbook.statistics import resampling
 
 LEAST = 12
 """Rows with a known label under a rule, in each half, below which nothing is proposed."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.models.scores import sigmoid
+from loopbook.statistics.scores import sigmoid
 
 TRUSTED, UNPROVEN, MALICIOUS = "trusted", "unproven", "malicious"
 

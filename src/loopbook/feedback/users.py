@@ -12,7 +12,8 @@ import pandas as pd
 
 from loopbook.data.features import column
 from loopbook.feedback import corrections
-from loopbook.scenario.contract import FeedbackSettings, Task
+from loopbook.scenario.feedback import FeedbackSettings
+from loopbook.scenario.task import Task
 
 SOURCE = "simulated"
 """What stands in the column `source` of every simulated answer."""

@@ -44,9 +44,9 @@ def encode(
         elif name == "table":
             arrays[name] = features.table(frame)
         elif name == "embedding":
-            from loopbook.models import encoder
+            from loopbook.models.encoders import sentence_encoder
 
-            arrays[name] = encoder.embed(texts(features, frame), cache, progress)
+            arrays[name] = sentence_encoder.embed(texts(features, frame), cache, progress)
         else:
             raise LoopbookError(f"There is no input {name!r}; a network may use tokens, table and embedding.")
     return arrays

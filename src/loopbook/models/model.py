@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopbook.data.features import Features
-from loopbook.models import architectures, unseen
+from loopbook.models import seen_rows
+from loopbook.models.architectures import registry
+from loopbook.models.architectures.linear import Linear
+from loopbook.models.architectures.trees import Trees
 from loopbook.models.arrays import encode
-from loopbook.models.linear import Linear
 from loopbook.models.network import Network
-from loopbook.models.scores import sigmoid
-from loopbook.models.trees import Trees
-from loopbook.scenario.contract import Scalar
 from loopbook.scenario.errors import LoopbookError
+from loopbook.scenario.settings import Scalar
+from loopbook.statistics.scores import sigmoid
 from loopbook.store import content
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Model:
     learned: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64), compare=False, repr=False)
 
     @property
-    def family(self) -> architectures.Family:
+    def family(self) -> registry.Family:
         """``network`` or ``plain``."""
         return "network" if isinstance(self.predictor, Network) else "plain"
 
@@ -100,7 +101,7 @@ class Model:
     def save(self, folder: Path) -> None:
         """Write ``model.json``, ``features.json``, ``learned.npy`` and the predictor; the description last."""
         self.predictor.save(folder)
-        unseen.save(self.learned, folder)
+        seen_rows.save(self.learned, folder)
         content.save(self.features.to_dict(), folder / FEATURES)
         described = {
             "format": FORMAT,
@@ -138,7 +139,7 @@ class Model:
             described["training"],
             float(described["temperature"]),
             float(described["offset"]),
-            unseen.load(folder),
+            seen_rows.load(folder),
         )
 
 

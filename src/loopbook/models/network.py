@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loopbook.models import architectures, runtime
+from loopbook.models.architectures import registry
+from loopbook.models.architectures.inputs import Inputs
 from loopbook.models.arrays import Arrays, lengths
-from loopbook.models.inputs import Inputs
-from loopbook.scenario.contract import Scalar
+from loopbook.models.training import runtime
 from loopbook.scenario.errors import ScenarioError
+from loopbook.scenario.settings import Scalar
 from loopbook.store.content import write_atomically
 
 FILE = "network.keras"
@@ -53,7 +54,7 @@ class Network:
         keras.utils.clear_session(free_memory=False)
         runtime.prepare(seed)
         try:
-            model = architectures.network_builder(architecture)(inputs, **settings)
+            model = registry.network_builder(architecture)(inputs, **settings)
         except (TypeError, ValueError) as error:
             raise ScenarioError(f"The architecture {architecture!r} could not be built: {error}") from error
         return cls(_with_logits(model, architecture))
@@ -109,7 +110,7 @@ class Network:
         runtime.prepare()
         import keras
 
-        architectures.find(architecture)
+        registry.find(architecture)
         return cls(keras.saving.load_model(folder / FILE, compile=False))
 
     def _write(self, file: Path) -> None:

@@ -9,9 +9,9 @@ import pandas as pd
 
 from loopbook.monitoring import fairness
 from loopbook.monitoring.alerts import CAUSES, Incident, sentence
-from loopbook.monitoring.segments import memberships
+from loopbook.monitoring.segment_values import memberships
 from loopbook.monitoring.timeline import Floats, Log, Mask
-from loopbook.requirements.intervals import Z
+from loopbook.statistics.intervals import Z
 
 _LEAST_ROWS = 20  # decisions with a known outcome below which no cost is estimated
 

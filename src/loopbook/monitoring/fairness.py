@@ -18,7 +18,7 @@ import pandas as pd
 
 from loopbook.monitoring import shifts, signals
 from loopbook.monitoring.timeline import Floats, Log, Mask
-from loopbook.requirements import intervals
+from loopbook.statistics import intervals
 
 MEASURES = ("recall", "false-positive rate")
 """What is watched; the others of `rates` are shown."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, norm
 
 from loopbook.monitoring import shifts, signals
-from loopbook.monitoring.segments import Cells, memberships
+from loopbook.monitoring.segment_values import Cells, memberships
 from loopbook.monitoring.timeline import Floats, Log, Mask, Side, known
 
 LEAST_EFFECT = 0.12

@@ -12,7 +12,7 @@ import pandas as pd
 from loopbook.monitoring import shifts, signals
 from loopbook.monitoring.drift import class_index
 from loopbook.monitoring.timeline import Floats, Log, Side, known
-from loopbook.requirements import intervals
+from loopbook.statistics import intervals
 
 LEAST_ERROR = 0.05
 """Smallest change of the mean error of the probabilities worth an alert."""

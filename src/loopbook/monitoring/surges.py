@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import nbinom
 
 from loopbook.monitoring import signals
-from loopbook.monitoring.segments import Cells, memberships
+from loopbook.monitoring.segment_values import Cells, memberships
 from loopbook.monitoring.timeline import Floats, Log, Mask, Side
 
 LENGTHS = (1, 2, 3)

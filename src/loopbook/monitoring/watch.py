@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from loopbook.monitoring import alerts, damage, drift, fairness, meaning, performance, surges, vocabulary, volume
+from loopbook.monitoring import alerts, damage, drift, fairness, meaning, performance, surges, unknown_words, volume
 from loopbook.monitoring.alerts import Incident
 from loopbook.monitoring.surges import Surges
 from loopbook.monitoring.timeline import Log
@@ -63,7 +63,7 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> Watch:
     checks = {
         "surge": found.signals,
         "volume": volume.watch(rest),
-        "vocabulary": vocabulary.watch(rest, earlier),
+        "vocabulary": unknown_words.watch(rest, earlier),
         "score": drift.score(rest),
         "classes": drift.classes(rest),
         "field": drift.fields(rest),

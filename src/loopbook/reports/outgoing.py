@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from loopbook import privacy
+from loopbook.privacy import personal_data
 from loopbook.reports.traces import Traces
 from loopbook.store.records import Run
 
@@ -75,7 +75,7 @@ def texts(name: str, content: bytes) -> Iterator[Text]:
 
 
 def leaks(found: Iterable[Text], run: Run, traces: Traces, allowed: Iterable[str] = ()) -> list[Leak]:
-    """Return what must not leave: personal data as `loopbook.privacy` knows it, and traces of this machine.
+    """Return what must not leave: personal data as `privacy.personal_data` knows it, and traces of this machine.
 
     Parameters
     ----------
@@ -88,9 +88,9 @@ def leaks(found: Iterable[Text], run: Run, traces: Traces, allowed: Iterable[str
     told: set[Leak] = set()
     for each in found:
         text = _OWN.sub(lambda match: "…" if _known(match[0], own) else match[0], each.text)
-        spans = [(one.start, one.end, str(one.kind)) for one in privacy.find(text)]
+        spans = [(one.start, one.end, str(one.kind)) for one in personal_data.find(text)]
         told |= {
-            Leak(privacy.mask(each.page), privacy.mask(each.place), kind)
+            Leak(personal_data.mask(each.page), personal_data.mask(each.place), kind)
             for start, end, kind in (*spans, *traces.find(text))
             if text[start:end] not in free
         }

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loopbook.reports import lineage, outgoing, rounds, runpages
+from loopbook.reports import outgoing, provenance, rounds_timeline, run_pages
 from loopbook.reports.rendering import static
 from loopbook.reports.traces import Traces
 from loopbook.scenario.errors import LoopbookError
@@ -21,8 +21,8 @@ FOLDER = "shared"
 _TOLD = 12  # findings that a message names
 REMEDY = (
     "Mask it where it comes from: a column that names a person belongs into source.personal of the scenario; a text "
-    "that a cell shows into loopbook.privacy.mask; a title or description is the scenario's own. Then run again. What "
-    "is nobody's own, such as a public address, may be let through by naming it: ALLOW=… (--allow)."
+    "that a cell shows into loopbook.privacy.personal_data.mask; a title or description is the scenario's own. Then "
+    "run again. What is nobody's own, such as a public address, may be let through by naming it: ALLOW=… (--allow)."
 )
 
 
@@ -98,19 +98,19 @@ def _files(
 ) -> tuple[dict[str, bytes], Searched]:
     """Return what would leave, by its path; everything is made anew, without traces of this machine."""
     every = records.runs(project)
-    place = runpages.Place(project.data, project.reports / FOLDER, project.notebooks, traces.hide)
-    way = rounds.timeline([each for each in every if each.scenario == run.scenario], run)
+    place = run_pages.Place(project.data, project.reports / FOLDER, project.notebooks, traces.hide)
+    way = rounds_timeline.timeline([each for each in every if each.scenario == run.scenario], run)
     if way is not None:
         way = replace(way, runs=tuple(traces.record(each) for each in way.runs))
     searched = Searched(0, _missing(project, run), allowed)
-    known = lineage.origins(every)
-    made = runpages.make(place, clean, way, known, depth="", shared=searched)
+    known = provenance.origins(every)
+    made = run_pages.make(place, clean, way, known, depth="", shared=searched)
     pixels = sum(
         f".{picture.name.rpartition('.')[2]}" in outgoing.PIXELS for one in made.pages for picture in one.pictures
     )
     if pixels:
         searched = replace(searched, pixels=pixels)
-        made = runpages.make(place, clean, way, known, depth="", shared=searched)
+        made = run_pages.make(place, clean, way, known, depth="", shared=searched)
     if html:
         return {"index.html": made.files["report.html"]}, searched
     files = {name: content for name, content in made.files.items() if name != "report.html"}

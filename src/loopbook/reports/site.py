@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from loopbook.reports import lineage, overview, page, rounds, runpages
+from loopbook.reports import overview, page, provenance, rounds_timeline, run_pages
 from loopbook.reports.rendering import program, render, static
-from loopbook.reports.rounds import Timeline
-from loopbook.reports.runpages import BUILT, Place, built
+from loopbook.reports.rounds_timeline import Timeline
+from loopbook.reports.run_pages import BUILT, Place, built
 from loopbook.store import records
 from loopbook.store.content import digest_file, digest_text, remove, write_atomically
 from loopbook.store.project import Project
@@ -70,12 +70,12 @@ def build(
     beside = data.resolve().parent / "notebooks"
     place = Place(data, reports, notebooks or (beside if beside.is_dir() else None))
     assets(reports)
-    known = lineage.origins(runs)
+    known = provenance.origins(runs)
     for scenario in sorted({run.scenario for run in runs}):
         if only in (None, scenario):
             own = [run for run in runs if run.scenario == scenario]
             for run in own:
-                _build_run(place, run, rounds.timeline(own, run), known)
+                _build_run(place, run, rounds_timeline.timeline(own, run), known)
             _build_latest(place, own)
     write(reports / "index.html", render("site.html.j2", agents=_agents(runs, reports), depth=""))
     return reports / "index.html"
@@ -87,14 +87,14 @@ def assets(reports: Path) -> None:
         _write(reports / "assets" / name, static(name).encode())
 
 
-def _build_run(place: Place, run: Run, way: Timeline | None, known: lineage.Origins) -> None:
+def _build_run(place: Place, run: Run, way: Timeline | None, known: provenance.Origins) -> None:
     """Write a run's pages, unless they were made from the same things already."""
     folder = place.folder(run)
     made_from = _made_from(place, run, way, known)
     old = built(folder)
     if old.get("from") == made_from and all((folder / name).is_file() for name in old.get("files", ())):
         return
-    made = runpages.make(place, run, way, known, runpages.Before.read(folder))
+    made = run_pages.make(place, run, way, known, run_pages.Before.read(folder))
     for name, content in made.files.items():
         _write(folder / name, content)
     left = set(old.get("files", ())) - made.names
@@ -168,15 +168,17 @@ def _agents(runs: Sequence[Run], reports: Path) -> list[dict[str, Any]]:
                 "runs": own,
                 "latest": (reports / scenario / "latest" / "index.html").is_file(),
                 "sweeps": (reports / scenario / "sweeps" / "index.html").is_file(),
-                "timeline": rounds.timeline(own[::-1], latest),
-                "sparks": rounds.sparks([run for run in own[::-1] if run.good and run.profile == latest.profile]),
+                "timeline": rounds_timeline.timeline(own[::-1], latest),
+                "sparks": rounds_timeline.sparks(
+                    [run for run in own[::-1] if run.good and run.profile == latest.profile]
+                ),
                 "lines": [line for line in overview.lines(latest) if line.term in ("Criteria", "Model", "Gain")],
             }
         )
     return agents
 
 
-def _made_from(place: Place, run: Run, way: Timeline | None, known: lineage.Origins) -> str:
+def _made_from(place: Place, run: Run, way: Timeline | None, known: provenance.Origins) -> str:
     """Return the digest of all that a run's pages are made from: contents, never times of files."""
     parts = [run.model_dump_json(), program(), place.root, *(each.run for each in (way.runs if way else ()))]
     parts += [

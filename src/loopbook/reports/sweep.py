@@ -10,7 +10,7 @@ from typing import Any
 
 from loopbook.reports.overview import label, number, setting
 from loopbook.store.records import Run
-from loopbook.store.sweeps import Point, Sweep
+from loopbook.store.sweep_records import Point, Sweep
 
 LOWER = ("loss", "error", "cost", "brier", "ece", "seconds", "false_alarms", "latency", "bytes")
 """Words in the names of metrics of which less is better, where no acceptance criterion says it."""

@@ -11,10 +11,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from loopbook.requirements import intervals
-from loopbook.requirements.rules import Rule
-from loopbook.scenario.contract import RequirementsSettings, Task
+from loopbook.requirements.table_rules import Rule
 from loopbook.scenario.errors import DataError, ScenarioError, suggest
+from loopbook.scenario.requirements import RequirementsSettings
+from loopbook.scenario.task import Task
+from loopbook.statistics import intervals
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from math import nan
 
 import pandas as pd
 
-from loopbook.requirements import intervals
-from loopbook.scenario.contract import Story
 from loopbook.scenario.errors import suggest
+from loopbook.scenario.stories import Story
+from loopbook.statistics import intervals
 
 LEAST, MOST = 1, 5
 

@@ -7,8 +7,8 @@ from math import isfinite
 
 import pandas as pd
 
-from loopbook.scenario.contract import Story
 from loopbook.scenario.errors import suggest
+from loopbook.scenario.stories import Story
 from loopbook.store.records import NO_FRESH_ROWS
 
 MET, MISSED, UNTESTED, NO_CRITERION = "met", "missed", "not yet tested", "no criterion"

@@ -21,8 +21,8 @@ from typing import Any
 
 from loopbook.runner import execution, interruption
 from loopbook.runner.executor import Task
-from loopbook.runner.kernels import Kernels
-from loopbook.runner.libraries import Level
+from loopbook.runner.kernels.libraries import Level
+from loopbook.runner.kernels.pool import Kernels
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store.project import Project
 from loopbook.store.records import StageRecord

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from loopbook.runner.kernels import environment
+from loopbook.runner.kernels.pool import environment
 from loopbook.scenario.errors import MissingInput
 from loopbook.store import content, job, records
 from loopbook.store.project import Project

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loopbook.runner.death import excerpt
-from loopbook.runner.kernels import Interrupted, Kernels
-from loopbook.runner.libraries import Level
+from loopbook.runner.kernels.death import excerpt
+from loopbook.runner.kernels.libraries import Level
+from loopbook.runner.kernels.pool import Interrupted, Kernels
 
 if TYPE_CHECKING:
-    from loopbook.runner.provisioner import Provisioner
+    from loopbook.runner.kernels.provisioner import Provisioner
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -126,7 +126,7 @@ def _client(nb_man: Any, kernel_name: str) -> Any:
     from papermill.clientwrap import PapermillNotebookClient
     from traitlets.config import Config
 
-    from loopbook.runner.client import Client
+    from loopbook.runner.kernels.client import Client
 
     return PapermillNotebookClient(
         nb_man,

@@ -11,11 +11,11 @@ from typing import Any
 
 from loopbook.runner import engine
 from loopbook.runner.graph import Node
-from loopbook.runner.kernels import Kernels
-from loopbook.runner.kernels import environment as kernel_environment
-from loopbook.runner.libraries import Level
+from loopbook.runner.kernels.libraries import Level
+from loopbook.runner.kernels.pool import Kernels
+from loopbook.runner.kernels.pool import environment as kernel_environment
 from loopbook.scenario.contract import Scenario
-from loopbook.store import content, job, keys, lineage, records, room, stage, vault
+from loopbook.store import content, disk_space, job, keys, origin, records, stage, vault
 from loopbook.store.declaration import SOURCE_INPUT
 from loopbook.store.parameters import sections_of
 from loopbook.store.project import Project
@@ -110,15 +110,15 @@ def execute(
     """
     try:
         return _execute(request, node, stage_key, finished, kernels, level, gpus)
-    except (OSError, room.DiskFull) as error:
-        if not room.is_full(error):
+    except (OSError, disk_space.DiskFull) as error:
+        if not disk_space.is_full(error):
             raise
         return _without_room(request, node, stage_key)
 
 
 def _without_room(request: Request, node: Node, stage_key: str) -> StageRecord:
     """Return the record of a node that a full disk stopped, and give back the room that its unfinished work takes."""
-    told = records.ErrorRecord(kind="DiskFull", message=room.remedy(_work(request, node, stage_key)))
+    told = records.ErrorRecord(kind="DiskFull", message=disk_space.remedy(_work(request, node, stage_key)))
     with vault.claimed(_work(request, node, stage_key)) as work, vault.written_by(work):
         content.remove(work)
     return StageRecord(
@@ -179,8 +179,8 @@ def _execute(
         seconds = time.monotonic() - begun
         if failure is None:
             failure = _unwritten(node, work)
-        if failure is not None and room.is_full(failure.message):
-            failure = replace(failure, kind="DiskFull", message=room.remedy(work))
+        if failure is not None and disk_space.is_full(failure.message):
+            failure = replace(failure, kind="DiskFull", message=disk_space.remedy(work))
         facts = _facts(request, node, made_of, work, seconds)
         if failure is not None:
             kept = project.store / "failures" / request.resolved.name / request.run / f"{node.name}.ipynb"
@@ -239,10 +239,10 @@ def _facts(request: Request, node: Node, made_of: keys.Parts, work: Path, second
         "digests": {name: entry["digest"] for name, entry in outputs.items()},
         "inputs": dict(made_of.inputs),
         "uses": sorted(_json(work / stage.USES)),
-        "origin": lineage.origin(request.project.root, request.run).model_dump(),
+        "origin": origin.origin(request.project.root, request.run).model_dump(),
         "versions": {name: version.rpartition(" ")[0] for name, version in made_of.packages.items()},
-        "seeds": lineage.seeds(made_of.settings),
-        "cells": lineage.timings(executed) if executed else {},
+        "seeds": origin.seeds(made_of.settings),
+        "cells": origin.timings(executed) if executed else {},
     }
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from loopbook.runner.ongoing import Ongoing, ongoing
 from loopbook.scenario.errors import LoopbookError
-from loopbook.store import content, records, sweeps, vault
+from loopbook.store import content, records, sweep_records, vault
 from loopbook.store.project import Project
 from loopbook.store.records import Run
-from loopbook.store.sweeps import Sweep
+from loopbook.store.sweep_records import Sweep
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,11 @@ def retain(project: Project, rule: Rule, *, dry: bool = False) -> Plan:
             content.remove(project.store / "failures" / run.scenario / run.run)
             content.remove(project.runs / run.scenario / f"{run.run}.json")
         for sweep in found.sweeps:
-            place = f"{sweeps.FOLDER}/{sweep.sweep}"
+            place = f"{sweep_records.FOLDER}/{sweep.sweep}"
             content.remove(project.reports / sweep.scenario / place)
             content.remove(project.store / "failures" / sweep.scenario / place)
-            content.remove(sweeps.path(project, sweep.scenario, sweep.sweep))
-            content.remove(sweeps.path(project, sweep.scenario, sweep.sweep).with_suffix(""))
+            content.remove(sweep_records.path(project, sweep.scenario, sweep.sweep))
+            content.remove(sweep_records.path(project, sweep.scenario, sweep.sweep).with_suffix(""))
         own = trash / uuid.uuid4().hex
         for folder in found.outputs:  # in one step each, so that none is ever half there
             (own / folder.parent.name).mkdir(parents=True, exist_ok=True)
@@ -163,7 +163,12 @@ def plan(project: Project, rule: Rule) -> Plan:
     kept = [run for run in runs if (run.scenario, run.run) not in gone_runs]
     outputs = vault.folders(project.store)
     old = _old_sweeps(project, rule.runs_before)
-    points = [run for each in sweeps.sweeps(project) if each not in old for run in sweeps.runs(project, each).values()]
+    points = [
+        run
+        for each in sweep_records.sweeps(project)
+        if each not in old
+        for run in sweep_records.runs(project, each).values()
+    ]
     named = _named(project, [*kept, *points], outputs)
     used = {folder: _used(folder) for folder in outputs if folder not in named}
     begun = min((each.started for each in running), default=datetime.now(UTC))
@@ -196,7 +201,7 @@ def _old(runs: list[Run], before: datetime | None) -> list[Run]:
 
 def _old_sweeps(project: Project, before: datetime | None) -> tuple[Sweep, ...]:
     """Return the sweeps that leave by their age; the newest of each scenario and profile stays."""
-    found = sweeps.sweeps(project) if before is not None else []
+    found = sweep_records.sweeps(project) if before is not None else []
     newest = {(each.scenario, each.profile): each.sweep for each in found}
     return tuple(
         each

@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from loopbook.runner import changes, executor, graph, ongoing, staleness, summary
-from loopbook.runner.display import Display
+from loopbook.runner import changes, criteria, executor, graph, ongoing, staleness
 from loopbook.runner.execution import Request
 from loopbook.runner.executor import Engine, Local, Work
-from loopbook.store import lineage, records, snapshots, syntax
+from loopbook.runner.progress import Display
+from loopbook.store import origin, records, snapshots, syntax
 from loopbook.store.declaration import declarations
 from loopbook.store.records import Approval, Run, StageRecord
 
@@ -87,11 +87,11 @@ def work(request: Request, label: str = "") -> Work:
 def record(request: Request, began: datetime, seconds: float, stages: Mapping[str, StageRecord]) -> Run:
     """Return the record of a run whose stages have all ended, as far as it tells nothing of runs before."""
     scenario, snapshot = request.resolved, request.snapshot
-    found = summary.criteria(scenario, stages, snapshot.requirement_changes)
+    found = criteria.criteria(scenario, stages, snapshot.requirement_changes)
     failed = any(each.state in ("failed", "skipped") for each in stages.values())
     missed = any(each.met is False for each in found)
     champion = next((str(each.metrics["champion"]) for each in stages.values() if "champion" in each.metrics), None)
-    made_by = lineage.origin(request.project.root, request.run)
+    made_by = origin.origin(request.project.root, request.run)
     return Run(
         scenario=scenario.name,
         title=scenario.title,
@@ -111,8 +111,8 @@ def record(request: Request, began: datetime, seconds: float, stages: Mapping[st
         dirty=made_by.uncommitted is not None,
         origin=made_by,
         resolved=scenario.model_dump(mode="json"),
-        versions=summary.versions(),
-        next_steps=summary.next_steps(found, stages, champion),
+        versions=criteria.versions(),
+        next_steps=criteria.next_steps(found, stages, champion),
     )
 
 

@@ -11,17 +11,17 @@ from typing import Any
 
 from loopbook.runner import executor, grid, ongoing, staleness
 from loopbook.runner import run as runner
-from loopbook.runner.display import Display
 from loopbook.runner.execution import Request
 from loopbook.runner.executor import Engine
+from loopbook.runner.progress import Display
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import ScenarioError, suggest
-from loopbook.store import sweeps, syntax
+from loopbook.store import sweep_records, syntax
 from loopbook.store.content import digest_json
 from loopbook.store.project import Project
 from loopbook.store.records import StageRecord
-from loopbook.store.sweeps import Point, Sweep
+from loopbook.store.sweep_records import Point, Sweep
 
 ARCHITECTURE, ONLY = "training.architecture", "training.only"
 WORST = ("failed", "missed", "good")
@@ -110,7 +110,7 @@ def run(
         if sweep is not None:
             display.note(f"Sweep {sweep.sweep} was interrupted; it goes on.")
         # The same once more is recorded only if it turns out to be different.
-        known = sweeps.runs(project, before) if before is not None and before.over else None
+        known = sweep_records.runs(project, before) if before is not None and before.over else None
         now = asked.model_copy(
             update={
                 "sweep": sweep.sweep if sweep else _name(project, asked.scenario, held),
@@ -119,7 +119,7 @@ def run(
         )
         spent = sweep.seconds if sweep else 0.0
         works = [
-            runner.work(replace(request, run=f"{sweeps.FOLDER}/{now.sweep}/{point.name}"), point.name)
+            runner.work(replace(request, run=f"{sweep_records.FOLDER}/{now.sweep}/{point.name}"), point.name)
             for request, point in zip(requests, asked.points, strict=True)
         ]
         progress = _Progress(project, now, known is None)
@@ -172,9 +172,9 @@ class _Progress:
             return
         self.sweep = self.sweep.model_copy(update={"seconds": round(seconds, 1)})
         for name, made in self._kept.items():
-            sweeps.save_point(self.project, self.sweep, name, made)
+            sweep_records.save_point(self.project, self.sweep, name, made)
         self._kept.clear()
-        sweeps.save(self.project, self.sweep)
+        sweep_records.save(self.project, self.sweep)
 
     def _note(self, at: int, **facts: Any) -> None:
         points = list(self.sweep.points)
@@ -191,14 +191,14 @@ def _identity(sweep: Sweep) -> str:
 def _before(project: Project, asked: Sweep) -> Sweep | None:
     """Return the newest sweep of the same points."""
     own = _identity(asked)
-    found = [each for each in sweeps.sweeps(project, asked.scenario) if _identity(each) == own]
+    found = [each for each in sweep_records.sweeps(project, asked.scenario) if _identity(each) == own]
     return found[-1] if found else None
 
 
 def _name(project: Project, scenario: str, held: str) -> str:
     """Return the name that this process holds, or one after it if an earlier sweep of this second has it."""
     name, number = held, 2
-    while sweeps.path(project, scenario, name).exists():
+    while sweep_records.path(project, scenario, name).exists():
         name, number = f"{held[:15]}-{number}", number + 1
     return name
 
@@ -208,7 +208,7 @@ def _alone(project: Project, asked: Sweep, say: Callable[[str], object]) -> Iter
     """Hold a sweep: another process that is asked for the same one waits, and then finds it done."""
     from filelock import FileLock, Timeout
 
-    folder = project.work / sweeps.FOLDER
+    folder = project.work / sweep_records.FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f"{_identity(asked)[:20]}.lock")
     try:

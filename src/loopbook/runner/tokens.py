@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loopbook.runner.death import Memory
-from loopbook.runner.kernels import THREADS
-from loopbook.runner.libraries import Level
+from loopbook.runner.kernels.death import Memory
+from loopbook.runner.kernels.libraries import Level
+from loopbook.runner.kernels.pool import THREADS
 
 GIGABYTE = 1_000_000_000
 MEMORY = {Level.LIGHT: GIGABYTE // 2, Level.HEAVY: 3 * GIGABYTE // 2}

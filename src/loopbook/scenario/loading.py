@@ -15,8 +15,8 @@ import yaml
 from pydantic import ValidationError
 
 from loopbook.scenario.contract import PROFILES, Scenario
+from loopbook.scenario.diagnostics import explain
 from loopbook.scenario.errors import ScenarioError, suggest
-from loopbook.scenario.explanation import explain
 from loopbook.scenario.reading import ScenarioFile, find, names, parse, plain
 
 __all__ = ["ScenarioFile", "find", "given_text", "given_values", "load", "names", "parse", "schema", "stage_section"]

@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-Names = Annotated[tuple[str, ...], Field(strict=False)]
-"""A YAML list of names."""
-
+from loopbook.scenario.settings import Names, Settings
 
 _DAY = datetime(2026, 2, 13)
 
@@ -23,12 +21,6 @@ def _says_the_day(form: str) -> str:
     if read.replace(tzinfo=None) != _DAY:
         raise ValueError(f"{form!r} must hold year, month and day, such as '%d.%m.%Y %H:%M'")
     return form
-
-
-class Settings(BaseModel):
-    """Base of all settings: strict types, finite numbers, no unknown keys, values that do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Columns(Settings):

@@ -170,6 +170,6 @@ def parts(place: Place) -> Iterator[Finding]:
     """Let the environment look at what only it can: kernel, data, unfinished work."""
     for part, limit in (("kernel", 90), ("data", 120), ("work", 60)):
         try:
-            yield from (Finding(*each) for each in ask(place, "-m", "loopbook.health", part, limit=limit))
+            yield from (Finding(*each) for each in ask(place, "-m", "loopbook.operations.health", part, limit=limit))
         except NoAnswer as error:
             yield Finding(part, PROBLEM, f"could not be looked at: {error}", MEND)

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook import privacy
 from loopbook.data import parsing
+from loopbook.privacy import personal_data
 from loopbook.starter import words
 from loopbook.starter.form import Form
 
@@ -143,7 +143,7 @@ def _text_kind(counts: Counter[str], known: int) -> Kind:
 
 def _person(name: str, counts: Counter[str], sample: list[str]) -> tuple[str, float]:
     """Return why a column names a person, and the share of its values in which personal data stands."""
-    findings = [(value, privacy.find(value)) for value in sample]
+    findings = [(value, personal_data.find(value)) for value in sample]
     inside = sum(bool(found) for _, found in findings) / len(sample)
     whole = sum(
         bool(found) and sum(each.end - each.start for each in found) >= 0.7 * len(value) for value, found in findings

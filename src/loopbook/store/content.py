@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from loopbook.store import room
+from loopbook.store import disk_space
 
 UNDIGESTED = ("events.out.tfevents.",)
 """Beginnings of file names that say nothing about content."""
@@ -52,7 +52,7 @@ def save(value: Any, path: Path) -> Path:
         if value.resolve() == target.resolve():
             return target
         remove(target)
-        with room.told(target):
+        with disk_space.told(target):
             _copy(value, target)
     elif kind == ("pandas", "DataFrame"):
         target = path.with_name(path.name + ".parquet")
@@ -155,7 +155,7 @@ def write_atomically(target: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a neighbour of `target`, then put it in place in one step, on disk."""
     beside = target.with_name(f".{os.getpid()}.{target.name}")
     try:
-        with room.told(target):
+        with disk_space.told(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             write(beside)
             with beside.open("rb+") as file:
@@ -188,8 +188,8 @@ def _copy(source: Path, target: Path) -> None:
     try:
         shutil.copytree(source, target)
     except shutil.Error as error:  # it copies what it can, and gathers the reasons for the rest as texts
-        if room.is_full(error):
-            raise room.DiskFull(room.remedy(target)) from error
+        if disk_space.is_full(error):
+            raise disk_space.DiskFull(disk_space.remedy(target)) from error
         raise
 
 

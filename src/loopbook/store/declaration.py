@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, suggest
 from loopbook.scenario.loading import stage_section
-from loopbook.scenario.source import Names, Settings
+from loopbook.scenario.settings import Names, Settings
 from loopbook.store import syntax
 from loopbook.store.code import imported, ours
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from loopbook.scenario.source import Settings
+from loopbook.scenario.settings import Settings
 
 VARIABLE = "LOOPBOOK_JOB"
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from loopbook.scenario.contract import Criterion, Scenario, Story
+from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError
-from loopbook.scenario.source import Settings
+from loopbook.scenario.settings import Settings
+from loopbook.scenario.stories import Criterion, Story
 from loopbook.store.content import digest_json, write_atomically
 from loopbook.store.project import Project
 

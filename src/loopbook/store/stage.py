@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loopbook.scenario import loading
-from loopbook.scenario.contract import Candidate, Scenario
+from loopbook.scenario.candidate import Candidate
+from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, MissingInput, ScenarioError, suggest
 from loopbook.store import content, job, keys, records, snapshots, vault
 from loopbook.store.declaration import GENERAL, Declaration, declaration, declarations

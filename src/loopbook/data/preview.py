@@ -1,0 +1,40 @@
+"""Rows as a reader can take them in: with many fields, the fields stand down the side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from loopbook.data.features import column
+from loopbook.scenario.task import Task
+
+WIDEST = 8
+"""Fields that still fit side by side."""
+
+
+def rows(frame: pd.DataFrame, task: Task, others: Sequence[str] = ()) -> pd.DataFrame:
+    """Return rows with the task's input fields and some other columns.
+
+    Parameters
+    ----------
+    frame
+        Rows in canonical form.
+    others
+        Columns to show besides, such as the label.
+
+    Returns
+    -------
+    DataFrame
+        A row for each row; or, if there are more than `WIDEST` fields, a column for each, under its `row_id`, with the
+        other columns on top.
+    """
+    fields = {name: column(frame, name) for name in task.fields}
+    if len(fields) <= WIDEST:
+        return pd.DataFrame({**fields, **{name: frame[name] for name in others}}, index=frame.index)
+    shown = pd.DataFrame({**{name: frame[name] for name in others}, **fields})
+    numbers = shown.select_dtypes("float").columns
+    shown = shown.astype(dict.fromkeys(shown.columns, object))
+    for name in numbers:
+        shown[name] = shown[name].map(lambda value: f"{value:.4g}")
+    return shown.set_axis(pd.Index(frame["row_id"].astype(str), name="row"), axis=0).T.rename_axis("field")

@@ -1,0 +1,151 @@
+"""Policies in money over repeated cross-validation: on every row that a model has not seen, again and again.
+
+Where rows are few, the stream holds a handful of mistakes, and one more or less turns every comparison round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from loopbook.decisions import review
+from loopbook.decisions.building import CONSTANTS, THRESHOLDS, Plan, build
+from loopbook.decisions.replay import replay
+from loopbook.scenario.decisions import Costs
+from loopbook.scenario.errors import DataError
+from loopbook.statistics.corrected import Interval, interval
+
+COLUMNS = ["repeat", "fold", "policy", "rows", "positives", "cost", "acts", "right", "reviews"]
+"""What `judge` returns: `cost` a decision, the others counts; `right` are positive rows that were acted on."""
+
+
+def judge(plan: Plan, rows: pd.DataFrame, resampled: pd.DataFrame) -> pd.DataFrame:
+    """Replay policies on every fold, each built on the other folds of its repeat.
+
+    The probabilities of the other folds are out-of-fold too, so that a policy meets what it was built for; their
+    models, though, have seen rows of the fold that is judged, as those of any stacked estimate have. The simulated
+    reviewer errs on other rows in each repeat.
+
+    Parameters
+    ----------
+    plan
+        What to build.
+    rows
+        The rows that were resampled, with `row_id` and the task's fields.
+    resampled
+        What ``models.cross_validation.run`` returned.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`, a row for each repeat, fold and policy; empty if nothing was resampled.
+
+    Raises
+    ------
+    DataError
+        If a resampled row is not among `rows`.
+    """
+    known = rows.set_index("row_id", drop=False).rename_axis(None)
+    unknown = set(resampled["row_id"]) - set(known.index)
+    if unknown:
+        raise DataError(f"{len(unknown)} resampled rows are not among the rows given, such as {min(unknown)}.")
+    found: list[tuple[object, ...]] = []
+    for repeat, part in resampled.groupby("repeat"):
+        frame = known.loc[part["row_id"]].reset_index(drop=True)
+        p, fold = part["probability"].to_numpy(dtype=np.float64), part["fold"].to_numpy()
+        said = review.simulated_verdicts(frame, plan.settings.costs.review_error, int(str(repeat)))
+        for at in sorted(set(fold)):
+            held = frame[fold == at]
+            positive = held["label"].to_numpy() == 1
+            for name, policy in build(plan, frame[fold != at], p[fold != at]).items():
+                came = replay(policy, held, p[fold == at], plan.settings, said)
+                right, acts, asked = (came.acted & positive).sum(), came.acted.sum(), came.reviewed.sum()
+                counts = (len(held), positive.sum(), came.cost.mean(), acts, right, asked)
+                found.append((repeat, at, name, *counts))
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def table(judged: pd.DataFrame, prices: Costs) -> pd.DataFrame:
+    """Return one row a policy: what it costs over all folds, beside the best single threshold.
+
+    That threshold is the cheapest of the three on these very folds, which flatters it a little: whatever is cheaper
+    still is so all the more. No interval reaches below what the cheapest outcome costs.
+
+    Returns
+    -------
+    DataFrame
+        Index `policy`; `cost`, `low`, `high`: cost a decision with its 95 % interval over the folds; `difference`,
+        `difference_low`, `difference_high`: less that of the best single threshold, paired by fold; `ratio`: over it;
+        `review_share`, `precision`, `recall`: over all folds. Empty if nothing was resampled.
+    """
+    names = ["cost", "low", "high", "difference", "difference_low", "difference_high", "ratio"]
+    columns = [*names, "review_share", "precision", "recall"]
+    if judged.empty:
+        return pd.DataFrame(columns=columns, index=pd.Index([], name="policy"))
+    least = min(prices.true_positive, prices.true_negative)
+    costs = _costs(judged)
+    base = costs[best(judged, THRESHOLDS)]
+    total = judged.groupby("policy")[["rows", "positives", "acts", "right", "reviews"]].sum()
+    rows = {}
+    for name in costs.columns:
+        own, apart = _interval(costs[name]), _interval(costs[name] - base)
+        own = own._replace(low=max(own.low, least))
+        ratio = own.value / base.mean() if base.mean() > 0 else np.nan
+        count = total.loc[name]
+        precision = count["right"] / count["acts"] if count["acts"] else np.nan
+        shares = (count["reviews"] / count["rows"], precision, count["right"] / count["positives"])
+        rows[name] = (*own, *apart, ratio, *shares)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("policy").sort_values("cost")
+
+
+def best(judged: pd.DataFrame, names: Sequence[str]) -> str:
+    """Return the cheapest of some policies over all folds."""
+    return str(_costs(judged)[list(names)].mean().idxmin())
+
+
+def saving(judged: pd.DataFrame, policy: str, against: str) -> Interval:
+    """Return what `policy` costs less a decision than `against`, paired by fold, with its 95 % interval."""
+    costs = _costs(judged)
+    return _interval(costs[against] - costs[policy])
+
+
+def finding(judged: pd.DataFrame, prices: Costs, currency: str) -> str:
+    """Return in a sentence what asking a person is worth against the best single threshold."""
+    shown, single = table(judged, prices), best(judged, THRESHOLDS)
+    asking, folds = shown.loc["review"], judged.groupby(["repeat", "fold"]).ngroups
+    return (
+        f"Over {folds} folds, asking a person costs {asking['ratio']:.2f} of {single}, the best single threshold: "
+        f"{asking['difference']:+.2f} {currency} a decision ({asking['difference_low']:+.2f} to "
+        f"{asking['difference_high']:+.2f})"
+    )
+
+
+def figures(judged: pd.DataFrame, prices: Costs, policy: str) -> Mapping[str, float]:
+    """Return flat numbers to record of the agent's policy and of asking a person; none if nothing was resampled."""
+    if judged.empty:
+        return {}
+    shown = table(judged, prices)
+    saved = saving(judged, policy, best(judged, CONSTANTS))
+    named = {
+        "cv": (policy, ("cost", "low", "high", "review_share", "precision", "recall")),
+        "cv_threshold": (best(judged, THRESHOLDS), ("cost", "low", "high")),
+        "cv_review": ("review", ("cost", "low", "high", "ratio", "difference", "difference_low", "difference_high")),
+    }
+    ends = {"low": "cost_low", "high": "cost_high"}
+    found = {
+        f"{prefix}_{ends.get(column, column)}": float(shown[column][name])
+        for prefix, (name, columns) in named.items()
+        for column in columns
+    }
+    return {**found, "cv_saving": saved.value, "cv_saving_low": saved.low, "cv_saving_high": saved.high}
+
+
+def _costs(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return the cost a decision by fold (rows) and policy (columns)."""
+    return judged.pivot(index=["repeat", "fold"], columns="policy", values="cost")
+
+
+def _interval(costs: pd.Series[float]) -> Interval:
+    return interval(costs.to_numpy(dtype=np.float64), int(costs.index.get_level_values("fold").max()) + 1)

@@ -1,0 +1,107 @@
+"""Choose the agent's policy on validation, before the stream is seen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from loopbook.decisions.building import CONSTANTS, THRESHOLDS, Plan, build
+from loopbook.decisions.policy_costs import Difference, Judged
+from loopbook.decisions.replay import Outcome, replay
+from loopbook.scenario.errors import DataError
+
+
+def cross_validated(
+    plan: Plan, frame: pd.DataFrame, probability: ArrayLike, *, folds: int = 5, resamples: int = 1_000, seed: int = 0
+) -> Judged:
+    """Judge policies on the rows that they are built from, each row by policies built without its group.
+
+    Parameters
+    ----------
+    plan
+        What to build.
+    frame
+        Validation rows.
+    probability
+        The model's probability, float [n].
+
+    Raises
+    ------
+    DataError
+        If there are fewer groups than folds.
+    """
+    p = np.asarray(probability, dtype=np.float64)
+    groups = frame["group"] if "group" in frame.columns else frame["row_id"]
+    names = sorted(set(groups.astype(str)), key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
+    if len(names) < folds:
+        raise DataError(f"{folds} folds need at least {folds} groups of rows; there are {len(names)}.")
+    fold = groups.astype(str).map({name: at % folds for at, name in enumerate(names)}).to_numpy()
+    parts: dict[str, list[Outcome]] = {}
+    for at in range(folds):
+        kept, held = fold != at, fold == at
+        for name, policy in build(plan, frame[kept], p[kept]).items():
+            parts.setdefault(name, []).append(replay(policy, frame[held], p[held], plan.settings))
+    order = np.concatenate([np.flatnonzero(fold == at) for at in range(folds)])
+    outcomes = {name: _joined(pieces, order) for name, pieces in parts.items()}
+    return Judged(outcomes, frame["label"].to_numpy(dtype=np.int64), groups.to_numpy(), resamples, seed)
+
+
+class Choice(NamedTuple):
+    """What validation says: the agent's policy, and the two that it is held against."""
+
+    policy: str
+    threshold: str
+    constant: str
+
+
+def choose(plan: Plan, judged: Judged) -> Choice:
+    """Choose by cost on validation: the cheapest eligible policy, the best single threshold, always or never acting."""
+    return Choice(judged.best(plan.eligible), judged.best(THRESHOLDS), judged.best(CONSTANTS))
+
+
+def sentence(
+    choice: Choice, saving: Difference, ratio: float, currency: str, asked_for: bool, fresh: bool = True
+) -> str:
+    """Return in words which policy the agent has, what it saves, and whether asking a person is worth it.
+
+    Parameters
+    ----------
+    saving
+        Of the policy against the better of always and never, a decision.
+    ratio
+        Cost of asking a person over that of the best single threshold.
+    asked_for
+        Whether the scenario names the policy.
+    fresh
+        Whether nobody has lived through these rows before.
+    """
+    chosen = "The scenario asks for" if asked_for else "Validation chose"
+    stale = (
+        ""
+        if fresh
+        else (
+            "**These rows are not fresh**: what was approved before this round was found on them, so every figure here "
+            "flatters. Bring newer rows, or begin with more windows. "
+        )
+    )
+    asks = "is worth it" if ratio <= 0.9 else "does not save a tenth"
+    return (
+        f"{stale}{chosen} **{choice.policy}**. Against {choice.constant}, the better of always and never, it saves "
+        f"{saving.value:,.2f} {currency} a decision ({saving.low:,.2f} to {saving.high:,.2f}). Asking a person costs "
+        f"{ratio:.2f} of the single threshold here, so it {asks}."
+    )
+
+
+def _joined(pieces: Sequence[Outcome], order: NDArray[np.intp]) -> Outcome:
+    back = np.argsort(order)
+    return Outcome(
+        *(
+            np.concatenate([getattr(piece, name) for piece in pieces])[back]
+            for name in ("acted", "reviewed", "refused", "cost")
+        )
+    )

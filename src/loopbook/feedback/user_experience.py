@@ -1,0 +1,250 @@
+"""What users say, by segment; what their comments are about; how usable they find the agent."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from loopbook.data.features import tokenize
+from loopbook.monitoring.segment_values import memberships
+from loopbook.monitoring.signals import adjusted
+from loopbook.scenario.errors import DataError, suggest
+from loopbook.scenario.task import Task
+from loopbook.statistics import intervals
+
+KINDS = ("right", "missed", "false alarm")
+"""What a user says of a decision, by the label that the user gives."""
+
+LEAST = 10
+"""Answers that a segment needs to be named."""
+
+_RESAMPLES = 1_000
+_EDGES = "!?"
+
+
+def opinions(
+    answers: pd.DataFrame, decisions: pd.DataFrame, task: Task, malicious: Collection[str] = ()
+) -> pd.DataFrame:
+    """Return the answers with a label beside the decisions that they are about.
+
+    Parameters
+    ----------
+    answers
+        As `corrections.read` and `users.simulate` return them.
+    decisions
+        The decision log.
+    task
+        Its second action is the one for yes.
+    malicious
+        Users to leave out.
+
+    Returns
+    -------
+    DataFrame
+        The answers' columns, `kind` (one of `KINDS`: by the user's own word), `wrong` (bool), and the log's columns; a
+        column of the log that is called like one of the answers has the suffix ``_decision``.
+    """
+    said = answers[answers["label"].notna() & ~answers["user"].isin(list(malicious))]
+    joined = said.merge(decisions, on="row_id", how="inner", suffixes=("", "_decision"))
+    yes, acted = (joined["label"] == 1).to_numpy(dtype=bool), (joined["action"] == task.actions[1]).to_numpy(dtype=bool)
+    kind = np.where(yes == acted, KINDS[0], np.where(yes, KINDS[1], KINDS[2]))
+    return joined.assign(kind=pd.Series(kind, index=joined.index, dtype="str"), wrong=yes != acted)
+
+
+def by_segment(said: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return how often users call decisions wrong in each segment, against all others.
+
+    Parameters
+    ----------
+    said
+        What `opinions` returned.
+    columns
+        Columns of the log whose values are segments; a value may be several, joined by ``|``.
+
+    Returns
+    -------
+    DataFrame
+        One row a segment with at least `LEAST` answers, the worst first: `segment` (``column=value``), `answers`,
+        `users`, `wrong` (share called wrong), `low`, `high` (95 % interval), `elsewhere` (share in all other answers),
+        `missed`, `false_alarms` (counts), `p` (that the share differs from elsewhere; adjusted for all segments).
+
+    Raises
+    ------
+    DataError
+        If there is no such column.
+
+    References
+    ----------
+    Fisher (1935), The logic of inductive inference: the exact test of a two by two table.
+    """
+    from scipy.stats import fisher_exact
+
+    for name in columns:
+        if name not in said.columns:
+            raise DataError(
+                f"The decision log has no column {name!r} to make segments of.{suggest(name, said.columns)}"
+            )
+    names = ["segment", "answers", "users", "wrong", "low", "high", "elsewhere", "missed", "false_alarms", "p"]
+    members: dict[str, list[int]] = {}
+    for row, segment in memberships(said, tuple(columns)):
+        members.setdefault(segment, []).append(row)
+    wrong, kind = said["wrong"].to_numpy(dtype=bool), said["kind"].to_numpy(dtype=object)
+    rows: list[dict[str, object]] = []
+    for segment, at in members.items():
+        if len(at) < LEAST:
+            continue
+        bad, all_bad = int(wrong[at].sum()), int(wrong.sum())
+        share, low, high = intervals.share(bad / len(at), len(at))
+        others = len(said) - len(at)
+        cells = [[bad, len(at) - bad], [all_bad - bad, others - (all_bad - bad)]]
+        counted = Counter(kind[at])
+        rows.append(
+            {
+                "segment": segment,
+                "answers": len(at),
+                "users": said["user"].iloc[at].nunique(),
+                "wrong": share,
+                "low": low,
+                "high": high,
+                "elsewhere": (all_bad - bad) / others if others else np.nan,
+                "missed": counted[KINDS[1]],
+                "false_alarms": counted[KINDS[2]],
+                "p": float(fisher_exact(cells)[1]) if others else 1.0,
+            }
+        )
+    table = pd.DataFrame(rows, columns=names)
+    table["p"] = adjusted(table["p"].to_numpy(dtype=np.float64))
+    return table.sort_values(["wrong", "segment"], ascending=[False, True], ignore_index=True)
+
+
+def worse(segments: pd.DataFrame, level: float = 0.05) -> pd.DataFrame:
+    """Return the segments of `by_segment` in which users call clearly more decisions wrong than elsewhere."""
+    return segments[(segments["p"] <= level) & (segments["wrong"] > segments["elsewhere"])].reset_index(drop=True)
+
+
+def telling(one: Sequence[str], other: Sequence[str], count: int = 10) -> pd.DataFrame:
+    """Return the terms that set some texts apart from others.
+
+    Terms are single words and pairs of neighbours, counted once a text, so that nobody is heard louder for repeating
+    himself. English words that say nothing by themselves (the, was, you) are no terms; of two terms that share a word
+    and occur in as many texts, the pair is kept.
+
+    Parameters
+    ----------
+    one
+        Texts whose terms are looked for, such as comments on missed cases.
+    other
+        Texts to compare with, such as all other comments.
+    count
+        How many terms at most.
+
+    Returns
+    -------
+    DataFrame
+        `term`, `texts` (of `one` that have it), `others` (of `other`), `log_odds` (shrunk), `z` (its standard score);
+        only terms with z of at least 1.96, the most telling first.
+
+    References
+    ----------
+    Monroe, Colaresi & Quinn (2008), Fightin' words: lexical feature selection and evaluation for identifying the
+    content of political conflict, section 3.5.1: log odds ratios with an informative Dirichlet prior.
+    """
+    first, second = _counted(one), _counted(other)
+    terms = sorted(term for term, seen in first.items() if seen >= 2)
+    if not terms:
+        return pd.DataFrame(columns=["term", "texts", "others", "log_odds", "z"])
+    a, b = (np.array([side[term] for term in terms], dtype=np.float64) for side in (first, second))
+    both = a + b
+    # The prior speaks like a tenth of all texts with the terms' common shares, so that rare terms are shrunk.
+    n, m = float(max(len(one), 1)), float(max(len(other), 1))
+    prior, strength = both * 0.1 + 0.01, (n + m) * 0.1 + 0.02
+    odds = [np.log((x + prior) / (size + strength - x - prior)) for x, size in ((a, n), (b, m))]
+    log_odds = odds[0] - odds[1]
+    z = log_odds / np.sqrt(1 / (a + prior) + 1 / (b + prior))
+    table = pd.DataFrame(
+        {"term": terms, "texts": a.astype("int64"), "others": b.astype("int64"), "log_odds": log_odds, "z": z}
+    )
+    table = table.assign(words=table["term"].str.count(" "))[table["z"] >= 1.96]
+    table = table.sort_values(["z", "words", "term"], ascending=[False, False, True]).drop(columns="words")
+    return _without_repeats(table).head(count).reset_index(drop=True)
+
+
+def about(said: pd.DataFrame, count: int = 6) -> pd.DataFrame:
+    """Return what comments are about, by what the user says of the decision.
+
+    Returns
+    -------
+    DataFrame
+        `kind` (one of `KINDS`), then the columns of `telling`, and `example` (the shortest comment with the term).
+    """
+    comments = said[said["comment"] != ""]
+    parts = []
+    for kind in KINDS[1:] + KINDS[:1]:
+        mine = comments.loc[comments["kind"] == kind, "comment"].tolist()
+        rest = comments.loc[comments["kind"] != kind, "comment"].tolist()
+        table = telling(mine, rest, count)
+        terms_of = [(comment, set(_terms(comment))) for comment in sorted(mine, key=lambda text: (len(text), text))]
+        examples = [next(text for text, terms in terms_of if term in terms) for term in table["term"]]
+        parts.append(table.assign(kind=kind, example=examples))
+    found = pd.concat(parts, ignore_index=True)
+    return found[["kind", *[name for name in found.columns if name != "kind"]]]
+
+
+def usability(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return the usability numbers that users gave.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by `measure` (``usefulness``: mean rating, 1 to 5; ``seconds``: median of the time that users were busy
+        with a decision): `value`, `low`, `high` (95 % bootstrap interval over users, because one user's answers
+        resemble each other), `answers`, `users`. A measure that nobody gave is left out.
+    """
+    rows = []
+    for measure, column, statistic in (
+        ("usefulness", "rating", np.mean),
+        ("seconds", "seconds", np.median),
+    ):
+        given = answers[answers[column].notna()]
+        if not len(given):
+            continue
+        values = [part[column].to_numpy(dtype=np.float64) for _, part in given.groupby("user", sort=True)]
+        random = np.random.default_rng(0)
+        drawn = [
+            float(statistic(np.concatenate([values[at] for at in random.integers(0, len(values), len(values))])))
+            for _ in range(_RESAMPLES)
+        ]
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        value = float(statistic(np.concatenate(values)))
+        rows.append((measure, value, float(low), float(high), len(given), len(values)))
+    names = ["measure", "value", "low", "high", "answers", "users"]
+    return pd.DataFrame(rows, columns=names).set_index("measure")
+
+
+def _terms(text: str) -> list[str]:
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    words = [token for token in tokenize(text) if token[0] not in _EDGES]
+    pairs = [f"{a} {b}" for a, b in itertools.pairwise(words) if not {a, b} & ENGLISH_STOP_WORDS]
+    return list(dict.fromkeys([*(word for word in words if word not in ENGLISH_STOP_WORDS), *pairs]))
+
+
+def _counted(texts: Sequence[str]) -> Counter[str]:
+    return Counter(term for text in texts for term in _terms(text))
+
+
+def _without_repeats(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out a term that shares a word with a more telling one that occurs in as many texts."""
+    kept: list[tuple[set[str], int]] = []
+    keep: NDArray[np.bool_] = np.zeros(len(table), dtype=bool)
+    for at, (term, texts) in enumerate(zip(table["term"], table["texts"], strict=True)):
+        words = set(term.split())
+        if not any(words & before and texts <= seen for before, seen in kept):
+            keep[at] = True
+            kept.append((words, int(texts)))
+    return table[keep]

@@ -1,0 +1,103 @@
+"""The leaderboard: all candidates beside each other, with quality, uncertainty, size and speed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from loopbook.scenario.errors import LoopbookError
+from loopbook.statistics import evaluation
+
+if TYPE_CHECKING:
+    from loopbook.models.architectures.registry import Family
+
+_SHOWN = ("accuracy", "roc_auc", "pr_auc", "log_loss", "ece")
+_WITH_INTERVAL = ("accuracy", "roc_auc")
+
+
+class Answers(Protocol):
+    """Anything that gives probabilities for rows: `Model` or `OnnxModel`."""
+
+    def probabilities(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the probability of *yes* for each row."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of one candidate on the split that is scored.
+
+    Attributes
+    ----------
+    probability
+        float64 [n], in the order of the labels that all candidates share.
+    size_bytes
+        Of what would be shipped; None: not exported.
+    latency_ms
+        Median time of a single decision; None: not measured.
+    """
+
+    family: Family
+    parameters: int
+    probability: ArrayLike
+    size_bytes: int | None = None
+    latency_ms: float | None = None
+
+
+def leaderboard(
+    label: ArrayLike,
+    entries: Mapping[str, Entry],
+    groups: ArrayLike | None = None,
+    resamples: int = 1_000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return a row for each candidate, the highest ROC AUC first.
+
+    All candidates are scored on the same resamples.
+
+    Returns
+    -------
+    DataFrame
+        ``candidate``, ``family``, ``parameters``, ``accuracy`` and ``roc_auc`` (each with ``_low`` and ``_high``),
+        ``pr_auc``, ``log_loss``, ``ece``, ``size_bytes``, ``latency_ms``.
+    """
+    if not entries:
+        raise LoopbookError("A leaderboard needs at least one candidate.")
+    rows = []
+    for name, entry in entries.items():
+        scored = evaluation.metrics(label, entry.probability, 0.5, groups, resamples, seed, _SHOWN)
+        row = {"candidate": name, "family": entry.family, "parameters": entry.parameters}
+        for metric in _SHOWN:
+            row[metric] = scored.loc[metric, "value"]
+            if metric in _WITH_INTERVAL:
+                row |= {f"{metric}_low": scored.loc[metric, "low"], f"{metric}_high": scored.loc[metric, "high"]}
+        rows.append({**row, "size_bytes": entry.size_bytes, "latency_ms": entry.latency_ms})
+    table = pd.DataFrame(rows).astype({"size_bytes": "Int64", "latency_ms": "Float64"})
+    return table.sort_values(["roc_auc", "candidate"], ascending=[False, True], ignore_index=True)
+
+
+def latency(model: Answers, frame: pd.DataFrame, repeats: int = 200) -> dict[str, float]:
+    """Return ``median_ms`` and ``p95_ms`` of a single decision: encoding one row and computing its probability.
+
+    Parameters
+    ----------
+    frame
+        Rows to decide on in turn; ten are decided before the clock starts.
+    repeats
+        Decisions that are timed.
+    """
+    if not len(frame):
+        raise LoopbookError("Latency is measured on rows; there are none.")
+    single = [frame.iloc[[at % len(frame)]] for at in range(repeats + 10)]
+    times = []
+    for row in single:
+        start = time.perf_counter_ns()
+        model.probabilities(row)
+        times.append((time.perf_counter_ns() - start) / 1e6)
+    counted = np.array(times[10:])
+    return {"median_ms": float(np.median(counted)), "p95_ms": float(np.percentile(counted, 95))}

@@ -1,0 +1,245 @@
+"""The contest of candidates: tune the best network, choose by validation, ship the champion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from loopbook.data.features import Features
+from loopbook.models import seen_rows
+from loopbook.models.choice import leaderboard, tuning
+from loopbook.models.choice.leaderboard import Entry
+from loopbook.models.model import Model
+from loopbook.models.shipping import onnx_export
+from loopbook.models.shipping.bundle import OnnxModel
+from loopbook.models.training import fit_store
+from loopbook.models.training.fit_store import Fit
+from loopbook.scenario.errors import DataError
+from loopbook.scenario.training import TrainingSettings
+from loopbook.statistics import evaluation
+from loopbook.store import champions, content
+from loopbook.store.project import Project
+from loopbook.store.stage import Stage
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What the search around a candidate found: a row a trial, and the fit of the best."""
+
+    trials: pd.DataFrame
+    fit: Fit | None
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A model as it goes out: its folder, how far its export is off, its size, and how long one decision takes."""
+
+    folder: Path
+    difference: float | None
+    size_bytes: int
+    latency_ms: float
+
+
+def candidates(fitted: Mapping[str, Path], approved: str | None, project: Project) -> dict[str, Model]:
+    """Return the fitted candidates by name, and the champion of record, if an earlier round approved one.
+
+    The champion of record stands again under its architecture's name with ``, as approved`` behind it.
+    """
+    models = {name: Model.load(folder) for name, folder in fitted.items()}
+    if approved:
+        record = Model.load(champions.find(project, approved))
+        models[f"{record.architecture}, as approved"] = record
+    return models
+
+
+def on_validation(
+    models: Mapping[str, Model], written: Mapping[str, pd.DataFrame], validation: pd.DataFrame
+) -> dict[str, Any]:
+    """Return each model's probabilities on validation: of a candidate as its notebook wrote them."""
+    return {
+        name: written[name]["probability"] if name in written else model.probabilities(validation)
+        for name, model in models.items()
+    }
+
+
+def on_test(
+    models: Mapping[str, Model], test: pd.DataFrame, cache: Path, progress: Callable[[str], object]
+) -> dict[str, Any]:
+    """Return each model's probabilities on test.
+
+    Parameters
+    ----------
+    cache, progress
+        As of `Model.probabilities`.
+
+    Raises
+    ------
+    DataError
+        If one has learned from a row of test, as the champion of record may have.
+    """
+    return {
+        name: seen_rows.probabilities(model, test, cache, progress, who=f"the candidate {name!r}")
+        for name, model in models.items()
+    }
+
+
+def best(board: pd.DataFrame, family: str | None = None) -> str | None:
+    """Return the first candidate of a leaderboard, or the first of a family; None if there is none."""
+    some = board if family is None else board[board["family"] == family]
+    return None if some.empty else str(some["candidate"].iloc[0])
+
+
+def enter(models: Mapping[str, Model], answers: Mapping[str, Any]) -> dict[str, Entry]:
+    """Return an entry for each model, with its probabilities from `answers`, by name."""
+    return {name: Entry(model.family, model.parameters, answers[name]) for name, model in models.items()}
+
+
+def intervals(board: pd.DataFrame, metric: str = "roc_auc") -> pd.DataFrame:
+    """Return a leaderboard's metric as ``value``, ``low``, ``high`` by candidate, as figures take it."""
+    columns = [metric, f"{metric}_low", f"{metric}_high"]
+    return board.set_index("candidate")[columns].set_axis(["value", "low", "high"], axis=1)
+
+
+def tune(stage: Stage, name: str, train: pd.DataFrame, validation: pd.DataFrame, features: Features) -> Tuned:
+    """Search for better settings around a candidate; every trial is a fit like any other, kept by itself.
+
+    Parameters
+    ----------
+    stage
+        Stage 04: its settings say what may be tried and how often.
+    name
+        The candidate to vary; one that is not the scenario's, the champion of record, is taken as it is.
+    """
+    settings, training = stage.settings, stage.scenario.training
+    if name not in training.candidates:
+        return Tuned(pd.DataFrame(), None)
+    candidate = training.candidates[name]
+    if not settings.trials or not settings.search:
+        return Tuned(pd.DataFrame(), None)
+    short: TrainingSettings = training.model_copy(update={"epochs": min(training.epochs, settings.search_epochs)})
+    fits: dict[str, Fit] = {}
+
+    def fit_once(tried: Mapping[str, Any]) -> float:
+        chosen, changed = tuning.applied(candidate, short, tried)
+        fit = fit_store.fit(stage, name, chosen, changed, train, validation, features, stage.scenario.task)
+        fits[str(sorted(tried.items()))] = fit
+        held = fit.predictions
+        found = evaluation.metrics(held["label"], held["probability"], resamples=0, only=["log_loss"])
+        return float(found["value"].iloc[0])
+
+    found = tuning.search(candidate, settings.search, settings.trials, settings.search_seed, fit_once, stage.progress)
+    return Tuned(found.trials, fits[str(sorted(found.best.items()))])
+
+
+def ship(model: Model, folder: Path, frame: pd.DataFrame, *, export: bool, repeats: int, cache: Path) -> Shipped:
+    """Write a model and, if asked, its ONNX bundle; check that both say the same, and time single decisions.
+
+    Parameters
+    ----------
+    folder
+        Receives ``model/`` and, with `export`, ``onnx/``, which serves without TensorFlow.
+    frame
+        Rows to check and to time on.
+    repeats
+        Single decisions that are timed.
+    cache
+        Folder of sentence embeddings that are known already.
+    """
+    content.remove(folder)
+    model.save(folder / "model")
+    difference, served = None, folder / "model"
+    if export:
+        served = folder / "onnx"
+        onnx_export.export(model, served)
+        difference = onnx_export.check(model, served, frame, cache)
+    timed = leaderboard.latency(OnnxModel.load(served) if export else model, frame, repeats)
+    return Shipped(folder, difference, content.size(served), timed["median_ms"])
+
+
+def ship_all(
+    models: Mapping[str, Model],
+    champion: str,
+    work: Path,
+    frame: pd.DataFrame,
+    *,
+    export: bool,
+    repeats: int,
+    cache: Path,
+) -> dict[str, Shipped]:
+    """Ship every model, so that sizes and times can be compared; the champion's folder is ``champion`` in `work`.
+
+    One that needs the large sentence encoder is exported only if it is the champion, because that takes a minute.
+    """
+    shipped = {}
+    for name, model in models.items():
+        folder = work / "champion" if name == champion else work / "others" / name
+        wanted = export and (name == champion or model.architecture != "minilm")
+        shipped[name] = ship(model, folder, frame, export=wanted, repeats=repeats, cache=cache)
+    content.remove(work / "others")
+    return shipped
+
+
+def timed(entries: Mapping[str, Entry], shipped: Mapping[str, Shipped]) -> dict[str, Entry]:
+    """Return the entries with size and time of what was shipped."""
+    return {
+        name: replace(entry, size_bytes=shipped[name].size_bytes, latency_ms=shipped[name].latency_ms)
+        for name, entry in entries.items()
+    }
+
+
+def figures(board: pd.DataFrame, name: str, prefix: str) -> dict[str, float]:
+    """Return a candidate's accuracy and ROC AUC with their intervals as flat numbers, named with a prefix."""
+    row = board.set_index("candidate").loc[name].to_dict()
+    return {f"{prefix}{column}": row[column] for column in row if str(column).startswith(("accuracy", "roc_auc"))}
+
+
+def against(
+    label: pd.Series[Any],
+    entries: Mapping[str, Entry],
+    reference: str,
+    groups: pd.Series[Any],
+    resamples: int,
+    metric: str = "roc_auc",
+) -> pd.DataFrame:
+    """Return by how much each candidate is better in a metric than `reference`: ``value``, ``low``, ``high``, paired.
+
+    Raises
+    ------
+    DataError
+        If the reference is no candidate.
+    """
+    if reference not in entries:
+        raise DataError(f"{reference!r} is no candidate, so nothing can be compared with it.")
+    other = entries[reference].probability
+    rows = {
+        name: evaluation.paired(label, entry.probability, other, metric, groups, resamples)
+        for name, entry in entries.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"]).sort_values("value")
+
+
+def ends(name: str, difference: pd.Series[Any]) -> dict[str, float]:
+    """Return a difference of `against` as flat numbers: the name itself, and with ``_low`` and ``_high``."""
+    return {name: difference["value"], f"{name}_low": difference["low"], f"{name}_high": difference["high"]}
+
+
+def sentence(board: pd.DataFrame, champion: str, baseline: str, gain: pd.Series[Any], ceiling: float | None) -> str:
+    """Return in words what the champion is worth beside the plain baseline; `board` is the leaderboard on test."""
+    area = board.set_index("candidate")["roc_auc"]
+    told = (
+        f"The champion is {champion}: ROC AUC {area[champion]:.3f}, against {area[baseline]:.3f} for {baseline}; the "
+        f"difference is {gain['value']:.3f} ({gain['low']:.3f} to {gain['high']:.3f})."
+    )
+    told += f" The ceiling is {ceiling:.3f}." if ceiling else ""
+    return told + (" A plain baseline is the better model here, so it is shipped." if champion == baseline else "")
+
+
+def mistakes(frame: pd.DataFrame, probability: Any, names: tuple[str, str], count: int = 5) -> pd.DataFrame:
+    """Return the rows on which a model was surest and wrong; none, if it was right on all."""
+    shown = frame.assign(probability=probability, error=(frame["label"] - probability).abs())
+    worst = shown[shown["error"] > 0.5].sort_values("error", ascending=False).head(count)
+    return worst.assign(label=worst["label"].map(dict(enumerate(names)))).drop(columns="error")

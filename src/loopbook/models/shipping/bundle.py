@@ -1,0 +1,118 @@
+"""What a model is shipped as: an ONNX graph, its tokeniser and its temperature, run without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loopbook.data.features import Features
+from loopbook.models.architectures.linear import Linear
+from loopbook.models.arrays import Arrays, encode, lengths, texts
+from loopbook.models.encoders import sentence_encoder
+from loopbook.models.shipping.onnx_graph import session
+from loopbook.scenario.errors import LoopbookError
+from loopbook.statistics.scores import sigmoid
+from loopbook.store import content
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 1
+MODEL, CONFIG, FEATURES, PIECES = "model.onnx", "config", "features", "tokenizer.json"
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """A shipped model, loaded.
+
+    Attributes
+    ----------
+    config
+        What ``config.json`` says: architecture, inputs, temperature, offset.
+    linear
+        The terms of a linear baseline; None for networks and trees.
+    learned
+        As of `Model`. A bundle goes out without it, so that only `serving.load`, which has the model beside it, knows.
+    """
+
+    features: Features
+    config: Mapping[str, Any]
+    linear: Linear | None
+    _session: Any
+    _tokenizer: Any
+    learned: NDArray[np.uint64] | None = None
+
+    @classmethod
+    def load(cls, folder: Path) -> OnnxModel:
+        """Load a folder that `compression.export` wrote.
+
+        Raises
+        ------
+        LoopbookError
+            If it is none, or was written by another version of Loopbook.
+        """
+        file = folder / f"{CONFIG}.json"
+        if not file.is_file() or not (folder / MODEL).is_file():
+            raise LoopbookError(f"{folder} holds no exported model: {MODEL} or {file.name} is missing.")
+        config = json.loads(file.read_text(encoding="utf-8"))
+        if config.get("format") != FORMAT:
+            raise LoopbookError(f"{file}: format {config.get('format')!r} is not {FORMAT}. Export the model again.")
+        return cls(
+            Features.from_dict(content.load(folder / f"{FEATURES}.json")),
+            config,
+            Linear.load(folder) if "positions" in config["inputs"] else None,
+            session(folder / MODEL),
+            sentence_encoder.load_tokenizer(folder / PIECES) if "pieces" in config["inputs"] else None,
+        )
+
+    def logits(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the logit of each row before the temperature, float64 [n]."""
+        if not len(frame):
+            return np.zeros(0)
+        result = np.empty(len(frame))
+        arrays = self._encode(frame)
+        for batch in self._batches(arrays, len(frame)):
+            given = {name: self._cut(name, values[batch]) for name, values in arrays.items()}
+            result[batch] = self._session.run(None, given)[0].reshape(-1)
+        return result - float(self.config["offset"])
+
+    def probabilities(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the calibrated probability of *yes* for each row, float64 [n]."""
+        return sigmoid(self.logits(frame) / float(self.config["temperature"]))
+
+    def _encode(self, frame: pd.DataFrame) -> Arrays:
+        if self.linear is not None:
+            positions, counts, table = self.linear.encode(self.features, frame)
+            return {"positions": positions, "counts": counts, "table": table}
+        names = self.config["inputs"]
+        arrays = encode(self.features, frame, [name for name in names if name != "pieces"])
+        if "pieces" in names:
+            arrays["pieces"] = sentence_encoder.pad(
+                sentence_encoder.pieces(texts(self.features, frame), self._tokenizer)
+            )
+        return arrays
+
+    def _batches(self, arrays: Arrays, rows: int) -> list[NDArray[np.int64]]:
+        """Return batches of rows: tokens of one length together where the graph knows no padding."""
+        if "tokens" in arrays and self.config["unpadded"]:
+            long = lengths(arrays["tokens"])
+        elif "pieces" in arrays:
+            long = lengths(arrays["pieces"])
+        else:
+            return [np.arange(start, min(start + _BATCH, rows)) for start in range(0, rows, _BATCH)]
+        order = np.argsort(long, kind="stable")
+        same = np.split(order, np.flatnonzero(np.diff(long[order])) + 1)
+        size = sentence_encoder.BATCH if "pieces" in arrays else _BATCH
+        return [part[start : start + size] for part in same for start in range(0, len(part), size)]
+
+    def _cut(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
+        if name == "pieces" or (name == "tokens" and self.config["unpadded"]):
+            return values[:, : int(lengths(values).max())]
+        return values

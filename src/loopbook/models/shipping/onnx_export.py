@@ -1,0 +1,219 @@
+"""Compression: a model exported to ONNX with its tokeniser, and the proof that it still gives the same answers."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from loopbook.models.architectures.linear import Linear
+from loopbook.models.architectures.trees import LEAF, Trees
+from loopbook.models.encoders import sentence_encoder
+from loopbook.models.model import Model
+from loopbook.models.network import Network
+from loopbook.models.shipping.bundle import CONFIG, FEATURES, FORMAT, MODEL, PIECES, OnnxModel
+from loopbook.models.shipping.onnx_graph import OPSET, Graph, canonical
+from loopbook.scenario.errors import LoopbookError
+from loopbook.store import content
+from loopbook.store.content import write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TOLERANCE = 1e-5
+"""How far a probability of the exported model may be from the original's."""
+
+
+def export(model: Model, folder: Path) -> None:
+    """Write a bundle that needs no TensorFlow: `model.onnx`, `features.json` and `config.json`, which comes last.
+
+    The graph gives the logit; temperature and sigmoid are applied outside, in double precision. A network on sentence
+    embeddings gets the encoder into its graph and the tokenizer beside it, so that it reads text.
+
+    Parameters
+    ----------
+    model
+        Any fitted model.
+    folder
+        Is made if it is not there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    predictor = model.predictor
+    if isinstance(predictor, Linear):
+        predictor.save(folder)
+        graph, inputs, unpadded = _linear(predictor, model), ["positions", "counts", "table"], False
+    elif isinstance(predictor, Trees):
+        graph, inputs, unpadded = _trees(predictor, model), ["table"], False
+    else:
+        graph, unpadded = _network(predictor), predictor.trims
+        inputs = list(predictor.inputs)
+        if "embedding" in inputs:
+            graph = _with_encoder(graph)
+            inputs = ["pieces" if name == "embedding" else name for name in inputs]
+            write_atomically(
+                folder / PIECES, lambda file: shutil.copyfile(sentence_encoder.folder() / "tokenizer.json", file)
+            )
+    write_atomically(folder / MODEL, lambda file: file.write_bytes(graph.SerializeToString(deterministic=True)))
+    content.save(model.features.to_dict(), folder / FEATURES)
+    config = {
+        "format": FORMAT,
+        "kind": model.family,
+        "architecture": model.architecture,
+        "inputs": inputs,
+        "unpadded": unpadded,
+        "temperature": model.temperature,
+        "offset": model.offset,
+    }
+    content.save(config, folder / CONFIG)
+
+
+def check(model: Model, folder: Path, frame: pd.DataFrame, cache: Path | None = None) -> float:
+    """Return the largest difference between the probabilities of a model and of its export.
+
+    Parameters
+    ----------
+    frame
+        Rows to compare on; some hundreds, of all lengths.
+    cache
+        Folder of sentence embeddings that are known already.
+
+    Raises
+    ------
+    LoopbookError
+        If a difference is above 1e-5: the export must not be shipped.
+    """
+    if not len(frame):
+        raise LoopbookError("An export is checked on rows; there are none.")
+    before, after = model.probabilities(frame, cache), OnnxModel.load(folder).probabilities(frame)
+    difference = float(np.abs(before - after).max())
+    if not difference <= TOLERANCE:
+        worst = int(np.abs(before - after).argmax())
+        raise LoopbookError(
+            f"The exported {model.architecture} gives {after[worst]:.6f} where the model gives {before[worst]:.6f} "
+            f"(row {worst} of {len(frame)}); allowed is a difference of {TOLERANCE:g}. Do not ship it."
+        )
+    return difference
+
+
+def _linear(linear: Linear, model: Model) -> Any:
+    """Return the graph of `Linear.logits`: look up weights at the positions of a row's terms, and add up."""
+    graph = Graph("linear")
+    width = model.features.width if len(linear.table_weights) else 0
+    positions = graph.input("positions", np.int64, ["rows", "terms"])
+    counts = graph.input("counts", np.float32, ["rows", "terms"])
+    table = graph.input("table", np.float32, ["rows", width])
+
+    def looked_up(values: np.ndarray) -> str:
+        return graph.add("Gather", graph.constant(np.append(0.0, values).astype(np.float32)), positions)
+
+    across = graph.constant(np.array([1]))
+    scaled = graph.add("Mul", counts, looked_up(linear.scales))
+    total = graph.add("ReduceSum", graph.add("Mul", scaled, looked_up(linear.weights)), across, keepdims=1)
+    if linear.unit:
+        norm = graph.add("ReduceL2", scaled, across, keepdims=1)
+        # A row without a known term has norm 0 and total 0.
+        total = graph.add("Div", total, graph.add("Max", norm, graph.constant(np.array(1e-30, dtype=np.float32))))
+    logit = graph.add("Add", total, graph.constant(np.array(linear.bias, dtype=np.float32)))
+    weights = graph.constant(linear.table_weights.astype(np.float32)[:, None])
+    graph.output(graph.add("Add", logit, graph.add("MatMul", table, weights)), np.float32, ["rows", 1])
+    return graph.model()
+
+
+def _trees(trees: Trees, model: Model) -> Any:
+    """Return the graph of `Trees.logits`, which ONNX knows as one operation."""
+    graph = Graph("trees")
+    table = graph.input("table", np.float32, ["rows", model.features.width])
+    tree = np.repeat(np.arange(len(trees.roots)), np.diff(np.append(trees.roots, len(trees.value))))
+    node = np.arange(len(trees.value)) - trees.roots[tree]
+    leaf = trees.below == LEAF
+
+    def child(positions: np.ndarray) -> list[int]:
+        return [int(at) for at in np.where(leaf, 0, positions - trees.roots[tree])]
+
+    total = graph.add(
+        "TreeEnsembleRegressor",
+        table,
+        domain="ai.onnx.ml",
+        n_targets=1,
+        nodes_treeids=tree.tolist(),
+        nodes_nodeids=node.tolist(),
+        nodes_featureids=trees.column.tolist(),
+        nodes_values=trees.threshold.tolist(),
+        nodes_modes=["LEAF" if ends else "BRANCH_LEQ" for ends in leaf],
+        nodes_truenodeids=child(trees.below),
+        nodes_falsenodeids=child(trees.above),
+        target_treeids=tree[leaf].tolist(),
+        target_nodeids=node[leaf].tolist(),
+        target_ids=[0] * int(leaf.sum()),
+        target_weights=trees.value[leaf].tolist(),
+    )
+    graph.output(
+        graph.add("Add", total, graph.constant(np.array(trees.bias, dtype=np.float32))), np.float32, ["rows", 1]
+    )
+    return graph.model()
+
+
+def _network(network: Network) -> Any:
+    """Return the graph of a network, converted by Keras.
+
+    A mask makes the converted graph seven times slower. Where the network takes rows of any length its twin without
+    masks is exported, which gives the same on rows without padding; `OnnxModel` feeds it such rows.
+    """
+    import keras
+    import onnx
+
+    def unmasked(layer: Any) -> Any:
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.Embedding):
+            config["mask_zero"] = False
+        return type(layer).from_config(config)
+
+    twin = network.model
+    if network.trims:
+        twin = keras.models.clone_model(network.model, clone_function=unmasked)
+        twin.set_weights(network.model.get_weights())
+    # Keras exports only what was called before.
+    twin(
+        {
+            given.name: np.ones([1, *(size or 1 for size in given.shape[1:])], dtype=given.dtype)
+            for given in network.model.inputs
+        }
+    )
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # tf2onnx asks numpy for np.object, which warns.
+        warnings.simplefilter("ignore", FutureWarning)
+        file = Path(folder) / "network.onnx"
+        twin.export(file, format="onnx", verbose=False)
+        model = onnx.load(file)
+    named = {given.name for given in model.graph.input}
+    if named != set(network.inputs) or len(model.graph.output) != 1:
+        raise LoopbookError(f"Keras exported the inputs {sorted(named)}, not {sorted(network.inputs)}.")
+    return canonical(model)
+
+
+def _with_encoder(head: Any) -> Any:
+    """Return one graph: the sentence encoder, then the head on its output ``embedding``."""
+    from onnx import compose, version_converter
+
+    front = Graph("encoder")
+    front.output(sentence_encoder.add_to(front), np.float32, ["rows", sentence_encoder.WIDTH])
+    first = front.model()
+    back = version_converter.convert_version(head, OPSET)
+    back.ir_version = first.ir_version
+    # The converter keeps domains that nothing uses, and merging wants the same on both sides.
+    kept = [entry for entry in back.opset_import if entry.domain == ""]
+    del back.opset_import[:]
+    back.opset_import.extend(kept)
+    other = [given.name for given in back.graph.input if given.name != "embedding"]
+    back = compose.add_prefix(back, "head/", rename_inputs=False, rename_outputs=False)
+    return compose.merge_models(
+        first,
+        back,
+        io_map=[("embedding", "embedding")],
+        inputs=["pieces", *other],
+        outputs=[back.graph.output[0].name],
+    )

@@ -1,0 +1,158 @@
+"""What ``make doctor`` asks the environment: does a kernel answer, are the data there, what was left unfinished?
+
+``python -m loopbook.operations.health kernel|data|work`` prints findings as JSON: check, state, what was seen, remedy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from loopbook.scenario.errors import LoopbookError
+from loopbook.setup.finding import OK, PROBLEM, WARNING, Finding
+from loopbook.store.project import Project
+
+
+def kernel(_: Project) -> Iterator[Finding]:
+    """Start the notebooks' kernel and let it compute something."""
+    from jupyter_client.manager import start_new_kernel
+
+    begun = time.monotonic()
+    remedy = "make setup"
+    try:
+        manager, client = start_new_kernel(kernel_name="python3", startup_timeout=60)
+    except Exception as error:  # whatever keeps it from starting is what is asked for
+        yield Finding("kernel", PROBLEM, f"does not start: {type(error).__name__}: {error}"[:300], remedy)
+        return
+    try:
+        answers: list[str] = []
+        client.execute_interactive(
+            "import sys, loopbook; print(6 * 7, sys.prefix)",
+            output_hook=lambda said: answers.append(said["content"].get("text") or said["content"].get("evalue", "")),
+            timeout=30,
+        )
+        said = "".join(answers).strip()
+        if said == f"42 {sys.prefix}":
+            yield Finding("kernel", OK, f"started and answered in {time.monotonic() - begun:.1f} s")
+        else:
+            yield Finding("kernel", PROBLEM, f"answers, but not as this environment would: {said[:200]}", remedy)
+    except Exception as error:
+        yield Finding("kernel", PROBLEM, f"started, but does not answer: {type(error).__name__}: {error}", remedy)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def data(project: Project) -> Iterator[Finding]:
+    """Look whether each scenario can be read and its data can be had."""
+    from loopbook.operations import preflight
+    from loopbook.scenario import loading
+    from loopbook.scenario.source import CatalogSource
+
+    for path in sorted(project.scenarios.glob("*.yaml")):
+        check, shown = f"data: {path.stem}", path.relative_to(project.root)
+        try:
+            scenario = loading.load(path.stem, project.scenarios)
+            preflight.check(project, scenario)
+        except LoopbookError as error:
+            yield Finding(check, PROBLEM, " ".join(str(error).split()), _remedy(str(error), str(shown)))
+            continue
+        if isinstance(scenario.source, CatalogSource):
+            yield _catalog(project, check, path.stem, scenario.source)
+        else:
+            yield Finding(check, OK, "simulated" if scenario.simulated else f"{scenario.source.kind} source is there")
+
+
+def _remedy(error: str, scenario: str) -> str:
+    name = error.partition("needs the environment variable ")[2].partition(",")[0]
+    return f"export {name}=…   # and type make again" if name else f"${{EDITOR:-vi}} {scenario}"
+
+
+def _catalog(project: Project, check: str, scenario: str, source: object) -> Finding:
+    """Say whether a public data set is there, and if not, whether it can be had."""
+    from loopbook.data import catalog
+    from loopbook.scenario.source import CatalogSource
+
+    assert isinstance(source, CatalogSource)
+    dataset = catalog.find(source.dataset)
+    get = f"make SCENARIO={scenario}   # fetches it"
+    if dataset.package:
+        return Finding(check, OK, f"{dataset.name} comes with the package {dataset.package}")
+    mirror = os.environ.get(catalog.MIRROR)
+    if (project.raw / dataset.name / Path(dataset.member).name).is_file() and not mirror:
+        return Finding(check, OK, f"{dataset.name} is fetched; its hash is checked at each run")
+    if mirror:
+        file = Path(mirror) / dataset.mirror
+        if file.is_file():
+            return Finding(check, OK, f"{dataset.name} comes from the mirror {mirror}")
+        return Finding(
+            check, PROBLEM, f"{file} is not there, which {catalog.MIRROR} promises", f"unset {catalog.MIRROR}"
+        )
+    parts = urlsplit(dataset.address)
+    host, port = parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 443)
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError as error:
+        seen = f"{dataset.name} is not fetched yet, and {host} cannot be reached ({error}); no mirror is set"
+        return Finding(check, WARNING, seen, f"export {catalog.MIRROR}=/a/folder   # that holds {dataset.mirror}")
+    return Finding(check, OK, f"{dataset.name} is not fetched yet; {host} answers", get)
+
+
+def work(project: Project) -> Iterator[Finding]:
+    """Look at runs in progress, and at what runs that were stopped have left."""
+    from filelock import FileLock, Timeout
+
+    from loopbook.runner.ongoing import ongoing
+    from loopbook.store import content
+
+    running = ongoing(project)
+    told = ", ".join(f"{each.scenario} {each.run}" for each in running)
+    yield Finding("runs in progress", OK, told or "none")
+    left = []
+    for lock in sorted(project.work.glob("*/*.lock")):
+        folder = lock.with_suffix("")
+        if folder.is_dir():
+            try:
+                with FileLock(lock, blocking=False):
+                    left.append(folder)
+            except Timeout:
+                continue  # somebody works there
+    if left:
+        size = sum(content.size(folder) for folder in left) / 1e6
+        seen = f"{len(left)} piece(s) of stopped runs, {size:,.1f} MB; the next run of the same continues them"
+        yield Finding("unfinished work", WARNING, seen, "make   # continues; make clean removes it")
+    else:
+        yield Finding("unfinished work", OK, "none")
+    soft = [path for path in project.data.rglob("*.lock") if path.is_file() and path.stat().st_size]
+    stale = [path for path in soft if _holder_is_gone(path)]
+    if stale:
+        listed = " ".join(f'"{path}"' for path in stale[:5])
+        yield Finding("stale locks", PROBLEM, f"{len(stale)} of processes that are gone", f"rm {listed}")
+    else:
+        yield Finding("stale locks", OK, "none (locks go with the process that holds them)")
+
+
+def _holder_is_gone(lock: Path) -> bool:
+    """Say whether a lock file names a process that is gone; only file systems without locks of their own need it."""
+    first = lock.read_text(encoding="utf-8", errors="replace").split()[:1]
+    if not first or not first[0].isdigit():
+        return False
+    try:
+        os.kill(int(first[0]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+PARTS: dict[str, Callable[[Project], Iterator[Finding]]] = {"kernel": kernel, "data": data, "work": work}
+
+if __name__ == "__main__":
+    print(json.dumps(list(PARTS[sys.argv[1]](Project.find()))))

@@ -1,0 +1,144 @@
+"""A night: several scenarios side by side, none stopped by another, and no night beside another."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loopbook.operations import night_summary, session
+from loopbook.operations.night_summary import Entry, Summary
+from loopbook.scenario.errors import LoopbookError
+from loopbook.store import records
+from loopbook.store.content import write_atomically
+from loopbook.store.project import Project
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from loopbook.store.records import Run
+
+
+class Overlap(Exception):
+    """Another night is still going on; the message says which process, and since when."""
+
+
+@contextmanager
+def alone(project: Project) -> Iterator[None]:
+    """Hold the night. The lock goes with the process that holds it, however that ends.
+
+    Raises
+    ------
+    Overlap
+        If another process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    project.state.mkdir(parents=True, exist_ok=True)
+    note = project.state / "nightly.json"
+    lock = FileLock(project.state / "nightly.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise Overlap(
+            f"Another nightly run is still going on{_told(note)}. This one does nothing; start it later, or less often."
+        ) from None
+    try:
+        mine = {"process": os.getpid(), "started": datetime.now(UTC).isoformat(timespec="seconds")}
+        write_atomically(note, lambda file: file.write_text(json.dumps(mine), encoding="utf-8"))
+        yield
+    finally:
+        lock.release()
+
+
+def run(
+    project: Project,
+    scenarios: Sequence[str],
+    profile: str,
+    console: Console,
+    jobs: int | None = None,
+    keep_days: float | None = None,
+) -> Summary:
+    """Run scenarios side by side, prune old runs, and return what there is to say.
+
+    Parameters
+    ----------
+    scenarios
+        Names, or paths of scenario files.
+    console
+        Where to say how it goes.
+    keep_days
+        Runs older than this leave; None: all stay.
+    """
+    began, clock = datetime.now(UTC), time.monotonic()
+    entries = _all(project, scenarios, profile, console, jobs)
+    notes, problems = _pruned(project, keep_days) if keep_days is not None else ((), ())
+    return Summary(
+        id=night_summary.named(began),
+        started=began.isoformat(timespec="seconds"),
+        profile=profile,
+        seconds=round(time.monotonic() - clock, 1),
+        entries=entries,
+        notes=notes,
+        problems=problems,
+    )
+
+
+def _all(
+    project: Project, scenarios: Sequence[str], profile: str, console: Console, jobs: int | None
+) -> tuple[Entry, ...]:
+    """Run the scenarios side by side; a defect of ours at one must not cost the others their night."""
+    begun = time.monotonic()
+    names = [Path(each).stem if each.endswith((".yaml", ".yml")) else each for each in scenarios]
+    before: list[Run | None] = []
+    asked: list[session.Request | Exception] = []
+    for scenario, name in zip(scenarios, names, strict=True):
+        try:
+            before.append(records.latest(project, name, profile))
+            asked.append(session.Request.read(scenario, profile, jobs=jobs))
+        except Exception as error:
+            before.extend([None] * (len(asked) + 1 - len(before)))
+            asked.append(error)
+    ready = [each for each in asked if isinstance(each, session.Request)]
+    done = iter(session.together(ready, console) if ready else ())
+    outcomes = [next(done) if isinstance(each, session.Request) else each for each in asked]
+    entries = []
+    for scenario, was, outcome in zip(scenarios, before, outcomes, strict=True):
+        if isinstance(outcome, tuple):
+            record, new = outcome
+            page = project.reports / record.scenario / record.run / "index.html"
+            entries.append(night_summary.of_run(record, was, str(page), record.seconds if new else 0.0))
+        elif isinstance(outcome, LoopbookError):
+            console.print(f"{scenario}: {outcome}", markup=False, soft_wrap=True)
+            entries.append(night_summary.of_refusal(scenario, outcome, time.monotonic() - begun))
+        else:
+            console.print("".join(traceback.format_exception(outcome)), markup=False, soft_wrap=True)
+            entries.append(night_summary.of_crash(scenario, outcome, time.monotonic() - begun))
+    return tuple(entries)
+
+
+def _pruned(project: Project, days: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Prune, and return what to note and what went wrong."""
+    from loopbook.runner import retention
+
+    try:
+        left = retention.retain(project, retention.Rule.older_than(days))
+        if left.runs:
+            session.report(project, None, rebuild=True)
+    except (LoopbookError, OSError, ValueError) as error:
+        return (), (night_summary.line(f"Old runs could not be pruned: {error}"),)
+    return (left.told(f"older than {days:g} days"),), ()
+
+
+def _told(note: Path) -> str:
+    try:
+        held = json.loads(note.read_text(encoding="utf-8"))
+        return f" (process {held['process']}, since {held['started']})"
+    except (OSError, ValueError, KeyError):
+        return ""

@@ -1,0 +1,39 @@
+"""Everything that can be known to be wrong before a kernel starts, checked in under a second."""
+
+from __future__ import annotations
+
+from loopbook.data import sources
+from loopbook.models.architectures import registry
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.errors import ScenarioError
+from loopbook.store.declaration import declarations
+from loopbook.store.project import Project
+
+
+def check(project: Project, scenario: Scenario) -> None:
+    """Check that a scenario fits its data, its files and the architectures that it names.
+
+    Raises
+    ------
+    ScenarioError
+        If a candidate, a rule or a file does not fit.
+    DataError
+        If the source is not there or lacks a column.
+    """
+    for candidate in scenario.training.chosen.values():
+        registry.check(candidate, scenario.task)
+    for section, path in scenario.files.items():
+        if not (project.root / path).is_file():
+            raise ScenarioError(f"{scenario.name}: section {section} names the file {path}, which is not there.")
+    sources.check(scenario, project.root)
+    declarations(project.notebooks)
+
+    # These import pandas, so they come last.
+    from loopbook.decisions.building import Plan
+    from loopbook.requirements import surveys
+    from loopbook.requirements.prototype import Prototype
+
+    if scenario.requirements.survey is not None:
+        surveys.read(project.root / scenario.requirements.survey)
+    Prototype.of(scenario.requirements, scenario.task)
+    Plan.of(scenario.task, scenario.decisions)

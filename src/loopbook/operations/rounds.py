@@ -1,0 +1,136 @@
+"""Rounds: run, approve, seal, run again, until nothing new is approved or no fresh time is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loopbook.feedback import approval, proposals
+from loopbook.feedback.approval import Policy
+from loopbook.feedback.proposals import Proposal
+from loopbook.operations import session
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.errors import LoopbookError, MissingInput
+from loopbook.store import champions, content, records, snapshots
+from loopbook.store.project import Project
+from loopbook.store.records import Run
+from loopbook.store.snapshots import Snapshot
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def proposed(project: Project, scenario: str, profile: str) -> tuple[Run, list[Proposal]]:
+    """Return the latest run of the current round, and what it proposes.
+
+    Raises
+    ------
+    MissingInput
+        If there is none yet.
+    LoopbookError
+        If what the latest run proposes was approved already, and the next round has not run.
+    """
+    again = f"make SCENARIO={scenario} PROFILE={profile}"
+    run = records.latest(project, scenario, profile)
+    if run is None:
+        raise MissingInput(f"There is no run of {scenario} in profile {profile!r} yet, so nothing to approve: {again}")
+    current = snapshots.current(project, scenario, profile)
+    if run.round != current.round:
+        raise LoopbookError(
+            f"The latest run of {scenario} is that of round {run.round}, but it is round {current.round} now: run it "
+            f"first, then approve what it proposes: {again}"
+        )
+    return run, proposals.from_plain(content.load(_artifact(project, run, "proposals")))
+
+
+def pending(project: Project, scenario: str, profile: str, run: Run, suggested: Sequence[Proposal]) -> set[str]:
+    """Return the ids of a run's proposals that are not approved already."""
+    before, model = snapshots.current(project, scenario, profile), content.digest(_artifact(project, run, "champion"))
+    return approval.pending(suggested, before, model)
+
+
+def approve(
+    project: Project, scenario: Scenario, profile: str, which: Policy | Iterable[str], by: str
+) -> Snapshot | None:
+    """Approve proposals of the latest run and seal them into the snapshot of the next round.
+
+    Parameters
+    ----------
+    which
+        ``all``, ``safe``, ``none``, or the ids of some.
+    by
+        Who approves: a person, or ``policy safe`` for a batch loop.
+
+    Returns
+    -------
+    Snapshot or None
+        The sealed snapshot; None if nothing was approved that was not approved before: nothing changes then.
+
+    Raises
+    ------
+    LoopbookError
+        If there is nothing to approve, an id is unknown, something else was approved in between, or an earlier
+        version of Loopbook made the run, whose 02 did not write the dates between the splits.
+    """
+    run, suggested = proposed(project, scenario.name, profile)
+    before = snapshots.current(project, scenario.name, profile)
+    snapshots.refuse_other_layout(before, scenario)
+    card = content.load(_artifact(project, run, "dataset_card"))
+    if "boundaries" not in card:
+        raise LoopbookError(
+            f"Run {run.run} was made before 02 wrote the dates between the splits to its dataset card, and the first "
+            f"approval fixes them. Run it again, then approve: make SCENARIO={scenario.name} PROFILE={profile}"
+        )
+    windows, model = scenario.data.splits.windows, content.digest(_artifact(project, run, "champion"))
+    after = approval.approve(suggested, which, before, by, card["findings"], windows, model)
+    if after is before:
+        return None
+    if after.champion not in (None, before.champion):
+        kept = champions.keep(project, _artifact(project, run, "challenger"))
+        if kept != after.champion:
+            raise LoopbookError(f"The challenger of run {run.run} is not the one that was proposed; run 07 again.")
+    first = before.first or champions.keep(project, _artifact(project, run, "champion"))
+    layout = before.layout or snapshots.layout(scenario)
+    boundaries = before.boundaries or card["boundaries"]
+    sealed = after.model_copy(update={"first": first, "layout": layout, "boundaries": boundaries})
+    return sealed if snapshots.seal(project, scenario.name, profile, sealed) else None
+
+
+def loop(request: session.Request, rounds: int, console: Console) -> Run:
+    """Run so many rounds, approving between them as the scenario's policy says; return the last run.
+
+    What was approved stays approved: a loop that is interrupted or started again goes on where it was. It ends early
+    when a run fails, when nothing new is approved, and when the agent has lived through all its windows.
+    """
+    scenario, policy = request.resolved, request.resolved.feedback.approve
+    record = session.run(request, console)
+    for _ in range(rounds - 1):
+        if not record.good:
+            break
+        current = snapshots.current(request.project, scenario.name, request.profile)
+        if current.window >= scenario.data.splits.windows:
+            console.print(
+                f"No fresh time is left: the agent has lived through {scenario.data.splits.windows} of "
+                f"{scenario.data.splits.windows} windows (data.splits.windows), so the rounds end here."
+            )
+            break
+        after = approve(request.project, scenario, request.profile, policy, f"policy {policy}")
+        if after is None:
+            console.print(f"Nothing new was approved (policy {policy!r}): the rounds have converged.")
+            break
+        console.print(
+            f"\n[bold]Round {after.round}[/], window {after.window} of {scenario.data.splits.windows}; approved:"
+        )
+        for one in after.approved:
+            if one["round"] == after.round:
+                console.print(f"  {one['id']}: {one['title']}", markup=False, soft_wrap=True)
+        record = session.run(request, console)
+    return record
+
+
+def _artifact(project: Project, run: Run, name: str) -> Path:
+    for stage in run.stages.values():
+        if name in stage.artifacts:
+            return project.data / stage.artifacts[name]
+    raise MissingInput(f"Run {run.run} has no {name!r}; run the notebooks again.")

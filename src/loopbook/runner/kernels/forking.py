@@ -1,0 +1,188 @@
+"""The run's side of the fork server: start it, ask it for kernels, hear how they ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from loopbook.runner.kernels.fork_server import KERNEL, SERVER
+
+PATIENCE = 120.0
+"""Seconds to wait for a server to import its libraries; on a cold disk TensorFlow takes a quarter of that."""
+
+
+class CannotFork(Exception):
+    """A kernel cannot be forked; the message says why."""
+
+
+@dataclass
+class Forked:
+    """A forked kernel, as far as jupyter_client uses a ``subprocess.Popen``.
+
+    Attributes
+    ----------
+    returncode
+        As Popen has it: None while it runs, minus the signal's number if a signal ended it.
+    peak
+        Bytes that it held at most; None if nobody was there to see.
+    """
+
+    pid: int
+    channel: socket.socket
+    returncode: int | None = None
+    peak: int | None = None
+    stdin = stdout = stderr = None
+
+    def poll(self) -> int | None:
+        """Return how it ended, or None while it runs."""
+        return self._heard(0) if self.returncode is None else self.returncode
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait until it has ended."""
+        return self._heard(timeout) if self.returncode is None else self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def _heard(self, timeout: float | None) -> int | None:
+        facts = _hear(self.channel, timeout)
+        if facts is None:
+            return None
+        # If the server is gone, the system has killed the kernel with it.
+        self.returncode, self.peak = facts.get("code", -9), facts.get("peak")
+        self.channel.close()
+        return self.returncode
+
+
+@dataclass
+class Server:
+    """A fork server: the socket for its orders, what it has printed, and the guard of the first one."""
+
+    orders: socket.socket
+    log: IO[bytes]
+    process: subprocess.Popen[bytes] | None = None
+    parent: Server | None = None
+    _facts: dict[str, Any] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def start(cls, environment: Mapping[str, str]) -> Server:
+        """Start a server of the light level; what it imports sees this environment."""
+        ours, its = socket.socketpair()
+        log = tempfile.TemporaryFile()  # noqa: SIM115
+        with its:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "loopbook.runner.kernels.fork_server", str(its.fileno()), str(os.getpid())],
+                env=dict(environment),
+                stdin=subprocess.PIPE,  # nothing is written to it; its guard sees when we are gone
+                stdout=log,
+                stderr=log,
+                pass_fds=[its.fileno()],
+                start_new_session=True,
+            )
+        return cls(ours, log, process)
+
+    def heavy(self) -> Server:
+        """Order a server of the heavy level, which this one forks as soon as it can."""
+        ours, its = socket.socketpair()
+        log = tempfile.TemporaryFile()  # noqa: SIM115
+        with its:
+            self._order(SERVER, its, log.fileno())
+        return Server(ours, log, parent=self)
+
+    def fork(self, arguments: Sequence[str], environment: Mapping[str, str], folder: str, log: int) -> Forked:
+        """Fork a kernel.
+
+        Parameters
+        ----------
+        arguments
+            As ``ipykernel_launcher`` takes them.
+        log
+            Descriptor of the file for what it prints past the notebook.
+
+        Raises
+        ------
+        CannotFork
+            If the server is not fit to be forked, or gone.
+        """
+        self._ready()
+        ours, its = socket.socketpair()
+        with its:
+            self._order(KERNEL, its, log)
+        facts = _hear(ours, PATIENCE)
+        if not facts or "pid" not in facts:
+            ours.close()
+            raise CannotFork(self._why(facts))
+        request = {"arguments": list(arguments), "environment": dict(environment), "folder": folder}
+        try:
+            ours.sendall(json.dumps(request).encode() + b"\n")
+        except OSError as error:
+            ours.close()
+            raise CannotFork("the forked process was ended before it became a kernel") from error
+        return Forked(facts["pid"], ours)
+
+    def end(self) -> None:
+        """Let it end its kernels and itself."""
+        self.orders.close()
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.log.close()
+
+    def _ready(self) -> None:
+        if self.parent is not None:
+            self.parent._ready()
+        with self._lock:
+            if self._facts is None:
+                self._facts = _hear(self.orders, PATIENCE) or {}
+        if "ready" not in self._facts:
+            raise CannotFork(self._why(self._facts))
+
+    def _order(self, order: bytes, channel: socket.socket, log: int) -> None:
+        try:
+            socket.send_fds(self.orders, [order], [channel.fileno(), log])
+        except OSError as error:
+            raise CannotFork(self._why({})) from error
+
+    def _why(self, facts: Mapping[str, Any] | None) -> str:
+        if facts is None:
+            return f"the fork server was not ready after {PATIENCE:.0f} s"
+        if "unfit" in facts:
+            return str(facts["unfit"])
+        self.log.seek(0)
+        said = self.log.read().decode("utf-8", errors="replace").strip().splitlines()
+        return "the fork server has ended" + (f": {said[-1]}" if said else "")
+
+
+def _hear(channel: socket.socket, timeout: float | None) -> dict[str, Any] | None:
+    """Return the next line of facts; {} if the other side is gone, None if nothing came in time."""
+    channel.settimeout(timeout)
+    line = b""
+    try:
+        while not line.endswith(b"\n"):
+            piece = channel.recv(1)
+            if not piece:
+                return {}
+            line += piece
+            channel.settimeout(PATIENCE)
+    except (BlockingIOError, TimeoutError):
+        return None
+    except OSError:
+        return {}
+    finally:
+        channel.settimeout(None)
+    return dict(json.loads(line))

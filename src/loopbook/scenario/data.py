@@ -1,0 +1,65 @@
+"""Settings of stage 02: rows, cleaning, features, splits."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from loopbook.scenario.settings import Settings
+
+
+class Splits(Settings):
+    """Shares of the five splits and of what later rounds get, and what decides where a row goes."""
+
+    by: Literal["time", "group", "stratum"] = "stratum"
+    train: float = Field(0.6, gt=0, lt=1)
+    validation: float = Field(0.12, gt=0, lt=1)
+    test: float = Field(0.12, gt=0, lt=1)
+    gate: float = Field(0.06, gt=0, lt=1)
+    stream: float = Field(0.1, gt=0, lt=1)
+    held_back: float = Field(0.0, ge=0, lt=1, description="kept for later rounds, cut into the windows after the first")
+    windows: int = Field(
+        1, ge=1, le=100, description="windows of the agent's life, one a round; the stream is the first"
+    )
+
+    @property
+    def shares(self) -> dict[str, float]:
+        return {name: getattr(self, name) for name in ("train", "validation", "test", "gate", "stream")}
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Self:
+        total = sum(self.shares.values()) + self.held_back
+        if abs(total - 1) > 1e-6:
+            also = " and held_back" if self.held_back else ""
+            raise ValueError(f"the five shares{also} add up to {total:g}, not 1")
+        return self
+
+
+class DataSettings(Settings):
+    """Stage 02."""
+
+    rows: int | None = Field(None, ge=200, description="use at most so many rows, the earliest; None: all")
+    start: date | None = Field(None, strict=False, description="first day, YYYY-MM-DD; None: from the beginning")
+    end: date | None = Field(None, strict=False, description="day after the window, YYYY-MM-DD; None: to the end")
+    split_seed: int = Field(1, ge=0, description="seed of the hash that puts groups or rows into splits")
+    max_characters: int = Field(10_000, ge=10, description="longest text, in characters; longer goes to quarantine")
+    near_duplicate: float = Field(0.85, ge=0.5, le=1, description="Jaccard similarity of near duplicates")
+    mask_personal_data: bool = Field(True, description="mask mail, phone, card, IBAN and IP in texts")
+    max_quarantine_share: float = Field(0.2, ge=0, le=1, description="stop if a larger share of rows is in quarantine")
+    vocabulary_size: int = Field(8_000, ge=50, le=200_000, description="most frequent tokens of train to know")
+    sequence_length: int = Field(64, ge=4, le=512, description="tokens a text; longer is cut, shorter is padded")
+    scaling: Literal["standard", "minmax"] = Field("standard", description="how numbers are scaled")
+    splits: Splits = Splits()
+    window: int | None = Field(None, ge=1, description="which window is the stream; None: that of the current round")
+
+    @model_validator(mode="after")
+    def _window(self) -> Self:
+        if self.window is not None and self.window > self.splits.windows:
+            raise ValueError(f"there is no window {self.window}: data.splits.windows is {self.splits.windows}")
+        if self.splits.held_back and self.splits.windows == 1:
+            raise ValueError("splits.held_back keeps rows for later rounds, so data.splits.windows must be 2 or more")
+        if self.start and self.end and self.start >= self.end:
+            raise ValueError(f"the window's start {self.start} is not before its end {self.end}")
+        return self

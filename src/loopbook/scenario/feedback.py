@@ -1,0 +1,24 @@
+"""Settings of stage 07: simulated users, labelling budget, promotion gate, approval."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from loopbook.scenario.settings import Settings
+
+
+class FeedbackSettings(Settings):
+    """Stage 07."""
+
+    users: int = Field(30, ge=1, le=10_000, description="simulated users, some of whom answer far more than others")
+    answer_rate: float = Field(0.2, ge=0, le=1, description="share of decisions that simulated users answer")
+    error_rate: float = Field(0.05, ge=0, le=0.5, description="share of their corrections that are wrong")
+    malicious_rate: float = Field(0.1, ge=0, le=0.5, description="share of users who flip labels on purpose")
+    feedback_seed: int = Field(1, ge=0, description="seed of the simulated users")
+    label_budget: int = Field(200, ge=0, description="items to propose for labelling next")
+    random_share: float = Field(0.2, ge=0, le=1, description="share of these that is drawn at random, to compare with")
+    min_gain: float = Field(0.0, ge=0, description="the challenger's ROC AUC must be better by more than this")
+    file: str | None = Field(None, description="CSV of answers: row_id, user, label, comment, time, rating, seconds")
+    approve: Literal["all", "safe", "none"] = Field("safe", description="what a batch loop approves by itself")

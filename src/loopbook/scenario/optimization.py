@@ -1,0 +1,42 @@
+"""Settings of stage 04: search, export, cross-validation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from loopbook.scenario.settings import Settings
+
+
+class SearchRange(Settings):
+    """What the search may try for one setting: a range, or a list of choices."""
+
+    low: float | None = None
+    high: float | None = None
+    log: bool = Field(False, description="search the range on a logarithmic scale")
+    choices: Annotated[tuple[int | float | str, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _range_or_choices(self) -> Self:
+        ends = (self.low is not None) + (self.high is not None)
+        if ends != (0 if self.choices else 2):
+            raise ValueError("give either 'low' and 'high' or 'choices'")
+        if self.log and (self.low is None or self.low <= 0):
+            raise ValueError("a logarithmic scale needs a 'low' above 0")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"'low' {self.low:g} is not below 'high' {self.high:g}")
+        return self
+
+
+class OptimizationSettings(Settings):
+    """Stage 04."""
+
+    trials: int = Field(6, ge=0, le=1_000, description="settings that the search tries; 0: no search")
+    search_seed: int = Field(1, ge=0, description="seed of the search")
+    search_epochs: int = Field(12, ge=1, description="most passes over train in one trial")
+    latency_repeats: int = Field(200, ge=10, description="single decisions timed for each model")
+    export: bool = Field(True, description="export the champion to ONNX and check it")
+    cv_folds: int = Field(5, ge=2, le=50, description="folds of each repeat of the cross-validation")
+    cv_repeats: int = Field(0, ge=0, le=100, description="cross-validations of the champion; 0: none (rows suffice)")
+    search: dict[str, SearchRange] = Field(default_factory=dict, description="learning_rate, or architecture arguments")

@@ -1,0 +1,17 @@
+"""The base of all settings: strict types, finite numbers, no unknown keys, values that do not change."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Scalar = bool | int | float | str | None
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+"""A YAML list of names."""
+
+
+class Settings(BaseModel):
+    """Base of all settings: strict types, finite numbers, no unknown keys, values that do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

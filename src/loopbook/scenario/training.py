@@ -1,0 +1,32 @@
+"""Settings of stage 03: the candidates, and the recipe by which they are trained."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from loopbook.scenario.candidate import Candidate, Recipe
+from loopbook.scenario.errors import suggest
+from loopbook.scenario.settings import Names
+
+
+class TrainingSettings(Recipe):
+    """Stage 03."""
+
+    bootstrap: int = Field(1_000, ge=50, description="resamples behind each confidence interval")
+    only: Names = Field((), description="the candidates to train; none named: all")
+    # The name of a candidate becomes the name of folders and pages.
+    candidates: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], Candidate] = Field(min_length=1)
+
+    @property
+    def chosen(self) -> dict[str, Candidate]:
+        """The candidates that are trained, by name."""
+        return {name: self.candidates[name] for name in (self.only or self.candidates)}
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for name in self.only:
+            if name not in self.candidates:
+                raise ValueError(f"only names {name!r}, which is no candidate.{suggest(name, self.candidates)}")
+        return self

@@ -1,0 +1,212 @@
+"""Evaluation: scores with bootstrap intervals, paired comparisons, curves, and the check of the gradient's formula."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from loopbook.scenario.errors import DataError, LoopbookError, suggest
+from loopbook.statistics.scores import BINS, SCORES
+
+Floats = NDArray[np.float64]
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
+
+_BLOCK = 4_000_000  # drawn rows in memory at a time
+_INTERVAL = (2.5, 97.5)
+
+
+def metrics(
+    label: ArrayLike,
+    probability: ArrayLike,
+    threshold: float = 0.5,
+    groups: ArrayLike | None = None,
+    resamples: int = 1_000,
+    seed: int = 0,
+    only: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return scores with 95 % intervals.
+
+    Parameters
+    ----------
+    label
+        0 or 1, [n].
+    probability
+        In [0, 1], [n].
+    threshold
+        From this probability a row is called positive.
+    groups
+        Rows of one group (an article, an author) are drawn together, because they are alike; [n].
+    resamples
+        Draws behind each interval.
+    only
+        Names of scores; None: all of `scores.SCORES`.
+
+    Returns
+    -------
+    DataFrame
+        Index ``metric``; columns ``value``, ``low``, ``high``. NaN where a class is missing.
+
+    Raises
+    ------
+    DataError
+        If there are no rows, labels other than 0 and 1, or probabilities outside [0, 1].
+
+    References
+    ----------
+    Efron & Tibshirani (1993), An introduction to the bootstrap: percentile intervals; for groups, the cluster bootstrap
+    of Davison & Hinkley (1997).
+    """
+    y, p = _checked(label, probability)
+    names = _named(only)
+    drawn = np.concatenate(
+        [
+            np.stack([SCORES[name](y, p, threshold, w) for name in names])
+            for w in _weightings(len(y), groups, resamples, seed)
+        ],
+        axis=1,
+    )
+    return _table(names, drawn)
+
+
+def paired(
+    label: ArrayLike,
+    a: ArrayLike,
+    b: ArrayLike,
+    metric: str = "roc_auc",
+    groups: ArrayLike | None = None,
+    resamples: int = 1_000,
+    seed: int = 0,
+    threshold: float = 0.5,
+) -> tuple[float, float, float]:
+    """Return by how much `a` scores higher than `b` on the same rows, with the ends of its 95 % interval.
+
+    Both are scored on the same resamples, so what is hard for both cancels out.
+
+    Returns
+    -------
+    tuple of float
+        Difference, low, high.
+    """
+    (name,) = _named([metric])
+    y, first = _checked(label, a)
+    _, second = _checked(label, b)
+    drawn = np.concatenate(
+        [
+            SCORES[name](y, first, threshold, w) - SCORES[name](y, second, threshold, w)
+            for w in _weightings(len(y), groups, resamples, seed)
+        ]
+    )
+    row = _table([name], drawn[None]).iloc[0]
+    return float(row["value"]), float(row["low"]), float(row["high"])
+
+
+def roc(label: ArrayLike, probability: ArrayLike) -> pd.DataFrame:
+    """Return the ROC curve: ``threshold``, ``false_positive_rate``, ``true_positive_rate``, from (0, 0) to (1, 1)."""
+    thresholds, tp, fp = _steps(*_checked(label, probability))
+    return pd.DataFrame(
+        {
+            "threshold": np.append(np.inf, thresholds),
+            "false_positive_rate": np.append(0.0, fp / max(fp[-1], 1)),
+            "true_positive_rate": np.append(0.0, tp / max(tp[-1], 1)),
+        }
+    )
+
+
+def pr(label: ArrayLike, probability: ArrayLike) -> pd.DataFrame:
+    """Return the precision-recall curve: ``threshold``, ``recall``, ``precision``, from the highest threshold down."""
+    thresholds, tp, fp = _steps(*_checked(label, probability))
+    return pd.DataFrame({"threshold": thresholds, "recall": tp / max(tp[-1], 1), "precision": tp / (tp + fp)})
+
+
+def calibration(label: ArrayLike, probability: ArrayLike, bins: int = BINS) -> pd.DataFrame:
+    """Return the calibration curve over bins of equal width: ``probability`` (mean), ``frequency``, ``rows``."""
+    y, p = _checked(label, probability)
+    frame = pd.DataFrame({"bin": np.minimum((p * bins).astype(np.int64), bins - 1), "y": y, "p": p})
+    table = frame.groupby("bin").agg(probability=("p", "mean"), frequency=("y", "mean"), rows=("y", "size"))
+    return table.reset_index(drop=True)
+
+
+def confusion(
+    label: ArrayLike, probability: ArrayLike, threshold: float = 0.5, names: tuple[str, str] = ("no", "yes")
+) -> pd.DataFrame:
+    """Return counts of rows: what is true down the side, what the model says across."""
+    y, p = _checked(label, probability)
+    counts = np.zeros((2, 2), dtype=np.int64)
+    np.add.at(counts, (y.astype(np.int64), (p >= threshold).astype(np.int64)), 1)
+    return pd.DataFrame(counts, index=pd.Index(names, name="is"), columns=pd.Index(names, name="model says"))
+
+
+def report(
+    label: ArrayLike, probability: ArrayLike, threshold: float = 0.5, names: tuple[str, str] = ("no", "yes")
+) -> pd.DataFrame:
+    """Return the classification report: precision, recall, F1 and rows of each class, and their plain mean."""
+    counts = confusion(label, probability, threshold, names).to_numpy(dtype=np.float64)
+    right, said, true = np.diag(counts), counts.sum(axis=0), counts.sum(axis=1)
+    table = pd.DataFrame(
+        {
+            "precision": right / np.maximum(said, 1),
+            "recall": right / np.maximum(true, 1),
+            "f1": 2 * right / np.maximum(said + true, 1),
+            "rows": true.astype(np.int64),
+        },
+        index=pd.Index(names, name="class"),
+    )
+    mean = table[["precision", "recall", "f1"]].mean()
+    table.loc["mean"] = [*mean, int(true.sum())]
+    return table.astype({"rows": np.int64})
+
+
+def _checked(label: ArrayLike, probability: ArrayLike) -> tuple[Floats, Floats]:
+    y, p = np.asarray(label, dtype=np.float64), np.asarray(probability, dtype=np.float64)
+    if y.ndim != 1 or y.shape != p.shape or not len(y):
+        raise DataError(f"Labels {y.shape} and probabilities {p.shape} must be equally many, and at least one.")
+    if not np.isin(y, (0, 1)).all():
+        raise DataError("Labels must be 0 or 1.")
+    if not ((p >= 0) & (p <= 1)).all():
+        raise DataError("Probabilities must be numbers from 0 to 1.")
+    return y, p
+
+
+def _named(only: Sequence[str] | None) -> list[str]:
+    for name in only or ():
+        if name not in SCORES:
+            raise LoopbookError(f"There is no metric {name!r}.{suggest(name, SCORES)}")
+    return list(only or SCORES)
+
+
+def _weightings(rows: int, groups: ArrayLike | None, resamples: int, seed: int) -> Iterator[Floats]:
+    """Give all ones first, then how often each row is drawn in each resample, in blocks [b, n]."""
+    yield np.ones((1, rows))
+    members = np.arange(rows) if groups is None else pd.factorize(np.asarray(groups))[0]
+    count = int(members.max()) + 1
+    random = np.random.default_rng(seed)
+    block = max(1, _BLOCK // max(rows, count))
+    for start in range(0, resamples, block):
+        size = min(block, resamples - start)
+        drawn = random.integers(count, size=(size, count)) + np.arange(size)[:, None] * count
+        times = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
+        yield times.astype(np.float64)[:, members]
+
+
+def _table(names: Sequence[str], drawn: Any) -> pd.DataFrame:
+    """Return value and interval of each score; the first column of `drawn` is the score itself."""
+    rows = []
+    for values in drawn:
+        known = values[1:][np.isfinite(values[1:])]
+        # Resamples without one of the classes say nothing; if most are such, there is no interval.
+        enough = len(known) >= 0.5 * max(1, len(values) - 1)
+        low, high = np.percentile(known, _INTERVAL) if enough and len(known) else (np.nan, np.nan)
+        rows.append((values[0], low, high))
+    return pd.DataFrame(rows, columns=["value", "low", "high"], index=pd.Index(names, name="metric"))
+
+
+def _steps(y: Floats, p: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the distinct scores, highest first, with the true and false positives from each on."""
+    order = np.argsort(-p, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))
+    tp = np.cumsum(y[order])[ends]
+    return p[order][ends], tp, ends + 1 - tp

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as budget
+from hypothesis import strategies as st
+from tests.decisions.conftest import rows
+
+from loopbook.decisions import costs, policy_choice, policy_costs, review
+from loopbook.decisions.building import Plan, build
+from loopbook.decisions.policies import Review, Threshold
+from loopbook.decisions.replay import in_time_order, replay
+from loopbook.scenario.decisions import Costs, DecisionsSettings, Rule
+from loopbook.scenario.errors import DataError
+from loopbook.scenario.task import Task
+from loopbook.statistics import platt
+
+ACTIONS = ("ignore", "alert")
+
+
+def by_hand(acted: bool, label: int, reviewed: bool, prices: Costs) -> float:
+    """Return the cost of one decision, written out anew."""
+    if acted:
+        cost = prices.true_positive if label else prices.false_positive
+    else:
+        cost = prices.false_negative if label else prices.true_negative
+    return cost + (prices.review if reviewed else 0.0)
+
+
+def test_each_policys_cost_is_what_counting_row_by_row_gives(task: Task, settings: DecisionsSettings) -> None:
+    learned, stream = rows(600), rows(80, seed=7)
+    rule = Rule(when="mean_size_missing", action="review")
+    plan = Plan.of(task, settings, {"unsized": rule.model_dump()})
+    built = build(plan, learned, learned["p"])
+    table = policy_costs.compare(built, stream, stream["p"], settings, resamples=50)
+    verdicts = review.simulated_verdicts(stream, settings.costs.review_error)
+    for name, policy in built.items():
+        total, asked = 0.0, 0
+        for seen, (_, row) in enumerate(stream.sort_values(["time", "row_id"]).iterrows(), start=1):
+            proposed = policy.propose(stream.loc[[row.name]], [row["p"]]).iloc[0]
+            reviewed = bool(proposed["review"]) and (asked + 1) / seen <= settings.review_capacity + 1e-12
+            asked += reviewed
+            acted = verdicts[row["row_id"]] if reviewed else bool(proposed["act"])
+            total += by_hand(acted, row["label"], reviewed, settings.costs)
+        assert table.loc[name, "cost"] == pytest.approx(total / len(stream)), name
+        assert table.loc[name, "reviews"] == asked
+
+
+@budget(max_examples=60, deadline=None)
+@given(st.data())
+def test_free_and_perfect_reviews_never_cost_more(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 40))
+    frame = rows(40, seed=data.draw(st.integers(0, 50))).head(count)
+    p = np.array(data.draw(st.lists(st.floats(0, 1), min_size=count, max_size=count)))
+    cut = data.draw(st.floats(0, 1))
+    low, high = sorted((data.draw(st.floats(0, 1)), data.draw(st.floats(0, 1))))
+    prices = Costs(false_positive=data.draw(st.floats(0.1, 9)), false_negative=3, review=0, review_error=0)
+    settings = DecisionsSettings(costs=prices, review_capacity=data.draw(st.floats(0, 1)))
+    single = replay(Threshold(actions=ACTIONS, threshold=cut, origin="x"), frame, p, settings)
+    three = replay(Review(actions=ACTIONS, threshold=cut, low=low, high=high, origin="x"), frame, p, settings)
+    assert (three.cost <= single.cost + 1e-12).all()
+
+
+@given(st.lists(st.booleans(), max_size=300), st.floats(0, 1))
+def test_reviews_keep_within_capacity_at_every_moment(wanted: list[bool], capacity: float) -> None:
+    given_ = review.granted(wanted, capacity)
+    counts = np.cumsum(given_)
+    assert (counts <= capacity * np.arange(1, len(wanted) + 1) + 1e-6).all()
+    assert not (given_ & ~np.array(wanted, dtype=bool)).any()
+
+
+def test_full_capacity_grants_every_wish() -> None:
+    assert review.granted([True, False, True], 1.0).tolist() == [True, False, True]
+    assert review.granted([True] * 10, 0.2).sum() == 2
+
+
+def test_a_simulated_reviewer_is_wrong_as_often_as_said_and_always_about_the_same_rows() -> None:
+    frame = rows(20_000)
+    first = review.simulated_verdicts(frame, 0.1)
+    assert first == review.simulated_verdicts(frame.sample(frac=1, random_state=1), 0.1)
+    wrong = np.mean([first[row] != (label == 1) for row, label in zip(frame["row_id"], frame["label"], strict=True)])
+    assert wrong == pytest.approx(0.1, abs=0.01)
+    assert first != review.simulated_verdicts(frame, 0.1, seed=1)
+    perfect = review.simulated_verdicts(frame, 0.0)
+    assert all(perfect[row] == (label == 1) for row, label in zip(frame["row_id"], frame["label"], strict=True))
+    with pytest.raises(DataError, match="label"):
+        review.simulated_verdicts(frame.drop(columns="label"), 0.1)
+
+
+def test_asking_pays_on_rows_with_true_probabilities(task: Task, settings: DecisionsSettings) -> None:
+    learned, stream = rows(2_000, seed=1), rows(4_000, seed=2)
+    plan = Plan.of(task, settings)
+    judged = policy_costs.judge(build(plan, learned, learned["p"]), stream, stream["p"], settings, resamples=200)
+    table = judged.table("threshold")
+    assert table.loc["review", "difference_high"] < 0
+    assert table.loc["review", "review_share"] <= settings.review_capacity
+    assert table.loc["threshold", ["difference", "difference_low", "difference_high"]].tolist() == [0, 0, 0]
+    assert table.loc["threshold", "ratio"] == 1
+    assert (table["low"] <= table["cost"]).all() and (table["cost"] <= table["high"]).all()
+    expected = costs.expected(settings.costs, stream["p"])
+    assert table.loc["never", "cost"] == pytest.approx(expected.leave.mean(), abs=0.1)
+    assert table.loc["always", "cost"] == pytest.approx(expected.act.mean(), abs=0.1)
+
+
+def test_no_threshold_beats_hindsight(task: Task, frame: pd.DataFrame, settings: DecisionsSettings) -> None:
+    table = policy_costs.compare(build(Plan.of(task, settings), frame, frame["p"]), frame, frame["p"], settings)
+    bound = policy_costs.hindsight(frame["label"], frame["p"], settings.costs)
+    assert (table.loc[["never", "always", "fixed", "threshold", "tuned"], "cost"] >= bound - 1e-9).all()
+    assert table.loc["tuned", "cost"] == pytest.approx(bound)
+
+
+def test_saving_is_the_difference_with_its_sign_turned(frame: pd.DataFrame, settings: DecisionsSettings) -> None:
+    made = {
+        "a": Threshold(actions=ACTIONS, threshold=0.2, origin="x"),
+        "b": Threshold(actions=ACTIONS, threshold=0.8, origin="x"),
+    }
+    judged = policy_costs.judge(made, frame, frame["p"], settings, resamples=300)
+    row, saved = judged.table("b").loc["a"], judged.saving("a", "b")
+    assert saved == pytest.approx((-row["difference"], -row["difference_high"], -row["difference_low"]))
+    with pytest.raises(DataError, match="no policy 'c'"):
+        judged.table("c")
+
+
+def test_grouped_intervals_are_as_wide_as_those_of_the_groups_alone(settings: DecisionsSettings) -> None:
+    frame = rows(60, seed=4).assign(group=[f"g{at}" for at in range(60)])
+    repeated = pd.concat([frame.assign(row_id=frame["row_id"] + str(at)) for at in range(20)], ignore_index=True)
+    made = {"a": Threshold(actions=ACTIONS, threshold=0.3, origin="x")}
+    one = policy_costs.compare(made, frame, frame["p"], settings, reference="a", seed=3)
+    many = policy_costs.compare(made, repeated, repeated["p"], settings, reference="a", seed=3)
+    assert many.loc["a", ["low", "high"]].tolist() == pytest.approx(one.loc["a", ["low", "high"]].tolist())
+
+
+def test_cross_validation_judges_each_row_once_and_without_its_group(
+    task: Task, frame: pd.DataFrame, settings: DecisionsSettings
+) -> None:
+    plan = Plan.of(task, settings)
+    judged = policy_choice.cross_validated(plan, frame, frame["p"], resamples=50)
+    assert all(len(outcome.cost) == len(frame) for outcome in judged.outcomes.values())
+    fixed = Threshold(actions=ACTIONS, threshold=0.5, origin="x").propose(frame, frame["p"])["act"]
+    assert (judged.outcomes["fixed"].acted == fixed.to_numpy()).all()
+    shuffled = frame.sample(frac=1, random_state=5)
+    again = policy_choice.cross_validated(plan, shuffled, shuffled["p"], resamples=50)
+    assert again.table("fixed")["cost"].tolist() == pytest.approx(judged.table("fixed")["cost"].tolist())
+    with pytest.raises(DataError, match="at least 5 groups"):
+        policy_choice.cross_validated(plan, frame.assign(group="one"), frame["p"])
+
+
+def test_the_choice_is_the_cheapest_eligible_policy(
+    task: Task, frame: pd.DataFrame, settings: DecisionsSettings
+) -> None:
+    plan = Plan.of(task, settings)
+    judged = policy_choice.cross_validated(plan, frame, frame["p"], resamples=50)
+    choice = policy_choice.choose(plan, judged)
+    cost = judged.table("fixed")["cost"]
+    assert choice.policy == cost.idxmin()
+    assert choice.threshold == cost[["fixed", "threshold", "tuned"]].idxmin()
+    assert choice.constant == cost[["never", "always"]].idxmin()
+    named = Plan.of(task, settings.model_copy(update={"policy": "tree"}))
+    assert policy_choice.choose(named, judged).policy == "tree"
+
+
+def test_order_is_that_of_time_and_unknown_for_rows_partly_dated(frame: pd.DataFrame) -> None:
+    order = in_time_order(frame)
+    assert frame["time"].iloc[order].is_monotonic_increasing
+    assert in_time_order(frame.assign(time=pd.NaT)).tolist() == list(range(len(frame)))
+    partly = frame.assign(time=frame["time"].where(frame.index > 3))
+    with pytest.raises(DataError, match="4 of 600 rows have no time"):
+        in_time_order(partly)
+
+
+def test_nothing_to_compare_is_an_error(frame: pd.DataFrame, settings: DecisionsSettings) -> None:
+    with pytest.raises(DataError, match="nothing to compare"):
+        policy_costs.judge({}, frame, frame["p"], settings)
+
+
+def test_recalibration_undoes_a_known_distortion_and_inverts_itself() -> None:
+    frame = rows(20_000, seed=9)
+    logit = np.log(frame["p"] / (1 - frame["p"]))
+    stated = 1 / (1 + np.exp(-(2 * logit + 0.7)))
+    scale = platt.fit(frame["label"], stated)
+    assert (scale.slope, scale.intercept) == pytest.approx((0.5, -0.35), abs=0.05)
+    assert scale.apply([scale.invert(0.3)])[0] == pytest.approx(0.3)
+    assert (scale.invert(0.0), scale.invert(1.0)) == (0, 1)
+
+
+def test_recalibration_leaves_alone_what_rows_cannot_tell() -> None:
+    for label, p in (([1, 1], [0.2, 0.4]), ([0, 1], [0.5, 0.5]), ([1, 0] * 50, [0.2, 0.8] * 50)):
+        assert platt.fit(label, p) == platt.Scale()
+    separated = platt.fit([0] * 20 + [1] * 20, [0.1] * 20 + [0.9] * 20)
+    assert np.isfinite([separated.slope, separated.intercept]).all()
+
+
+def test_the_band_follows_probabilities_that_are_off(task: Task, settings: DecisionsSettings) -> None:
+    frame = rows(6_000, seed=11)
+    logit = np.log(frame["p"] / (1 - frame["p"]))
+    stated = 1 / (1 + np.exp(-(logit * 3 - 1)))
+    right = build(Plan.of(task, settings), frame, frame["p"])["review"]
+    off = build(Plan.of(task, settings), frame, stated)["review"]
+    same = right.propose(frame, frame["p"])["review"] == off.propose(frame, stated)["review"]
+    assert same.mean() > 0.97
+
+
+def test_what_is_far_dearer_than_the_middle_is_not_drawn() -> None:
+    table = pd.DataFrame({"cost": [1.0, 2.0, 3.0, 900.0]}, index=["a", "b", "c", "never"])
+    assert list(policy_costs.drawable(table).index) == ["a", "b", "c"]
+    assert len(policy_costs.drawable(table.assign(cost=[-9.0, -8.0, -7.0, 1.0]))) == 3
+
+
+def test_the_sentence_says_what_is_saved_and_warns_of_rows_that_were_lived_through() -> None:
+    choice = policy_choice.Choice("review", "tuned", "always")
+    saving = policy_costs.Difference(1.5, 1.0, 2.0)
+    said = policy_choice.sentence(choice, saving, 0.8, "EUR", False)
+    assert said == (
+        "Validation chose **review**. Against always, the better of always and never, it saves 1.50 EUR a decision "
+        "(1.00 to 2.00). Asking a person costs 0.80 of the single threshold here, so it is worth it."
+    )
+    stale = policy_choice.sentence(choice, saving, 0.95, "EUR", True, fresh=False)
+    assert stale.startswith("**These rows are not fresh**") and "The scenario asks for **review**" in stale
+    assert stale.endswith("so it does not save a tenth.")

@@ -1,0 +1,122 @@
+"""What users say by segment, and which terms tell their comments apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import fisher_exact
+
+from loopbook.feedback import corrections, user_experience, users
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.errors import DataError
+from loopbook.scenario.feedback import FeedbackSettings
+
+
+def opinions(decisions: pd.DataFrame, labels: list[int], scenario: Scenario, **more: list[str]) -> pd.DataFrame:
+    answers = corrections.table(
+        [
+            {"row_id": row, "user": f"u{at % 7}", "label": label, **{name: values[at] for name, values in more.items()}}
+            for at, (row, label) in enumerate(zip(decisions["row_id"], labels, strict=True))
+        ]
+    )
+    return user_experience.opinions(answers, decisions, scenario.task)
+
+
+def test_kinds_follow_from_label_and_action(decisions: pd.DataFrame, scenario: Scenario) -> None:
+    log = decisions.head(4).assign(action=["act", "act", "leave", "leave"])
+    said = opinions(log, [1, 0, 1, 0], scenario)
+    assert said["kind"].tolist() == ["right", "false alarm", "missed", "right"]
+    assert said["wrong"].tolist() == [False, True, True, False]
+
+
+def test_malicious_users_and_answers_without_a_label_are_left_out(decisions: pd.DataFrame, scenario: Scenario) -> None:
+    answers = corrections.table(
+        [
+            {"row_id": "r00001", "user": "eve", "label": 1},
+            {"row_id": "r00001", "user": "ann"},
+            {"row_id": "r00002", "user": "bob", "label": 0},
+        ]
+    )
+    said = user_experience.opinions(answers, decisions, scenario.task, malicious=("eve",))
+    assert said["user"].tolist() == ["bob"]
+
+
+def test_shares_of_a_segment_are_counted_against_all_others(decisions: pd.DataFrame, scenario: Scenario) -> None:
+    log = decisions.head(120).assign(
+        action="act", place=["north"] * 40 + ["south|east"] * 40 + ["rare"] * 5 + [""] * 35
+    )
+    wrong = [1] * 30 + [0] * 10 + [0] * 8 + [1] * 72  # label 0 means: it was a false alarm
+    table = user_experience.by_segment(opinions(log, [1 - one for one in wrong], scenario), ["place"]).set_index(
+        "segment"
+    )
+    assert set(table.index) == {"place=north", "place=south", "place=east"}  # five answers are too few to name
+    row = table.loc["place=north"]
+    assert (row["answers"], row["wrong"], row["false_alarms"], row["missed"]) == (40, 0.75, 30, 0)
+    assert row["elsewhere"] == pytest.approx(72 / 80)
+    p = sorted(fisher_exact([[bad, 40 - bad], [102 - bad, 80 - 102 + bad]])[1] for bad in (30, 32, 32))
+    assert row["p"] == pytest.approx(min(3 * p[0], 3 * p[1] / 2, p[2]))
+    with pytest.raises(DataError, match="Did you mean 'place'"):
+        user_experience.by_segment(opinions(log, wrong, scenario), ["plac"])
+
+
+def test_no_columns_and_no_answers_give_an_empty_table(decisions: pd.DataFrame, scenario: Scenario) -> None:
+    nobody = user_experience.opinions(corrections.table([]), decisions, scenario.task)
+    assert user_experience.by_segment(nobody, ["place"]).empty
+    assert user_experience.by_segment(nobody, []).empty
+    assert user_experience.about(nobody).empty
+    assert user_experience.usability(corrections.table([])).empty
+
+
+def test_terms_that_one_side_uses_more_are_telling() -> None:
+    one = ["They mean it as irony", "Plain irony again", "irony, I say", "fine work"] * 3
+    other = ["fine work as ever", "good work", "they did good work again"] * 5
+    found = user_experience.telling(one, other)
+    assert found["term"].iloc[0] == "irony"
+    assert found["texts"].iloc[0] == 9
+    assert found["others"].iloc[0] == 0
+    assert "work" not in set(found["term"])
+    assert "they" not in set(found["term"])
+
+
+def test_a_term_counts_once_a_text() -> None:
+    loud = ["spam " * 50, "hello there"] + ["nothing new"] * 10
+    assert "spam" not in set(user_experience.telling(loud, ["nothing new"] * 10)["term"])
+
+
+def test_the_same_texts_have_nothing_telling() -> None:
+    texts = ["late again", "wrong company", "good catch"] * 10
+    assert user_experience.telling(texts, texts).empty
+    assert user_experience.telling([], texts).empty
+
+
+def test_two_words_that_come_together_are_one_term() -> None:
+    found = user_experience.telling(["another false alarm"] * 5 + ["hm"] * 5, ["good catch"] * 10)
+    assert found["term"].iloc[0] in ("false alarm", "another false")
+    assert len(found) <= 2
+
+
+def test_comments_of_simulated_users_tell_the_kinds_apart(
+    decisions: pd.DataFrame, truth: dict[str, int], scenario: Scenario
+) -> None:
+    answers = users.simulate(decisions, truth, scenario.task, FeedbackSettings(answer_rate=0.8))
+    table = user_experience.about(user_experience.opinions(answers, decisions, scenario.task))
+    terms = table.groupby("kind")["term"].agg(set)
+    assert "false alarm" in terms["false alarm"]
+    assert terms["missed"] & {"missed", "overlooked", "mattered", "told"}
+    assert (table["z"] >= 1.96).all()
+    for row in table.itertuples():
+        assert all(word in str(row.example).lower() for word in str(row.term).split())
+
+
+def test_usability_is_mean_rating_and_median_time() -> None:
+    answers = corrections.table(
+        [{"row_id": f"r{at}", "user": f"u{at % 4}", "rating": 1 + at % 5, "seconds": float(at)} for at in range(20)]
+        + [{"row_id": "r20", "user": "u1", "comment": "hm"}]
+    )
+    table = user_experience.usability(answers)
+    assert table["value"].tolist() == [3.0, 9.5]
+    assert table["answers"].tolist() == [20, 20]
+    assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all()
+    only = user_experience.usability(answers.assign(seconds=np.nan))
+    assert only.index.tolist() == ["usefulness"]

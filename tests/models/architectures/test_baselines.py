@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from tests.models.conftest import BAD, GOOD, Problem
+
+from loopbook.models.architectures import baselines
+from loopbook.models.architectures.linear import Linear, terms_of
+from loopbook.scenario.errors import DataError, LoopbookError
+from loopbook.statistics.scores import auc, sigmoid
+
+
+def truth(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    return problem.train["label"].to_numpy(float), problem.train["weight"].to_numpy(float)
+
+
+def fitted(name: str, problem: Problem, **settings: object) -> Linear:
+    return baselines.BASELINES[name](problem.features, problem.train, *truth(problem), **settings)
+
+
+def test_majority_says_the_weighted_base_rate_to_every_row(text: Problem) -> None:
+    label, weight = truth(text)
+    said = sigmoid(fitted("majority", text).logits(text.features, text.validation))
+    assert np.ptp(said) == 0
+    assert said[0] == pytest.approx(np.average(label, weights=weight), abs=0.005)
+
+
+def test_word_list_finds_the_words_of_each_class(text: Problem) -> None:
+    linear = fitted("word_list", text, words=20)
+    yes = {term for term, weight in zip(linear.terms, linear.weights, strict=True) if weight > 0}
+    no = {term for term, weight in zip(linear.terms, linear.weights, strict=True) if weight < 0}
+    assert len(yes & set(BAD)) >= 7 and len(no & set(GOOD)) >= 7
+    assert not yes & set(GOOD) and not no & set(BAD)
+    # Each word counts one: all weights are equal but for their sign.
+    assert len({round(abs(weight), 9) for weight in linear.weights}) == 1
+
+
+def test_tfidf_equals_the_pipeline_of_scikit_learn(text: Problem) -> None:
+    label, weight = truth(text)
+    linear = fitted("tfidf", text, C=2.0)
+
+    def join(frame: object) -> list[list[str]]:
+        return text.features.token_lists(frame)  # type: ignore[arg-type]
+
+    vectorizer = TfidfVectorizer(analyzer=lambda tokens: terms_of(tokens, 2), min_df=2)
+    model = LogisticRegression(C=2.0, max_iter=2000).fit(
+        vectorizer.fit_transform(join(text.train)), label, sample_weight=weight
+    )
+    expected = model.decision_function(vectorizer.transform(join(text.validation)))
+    assert linear.logits(text.features, text.validation) == pytest.approx(expected, abs=1e-6)
+
+
+def test_tfidf_uses_the_table_where_there_is_one(mixed: Problem) -> None:
+    linear = fitted("tfidf", mixed)
+    assert len(linear.table_weights) == mixed.features.width
+    without = mixed.validation.assign(size=0.0)
+    assert not np.allclose(linear.logits(mixed.features, mixed.validation), linear.logits(mixed.features, without))
+
+
+def test_table_logistic_equals_scikit_learn_on_real_measurements(cells: Problem) -> None:
+    label, weight = truth(cells)
+    linear = fitted("table_logistic", cells)
+    model = LogisticRegression(max_iter=5000).fit(cells.features.table(cells.train), label, sample_weight=weight)
+    expected = model.decision_function(cells.features.table(cells.validation))
+    logits = linear.logits(cells.features, cells.validation)
+    assert logits == pytest.approx(expected, abs=1e-3)
+    assert auc(cells.validation["label"], logits) > 0.98
+
+
+def test_weights_count_like_repeated_rows(text: Problem) -> None:
+    label, _ = truth(text)
+    twice = text.train.iloc[np.repeat(np.arange(len(label)), 1 + label.astype(int))]
+    # Equal terms in both, so that only the weights differ.
+    weighted = baselines.table_logistic
+    x = type("Fake", (), {"table": staticmethod(lambda frame: frame[["weight"]].to_numpy())})()
+    one = weighted(x, text.train, label, 1 + label)
+    two = weighted(x, twice, twice["label"].to_numpy(float), np.ones(len(twice)))
+    assert one.table_weights == pytest.approx(two.table_weights, abs=1e-3)
+
+
+def test_nothing_to_learn_from_is_said(text: Problem) -> None:
+    few = text.train.head(3).assign(text=["one", "two", "three"])
+    with pytest.raises(DataError, match="No word or phrase of train occurs in at least 2 of its 3 rows"):
+        baselines.tfidf(text.features, few, np.array([0.0, 1, 0]), np.ones(3))
+
+
+@pytest.mark.parametrize("name", ["majority", "word_list", "tfidf"])
+def test_a_saved_baseline_answers_the_same(name: str, text: Problem, tmp_path: Path) -> None:
+    linear = fitted(name, text)
+    linear.save(tmp_path)
+    again = Linear.load(tmp_path)
+    assert (
+        again.logits(text.features, text.validation).tolist() == linear.logits(text.features, text.validation).tolist()
+    )
+    assert sorted(file.suffix for file in tmp_path.iterdir()) == [".json", ".npz"]
+
+
+def test_terms_and_weights_that_do_not_belong_together_are_refused(text: Problem, tmp_path: Path) -> None:
+    fitted("tfidf", text).save(tmp_path)
+    (tmp_path / "terms.json").write_text('["one"]')
+    with pytest.raises(LoopbookError, match="1 terms do not fit"):
+        Linear.load(tmp_path)
+
+
+def test_terms_are_words_and_phrases_in_their_order() -> None:
+    assert terms_of(["a", "b", "c"], 2) == ["a", "b", "c", "a b", "b c"]
+    assert terms_of(["a"], 3) == ["a"]
+    assert terms_of([], 2) == []

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.models.conftest import Problem
+
+from loopbook.models.architectures.inputs import Inputs
+from loopbook.models.arrays import encode, lengths
+from loopbook.models.network import Network, by_length
+from loopbook.scenario.errors import ScenarioError
+
+INPUTS = Inputs(vocabulary_size=50, length=12, width=3)
+
+
+def given(rows: int = 9) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    tokens = random.integers(1, 50, (rows, 12)).astype(np.int32)
+    tokens[np.arange(12) >= random.integers(1, 13, rows)[:, None]] = 0
+    return {
+        "tokens": tokens,
+        "table": random.normal(size=(rows, 3)).astype(np.float32),
+        "embedding": random.normal(size=(rows, 384)).astype(np.float32) / 20,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "used"),
+    [
+        ("lstm", ("tokens", "table")),
+        ("cnn", ("tokens", "table")),
+        ("bag", ("tokens", "table")),
+        ("mlp", ("table",)),
+        ("minilm", ("embedding", "table")),
+    ],
+)
+def test_each_network_answers_from_its_inputs(name: str, used: tuple[str, ...]) -> None:
+    network = Network.build(name, {}, INPUTS, seed=1)
+    assert set(network.inputs) == set(used)
+    logits = network.logits(given())
+    assert logits.shape == (9,) and logits.dtype == np.float64 and np.ptp(logits) > 0
+    for other in used:
+        changed = {**given(), other: given()[other][::-1].copy()}
+        assert not np.allclose(network.logits(changed), logits), f"{name} does not look at {other}"
+
+
+@pytest.mark.parametrize("name", ["lstm", "cnn", "bag"])
+def test_the_answer_does_not_depend_on_padding(name: str) -> None:
+    network = Network.build(name, {}, INPUTS, seed=1)
+    arrays = given()
+    longer = {**arrays, "tokens": np.pad(arrays["tokens"], ((0, 0), (0, 9)))}
+    direct = network.model({key: longer[key] for key in network.inputs}, training=False).numpy()[:, 0]
+    assert network.logits(arrays) == pytest.approx(direct, abs=1e-5)
+
+
+def test_word_order_counts_for_the_lstm_and_not_for_the_bag() -> None:
+    tokens = np.array([[5, 6, 7, 8]], dtype=np.int32)
+    turned = tokens[:, ::-1].copy()
+    inputs = Inputs(50, 12, 0)
+    lstm, bag = Network.build("lstm", {}, inputs, 1), Network.build("bag", {}, inputs, 1)
+    assert abs(lstm.logits({"tokens": tokens}) - lstm.logits({"tokens": turned})) > 1e-4
+    assert bag.logits({"tokens": tokens}) == pytest.approx(bag.logits({"tokens": turned}), abs=1e-6)
+
+
+def test_equal_seeds_give_equal_weights_and_names_whatever_was_built_before() -> None:
+    first = Network.build("cnn", {"filters": 8}, INPUTS, 7)
+    Network.build("lstm", {}, INPUTS, 3)
+    second, third = Network.build("cnn", {"filters": 8}, INPUTS, 7), Network.build("cnn", {"filters": 8}, INPUTS, 8)
+    names = [[variable.path for variable in network.model.variables] for network in (first, second)]
+    assert names[0] == names[1]
+    for one, two in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
+        assert np.array_equal(one, two)
+    assert not np.array_equal(second.model.get_weights()[0], third.model.get_weights()[0])
+
+
+def test_a_saved_network_answers_the_same(tmp_path: Path) -> None:
+    network = Network.build("bag", {"dropout": 0.5}, INPUTS, 1)
+    network.save(tmp_path)
+    again = Network.load(tmp_path, "bag")
+    assert again.logits(given()).tolist() == network.logits(given()).tolist()
+    assert again.trims
+
+
+def test_rows_come_in_batches_of_like_length() -> None:
+    arrays = given(20)
+    parts = list(by_length(arrays, np.arange(20), 6))
+    assert sorted(np.concatenate([rows for rows, _ in parts]).tolist()) == list(range(20))
+    long = lengths(arrays["tokens"])
+    assert [longest for _, longest in parts] == [long[rows].max() for rows, _ in parts]
+    assert [longest for _, longest in parts] == sorted(longest for _, longest in parts)
+
+
+def test_lengths_do_not_count_padding_but_a_gap_inside() -> None:
+    tokens = np.array([[3, 0, 4, 0], [1, 0, 0, 0], [2, 2, 2, 2], [0, 0, 0, 0]], dtype=np.int32)
+    assert lengths(tokens).tolist() == [3, 1, 4, 1]
+
+
+def test_rows_are_encoded_for_the_named_inputs_only(mixed: Problem) -> None:
+    arrays = encode(mixed.features, mixed.validation, ["tokens", "table"])
+    assert {name: (values.dtype.name, values.shape) for name, values in arrays.items()} == {
+        "tokens": ("int32", (80, 16)),
+        "table": ("float32", (80, mixed.features.width)),
+    }
+
+
+HEAD = "import keras\nfrom keras import layers\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return 5", "must return a keras.Model made of its inputs"),
+        ("return keras.Model(inputs.table(), layers.Dense(2)(inputs.table()))", "could not be built"),
+        ("x = inputs.table(); return keras.Model(x, layers.Dense(2)(x))", "one output of shape"),
+        ("x = inputs.table(); return keras.Model(x, layers.Dense(1, activation='relu')(x))", "activation sigmoid"),
+        ("x = keras.Input((3,), name='numbers'); return keras.Model(x, layers.Dense(1)(x))", "input 'numbers'"),
+        ("x = keras.Input((12,), name='tokens'); return keras.Model(x, layers.Dense(1)(x))", "it is int32"),
+        ("x = inputs.table(); return keras.Model(x, layers.Dense(-1)(x))", "could not be built"),
+    ],
+)
+def test_a_users_network_that_cannot_be_trained_is_refused(users_module: Path, body: str, message: str) -> None:
+    users_module.write_text(f"{HEAD}def build(inputs):\n    {body}\n")
+    with pytest.raises(ScenarioError, match=message):
+        Network.build(f"{users_module.stem}:build", {}, INPUTS, 1)
+
+
+def test_a_users_network_with_its_own_layer_is_saved_and_loaded(users_module: Path, tmp_path: Path) -> None:
+    users_module.write_text(
+        HEAD + "@keras.saving.register_keras_serializable('users')\n"
+        "class Twice(layers.Layer):\n    def call(self, x):\n        return 2 * x\n"
+        "def build(inputs):\n    x = inputs.table()\n    return keras.Model(x, layers.Dense(1, activation='sigmoid')"
+        "(Twice()(x)))\n"
+    )
+    name = f"{users_module.stem}:build"
+    network = Network.build(name, {}, INPUTS, 1)
+    network.save(tmp_path)
+    assert Network.load(tmp_path, name).logits(given()).tolist() == network.logits(given()).tolist()

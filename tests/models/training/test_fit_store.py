@@ -1,0 +1,116 @@
+"""A fit is done once for the same code, data and settings, whoever asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+from tests.models.conftest import Problem
+
+from loopbook.models.choice import model_selection
+from loopbook.models.choice.leaderboard import leaderboard
+from loopbook.models.model import Model
+from loopbook.models.shipping import serving
+from loopbook.models.training import fit_store
+from loopbook.models.training.fit_store import Fit
+from loopbook.scenario.candidate import Candidate
+from loopbook.scenario.errors import DataError
+from loopbook.scenario.training import TrainingSettings
+from loopbook.store import champions
+from loopbook.store.project import Project
+from loopbook.store.stage import Stage
+
+TFIDF = Candidate(architecture="tfidf")
+
+
+@pytest.fixture
+def fit(project: Project, text: Problem) -> Callable[..., Fit]:
+    stage = Stage.open("03_training", {"scenario": "tiny", "profile": "standard", "candidate": "one"})
+
+    def make(candidate: Candidate = TFIDF, train: pd.DataFrame | None = None, **settings: object) -> Fit:
+        chosen = TrainingSettings(candidates={"any": candidate}, **settings)
+        rows = text.train if train is None else train
+        return fit_store.fit(stage, "any", candidate, chosen, rows, text.validation, text.features, text.task)
+
+    return make
+
+
+def test_the_same_fit_is_not_done_again_and_another_one_is(fit: Callable[..., Fit], text: Problem) -> None:
+    first = fit()
+    assert fit().model == first.model
+    assert fit(epochs=7, patience=2).model == first.model, "a plain baseline knows no epochs"
+    assert fit(class_weights=True).model != first.model
+    assert fit(train=text.train.head(150)).model != first.model
+    assert fit(Candidate(architecture="word_list")).model != first.model
+
+
+def test_a_fit_holds_model_history_predictions_and_events(fit: Callable[..., Fit], text: Problem) -> None:
+    found = fit()
+    assert Model.load(found.model).probabilities(text.validation).shape == (len(text.validation),)
+    assert list(found.history.columns) == ["epoch", "loss", "val_loss", "val_auc"]
+    assert found.predictions["row_id"].tolist() == text.validation["row_id"].tolist()
+    assert list(found.events.iterdir())
+
+
+def test_a_model_fitted_again_differs_in_what_it_learned_from_alone(fit: Callable[..., Fit], text: Problem) -> None:
+    stage = Stage.open("03_training", {"scenario": "tiny", "profile": "standard", "candidate": "one"})
+    first = fit(class_weights=True)
+    model, other = Model.load(first.model), TrainingSettings(candidates={"any": TFIDF})
+    same = fit_store.again(stage, "again", model, other, text.train, text.validation, text.features, text.task)
+    assert same.model == first.model, "equal rows give the fit that is there already"
+    less = fit_store.again(
+        stage, "again", model, other, text.train.head(150), text.validation, text.features, text.task
+    )
+    assert less.model != first.model
+    assert dict(Model.load(less.model).training) == {"class_weights": True}
+
+
+def test_an_approved_model_stands_again_beside_the_candidates(
+    fit: Callable[..., Fit], text: Problem, project: Project
+) -> None:
+    new, old = fit(), fit(train=text.train.head(150))
+    approved = champions.keep(project, old.model)
+    models = model_selection.candidates({"tfidf": new.model}, approved, project)
+    assert list(models) == ["tfidf", "tfidf, as approved"]
+    written = {"tfidf": new.predictions}
+    held = model_selection.on_validation(models, written, text.validation)
+    assert held["tfidf"].tolist() == new.predictions["probability"].tolist()
+    assert held["tfidf, as approved"].tolist() == Model.load(old.model).probabilities(text.validation).tolist()
+    assert list(model_selection.candidates({"tfidf": new.model}, None, project)) == ["tfidf"]
+
+
+def test_the_contest_ranks_compares_ships_and_shows_mistakes(
+    fit: Callable[..., Fit], text: Problem, project: Project
+) -> None:
+    fits = {"tfidf": fit(), "majority": fit(Candidate(architecture="majority"))}
+    models = {name: Model.load(found.model) for name, found in fits.items()}
+    rows = text.validation
+    answers = {name: model.probabilities(rows) for name, model in models.items()}
+    entries = model_selection.enter(models, answers)
+    board = leaderboard(rows["label"], entries, rows["group"], 100)
+    assert model_selection.best(board) == model_selection.best(board, "plain") == "tfidf"
+    assert model_selection.best(board, "network") is None
+    assert model_selection.intervals(board).loc["majority", "value"] == 0.5
+
+    gains = model_selection.against(rows["label"], entries, "majority", rows["group"], 100)
+    assert gains.loc["majority"].tolist() == [0, 0, 0]
+    assert gains.loc["tfidf", "value"] == pytest.approx(model_selection.intervals(board).loc["tfidf", "value"] - 0.5)
+    with pytest.raises(DataError, match="'lstm' is no candidate"):
+        model_selection.against(rows["label"], entries, "lstm", rows["group"], 100)
+
+    cache = project.work / "embeddings"
+    shipped = model_selection.ship_all(models, "tfidf", project.work, rows, export=True, repeats=10, cache=cache)
+    assert shipped["tfidf"].folder == project.work / "champion"
+    assert (shipped["tfidf"].difference or 0) <= 1e-5
+    assert not (project.work / "others").exists()
+    served = serving.load(shipped["tfidf"].folder)
+    assert served.probabilities(rows) == pytest.approx(answers["tfidf"], abs=1e-5)
+    timed = leaderboard(rows["label"], model_selection.timed(entries, shipped), rows["group"], 100)
+    assert (timed["size_bytes"] > 0).all()
+    assert set(model_selection.figures(timed, "tfidf", "test_")) >= {"test_accuracy", "test_roc_auc_low"}
+
+    wrong = model_selection.mistakes(rows, answers["tfidf"], ("good", "bad"), count=3)
+    off = (rows["label"] - answers["tfidf"]).abs().sort_values(ascending=False).head(3)
+    assert wrong.index.tolist() == off.index.tolist()
+    assert set(wrong["label"]) <= {"good", "bad"}

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loopbook.statistics import calibration
+from loopbook.statistics.scores import cross_entropy, sigmoid
+
+
+def drawn(scale: float, rows: int = 4000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels, and logits that are too large by a factor."""
+    random = np.random.default_rng(seed)
+    z = random.normal(0, 1.5, rows)
+    return (random.random(rows) < sigmoid(z)).astype(int), z * scale
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.0, 3.0])
+def test_the_temperature_is_what_the_logits_are_too_large_by(scale: float) -> None:
+    assert calibration.temperature(*drawn(scale)) == pytest.approx(scale, rel=0.1)
+
+
+@given(st.floats(0.2, 5))
+def test_no_other_temperature_has_a_smaller_loss(other: float) -> None:
+    y, z = drawn(2.0, 300)
+    targets = np.where(y == 1, (y.sum() + 1) / (y.sum() + 2), 1 / (300 - y.sum() + 2))
+    best = calibration.temperature(y, z)
+    assert cross_entropy(targets, z / best) <= cross_entropy(targets, z / other) + 1e-9
+
+
+def test_equal_logits_are_left_alone() -> None:
+    assert calibration.temperature([0, 1, 1], [0.7, 0.7, 0.7]) == 1
+
+
+def test_a_few_rows_that_are_all_right_do_not_make_the_model_certain() -> None:
+    # Two rows count as four of which one is mistaken each way: sigmoid(1 / T) = 2/3, so T = 1 / log 2.
+    assert calibration.temperature([0, 1], [-1, 1]) == pytest.approx(1 / np.log(2), rel=1e-5)
+
+
+def test_logits_that_are_wrong_are_turned_down_to_the_limit() -> None:
+    assert calibration.temperature([1, 0], [-1, 1]) == pytest.approx(20, rel=0.01)
+
+
+def test_a_row_has_no_say_in_its_own_calibration() -> None:
+    y, z = drawn(3.0, 60)
+    groups = np.repeat(np.arange(20), 3)
+    before = calibration.cross_fitted(y, z, groups)
+    changed = y.copy()
+    changed[:3] = 1 - changed[:3]
+    after = calibration.cross_fitted(changed, z, groups)
+    assert before[:3] == pytest.approx(after[:3])
+    assert not np.allclose(before, after)
+
+
+def test_calibration_keeps_the_ranking_within_a_fold_and_lowers_the_loss() -> None:
+    y, z = drawn(4.0, 2000)
+    table = calibration.effect(y, z)
+    assert (table["after"] < table["before"]).all()
+    assert table.index.to_list() == ["log_loss", "ece"]
+
+
+def test_a_single_group_is_not_calibrated_on_itself() -> None:
+    y, z = drawn(4.0, 30)
+    assert calibration.cross_fitted(y, z, np.zeros(30)) == pytest.approx(sigmoid(z))
