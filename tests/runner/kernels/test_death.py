@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import nbformat
 import pytest
-from tests.runner.test_kernels import execute, kernels, left, until
+from tests.runner.kernels.test_pool import execute, kernels, left, until
 
 from loopbook.runner import engine
 from loopbook.runner.kernels import provisioner

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.runner.test_kernels import ROOT, execute, left, needs_fork, until
+from tests.runner.kernels.test_pool import ROOT, execute, left, needs_fork, until
 
 from loopbook.runner.kernels.libraries import Level
 from loopbook.runner.kernels.pool import Kernels
