@@ -39,8 +39,7 @@ def directions(a: Run, b: Run) -> tuple[Mapping[str, Direction], str]:
 
     The headline is the score that the first criterion on a score speaks of; of an interval's end, the score itself.
     """
-    from loopbook.statistics.evaluation import LOWER_IS_BETTER
-    from loopbook.statistics.scores import SCORES
+    from loopbook.statistics import metrics
 
     by_criterion = {
         f"{each.stage} {each.metric}": Direction(
@@ -50,8 +49,10 @@ def directions(a: Run, b: Run) -> tuple[Mapping[str, Direction], str]:
         for each in run.criteria
     }
     defined = {
-        f"04_optimization test_{name}": Direction(name not in LOWER_IS_BETTER, "definition of the score")
-        for name in SCORES
+        f"04_optimization test_{name}": Direction(
+            metrics.METRICS[name].direction.better == "higher", "definition of the score"
+        )
+        for name in metrics.scores()
     }
     wanted = (name.removesuffix("_low").removesuffix("_high") for name in by_criterion)
     headline = next((name for name in wanted if name in defined), "")

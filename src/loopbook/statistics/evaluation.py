@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.scenario.errors import DataError, LoopbookError, suggest
-from loopbook.statistics.scores import BINS, SCORES
+from loopbook.scenario.errors import DataError
+from loopbook.statistics.metrics import BINS, computed, scores
 
 Floats = NDArray[np.float64]
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
 
 _BLOCK = 4_000_000  # drawn rows in memory at a time
 _INTERVAL = (2.5, 97.5)
@@ -43,7 +42,7 @@ def metrics(
     resamples
         Draws behind each interval.
     only
-        Names of scores; None: all of `scores.SCORES`.
+        Names of metrics; None: all that are registered for the task.
 
     Returns
     -------
@@ -61,10 +60,11 @@ def metrics(
     of Davison & Hinkley (1997).
     """
     y, p = _checked(label, probability)
-    names = _named(only)
+    names = list(only or scores())
+    functions = [computed(name) for name in names]
     drawn = np.concatenate(
         [
-            np.stack([SCORES[name](y, p, threshold, w) for name in names])
+            np.stack([function(y, p, threshold, w) for function in functions])
             for w in _weightings(len(y), groups, resamples, seed)
         ],
         axis=1,
@@ -91,16 +91,16 @@ def paired(
     tuple of float
         Difference, low, high.
     """
-    (name,) = _named([metric])
+    function = computed(metric)
     y, first = _checked(label, a)
     _, second = _checked(label, b)
     drawn = np.concatenate(
         [
-            SCORES[name](y, first, threshold, w) - SCORES[name](y, second, threshold, w)
+            function(y, first, threshold, w) - function(y, second, threshold, w)
             for w in _weightings(len(y), groups, resamples, seed)
         ]
     )
-    row = _table([name], drawn[None]).iloc[0]
+    row = _table([metric], drawn[None]).iloc[0]
     return float(row["value"]), float(row["low"]), float(row["high"])
 
 
@@ -169,13 +169,6 @@ def _checked(label: ArrayLike, probability: ArrayLike) -> tuple[Floats, Floats]:
     if not ((p >= 0) & (p <= 1)).all():
         raise DataError("Probabilities must be numbers from 0 to 1.")
     return y, p
-
-
-def _named(only: Sequence[str] | None) -> list[str]:
-    for name in only or ():
-        if name not in SCORES:
-            raise LoopbookError(f"There is no metric {name!r}.{suggest(name, SCORES)}")
-    return list(only or SCORES)
 
 
 def _weightings(rows: int, groups: ArrayLike | None, resamples: int, seed: int) -> Iterator[Floats]:
