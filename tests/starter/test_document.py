@@ -76,6 +76,6 @@ def test_a_whole_scenario_of_hostile_names_and_values_loads_and_says_them(names:
 
 def test_long_lists_stand_one_item_a_line() -> None:
     values = [f"value number {index}" for index in range(20)]
-    lines = notation.listing("  positive", values)
-    assert len(lines) == 21
-    assert plain("\n".join(lines)) == {"positive": values}
+    text = notation.listing("  positive", values)
+    assert len(text.splitlines()) == 21
+    assert plain(text) == {"positive": values}

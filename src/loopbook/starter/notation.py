@@ -39,19 +39,21 @@ def comment(text: str, indent: int = 0) -> str:
     return "\n".join(f"{' ' * indent}# {line}" for line in lines)
 
 
-def noted(line: str, text: str) -> list[str]:
+def noted(line: str, text: str) -> str:
     """Return a line with a comment behind it, or above it where it is long."""
     short = comment(text)
     if "\n" not in short and len(line) + 2 + len(short) <= _WIDTH:
-        return [f"{line}  {short}"]
-    return [comment(text, len(line) - len(line.lstrip())), line]
+        return f"{line}  {short}"
+    return f"{comment(text, len(line) - len(line.lstrip()))}\n{line}"
 
 
-def listing(key: str, values: Sequence[Any]) -> list[str]:
+def listing(key: str, values: Sequence[Any]) -> str:
     """Return a key with a list: on one line where it fits, else an item a line."""
     line = f"{key}: {listed(values)}"
     indent = " " * (len(key) - len(key.lstrip()))
-    return [line] if len(line) <= _WIDTH else [f"{key}:", *(f"{indent}  - {scalar(value)}" for value in values)]
+    return (
+        line if len(line) <= _WIDTH else "\n".join([f"{key}:", *(f"{indent}  - {scalar(value)}" for value in values)])
+    )
 
 
 def listed(values: Iterable[Any]) -> str:
