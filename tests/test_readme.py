@@ -1,4 +1,4 @@
-"""README stays true: every command in it is run as it stands, in the smoke profile and in folders of the test's own."""
+"""README and docs stay true: every command in them is run as it stands, in smoke and in folders of the test's own."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ import pytest
 from tests.starter import tables
 
 ROOT = Path(__file__).resolve().parents[1]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = {page: page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *DOCS)}
 COMMANDS = [
     line
-    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.S)
+    for text in PAGES.values()
+    for block in re.findall(r"```sh\n(.*?)```", text, flags=re.S)
     for line in block.splitlines()
     if line.strip()
 ]
+"""In the order in which a reader meets them: the README first, then the pages of docs by name."""
 BY_CI = ("make test",)
 """Run by .ci/run, of which this test is a part."""
 WITHOUT_REPORT = ("make help", "make clean", "make doctor", "make why", "make share")
@@ -74,13 +78,31 @@ def test_the_commands_are_those_that_are_known() -> None:
     assert len(COMMANDS) == len(set(COMMANDS))
 
 
+def test_readme_says_ten_words_and_leads_to_every_page_of_docs() -> None:
+    readme = PAGES[ROOT / "README.md"]
+    words = re.findall(r"^\| \*\*(\w+)\*\* \|", readme, flags=re.M)
+    assert len(words) == len(set(words)) == 10
+    assert {f"docs/{page.name}" for page in DOCS} <= set(re.findall(r"\]\(([^)]+)\)", readme))
+
+
+def test_every_link_leads_to_a_file_of_the_project() -> None:
+    links = [(page, link) for page, text in PAGES.items() for link in re.findall(r"\]\(([^):]+)\)", text)]
+    assert [(page.name, link) for page, link in links if not (page.parent / link).is_file()] == []
+
+
+def test_where_things_are_names_every_room() -> None:
+    rooms = {path.parent.name for path in (ROOT / "src" / "loopbook").glob("*/__init__.py")}
+    (row,) = re.findall(r"^\| `src/loopbook/` \|.*$", PAGES[ROOT / "README.md"], flags=re.M)
+    assert rooms <= set(re.findall(r"`(\w+)`", row))
+
+
 def test_ci_runs_the_test_command() -> None:
     text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert all(command in text for command in BY_CI)
 
 
-@pytest.mark.parametrize("command", [each for each in COMMANDS if each not in BY_CI])
-def test_a_command_of_the_readme_does_what_it_says(command: str, folder: Path) -> None:
+@pytest.mark.parametrize("command", [line for line in COMMANDS if line not in BY_CI])
+def test_a_command_of_readme_and_docs_does_what_it_says(command: str, folder: Path) -> None:
     if "press-monitor" in command and not os.environ.get("LOOPBOOK_DATA_MIRROR"):
         pytest.skip("press-monitor's data would be downloaded; set LOOPBOOK_DATA_MIRROR to test with a mirror")
     (folder / "data" / "drafts").mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The README's own model goes through all notebooks by its name alone; a change in it retrains it and nothing else."""
+"""The own model of docs/own-agent.md goes through all notebooks by its name alone; a change in it retrains it and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tests.notebooks.conftest import ROOT, Place
 
-MODEL = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.S)[0]
+MODEL = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "own-agent.md").read_text(encoding="utf-8"), flags=re.S)[0]
 PARAMS = (
     "training.candidates.mine.architecture=my_agent.models:build 'training.only=[tfidf,mine]' "
     "training.epochs=2 optimization.trials=0"
