@@ -463,7 +463,7 @@ DEATHS = {
 @contextmanager
 def memory_group() -> Iterator[Path | None]:
     """Give a control group of 400 MB, or None where none can be made."""
-    from tests.runner.test_death import own_group
+    from tests.runner.kernels.test_death import own_group
 
     own = own_group()
     if own is None or not os.access(own[0], os.W_OK):

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCENARIO, PROFILE = "market-monitor", "smoke"
 IMPORTS = "imports"
 RUN_WITHOUT_REPORT = (
-    "from loopbook import session; from loopbook.cli.commands import app; "
+    "from loopbook.operations import session; from loopbook.cli.commands import app; "
     "session.report = lambda *_, **__: 'not built'; "
     f"app(['run', '--scenario', '{SCENARIO}', '--profile', '{PROFILE}', '--jobs', '1'])"
 )

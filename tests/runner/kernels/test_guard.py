@@ -19,8 +19,8 @@ WITHIN = 5
 HANGS = "import os, time\nopen(os.environ['MARK'], 'w').close()\ntime.sleep(600)\n"
 RUN = """\
 import time
-from loopbook.runner.kernels import Kernels
-from loopbook.runner.libraries import Level
+from loopbook.runner.kernels.libraries import Level
+from loopbook.runner.kernels.pool import Kernels
 with Kernels(print) as kernels:
     kernels.prepare(Level.HEAVY)
     time.sleep(600)

@@ -118,7 +118,7 @@ def test_a_heavy_kernel_computes_with_tensorflow_what_a_spawned_one_does(
         import os, sys
         begun = "tensorflow" in sys.modules
         import keras, numpy as np
-        from loopbook.models import runtime
+        from loopbook.models.training import runtime
         runtime.prepare(7)
         model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)])
         model.compile("adam", "mse")
@@ -205,8 +205,8 @@ def test_only_notebooks_that_train_get_tensorflow() -> None:
     [
         ("import keras", Level.HEAVY),
         ("def late():\n    from tensorflow import data", Level.HEAVY),
-        ("from loopbook.models import training", Level.HEAVY),
-        ("from loopbook.models import serving", Level.LIGHT),
+        ("from loopbook.models.training import fitting", Level.HEAVY),
+        ("from loopbook.models.shipping import serving", Level.LIGHT),
         ("import pandas  # not tensorflow", Level.LIGHT),
     ],
 )

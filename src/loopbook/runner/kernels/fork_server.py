@@ -33,8 +33,8 @@ from loopbook.runner.kernels.libraries import Level, load
 KERNEL, SERVER = b"k", b"z"
 HARMLESS = {"jemalloc_bg_thd"}
 """Threads that may exist where is forked: Arrow's allocator stops its own before a fork."""
-OWN = {"loopbook", "loopbook.runner"} | {
-    f"loopbook.runner.{each}" for each in ("zygote", "guard", "kernel", "libraries")
+OWN = {"loopbook", "loopbook.runner", "loopbook.runner.kernels"} | {
+    f"loopbook.runner.kernels.{module}" for module in ("fork_server", "guard", "kernel", "libraries")
 }
 DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri")
 
