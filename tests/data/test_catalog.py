@@ -112,10 +112,9 @@ def test_a_wrong_member_in_a_right_archive_is_refused(server, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["../evil.txt", "/tmp/evil.txt", "set/../../evil.txt", "..\\evil.txt"])
-def test_an_archive_with_a_path_that_leads_out_is_refused(server, tmp_path, name):
+def test_of_an_archive_nothing_is_written_but_the_member(server, tmp_path, name):
     server.content = tar({"set/rows.txt": CONTENT, name: b"evil"})
-    with pytest.raises(DataError, match="leads out of its folder"):
-        catalog.fetch(dataset(server.url, server.content), tmp_path / "raw")
+    assert catalog.fetch(dataset(server.url, server.content), tmp_path / "raw").read_bytes() == CONTENT
     assert not list(tmp_path.rglob("evil*"))
 
 

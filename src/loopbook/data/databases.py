@@ -14,7 +14,7 @@ from loopbook.scenario.errors import DataError, suggest
 from loopbook.scenario.source import SqlSource
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection
+    from sqlalchemy import URL, Connection, Select, Table
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _SECRET = re.compile(r"://.*@")
@@ -74,17 +74,7 @@ def read(source: SqlSource, root: Path) -> tuple[list[str], list[list[Any]]]:
     import sqlalchemy as sa
 
     with _connected(source, root) as connection:
-        if source.table:
-            schema, _, name = source.table.rpartition(".")
-            inspector = sa.inspect(connection)
-            known = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
-            if name not in known:
-                raise DataError(f"source.table {source.table!r} is not in the database.{suggest(name, known)}")
-            table = sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
-            statement: sa.Executable = _select(table, source)
-        else:
-            statement = sa.text(source.query or "")
-        result = connection.execute(statement)
+        result = connection.execute(_select(connection, source) if source.table else sa.text(source.query or ""))
         fetched = result.fetchall() if source.rows is None else result.fetchmany(source.rows)
         columns = list(result.keys())
         twice = sorted({column for column in columns if columns.count(column) > 1})
@@ -95,16 +85,10 @@ def read(source: SqlSource, root: Path) -> tuple[list[str], list[list[Any]]]:
 
 def columns(source: SqlSource, root: Path) -> list[str] | None:
     """Return the columns of an SQLite table without reading it; None where looking would need a network."""
-    import sqlalchemy as sa
-
     if address(source, root).get_backend_name() != "sqlite" or not source.table:
         return None
     with _connected(source, root) as connection:
-        inspector = sa.inspect(connection)
-        known = [*inspector.get_table_names(), *inspector.get_view_names()]
-        if source.table not in known:
-            raise DataError(f"source.table {source.table!r} is not in the database.{suggest(source.table, known)}")
-        return [column["name"] for column in inspector.get_columns(source.table)]
+        return list(_table(connection, source).columns.keys())
 
 
 def check(source: SqlSource, root: Path) -> None:
@@ -122,13 +106,22 @@ def check(source: SqlSource, root: Path) -> None:
     address(source, root)
 
 
-def _select(table: Any, source: SqlSource) -> Any:
+def _table(connection: Connection, source: SqlSource) -> Table:
+    """Return the table as the database describes it."""
     import sqlalchemy as sa
 
-    statement = sa.select(table)
-    if source.id and source.id in table.columns:
-        statement = statement.order_by(table.columns[source.id])
-    return statement.limit(source.rows) if source.rows is not None else statement
+    schema, _, name = (source.table or "").rpartition(".")
+    inspector = sa.inspect(connection)
+    known = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
+    if name not in known:
+        raise DataError(f"source.table {source.table!r} is not in the database.{suggest(name, known)}")
+    return sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
+
+
+def _select(connection: Connection, source: SqlSource) -> Select[Any]:
+    table = _table(connection, source)
+    statement = table.select().limit(source.rows)
+    return statement.order_by(table.columns[source.id]) if source.id and source.id in table.columns else statement
 
 
 @contextmanager

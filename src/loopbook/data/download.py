@@ -34,11 +34,6 @@ def silent(_: str) -> None:
     """Say nothing of the progress."""
 
 
-def wait(seconds: float) -> None:
-    """Wait between two attempts."""
-    time.sleep(seconds)
-
-
 def shown(url: str) -> str:
     """Return an address for messages, without user name, password and query."""
     parts = urlsplit(url)
@@ -76,13 +71,7 @@ def alone(target: Path) -> Iterator[None]:
         yield
 
 
-def fetch(
-    url: str,
-    target: Path,
-    expected: str | None = None,
-    progress: Progress = silent,
-    pause: Callable[[float], None] = wait,
-) -> Path:
+def fetch(url: str, target: Path, expected: str | None = None, progress: Progress = silent) -> Path:
     """Download a file unless it is there with the expected hash.
 
     Parameters
@@ -95,8 +84,6 @@ def fetch(
         SHA-256 of the content; None accepts whatever comes.
     progress
         Hears of each attempt.
-    pause
-        Waits some seconds between two attempts.
 
     Raises
     ------
@@ -104,29 +91,19 @@ def fetch(
         If the address answers with an error, if five attempts end early, or if the content has another hash.
     """
     with alone(target):
-        return _fetch(url, target, expected, progress, pause)
-
-
-def _fetch(url: str, target: Path, expected: str | None, progress: Progress, pause: Callable[[float], None]) -> Path:
-    if expected and target.is_file() and matches(sha256(target), expected):
-        return target
-    _get(url, target, {}, expected, progress, pause)
-    if expected and not matches(digest := sha256(target), expected):
-        target.unlink()
-        raise DataError(
-            f"{shown(url)}: the file has the SHA-256 {digest}, not {expected}. "
-            "It was changed at its source or on the way; it is not used."
-        )
+        if expected and target.is_file() and matches(sha256(target), expected):
+            return target
+        _get(url, target, {}, expected, progress)
+        if expected and not matches(digest := sha256(target), expected):
+            target.unlink()
+            raise DataError(
+                f"{shown(url)}: the file has the SHA-256 {digest}, not {expected}. "
+                "It was changed at its source or on the way; it is not used."
+            )
     return target
 
 
-def refresh(
-    url: str,
-    target: Path,
-    expected: str | None = None,
-    progress: Progress = silent,
-    pause: Callable[[float], None] = wait,
-) -> Path:
+def refresh(url: str, target: Path, expected: str | None = None, progress: Progress = silent) -> Path:
     """Download a file if it has changed at its source since the last time (a conditional request).
 
     With `expected`, a file that has this hash is used without asking.
@@ -137,37 +114,23 @@ def refresh(
         As `fetch`.
     """
     if expected:
-        return fetch(url, target, expected, progress, pause)
-    with alone(target):
-        return _refresh(url, target, progress, pause)
-
-
-def _refresh(url: str, target: Path, progress: Progress, pause: Callable[[float], None]) -> Path:
+        return fetch(url, target, expected, progress)
     state_path = target.with_name(target.name + ".json")
-    state = json.loads(state_path.read_text(encoding="utf-8")) if state_path.is_file() else {}
-    headers = {}
-    if state.get("url") == url and target.is_file() and sha256(target) == state.get("sha256"):
-        if state.get("etag"):
-            headers["If-None-Match"] = state["etag"]
-        if state.get("last_modified"):
-            headers["If-Modified-Since"] = state["last_modified"]
-    answer = _get(url, target, headers, None, progress, pause)
-    if answer.get("changed"):
-        state = {"url": url, "sha256": sha256(target), "etag": answer["etag"], "last_modified": answer["last_modified"]}
-        with os.fdopen(private(state_path), "w", encoding="utf-8") as file:
-            json.dump(state, file)
+    with alone(target):
+        state = json.loads(state_path.read_text(encoding="utf-8")) if state_path.is_file() else {}
+        known = state if state.get("url") == url and target.is_file() and sha256(target) == state.get("sha256") else {}
+        asked = {"If-None-Match": known.get("etag"), "If-Modified-Since": known.get("last_modified")}
+        answer = _get(url, target, {name: value for name, value in asked.items() if value}, None, progress)
+        if answer is not None:
+            with os.fdopen(private(state_path), "w", encoding="utf-8") as file:
+                json.dump({"url": url, "sha256": sha256(target), **answer}, file)
     return target
 
 
 def _get(
-    url: str,
-    target: Path,
-    headers: dict[str, str],
-    expected: str | None,
-    progress: Progress,
-    pause: Callable[[float], None],
-) -> dict[str, Any]:
-    """Bring the file to `target` in up to five attempts."""
+    url: str, target: Path, headers: dict[str, str], expected: str | None, progress: Progress
+) -> dict[str, Any] | None:
+    """Bring the file to `target` in up to five attempts; return its validators, or None if it has not changed."""
     import requests
 
     part = target.with_name(target.name + ".part")
@@ -176,7 +139,7 @@ def _get(
     for attempt in range(1, ATTEMPTS + 1):
         if attempt > 1:
             progress(f"{problem}; attempt {attempt} of {ATTEMPTS}")
-            pause(min(30.0, 2.0 ** (attempt - 2)))
+            time.sleep(min(30.0, 2.0 ** (attempt - 2)))
         try:
             answer = _attempt(url, part, note, headers, expected, progress)
         except _BrokenOff as error:
@@ -187,7 +150,7 @@ def _get(
                 raise DataError(f"{shown(url)}: {type(error).__name__}. Check source.url.") from error
             problem = f"no connection ({type(error).__name__})"
             continue
-        if answer["changed"]:
+        if answer is not None:
             part.replace(target)
             note.unlink(missing_ok=True)
         return answer
@@ -200,7 +163,7 @@ def _get(
 
 def _attempt(
     url: str, part: Path, note: Path, headers: dict[str, str], expected: str | None, progress: Progress
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     import requests
 
     asked = {"Accept-Encoding": "identity", **headers}  # ranges count bytes of the file, not of a compressed stream
@@ -212,7 +175,7 @@ def _attempt(
             asked["If-Range"] = validator
     with requests.get(url, headers=asked, stream=True, timeout=_TIMEOUT) as response:
         if response.status_code == 304:
-            return {"changed": False}
+            return None
         if response.status_code == 416:  # what is kept does not belong to this file
             part.unlink(missing_ok=True)
             raise _BrokenOff("the part that was kept did not fit")
@@ -221,19 +184,16 @@ def _attempt(
         if not response.ok:
             raise DataError(f"{shown(url)}: the server answered {response.status_code} {response.reason}. Check it.")
         whole = _whole_size(response)
-        if response.status_code != 206 or not (response.headers.get("Content-Range") or "").startswith(
-            f"bytes {begin}-"
-        ):
-            if response.status_code == 206:
-                part.unlink(missing_ok=True)
-                raise _BrokenOff("the server sent another range than asked for")
-            begin = 0
+        begin = begin if response.status_code == 206 else 0
+        if response.status_code == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {begin}-"):
+            part.unlink(missing_ok=True)
+            raise _BrokenOff("the server sent another range than asked for")
         etag, modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
         validator = etag if etag and not etag.startswith("W/") else modified
         with os.fdopen(private(note), "w", encoding="utf-8") as file:
             json.dump({"url": url, "validator": validator}, file)
         _write(response, part, begin, whole, progress, shown(url))
-    return {"changed": True, "etag": etag, "last_modified": modified}
+    return {"etag": etag, "last_modified": modified}
 
 
 def _resume_from(url: str, part: Path, note: Path, expected: str | None) -> int:

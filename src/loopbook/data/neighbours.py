@@ -75,18 +75,13 @@ def pairs(texts: Sequence[str], threshold: float) -> NDArray[np.int64]:
 
 def clusters(count: int, links: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return for each of `count` positions the smallest position that it is linked with, directly or by others."""
-    first = list(range(count))
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(position: int) -> int:
-        while first[position] != position:
-            first[position] = first[first[position]]
-            position = first[position]
-        return position
-
-    for one, other in links.tolist():
-        low, high = sorted((root(one), root(other)))
-        first[high] = low
-    return np.array([root(position) for position in range(count)], dtype=np.int64)
+    linked = coo_array((np.ones(len(links), dtype=bool), (links[:, 0], links[:, 1])), shape=(count, count))
+    component = connected_components(linked, directed=False)[1]
+    _, first = np.unique(component, return_index=True)
+    return np.asarray(first[component], dtype=np.int64)
 
 
 def jaccard(one: str, other: str) -> float:

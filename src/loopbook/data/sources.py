@@ -36,6 +36,9 @@ _POSTS = (
 )
 
 
+_BROKEN = ["line", "reason", "detail", "text"]
+
+
 @dataclass(frozen=True)
 class Collected:
     """What came from a source.
@@ -235,10 +238,7 @@ def _collected(table: Table, origin: dict[str, Any]) -> Collected:
 
     columns = list(zip(*table.rows, strict=True)) or [()] * len(table.columns)
     frame = pd.DataFrame({name: list(values) for name, values in zip(table.columns, columns, strict=True)})
-    broken = pd.DataFrame(
-        [(row.line, row.reason, row.detail, row.text) for row in table.broken],
-        columns=["line", "reason", "detail", "text"],
-    )
+    broken = pd.DataFrame([(row.line, row.reason, row.detail, row.text) for row in table.broken], columns=_BROKEN)
     rows = len(table.rows) + len(table.broken)
     return Collected(frame, np.array(table.lines, dtype=np.int64), broken, {**origin, "rows": rows})
 
@@ -246,8 +246,6 @@ def _collected(table: Table, origin: dict[str, Any]) -> Collected:
 def _from_parquet(content: bytes, name: str, limit: int | None, origin: dict[str, Any]) -> Collected:
     import io
 
-    import numpy as np
-    import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -255,11 +253,9 @@ def _from_parquet(content: bytes, name: str, limit: int | None, origin: dict[str
         table = pq.read_table(io.BytesIO(content))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{name} is not a readable parquet file: {str(error).splitlines()[0]}") from error
-    frame: pd.DataFrame = (table if limit is None else table.slice(0, limit)).to_pandas().reset_index(drop=True)
-    if not len(frame):
+    if not table.num_rows:
         raise DataError(f"{name} is empty. Is it the right file?")
-    broken = pd.DataFrame(columns=["line", "reason", "detail", "text"])
-    return Collected(frame, np.arange(1, len(frame) + 1), broken, {**origin, "rows": len(frame)})
+    return _whole((table if limit is None else table.slice(0, limit)).to_pandas(), origin)
 
 
 def _parquet_columns(path: Path) -> list[str]:
@@ -289,16 +285,21 @@ def _from_catalog(source: CatalogSource, raw: Path, progress: Progress) -> Colle
 
 
 def _simulated(source: SimulationSource) -> Collected:
+    from loopbook.simulation.world import simulate
+
+    digest = hashlib.sha256(json.dumps(source.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+    origin = _origin(f"simulated, seed {source.seed}", digest, "none needed: the texts are invented")
+    return _whole(simulate(source).posts, origin)
+
+
+def _whole(frame: pd.DataFrame, origin: dict[str, Any]) -> Collected:
+    """Return rows from a source that cannot hold broken ones."""
     import numpy as np
     import pandas as pd
 
-    from loopbook.simulation.world import simulate
-
-    frame = simulate(source).posts.reset_index(drop=True)
-    digest = hashlib.sha256(json.dumps(source.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
-    origin = _origin(f"simulated, seed {source.seed}", digest, "none needed: the texts are invented")
-    broken = pd.DataFrame(columns=["line", "reason", "detail", "text"])
-    return Collected(frame, np.arange(1, len(frame) + 1), broken, {**origin, "rows": len(frame)})
+    broken = pd.DataFrame(columns=_BROKEN)
+    lines = np.arange(1, len(frame) + 1)
+    return Collected(frame.reset_index(drop=True), lines, broken, {**origin, "rows": len(frame)})
 
 
 def _digest_rows(rows: list[list[Any]]) -> str:
