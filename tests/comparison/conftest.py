@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from loopbook.cli.commands import app
-from loopbook.runner.execution import PARTS
 from loopbook.store import records
+from loopbook.store.key_parts import PARTS
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 

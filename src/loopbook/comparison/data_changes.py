@@ -124,30 +124,30 @@ def _numbers(name: str, old: pd.Series, new: pd.Series, what: str) -> Column:
     """Compare numbers by the deciles of A; what is missing is a bin of its own."""
     import numpy as np
 
-    from loopbook.monitoring import drift
+    from loopbook.statistics import stability
 
     base, now = (each.to_numpy("float64", na_value=np.nan) for each in (old, new))
     known = [each[np.isfinite(each)] for each in (base, now)]
-    steps = np.linspace(0, 1, drift.BINS + 1)[1:-1]
+    steps = np.linspace(0, 1, stability.BINS + 1)[1:-1]
     inner = np.unique(np.quantile(known[0], steps)) if len(known[0]) else np.array([])
     counts = [
         np.append(np.bincount(np.searchsorted(inner, each, "right"), minlength=len(inner) + 1), len(all_) - len(each))
         for each, all_ in zip(known, (base, now), strict=True)
     ]
     said = [f"{what} {each.mean():.4g}" if len(each) else "empty" for each in known]
-    psi = drift.index(counts[1].astype("float64"), counts[0].astype("float64"))
+    psi = stability.index(counts[1].astype("float64"), counts[0].astype("float64"))
     return Column(name, said[0], said[1], psi, _drawing(name, known, said, psi) if psi >= _LEAST else None)
 
 
 def _levels(name: str, old: pd.Series, new: pd.Series) -> Column:
     import numpy as np
 
-    from loopbook.monitoring import drift
+    from loopbook.statistics import stability
 
     both = sorted({*old, *new})
     counts = (each.value_counts().reindex(both, fill_value=0) for each in (old, new))
     base, now = (np.asarray(each, dtype=np.float64) for each in counts)
-    return Column(name, _frequent(both, base), _frequent(both, now), drift.index(now, base))
+    return Column(name, _frequent(both, base), _frequent(both, now), stability.index(now, base))
 
 
 def _frequent(values: Sequence[str], counts: Floats) -> str:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopbook.comparison import band
-from loopbook.runner import changes
-from loopbook.runner.staleness import flat
-from loopbook.store import records, sweep_records
+from loopbook.store import key_parts, records, sweep_records
 from loopbook.store.content import digest_json
+from loopbook.store.key_parts import flat
 from loopbook.store.project import Project
 from loopbook.store.records import Run, StageRecord
 
@@ -164,7 +163,7 @@ class _Code:
 
     def _digest(self, record: StageRecord) -> str | None:
         if record.key not in self._made:
-            parts = changes.made_of(self._project, record)
+            parts = key_parts.kept(self._project, record)
             self._made[record.key] = None if parts is None else _digest(parts)
         return self._made[record.key]
 

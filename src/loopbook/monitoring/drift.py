@@ -10,34 +10,9 @@ from scipy.stats import chi2_contingency, ks_2samp
 
 from loopbook.monitoring import shifts, signals
 from loopbook.monitoring.timeline import Days, Floats, Log, Side
+from loopbook.statistics.stability import BINS, index
 
-BINS = 10
 _LEAST_SPREAD = 0.05  # mean scores of the two classes nearer than this do not tell them apart
-
-
-def index(now: Floats, base: Floats) -> float:
-    """Return the population stability index of two distributions over the same bins, with its bias taken off.
-
-    PSI = Σ (p - q) ln(p/q). Where nothing has changed, chance alone gives about (bins - 1)(1/n + 1/m); that much is
-    subtracted, so that small windows do not look like drift.
-
-    Parameters
-    ----------
-    now, base
-        Counts by bin, float64 [bins].
-
-    References
-    ----------
-    Yurdakul & Naranjo (2020), Statistical properties of the population stability index.
-    """
-    kept = (now + base) > 0
-    now, base = now[kept], base[kept]
-    n, m = now.sum(), base.sum()
-    if n == 0 or m == 0:
-        return 0.0
-    p, q = (now + 0.5) / (n + 0.5 * len(now)), (base + 0.5) / (m + 0.5 * len(base))
-    raw = float(((p - q) * np.log(p / q)).sum())
-    return max(0.0, raw - float((len(now) - 1) * (1 / n + 1 / m)))
 
 
 def class_index(value: float, expected: float) -> float:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain
-from typing import Any
 
 from loopbook.runner import staleness
-from loopbook.runner.execution import PARTS
+from loopbook.store import key_parts
 from loopbook.store.declaration import SOURCE_INPUT
 from loopbook.store.project import Project
 from loopbook.store.records import Approval, Change, Run, StageRecord
@@ -52,7 +50,7 @@ def stage(project: Project, before: Run, after: Run, name: str) -> Iterator[Chan
         return
     else:
         yield from _inputs(old, new, {each for run in (before, after) for each in written(run)})
-        was, now = made_of(project, old), made_of(project, new)
+        was, now = key_parts.kept(project, old), key_parts.kept(project, new)
         if was is None or now is None:
             yield Change(about="noted", text=f"What {name} was made of is not in the store any more")
             return
@@ -83,12 +81,3 @@ def _inputs(old: StageRecord, new: StageRecord, inside: set[str]) -> Iterator[Ch
 def written(run: Run) -> Iterator[str]:
     """Return the names of all artifacts that a run's stages wrote."""
     return chain.from_iterable(record.digests for record in run.stages.values())
-
-
-def made_of(project: Project, record: StageRecord) -> Mapping[str, Any] | None:
-    """Return what a stage's key was made of, a failed one's too; None if that is not in the store any more."""
-    if record.notebook is None:
-        return None
-    notebook = project.data / record.notebook
-    file = notebook.with_suffix(f".{PARTS}") if record.state == "failed" else notebook.with_name(PARTS)
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None

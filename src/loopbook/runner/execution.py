@@ -17,13 +17,13 @@ from loopbook.runner.kernels.pool import environment as kernel_environment
 from loopbook.scenario.contract import Scenario
 from loopbook.store import content, disk_space, job, keys, origin, records, stage, vault
 from loopbook.store.declaration import SOURCE_INPUT
+from loopbook.store.key_parts import PARTS
 from loopbook.store.parameters import sections_of
 from loopbook.store.project import Project
 from loopbook.store.records import StageRecord
 from loopbook.store.snapshots import Snapshot
 
 NOTEBOOK = "notebook.ipynb"
-PARTS = "key.json"
 """What a stage's key was made of, in full, so that it can be compared with that of now or of another run."""
 
 

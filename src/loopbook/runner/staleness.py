@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from loopbook.runner import execution, graph
-from loopbook.runner.execution import PARTS, Request
+from loopbook.runner.execution import Request
 from loopbook.runner.graph import Node
 from loopbook.scenario.contract import Scenario
 from loopbook.store import code, keys, records, vault
 from loopbook.store.declaration import SOURCE_INPUT, declarations
+from loopbook.store.key_parts import PARTS, flat
 from loopbook.store.records import Run, StageRecord
 
 Parts = Mapping[str, Any]
@@ -275,17 +276,6 @@ def _changed(was: Mapping[str, Any], now: Mapping[str, Any], before: str) -> Ite
     for name in dict.fromkeys((*was, *now)):
         if was.get(name) != now.get(name):
             yield f"{before}{name}: {was.get(name)} -> {now.get(name)}"
-
-
-def flat(settings: Mapping[str, Any], at: str = "") -> dict[str, Any]:
-    """Return nested settings by dotted name."""
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, dict) and value:
-            found |= flat(value, f"{at}{name}.")
-        else:
-            found[f"{at}{name}"] = value
-    return found
 
 
 def _place(file: Path, root: Path) -> str:
