@@ -1,4 +1,4 @@
-"""The own model of docs/own-agent.md goes through all notebooks by its name alone; a change in it retrains it and nothing else."""
+"""The own model of docs/own-agent.md goes through all notebooks by its name alone; a change in it retrains just it."""
 
 from __future__ import annotations
 
