@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -30,6 +31,10 @@ ATTACKS = [
     "<p id=content class='unseen \"x'>x</p><object data=x></object><video src=x></video>",
     "<<script>script>alert(1)<</script>/script>",
     "<table><tr><td><![CDATA[<script>1</script>]]><!-- <script> --></td></tr></table>",
+    "<a href='java&#x09;script:alert(1)'>x</a><a href='\\\\example.org'>x</a><a href='HTTPS:example.org'>x</a>",
+    "<math><annotation-xml encoding=text/html><style><img src=x onerror=1></style></annotation-xml></math>",
+    "<svg><title><style><!--</style><img title='--&gt;&lt;img src=1 onerror=alert(1)&gt;'>",
+    "<td class=x colspan=9999 rowspan='1 onclick=1' scope=row data-x=1>x</td><template><script>1</script></template>",
 ]
 
 
@@ -74,6 +79,16 @@ def test_pieces_of_attacks_in_any_order_are_harmless(pieces: list[str]) -> None:
 def test_cleaning_twice_changes_nothing(text: str) -> None:
     once = security.clean_html(f"<p>{text}</p>")
     assert security.clean_html(once) == once
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_the_filter_of_attributes_never_raises_because_the_cleaner_would_go_on(
+    attack: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", raised.append)
+    security.clean_html(attack)
+    assert raised == []
 
 
 def test_style_sheets_of_tables_are_not_shown_as_text() -> None:

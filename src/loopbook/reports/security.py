@@ -7,9 +7,14 @@ import hashlib
 import io
 import re
 import struct
+from functools import cache
 from html import escape
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
+
+if TYPE_CHECKING:
+    import nh3
 
 POLICY = (
     "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'"
@@ -24,10 +29,18 @@ TAGS = frozenset(_PROSE.split())
 """What prose and tables may be made of: no pictures, frames, forms, styles or scripts."""
 
 _NOT_SHOWN = "script style template noscript iframe object svg math textarea title head select form button"
-_UNSEEN = frozenset(_NOT_SHOWN.split())
+_ATTRIBUTES = {
+    **{tag: {"colspan", "rowspan"} for tag in ("td", "th")},
+    **{tag: {"class"} for tag in ("span", "pre", "div", "code")},
+    "a": {"href"},
+}
 _SPAN = re.compile(r"^[1-9]\d{0,2}$")
-_CLASS = re.compile(r"^[a-z0-9 -]{1,40}$")
-_LINK = re.compile(r"^(?:https://[^\s]+|#[\w-]*|(?![a-zA-Z][\w+.-]*:)[^/\\\s#?][^\s\\]*)$")
+_VALUES = {
+    "colspan": _SPAN,
+    "rowspan": _SPAN,
+    "class": re.compile(r"^[a-z0-9 -]{1,40}$"),
+    "href": re.compile(r"^(?:https://[^\s]+|#[\w-]*|(?![a-zA-Z][\w+.-]*:)[^/\\\s#?][^\s\\]*)$"),
+}
 _NAMED_INDEX = re.compile(
     r"<tr>\s*<td></td>((?:\s*<th[^>]*>[^<]*</th>)+)\s*</tr>\s*<tr>\s*(<th[^>]*>[^<]*</th>)(?:\s*<td></td>)+\s*</tr>\s*</thead>"
 )
@@ -66,14 +79,8 @@ def clean_html(html: str) -> str:
     str
         HTML without script, style, handlers, frames, forms, pictures, and links other than relative or https ones.
     """
-    from nbconvert.preprocessors.sanitize import SanitizeHTML
-
-    seen = _Seen()
-    seen.feed(visible(html))
-    seen.close()
-    cleaner = SanitizeHTML(tags=sorted(TAGS), attributes=_allowed, strip=True, styles=[])
     dressed = _Dressed()
-    dressed.feed(cleaner.sanitize_html_tags("".join(seen.parts)))
+    dressed.feed(_cleaner().clean(visible(html)))
     dressed.close()
     text = re.sub(r"<th[^>]*>\s*</th>", "<td></td>", "".join(dressed.parts))
     text = _NAMED_INDEX.sub(r"<tr>\2\1</tr></thead>", text)
@@ -186,48 +193,22 @@ def _reaches_out(css: str) -> bool:
     return bool(re.search(r"@import|url\(\s*['\"]?(?!#)|expression|javascript:|\\", css, re.IGNORECASE))
 
 
-def _allowed(tag: str, name: str, value: str) -> bool:
-    if name in ("colspan", "rowspan"):
-        return tag in ("td", "th") and bool(_SPAN.match(value))
-    if name == "class":
-        return tag in ("span", "pre", "div", "code") and bool(_CLASS.match(value))
-    return tag == "a" and name == "href" and bool(_LINK.match(value))
+@cache
+def _cleaner() -> nh3.Cleaner:
+    import nh3
 
+    def harmless(tag: str, name: str, value: str) -> str | None:
+        allowed = _VALUES.get(name)  # it is asked about what goes anyway, too
+        return value if allowed and allowed.match(value) else None
 
-class _Seen(HTMLParser):
-    """Leave out what is never seen, contents included, so that no style sheet is shown as text."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=False)
-        self.parts: list[str] = []
-        self._inside: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _UNSEEN:
-            self._inside.append(tag)
-        elif not self._inside:
-            self.parts.append(self.get_starttag_text() or "")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in _UNSEEN and not self._inside:
-            self.parts.append(self.get_starttag_text() or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._inside:
-            while self._inside.pop() != tag:
-                pass
-        elif not self._inside:
-            self.parts.append(f"</{tag}>")
-
-    def handle_data(self, data: str) -> None:
-        if not self._inside:
-            self.parts.append(data)
-
-    def handle_entityref(self, name: str) -> None:
-        self.handle_data(f"&{name};")
-
-    def handle_charref(self, name: str) -> None:
-        self.handle_data(f"&#{name};")
+    return nh3.Cleaner(
+        tags=set(TAGS),
+        clean_content_tags=set(_NOT_SHOWN.split()),
+        attributes=_ATTRIBUTES,
+        attribute_filter=harmless,
+        url_schemes={"https"},
+        link_rel=None,
+    )
 
 
 class _Dressed(HTMLParser):
