@@ -18,8 +18,8 @@ from loopbook.models import seen_rows
 from loopbook.models.model import Model
 from loopbook.models.training import fit_store
 from loopbook.scenario.candidate import Candidate
+from loopbook.scenario.candidate import Recipe as Training
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.training import TrainingSettings
 from loopbook.statistics import scores
 from loopbook.statistics.corrected import interval
 
@@ -34,10 +34,10 @@ class Recipe(NamedTuple):
     """What is fitted anew on every fold, chosen before: architecture with settings, and how it is trained."""
 
     candidate: Candidate
-    training: TrainingSettings
+    training: Training
 
     @classmethod
-    def of(cls, model: Model, settings: TrainingSettings) -> Recipe:
+    def of(cls, model: Model, settings: Training) -> Recipe:
         """Return how a model was fitted; `settings` are the scenario's, and the model's own go before."""
         return cls(*fit_store.as_fitted(model, settings))
 

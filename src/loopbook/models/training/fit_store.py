@@ -13,9 +13,8 @@ import pandas as pd
 from loopbook.data.features import Features
 from loopbook.models.model import Model
 from loopbook.models.training import fitting
-from loopbook.scenario.candidate import Candidate
+from loopbook.scenario.candidate import Candidate, Recipe
 from loopbook.scenario.task import Task
-from loopbook.scenario.training import TrainingSettings
 from loopbook.store import content
 from loopbook.store.stage import Stage
 
@@ -47,7 +46,7 @@ def fit(
     stage: Stage,
     name: str,
     candidate: Candidate,
-    settings: TrainingSettings,
+    settings: Recipe,
     train: pd.DataFrame,
     validation: pd.DataFrame,
     features: Features,
@@ -95,7 +94,7 @@ def again(
     stage: Stage,
     name: str,
     model: Model,
-    settings: TrainingSettings,
+    settings: Recipe,
     train: pd.DataFrame,
     validation: pd.DataFrame,
     features: Features,
@@ -113,7 +112,7 @@ def again(
     return fit(stage, name, *as_fitted(model, settings), train, validation, features, task)
 
 
-def as_fitted(model: Model, settings: TrainingSettings) -> tuple[Candidate, TrainingSettings]:
+def as_fitted(model: Model, settings: Recipe) -> tuple[Candidate, Recipe]:
     """Return architecture and training settings that a model was fitted with, as it says itself.
 
     One that was tuned, or approved in an earlier round, need not have been trained as the scenario says now.

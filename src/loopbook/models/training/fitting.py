@@ -22,10 +22,9 @@ from loopbook.models.network import Network
 from loopbook.models.training import gradient_descent
 from loopbook.models.training.gradient_descent import COLUMNS, STATE, Rows
 from loopbook.models.training.tensorboard import Events
-from loopbook.scenario.candidate import Candidate
+from loopbook.scenario.candidate import Candidate, Recipe
 from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.scenario.task import Task
-from loopbook.scenario.training import TrainingSettings
 from loopbook.statistics import calibration, evaluation, scores
 from loopbook.store import content
 
@@ -36,7 +35,7 @@ NETWORK = ("class_weights", "seed", "epochs", "patience", "batch_size", "learnin
 SUMMARY, MODEL, EVENTS, PREDICTIONS, HISTORY = "fit", "model", "events", "predictions", "history.csv"
 
 
-def depends_on(candidate: Candidate, settings: TrainingSettings) -> dict[str, Any]:
+def depends_on(candidate: Candidate, settings: Recipe) -> dict[str, Any]:
     """Return the training settings that the fit of a candidate depends on, as plain values."""
     family = registry.find(candidate.architecture).family
     return settings.model_dump(mode="json", include=set(PLAIN if family == "plain" else NETWORK))
@@ -49,7 +48,7 @@ def fit(
     validation: pd.DataFrame,
     features: Features,
     task: Task,
-    settings: TrainingSettings,
+    settings: Recipe,
     work: Path,
     progress: Callable[[str], object],
     cache: Path | None = None,
@@ -154,7 +153,7 @@ def fit(
     content.save(facts, work / SUMMARY)
 
 
-def _network(name: str, candidate: Candidate, features: Features, settings: TrainingSettings) -> Network:
+def _network(name: str, candidate: Candidate, features: Features, settings: Recipe) -> Network:
     inputs = Inputs.of(features)
     network = Network.build(candidate.architecture, candidate.settings, inputs, settings.seed)
     offered = {"tokens": inputs.vocabulary_size, "embedding": inputs.vocabulary_size, "table": inputs.width}

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from loopbook.models.arrays import Arrays, lengths
 from loopbook.models.network import Network
 from loopbook.models.training.tensorboard import Events
+from loopbook.scenario.candidate import Recipe
 from loopbook.scenario.errors import LoopbookError
-from loopbook.scenario.training import TrainingSettings
 from loopbook.statistics import scores
 from loopbook.store.content import write_atomically
 
@@ -40,7 +40,7 @@ class Progress:
     best_epoch: int = 0
     best: list[NDArray[Any]] = field(default_factory=list)
 
-    def done(self, settings: TrainingSettings) -> str | None:
+    def done(self, settings: Recipe) -> str | None:
         """Return why training is over, or None if it is not."""
         if self.history and len(self.history) - self.best_epoch >= settings.patience:
             return "early stopping"
@@ -51,7 +51,7 @@ def train(
     network: Network,
     rows: Rows,
     validation: Rows,
-    settings: TrainingSettings,
+    settings: Recipe,
     work: Path,
     events: Path,
     report: Callable[[str], object],
