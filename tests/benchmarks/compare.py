@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from loopbook.comparison import verdict
-from loopbook.reports.sweep import figures
+from loopbook.comparison.metric import recorded as figures
 from loopbook.store import sweep_records
 from loopbook.store.project import Project
 from loopbook.store.records import Run
@@ -77,7 +77,7 @@ def main() -> None:
         small = []
         for each in equal:
             assert each.a is not None and each.direction is not None
-            by = (abs(each.a) or 1.0) / 1000 * (-1 if each.direction.higher is False else 1)
+            by = (abs(each.a) or 1.0) / 1000 * (-1 if each.direction.better == "lower" else 1)
             seen = verdict.compare(alone, found[rest[0]], lowered(found[rest[1]], each.name, by))
             small.append(each.name in [one.name for one in seen.regressions])
     print(f"only the seed differs: {sum(flagged)} of {len(flagged)} pairs flagged")

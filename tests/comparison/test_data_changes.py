@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from loopbook.comparison import data_changes
+from loopbook.reports import comparison_page
 from loopbook.store import content
 from loopbook.store.project import Project
 from loopbook.store.records import Run, StageRecord
@@ -60,8 +61,9 @@ def test_a_shifted_number_is_first_and_drawn_and_a_redrawn_one_has_not_moved(tmp
     assert (shifted.name, shifted.moved, still.name) == ("shifted", True, "still")
     assert shifted.psi is not None and still.psi is not None
     assert still.psi < 0.005 < 0.5 < shifted.psi  # of two normals one deviation apart the index is 1 in the limit
-    assert found.drawings[0].title == "shifted"
-    assert found.drawings[0].alt.startswith("Distribution of shifted. A: mean -0.0")
+    drawn, *_ = comparison_page.distributions(found)
+    assert drawn.title == "shifted"
+    assert drawn.alt.startswith("Distribution of shifted. A: mean -0.0")
 
 
 def test_columns_of_one_run_only_and_missing_values_are_told(tmp_path: Path) -> None:

@@ -77,6 +77,15 @@ def sweep(points: tuple[Point, ...], **fields: Any) -> Sweep:
     return Sweep(points=points, **values)
 
 
+def grid(*settings: tuple[float, int]) -> tuple[Point, ...]:
+    """Return a point for each learning rate and seed."""
+    return tuple(
+        Point(name=f"{at:03d}", values=(values := {"training.learning_rate": rate, "training.seed": seed}),
+              given=values, status="good")
+        for at, (rate, seed) in enumerate(settings, start=1)
+    )  # fmt: skip
+
+
 def hostile() -> tuple[Sweep, dict[str, Run]]:
     """Return a sweep in which every text that may come from outside is hostile: values, names, metrics, errors."""
     points, runs = [], {}

@@ -1,4 +1,4 @@
-"""The code of two runs' notebooks, cell by cell, as far as it differs."""
+"""Changes of code between two runs' notebooks, cell by cell, as unified diffs."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def cells(project: Project, a: Run, b: Run) -> list[Cell]:
         if new is not None and old.key != new.key and old.stage not in pairs:
             pairs[old.stage] = (_codes(project.data, old), _codes(project.data, new))
     both = {stage: codes for stage, codes in pairs.items() if all(codes)}  # else one has left the store
-    return [each for stage, (old, new) in both.items() for each in _differing(stage, old, new)]
+    return [cell for stage, (old, new) in both.items() for cell in _differing(stage, old, new)]
 
 
 def _differing(stage: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Cell]:
     for name in dict.fromkeys((*old, *new)):
-        was, now = (each.get(name, "").splitlines() for each in (old, new))
+        was, now = (codes.get(name, "").splitlines() for codes in (old, new))
         if was == now:
             continue
         lines = list(difflib.unified_diff(was, now, n=_AROUND, lineterm=""))[2:]  # without the names of files
@@ -51,8 +51,8 @@ def _codes(data: Path, record: StageRecord) -> dict[str, str]:
     if path is None or not path.is_file():
         return {}
     found = {}
-    for at, cell in enumerate(json.loads(path.read_text(encoding="utf-8", errors="replace")).get("cells", ())):
+    for place, cell in enumerate(json.loads(path.read_text(encoding="utf-8", errors="replace")).get("cells", ())):
         if cell.get("cell_type") == "code" and "injected-parameters" not in cell.get("metadata", {}).get("tags", ()):
             source = cell.get("source", "")
-            found[str(cell.get("id", at))] = "".join(source) if isinstance(source, list) else str(source)
+            found[str(cell.get("id", place))] = "".join(source) if isinstance(source, list) else str(source)
     return found

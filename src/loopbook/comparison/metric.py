@@ -1,12 +1,24 @@
-"""A metric of two runs, and by how much it may be worse without being called so."""
+"""A recorded metric of two runs, and its noise band: by how much it may be worse without being called so."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from loopbook.comparison import band
-from loopbook.comparison.direction import Direction
+from loopbook.statistics.metrics import Direction
+from loopbook.store.records import Run
+
+
+def recorded(run: Run) -> dict[str, float]:
+    """Return the numbers that a run's stages recorded, by stage and name."""
+    return {
+        f"{name} {metric}": float(value)
+        for name, record in run.stages.items()
+        for metric, value in record.metrics.items()
+        if isinstance(value, bool | int | float) and math.isfinite(value)
+    }
 
 
 @dataclass(frozen=True)

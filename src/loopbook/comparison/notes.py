@@ -1,4 +1,4 @@
-"""What a verdict says in words: the outcome, each regression, what the band rests on, and where that is thin."""
+"""Notes of a verdict in words: the outcome, each regression, what the band rests on, and where that is thin."""
 
 from __future__ import annotations
 
@@ -7,24 +7,21 @@ from collections.abc import Mapping, Sequence
 from loopbook.comparison import band, rows
 from loopbook.comparison.metric import Band, Metric
 from loopbook.comparison.repeats import Repeats
+from loopbook.statistics import metrics
 from loopbook.store.records import Run
 
 _NAMED = 6  # runs that a sentence names; of more it says how many
 
 
-def outcome(metrics: Sequence[Metric]) -> str:
-    """Return the verdict in one sentence, from the judged metrics."""
-    worse, count = sum(each.worse for each in metrics), len(metrics)
+def outcome(judged: Sequence[Metric]) -> str:
+    """Return the verdict in one sentence."""
+    worse, count = sum(metric.worse for metric in judged), len(judged)
     if not count:
         return "Not judged: nothing says how far chance alone moves the metrics, so no regression was looked for."
     of = f"{worse or 'none'} of {count} judged metrics" if count > 1 else "the one judged metric"
     if worse:
         return f"REGRESSION: B is worse than A beyond the band in {of}."
-    return (
-        f"No regression: B is worse than A beyond the band in {of}."
-        if count > 1
-        else (f"No regression: B is not worse than A beyond the band in {of}.")
-    )
+    return f"No regression: B is {'' if count > 1 else 'not '}worse than A beyond the band in {of}."
 
 
 def loss(metric: Metric, repeats: int) -> str:
@@ -39,7 +36,7 @@ def loss(metric: Metric, repeats: int) -> str:
     }[metric.band.basis]
     return (
         f"{metric.name}: A {figure(metric.a)}, B {figure(metric.b)}, worse by {figure(-metric.gain)} "
-        f"({metric.direction.told} is better; {of})"
+        f"({metric.direction.text} is better; {of})"
     )
 
 
@@ -54,8 +51,8 @@ def figure(value: float | None, sign: str = "") -> str:
 def basis(found: Repeats, bands: Mapping[str, Band], a: Run, b: Run) -> list[str]:
     """Say what the bands rest on, and where that is thin."""
     count, of = len(found.runs), found.of
-    basis = [each.basis for each in bands.values()]
-    vary, equal, fixed = (basis.count(each) for each in ("spread", "equal", "fixed"))
+    bases = [made.basis for made in bands.values()]
+    vary, equal, fixed = (bases.count(basis) for basis in ("spread", "equal", "fixed"))
     said = [f"Noise band from {count} repeats of {of} that differ only by seed ({', '.join(found.varied)})."]
     if vary:
         said.append(f"{_metrics(vary)} in them: a band one-sided at a family-wise level of {band.LEVEL:g}.")
@@ -73,7 +70,7 @@ def basis(found: Repeats, bands: Mapping[str, Band], a: Run, b: Run) -> list[str
             "cannot come from them."
         )
     if found.other:
-        names = _listed([each.run for each in found.runs if each.run in found.other])
+        names = _listed([run.run for run in found.runs if run.run in found.other])
         said.append(
             f"Only {count - len(found.other)} of the repeats come from the code of {of}. The others come from other "
             f"code, or what they were made of has left the store: {names}. The band holds as far as their noise is "
@@ -106,8 +103,8 @@ def without(found: Repeats, a: Run, b: Run, paired: bool) -> list[str]:
             why += f", and as A and B differ in {', '.join(seeds)}, which no repeat varies, equal ones cannot be judged"
         why += ": no noise band."
     instead = (
-        "Instead: the paired bootstrap interval (95 %) of ROC AUC on the same stream rows. It covers which rows were "
-        "drawn, not the noise of seeds, so a run that only has another seed may be flagged."
+        f"Instead: the paired bootstrap interval (95 %) of {metrics.primary().title} on the same stream rows. It "
+        "covers which rows were drawn, not the noise of seeds, so a run that only has another seed may be flagged."
         if paired
         else "Nor do both runs hold probabilities for the same labelled rows: nothing was judged."
     )

@@ -1,4 +1,4 @@
-"""Which runs repeat one of the two with other seeds, and nothing else that is other: no code, no data, no parameter.
+"""Repeats of a run: runs with other seeds and nothing else that is other, no code, no data, no parameter.
 
 What a stage was made of lies beside its outputs (``key.json``), so that a repeat's code is compared by what enters the
 keys, not by revisions: a commit that only words a comment anew changes nothing.
@@ -41,21 +41,21 @@ class Repeats:
     @property
     def varied(self) -> tuple[str, ...]:
         """Names of the seeds that are not the same in all repeats."""
-        found = [seeds(each) for each in self.runs]
-        names = dict.fromkeys(name for each in found for name in each)
-        return tuple(name for name in names if len({json.dumps(each.get(name)) for each in found}) > 1)
+        found = [seeds(run) for run in self.runs]
+        names = dict.fromkeys(name for own in found for name in own)
+        return tuple(name for name in names if len({json.dumps(own.get(name)) for own in found}) > 1)
 
     @property
-    def told(self) -> list[tuple[str, str, str]]:
+    def listed(self) -> list[tuple[str, str, str]]:
         """Each repeat's name, its varied seeds, and what is to be said of its code."""
-        code = "of other code, or code no longer known"
+        code, varied = "of other code, or code no longer known", self.varied
         return [
             (
-                each.run,
-                ", ".join(f"{name} {value}" for name, value in seeds(each).items() if name in self.varied),
-                code if each.run in self.other else "",
+                run.run,
+                ", ".join(f"{name} {value}" for name, value in seeds(run).items() if name in varied),
+                code if run.run in self.other else "",
             )
-            for each in self.runs
+            for run in self.runs
         ]
 
     def uncovered(self, a: Run, b: Run) -> list[str]:
@@ -83,9 +83,9 @@ def repeats(project: Project, a: Run, b: Run, say: Say = lambda _: None) -> Repe
         say(f"Reading the records of runs: {len(every)}")
     say("Looking for repeats")
     sides = [_repeats(project, of, like, (a, b), every) for of, like in (("A", a), ("B", b))]
-    own = [_own(each) for each in sides]
-    best = max(own, key=lambda each: len(each.runs))
-    return best if len(best.runs) >= band.LEAST else max(sides, key=lambda each: len(each.runs))
+    own = [Repeats(side.of, side.like, tuple(run for run in side.runs if run.run not in side.other)) for side in sides]
+    best = max(own, key=lambda side: len(side.runs))
+    return best if len(best.runs) >= band.LEAST else max(sides, key=lambda side: len(side.runs))
 
 
 def twins(project: Project, a: Run, b: Run) -> bool:
@@ -98,11 +98,6 @@ def seeds(run: Run) -> dict[str, Any]:
     return {name: value for name, value in flat(run.resolved).items() if sweep_records.is_seed(name)}
 
 
-def _own(found: Repeats) -> Repeats:
-    """Return repeats without those of other code."""
-    return Repeats(found.of, found.like, tuple(each for each in found.runs if each.run not in found.other))
-
-
 def _repeats(project: Project, of: str, like: Run, without: tuple[Run, ...], every: Sequence[Run]) -> Repeats:
     """Return the runs and sweep points whose scenario in force is that of `like` but for its seeds, one a set of seeds.
 
@@ -111,12 +106,12 @@ def _repeats(project: Project, of: str, like: Run, without: tuple[Run, ...], eve
     """
     if not like.resolved:
         return Repeats(of, like, ())
-    told = {_seeds(each) for each in without}
+    taken = {_seeds(run) for run in without}
     code = _Code(project, like)
     found: dict[str, Run] = {}
     other: set[str] = set()
     for run in every:
-        if not run.good or _seeds(run) in told or not _alike(run, like):
+        if not run.good or _seeds(run) in taken or not _alike(run, like):
             continue
         known = found.get(_seeds(run))
         if known is not None and known.run not in other:
@@ -124,7 +119,7 @@ def _repeats(project: Project, of: str, like: Run, without: tuple[Run, ...], eve
         found[_seeds(run)] = run
         if not code.same(run):
             other.add(run.run)
-    return Repeats(of, like, tuple(found.values()), frozenset(other & {each.run for each in found.values()}))
+    return Repeats(of, like, tuple(found.values()), frozenset(other & {run.run for run in found.values()}))
 
 
 def _alike(one: Run, other: Run) -> bool:
@@ -158,8 +153,8 @@ class _Code:
     def _equal(self, own: StageRecord, other: StageRecord) -> bool:
         if own.key == other.key:
             return True
-        made = [self._digest(each) for each in (own, other)]
-        return made[0] is not None and made[0] == made[1]
+        made = self._digest(own)
+        return made is not None and made == self._digest(other)
 
     def _digest(self, record: StageRecord) -> str | None:
         if record.key not in self._made:
@@ -176,11 +171,13 @@ def _digest(parts: Mapping[str, Any]) -> str:
     readings = [*parts["cells"].values(), *(parts["modules"][name] for name in sorted(parts["modules"]))]
     own = {
         "about": parts["about"],
-        "statements": [[each[-1] for each in statements] for statements in readings],
+        "statements": [[statement[-1] for statement in statements] for statements in readings],
         "modules": sorted(parts["modules"]),
         "files": [parts["resources"], parts["packages"]],
         "settings": _without_seeds(flat({"given": parts["given"], "settings": parts["settings"]})),
-        "came in": {n: v for n, v in parts["inputs"].items() if n == "source" or n.startswith("carried ")},
+        "came in": {
+            name: digest for name, digest in parts["inputs"].items() if name == "source" or name.startswith("carried ")
+        },
     }
     return digest_json(own)
 

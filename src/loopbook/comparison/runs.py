@@ -1,4 +1,4 @@
-"""Which two runs a person means, and whether they can be compared."""
+"""Runs by the names that a person types, and whether two of them can be compared."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def pair(project: Project, a: str, b: str) -> tuple[Run, Run]:
         if not run.good:
             failed = ", ".join(name for name, record in run.stages.items() if record.state == "failed")
             raise LoopbookError(
-                f"{side}, run {told(run)}, did not finish{f': {failed} failed' if failed else ''}. "
+                f"{side}, run {describe(run)}, did not finish{f': {failed} failed' if failed else ''}. "
                 f"The newest run that did: {run.scenario}/{run.profile}"
             )
     if first.scenario != second.scenario:
         raise LoopbookError(
             f"A is a run of {first.scenario}, B of {second.scenario}: their metrics are of different tasks. Compare "
-            f"two runs of one scenario: make compare A={second.scenario}/{second.profile}~1 B={told(second)}"
+            f"two runs of one scenario: make compare A={second.scenario}/{second.profile}~1 B={describe(second)}"
         )
     if first == second:
         before = f"{second.scenario}/{second.profile}~1"
         raise LoopbookError(
-            f"A and B are the same run, {told(first)}. Name two; {before} is the one before the newest."
+            f"A and B are the same run, {describe(first)}. Name two; {before} is the one before the newest."
         )
     return first, second
 
@@ -53,21 +53,21 @@ def find(project: Project, name: str) -> Run:
     return _point(project, *parts) if len(parts) == 3 else lookup.run(project, name)
 
 
-def _point(project: Project, scenario: str, name: str, at: str) -> Run:
-    known = {f"{each.scenario}/{each.sweep}": each for each in sweep_records.sweeps(project)}
+def _point(project: Project, scenario: str, name: str, place: str) -> Run:
+    known = {f"{sweep.scenario}/{sweep.sweep}": sweep for sweep in sweep_records.sweeps(project)}
     sweep = known.get(f"{scenario}/{name}")
     if sweep is None:
         raise MissingInput(f"There is no sweep {scenario}/{name}.{suggest(f'{scenario}/{name}', known)}")
     runs = sweep_records.runs(project, sweep)
-    if at in runs:
-        return runs[at]
-    point = next((each for each in sweep.points if each.name == at), None)
+    if place in runs:
+        return runs[place]
+    point = next((point for point in sweep.points if point.name == place), None)
     if point is None:
-        raise MissingInput(f"Sweep {scenario}/{name} has no point {at!r}.{suggest(at, runs)}")
+        raise MissingInput(f"Sweep {scenario}/{name} has no point {place!r}.{suggest(place, runs)}")
     why = f"failed: {point.error}" if point.error else "has not ended yet"
-    raise MissingInput(f"Point {at} of sweep {scenario}/{name} {why}.{suggest('', runs)}")
+    raise MissingInput(f"Point {place} of sweep {scenario}/{name} {why}.{suggest('', runs)}")
 
 
-def told(run: Run) -> str:
+def describe(run: Run) -> str:
     """Return a run's name with its scenario's, as `find` takes it."""
     return f"{run.scenario}/{run.run}"

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from loopbook.comparison import band, notes, repeats, rows
-from loopbook.comparison.direction import directions
-from loopbook.comparison.metric import Band, Metric
+from loopbook.comparison import band, direction, notes, repeats, rows
+from loopbook.comparison.metric import Band, Metric, recorded
 from loopbook.comparison.repeats import Repeats, Say
-from loopbook.reports.sweep import figures
+from loopbook.statistics import metrics
 from loopbook.store.project import Project
 from loopbook.store.records import Run
+
+_TESTED = "04_optimization test_"  # how a score on test is recorded
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,14 @@ class Verdict:
     def judged(self) -> tuple[Metric, ...]:
         """The judged metrics, regressions first, then by the loss in half-widths of the band."""
 
-        def place(each: Metric) -> tuple[bool, float]:
-            return not each.worse, (each.gain or 0.0) / ((each.band.half if each.band else 0.0) or 1.0)
+        def place(metric: Metric) -> tuple[bool, float]:
+            return not metric.worse, (metric.gain or 0.0) / ((metric.band.half if metric.band else 0.0) or 1.0)
 
-        return tuple(sorted((each for each in self.metrics if each.judged), key=place))
+        return tuple(sorted((metric for metric in self.metrics if metric.judged), key=place))
 
     @property
     def regressions(self) -> tuple[Metric, ...]:
-        return tuple(each for each in self.judged if each.worse)
+        return tuple(metric for metric in self.judged if metric.worse)
 
     @property
     def outcome(self) -> str:
@@ -46,25 +47,30 @@ class Verdict:
 
 
 def compare(project: Project, a: Run, b: Run, say: Say = lambda _: None) -> Verdict:
-    """Compare B with A; `say` is told what is being done."""
+    """Compare B with A; `say` takes what is being done."""
     found = repeats.repeats(project, a, b, say)
-    way, headline = directions(a, b)
-    old, new = figures(a), figures(b)
-    bands = _bands(found, [name for name in way if name in old and name in new], headline, a, b)
-    metrics = tuple(
-        Metric(name, old.get(name), new.get(name), way.get(name), bands.get(name))
-        for name in dict.fromkeys((*way, *old, *new))
+    criteria = direction.by_criteria((a, b))
+    scores = [f"{_TESTED}{name}" for name in metrics.scores()]
+    # The headline is the score that the first criterion on a score is about; of an interval's end, the score itself.
+    about = (name.removesuffix("_low").removesuffix("_high") for name in criteria)
+    headline = next((name for name in about if name in scores), "")
+    judged = dict.fromkeys((*([headline] if headline else []), *scores, *criteria))
+    old, new = recorded(a), recorded(b)
+    bands = _bands(found, [name for name in judged if name in old and name in new], headline, a, b)
+    compared = tuple(
+        Metric(name, old.get(name), new.get(name), direction.of(name, criteria), bands.get(name))
+        for name in dict.fromkeys((*judged, *old, *new))
         if name in old or name in new
     )
     if bands:
-        told = notes.basis(found, bands, a, b)
+        said = notes.basis(found, bands, a, b)
         if repeats.twins(project, a, b):
-            told.append("A and B themselves differ only by seed, so whatever differs between them is chance.")
-        return Verdict(a, b, "seeds", found, tuple(told), metrics)
+            said.append("A and B themselves differ only by seed, so whatever differs between them is chance.")
+        return Verdict(a, b, "seeds", found, tuple(said), compared)
     say("Drawing the rows of the stream again")
-    one = rows.paired(project, a, b)
-    told = notes.without(found, a, b, paired=one is not None)
-    return Verdict(a, b, "paired" if one else "none", found, tuple(told), (*((one,) if one else ()), *metrics))
+    pair = rows.paired(project, a, b)
+    said = notes.without(found, a, b, paired=pair is not None)
+    return Verdict(a, b, "paired" if pair else "none", found, tuple(said), (*((pair,) if pair else ()), *compared))
 
 
 def _bands(found: Repeats, names: Sequence[str], headline: str, a: Run, b: Run) -> Mapping[str, Band]:
@@ -75,17 +81,17 @@ def _bands(found: Repeats, names: Sequence[str], headline: str, a: Run, b: Run) 
     """
     if len(found.runs) < band.LEAST:
         return {}
-    told = [figures(each) for each in found.runs]
-    values = {name: [each[name] for each in told] for name in names if all(name in each for each in told)}
-    vary = [name for name, each in values.items() if not band.same(each)]
+    numbers = [recorded(run) for run in found.runs]
+    values = {name: [run[name] for run in numbers] for name in names if all(name in run for run in numbers)}
+    vary = [name for name in values if not band.same(values[name])]
     bands = {
         name: Band(band.half_width(values[name], level), "spread")
         for name, level in band.shares(vary, headline).items()
     }
     if rows.other(a, b) or found.uncovered(a, b):
         return bands
-    own = figures(found.like)
-    for name, each in values.items():
-        if name not in bands and band.same([own[name], *each]):
+    own = recorded(found.like)
+    for name in values:
+        if name not in bands and band.same([own[name], *values[name]]):
             bands[name] = Band(0.0, "equal" if found.reached(name.partition(" ")[0]) else "fixed")
     return bands

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loopbook.comparison import code_changes, data_changes, notes, runs, verdict
+from loopbook.comparison import code_changes, data_changes, notes, record_changes, runs, verdict
 from loopbook.comparison.repeats import Say
 from loopbook.comparison.verdict import Verdict
-from loopbook.reports import comparison_page as page
+from loopbook.reports import comparison_page
 from loopbook.reports.security import visible
 from loopbook.runner import changes
 from loopbook.store.project import Project
@@ -35,22 +35,21 @@ def run(project: Project, a: str, b: str, out: Path | None, console: Console, pr
         If there is no such run, or the two cannot be compared; the message says what to do.
     """
     first, second = runs.pair(project, a, b)
-    with _said(progress) as say:
+    with _shown(progress) as say:
         found = verdict.compare(project, first, second, say)
         tables = data_changes.tables(project, first, second, say)
         say("Comparing the code, drawing the page")
-        made = [{name: record.key for name, record in each.stages.items()} for each in (first, second)]
-        differing = changes.between(project, first, second) if made[0] != made[1] else ()
-        about = {"changes": differing, "cells": code_changes.cells(project, first, second)}
-        about["command"] = "" if found.kind == "seeds" else notes.command(first)
-        place = page.write(project, found, tables=tables, to=out, say=say, **about)
-    _tell(console, found)
+        keys = [{name: record.key for name, record in run.stages.items()} for run in (first, second)]
+        differing = changes.between(project, first, second) if keys[0] != keys[1] else ()
+        cells = code_changes.cells(project, first, second)
+        place = comparison_page.write(project, found, differing, cells, tables, out, say)
+    _print(console, found)
     console.print(f"Report: {place}", markup=False, soft_wrap=True)
     return bool(found.regressions)
 
 
 @contextmanager
-def _said(console: Console) -> Iterator[Say]:
+def _shown(console: Console) -> Iterator[Say]:
     """Show what is being done: one line that changes on a terminal, a line for each kind of work elsewhere."""
     if console.is_terminal:
         from rich.text import Text
@@ -70,7 +69,7 @@ def _said(console: Console) -> Iterator[Say]:
     yield log
 
 
-def _tell(console: Console, found: Verdict) -> None:
+def _print(console: Console, found: Verdict) -> None:
     """Print the verdict first, then what it is made of."""
     from rich.table import Table
     from rich.text import Text
@@ -80,19 +79,19 @@ def _tell(console: Console, found: Verdict) -> None:
 
     worse = found.regressions
     line(found.outcome, "bold red" if worse else "bold" if found.judged else "bold yellow")
-    for each in worse:
-        line(f"  {notes.loss(each, len(found.repeats.runs))}", "red")
-    for text in page.missed(found.a, found.b):
+    for metric in worse:
+        line(f"  {notes.loss(metric, len(found.repeats.runs))}", "red")
+    for text in record_changes.missed(found.a, found.b):
         line(f"  Criterion met in A and missed in B: {text}", "yellow")
-    line(f"A  {runs.told(found.a)}")
-    line(f"B  {runs.told(found.b)}")
+    line(f"A  {runs.describe(found.a)}")
+    line(f"B  {runs.describe(found.b)}")
     table = Table("metric", "A", "B", "B - A", "band", "", box=None, pad_edge=False)
-    for each in found.judged:
-        assert each.band is not None
-        said = Text("worse", "bold red") if each.worse else Text("better" if each.better else "")
-        numbers = [notes.figure(each.a), notes.figure(each.b), notes.figure(each.difference, "+")]
-        numbers.append(f"±{notes.figure(each.band.half)}")
-        table.add_row(Text(visible(each.name)), *numbers, said)
+    for metric in found.judged:
+        assert metric.band is not None
+        said = Text("worse", "bold red") if metric.worse else Text("better" if metric.better else "")
+        numbers = [notes.figure(metric.a), notes.figure(metric.b), notes.figure(metric.difference, "+")]
+        numbers.append(f"±{notes.figure(metric.band.half)}")
+        table.add_row(Text(visible(metric.name)), *numbers, said)
     if found.judged:
         console.print(table)
     for text in found.notes:

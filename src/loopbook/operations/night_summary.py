@@ -1,4 +1,4 @@
-"""What a night amounts to: one summary of all its runs, as text for people and as plain values for programs.
+"""Summary of a night: all its runs, as text for people and as plain values for programs.
 
 All text in it is one line, without controls and personal data: it goes into mails and messages.
 """
@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 from loopbook.privacy import personal_data
 from loopbook.reports import overview, security
+from loopbook.statistics import metrics
 from loopbook.store.records import Run
 
 Status = Literal["good", "missed", "failed", "refused"]
 WORST: tuple[Status, ...] = ("good", "missed", "failed", "refused")
 """From the best to the worst: all well, a criterion missed, a notebook failed, the input was bad."""
 
-_HEADLINE = ("test_roc_auc", "test_accuracy")
 _LONGEST = 300  # characters of one line of text from elsewhere
 
 
@@ -97,8 +97,8 @@ class Summary:
     def subject(self) -> str:
         """One line that says how the night went."""
         counts = Counter(entry.status for entry in self.entries)
-        told = ", ".join(f"{counts[status]} {status}" for status in reversed(WORST) if counts[status])
-        return f"Loopbook, nightly {self.profile}: {told or 'nothing was run'}"
+        text = ", ".join(f"{counts[status]} {status}" for status in reversed(WORST) if counts[status])
+        return f"Loopbook, nightly {self.profile}: {text or 'nothing was run'}"
 
     def plain(self) -> dict[str, Any]:
         """Return the summary as plain values, for JSON."""
@@ -109,7 +109,7 @@ class Summary:
         """Return the summary as people read it, in plain lines."""
         head = f"{self.subject}\n{overview.when(self.started)}, {overview.duration(self.seconds)}\n"
         parts = ["\n".join(_lines(entry)) for entry in self.entries]
-        rest = [*self.notes, *(f"Problem: {each}" for each in self.problems)]
+        rest = [*self.notes, *(f"Problem: {problem}" for problem in self.problems)]
         return "\n\n".join([head.rstrip(), *parts, *(["\n".join(rest)] if rest else [])]) + "\n"
 
 
@@ -122,9 +122,9 @@ def of_run(run: Run, before: Run | None, report: str, seconds: float) -> Entry:
         if stage.error is not None
     )
     missed = tuple(
-        line(f"{each.text}: {each.metric} is {each.value:.3g}, wanted {each.comparison} {each.threshold:g}")
-        for each in run.criteria
-        if each.met is False and each.value is not None
+        line(f"{criterion.text}: {criterion.metric} is {criterion.measured}")
+        for criterion in run.criteria
+        if criterion.met is False and criterion.value is not None
     )
     return Entry(
         scenario=run.scenario,
@@ -136,7 +136,7 @@ def of_run(run: Run, before: Run | None, report: str, seconds: float) -> Entry:
         simulated=run.simulated,
         missed=missed,
         numbers=_numbers(run, before),
-        changes=tuple(line(each.sentence) for each in run.changes) if new else (),
+        changes=tuple(line(change.sentence) for change in run.changes) if new else (),
         report=report,
         errors=errors,
     )
@@ -144,15 +144,20 @@ def of_run(run: Run, before: Run | None, report: str, seconds: float) -> Entry:
 
 def of_refusal(scenario: str, error: Exception, seconds: float) -> Entry:
     """Return the entry of a scenario that was refused before anything was started."""
-    told = Failure("input", None, type(error).__name__, line(str(error)))
-    return Entry(line(scenario), "refused", round(seconds, 1), errors=(told,))
+    return _without_run(scenario, "refused", seconds, "input", None, error)
 
 
 def of_crash(scenario: str, error: Exception, seconds: float) -> Entry:
     """Return the entry of a scenario at which Loopbook itself broke, with the place in the program."""
-    at = traceback.extract_tb(error.__traceback__)[-1]
-    told = Failure("loopbook", f"{at.name}, line {at.lineno}", type(error).__name__, line(str(error)))
-    return Entry(line(scenario), "failed", round(seconds, 1), errors=(told,))
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return _without_run(scenario, "failed", seconds, "loopbook", f"{frame.name}, line {frame.lineno}", error)
+
+
+def _without_run(
+    scenario: str, status: Status, seconds: float, stage: str, cell: str | None, error: Exception
+) -> Entry:
+    failure = Failure(stage, cell, type(error).__name__, line(str(error)))
+    return Entry(line(scenario), status, round(seconds, 1), errors=(failure,))
 
 
 def line(text: str) -> str:
@@ -163,41 +168,42 @@ def line(text: str) -> str:
 
 def _numbers(run: Run, before: Run | None) -> tuple[Number, ...]:
     """Return what criteria ask for, and how good the champion is."""
-    wanted = {(each.stage, each.metric): None for each in run.criteria}
+    wanted = [(criterion.stage, criterion.metric) for criterion in run.criteria]
     deciding = overview.deciding(run)
     if deciding is not None:
-        wanted |= {(deciding.stage, name): None for name in _HEADLINE if name in deciding.metrics}
-    found = (Number(stage, name, _value(run, stage, name), _value(before, stage, name)) for stage, name in wanted)
-    return tuple(each for each in found if each.value is not None or each.before is not None)
+        names = (f"test_{name}" for name in metrics.reported())
+        wanted += [(deciding.stage, name) for name in names if name in deciding.metrics]
+    found = (
+        Number(stage, name, _value(run, stage, name), _value(before, stage, name))
+        for stage, name in dict.fromkeys(wanted)
+    )
+    return tuple(number for number in found if number.value is not None or number.before is not None)
 
 
 def _value(run: Run | None, stage: str, name: str) -> float | None:
     record = run.stages.get(stage) if run else None
-    if record is None:
-        return None
-    value = record.metrics.get(name, record.measurements.get(name))
-    return float(value) if isinstance(value, bool | int | float) else None
+    return record.number(name) if record else None
 
 
 def _lines(entry: Entry) -> list[str]:
-    told = [f"{entry.scenario}: {entry.status}, in {overview.duration(entry.seconds)}"]
+    lines = [f"{entry.scenario}: {entry.status}, in {overview.duration(entry.seconds)}"]
     if entry.simulated:
-        told.append("  Simulated data.")
+        lines.append("  Simulated data.")
     if not entry.new:
-        told.append(f"  Nothing was to do since run {entry.run}.")
-    for each in entry.errors:
-        cell = f", cell {each.cell}" if each.cell else ""
-        told.append(f"  Error at {each.stage}{cell}: {each.kind}: {each.message}")
+        lines.append(f"  Nothing was to do since run {entry.run}.")
+    for error in entry.errors:
+        cell = f", cell {error.cell}" if error.cell else ""
+        lines.append(f"  Error at {error.stage}{cell}: {error.kind}: {error.message}")
     if entry.status == "failed" and entry.before:
-        told.append(f"  latest still shows the good run {entry.before}.")
-    told += [f"  Missed: {each}" for each in entry.missed]
+        lines.append(f"  latest still shows the good run {entry.before}.")
+    lines += [f"  Missed: {text}" for text in entry.missed]
     for number in entry.numbers:
         now, was = overview.number(number.value), overview.number(number.before)
-        told.append(f"  {overview.label(number.metric)} ({number.stage}): {now}, before {was}")
-    told += [f"  Changed: {each}" for each in entry.changes]
+        lines.append(f"  {overview.label(number.metric)} ({number.stage}): {now}, before {was}")
+    lines += [f"  Changed: {text}" for text in entry.changes]
     if entry.report:
-        told.append(f"  Report: {entry.report}")
-    return told
+        lines.append(f"  Report: {entry.report}")
+    return lines
 
 
 def named(started: datetime) -> str:

@@ -169,7 +169,7 @@ def _tell(project: Project, record: Run, new: bool, console: Console) -> None:
         console.print(f"Nothing to do: everything is up to date since run {record.run}.")
     for each in record.criteria:
         mark = {True: "[green]met[/]", False: "[red]missed[/]", None: f"[dim]{each.verdict}[/]"}[each.met]
-        measured = f"{each.value:.3g}, wanted {each.comparison} {each.threshold:g}" if each.value is not None else ""
+        measured = each.measured
         console.print(f"  {mark}: ", end="")
         console.print(f"{each.text}{f' ({each.metric} {measured})' if measured else ''}", markup=False, soft_wrap=True)
     console.print(f"Report: {page}", markup=False, soft_wrap=True)

@@ -110,15 +110,15 @@ def run(request: Request, console: Console) -> Sweep:
 
 def write_hparams(project: Project, sweep: Sweep) -> Path:
     """Write what TensorBoard's HParams shows of a sweep, and return the folder."""
+    from loopbook.comparison.metric import recorded
     from loopbook.models.training import hparams
-    from loopbook.reports import sweep as page
 
     runs = sweep_records.runs(project, sweep)
     sessions = [
         hparams.Session(
             name=point.name,
             values=point.values,
-            metrics=page.figures(runs[point.name]) if point.name in runs else {},
+            metrics=recorded(runs[point.name]) if point.name in runs else {},
             good=point.status in ("good", "missed"),
             setting=json.dumps(point.setting, ensure_ascii=False) if point.setting else "seeds",
         )
@@ -220,13 +220,15 @@ def _report(project: Project, done: Sweep) -> Path:
 
 
 def _say(console: Console, project: Project, done: Sweep) -> None:
-    from loopbook.reports import sweep as page
+    from loopbook.comparison import sweep_ranking
+    from loopbook.reports import sweep_pages
 
-    table = page.compared(done, sweep_records.runs(project, done))
+    table = sweep_ranking.rank(done, sweep_records.runs(project, done))
     if table.main is None:
         console.print("No metric differs between the settings." if len(table.settings) > 1 else "One setting.")
         return
-    for each in table.settings[:5]:
-        found = each.estimates.get(table.main.name)
+    for setting in table.settings[:5]:
+        found = setting.estimates.get(table.main.name)
         if found is not None:
-            console.print(f"  {each.told}: {table.main.name} {found.told}", markup=False, soft_wrap=True)
+            text = f"{sweep_pages.setting_text(setting)}: {table.main.name} {sweep_pages.estimate_text(found)}"
+            console.print(f"  {text}", markup=False, soft_wrap=True)

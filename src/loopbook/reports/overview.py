@@ -1,10 +1,10 @@
-"""What a manager reads first: ten lines of plain language, and the few numbers that matter."""
+"""Overview of a run, what a manager reads first: ten lines of plain language, and the few numbers that matter."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,12 +13,10 @@ from typing import Any
 
 from loopbook.store.records import Change, CriterionRecord, Run, StageRecord
 
-_WORDS = {
-    "roc": "ROC", "auc": "AUC", "pr": "PR", "f1": "F1", "ece": "calibration error", "ms": "(ms)", "bytes": "(bytes)",
-}  # fmt: skip
+_WORDS = {"auc": "AUC", "ms": "(ms)"}  # in names that no registered metric is part of
 _LONGEST = 300  # characters of a recorded text that a page shows
 _LEAST = 1e-6  # below it, a measured value is nothing to whoever reads a report
-_FEW = 2  # changes of a kind that are told one by one
+_FEW = 2  # changes of a kind that are named one by one
 _MANY = {"settings": "settings", "code": "places in the code", "libraries": "libraries", "stages": "stages"}
 _ORDER = {True: 0, False: 1, None: 2}
 
@@ -44,49 +42,49 @@ class Number:
 
 def lines(run: Run) -> tuple[Line, ...]:
     """Return what a manager wants to know of a run, each in a sentence or two."""
-    told = [Line("What it does", (run.description,))]
+    answers = [Line("What it does", (run.description,))]
     if run.simulated:
         simulated = "All data in this report is simulated: the figures tell how the agent does in that simulation."
-        told.append(Line("Data", (simulated,), "wait"))
-    told.append(Line("Criteria", verdict(run.criteria), _mood(run.criteria)))
+        answers.append(Line("Data", (simulated,), "wait"))
+    answers.append(Line("Criteria", verdict(run.criteria), _mood(run.criteria)))
     failed = [name for name, record in run.stages.items() if record.state == "failed"]
     if failed:
         reason = f"The run stopped at {', '.join(failed)}; what was finished before is kept and shown."
-        told.append(Line("Failed", (reason,), "bad"))
-    told += _model(run)
-    told.append(Line("What to do next", run.next_steps or ("Nothing was proposed.",)))
-    told.append(Line("What changed", changed(run.changes) or ("Nothing was noted.",)))
+        answers.append(Line("Failed", (reason,), "bad"))
+    answers += _model(run)
+    answers.append(Line("What to do next", run.next_steps or ("Nothing was proposed.",)))
+    answers.append(Line("What changed", changed(run.changes) or ("Nothing was noted.",)))
     code = f"revision {run.revision[:10]}" if run.revision else "no revision known"
     made = f"{when(run.started)}, in {duration(run.seconds)}, profile {run.profile}, {code}"
-    told.append(Line("Made", (made + (", with uncommitted changes." if run.dirty else "."),)))
-    return tuple(told)
+    answers.append(Line("Made", (made + (", with uncommitted changes." if run.dirty else "."),)))
+    return tuple(answers)
 
 
 def grouped(changes: Sequence[Change]) -> list[tuple[str, list[Change]]]:
     """Return changes by their kind, in their order."""
-    return [(about, list(group)) for about, group in groupby(changes, lambda each: each.about)]
+    return [(about, list(group)) for about, group in groupby(changes, lambda change: change.about)]
 
 
 def changed(changes: Sequence[Change]) -> tuple[str, ...]:
     """Return what changed in a few sentences; where many things of a kind did, how many."""
-    told: list[str] = []
+    sentences: list[str] = []
     for about, group in grouped(changes):
-        if about == "followed" and told:
-            continue  # its cause is told
+        if about == "followed" and sentences:
+            continue  # its cause is said
         if len(group) > _FEW and about in _MANY:
-            told.append(f"{len(group)} {_MANY[about]} changed, listed below.")
+            sentences.append(f"{len(group)} {_MANY[about]} changed, listed below.")
         else:
-            told += [each.sentence for each in group]
-    return tuple(each[:_LONGEST] for each in told)
+            sentences += [change.sentence for change in group]
+    return tuple(sentence[:_LONGEST] for sentence in sentences)
 
 
 def verdict(criteria: Sequence[CriterionRecord]) -> tuple[str, ...]:
     """Return how many criteria are met, missed and not yet tested, and which are missed."""
     if not criteria:
         return ("No acceptance criteria are stated.",)
-    counts = Counter(each.verdict for each in sorted(criteria, key=lambda each: _ORDER[each.met]))
+    counts = Counter(criterion.verdict for criterion in sorted(criteria, key=lambda criterion: _ORDER[criterion.met]))
     parts = [f"{count} {word}" for word, count in counts.items()]
-    missed = tuple(f"Missed: {each.text}" for each in criteria if each.met is False)
+    missed = tuple(f"Missed: {criterion.text}" for criterion in criteria if criterion.met is False)
     return (f"Of {len(criteria)} acceptance criteria: {', '.join(parts)}.", *missed)
 
 
@@ -112,17 +110,27 @@ def numbers(metrics: Mapping[str, Any]) -> tuple[Number, ...]:
 
 def label(name: str) -> str:
     """Return a metric's name in words: ``baseline_test_roc_auc`` is *Plain baseline: ROC AUC on test*."""
+    from loopbook.statistics.metrics import METRICS
+
     prefix, where = "", ""
     if name.startswith("cv_"):
         name, where = name.removeprefix("cv_"), " over folds"
-    for start, said in (("baseline_", "Plain baseline: "), ("champion_", "Champion: ")):
+    for start, text in (("baseline_", "Plain baseline: "), ("champion_", "Champion: ")):
         if name.startswith(start):
-            name, prefix = name.removeprefix(start), said
+            name, prefix = name.removeprefix(start), text
     for split in ("test", "validation", "train", "gate"):
         if name.startswith(f"{split}_"):
             name, where = name.removeprefix(f"{split}_"), f" on {split}"
-    words = " ".join(_WORDS.get(word, word) for word in name.split("_") if word) + where
+    text = f"_{name}_"
+    for metric in METRICS.values():
+        text = text.replace(f"_{metric.name}_", f"_{metric.title}_")
+    words = " ".join(_WORDS.get(word, word) for word in text.split("_") if word) + where
     return (prefix + (words[:1].upper() + words[1:] if not prefix else words))[:_LONGEST]
+
+
+def title(name: str) -> str:
+    """Return the label of a metric that is named by stage and name."""
+    return label(name.partition(" ")[2])
 
 
 def number(value: Any) -> str:
@@ -182,55 +190,44 @@ def duration(seconds: float) -> str:
 
 
 def _model(run: Run) -> list[Line]:
+    """Return which model was chosen, how good it is, and what it gains over the best plain baseline."""
     record = deciding(run)
     champion = run.champion or (number(record.metrics["champion"]) if record else None)
     if champion is None or record is None:
         return [Line("Model", ("No model has been chosen yet.",), "wait")]
-    metrics = record.metrics
-    candidates = [each.candidate for each in run.stages.values() if each.candidate]
+    from loopbook.statistics import metrics
+
+    figures, primary = record.metrics, metrics.primary()
+    candidates = [stage.candidate for stage in run.stages.values() if stage.candidate]
     chosen = f"The champion is {champion}" + (f", from {len(candidates)} candidates." if len(candidates) > 1 else ".")
-    measured = [
-        f"{label(name)} {number(metrics[name])}" + _between(metrics, name)
-        for name in ("test_accuracy", "test_roc_auc")
-        if name in metrics
-    ]
+    tested = [f"test_{name}" for name in metrics.scores(shown=("full",)) if f"test_{name}" in figures]
+    measured = [f"{label(name)} {number(figures[name])}{_between(figures, name)}" for name in tested]
     said = [f"{'; '.join(measured)}."] if measured else []
     # Where a single split would mislead, the difference over many folds stands for the one on the test.
-    difference = "paired_difference"
-    if "cv_roc_auc" in metrics:
-        difference = "cv_difference"
-        said.append(f"{label('cv_roc_auc')} {number(metrics['cv_roc_auc'])}{_between(metrics, 'cv_roc_auc')}.")
-    told = [Line("Model", (chosen, *said))]
-    gain, low = metrics.get(difference), metrics.get(f"{difference}_low")
-    if isinstance(gain, int | float) and not isinstance(gain, bool):
-        baseline = f" ({metrics['baseline']})" if metrics.get("baseline") else ""
-        measure = f" in {label('cv_roc_auc')}" if difference == "cv_difference" else _measure(metrics)
-        words = f"{number(abs(gain))}{measure}" + _between(metrics, difference)
-        beyond = isinstance(low, int | float) and low > 0
-        if gain == 0 and champion != metrics.get("baseline"):
-            told.append(Line("Gain", (f"No better than the best plain baseline{baseline}.",), "wait"))
-        elif champion == metrics.get("baseline"):
-            told.append(Line("Gain", ("A plain baseline is the best model here; no network beat it.",), "wait"))
-        elif gain > 0:
-            sure = "beyond chance" if beyond else "but this could be chance"
-            line = f"Better than the best plain baseline{baseline} by {words}, {sure}."
-            told.append(Line("Gain", (line,), "good" if beyond else "wait"))
-        else:
-            told.append(Line("Gain", (f"Worse than the best plain baseline{baseline} by {words}.",), "bad"))
-    return told
+    difference, of, folds = "paired_difference", primary.title, f"cv_{primary.name}"
+    if folds in figures:
+        difference, of = "cv_difference", label(folds)
+        said.append(f"{of} {number(figures[folds])}{_between(figures, folds)}.")
+    return [Line("Model", (chosen, *said)), *_gain(figures, champion, difference, of)]
 
 
-def _measure(metrics: Mapping[str, Any]) -> str:
-    """Say which measure the paired difference is of: the one whose two values differ by it."""
-    for name in ("roc_auc", "accuracy"):
-        own, plain = metrics.get(f"test_{name}"), metrics.get(f"baseline_test_{name}")
-        if (
-            isinstance(own, float)
-            and isinstance(plain, float)
-            and abs(own - plain - metrics["paired_difference"]) < 1e-9
-        ):
-            return f" in {label(name)}" if name == "roc_auc" else " in accuracy"
-    return ""
+def _gain(figures: Mapping[str, Any], champion: str, difference: str, of: str) -> Iterator[Line]:
+    """Say what the champion gains in a metric over the best plain baseline, if that was measured."""
+    gain, low, baseline = figures.get(difference), figures.get(f"{difference}_low"), figures.get("baseline")
+    if not isinstance(gain, int | float) or isinstance(gain, bool):
+        return
+    than = "the best plain baseline" + (f" ({baseline})" if baseline else "")
+    by = f"by {number(abs(gain))} in {of}{_between(figures, difference)}"
+    if champion == baseline:
+        yield Line("Gain", ("A plain baseline is the best model here; no network beat it.",), "wait")
+    elif gain == 0:
+        yield Line("Gain", (f"No better than {than}.",), "wait")
+    elif gain < 0:
+        yield Line("Gain", (f"Worse than {than} {by}.",), "bad")
+    elif isinstance(low, int | float) and low > 0:
+        yield Line("Gain", (f"Better than {than} {by}, beyond chance.",), "good")
+    else:
+        yield Line("Gain", (f"Better than {than} {by}, but this could be chance.",), "wait")
 
 
 def _between(metrics: Mapping[str, Any], name: str) -> str:
@@ -241,6 +238,6 @@ def _between(metrics: Mapping[str, Any], name: str) -> str:
 
 
 def _mood(criteria: Sequence[CriterionRecord]) -> str:
-    if any(each.met is False for each in criteria):
+    if any(criterion.met is False for criterion in criteria):
         return "bad"
-    return "good" if criteria and all(each.met for each in criteria) else "wait"
+    return "good" if criteria and all(criterion.met for criterion in criteria) else "wait"

@@ -47,6 +47,7 @@ def _environment() -> Any:
         "number": overview.number,
         "setting": overview.setting,
         "label": overview.label,
+        "title_of": overview.title,
         "numbers": overview.numbers,
         "grouped": overview.grouped,
     }

@@ -1,4 +1,4 @@
-"""How an agent went: its rounds as a timeline, with what was changed before each and why; its runs as sparklines."""
+"""Timeline of an agent's rounds, with what was changed before each and why; its runs as sparklines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 from loopbook.reports import chart
 from loopbook.reports.chart import Chart, Spark
 from loopbook.reports.overview import label, number
+from loopbook.statistics import metrics
+from loopbook.statistics.metrics import Metric
 from loopbook.store.records import Run
 
 
@@ -19,6 +21,8 @@ class Timeline:
     profile: str
     runs: tuple[Run, ...]
     panels: tuple[Chart, ...]
+
+    primary: Metric
 
     def figures(self, run: Run) -> Mapping[str, Any]:
         """Return the recorded results of a run's stages as one."""
@@ -35,7 +39,7 @@ def timeline(runs: Sequence[Run], newest: Run) -> Timeline | None:
     runs
         Records of one scenario, oldest first.
     newest
-        The run whose way is told.
+        The run whose way is shown.
     """
     way = [newest]
     for run in reversed(runs):
@@ -44,20 +48,24 @@ def timeline(runs: Sequence[Run], newest: Run) -> Timeline | None:
             way.insert(0, run)
     if len(way) < 2:
         return None
-    met = [float(sum(each.met is True for each in run.criteria)) for run in way]
     found = [_figures(run) for run in way]
+    primary = metrics.primary()
     quality = {
-        "this round's champion": [each.get("stream_roc_auc") for each in found],
-        "the first round's, same rows": [each.get("stream_roc_auc_first_round") for each in found],
+        "this round's champion": [figures.get(f"stream_{primary.name}") for figures in found],
+        "the first round's, same rows": [figures.get(f"stream_{primary.name}_first_round") for figures in found],
     }
+    cost = {"cost": [figures.get("cost_per_decision") for figures in found]}
+    most = max(len(run.criteria) for run in way)
     panels = (
-        _panel(f"Acceptance criteria met, of {max(len(run.criteria) for run in way)}", way, {"met": met}),
-        _panel("ROC AUC on the round's own rows", way, quality),
-        _panel(
-            "Cost a decision on the round's own rows", way, {"cost": [each.get("cost_per_decision") for each in found]}
-        ),
+        _panel(f"Acceptance criteria met, of {most}", way, {"met": [_met(run) for run in way]}),
+        _panel(f"{primary.title} on the round's own rows", way, quality),
+        _panel("Cost a decision on the round's own rows", way, cost),
     )
-    return Timeline(newest.profile, tuple(way), tuple(panel for panel in panels if panel is not None))
+    return Timeline(newest.profile, tuple(way), tuple(panel for panel in panels if panel is not None), primary)
+
+
+def _met(run: Run) -> float:
+    return float(sum(criterion.met is True for criterion in run.criteria))
 
 
 def _figures(run: Run) -> dict[str, Any]:
@@ -72,21 +80,20 @@ def _figures(run: Run) -> dict[str, Any]:
 def _panel(title: str, runs: Sequence[Run], named: Mapping[str, Sequence[Any]]) -> Chart | None:
     series = {
         name: [
-            (float(at), float(value), f"round {runs[at].round}")
-            for at, value in enumerate(values)
+            (float(place), float(value), f"round {runs[place].round}")
+            for place, value in enumerate(values)
             if isinstance(value, int | float)
         ]
         for name, values in named.items()
     }
-    return chart.lines(title, series, [(float(at), f"round {run.round}") for at, run in enumerate(runs)])
+    return chart.lines(title, series, [(float(place), f"round {run.round}") for place, run in enumerate(runs)])
 
 
 def sparks(runs: Sequence[Run]) -> tuple[tuple[str, str, Spark], ...]:
     """Return how the key numbers went over runs, the oldest first: name, last value, drawing."""
-    series: dict[str, list[float]] = {
-        "Criteria met": [float(sum(each.met is True for each in run.criteria)) for run in runs]
-    }
-    for name in ("test_roc_auc", "cv_roc_auc", "cost_per_decision"):
+    series = {"Criteria met": [_met(run) for run in runs]}
+    primary = metrics.primary().name
+    for name in (f"test_{primary}", f"cv_{primary}", "cost_per_decision"):
         values = [record.metrics.get(name) for run in runs for record in run.stages.values() if name in record.metrics]
         series[label(name)] = [float(value) for value in values if isinstance(value, int | float)]
     drawn = ((name, values, chart.spark(name, values)) for name, values in series.items())

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loopbook.reports import site
+from loopbook.comparison import sweep_ranking
+from loopbook.comparison.sweep_ranking import Estimate, Setting, VaryingMetric
+from loopbook.reports import overview, site
 from loopbook.reports.overview import number
 from loopbook.reports.rendering import program, render
 from loopbook.reports.run_pages import BUILT
-from loopbook.reports.sweep import Metric, Setting, Table, compared
 from loopbook.scenario.loading import given_text
 from loopbook.store import sweep_records
 from loopbook.store.content import digest_text
@@ -38,7 +39,7 @@ class Bar:
 class Panel:
     """One metric over all settings, the best setting at the top."""
 
-    metric: Metric
+    metric: VaryingMetric
     width: int
     height: int
     left: int
@@ -47,9 +48,19 @@ class Panel:
     alt: str
 
 
-def panels(table: Table) -> tuple[Panel, ...]:
-    """Return a drawing for each metric that differs."""
-    return tuple(_panel(metric, table.settings) for metric in table.metrics)
+def setting_text(setting: Setting) -> str:
+    """Return a setting in words: its values, exactly."""
+    return ", ".join(f"{name}={overview.setting(value)}" for name, value in setting.values.items()) or "all seeds"
+
+
+def estimate_text(estimate: Estimate) -> str:
+    """Return an estimate in words: the mean, and its interval or why there is none."""
+    mean, count = number(estimate.mean), len(estimate.values)
+    if estimate.low is None:
+        return f"{mean} (one point, so no interval)"
+    if estimate.equal:
+        return f"{mean} (equal in all {count} points)"
+    return f"{mean} (95 % interval {number(estimate.low)} to {number(estimate.high)}, n = {count})"
 
 
 def command(sweep: Sweep, point: Point) -> str:
@@ -74,9 +85,9 @@ def renew(project: Project, scenario: str | None = None) -> dict[str, Path]:
     with FileLock(project.reports_lock):
         site.assets(project.reports)
         found = sweep_records.sweeps(project, scenario or "*")
-        pages = {each.sweep: _build(project, each) for each in found}
-        for name in {each.scenario for each in found}:
-            own = [each for each in reversed(found) if each.scenario == name]
+        pages = {sweep.sweep: _build(project, sweep) for sweep in found}
+        for name in {sweep.scenario for sweep in found}:
+            own = [sweep for sweep in reversed(found) if sweep.scenario == name]
             listed = render("sweeps.html.j2", sweeps=own, title=own[0].title, depth="../../")
             site.write(project.reports / name / sweep_records.FOLDER / "index.html", listed)
     return pages
@@ -85,13 +96,14 @@ def renew(project: Project, scenario: str | None = None) -> dict[str, Path]:
 def _build(project: Project, sweep: Sweep) -> Path:
     folder = project.reports / sweep.scenario / sweep_records.FOLDER / sweep.sweep
     runs = sweep_records.runs(project, sweep)
-    made_from = digest_text("\n".join((program(), sweep.model_dump_json(), *(each.run for each in runs.values()))))
+    made_from = digest_text("\n".join((program(), sweep.model_dump_json(), *(run.run for run in runs.values()))))
     built = folder / BUILT
     if built.is_file() and json.loads(built.read_text(encoding="utf-8")) == made_from:
         return folder / "index.html"
-    table = compared(sweep, runs)
-    about = {"sweep": sweep, "table": table, "depth": "../../../"}
-    site.write(folder / "index.html", render("sweep.html.j2", **about, panels=panels(table)))
+    table = sweep_ranking.rank(sweep, runs)
+    panels = [_panel(metric, table.settings) for metric in table.metrics]
+    about = {"sweep": sweep, "table": table, "depth": "../../../", "setting_text": setting_text}
+    site.write(folder / "index.html", render("sweep.html.j2", **about, panels=panels))
     for point in sweep.points:
         if point.name in runs:
             shown = render("point.html.j2", **about, point=point, run=runs[point.name], command=command(sweep, point))
@@ -100,9 +112,10 @@ def _build(project: Project, sweep: Sweep) -> Path:
     return folder / "index.html"
 
 
-def _panel(metric: Metric, settings: Sequence[Setting]) -> Panel:
-    rows = [(each, each.estimates[metric.name]) for each in settings if metric.name in each.estimates]
-    ends = [value for _, one in rows for value in (*one.values, one.low, one.high) if value is not None]
+def _panel(metric: VaryingMetric, settings: Sequence[Setting]) -> Panel:
+    """Draw one metric, a row a setting: its points, its mean and the interval."""
+    rows = [(setting, setting.estimates[metric.name]) for setting in settings if metric.name in setting.estimates]
+    ends = [end for _, found in rows for end in (*found.values, found.low, found.high) if end is not None]
     least, most = min(ends), max(ends)
     span = most - least or abs(most) or 1.0
 
@@ -111,15 +124,16 @@ def _panel(metric: Metric, settings: Sequence[Setting]) -> Panel:
 
     bars = tuple(
         Bar(
-            each.rank,
-            _TOP + _ROW * at + _ROW / 2,
-            x(one.mean),
-            None if one.low is None else x(one.low),
-            None if one.high is None else x(one.high),
-            tuple(x(value) for value in one.values),
+            setting.rank,
+            _TOP + _ROW * row + _ROW / 2,
+            x(found.mean),
+            None if found.low is None else x(found.low),
+            None if found.high is None else x(found.high),
+            tuple(x(value) for value in found.values),
         )
-        for at, (each, one) in enumerate(rows)
+        for row, (setting, found) in enumerate(rows)
     )
-    alt = f"{metric.title}: " + "; ".join(f"{each.rank}, {each.told}: {one.told}" for each, one in rows[:20])
+    said = (f"{setting.rank}, {setting_text(setting)}: {estimate_text(found)}" for setting, found in rows[:20])
+    alt = f"{overview.title(metric.name)}: {'; '.join(said)}"
     ticks = tuple((x(value), number(value)) for value in dict.fromkeys((least, most)))
     return Panel(metric, _WIDTH, _TOP + _ROW * len(rows) + 24, _LEFT, bars, ticks, alt)

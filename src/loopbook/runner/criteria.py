@@ -1,4 +1,4 @@
-"""What a run amounts to: criteria with their evidence, and what to do next."""
+"""Acceptance criteria of a run with their evidence, and what to do next."""
 
 from __future__ import annotations
 
@@ -28,15 +28,14 @@ def criteria(
     for story in (*scenario.stories, *snapshots.stories(changes)):
         for criterion in story.criteria:
             record = stages.get(criterion.stage)
-            value = record.metrics.get(criterion.metric, record.measurements.get(criterion.metric)) if record else None
-            number = float(value) if isinstance(value, bool | int | float) else None
-            stale = number is not None and record is not None and record.metrics.get("fresh_rows") is False
+            value = record.number(criterion.metric) if record else None
+            stale = value is not None and record is not None and record.metrics.get("fresh_rows") is False
             found.append(
                 CriterionRecord(
                     **criterion.model_dump(),
                     story=story.id,
-                    value=number,
-                    met=None if number is None or stale else criterion.met(number),
+                    value=value,
+                    met=None if value is None or stale else criterion.met(value),
                     untested=NO_FRESH_ROWS if stale else "",
                 )
             )
@@ -53,17 +52,17 @@ def next_steps(
         if record.state == "failed"
     ]
     steps += [
-        f"“{each.text}” is missed: {each.metric} is {each.value:.3g}, wanted {each.comparison} {each.threshold:g}. "
-        f"Its evidence is on the page of {each.stage}."
-        for each in found
-        if each.met is False and each.value is not None
+        f"“{criterion.text}” is missed: {criterion.metric} is {criterion.measured}. "
+        f"Its evidence is on the page of {criterion.stage}."
+        for criterion in found
+        if criterion.met is False and criterion.value is not None
     ]
     if any(record.metrics.get("fresh_rows") is False for record in stages.values()):
         steps.append(
             "The agent has lived through all its windows: what was approved last was found on the rows that 05 judges "
             "by, so its figures flatter and its criteria are not tested. Bring newer rows."
         )
-    untested = sorted({each.stage for each in found if each.met is None and not each.untested})
+    untested = sorted({criterion.stage for criterion in found if criterion.met is None and not criterion.untested})
     if untested:
         steps.append(f"Some criteria are not tested yet; their evidence comes from {', '.join(untested)}.")
     if not steps:

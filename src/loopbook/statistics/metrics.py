@@ -43,11 +43,13 @@ class Direction:
     by: str = "its definition"
     target: float = 0.0
 
+    def loss(self, value: float) -> float:
+        """Return a number that is the smaller the better a value of the metric is."""
+        return {"higher": -value, "lower": value, "nearer": abs(value - self.target)}[self.better]
+
     def gain(self, a: float, b: float) -> float:
         """Return by how much B is better than A; negative: worse."""
-        if self.better == "nearer":
-            return abs(a - self.target) - abs(b - self.target)
-        return b - a if self.better == "higher" else a - b
+        return self.loss(a) - self.loss(b)
 
     @property
     def text(self) -> str:
@@ -109,6 +111,12 @@ def scores(task: str = "binary", shown: tuple[Shown, ...] = ("full", "value", "a
         for metric in METRICS.values()
         if metric.function is not None and task in metric.tasks and metric.shown in shown
     )
+
+
+def reported(task: str = "binary") -> tuple[str, ...]:
+    """Return the names of the metrics that 04 records and pages report, the primary one first."""
+    names = scores(task, ("full",))
+    return tuple(sorted(names, key=lambda name: name != PRIMARY[task]))
 
 
 def computed(name: str) -> Score:
@@ -265,6 +273,6 @@ for _measured in (
     Metric("false_alarms", "false alarms", LOWER, needs=("truth",)),
     Metric("seconds", "seconds", LOWER, "seconds"),
     Metric("latency_ms", "latency (ms)", LOWER, "milliseconds"),
-    Metric("bytes", "size", LOWER, "bytes"),
+    Metric("bytes", "size (bytes)", LOWER, "bytes"),
 ):
     METRICS[_measured.name] = _measured

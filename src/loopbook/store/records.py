@@ -72,6 +72,11 @@ class StageRecord(Record):
     def name(self) -> str:
         return f"{self.stage}[{self.candidate}]" if self.candidate else self.stage
 
+    def number(self, name: str) -> float | None:
+        """Return a recorded metric or measurement as a number; None if there is none of this name."""
+        value = self.metrics.get(name, self.measurements.get(name))
+        return float(value) if isinstance(value, bool | int | float) else None
+
 
 NO_FRESH_ROWS = "no fresh rows"
 """Why a criterion is not tested whose stage recorded ``fresh_rows`` as False."""
@@ -97,6 +102,11 @@ class CriterionRecord(Record):
         if self.met is not None:
             return "met" if self.met else "missed"
         return f"not tested: {self.untested}" if self.untested else "not yet tested"
+
+    @property
+    def measured(self) -> str:
+        """What was measured and what was wanted: ``0.71, wanted >= 0.8``; empty without a value."""
+        return f"{self.value:.3g}, wanted {self.comparison} {self.threshold:g}" if self.value is not None else ""
 
 
 class Approval(Record):

@@ -1,0 +1,151 @@
+"""Ranking of a sweep's settings: every metric with its mean and interval over seeds, the best setting first."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from loopbook.comparison import direction
+from loopbook.comparison.metric import recorded
+from loopbook.statistics.metrics import HIGHER, Direction
+from loopbook.store.records import Run
+from loopbook.store.sweep_records import Point, Sweep
+
+
+@dataclass(frozen=True)
+class VaryingMetric:
+    """A metric that differs between points.
+
+    Attributes
+    ----------
+    name
+        Stage and name: ``04_optimization test_roc_auc``; of a candidate's training ``03_training[lstm] …``.
+    direction
+        Which way it is better; None: nothing says so.
+    """
+
+    name: str
+    direction: Direction | None
+
+    @property
+    def stage(self) -> str:
+        return self.name.partition(" ")[0]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Mean of a metric over the points of a setting, with a 95 % interval of Student's t; None for a single point."""
+
+    values: tuple[float, ...]
+    mean: float
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Estimate:
+        """Return the estimate of a mean from independent values, one a seed."""
+        mean, count = math.fsum(values) / len(values), len(values)
+        if count == 1:
+            return cls(tuple(values), mean, None, None)
+        from scipy import stats
+
+        spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1))
+        half = float(stats.t.ppf(0.975, count - 1)) * spread / math.sqrt(count)
+        return cls(tuple(values), mean, mean - half, mean + half)
+
+    @property
+    def equal(self) -> bool:
+        """Whether several points gave the very same: an interval would have no width, and say nothing of chance."""
+        return len(self.values) > 1 and len(set(self.values)) == 1
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Points that differ only in seeds; `values` is what they share."""
+
+    rank: int
+    values: Mapping[str, Any]
+    points: tuple[Point, ...]
+    estimates: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A sweep compared.
+
+    Attributes
+    ----------
+    main
+        What settings are ordered by; None if nothing differs.
+    metrics
+        All that differ between points, those of criteria first; the ends of a metric's own interval are none, unless
+        a criterion is about them.
+    same
+        Names of metrics that are equal in all points.
+    """
+
+    main: VaryingMetric | None
+    settings: tuple[Setting, ...]
+    metrics: tuple[VaryingMetric, ...]
+    same: tuple[str, ...]
+
+
+def rank(sweep: Sweep, runs: Mapping[str, Run]) -> Ranking:
+    """Return the settings of a sweep, the best first.
+
+    The order is by the first acceptance criterion whose metric differs between settings; without one, by the first
+    metric that does, of the latest stage that has any.
+    """
+    found = {name: recorded(run) for name, run in runs.items()}
+    criteria = direction.by_criteria(runs.values())
+    known = dict.fromkeys(name for numbers in found.values() for name in numbers)
+    names = [name for name in known if name in criteria or not _is_bound(name, known)]
+    vary = [name for name in names if len({numbers[name] for numbers in found.values() if name in numbers}) > 1]
+    ordered = [*(name for name in criteria if name in vary), *(name for name in vary if name not in criteria)]
+    metrics = tuple(VaryingMetric(name, direction.of(name, criteria)) for name in ordered)
+    groups: dict[str, list[Point]] = {}
+    for point in sweep.points:
+        groups.setdefault(json.dumps(point.setting, sort_keys=True, default=str), []).append(point)
+    settings = [_setting(points, names, found) for points in groups.values()]
+    main = _main(metrics, settings, criteria)
+    if main is not None:
+        settings.sort(key=lambda setting: _loss(setting, main))
+    ranked = tuple(replace(setting, rank=rank) for rank, setting in enumerate(settings, 1))
+    return Ranking(main, ranked, metrics, tuple(name for name in names if name not in vary))
+
+
+def _is_bound(name: str, known: Collection[str]) -> bool:
+    """Say whether a metric is an end of another's interval: ``test_roc_auc_low``."""
+    return name.endswith(("_low", "_high")) and name.rpartition("_")[0] in known
+
+
+def _setting(points: Sequence[Point], names: Sequence[str], found: Mapping[str, Mapping[str, float]]) -> Setting:
+    numbers = [found.get(point.name, {}) for point in points]
+    values = {name: [number[name] for number in numbers if name in number] for name in names}
+    estimates = {name: Estimate.of(measured) for name, measured in values.items() if measured}
+    return Setting(0, points[0].setting, tuple(points), estimates)
+
+
+def _main(
+    metrics: Sequence[VaryingMetric], settings: Sequence[Setting], criteria: Collection[str]
+) -> VaryingMetric | None:
+    """Return what settings are ordered by: means that differ, by a criterion if there is one, else a late stage's."""
+    means = {
+        metric: [setting.estimates[metric.name].mean for setting in settings if metric.name in setting.estimates]
+        for metric in metrics
+    }
+    differing = [metric for metric in metrics if len(set(means[metric])) > 1]
+    first = next((metric for metric in differing if metric.name in criteria), None)
+    if first is not None:
+        return first
+    shared = [metric for metric in differing if len(means[metric]) == len(settings)]
+    return max(shared or differing, key=lambda metric: metric.stage, default=None)
+
+
+def _loss(setting: Setting, main: VaryingMetric) -> tuple[bool, float]:
+    """Return what settings are sorted by, the smallest first; where nothing says which way is better, more is."""
+    found = setting.estimates.get(main.name)
+    return found is None, (main.direction or HIGHER).loss(found.mean) if found else 0.0

@@ -1,0 +1,57 @@
+"""Ranking of a sweep's settings: in the right order, with right intervals, and no direction that nothing says."""
+
+from __future__ import annotations
+
+import pytest
+from scipy import stats
+from tests.reports import sweeping
+from tests.reports.sweeping import grid
+
+from loopbook.comparison import sweep_ranking
+from loopbook.comparison.sweep_ranking import Estimate, VaryingMetric
+from loopbook.statistics.metrics import HIGHER, LOWER, Direction
+
+
+def test_an_estimate_is_the_mean_with_students_interval() -> None:
+    values = [0.81, 0.84, 0.87]
+    found = Estimate.of(values)
+    low, high = stats.t.interval(0.95, 2, loc=0.84, scale=stats.sem(values))
+    assert (found.mean, found.low, found.high) == pytest.approx((0.84, low, high))
+
+
+def test_the_order_is_the_criterions_and_ends_of_intervals_are_no_metrics_of_their_own() -> None:
+    points = grid((0.0012, 1), (0.0014, 1))
+    metrics = [
+        {"roc_auc": 0.9, "roc_auc_low": 0.8, "roc_auc_high": 0.95, "cost": 3.0, "cost_low": 2.5},
+        {"roc_auc": 0.8, "roc_auc_low": 0.7, "roc_auc_high": 0.85, "cost": 2.0, "cost_low": 1.5},
+    ]
+    wanted = (sweeping.criterion("cost_low", "Cheap.", comparison="<="),)
+    runs = {
+        point.name: sweeping.run(point.name, found, criteria=wanted)
+        for point, found in zip(points, metrics, strict=True)
+    }
+    table = sweep_ranking.rank(sweeping.sweep(points), runs)
+    assert table.main == VaryingMetric("04_optimization cost_low", Direction("lower", "the acceptance criterion", 0.8))
+    assert [each.values["training.learning_rate"] for each in table.settings] == [0.0014, 0.0012]
+    assert {each.name.partition(" ")[2] for each in table.metrics} == {"cost_low", "roc_auc", "cost"}
+
+
+def test_a_direction_is_claimed_only_where_a_criterion_or_the_registry_gives_it() -> None:
+    points = grid((0.0012, 1), (0.0014, 1))
+    found = [{"acts": 3, "recall": 0.5, "log_loss": 0.4}, {"acts": 4, "recall": 0.6, "log_loss": 0.3}]
+    runs = {point.name: sweeping.run(point.name, numbers) for point, numbers in zip(points, found, strict=True)}
+    metrics = sweep_ranking.rank(sweeping.sweep(points), runs).metrics
+    assert {metric.name.partition(" ")[2]: metric.direction for metric in metrics} == {
+        "acts": None, "recall": HIGHER, "log_loss": LOWER
+    }  # fmt: skip
+
+
+def test_settings_nearer_to_what_a_criterion_equals_come_first() -> None:
+    points = grid((0.0012, 1), (0.0014, 1), (0.0016, 1))
+    wanted = (sweeping.criterion("acts", "Just so.", comparison="=="),)  # 0.8
+    runs = {
+        point.name: sweeping.run(point.name, {"acts": acts}, criteria=wanted)
+        for point, acts in zip(points, (0.2, 1.5, 0.7), strict=True)
+    }
+    table = sweep_ranking.rank(sweeping.sweep(points), runs)
+    assert [setting.estimates["04_optimization acts"].mean for setting in table.settings] == [0.7, 0.2, 1.5]
