@@ -61,7 +61,7 @@ def test_the_stream_is_lived_through_in_the_order_of_time(episode: Episode, stre
 def test_the_log_costs_what_comparison_says(
     settled: pd.DataFrame, policy: Policy, stream: pd.DataFrame, settings: DecisionsSettings, task: Task
 ) -> None:
-    table = policy_costs.compare({"it": policy}, stream, stream["p"], settings, reference="it", resamples=50)
+    table = policy_costs.judge({"it": policy}, stream, stream["p"], settings, resamples=50).table("it")
     summed = log.summary(settled, task)
     for name in ("precision", "recall", "accuracy", "review_share", "reviews", "acts"):
         assert summed[name] == pytest.approx(table.loc["it", name]), name

@@ -81,17 +81,6 @@ def test_at_most_so_many_words_are_taken_away(one: pd.DataFrame, task: Task) -> 
     assert (found["field"] == "text").sum() == 2
 
 
-def test_linear_contributions_add_up_to_the_log_odds() -> None:
-    random = np.random.default_rng(0)
-    weights, values, home = random.normal(size=5), random.normal(size=(4, 5)), random.normal(size=5)
-    found = explanation.linear(list("abcde"), weights, values, list("wxyz"), home)
-    total = found.groupby("row_id", sort=False)["effect"].sum()
-    assert total.to_numpy() == pytest.approx(values @ weights - home @ weights)
-    assert found.groupby("row_id")["effect"].apply(lambda each: each.abs().is_monotonic_decreasing).all()
-    with pytest.raises(DataError, match="do not fit"):
-        explanation.linear(["a"], weights, values, list("wxyz"))
-
-
 def test_sentences_name_the_strongest_parts_with_their_sign(one: pd.DataFrame, task: Task) -> None:
     found = explanation.occlusion(one, model, task, {"mean size": 0.5, "kind": "b"})
     sentence = explanation.sentences(found, task, top=2)["x"]

@@ -34,7 +34,7 @@ def test_each_policys_cost_is_what_counting_row_by_row_gives(task: Task, setting
     rule = Rule(when="mean_size_missing", action="review")
     plan = Plan.of(task, settings, {"unsized": rule.model_dump()})
     built = build(plan, learned, learned["p"])
-    table = policy_costs.compare(built, stream, stream["p"], settings, resamples=50)
+    table = policy_costs.judge(built, stream, stream["p"], settings, resamples=50).table("threshold")
     verdicts = review.simulated_verdicts(stream, settings.costs.review_error)
     for name, policy in built.items():
         total, asked = 0.0, 0
@@ -105,7 +105,9 @@ def test_asking_pays_on_rows_with_true_probabilities(task: Task, settings: Decis
 
 
 def test_no_threshold_beats_hindsight(task: Task, frame: pd.DataFrame, settings: DecisionsSettings) -> None:
-    table = policy_costs.compare(build(Plan.of(task, settings), frame, frame["p"]), frame, frame["p"], settings)
+    table = policy_costs.judge(build(Plan.of(task, settings), frame, frame["p"]), frame, frame["p"], settings).table(
+        "threshold"
+    )
     bound = policy_costs.hindsight(frame["label"], frame["p"], settings.costs)
     assert (table.loc[["never", "always", "fixed", "threshold", "tuned"], "cost"] >= bound - 1e-9).all()
     assert table.loc["tuned", "cost"] == pytest.approx(bound)
@@ -127,8 +129,8 @@ def test_grouped_intervals_are_as_wide_as_those_of_the_groups_alone(settings: De
     frame = rows(60, seed=4).assign(group=[f"g{at}" for at in range(60)])
     repeated = pd.concat([frame.assign(row_id=frame["row_id"] + str(at)) for at in range(20)], ignore_index=True)
     made = {"a": Threshold(actions=ACTIONS, threshold=0.3, origin="x")}
-    one = policy_costs.compare(made, frame, frame["p"], settings, reference="a", seed=3)
-    many = policy_costs.compare(made, repeated, repeated["p"], settings, reference="a", seed=3)
+    one = policy_costs.judge(made, frame, frame["p"], settings, seed=3).table("a")
+    many = policy_costs.judge(made, repeated, repeated["p"], settings, seed=3).table("a")
     assert many.loc["a", ["low", "high"]].tolist() == pytest.approx(one.loc["a", ["low", "high"]].tolist())
 
 

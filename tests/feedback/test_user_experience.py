@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import fisher_exact
@@ -65,7 +64,6 @@ def test_no_columns_and_no_answers_give_an_empty_table(decisions: pd.DataFrame, 
     assert user_experience.by_segment(nobody, ["place"]).empty
     assert user_experience.by_segment(nobody, []).empty
     assert user_experience.about(nobody).empty
-    assert user_experience.usability(corrections.table([])).empty
 
 
 def test_terms_that_one_side_uses_more_are_telling() -> None:
@@ -107,16 +105,3 @@ def test_comments_of_simulated_users_tell_the_kinds_apart(
     assert (table["z"] >= 1.96).all()
     for row in table.itertuples():
         assert all(word in str(row.example).lower() for word in str(row.term).split())
-
-
-def test_usability_is_mean_rating_and_median_time() -> None:
-    answers = corrections.table(
-        [{"row_id": f"r{at}", "user": f"u{at % 4}", "rating": 1 + at % 5, "seconds": float(at)} for at in range(20)]
-        + [{"row_id": "r20", "user": "u1", "comment": "hm"}]
-    )
-    table = user_experience.usability(answers)
-    assert table["value"].tolist() == [3.0, 9.5]
-    assert table["answers"].tolist() == [20, 20]
-    assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all()
-    only = user_experience.usability(answers.assign(seconds=np.nan))
-    assert only.index.tolist() == ["usefulness"]

@@ -2,7 +2,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from loopbook.monitoring import unknown_words
 from loopbook.monitoring.timeline import Log, prepare
@@ -39,25 +38,15 @@ def test_words_of_earlier_texts_are_known(scenario: Scenario) -> None:
     assert (new[0], new[2]) == (0.0, 0.5)
 
 
-def test_new_words_are_found_and_named(quiet: Callable[..., Log]) -> None:
+def test_new_words_are_found(quiet: Callable[..., Log]) -> None:
     log = quiet(1, renamed)
     alarms = unknown_words.watch(log).query("alarm")
     assert alarms["onset"].tolist() == [8]
-    named = unknown_words.new_words(log, 8, log.stream.days - 1)
-    assert set(named["word"][:2]) == {"zorp", "quux"}
-    assert (named["reference_share"][:2] == 0).all()
 
 
-def test_no_word_is_named_where_nothing_changed(quiet: Callable[..., Log]) -> None:
+def test_nothing_is_found_where_nothing_changed(quiet: Callable[..., Log]) -> None:
     log = quiet(2)
     assert unknown_words.watch(log)["alarm"].sum() == 0
-    assert len(unknown_words.new_words(log, 0, 19)) <= 2
-
-
-def test_divergence_rises_where_the_words_change(quiet: Callable[..., Log]) -> None:
-    table = unknown_words.divergence(quiet(1, renamed))
-    assert table["value"][:8].mean() == pytest.approx(table["expected"].mean(), rel=0.1)
-    assert table["value"][8:].min() > 1.2 * table["value"][:8].max()
 
 
 def test_a_few_texts_full_of_slips_are_no_new_vocabulary(quiet: Callable[..., Log]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.scenario.decisions import Costs, DecisionsSettings
@@ -182,13 +181,6 @@ def realised(costs: Costs, acted: ArrayLike, label: ArrayLike, reviewed: ArrayLi
     )
     each = matrix[np.asarray(acted, dtype=bool).astype(int), np.asarray(label).astype(int)]
     return np.asarray(each + costs.review * np.asarray(reviewed, dtype=bool), dtype=np.float64)
-
-
-def curve(label: ArrayLike, probability: ArrayLike, costs: Costs, points: int = 101) -> pd.DataFrame:
-    """Return the cost a decision by threshold, to draw: `threshold` from 0 to 1, `cost`."""
-    truth, p = _checked(label, probability)
-    at = np.linspace(0, 1, points)
-    return pd.DataFrame({"threshold": at, "cost": [realised(costs, p >= each, truth).mean() for each in at]})
 
 
 def cheapest(

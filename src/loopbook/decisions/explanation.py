@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from loopbook.data import features
 from loopbook.decisions.agent import Probabilities
@@ -118,54 +118,6 @@ def occlusion(
     found = found.sort_values(["row", "size"], ascending=[True, False], kind="stable")
     found["row_id"] = frame["row_id"].astype(str).to_numpy()[found["row"].to_numpy()]
     return found[COLUMNS].reset_index(drop=True)
-
-
-def linear(
-    names: Sequence[str],
-    coefficients: ArrayLike,
-    values: ArrayLike,
-    row_ids: Sequence[str],
-    reference: ArrayLike | None = None,
-) -> pd.DataFrame:
-    """Return the exact contributions of a linear model's inputs to the log-odds; here the effects do add up.
-
-    Parameters
-    ----------
-    names
-        Of the k inputs.
-    coefficients
-        float [k].
-    values
-        float [n, k].
-    row_ids
-        Of the n rows.
-    reference
-        The row that the others are held against, float [k], such as the mean of train; None: all zero.
-
-    Returns
-    -------
-    DataFrame
-        `row_id`, `field` (empty), `part`, `effect` = coefficient · (value - reference); strongest first within each
-        row, those of no effect left out. The sum over a row is its log-odds minus the reference's.
-
-    Raises
-    ------
-    DataError
-        If the shapes do not fit.
-    """
-    weights, table = np.asarray(coefficients, dtype=np.float64), np.asarray(values, dtype=np.float64)
-    if table.shape != (len(row_ids), len(names)) or weights.shape != (len(names),):
-        raise DataError(
-            f"{len(row_ids)} rows and {len(names)} inputs do not fit values {table.shape} and "
-            f"coefficients {weights.shape}."
-        )
-    home = np.zeros(len(names)) if reference is None else np.asarray(reference, dtype=np.float64)
-    effects = weights * (table - home)
-    rows = []
-    for row_id, effect in zip(row_ids, effects, strict=True):
-        order = np.argsort(-np.abs(effect), kind="stable")
-        rows += [(row_id, "", names[at], float(effect[at])) for at in order if effect[at] != 0]
-    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def to_explain(log: pd.DataFrame, task: Task, most: int) -> pd.Series[bool]:

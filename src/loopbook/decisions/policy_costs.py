@@ -149,20 +149,6 @@ def drawable(table: pd.DataFrame, times: float = 5) -> pd.DataFrame:
     return kept if len(kept) > 1 else table
 
 
-def compare(
-    policies: Mapping[str, Policy],
-    frame: pd.DataFrame,
-    probability: ArrayLike,
-    settings: DecisionsSettings,
-    *,
-    reference: str = "threshold",
-    resamples: int = 1_000,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Return `judge(...).table(reference)`: what each policy would have cost, in one table."""
-    return judge(policies, frame, probability, settings, resamples=resamples, seed=seed).table(reference)
-
-
 def hindsight(label: ArrayLike, probability: ArrayLike, prices: Costs) -> float:
     """Return the cost a decision of the threshold that would have been best on these very rows.
 

@@ -23,7 +23,6 @@ KINDS = ("right", "missed", "false alarm")
 LEAST = 10
 """Answers that a segment needs to be named."""
 
-_RESAMPLES = 1_000
 _EDGES = "!?"
 
 
@@ -193,37 +192,6 @@ def about(said: pd.DataFrame, count: int = 6) -> pd.DataFrame:
         parts.append(table.assign(kind=kind, example=examples))
     found = pd.concat(parts, ignore_index=True)
     return found[["kind", *[name for name in found.columns if name != "kind"]]]
-
-
-def usability(answers: pd.DataFrame) -> pd.DataFrame:
-    """Return the usability numbers that users gave.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by `measure` (``usefulness``: mean rating, 1 to 5; ``seconds``: median of the time that users were busy
-        with a decision): `value`, `low`, `high` (95 % bootstrap interval over users, because one user's answers
-        resemble each other), `answers`, `users`. A measure that nobody gave is left out.
-    """
-    rows = []
-    for measure, column, statistic in (
-        ("usefulness", "rating", np.mean),
-        ("seconds", "seconds", np.median),
-    ):
-        given = answers[answers[column].notna()]
-        if not len(given):
-            continue
-        values = [part[column].to_numpy(dtype=np.float64) for _, part in given.groupby("user", sort=True)]
-        random = np.random.default_rng(0)
-        drawn = [
-            float(statistic(np.concatenate([values[at] for at in random.integers(0, len(values), len(values))])))
-            for _ in range(_RESAMPLES)
-        ]
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        value = float(statistic(np.concatenate(values)))
-        rows.append((measure, value, float(low), float(high), len(given), len(values)))
-    names = ["measure", "value", "low", "high", "answers", "users"]
-    return pd.DataFrame(rows, columns=names).set_index("measure")
 
 
 def _terms(text: str) -> list[str]:

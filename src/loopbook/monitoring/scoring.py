@@ -4,7 +4,6 @@ right or false.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date
@@ -144,16 +143,6 @@ def figures(log: Log, scored: pd.DataFrame, judged: pd.DataFrame) -> dict[str, f
     if len(drifts):
         result["drift_delay_days"] = float(drifts["delay"].fillna(log.last + 1).max())
     return result
-
-
-def describe(truth: pd.DataFrame) -> pd.DataFrame:
-    """Return the truth for a reader: kind, first_day, last_day, place, and parameters as words."""
-    words = [
-        ", ".join(f"{name} {value}" for name, value in json.loads(text).items() if not isinstance(value, dict))
-        for text in truth["parameters"]
-    ]
-    place = truth["company"].astype(str) + truth["topic"].astype(str).map(lambda topic: f" {topic}" if topic else "")
-    return truth[["kind", "first_day", "last_day"]].assign(place=place.str.strip(), parameters=words)
 
 
 def _matches(alert: dict[Hashable, Any], effect: Injected, log: Log) -> bool:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import nbinom
 
 from loopbook.monitoring import signals
@@ -36,14 +35,11 @@ class Surges:
         One row a surge and day of alarm (`signals.COLUMNS`); ``onset`` is the surge's first day.
     rows, reference_rows
         bool [n] of stream and reference: rows that belong to a surge.
-    counts
-        One row a segment and day of the stream: segment, day, posts, acted, expected (posts), expected_acted.
     """
 
     signals: pd.DataFrame
     rows: Mask
     reference_rows: Mask
-    counts: pd.DataFrame
 
 
 def watch(log: Log) -> Surges:
@@ -57,8 +53,7 @@ def watch(log: Log) -> Surges:
     stream, reference = log.stream, log.reference
     columns = log.scenario.monitoring.segments
     if not columns:
-        nobody, counts = np.zeros(len(stream), bool), pd.DataFrame(columns=_COUNTS)
-        return Surges(signals.table([]), nobody, np.zeros(len(reference), bool), counts)
+        return Surges(signals.table([]), np.zeros(len(stream), bool), np.zeros(len(reference), bool))
     names = sorted({name for side in (stream, reference) for _, name in memberships(side.frame, columns)})
     old, new = Cells.of(reference.frame, columns, names), Cells.of(stream.frame, columns, names)
     # The reference may hold surges itself. Twice, so that the second look has a history without the largest ones.
@@ -66,12 +61,8 @@ def watch(log: Log) -> Surges:
     for _ in range(2):
         taken = _sweep(log, reference, old, _history(reference, old, ~taken), own=True)[0]
     history = _history(reference, old, ~taken)
-    rows, found, expected = _sweep(log, stream, new, history, own=False)
-    table = signals.table(_signals(log, new, found, history))
-    return Surges(table, rows, taken, _counts(log, new, expected))
-
-
-_COUNTS = ["segment", "day", "posts", "acted", "expected", "expected_acted"]
+    rows, found = _sweep(log, stream, new, history, own=False)
+    return Surges(signals.table(_signals(log, new, found, history)), rows, taken)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,30 +119,25 @@ def _tail(seen: Floats, exposure: Floats, history: _History) -> tuple[Floats, Fl
     return mean, np.where(seen > 0, p, 1.0)
 
 
-def _sweep(
-    log: Log, side: Side, cells: Cells, history: _History, *, own: bool
-) -> tuple[Mask, list[_Found], NDArray[np.float64]]:
-    """Go through the days and take out surges; `own`: the history is of these same days, so each leaves itself out.
+def _sweep(log: Log, side: Side, cells: Cells, history: _History, *, own: bool) -> tuple[Mask, list[_Found]]:
+    """Go through the days and take out surges; return the rows taken out, and what was found.
 
-    Returns the rows taken out, what was found, and the expected counts [days, 2, segments].
+    `own`: the history is of these same days, so that each leaves itself out.
     """
     left = np.ones(len(side), bool)
     found: list[_Found] = []
-    expected = np.zeros((side.days, 2, len(cells.names)))
     base = history
     for day in range(side.days):
-        today = side.day == day
         for _ in range(_MOST_A_DAY):
             hit = _largest(log, side, cells, base, left, day, own)
             if hit is None:
                 break
             found.append(hit)
             left[list(hit.rows)] = False
-        counts, exposure = _window(side, cells, left, day, day)
-        expected[day] = _tail(counts, exposure, _less(base, counts, exposure) if own else base)[0]
-        if not own and today.any():
+        if not own:
+            counts, exposure = _window(side, cells, left, day, day)
             base = _History(base.counts + counts, base.exposure + exposure, base.dispersion)
-    return ~left, found, expected
+    return ~left, found
 
 
 def _window(side: Side, cells: Cells, left: Mask, first: int, last: int) -> tuple[Floats, Floats]:
@@ -229,21 +215,3 @@ def _company_of(cells: Cells, hit: _Found, history: _History) -> str:
     other = np.array([name.partition("=")[0] != column for name in cells.names])
     common = other & (counts > 0.5) & (counts > LEAST_RATIO * usual)
     return cells.names[int(np.argmax(np.where(common, counts, -1)))] if common.any() else ""
-
-
-def _counts(log: Log, cells: Cells, expected: NDArray[np.float64]) -> pd.DataFrame:
-    stream = log.stream
-    everyone = np.ones(len(stream), bool)
-    posts, acted = cells.counts(stream, everyone), cells.counts(stream, stream.acted)
-    days, count = posts.shape
-    return pd.DataFrame(
-        {
-            "segment": np.tile(np.array(cells.names, dtype=object), days),
-            "day": np.repeat(np.arange(days), count),
-            "posts": posts.ravel(),
-            "acted": acted.ravel(),
-            "expected": expected[:, 0].ravel(),
-            "expected_acted": expected[:, 1].ravel(),
-        },
-        columns=_COUNTS,
-    )
