@@ -21,6 +21,7 @@ from loopbook.runner import execution, graph, staleness
 from loopbook.runner.execution import Request
 from loopbook.runner.graph import Node
 from loopbook.scenario import loading
+from loopbook.scenario.contract import Scenario
 from loopbook.store import code, keys
 from loopbook.store.declaration import declarations
 from loopbook.store.project import Project
@@ -45,6 +46,7 @@ class Tree:
     before: dict[Path, str | None] = field(default_factory=dict)
     written: dict[str, str] = field(default_factory=dict)
     snapshot: Snapshot = field(default_factory=Snapshot)
+    given: dict[str, object] = field(default_factory=dict)
 
     def write(self, name: str, text: str | None) -> None:
         path = self.project.root / name
@@ -75,11 +77,11 @@ class Tree:
                 path.unlink(missing_ok=True)
             else:
                 path.write_text(text, encoding="utf-8")
-        self.before, self.written, self.snapshot = {}, {}, Snapshot()
+        self.before, self.written, self.snapshot, self.given = {}, {}, Snapshot(), {}
 
     def parts(self) -> dict[str, tuple[Node, keys.Parts]]:
         """Return what all keys are made of, with fixed contents of all that stages write."""
-        name, given = "market-monitor", {"training.only": ["tfidf", "cnn", "mine"]}
+        name, given = "market-monitor", {"training.only": ["tfidf", "cnn", "mine"], **self.given}
         resolved = loading.load(name, self.project.scenarios, "standard", given)
         source = sources.fingerprint(resolved.source, self.project.root, self.project.raw)
         request = Request(self.project, name, resolved, "standard", {}, source, snapshot=self.snapshot)
@@ -252,6 +254,19 @@ def src(name: str) -> str:
     return f"src/loopbook/{name}.py"
 
 
+def default(setting: str, new: float, must: str, coarse: str = "", file: str = "") -> Edit:
+    """Return the edit of a default: the code of the section changes, and with it the value in force."""
+    section, *_, name = setting.split(".")
+    module = src(f"scenario/{file or section}")
+
+    def edit(tree: Tree) -> None:
+        source = (tree.project.root / module).read_text(encoding="utf-8")
+        tree.write(module, re.sub(rf"^(    {name}: \w+ = Field)\([\d._]+", rf"\g<1>({new}", source, flags=re.M))
+        tree.given[setting] = new
+
+    return Edit(f"default of {setting}", edit, must, coarse, why=rf"{module}:\d+ \w+ changed|{setting}: ")
+
+
 EDITS = (
     # notebooks
     Edit("comment in a cell", cell("03_training", "fit-model", lambda t: f"# a comment\n{t}  # and one more")),
@@ -317,9 +332,9 @@ EDITS = (
     ),
     Edit(
         "constant of 06",
-        text(src("monitoring/drift"), "BINS = 10", "BINS = 12"),
+        append(src("monitoring/drift"), "\n_MORE = 1\n"),
         "6",
-        why=r"src/loopbook/monitoring/drift.py:14 BINS changed",
+        why=r"src/loopbook/monitoring/drift.py:\d+ _MORE is new",
     ),
     Edit(
         "function of 01",
@@ -387,12 +402,18 @@ EDITS = (
         "m47",
         why=r"src/my_shared/sizes.py:1 SIZE changed",
     ),
-    Edit(
-        "default of a parameter",
-        text(src("scenario/monitoring"), "replay_days: int = Field(14", "replay_days: int = Field(15"),
-        "67",
-        why=r"src/loopbook/scenario/monitoring.py:\d+ MonitoringSettings changed",
-    ),
+    default("requirements.prototype_threshold", 2, "1"),
+    default("data.near_duplicate", 0.9, "2", "1"),
+    default("data.max_characters", 9_000, "12"),
+    default("data.sequence_length", 60, "24", "1"),
+    default("training.patience", 5, "tcm47", file="recipe"),
+    default("training.bootstrap", 900, "tcm4", "7"),
+    default("optimization.cv_folds", 6, "4"),
+    default("decisions.explained", 50, "5", "67"),
+    default("decisions.costs.review_error", 0.03, "567"),
+    default("monitoring.window_days", 8, "6"),
+    default("monitoring.replay_days", 15, "67"),
+    default("feedback.answer_rate", 0.3, "7"),
     # the scenario
     Edit("comment in the scenario", append(SCENARIO, "\n# a comment\n")),
     Edit("description", text(SCENARIO, "Reads posts", "Reads all posts")),
@@ -530,3 +551,29 @@ def test_a_library_that_no_distribution_is_known_for_counts_as_the_whole_lock(
     with_it = tree.parts()
     bump("pytest")(tree)
     assert stale(with_it, tree.parts()) == set("m47")
+
+
+def fit_key(tree: Tree) -> str:
+    with code.once():
+        return keys.cache_key({}, ["loopbook.models.training.fitting"], tree.project.root / "requirements.lock")
+
+
+def test_a_fit_depends_on_its_candidate_recipe_and_task_and_on_no_other_settings(tree: Tree) -> None:
+    before = fit_key(tree)
+    own, others = set(), set()
+    for section in sorted(path.stem for path in (tree.project.root / "src/loopbook/scenario").glob("[!_]*.py")):
+        tree.append(src(f"scenario/{section}"), "\n_MORE = 1\n")
+        (others if fit_key(tree) == before else own).add(section)
+        tree.undo()
+    assert own == {"candidate", "contract", "errors", "recipe", "settings", "task"}
+    sections = {name for name in Scenario.model_fields if (ROOT / src(f"scenario/{name}")).is_file()}
+    assert others >= sections - {"task"}
+
+
+def test_a_stage_that_finds_architectures_by_name_depends_on_all_of_them_and_a_fit_on_none(
+    tree: Tree, base: dict[str, tuple[Node, keys.Parts]]
+) -> None:
+    before = fit_key(tree)
+    tree.write(src("models/architectures/new"), "x = 1\n")
+    assert stale(base, tree.parts()) == set("tcm4567")
+    assert fit_key(tree) == before

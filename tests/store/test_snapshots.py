@@ -118,19 +118,3 @@ def test_what_a_stage_carries_does_not_depend_on_round_or_history() -> None:
     for name in ("round", "approved"):
         with pytest.raises(LoopbookError, match="carries no"):
             one.part(name)
-
-
-def test_approved_criteria_are_one_story_and_notes_are_none() -> None:
-    asked = {
-        "id": "segment-1",
-        "kind": "criterion",
-        "segment": "place=north",
-        "text": "No worse",
-        "stage": "07_feedback",
-    }
-    asked |= {"metric": "worse_segments", "comparison": "==", "threshold": 0}
-    note = {"id": "comments-1", "kind": "look into", "text": "They speak of delays."}
-    (story,) = snapshots.stories([note, asked])
-    assert [criterion.id for criterion in story.criteria] == ["segment-1"]
-    assert story.criteria[0].met(0) and not story.criteria[0].met(1)
-    assert snapshots.stories([note]) == snapshots.stories([]) == ()

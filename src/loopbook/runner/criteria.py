@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Any
 
 from loopbook.scenario.contract import Scenario
-from loopbook.store import snapshots
+from loopbook.scenario.stories import asked_for
 from loopbook.store.records import NO_FRESH_ROWS, CriterionRecord, StageRecord
 
 _VERSIONS = ("tensorflow", "keras", "scikit-learn", "pandas", "numpy", "papermill", "loopbook")
@@ -25,7 +25,7 @@ def criteria(
     `changes` are approved requirement changes, which may add criteria.
     """
     found = []
-    for story in (*scenario.stories, *snapshots.stories(changes)):
+    for story in (*scenario.stories, *asked_for(changes)):
         for criterion in story.criteria:
             record = stages.get(criterion.stage)
             value = record.number(criterion.metric) if record else None

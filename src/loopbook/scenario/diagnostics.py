@@ -10,14 +10,13 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from loopbook.scenario import source as sources
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import suggest
 from loopbook.scenario.reading import Location, ScenarioFile, plain
 
 _KINDS = {
     typing.get_args(kind.model_fields["kind"].annotation)[0]: kind
-    for kind in typing.get_args(typing.get_args(sources.Source)[0])
+    for kind in typing.get_args(Scenario.model_fields["source"].annotation)
 }
 _WANTED = {
     "model_type": "a mapping (indented lines of 'name: value')",

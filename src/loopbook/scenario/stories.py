@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -36,3 +37,21 @@ class Story(Settings):
     so_that: str
     need: str | None = Field(None, description="name of the need in the survey file; None: the story's id")
     criteria: Annotated[tuple[Criterion, ...], Field(strict=False)] = ()
+
+
+def asked_for(changes: Sequence[Mapping[str, Any]]) -> tuple[Story, ...]:
+    """Return the criteria that approved requirement changes add, as one story; none if they add none.
+
+    Parameters
+    ----------
+    changes
+        As a snapshot carries them; those of the kind ``criterion`` have the fields of one.
+    """
+    asked = [change for change in changes if change.get("kind") == "criterion"]
+    criteria = tuple(
+        Criterion.model_validate({name: change[name] for name in Criterion.model_fields if name in change})
+        for change in asked
+    )
+    wish = "what I complained about to be mended and measured"
+    story = Story(id="asked-for", as_a="user of the agent", i_want=wish, so_that="my answers count", criteria=criteria)
+    return (story,) if criteria else ()

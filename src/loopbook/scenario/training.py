@@ -6,8 +6,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from loopbook.scenario.candidate import Candidate, Recipe
+from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import suggest
+from loopbook.scenario.recipe import Recipe
 from loopbook.scenario.settings import Names
 
 

@@ -14,6 +14,11 @@ from loopbook.store.content import digest_file
 SOURCE = Path(__file__).resolve().parents[2]
 """The folder that holds the package, and the packages of users' own architectures; meant where none is given."""
 
+COMPOSING = "loopbook.scenario.contract"
+"""The module that composes a scenario of its sections. Whoever imports it does not depend on them: the values of the
+sections that a stage sees are in its key, and `keys.stage_parts` adds the code of those; a new default of another
+section changes nothing there."""
+
 
 _once: dict[tuple[str, Path], Path | None] | None = None
 _texts: dict[Path, syntax.Reading] = {}
@@ -67,6 +72,8 @@ def uses(modules: Iterable[str], libraries: Iterable[str], source: Path | None =
 def readings(modules: Iterable[str], source: Path | None = None) -> dict[str, syntax.Reading]:
     """Return `modules` and all that they import from `source`, directly or not, by name.
 
+    What `COMPOSING` imports is not followed from there.
+
     Raises
     ------
     LoopbookError
@@ -87,8 +94,15 @@ def readings(modules: Iterable[str], source: Path | None = None) -> dict[str, sy
             raise LoopbookError(
                 f"{source.name}/{file.relative_to(source)} cannot be read as Python: {error}"
             ) from error
-        waiting += imported([*found[name].imports, name], name, source)
+        if name != COMPOSING:
+            waiting += imported([*found[name].imports, name], name, source)
     return dict(sorted(found.items()))
+
+
+def members(package: str) -> set[str]:
+    """Return the names of the modules in a package, without those of packages in it."""
+    file = module_file(package)
+    return set() if file is None else {f"{package}.{path.stem}" for path in file.parent.glob("[!_]*.py")}
 
 
 def closure(modules: Iterable[str], source: Path | None = None) -> dict[str, str]:

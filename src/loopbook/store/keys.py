@@ -17,6 +17,10 @@ from loopbook.store.syntax import Reading
 LENGTH = 20
 """Hexadecimal digits of a key: 80 bits; two of a billion keys are equal with a chance below one in a million."""
 
+FOLDERS = {"loopbook.models.architectures.registry": "loopbook.models.architectures"}
+"""Modules that find others by name, and the package where they find them: a stage that uses the first can use each of
+these. A fit has its candidate's architecture alone."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -93,7 +97,9 @@ def stage_parts(
         The lock file, which pins the versions of all libraries.
     """
     seen = settings(declaration, scenario, candidate)
-    modules = code.readings(declaration.modules | _users_modules(seen))
+    modules = code.readings(declaration.modules | _users_modules(seen) | _section_modules(declaration))
+    found = {name for registry, package in FOLDERS.items() if registry in modules for name in code.members(package)}
+    modules = code.readings({*modules, *found})
     return Parts(
         about={"stage": declaration.stage, "candidate": candidate, "writes": sorted(declaration.writes)},
         cells=declaration.code,
@@ -151,6 +157,12 @@ def _users_modules(seen: Mapping[str, Any]) -> set[str]:
     """Return the modules of a user's own architectures, named as ``package.module:build``."""
     candidates = seen.get("training", {}).get("candidates", {}).values()
     return {each["architecture"].partition(":")[0] for each in candidates if ":" in each["architecture"]}
+
+
+def _section_modules(declaration: Declaration) -> set[str]:
+    """Return the modules of the sections that a stage sees as a whole: a section brings properties of its own."""
+    names = {f"loopbook.scenario.{section}" for section in sections_of(declaration) if "." not in section}
+    return {name for name in names if code.module_file(name) is not None}
 
 
 def _packages(readings: Iterable[Reading], lock: Path) -> dict[str, str]:

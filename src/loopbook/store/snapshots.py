@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from pydantic import Field, ValidationError
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError
 from loopbook.scenario.settings import Settings
-from loopbook.scenario.stories import Criterion, Story
 from loopbook.store.content import digest_json, write_atomically
 from loopbook.store.project import Project
 
@@ -67,24 +65,6 @@ class Snapshot(Settings):
         The data's findings and the next window follow; by themselves they are no reason for another round.
         """
         return self.model_dump(exclude=_OWN | _FOLLOWS) != before.model_dump(exclude=_OWN | _FOLLOWS)
-
-
-def stories(changes: Sequence[Mapping[str, Any]]) -> tuple[Story, ...]:
-    """Return the criteria that approved requirement changes add, as one story; none if they add none.
-
-    Parameters
-    ----------
-    changes
-        As a snapshot carries them; those of the kind ``criterion`` have the fields of one.
-    """
-    asked = [change for change in changes if change.get("kind") == "criterion"]
-    criteria = tuple(
-        Criterion.model_validate({name: change[name] for name in Criterion.model_fields if name in change})
-        for change in asked
-    )
-    wish = "what I complained about to be mended and measured"
-    story = Story(id="asked-for", as_a="user of the agent", i_want=wish, so_that="my answers count", criteria=criteria)
-    return (story,) if criteria else ()
 
 
 def layout(scenario: Scenario) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loopbook.scenario import loading
-from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, MissingInput, ScenarioError, suggest
 from loopbook.store import content, job, keys, records, snapshots, vault
@@ -22,6 +21,8 @@ from loopbook.store.project import Project
 if TYPE_CHECKING:
     import pandas as pd
     from filelock import FileLock
+
+    from loopbook.scenario.candidate import Candidate
 
 OUTPUTS, RESULTS, MEASUREMENTS, PROGRESS = "outputs.json", "results.json", "measurements.json", "progress.txt"
 USES = "uses.json"

@@ -18,8 +18,8 @@ from loopbook.models import seen_rows
 from loopbook.models.model import Model
 from loopbook.models.training import fit_store
 from loopbook.scenario.candidate import Candidate
-from loopbook.scenario.candidate import Recipe as Training
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.recipe import Recipe as Training
 from loopbook.statistics import scores
 from loopbook.statistics.corrected import interval
 

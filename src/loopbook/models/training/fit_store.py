@@ -13,7 +13,8 @@ import pandas as pd
 from loopbook.data.features import Features
 from loopbook.models.model import Model
 from loopbook.models.training import fitting
-from loopbook.scenario.candidate import Candidate, Recipe
+from loopbook.scenario.candidate import Candidate
+from loopbook.scenario.recipe import Recipe
 from loopbook.scenario.task import Task
 from loopbook.store import content
 from loopbook.store.stage import Stage

@@ -22,8 +22,9 @@ from loopbook.models.network import Network
 from loopbook.models.training import gradient_descent
 from loopbook.models.training.gradient_descent import COLUMNS, STATE, Rows
 from loopbook.models.training.tensorboard import Events
-from loopbook.scenario.candidate import Candidate, Recipe
+from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import DataError, ScenarioError
+from loopbook.scenario.recipe import Recipe
 from loopbook.scenario.task import Task
 from loopbook.statistics import calibration, evaluation, scores
 from loopbook.store import content

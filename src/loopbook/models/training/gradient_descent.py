@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from loopbook.models.arrays import Arrays, lengths
 from loopbook.models.network import Network
 from loopbook.models.training.tensorboard import Events
-from loopbook.scenario.candidate import Recipe
 from loopbook.scenario.errors import LoopbookError
+from loopbook.scenario.recipe import Recipe
 from loopbook.statistics import scores
 from loopbook.store.content import write_atomically
 
