@@ -128,7 +128,7 @@ test: ready ## lint, check types and run all tests
 	"$(PYTHON)" -m ruff check
 	"$(PYTHON)" -m ruff format --check
 	"$(PYTHON)" -m mypy
-	"$(PYTHON)" -m pytest
+	"$(PYTHON)" -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lab: ready ## open the notebooks in JupyterLab
 	@"$(PYTHON)" -m loopbook lab

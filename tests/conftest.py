@@ -1,22 +1,46 @@
-"""A small project for tests that need one: three notebooks and a scenario in a temporary folder."""
+"""A small project for tests that need one, and how tests run side by side: what comes first, what is shared."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import nbformat
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
+from loopbook.runner.kernels.forking import Server
+from loopbook.runner.kernels.pool import environment
 from loopbook.store.project import Project
-from tests import browsing
+from tests import browsing, smoke
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Tests run side by side, one process a processor: what they start and compute themselves takes one thread each.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(name, "1")
+
+LONGEST = (
+    "notebooks/test_four_ways.py",
+    "test_readme.py",
+    "starter/test_three_files.py",
+    "notebooks/test_rounds.py",
+    "test_environment.py",
+    "notebooks/test_own_model.py",
+    "setup/test_steps.py",
+    "notebooks/test_sites.py",
+)
+"""Files whose tests take a minute and more, in the order in which they begin, before all others.
+
+A file's tests run in one process, one after the other (``--dist loadfile``); so no long one may be left for the end.
+Neighbours do not need the same run of notebooks, for which the second would have to wait.
+"""
 
 # A run of CI says the same twice; elsewhere hypothesis looks for new examples each time.
 # No example has a deadline: how long one takes says how busy the machine is.
@@ -97,6 +121,44 @@ def small(folder: Path) -> Project:
     return Project(folder)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes ``-n auto`` starts: one a processor, but no more than there are long files."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(processors, len(LONGEST))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the others keep their order."""
+    place = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of these tests have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def alone(shared: Path) -> Callable[[str], FileLock]:
+    """Return a lock by the name of what only one test at a time may use: a port, the machine's count of kills."""
+    return lambda name: FileLock(shared / f"{name}.lock")
+
+
+@pytest.fixture(scope="session")
+def smoke_run(shared: Path) -> Callable[[str], smoke.Ran]:
+    """Return what gives the smoke run of one of the three agents, made once for all processes of these tests."""
+
+    def run(scenario: str) -> smoke.Ran:
+        if scenario == "press-monitor" and not os.environ.get("LOOPBOOK_DATA_MIRROR"):
+            pytest.skip("press-monitor's data would be downloaded; set LOOPBOOK_DATA_MIRROR to test with a mirror")
+        return smoke.run_once(scenario, shared)
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Return the system's Chromium."""
@@ -118,7 +180,25 @@ def enter(project: Project, patch: pytest.MonkeyPatch) -> Project:
     return project
 
 
+start_server = Server.start
+
+
+@cache
+def lasting_server() -> Server:
+    """Return a fork server for all runs in this process, with which it ends; a small run is mostly such a start."""
+    named = {name: value for name, value in environment().items() if not name.startswith("LOOPBOOK_")}
+    server = start_server(named)
+    server.end = lambda: None
+    return server
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def fork_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs in this process fork their kernels from one server; a module whose tests need their own overrides it."""
+    monkeypatch.setattr(Server, "start", lambda environment: lasting_server())
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fork_server: None) -> Project:
     """Return the small project, in which this process works."""
     return enter(small(tmp_path / "project"), monkeypatch)

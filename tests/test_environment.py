@@ -31,6 +31,7 @@ UNIMPORTED = {
     "mypy": "started by make test",
     "nbstripout": "git's filter for notebooks",
     "pandas-stubs": "types for mypy",
+    "pytest-xdist": "runs tests side by side in make test",
     "ruff": "started by make test",
     "types-pyyaml": "types for mypy",
     "types-requests": "types for mypy",
@@ -93,7 +94,7 @@ def conda_like(tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv = (sys.executable, "-m", "uv")
     into = ("pip", "install", "--quiet", "--python", python)
     subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, folder / "environment"], check=True)
-    subprocess.run([*uv, *into, "--compile-bytecode", "-r", folder / "pip.txt"], check=True)
+    subprocess.run([*uv, *into, "-r", folder / "pip.txt"], check=True)
     subprocess.run([*uv, *into, "--no-deps", "-e", ROOT], check=True)
     return python
 

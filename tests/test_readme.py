@@ -9,10 +9,13 @@ import signal
 import subprocess
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from tests.smoke import Ran
 from tests.starter import tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,9 +71,13 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder for data and reports that all commands share, as a reader's would."""
-    return tmp_path_factory.mktemp("readme")
+def folder(tmp_path_factory: pytest.TempPathFactory, smoke_run: Callable[[str], Ran]) -> Path:
+    """Return a folder for data and reports that all commands share, as a reader's would who has run the agents."""
+    made = tmp_path_factory.mktemp("readme")
+    for scenario in ("market-monitor", *(["press-monitor"] if "LOOPBOOK_DATA_MIRROR" in os.environ else [])):
+        for name in ("data", "reports"):
+            shutil.copytree(smoke_run(scenario)[0].folder / name, made / name, dirs_exist_ok=True)
+    return made
 
 
 def test_the_commands_are_those_that_are_known() -> None:
@@ -102,16 +109,19 @@ def test_ci_runs_the_test_command() -> None:
 
 
 @pytest.mark.parametrize("command", [line for line in COMMANDS if line not in BY_CI])
-def test_a_command_of_readme_and_docs_does_what_it_says(command: str, folder: Path) -> None:
+def test_a_command_of_readme_and_docs_does_what_it_says(
+    command: str, folder: Path, alone: Callable[[str], FileLock]
+) -> None:
     if "press-monitor" in command and not os.environ.get("LOOPBOOK_DATA_MIRROR"):
         pytest.skip("press-monitor's data would be downloaded; set LOOPBOOK_DATA_MIRROR to test with a mirror")
     (folder / "data" / "drafts").mkdir(parents=True, exist_ok=True)
     command = re.sub(r"([ =])data/drafts/", rf"\1{folder}/data/drafts/", command)
     place = new_agent(folder) if command.startswith("make new") else {}
-    command = command.replace("FILE=my.csv", f"FILE={folder}/my.csv")
+    command = command.replace("FILE=my.csv", f"FILE={folder}/my.csv").replace("loop N=3", "loop N=2")
     server = next((port for name, port in SERVERS.items() if command.startswith(name)), None)
     if server is not None:
-        assert answers(command, server, folder)
+        with alone("ports"):
+            assert answers(command, server, folder)
         return
     done = subprocess.run(
         ["bash", "-c", command], cwd=ROOT, env=environment(folder) | place, capture_output=True, text=True, check=False

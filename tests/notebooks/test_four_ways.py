@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from tests.notebooks.conftest import ROOT, Place
+from tests.smoke import ROOT, Place, Ran
 
 from loopbook.store.declaration import declarations
 
@@ -34,26 +34,22 @@ def folder_of(stage: str, candidate: str | None) -> str:
     return f"{stage}-{candidate}" if candidate else stage
 
 
-def test_the_runner_executes_every_notebook(ran: tuple[Place, dict[str, Any]]) -> None:
+def test_the_runner_executes_every_notebook(ran: Ran) -> None:
     _, record = ran
     wanted = {f"{stage}[{candidate}]" if candidate else stage for stage, candidate in STEPS}
     assert set(record["stages"]) == wanted
-    assert {stage["state"] for stage in record["stages"].values()} == {"done"}
+    assert {stage["state"] for stage in record["stages"].values()} <= {"done", "fresh"}, "fresh: done by its neighbour"
     assert record["champion"] == record["stages"]["04_optimization"]["metrics"]["champion"]
 
 
 @pytest.mark.parametrize("stage", [stage for stage in NOTEBOOKS if stage[:2] in ("01", "02", "05", "06")])
-def test_a_notebook_that_neither_trains_nor_tunes_does_not_import_tensorflow(
-    ran: tuple[Place, dict[str, Any]], stage: str
-) -> None:
+def test_a_notebook_that_neither_trains_nor_tunes_does_not_import_tensorflow(ran: Ran, stage: str) -> None:
     imported = json.loads((ran[0].folder / "ipython" / "imported" / f"{stage}.json").read_text())
     assert "pandas" in imported
     assert not {"tensorflow", "keras"} & set(imported)
 
 
-def test_plain_papermill_in_a_fresh_process_gives_the_same_figures(
-    ran: tuple[Place, dict[str, Any]], place: Callable[[str], Place]
-) -> None:
+def test_plain_papermill_in_a_fresh_process_gives_the_same_figures(ran: Ran, place: Callable[[str], Place]) -> None:
     where = place("papermill")
     for stage, candidate in STEPS:
         more = ["-p", "candidate", candidate] if candidate else []
@@ -87,7 +83,7 @@ def test_a_misspelt_parameter_is_refused_by_plain_papermill_too(place: Callable[
 
 
 def test_jupyterlab_gives_the_same_figures_from_the_notebooks_folder(
-    ran: tuple[Place, dict[str, Any]], place: Callable[[str], Place], monkeypatch: pytest.MonkeyPatch
+    ran: Ran, place: Callable[[str], Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where = place("lab")
     for name, value in where.environment.items():
@@ -179,7 +175,7 @@ def test_a_scenario_of_ones_own_runs_through_all_notebooks(place: Callable[[str]
 
 
 def test_the_event_files_of_each_candidate_hold_scalars_histograms_and_a_pr_curve(
-    ran: tuple[Place, dict[str, Any]],
+    ran: Ran,
 ) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -189,9 +185,3 @@ def test_the_event_files_of_each_candidate_hold_scalars_histograms_and_a_pr_curv
         events = EventAccumulator(str(where.folder / "data" / stage["artifacts"]["events"])).Reload()
         plugins = {plugin: events.PluginTagToContent(plugin) for plugin in ("scalars", "histograms", "pr_curves")}
         assert all(plugins.values()), (candidate, plugins)
-
-
-def test_a_second_run_has_nothing_to_do(ran: tuple[Place, dict[str, Any]]) -> None:
-    where, record = ran
-    done = where.python("-m", "loopbook", "run", "--profile", "smoke")
-    assert f"Nothing to do: everything is up to date since run {record['run']}." in done.stdout

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.notebooks.conftest import ROOT, Place
+from tests.smoke import ROOT, Place
 
 MODEL = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "own-agent.md").read_text(encoding="utf-8"), flags=re.S)[0]
 PARAMS = (

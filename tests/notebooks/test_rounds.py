@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.notebooks.conftest import ROOT, Place
+from tests.smoke import ROOT, Place, Ran
 
 from loopbook.data.features import Features
 from loopbook.models import seen_rows
@@ -20,11 +20,24 @@ from loopbook.store.project import Project
 
 
 @pytest.fixture(scope="module")
-def second(ran: tuple[Place, dict[str, Any]], place: Callable[[str], Place]) -> tuple[Place, dict[str, Any]]:
-    """Return the folder of a loop of two rounds that goes on from the smoke run, and the second round's record."""
+def first(ran: Ran, place: Callable[[str], Place]) -> Place:
+    """Return a copy of the smoke run's folder, in which one may go on."""
     where = place("rounds")
     for name in ("data", "reports"):
         shutil.copytree(ran[0].folder / name, where.folder / name)
+    return where
+
+
+@pytest.fixture(scope="module")
+def again(first: Place) -> str:
+    """Return what a second run of the same says."""
+    return first.python("-m", "loopbook", "run", "--profile", "smoke").stdout
+
+
+@pytest.fixture(scope="module")
+def second(first: Place, again: str) -> Ran:
+    """Return the folder of a loop of two rounds that goes on from the smoke run, and the second round's record."""
+    where = first
     done = where.python("-m", "loopbook", "loop", "--profile", "smoke", "--rounds", "2")
     assert done.returncode in (0, 3), done.stdout + done.stderr
     return where, json.loads((where.folder / "reports" / "market-monitor" / "latest" / "run.json").read_text("utf-8"))
@@ -34,9 +47,11 @@ def table(where: Place, record: dict[str, Any], name: str) -> pd.DataFrame:
     return pd.read_parquet(where.folder / "data" / record["stages"]["02_data"]["artifacts"][name])
 
 
-def test_the_second_round_differs_by_what_was_approved(
-    ran: tuple[Place, dict[str, Any]], second: tuple[Place, dict[str, Any]]
-) -> None:
+def test_a_second_run_has_nothing_to_do(ran: Ran, again: str) -> None:
+    assert f"Nothing to do: everything is up to date since run {ran[1]['run']}." in again
+
+
+def test_the_second_round_differs_by_what_was_approved(ran: Ran, second: Ran) -> None:
     before, (where, after) = ran[1], second
     assert (before["round"], after["round"]) == (0, 1)
     assert {one["by"] for one in after["approved"]} == {"policy safe"}
@@ -71,14 +86,14 @@ def test_the_second_round_differs_by_what_was_approved(
     assert table(where, after, "stream")["time"].min() > table(where, before, "stream")["time"].max()
 
 
-def test_what_the_rounds_have_brought_is_measured_on_the_same_rows(second: tuple[Place, dict[str, Any]]) -> None:
+def test_what_the_rounds_have_brought_is_measured_on_the_same_rows(second: Ran) -> None:
     figures = second[1]["stages"]["05_decisions"]["metrics"]
     gain = figures["stream_roc_auc"] - figures["stream_roc_auc_first_round"]
     assert figures["rounds_gain"] == pytest.approx(gain)
     assert figures["rounds_gain_low"] <= figures["rounds_gain"] <= figures["rounds_gain_high"]
 
 
-def test_after_a_loop_a_plain_run_has_nothing_to_do(second: tuple[Place, dict[str, Any]]) -> None:
+def test_after_a_loop_a_plain_run_has_nothing_to_do(second: Ran) -> None:
     where, record = second
     done = where.python("-m", "loopbook", "run", "--profile", "smoke")
     assert f"Nothing to do: everything is up to date since run {record['run']}." in done.stdout
@@ -86,7 +101,7 @@ def test_after_a_loop_a_plain_run_has_nothing_to_do(second: tuple[Place, dict[st
     assert "Rounds, profile smoke" in page
 
 
-def test_a_notebook_opened_by_hand_lives_in_the_current_round(second: tuple[Place, dict[str, Any]]) -> None:
+def test_a_notebook_opened_by_hand_lives_in_the_current_round(second: Ran) -> None:
     where, record = second
     output = Path(where.folder) / "by-hand.ipynb"
     done = where.python(
@@ -96,7 +111,7 @@ def test_a_notebook_opened_by_hand_lives_in_the_current_round(second: tuple[Plac
     assert dict(where.draft("market-monitor", "02_data", "results")) == record["stages"]["02_data"]["metrics"]
 
 
-def test_an_approved_threshold_is_in_force_for_its_model_and_for_no_other(second: tuple[Place, dict[str, Any]]) -> None:
+def test_an_approved_threshold_is_in_force_for_its_model_and_for_no_other(second: Ran) -> None:
     where, record = second
     project = Project(ROOT, data_at=where.folder / "data")
     champion = content.digest(project.data / record["stages"]["04_optimization"]["artifacts"]["champion"])
@@ -115,7 +130,7 @@ def test_an_approved_threshold_is_in_force_for_its_model_and_for_no_other(second
 
 
 def test_a_champion_of_record_is_measured_on_rows_that_it_has_not_learned_and_on_no_others(
-    ran: tuple[Place, dict[str, Any]], second: tuple[Place, dict[str, Any]]
+    ran: Ran, second: Ran
 ) -> None:
     where, record = second
     project = Project(ROOT, data_at=where.folder / "data")

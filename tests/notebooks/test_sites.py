@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.browsing import PAPER, PHONE, Visit, printed_width
-from tests.notebooks.conftest import Place
+from tests.smoke import Place, Ran
 
 RUNS = {"market-monitor": "ran", "clinic-triage": "clinic", "press-monitor": "press"}
 """Scenarios, and the fixture that has run each once in the smoke profile for all tests."""
@@ -60,9 +60,7 @@ def test_a_reader_walks_from_the_index_through_all_stages_and_back(site: Visit) 
     page.context.close()
 
 
-def test_a_real_run_that_is_handed_on_is_whole_and_asks_for_nothing(
-    ran: tuple[Place, dict[str, Any]], browser: Any, tmp_path: Path
-) -> None:
+def test_a_real_run_that_is_handed_on_is_whole_and_asks_for_nothing(ran: Ran, browser: Any, tmp_path: Path) -> None:
     for words in (["--html", "--out", f"{tmp_path}/one.html"], ["--out", f"{tmp_path}/run.zip"]):
         done = ran[0].python("-m", "loopbook", "share", *words, "--", "market-monitor/smoke")
         assert done.returncode == 0, done.stdout + done.stderr

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
-from tests.notebooks.conftest import ROOT, Place
+from tests.smoke import ROOT, Ran
 
 from loopbook.models.choice import cross_validation
 from loopbook.scenario import loading
-
-Ran = tuple[Place, dict[str, Any]]
 
 
 def artifact(clinic: Ran, stage: str, name: str) -> pd.DataFrame:

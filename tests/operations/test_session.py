@@ -18,6 +18,11 @@ from loopbook.store.project import Project
 
 
 @pytest.fixture
+def fork_server() -> None:
+    """Each run starts a server of its own, which is what these tests are about."""
+
+
+@pytest.fixture
 def started(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return the process ids of the fork servers that are started, as they are."""
     rows = "\n".join(f"{number},{number % 2}" for number in range(300))

@@ -2,9 +2,10 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
+from filelock import FileLock
 from rich.console import Console
 
 from loopbook.runner import staleness
@@ -106,14 +107,15 @@ def test_a_failing_notebook_keeps_what_finished_and_skips_what_needs_it(project:
     assert latest.run == good.run
 
 
-def test_a_killed_kernel_is_reported_as_such(project: Project) -> None:
+def test_a_killed_kernel_is_reported_as_such(project: Project, alone: Callable[[str], FileLock]) -> None:
     edit(
         project,
         "04_optimization",
         "stage.write(",
         "import os, signal\\nos.kill(os.getpid(), signal.SIGKILL)\\nstage.write(",
     )
-    record, _, _ = execute(project)
+    with alone("kills"):
+        record, _, _ = execute(project)
     error = record.stages["04_optimization"].error
     assert error is not None
     assert error.kind == "SIGKILL"

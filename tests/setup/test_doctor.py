@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -111,8 +111,8 @@ def test_an_environment_whose_python_does_not_start_is_named(tmp_path: Path) -> 
     assert (found.state, found.remedy) == (PROBLEM, "rm -r .venv && make setup")
 
 
-def test_a_taken_port_is_named_with_another() -> None:
-    with socket.socket() as taken:
+def test_a_taken_port_is_named_with_another(alone: Callable[[str], FileLock]) -> None:
+    with alone("ports"), socket.socket() as taken:
         try:
             taken.bind(("127.0.0.1", 6006))
             taken.listen()

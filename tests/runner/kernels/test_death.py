@@ -6,13 +6,14 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
 import nbformat
 import pytest
+from filelock import FileLock
 from tests.runner.kernels.test_pool import execute, kernels, left, until
 
 from loopbook.runner import engine
@@ -112,8 +113,8 @@ def own_group() -> tuple[Path, str] | None:
 
 
 @pytest.fixture
-def group() -> Iterator[Path]:
-    """Return a control group of 400 MB below this process's own."""
+def group(alone: Callable[[str], FileLock]) -> Iterator[Path]:
+    """Return a control group of 400 MB below this process's own; the machine counts who is killed in it."""
     own = own_group()
     if own is None or not os.access(own[0], os.W_OK):
         pytest.skip("no control group with a memory limit can be made here")
@@ -123,8 +124,9 @@ def group() -> Iterator[Path]:
         if not (made / own[1]).is_file():
             pytest.skip("memory cannot be limited in a control group made here")
         (made / own[1]).write_text(str(400_000_000))
-        yield made
-        until(lambda: not (made / "cgroup.procs").read_text().strip(), 10)
+        with alone("kills"):
+            yield made
+            until(lambda: not (made / "cgroup.procs").read_text().strip(), 10)
     finally:
         made.rmdir()
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from tests.runner.kernels.test_pool import ROOT, execute, left, needs_fork, until
 
 from loopbook.runner.kernels.libraries import Level
@@ -55,10 +57,10 @@ def test_a_server_that_hangs_in_an_import_dies_with_its_run(tmp_path: Path, libr
 
 @pytest.mark.parametrize(("generations", "whom"), enumerate(["kernel", "server", "guard"]))
 def test_whoever_is_killed_the_kernel_is_named_and_what_it_had_started_ends(
-    tmp_path: Path, generations: int, whom: str
+    tmp_path: Path, alone: Callable[[str], FileLock], generations: int, whom: str
 ) -> None:
     said: list[str] = []
-    with Kernels(said.append) as opened:
+    with alone("kills"), Kernels(said.append) as opened:
         failure, _ = execute(opened, tmp_path, KILL.format(generations=generations), more={"HERE": str(tmp_path)})
         assert failure is not None
         assert failure.kind == "SIGKILL"
