@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from loopbook.cli.commands import app
-from loopbook.scenario import loading
+from loopbook.operations import scenario_schema
 from loopbook.store.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,7 +144,7 @@ def test_bad_input_ends_with_2_before_anything_is_started(tiny: Project, words: 
 
 def test_the_committed_schema_is_that_of_the_contract() -> None:
     committed = json.loads((ROOT / "notebooks" / "scenarios" / "scenario.schema.json").read_text(encoding="utf-8"))
-    assert committed == loading.schema(), (
+    assert committed == scenario_schema.schema(), (
         "write it anew: python -m loopbook schema notebooks/scenarios/scenario.schema.json"
     )
 

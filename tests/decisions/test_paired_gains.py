@@ -23,7 +23,7 @@ def test_gains_agree_with_a_second_method() -> None:
     )
     rows = pd.DataFrame({"label": label, "group": np.arange(400) // 2})
     found = paired_gains.gains(rows, old, new, PRICES, resamples=300)
-    auc, loss, cost = found[paired_gains.AUC], found[paired_gains.LOSS], found[paired_gains.COST]
+    auc, loss, cost = found[paired_gains.PRIMARY], found[paired_gains.LOSS], found[paired_gains.COST]
     assert auc.champion == pytest.approx(roc_auc_score(label, old))
     assert auc.gain == pytest.approx(roc_auc_score(label, new) - roc_auc_score(label, old))
     assert loss.gain == pytest.approx(log_loss(label, old) - log_loss(label, new))
@@ -36,7 +36,7 @@ def test_gains_agree_with_a_second_method() -> None:
 
 def test_no_rows_give_no_figures() -> None:
     rows = pd.DataFrame({"label": pd.Series([], dtype="int8"), "group": pd.Series([], dtype="str")})
-    assert np.isnan(paired_gains.gains(rows, np.zeros(0), np.zeros(0), PRICES)[paired_gains.AUC].gain)
+    assert np.isnan(paired_gains.gains(rows, np.zeros(0), np.zeros(0), PRICES)[paired_gains.PRIMARY].gain)
     assert np.isnan(paired_gains.permutation([], [], []))
 
 

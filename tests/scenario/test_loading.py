@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loopbook.operations import scenario_schema
 from loopbook.scenario import loading, reading
 from loopbook.scenario.errors import ScenarioError
 
@@ -346,8 +347,8 @@ def test_the_scenarios_that_come_with_it_are_right(name: str, profile: str) -> N
 @pytest.mark.parametrize("name", loading.names(SCENARIOS))
 def test_the_json_schema_accepts_the_scenarios_that_come_with_it(name: str) -> None:
     values = yaml.safe_load((SCENARIOS / f"{name}.yaml").read_text(encoding="utf-8"))
-    validator = jsonschema.Draft202012Validator(loading.schema())
-    validator.check_schema(loading.schema())
+    validator = jsonschema.Draft202012Validator(scenario_schema.schema())
+    validator.check_schema(scenario_schema.schema())
     assert list(validator.iter_errors(json.loads(json.dumps(values)))) == []
     assert list(validator.iter_errors(values | {"traning": {}}))
 

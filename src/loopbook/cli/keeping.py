@@ -63,9 +63,9 @@ def schema(
     """Print the JSON Schema of scenario files, for editors."""
     import json
 
-    from loopbook.scenario import loading
+    from loopbook.operations import scenario_schema
 
-    text = json.dumps(loading.schema(), indent=2, ensure_ascii=False)
+    text = json.dumps(scenario_schema.schema(), indent=2, ensure_ascii=False)
     if output is None:
         typer.echo(text)
     else:

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from loopbook.decisions import costs as money
 from loopbook.scenario.decisions import Costs
-from loopbook.statistics import evaluation, resampling
+from loopbook.statistics import evaluation, metrics, resampling
 
-AUC, LOSS, COST = "ROC AUC", "log loss", "cost a decision"
+MEASURED = (metrics.primary(), metrics.METRICS["log_loss"])
+PRIMARY, LOSS, COST = *(metric.title for metric in MEASURED), "cost a decision"
 """The measures of a comparison."""
 
 Floats = NDArray[np.float64]
@@ -48,19 +49,16 @@ def gains(
     Returns
     -------
     dict
-        By measure: `AUC`, `LOSS` and `COST`. All NaN if there are no rows; NaN where a class is missing.
+        By measure: `PRIMARY`, `LOSS` and `COST`. All NaN if there are no rows; NaN where a class is missing.
     """
     if not len(rows):
-        return dict.fromkeys((AUC, LOSS, COST), Gain(*[float("nan")] * 5))
+        return dict.fromkeys((PRIMARY, LOSS, COST), Gain(*[float("nan")] * 5))
     label, groups = rows["label"].to_numpy(dtype=np.int64), rows["group"].to_numpy()
     found: dict[str, Gain] = {}
-    for measure, metric in ((AUC, "roc_auc"), (LOSS, "log_loss")):
-        old, new = (
-            float(evaluation.metrics(label, p, resamples=0, only=[metric])["value"].iloc[0])
-            for p in (champion, challenger)
-        )
-        better = (challenger, champion) if measure == AUC else (champion, challenger)
-        found[measure] = Gain(old, new, *evaluation.paired(label, *better, metric, groups, resamples, seed))
+    for metric in MEASURED:
+        old, new = (metrics.score(metric.name, label, probability) for probability in (champion, challenger))
+        better = (challenger, champion) if metric.direction.better == "higher" else (champion, challenger)
+        found[metric.title] = Gain(old, new, *evaluation.paired(label, *better, metric.name, groups, resamples, seed))
     edge = money.threshold(costs)
     spent = [money.realised(costs, p >= edge, label) for p in (champion, challenger)]
     saved = spent[0] - spent[1]
@@ -71,13 +69,13 @@ def gains(
 
 def figures(gained: Mapping[str, Gain]) -> dict[str, float]:
     """Return what the rounds have brought on the stream, as flat numbers to record."""
-    auc, cost = gained[AUC], gained[COST]
+    (primary, *_), quality, cost = MEASURED, gained[PRIMARY], gained[COST]
     return {
-        "stream_roc_auc": auc.challenger,
-        "stream_roc_auc_first_round": auc.champion,
-        "rounds_gain": auc.gain,
-        "rounds_gain_low": auc.low,
-        "rounds_gain_high": auc.high,
+        f"stream_{primary.name}": quality.challenger,
+        f"stream_{primary.name}_first_round": quality.champion,
+        "rounds_gain": quality.gain,
+        "rounds_gain_low": quality.low,
+        "rounds_gain_high": quality.high,
         "rounds_saving": cost.gain,
         "rounds_saving_low": cost.low,
         "rounds_saving_high": cost.high,

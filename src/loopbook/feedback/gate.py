@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.decisions import paired_gains
-from loopbook.decisions.paired_gains import AUC, COST, Gain
+from loopbook.decisions.paired_gains import COST, PRIMARY, Gain
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
 
@@ -20,7 +20,7 @@ LEAST_CLASS = 20
 """Rows of each class that a verdict needs."""
 
 WIDEST = 0.03
-"""From this half width of the interval of the ROC AUC's gain on, an open result means too few rows, not equality."""
+"""From this half width of the interval of the gain in ROC AUC on, an open result means too few rows, not equality."""
 
 Probabilities = Callable[[pd.DataFrame], NDArray[np.float64]]
 """A model: rows to probabilities, float [n]."""
@@ -39,9 +39,10 @@ class Verdict:
     reason
         Why, in a sentence.
     worse
-        Whether the challenger is worse beyond chance, in ROC AUC or in money: then what it learned is suspicious.
+        Whether the challenger is worse beyond chance, in the primary metric or in money: then what it learned is
+        suspicious.
     gain, low, high
-        By how much its ROC AUC is higher, with the 95 % interval; NaN where there was nothing to compare.
+        By how much it is better in the primary metric, with the 95 % interval; NaN where there was nothing to compare.
     p
         Of the permutation test that both rank alike.
     saving, saving_low, saving_high
@@ -94,9 +95,9 @@ def judge(
 ) -> tuple[Verdict, pd.DataFrame]:
     """Compare the two on the same rows and say whether to promote.
 
-    The challenger is promoted if the whole 95 % interval of its gain in ROC AUC lies above `min_gain` and it does not
-    cost more beyond chance. The same rows may serve again in a later round, so a challenger that is promoted after many
-    tries has been lucky more easily than the interval says.
+    The challenger is promoted if the whole 95 % interval of its gain in the primary metric lies above `min_gain` and it
+    does not cost more beyond chance. The same rows may serve again in a later round, so a challenger that is promoted
+    after many tries has been lucky more easily than the interval says.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def judge(
     learned
         `row_id` of every row that one of the models has learned from.
     min_gain
-        By more than this the ROC AUC must be higher.
+        By more than this it must be better in the primary metric.
     resamples, seed
         Of bootstrap and permutation test.
 
@@ -119,7 +120,7 @@ def judge(
     verdict
         What to do, and why.
     table
-        A row for each part and measure (`pairing.AUC`, `LOSS`, `COST`): `part`, `measure`, `rows`, `champion`,
+        A row for each part and measure (`paired_gains.PRIMARY`, `LOSS`, `COST`): `part`, `measure`, `rows`, `champion`,
         `challenger`, `gain` (above 0 is better), `low`, `high`.
 
     Raises
@@ -143,11 +144,11 @@ def judge(
             for measure, gain in measures.items()
         ]
     )
-    auc, cost = found["all"][AUC], found["all"][COST]
+    quality, cost = found["all"][PRIMARY], found["all"][COST]
     positives = int((rows["label"] == 1).sum())
     p = paired_gains.permutation(rows["label"], old, new, rows["group"], resamples, seed)
-    decision, reason, worse = _decide(auc, cost, len(rows), positives, min_gain)
-    return Verdict(decision, reason, worse, *auc[2:], p, *cost[2:], len(rows), positives), table
+    decision, reason, worse = _decide(quality, cost, len(rows), positives, min_gain)
+    return Verdict(decision, reason, worse, *quality[2:], p, *cost[2:], len(rows), positives), table
 
 
 def _refuse_touched(rows: pd.DataFrame, learned: Collection[str]) -> None:
@@ -163,23 +164,23 @@ def _refuse_touched(rows: pd.DataFrame, learned: Collection[str]) -> None:
         )
 
 
-def _decide(auc: Gain, cost: Gain, rows: int, positives: int, min_gain: float) -> tuple[Decision, str, bool]:
+def _decide(quality: Gain, cost: Gain, rows: int, positives: int, min_gain: float) -> tuple[Decision, str, bool]:
     """Return the decision, its reason, and whether the challenger is worse beyond chance."""
     fewest = min(positives, rows - positives)
-    if fewest < LEAST_CLASS or not (math.isfinite(auc.low) and math.isfinite(cost.low)):
+    if fewest < LEAST_CLASS or not (math.isfinite(quality.low) and math.isfinite(cost.low)):
         few = f"The gate has {rows:,} rows, {fewest:,} of the rarer class; a verdict needs {LEAST_CLASS} of each."
         return "not enough data", few, False
-    differs = f"the ROC AUC differs by {auc.gain:+.3f} (from {auc.low:+.3f} to {auc.high:+.3f})"
-    if auc.high < 0:
+    differs = f"the {PRIMARY} differs by {quality.gain:+.3f} (from {quality.low:+.3f} to {quality.high:+.3f})"
+    if quality.high < 0:
         return "keep", f"The challenger ranks worse: {differs}.", True
     if cost.high < 0:
         dearer = f"{-cost.gain:.3f} a decision more (from {-cost.high:.3f} to {-cost.low:.3f})"
         return "keep", f"The challenger costs {dearer}; {differs}.", True
     wanted = f" by more than {min_gain:g}" if min_gain else ""
-    if auc.low > min_gain:
+    if quality.low > min_gain:
         return "promote", f"The challenger is better{wanted}, beyond chance: {differs}.", False
-    half = (auc.high - auc.low) / 2
-    if half > WIDEST and auc.high > min_gain:
+    half = (quality.high - quality.low) / 2
+    if half > WIDEST and quality.high > min_gain:
         needed = math.ceil(rows * (half / WIDEST) ** 2 / 100) * 100
         wide = f"On {rows:,} rows {differs}: too wide to tell. About {needed:,} rows would do."
         return "not enough data", wide, False

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import Field, ValidationError
 
+from loopbook.decisions.paired_gains import PRIMARY
 from loopbook.feedback import user_experience
 from loopbook.feedback.gate import Verdict
 from loopbook.feedback.rule_search import FoundRule
@@ -134,7 +135,7 @@ def champion(verdict: Verdict, challenger: str) -> list[Proposal]:
     """Propose to make the challenger, named by its content digest, the champion of record, if the gate says so."""
     if verdict.decision != "promote":
         return []
-    evidence = {"gain in ROC AUC": verdict.gain, "low": verdict.low, "high": verdict.high, "p": verdict.p}
+    evidence = {f"gain in {PRIMARY}": verdict.gain, "low": verdict.low, "high": verdict.high, "p": verdict.p}
     evidence |= {"saving a decision": verdict.saving, "rows": verdict.rows}
     return [make("champion", "Promote the challenger", verdict.reason, evidence, {"champion": challenger})]
 

@@ -19,7 +19,7 @@ from loopbook.scenario.diagnostics import explain
 from loopbook.scenario.errors import ScenarioError, suggest
 from loopbook.scenario.reading import ScenarioFile, find, names, parse, plain
 
-__all__ = ["ScenarioFile", "find", "given_text", "given_values", "load", "names", "parse", "schema", "stage_section"]
+__all__ = ["ScenarioFile", "find", "given_text", "given_values", "load", "names", "parse", "stage_section"]
 
 
 def load(scenario: str, folder: Path, profile: str = "standard", given: Mapping[str, Any] | None = None) -> Scenario:
@@ -64,13 +64,6 @@ def load(scenario: str, folder: Path, profile: str = "standard", given: Mapping[
     for dotted, value in given.items():
         values = _merge(values, _nest(dotted, value))
     return _validate(file, values, given, profile)
-
-
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of a scenario file, for editors; a profile may repeat any section in part."""
-    document = Scenario.model_json_schema()
-    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    return document
 
 
 def given_values(text: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from loopbook.models.training import fit_store
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.recipe import Recipe as Training
-from loopbook.statistics import scores
+from loopbook.statistics import metrics
 from loopbook.statistics.corrected import interval
 
 if TYPE_CHECKING:
@@ -134,9 +135,10 @@ def run(stage: Stage, rows: pd.DataFrame, champion: Recipe, baseline: Recipe, sh
 
 
 def areas(resampled: pd.DataFrame) -> pd.DataFrame:
-    """Return the ROC AUC of each fold: `repeat`, `fold`, `champion`, `baseline`, `difference`."""
+    """Return the primary metric of each fold: `repeat`, `fold`, `champion`, `baseline`, `difference`."""
+    score = partial(metrics.score, metrics.primary().name)
     rows = [
-        (repeat, fold, scores.auc(part["label"], part["probability"]), scores.auc(part["label"], part["baseline"]))
+        (repeat, fold, score(part["label"], part["probability"]), score(part["label"], part["baseline"]))
         for (repeat, fold), part in resampled.groupby(["repeat", "fold"])
     ]
     table = pd.DataFrame(rows, columns=["repeat", "fold", "champion", "baseline"])
@@ -159,7 +161,8 @@ def summary(resampled: pd.DataFrame) -> pd.DataFrame:
 
 def figures(summarised: pd.DataFrame) -> Mapping[str, float]:
     """Return what `summary` returned as flat numbers to record; none if nothing was resampled."""
-    names = {"champion": "cv_roc_auc", "baseline": "cv_baseline_roc_auc", "difference": "cv_difference"}
+    primary = metrics.primary().name
+    names = {"champion": f"cv_{primary}", "baseline": f"cv_baseline_{primary}", "difference": "cv_difference"}
     return {
         f"{name}{end}": float(summarised[column][row])
         for row, name in names.items()

@@ -12,13 +12,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.scenario.errors import LoopbookError
-from loopbook.statistics import evaluation
+from loopbook.statistics import evaluation, metrics
 
 if TYPE_CHECKING:
     from loopbook.models.architectures.registry import Family
-
-_SHOWN = ("accuracy", "roc_auc", "pr_auc", "log_loss", "ece")
-_WITH_INTERVAL = ("accuracy", "roc_auc")
 
 
 class Answers(Protocol):
@@ -56,29 +53,30 @@ def leaderboard(
     resamples: int = 1_000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return a row for each candidate, the highest ROC AUC first.
+    """Return a row for each candidate, the best in the primary metric first.
 
     All candidates are scored on the same resamples.
 
     Returns
     -------
     DataFrame
-        ``candidate``, ``family``, ``parameters``, ``accuracy`` and ``roc_auc`` (each with ``_low`` and ``_high``),
-        ``pr_auc``, ``log_loss``, ``ece``, ``size_bytes``, ``latency_ms``.
+        ``candidate``, ``family``, ``parameters``, the metrics that the registry shows on leaderboards (those shown in
+        full with ``_low`` and ``_high``), ``size_bytes``, ``latency_ms``.
     """
     if not entries:
         raise LoopbookError("A leaderboard needs at least one candidate.")
-    rows = []
+    rows, shown, primary = [], metrics.scores(shown=("full", "value")), metrics.primary()
     for name, entry in entries.items():
-        scored = evaluation.metrics(label, entry.probability, 0.5, groups, resamples, seed, _SHOWN)
+        scored = evaluation.metrics(label, entry.probability, 0.5, groups, resamples, seed, shown)
         row = {"candidate": name, "family": entry.family, "parameters": entry.parameters}
-        for metric in _SHOWN:
+        for metric in shown:
             row[metric] = scored.loc[metric, "value"]
-            if metric in _WITH_INTERVAL:
+            if metrics.METRICS[metric].shown == "full":
                 row |= {f"{metric}_low": scored.loc[metric, "low"], f"{metric}_high": scored.loc[metric, "high"]}
         rows.append({**row, "size_bytes": entry.size_bytes, "latency_ms": entry.latency_ms})
     table = pd.DataFrame(rows).astype({"size_bytes": "Int64", "latency_ms": "Float64"})
-    return table.sort_values(["roc_auc", "candidate"], ascending=[False, True], ignore_index=True)
+    ascending = primary.direction.better == "lower"
+    return table.sort_values([primary.name, "candidate"], ascending=[ascending, True], ignore_index=True)
 
 
 def latency(model: Answers, frame: pd.DataFrame, repeats: int = 200) -> dict[str, float]:

@@ -20,7 +20,7 @@ from loopbook.models.training import fit_store
 from loopbook.models.training.fit_store import Fit
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.training import TrainingSettings
-from loopbook.statistics import evaluation
+from loopbook.statistics import evaluation, metrics
 from loopbook.store import champions, content
 from loopbook.store.project import Project
 from loopbook.store.stage import Stage
@@ -98,9 +98,10 @@ def enter(models: Mapping[str, Model], answers: Mapping[str, Any]) -> dict[str, 
     return {name: Entry(model.family, model.parameters, answers[name]) for name, model in models.items()}
 
 
-def intervals(board: pd.DataFrame, metric: str = "roc_auc") -> pd.DataFrame:
-    """Return a leaderboard's metric as ``value``, ``low``, ``high`` by candidate, as figures take it."""
-    columns = [metric, f"{metric}_low", f"{metric}_high"]
+def intervals(board: pd.DataFrame) -> pd.DataFrame:
+    """Return a leaderboard's primary metric as ``value``, ``low``, ``high`` by candidate, as figures take it."""
+    primary = metrics.primary().name
+    columns = [primary, f"{primary}_low", f"{primary}_high"]
     return board.set_index("candidate")[columns].set_axis(["value", "low", "high"], axis=1)
 
 
@@ -128,8 +129,7 @@ def tune(stage: Stage, name: str, train: pd.DataFrame, validation: pd.DataFrame,
         fit = fit_store.fit(stage, name, chosen, changed, train, validation, features, stage.scenario.task)
         fits[str(sorted(tried.items()))] = fit
         held = fit.predictions
-        found = evaluation.metrics(held["label"], held["probability"], resamples=0, only=["log_loss"])
-        return float(found["value"].iloc[0])
+        return metrics.score("log_loss", held["label"], held["probability"])
 
     found = tuning.search(candidate, settings.search, settings.trials, settings.search_seed, fit_once, stage.progress)
     return Tuned(found.trials, fits[str(sorted(found.best.items()))])
@@ -192,9 +192,10 @@ def timed(entries: Mapping[str, Entry], shipped: Mapping[str, Shipped]) -> dict[
 
 
 def figures(board: pd.DataFrame, name: str, prefix: str) -> dict[str, float]:
-    """Return a candidate's accuracy and ROC AUC with their intervals as flat numbers, named with a prefix."""
-    row = board.set_index("candidate").loc[name].to_dict()
-    return {f"{prefix}{column}": row[column] for column in row if str(column).startswith(("accuracy", "roc_auc"))}
+    """Return a candidate's reported metrics with their intervals as flat numbers, named with a prefix."""
+    row: dict[Any, float] = board.set_index("candidate").loc[name].to_dict()
+    names = (f"{metric}{end}" for metric in metrics.reported() for end in ("", "_low", "_high"))
+    return {f"{prefix}{column}": row[column] for column in names}
 
 
 def against(
@@ -203,7 +204,7 @@ def against(
     reference: str,
     groups: pd.Series[Any],
     resamples: int,
-    metric: str = "roc_auc",
+    metric: str = metrics.primary().name,
 ) -> pd.DataFrame:
     """Return by how much each candidate is better in a metric than `reference`: ``value``, ``low``, ``high``, paired.
 
@@ -229,13 +230,14 @@ def ends(name: str, difference: pd.Series[Any]) -> dict[str, float]:
 
 def sentence(board: pd.DataFrame, champion: str, baseline: str, gain: pd.Series[Any], ceiling: float | None) -> str:
     """Return in words what the champion is worth beside the plain baseline; `board` is the leaderboard on test."""
-    area = board.set_index("candidate")["roc_auc"]
-    told = (
-        f"The champion is {champion}: ROC AUC {area[champion]:.3f}, against {area[baseline]:.3f} for {baseline}; the "
-        f"difference is {gain['value']:.3f} ({gain['low']:.3f} to {gain['high']:.3f})."
+    primary = metrics.primary()
+    reached = board.set_index("candidate")[primary.name]
+    text = (
+        f"The champion is {champion}: {primary.title} {reached[champion]:.3f}, against {reached[baseline]:.3f} for "
+        f"{baseline}; the difference is {gain['value']:.3f} ({gain['low']:.3f} to {gain['high']:.3f})."
     )
-    told += f" The ceiling is {ceiling:.3f}." if ceiling else ""
-    return told + (" A plain baseline is the better model here, so it is shipped." if champion == baseline else "")
+    text += f" The ceiling is {ceiling:.3f}." if ceiling else ""
+    return text + (" A plain baseline is the better model here, so it is shipped." if champion == baseline else "")
 
 
 def mistakes(frame: pd.DataFrame, probability: Any, names: tuple[str, str], count: int = 5) -> pd.DataFrame:
