@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 LEVEL = 0.05
@@ -19,7 +20,7 @@ decision of a hundred million moves a share by 1e-8: what lies below is rounding
 
 def same(values: Sequence[float]) -> bool:
     """Say whether all values are the same number but for rounding."""
-    return all(math.isclose(value, values[0], rel_tol=ROUNDING, abs_tol=ROUNDING) for value in values[1:])
+    return all(math.isclose(value, values[0], rel_tol=ROUNDING, abs_tol=ROUNDING) for value in values)
 
 
 def shares(names: Sequence[str], headline: str = "") -> dict[str, float]:
@@ -51,9 +52,7 @@ def half_width(values: Sequence[float], level: float) -> float:
     count = len(values)
     if count < LEAST:
         raise ValueError(f"{count} repeats are too few for a band; it takes {LEAST}.")
-    mean = math.fsum(values) / count
-    spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1))
-    return float(stats.t.ppf(1 - level, count - 1)) * spread * math.sqrt(2)
+    return float(stats.t.ppf(1 - level, count - 1)) * statistics.stdev(values) * math.sqrt(2)
 
 
 def chance(repeats: int) -> float:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from loopbook.comparison import rows
 from loopbook.comparison.repeats import Say
-from loopbook.store import content
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
@@ -77,7 +77,7 @@ def tables(project: Project, a: Run, b: Run, say: Say = lambda _: None) -> list[
     """Return what the tables of two runs hold, with the drift measure of monitoring; those that both runs have."""
     found = []
     for stage, name in TABLES:
-        old, new = (_frame(project, run, stage, name) for run in (a, b))
+        old, new = (rows.table(project, run, stage, name) for run in (a, b))
         if old is None or new is None:
             continue
         say(f"Comparing the data: {name}")
@@ -177,9 +177,3 @@ def _histograms(known: Sequence[Floats]) -> tuple[Histogram, Histogram] | None:
         return tuple(zip(edges[:-1].tolist(), edges[1:].tolist(), counts.astype(float).tolist(), strict=True))
 
     return bars(known[0]), bars(known[1])
-
-
-def _frame(project: Project, run: Run, stage: str, name: str) -> pd.DataFrame | None:
-    record = run.stages.get(stage)
-    place = project.data / record.artifacts[name] if record and name in record.artifacts else None
-    return content.load(place) if place is not None and place.exists() else None

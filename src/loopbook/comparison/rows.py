@@ -46,13 +46,16 @@ def paired(project: Project, a: Run, b: Run) -> Metric | None:
     return Metric(f"05_decisions paired {primary.name}", old, new, primary.direction, Band(half, "rows"))
 
 
+def table(project: Project, run: Run, stage: str, name: str) -> pd.DataFrame | None:
+    """Return a table that a stage of a run wrote; None if it is not in the store."""
+    record = run.stages.get(stage)
+    place = project.data / record.artifacts[name] if record and name in record.artifacts else None
+    return content.load(place) if place is not None and place.exists() else None
+
+
 def _labelled(project: Project, run: Run) -> pd.DataFrame | None:
     """Return the decisions on rows whose label is known, by row; None if they are not in the store."""
-    record = run.stages.get("05_decisions")
-    place = record.artifacts.get("decisions") if record else None
-    if place is None or not (project.data / place).exists():
-        return None
-    frame: pd.DataFrame = content.load(project.data / place)
-    if not {"row_id", "label", "probability"} <= set(frame.columns):
+    frame = table(project, run, "05_decisions", "decisions")
+    if frame is None or not {"row_id", "label", "probability"} <= set(frame.columns):
         return None
     return frame.dropna(subset=["label", "probability"]).drop_duplicates("row_id").set_index("row_id")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,13 +48,12 @@ class Estimate:
     @classmethod
     def of(cls, values: Sequence[float]) -> Estimate:
         """Return the estimate of a mean from independent values, one a seed."""
-        mean, count = math.fsum(values) / len(values), len(values)
+        mean, count = statistics.fmean(values), len(values)
         if count == 1:
             return cls(tuple(values), mean, None, None)
         from scipy import stats
 
-        spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1))
-        half = float(stats.t.ppf(0.975, count - 1)) * spread / math.sqrt(count)
+        half = float(stats.t.ppf(0.975, count - 1)) * statistics.stdev(values) / math.sqrt(count)
         return cls(tuple(values), mean, mean - half, mean + half)
 
     @property

@@ -40,9 +40,7 @@ class Panel:
     """One metric over all settings, the best setting at the top."""
 
     metric: VaryingMetric
-    width: int
     height: int
-    left: int
     bars: tuple[Bar, ...]
     ticks: tuple[tuple[float, str], ...]
     alt: str
@@ -102,7 +100,14 @@ def _build(project: Project, sweep: Sweep) -> Path:
         return folder / "index.html"
     table = sweep_ranking.rank(sweep, runs)
     panels = [_panel(metric, table.settings) for metric in table.metrics]
-    about = {"sweep": sweep, "table": table, "depth": "../../../", "setting_text": setting_text}
+    about = {
+        "sweep": sweep,
+        "table": table,
+        "depth": "../../../",
+        "setting_text": setting_text,
+        "width": _WIDTH,
+        "left": _LEFT,
+    }
     site.write(folder / "index.html", render("sweep.html.j2", **about, panels=panels))
     for point in sweep.points:
         if point.name in runs:
@@ -136,4 +141,4 @@ def _panel(metric: VaryingMetric, settings: Sequence[Setting]) -> Panel:
     said = (f"{setting.rank}, {setting_text(setting)}: {estimate_text(found)}" for setting, found in rows[:20])
     alt = f"{overview.title(metric.name)}: {'; '.join(said)}"
     ticks = tuple((x(value), number(value)) for value in dict.fromkeys((least, most)))
-    return Panel(metric, _WIDTH, _TOP + _ROW * len(rows) + 24, _LEFT, bars, ticks, alt)
+    return Panel(metric, _TOP + _ROW * len(rows) + 24, bars, ticks, alt)
