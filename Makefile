@@ -75,35 +75,25 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 .DEFAULT_GOAL := run
 .PHONY: run why debug loop sweep compare new test lab tensorboard nightly report share doctor setup lock clean help ready
 
-run: export SCENARIO := $(SCENARIO)
-run: export PROFILE := $(PROFILE)
-run: export PARAMS := $(PARAMS)
-run: export KERNELS := $(KERNELS)
+# Each command gets its variables through its environment, so that they reach it as they were typed.
+run why debug loop sweep tensorboard nightly: export SCENARIO := $(SCENARIO)
+run why debug loop sweep tensorboard nightly: export PROFILE := $(PROFILE)
+run why loop sweep: export PARAMS := $(PARAMS)
+run sweep: export KERNELS := $(KERNELS)
+
 run: ready ## run the scenario's notebooks that are not up to date, and write the report (the default)
 	@"$(PYTHON)" -m loopbook run --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"
 
-why: export SCENARIO := $(SCENARIO)
-why: export PROFILE := $(PROFILE)
-why: export PARAMS := $(PARAMS)
 why: ready ## say what made each stage stale: the line, parameter, input or package
 	@"$(PYTHON)" -m loopbook why --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"
 
-debug: export SCENARIO := $(SCENARIO)
-debug: export PROFILE := $(PROFILE)
 debug: ready ## open the notebook that failed in the latest run, with its inputs, at the cell that failed
 	@"$(PYTHON)" -m loopbook debug --scenario "$$SCENARIO" --profile "$$PROFILE"
 
-loop: export SCENARIO := $(SCENARIO)
-loop: export PROFILE := $(PROFILE)
-loop: export PARAMS := $(PARAMS)
 loop: export N := $(N)
 loop: ready ## run N rounds; between them, approve what the scenario's policy may (python -m loopbook approve: by hand)
 	@"$(PYTHON)" -m loopbook loop --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS" --rounds "$$N"
 
-sweep: export SCENARIO := $(SCENARIO)
-sweep: export PROFILE := $(PROFILE)
-sweep: export PARAMS := $(PARAMS)
-sweep: export KERNELS := $(KERNELS)
 sweep: export GRID := $(GRID)
 sweep: export ENGINE := $(ENGINE)
 sweep: export DASK := $(DASK)
@@ -133,20 +123,16 @@ test: ready ## lint, check types and run all tests
 lab: ready ## open the notebooks in JupyterLab
 	@"$(PYTHON)" -m loopbook lab
 
-tensorboard: export SCENARIO := $(SCENARIO)
-tensorboard: export PROFILE := $(PROFILE)
 tensorboard: export SWEEP := $(SWEEP)
 tensorboard: ready ## look at the training of the scenario's latest run in TensorBoard, or at SWEEP
 	@"$(PYTHON)" -m loopbook tensorboard --scenario "$$SCENARIO" --profile "$$PROFILE" --sweep="$$SWEEP"
 
-nightly: export SCENARIO := $(SCENARIO)
-nightly: export PROFILE := $(PROFILE)
 nightly: export SUMMARY := $(SUMMARY)
+nightly: export MAIL := $(MAIL)
+nightly: export KEEP := $(KEEP)
 ifneq ($(WEBHOOK),)
 nightly: export LOOPBOOK_WEBHOOK := $(WEBHOOK)
 endif
-nightly: export MAIL := $(MAIL)
-nightly: export KEEP := $(KEEP)
 nightly: ready ## run SCENARIO (several: separated by commas) unattended, and deliver one summary
 	@set -- --scenario "$$SCENARIO" --profile "$$PROFILE"; \
 	if [ -n "$$SUMMARY" ]; then set -- "$$@" --summary "$$SUMMARY"; fi; \

@@ -281,7 +281,7 @@ def finished(workshop: Workshop) -> Run:
 
 def failed(workshop: Workshop, good_run: Run) -> Run:
     """A later run whose training failed at a cell."""
-    path = workshop.root / "src" / "loopbook" / "models" / "fitting.py"
+    path = workshop.root / "src" / "loopbook" / "models" / "training" / "fitting.py"
     trace = [
         "\x1b[31m---------------\x1b[0m",
         f"File \x1b[32m{path}:31\x1b[0m, in fit(name)",

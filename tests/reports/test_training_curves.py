@@ -42,8 +42,8 @@ def test_a_folder_without_events_draws_nothing(tmp_path: Path) -> None:
 
 def test_tensorflow_is_not_imported(folder: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from loopbook.reports import events\n"
-        "assert events.board(Path(sys.argv[1])) is not None\n"
+        "import sys; from pathlib import Path; from loopbook.reports import training_curves\n"
+        "assert training_curves.board(Path(sys.argv[1])) is not None\n"
         "print('tensorflow' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)

@@ -1,12 +1,12 @@
-"""Small drawings for pages, laid out in units of their own; a template turns them into SVG in the page's colours.
+"""Line charts, ridgelines, interval plots and sparklines, laid out for a template that turns them into SVG.
 
 A drawing carries what it says in words (`alt`), for whoever cannot see it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from loopbook.reports.overview import number
 
@@ -89,7 +89,7 @@ class Intervals:
     bars: tuple[Bar, ...]
     ticks: tuple[tuple[float, str], ...]
     reference: float | None
-    width: int = field(default=420)
+    width: int = 420
 
     @property
     def height(self) -> int:
@@ -145,7 +145,9 @@ def lines(
     values = [value for points in known.values() for _, value, _ in points]
     places = [place for points in known.values() for place, _, _ in points] + [place for place, _ in across]
     least, most = limits or (min(values), max(values))
-    along, up = _Scale(min(places), max(places), _LEFT, WIDTH - _RIGHT), _upwards(least, most)
+    along = _scale(min(places), max(places), _LEFT, WIDTH - _RIGHT)
+    margin = 0.15 * ((most - least) or abs(most) or 1.0)
+    up = _scale(least - margin, most + margin, HEIGHT - _BOTTOM, _TOP)
     drawn = tuple(
         Series(
             name,
@@ -174,7 +176,7 @@ def ridges(title: str, steps: Sequence[tuple[str, Sequence[tuple[float, float, f
     if not edges:
         return None
     least, most = min(edges), max(edges)
-    along = _Scale(least, most, _LEFT, WIDTH - _RIGHT)
+    along = _scale(least, most, _LEFT, WIDTH - _RIGHT)
     apart = 0.45 * (HEIGHT - _TOP - _BOTTOM) / max(1, len(steps) - 1) if len(steps) > 1 else 0.0
     tall = (HEIGHT - _TOP - _BOTTOM) - apart * (len(steps) - 1)
     areas, places = [], []
@@ -205,7 +207,7 @@ def intervals(
         return None
     ends = [end for row in rows for end in row[1:]] + ([reference] if reference is not None else [])
     least, most = min(ends), max(ends)
-    along = _Scale(least, most, 132, 404)
+    along = _scale(least, most, 132, 404)
     bars = tuple(
         Bar(
             name,
@@ -232,25 +234,13 @@ def spark(name: str, values: Sequence[float]) -> Spark | None:
     if len(values) < 2:
         return None
     least, most = min(values), max(values)
-    along, up = _Scale(0, len(values) - 1, 3, 104), _Scale(least, most, 22, 4)
+    along, up = _scale(0, len(values) - 1, 3, 104), _scale(least, most, 22, 4)
     points = [Point(along(at), up(value), "") for at, value in enumerate(values)]
     went = f"from {number(values[0])} to {number(values[-1])}, lowest {number(least)}, highest {number(most)}"
     return Spark(f"{name} over {len(values)} runs: {went}.", path(points), points[-1])
 
 
-class _Scale:
-    """From values to places; a span of nothing lies in the middle."""
-
-    def __init__(self, least: float, most: float, first: float, last: float) -> None:
-        self._least, self._span = least, most - least
-        self._first, self._length = first, last - first
-
-    def __call__(self, value: float) -> float:
-        part = (value - self._least) / self._span if self._span else 0.5
-        return round(self._first + part * self._length, 1)
-
-
-def _upwards(least: float, most: float) -> _Scale:
-    """Return the vertical scale, with a margin below the least and above the most."""
-    span = (most - least) or abs(most) or 1.0
-    return _Scale(least - 0.15 * span, most + 0.15 * span, HEIGHT - _BOTTOM, _TOP)
+def _scale(least: float, most: float, first: float, last: float) -> Callable[[float], float]:
+    """Return the way from values to places; a span of nothing lies in the middle."""
+    span = most - least
+    return lambda value: round(first + ((value - least) / span if span else 0.5) * (last - first), 1)

@@ -1,4 +1,4 @@
-"""The facts of a run's data that its index shows, from the dataset card."""
+"""The dataset card in reading form: its facts and findings, as a run's own page shows them."""
 
 from __future__ import annotations
 

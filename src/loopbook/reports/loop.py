@@ -82,11 +82,11 @@ def ring(run: Run, pages: frozenset[str]) -> Ring:
         state = state_of(records)
         word, sign = STATES[state]
         own = [slug(record) for record in records if slug(record) in pages]
-        told = [] if state in ("absent", "skipped") else [duration(sum(record.seconds for record in records))]
+        further = [] if state in ("absent", "skipped") else [duration(sum(record.seconds for record in records))]
         if len(records) > 1:
-            told = [word, *told] if state in ("failed", "skipped") else told
+            further = [word, *further] if state in ("failed", "skipped") else further
             word = f"{len(records)} candidates"
-        more = ", ".join(told)
+        more = ", ".join(further)
         nodes.append(
             Node(
                 number=stage[:2].lstrip("0"),

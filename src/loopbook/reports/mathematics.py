@@ -1,4 +1,4 @@
-"""Mathematics without script: LaTeX to MathML when the page is built."""
+"""LaTeX to MathML when the page is built: mathematics without script."""
 
 from __future__ import annotations
 

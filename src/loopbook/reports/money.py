@@ -1,4 +1,4 @@
-"""What decisions cost: the policies held against each other, and the alerts, as artifacts of the stages tell it."""
+"""Policy costs with their intervals, and alerts, read from the artifacts of the stages that wrote them."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ def money(run: Run, data: Path) -> Money | None:
                 )
                 for row in rows
             ),
-            key=lambda each: each.cost,
+            key=lambda policy: policy.cost,
         )
     )
-    middle = sorted(each.cost for each in policies)[len(policies) // 2]
-    drawn = [each for each in policies if each.cost <= _FAR * max(middle, 0) or each.chosen]
+    middle = sorted(policy.cost for policy in policies)[len(policies) // 2]
+    drawn = [policy for policy in policies if policy.cost <= _FAR * max(middle, 0) or policy.chosen]
     finding = _finding(policies, stage.metrics)
-    bars = [(each.name, each.cost, each.low, each.high) for each in drawn]
+    bars = [(policy.name, policy.cost, policy.low, policy.high) for policy in drawn]
     title = "Cost a decision, with its 95 % interval"
     return Money(finding, chart.intervals(title, bars, [str(taken)], alt=f"{title}. {finding}"), policies, stage)
 
@@ -103,7 +103,7 @@ def alerts(run: Run, data: Path) -> Alerts | None:
 
 def _finding(policies: Sequence[Policy], metrics: Mapping[str, Any]) -> str:
     cheapest = policies[0]
-    chosen = next((each for each in policies if each.chosen), None)
+    chosen = next((policy for policy in policies if policy.chosen), None)
     if chosen is None or chosen is cheapest:
         said = f"{cheapest.name}{', which the agent follows,' if chosen else ''} is the cheapest: "
         said += f"{number(cheapest.cost)} a decision ({number(cheapest.low)} to {number(cheapest.high)})."

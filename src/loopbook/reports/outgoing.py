@@ -1,4 +1,4 @@
-"""What leaves with a report, searched once more: every text of pages, pictures and records, by where it stands."""
+"""Search for leaks: personal data and traces of the machine in every text of the files that leave with a report."""
 
 from __future__ import annotations
 
@@ -85,17 +85,17 @@ def leaks(found: Iterable[Text], run: Run, traces: Traces, allowed: Iterable[str
         Texts that may leave although they are found, such as a public address.
     """
     own, free = _identifiers(run), frozenset(allowed)
-    told: set[Leak] = set()
-    for each in found:
-        text = _OWN.sub(lambda match: "…" if _known(match[0], own) else match[0], each.text)
-        spans = [(one.start, one.end, str(one.kind)) for one in personal_data.find(text)]
-        told |= {
-            Leak(personal_data.mask(each.page), personal_data.mask(each.place), kind)
+    found_leaks: set[Leak] = set()
+    for item in found:
+        text = _OWN.sub(lambda match: "…" if "-" in match[0] or match[0][:10] in own else match[0], item.text)
+        spans = [(span.start, span.end, str(span.kind)) for span in personal_data.find(text)]
+        found_leaks |= {
+            Leak(personal_data.mask(item.page), personal_data.mask(item.place), kind)
             for start, end, kind in (*spans, *traces.find(text))
             if text[start:end] not in free
         }
     first = ("run.json", "index.html")  # these name the field of the record, and the title
-    return sorted(told, key=lambda leak: (first.index(leak.page) if leak.page in first else len(first), leak))
+    return sorted(found_leaks, key=lambda leak: (first.index(leak.page) if leak.page in first else len(first), leak))
 
 
 def _identifiers(run: Run) -> frozenset[str]:
@@ -103,11 +103,7 @@ def _identifiers(run: Run) -> frozenset[str]:
     whole = [run.revision or "", run.origin.uncommitted or ""]
     for record in run.stages.values():
         whole += [record.key, *record.digests.values(), *record.inputs.values()]
-    return frozenset(each[:10] for each in whole if len(each) >= 10)
-
-
-def _known(word: str, own: frozenset[str]) -> bool:
-    return "-" in word or word[:10] in own
+    return frozenset(name[:10] for name in whole if len(name) >= 10)
 
 
 def _json(page: str, at: str, value: Any) -> Iterator[Text]:
@@ -184,7 +180,7 @@ class _Page(HTMLParser):
         inside = _DATA.fullmatch(value)
         if inside is None:
             if not _drawn(name, value):
-                self.found += [Text(self._name, place, each) for each in dict.fromkeys((value, unquote(value)))]
+                self.found += [Text(self._name, place, text) for text in dict.fromkeys((value, unquote(value)))]
         elif inside[1] == "image/svg+xml":
             self.found += _svg(self._name, f"{self._place}, picture, ", _decoded(inside[2]))
 

@@ -1,4 +1,4 @@
-"""What a code cell printed, showed or raised, made fit for a page."""
+"""Cell outputs to clean HTML and pictures: what a code cell printed, showed or raised."""
 
 from __future__ import annotations
 

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
-from loopbook.reports import prose
+from loopbook.reports import prose, traces
 from loopbook.reports.output import Output, Picture, outputs, preformatted
 from loopbook.reports.security import visible
 from loopbook.store.records import StageRecord
@@ -99,41 +100,42 @@ def page(
     name = slug(record)
     headings = prose.Headings(name)
     title, facts, body = _opening(today(executed, committed or []))
+    error = ""
+    if record.error is not None:
+        error = preformatted(record.error.traceback or record.error.message, root, everything=True)
     cells = []
     for number, cell in enumerate(body, start=1):
-        identity = _identity(cell, number)
         if cell.get("cell_type") == "markdown":
-            cells.append(Cell(identity, "prose", prose.html(_source(cell), headings)))
+            cells.append(Cell(_identity(cell, number), "prose", prose.html(_source(cell), headings)))
         elif cell.get("cell_type") == "code":
-            shown = outputs(cell, f"{name}-{identity}", root)
-            raised = any(item.kind == "error" for item in shown)
-            if record.error is not None and record.error.cell == cell.get("id") and not raised:
-                # The kernel died in it, or it was stopped: no exception is among the outputs, but the record has it.
-                told = preformatted(record.error.traceback or record.error.message, root, everything=True)
-                shown, raised = (*shown, Output("error", told)), True
-            code = _source(cell)
-            if record.parameters and code.strip().endswith("stage.parameters"):
-                shown = tuple(item for item in shown if item.kind != "html")  # that table stands at the top already
-            if code.strip() or shown:
-                cells.append(
-                    Cell(
-                        identity, "code", code=_coloured(code), lines=code.count("\n") + 1, outputs=shown, failed=raised
-                    )
-                )
-    told = ""
-    if record.error is not None and not any(cell.failed for cell in cells):
-        told = preformatted(record.error.traceback or record.error.message, root, everything=True)
+            made = _code(cell, _identity(cell, number), record, error, root)
+            if made.outputs or _source(cell).strip():
+                cells.append(made)
     named = f"{title or record.stage}" + (f" · {record.candidate}" if record.candidate else "")
-    return Page(name, visible(named), record, facts, tuple(headings.found), tuple(cells), told)
+    unplaced = "" if any(cell.failed for cell in cells) else error
+    return Page(name, visible(named), record, facts, tuple(headings.found), tuple(cells), unplaced)
+
+
+def _code(cell: Mapping[str, Any], identity: str, record: StageRecord, error: str, root: str) -> Cell:
+    """Return a code cell with its outputs; `error` is what the record says of the stage's failure."""
+    code = _source(cell)
+    shown = outputs(cell, f"{slug(record)}-{identity}", root)
+    failed = any(item.kind == "error" for item in shown)
+    if record.error is not None and record.error.cell == cell.get("id") and not failed:
+        # The kernel died in it, or it was stopped: no exception is among the outputs, but the record has it.
+        shown, failed = (*shown, Output("error", error)), True
+    if record.parameters and code.strip().endswith("stage.parameters"):
+        shown = tuple(item for item in shown if item.kind != "html")  # that table stands at the top already
+    return Cell(identity, "code", code=_coloured(code), lines=code.count("\n") + 1, outputs=shown, failed=failed)
 
 
 def pictures(record: StageRecord, data: Path, root: str) -> tuple[Picture, ...]:
     """Return a stage's figures, named as on its page, without making the rest of the page."""
     found: list[Picture] = []
     for number, cell in enumerate((_cells(data / record.notebook) if record.notebook else None) or (), start=1):
-        drawn = [each for each in cell.get("outputs", ()) if any("image/" in kind for kind in each.get("data", ()))]
+        drawn = [item for item in cell.get("outputs", ()) if any("image/" in kind for kind in item.get("data", ()))]
         shown = outputs({"outputs": drawn}, f"{slug(record)}-{_identity(cell, number)}", root)
-        found += [each.picture for each in shown if each.picture is not None]
+        found += [item.picture for item in shown if item.picture is not None]
     return tuple(found)
 
 
@@ -142,7 +144,7 @@ def today(executed: list[dict[str, Any]], committed: list[dict[str, Any]]) -> li
 
     Where the code cells are no longer the same, only the texts of cells that still exist are renewed.
     """
-    own = [cell for cell in executed if not set(_tags(cell)) & set(_INJECTED)]
+    own = [cell for cell in executed if not set(cell.get("metadata", {}).get("tags", ())) & set(_INJECTED)]
     codes = [cell.get("id") for cell in own if cell.get("cell_type") == "code"]
     if codes and codes == [cell.get("id") for cell in committed if cell.get("cell_type") == "code"]:
         by_id = {cell.get("id"): cell for cell in own}
@@ -180,7 +182,9 @@ def _inline(markdown: str) -> str:
     return re.sub(r"^<p>(.*)</p>\s*$", r"\1", prose.html(markdown).strip(), flags=re.DOTALL)
 
 
+@cache
 def _coloured(code: str) -> str:
+    """Return code with its syntax marked; runs share most of their cells."""
     from nbconvert.filters.highlight import Highlight2HTML
 
     found = re.search(r"<pre>(.*)</pre>", str(Highlight2HTML(pygments_lexer="python3")(code)), re.DOTALL)
@@ -193,23 +197,7 @@ def _cells(path: Path, hide: Callable[[str], str] | None = None) -> list[dict[st
         return None
     notebook: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8", errors="replace"))
     cells = list(notebook.get("cells", ()))
-    return cells if hide is None else _hidden(cells, hide)
-
-
-def _hidden(value: Any, hide: Callable[[str], str]) -> Any:
-    """Apply `hide` to every text of nested values, but not to names, ids and pictures of pixels."""
-    if isinstance(value, str):
-        return hide(value)
-    if isinstance(value, list):
-        return [_hidden(item, hide) for item in value]
-    if not isinstance(value, dict):
-        return value
-    kept = ("id", "tags", "image/png", "image/jpeg")
-    return {name: item if name in kept else _hidden(item, hide) for name, item in value.items()}
-
-
-def _tags(cell: Mapping[str, Any]) -> list[str]:
-    return list(cell.get("metadata", {}).get("tags", ()))
+    return cells if hide is None else traces.mapped(cells, hide, ("id", "tags", "image/png", "image/jpeg"))
 
 
 def _source(cell: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""A notebook's prose: Markdown to HTML, by nbconvert's reader, with mathematics as MathML and numbered headings."""
+"""Markdown to HTML, by nbconvert's reader, with mathematics as MathML and numbered headings: a notebook's prose."""
 
 from __future__ import annotations
 

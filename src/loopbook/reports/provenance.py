@@ -45,7 +45,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Output:
+class Written:
     """Something that a stage wrote, and the stages of this run that read it, with their pages."""
 
     name: str
@@ -71,7 +71,7 @@ class Lineage:
     run: str
     revision: str
     sources: tuple[Source, ...]
-    outputs: tuple[Output, ...]
+    outputs: tuple[Written, ...]
     facts: tuple[tuple[str, str], ...]
     timings: Mapping[str, float]
 
@@ -97,22 +97,21 @@ def lineage(run: Run, record: StageRecord, known: Origins, data: Path) -> Lineag
         Folder that the records' paths are relative to.
     """
     kept = _marker(record, data)
+    origin = kept.get("origin") or {}
     made_by = known.get((record.name, record.key), run)
     return Lineage(
         run=str(kept.get("run") or made_by.run),
-        revision=_revision(kept) or revision(made_by),
+        revision=_revision(origin.get("revision"), origin.get("uncommitted")) or revision(made_by),
         sources=tuple(_source(run, name, digest, known) for name, digest in record.inputs.items()),
-        outputs=tuple(_output(run, record, name) for name in record.artifacts),
-        facts=tuple(_facts(kept)),
+        outputs=tuple(_written(run, record, name) for name in record.artifacts),
+        facts=tuple(_facts(kept, origin)),
         timings={str(name): float(value) for name, value in (kept.get("cells") or {}).items()},
     )
 
 
 def revision(run: Run) -> str:
     """Return the revision of a run's code in words; empty without git."""
-    if not run.revision:
-        return ""
-    return f"{run.revision[:10]}{' with uncommitted changes' if run.dirty else ''}"
+    return _revision(run.revision, run.dirty)
 
 
 def writer(run: Run, name: str, digest: str) -> StageRecord | None:
@@ -139,7 +138,7 @@ def _source(run: Run, name: str, digest: str, known: Origins) -> Source:
     return Source(name, digest, "a file of the scenario")
 
 
-def _output(run: Run, record: StageRecord, name: str) -> Output:
+def _written(run: Run, record: StageRecord, name: str) -> Written:
     digest = record.digests.get(name, "")
     named = f"{name}[{record.candidate}]" if record.candidate else name
     readers = tuple(
@@ -147,7 +146,7 @@ def _output(run: Run, record: StageRecord, name: str) -> Output:
         for other in run.stages.values()
         if digest and digest in (other.inputs.get(named), other.inputs.get(name))
     )
-    return Output(name, digest, readers)
+    return Written(name, digest, readers)
 
 
 def _marker(record: StageRecord, data: Path) -> Mapping[str, Any]:
@@ -158,28 +157,24 @@ def _marker(record: StageRecord, data: Path) -> Mapping[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8", errors="replace")))
 
 
-def _revision(kept: Mapping[str, Any]) -> str:
-    origin = kept.get("origin") or {}
-    if not origin.get("revision"):
-        return ""
-    return f"{str(origin['revision'])[:10]}{' with uncommitted changes' if origin.get('uncommitted') else ''}"
+def _revision(name: str | None, changed: object) -> str:
+    return f"{name[:10]}{' with uncommitted changes' if changed else ''}" if name else ""
 
 
-def _facts(kept: Mapping[str, Any]) -> list[tuple[str, str]]:
-    origin = kept.get("origin") or {}
+def _facts(kept: Mapping[str, Any], origin: Mapping[str, Any]) -> list[tuple[str, str]]:
     hardware = origin.get("hardware") or {}
-    told = []
+    facts = []
     if hardware:
         memory = f"{hardware['memory'] / 2**30:.0f} GB" if hardware.get("memory") else ""
         gpus = ", ".join(map(str, hardware.get("gpus") or ()))
         cores = f"{hardware['cores']} cores" if hardware.get("cores") else ""
         parts = [str(hardware.get("system", "")), str(hardware.get("processor", "")), cores, memory, gpus]
-        told.append(("Machine", ", ".join(part for part in parts if part)))
+        facts.append(("Machine", ", ".join(part for part in parts if part)))
     if origin.get("python"):
-        told.append(("Python", str(origin["python"])))
-    told += [
+        facts.append(("Python", str(origin["python"])))
+    facts += [
         (term.capitalize(), ", ".join(f"{name} {value}" for name, value in kept[term].items()))
         for term in ("versions", "seeds")
         if kept.get(term)
     ]
-    return told
+    return facts

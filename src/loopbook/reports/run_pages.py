@@ -52,6 +52,12 @@ class Place:
         """Return the folder of a run's pages."""
         return self.reports / run.scenario / run.run
 
+    def digests(self, record: StageRecord) -> list[str]:
+        """Return the digests of a stage's notebook, as executed and as committed."""
+        executed = self.data / record.notebook if record.notebook else None
+        committed = self.notebooks / f"{record.stage}.ipynb" if self.notebooks else None
+        return [digest_file(path) if path and path.is_file() else "none" for path in (executed, committed)]
+
 
 @dataclass(frozen=True)
 class Leaf:
@@ -84,8 +90,8 @@ class Before:
     def read(cls, folder: Path) -> Before:
         """Return what is whole in a run's folder."""
         leaves = {
-            name: Leaf(each["title"], each["own"], each["stamp"], tuple(each["files"]))
-            for name, each in built(folder).get("pages", {}).items()
+            name: Leaf(leaf["title"], leaf["own"], leaf["stamp"], tuple(leaf["files"]))
+            for name, leaf in built(folder).get("pages", {}).items()
         }
         whole = {name: leaf for name, leaf in leaves.items() if all((folder / file).is_file() for file in leaf.files)}
         single = folder / "report.html"
@@ -135,7 +141,7 @@ def make(
     way
         The rounds up to this run.
     known
-        Who computed what, from `lineage.origins`.
+        Who computed what, from `provenance.origins`.
     before
         What is there; None: everything is made.
     **frame
@@ -148,7 +154,7 @@ def make(
         if record.notebook and (place.data / record.notebook).is_file()
     }
     there = frozenset(stored) | {
-        name for each in run.stages.values() if (place.folder(run) / f"{(name := page.slug(each))}.html").is_file()
+        name for record in run.stages.values() if (place.folder(run) / f"{(name := page.slug(record))}.html").is_file()
     }
     about: dict[str, Any] = {"run": run, "there": there, "depth": "../../", **frame}
     traces = {name: provenance.lineage(run, record, known, place.data) for name, record in stored.items()}
@@ -179,19 +185,19 @@ def _overviews(
     place: Place, run: Run, about: Mapping[str, Any], way: Timeline | None, chapters: Mapping[str, str]
 ) -> dict[str, bytes]:
     """Return the run's own page, the file to mail, and the record for other programs."""
-    told = {**about, **_told(place, run), "timeline": way}
+    values = {**about, **_values(place, run), "timeline": way}
     style, inside = static("style.css"), frozenset(chapters)
     script = static("site.js") if about.get("shared") else ""
-    alone = {**told, "there": inside, "ring": loop.ring(run, inside), "style": style, "script": script, "depth": ""}
+    alone = {**values, "there": inside, "ring": loop.ring(run, inside), "style": style, "script": script, "depth": ""}
     policy = security.single_file_policy(style, script)
     return {
-        "index.html": render("run.html.j2", **told, ring=loop.ring(run, about["there"])).encode(),
+        "index.html": render("run.html.j2", **values, ring=loop.ring(run, about["there"])).encode(),
         "report.html": render("single.html.j2", **alone, chapters=chapters, policy=policy).encode(),
         "run.json": (run.model_dump_json(indent=1) + "\n").encode("utf-8", "replace"),
     }
 
 
-def _told(place: Place, run: Run) -> dict[str, Any]:
+def _values(place: Place, run: Run) -> dict[str, Any]:
     deciding = overview.deciding(run)
     card = dataset.card(run, place.data)
     if place.hide is not None:
@@ -226,14 +232,12 @@ def _around(titles: Mapping[str, str], name: str) -> dict[str, tuple[str, str] |
 
 def _own(place: Place, run: Run, record: StageRecord, trace: provenance.Lineage, there: frozenset[str]) -> str:
     """Return the digest of all that a stage's page is made from: contents, never times of files."""
-    committed = place.notebooks / f"{record.stage}.ipynb" if place.notebooks else None
     header = (run.run, run.scenario, run.title, run.started, run.profile, run.simulated)
     return digest_text(
         "\n".join(
             (
                 record.model_dump_json(),
-                digest_file(place.data / str(record.notebook)),
-                digest_file(committed) if committed and committed.is_file() else "none",
+                *place.digests(record),
                 repr(trace),
                 repr(header),
                 repr(sorted(there)),

@@ -1,4 +1,4 @@
-"""Text from data is hostile: what may enter a page, and what the browser may do with it."""
+"""Sanitising of HTML, SVG and pictures (text from data is hostile), and the content-security policies of pages."""
 
 from __future__ import annotations
 

@@ -99,14 +99,19 @@ def _files(
     """Return what would leave, by its path; everything is made anew, without traces of this machine."""
     every = records.runs(project)
     place = run_pages.Place(project.data, project.reports / FOLDER, project.notebooks, traces.hide)
-    way = rounds_timeline.timeline([each for each in every if each.scenario == run.scenario], run)
+    way = rounds_timeline.timeline([other for other in every if other.scenario == run.scenario], run)
     if way is not None:
-        way = replace(way, runs=tuple(traces.record(each) for each in way.runs))
-    searched = Searched(0, _missing(project, run), allowed)
+        way = replace(way, runs=tuple(traces.record(other) for other in way.runs))
+    missing = (
+        name
+        for name, record in run.stages.items()
+        if not (record.notebook and (project.data / record.notebook).is_file())
+    )
+    searched = Searched(0, tuple(missing), allowed)
     known = provenance.origins(every)
     made = run_pages.make(place, clean, way, known, depth="", shared=searched)
     pixels = sum(
-        f".{picture.name.rpartition('.')[2]}" in outgoing.PIXELS for one in made.pages for picture in one.pictures
+        f".{picture.name.rpartition('.')[2]}" in outgoing.PIXELS for page in made.pages for picture in page.pictures
     )
     if pixels:
         searched = replace(searched, pixels=pixels)
@@ -115,14 +120,6 @@ def _files(
         return {"index.html": made.files["report.html"]}, searched
     files = {name: content for name, content in made.files.items() if name != "report.html"}
     return files | {f"assets/{name}": static(name).encode() for name in ("style.css", "site.js")}, searched
-
-
-def _missing(project: Project, run: Run) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name, record in run.stages.items()
-        if not (record.notebook and (project.data / record.notebook).is_file())
-    )
 
 
 def _zipped(folder: str, files: Mapping[str, bytes]) -> bytes:

@@ -14,7 +14,7 @@ from loopbook.reports.rendering import program, render, static
 from loopbook.reports.rounds_timeline import Timeline
 from loopbook.reports.run_pages import BUILT, Place, built
 from loopbook.store import records
-from loopbook.store.content import digest_file, digest_text, remove, write_atomically
+from loopbook.store.content import digest_text, remove, write_atomically
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
@@ -84,7 +84,7 @@ def build(
 def assets(reports: Path) -> None:
     """Put the style sheet and the site's own script in place."""
     for name in ("style.css", "site.js"):
-        _write(reports / "assets" / name, static(name).encode())
+        write(reports / "assets" / name, static(name))
 
 
 def _build_run(place: Place, run: Run, way: Timeline | None, known: provenance.Origins) -> None:
@@ -96,14 +96,14 @@ def _build_run(place: Place, run: Run, way: Timeline | None, known: provenance.O
         return
     made = run_pages.make(place, run, way, known, run_pages.Before.read(folder))
     for name, content in made.files.items():
-        _write(folder / name, content)
+        write(folder / name, content)
     left = set(old.get("files", ())) - made.names
     kept = {name for name in left if _still_named(name, run, folder)}
     for name in left - kept:
         remove(folder / name)
     leaves = {name: asdict(leaf) for name, leaf in made.leaves.items()}
     record = {"from": made_from, "files": sorted(made.names | kept), "pages": leaves}
-    _write(folder / BUILT, (json.dumps(record, indent=1) + "\n").encode())
+    write(folder / BUILT, json.dumps(record, indent=1) + "\n")
 
 
 def _build_latest(place: Place, runs: Sequence[Run]) -> None:
@@ -119,40 +119,38 @@ def _build_latest(place: Place, runs: Sequence[Run]) -> None:
     source = place.reports / newest.scenario / newest.run
     target = place.reports / newest.scenario / "latest"
     names = built(source).get("files", [])
-    told = {name: notice for name in names if name.endswith(".html") and notice}
+    marked = {
+        name: (source / name).read_bytes().replace(_NOTICE.encode(), notice.encode("utf-8"), 1)
+        for name in names
+        if notice and name.endswith(".html")
+    }
     state = {"from": newest.run, "notice": notice, "files": sorted(names)}
     same = built(target) == state and all(
-        (target / name).is_file() and (target / name).read_bytes() == _told(source / name, told.get(name, ""))
+        (target / name).is_file()
+        and (target / name).read_bytes() == (marked[name] if name in marked else (source / name).read_bytes())
         for name in names
     )
     if not same:
-        _exchange(target, source, names, told, state)
+        _exchange(target, source, names, {**marked, BUILT: (json.dumps(state, indent=1) + "\n").encode("utf-8")})
 
 
-def _exchange(
-    target: Path, source: Path, names: Sequence[str], told: Mapping[str, str], state: Mapping[str, Any]
-) -> None:
-    """Make the new folder beside the old one and let them change places, so that no reader finds half of each."""
+def _exchange(target: Path, source: Path, names: Sequence[str], own: Mapping[str, bytes]) -> None:
+    """Make the new folder beside the old one and let them change places, so that no reader finds half of each.
+
+    It holds what `source` holds by these names, each file with its time, and instead of some what is its `own`.
+    """
     new, old = (target.with_name(f".{target.name}-{word}") for word in ("new", "old"))
     for folder in (new, old):
         remove(folder)
     for name in names:
         (new / name).parent.mkdir(parents=True, exist_ok=True)
-        if name in told:
-            (new / name).write_bytes(_told(source / name, told[name]))
-        else:
-            shutil.copy2(source / name, new / name)
-    (new / BUILT).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+        shutil.copy2(source / name, new / name)
+    for name, content in own.items():
+        (new / name).write_bytes(content)
     if target.exists():
         target.rename(old)
     new.rename(target)
     remove(old)
-
-
-def _told(page: Path, notice: str) -> bytes:
-    """Return a page's content with a notice at its top, if there is one."""
-    content = page.read_bytes()
-    return content.replace(_NOTICE.encode(), notice.encode("utf-8"), 1) if notice else content
 
 
 def _agents(runs: Sequence[Run], reports: Path) -> list[dict[str, Any]]:
@@ -180,14 +178,12 @@ def _agents(runs: Sequence[Run], reports: Path) -> list[dict[str, Any]]:
 
 def _made_from(place: Place, run: Run, way: Timeline | None, known: provenance.Origins) -> str:
     """Return the digest of all that a run's pages are made from: contents, never times of files."""
-    parts = [run.model_dump_json(), program(), place.root, *(each.run for each in (way.runs if way else ()))]
+    parts = [run.model_dump_json(), program(), place.root, *(other.run for other in (way.runs if way else ()))]
     parts += [
         f"{name} {known[name, record.key].run}" for name, record in run.stages.items() if (name, record.key) in known
     ]
     for record in run.stages.values():
-        stored = place.data / record.notebook if record.notebook else None
-        committed = place.notebooks / f"{record.stage}.ipynb" if place.notebooks else None
-        parts += [digest_file(each) if each and each.is_file() else "none" for each in (stored, committed)]
+        parts += place.digests(record)
     return digest_text("\n".join(parts))
 
 
@@ -196,16 +192,12 @@ def _still_named(name: str, run: Run, folder: Path) -> bool:
     slugs = [page.slug(record) for record in run.stages.values() if record.notebook]
     own = Path(name).name
     return (folder / name).is_file() and any(
-        own == f"{each}.html" or (name.startswith("figures/") and own.startswith(f"{each}-")) for each in slugs
+        own == f"{slug}.html" or (name.startswith("figures/") and own.startswith(f"{slug}-")) for slug in slugs
     )
 
 
-def write(path: Path, text: str) -> None:
-    """Put a page in place in one step, unless it is there already."""
-    _write(path, text.encode("utf-8"))
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Put `content` in place in one step, unless it is there already."""
+def write(path: Path, text: str | bytes) -> None:
+    """Put a file in place in one step, unless it is there already."""
+    content = text.encode("utf-8") if isinstance(text, str) else text
     if not path.is_file() or path.read_bytes() != content:
         write_atomically(path, lambda file: file.write_bytes(content))

@@ -1,4 +1,4 @@
-"""What would tell a reader of this machine: where its folders are, who is logged in, what it is called."""
+"""Traces of a machine: its paths, login and host name, found and hidden in what others shall read."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import getpass
 import re
 import socket
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from loopbook.reports.rendering import HERE
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
@@ -21,19 +20,13 @@ LOGIN, HOST, PATH = "login name", "name of this machine", "path of this machine"
 
 @dataclass(frozen=True)
 class Traces:
-    """Traces of a machine.
+    """Traces of a machine: each with its kind, and with what stands for it in a text.
 
-    Attributes
-    ----------
-    paths
-        Folders, each with what stands for it in a text.
-    names
-        Login and host name with what stands for each. A name that is an ordinary word here, such as *root* or *max*,
-        tells nobody anything and is not among them.
+    Folders, login and host name. A name that is an ordinary word here, such as *root* or *max*, tells
+    nobody anything and is not.
     """
 
-    paths: Mapping[str, str]
-    names: Mapping[str, tuple[str, str]]
+    known: Mapping[str, tuple[str, str]]
 
     @classmethod
     def of(cls, project: Project, run: Run) -> Traces:
@@ -44,51 +37,54 @@ class Traces:
         paths |= {str(project.root.resolve()): "."}
         host = socket.gethostname()
         named = ((getpass.getuser(), LOGIN), (host, HOST), (host.partition(".")[0], HOST))
-        words = _words(project)
-        names = {name: (kind, f"[{kind}]") for name, kind in named if len(name) > 2 and not _ordinary(name, words)}
-        return cls({path: word for path, word in paths.items() if path.count("/") and len(path) > 1}, names)
+        ours = _program(project)
+        names = {
+            name: (kind, f"[{kind}]")
+            for name, kind in named
+            if len(name) > 2 and not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", ours)
+        }
+        return cls(names | {path: (PATH, word) for path, word in paths.items() if path.count("/") and len(path) > 1})
 
     def hide(self, text: str) -> str:
         """Return `text` with something harmless in place of every trace."""
-        return self._pattern.sub(lambda match: self._word(match[0]), text)
+        return self._pattern.sub(lambda match: self.known[match[0]][1], text)
 
     def find(self, text: str) -> Iterator[tuple[int, int, str]]:
         """Return begin, end and kind of every trace in a text."""
-        for match in self._pattern.finditer(text):
-            yield *match.span(), self.names[match[0]][0] if match[0] in self.names else PATH
+        return ((*match.span(), self.known[match[0]][0]) for match in self._pattern.finditer(text))
 
     def record(self, run: Run) -> Run:
         """Return the record of a run without traces, and without the names of those who approved something."""
-        people = {one.by for one in run.approved if not one.by.startswith("policy ")}
+        people = {approval.by for approval in run.approved if not approval.by.startswith("policy ")}
 
-        def told(text: str) -> str:
+        def without_names(text: str) -> str:
             for name in people:
                 text = text.replace(f"Approved by {name}:", "Approved by a person:")
             return self.hide(text)
 
-        values = mapped(run.model_dump(mode="json"), told)
-        for one in values["approved"]:
-            if not one["by"].startswith("policy "):
-                one["by"] = "a person"
+        values = mapped(run.model_dump(mode="json"), without_names)
+        for approval in values["approved"]:
+            if not approval["by"].startswith("policy "):
+                approval["by"] = "a person"
         return Run.model_validate(values)
-
-    def _word(self, found: str) -> str:
-        return self.names[found][1] if found in self.names else self.paths[found]
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        paths = "|".join(re.escape(path) for path in sorted(self.paths, key=len, reverse=True))
-        names = "|".join(re.escape(name) for name in sorted(self.names, key=len, reverse=True))
+        def any_of(found: Iterable[str]) -> str:
+            return "|".join(map(re.escape, sorted(found, key=len, reverse=True)))
+
+        paths = any_of(text for text, (kind, _) in self.known.items() if kind == PATH)
+        names = any_of(text for text, (kind, _) in self.known.items() if kind != PATH)
         return re.compile(rf"(?<![\w.~…])(?:{paths})(?![\w-])" + (rf"|(?<!\w)(?:{names})(?!\w)" if names else ""))
 
 
-def mapped(value: Any, told: Any) -> Any:
-    """Return plain nested values with every text replaced by what `told` returns for it; names stay."""
+def mapped(value: Any, change: Callable[[str], str], kept: Collection[str] = ()) -> Any:
+    """Return plain nested values with every text changed; names stay, and what is called as in `kept`."""
     if isinstance(value, str):
-        return told(value)
+        return change(value)
     if isinstance(value, dict):
-        return {name: mapped(item, told) for name, item in value.items()}
-    return [mapped(item, told) for item in value] if isinstance(value, list | tuple) else value
+        return {name: item if name in kept else mapped(item, change, kept) for name, item in value.items()}
+    return [mapped(item, change, kept) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _absolute(value: Any) -> Iterator[str]:
@@ -99,12 +95,8 @@ def _absolute(value: Any) -> Iterator[str]:
             yield from _absolute(item)
 
 
-def _words(project: Project) -> Iterable[str]:
-    """Return the texts in which a name can stand that means nobody: the program and the committed notebooks."""
-    files = [*HERE.parent.rglob("*.py"), *HERE.rglob("*.j2"), *project.notebooks.glob("*.ipynb")]
-    return [file.read_text(encoding="utf-8", errors="replace") for file in files]
-
-
-def _ordinary(name: str, texts: Iterable[str]) -> bool:
-    word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-    return any(word.search(text) for text in texts)
+def _program(project: Project) -> str:
+    """Return the text in which a name can stand that means nobody: the program and the committed notebooks."""
+    package = Path(__file__).resolve().parents[1]
+    files = [*package.rglob("*.py"), *package.rglob("*.j2"), *project.notebooks.glob("*.ipynb")]
+    return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)

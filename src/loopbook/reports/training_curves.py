@@ -100,7 +100,7 @@ def _without_tensorflow() -> Iterator[None]:
 
 
 def _present(drawn: Iterator[Chart | None]) -> tuple[Chart, ...]:
-    return tuple(one for one in drawn if one is not None)
+    return tuple(item for item in drawn if item is not None)
 
 
 def _scalar(tag: str, drawn: dict[str, list[tuple[int, float]]]) -> Chart | None:
@@ -113,14 +113,14 @@ def _scalar(tag: str, drawn: dict[str, list[tuple[int, float]]]) -> Chart | None
         for name, steps in series.items()
     }
     steps = [step for points in series.values() for step, _ in points]
-    told = "; ".join(
+    ways = "; ".join(
         f"{name} goes from {number(values[0])} to {number(values[-1])}, lowest {number(min(values))} "
         f"and highest {number(max(values))}"
         for name, points in lines.items()
         if (values := [value for _, value, _ in points])
     )
     ends = [(float(step), f"step {step}") for step in dict.fromkeys((min(steps), max(steps)))]
-    return chart.lines(_named(tag), lines, ends, alt=f"{_named(tag)} over {len(set(steps))} steps: {told}.")
+    return chart.lines(_named(tag), lines, ends, alt=f"{_named(tag)} over {len(set(steps))} steps: {ways}.")
 
 
 def _histogram(tag: str, steps: Sequence[tuple[int, Any]]) -> Chart | None:
@@ -136,10 +136,10 @@ def _histogram(tag: str, steps: Sequence[tuple[int, Any]]) -> Chart | None:
         return number(float(((table[:, 0] + table[:, 1]) / 2 * table[:, 2]).sum() / total)) if total else "–"
 
     first, last = steps[0][1], steps[-1][1]
-    told = f"{_named(tag)}: {int(last[:, 2].sum()):,} values from {number(float(last[:, 0].min()))} to "
-    told += f"{number(float(last[:, 1].max()))} at the last step, mean {middle(last)}"
-    told += f"; mean {middle(first)} at the first." if len(steps) > 1 else "."
-    return chart.ridges(_named(tag), buckets, told)  # type: ignore[arg-type]
+    alt = f"{_named(tag)}: {int(last[:, 2].sum()):,} values from {number(float(last[:, 0].min()))} to "
+    alt += f"{number(float(last[:, 1].max()))} at the last step, mean {middle(last)}"
+    alt += f"; mean {middle(first)} at the first." if len(steps) > 1 else "."
+    return chart.ridges(_named(tag), buckets, alt)  # type: ignore[arg-type]
 
 
 def _curve(tag: str, table: Any) -> Chart | None:

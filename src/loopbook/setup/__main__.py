@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from loopbook.setup.place import GPU_LOCK, LOCK, Place, SetupError, python_version, read_stamp, wanted
+from loopbook.setup.place import Place, SetupError, chosen_lock, python_version, read_stamp, wanted
 
 
 def arguments() -> argparse.Namespace:
@@ -23,11 +23,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--plain-pip", action="store_true", help="work with pip alone, without uv")
     parser.add_argument("--repair", action="store_true", help="do all steps, even if everything seems in place")
     return parser.parse_args()
-
-
-def chosen_lock(place: Place, gpu: str) -> str:
-    """Return the name of the lock that was asked for, or else is in use."""
-    return {"0": LOCK, "1": GPU_LOCK}.get(gpu) or read_stamp(place).get("lock", LOCK)
 
 
 def is_ready(place: Place, gpu: str) -> bool:

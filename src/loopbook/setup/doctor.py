@@ -22,11 +22,9 @@ def findings(place: Place, gpu: str) -> Iterator[Finding]:
     for look in (machine.tools, machine.room, machine.memory, machine.permission, machine.sockets, machine.browser):
         yield from look(place)
     yield from machine.outputs_filter(place)
-    there = []
-    for each in environment.presence(place):
-        there.append(each)
-        yield each
-    if any(each.state == PROBLEM for each in there):
+    presence = list(environment.presence(place))
+    yield from presence
+    if any(finding.state == PROBLEM for finding in presence):
         yield Finding("kernel, data", WARNING, "not looked at, because the environment is needed for it", "make setup")
         return
     for look in (environment.drift, environment.bytecode):
@@ -48,15 +46,17 @@ def main() -> int:
     own = Path(sys.prefix) if sys.prefix != sys.base_prefix else root / ".venv"
     place = Place(root, root / given.environment if given.environment else own)
     found = []
-    for each in findings(place, given.gpu):
-        found.append(each)
+    for finding in findings(place, given.gpu):
+        found.append(finding)
         if not given.json:
-            print(f"{each.state:<8} {each.check:<20} {each.seen}", flush=True)
-            if each.remedy:
-                print(f"{'':<8} {'':<20} → {each.remedy}", flush=True)
-    counts = {state: sum(each.state == state for each in found) for state in (PROBLEM, WARNING)}
+            print(f"{finding.state:<8} {finding.check:<20} {finding.seen}", flush=True)
+            if finding.remedy:
+                print(f"{'':<8} {'':<20} → {finding.remedy}", flush=True)
+    counts = {state: sum(finding.state == state for finding in found) for state in (PROBLEM, WARNING)}
     if given.json:
-        print(json.dumps({**counts, "findings": [each._asdict() for each in found]}, indent=1, ensure_ascii=False))
+        print(
+            json.dumps({**counts, "findings": [finding._asdict() for finding in found]}, indent=1, ensure_ascii=False)
+        )
     else:
         print(f"\n{counts[PROBLEM]} problem(s), {counts[WARNING]} warning(s)")
     return 1 if counts[PROBLEM] else 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loopbook.setup.finding import OK, PROBLEM, WARNING, Finding
-from loopbook.setup.place import GPU_LOCK, LOCK, Place, SetupError, python_version, read_stamp, wanted
+from loopbook.setup.place import GPU_LOCK, LOCK, Place, SetupError, chosen_lock, python_version, read_stamp, wanted
 
 MEND = "make setup"
 _SHOWN = 6  # packages named in one line
@@ -24,16 +24,16 @@ try:
 except ImportError:
     from pip._vendor.packaging.markers import Marker
 found = {}
-for each in distributions():
-    name = each.metadata["Name"] if each.metadata else None
+for package in distributions():
+    name = package.metadata["Name"] if package.metadata else None
     if name:
-        found[name.lower().replace("_", "-").replace(".", "-")] = each.version
+        found[name.lower().replace("_", "-").replace(".", "-")] = package.version
 named = json.load(sys.stdin)
 print(json.dumps([found, [not marker or Marker(marker).evaluate() for _, _, marker in named]]))
 """
 _GPU = """\
 import json, tensorflow
-print(json.dumps([each.name for each in tensorflow.config.list_physical_devices("GPU")]))
+print(json.dumps([device.name for device in tensorflow.config.list_physical_devices("GPU")]))
 """
 
 
@@ -79,13 +79,13 @@ def presence(place: Place) -> Iterator[Finding]:
         yield Finding("environment", PROBLEM, f"{name} was left unfinished by a set-up that was stopped", MEND)
     else:
         try:
-            stamp = read_stamp(place)
-            fits = stamp == wanted(place, stamp.get("lock", LOCK), version)
+            lock = chosen_lock(place)
+            fits = read_stamp(place) == wanted(place, lock, version)
         except SetupError as error:
             yield Finding("environment", PROBLEM, str(error), f"git checkout -- {LOCK} {GPU_LOCK} pyproject.toml")
             return
         if fits:
-            yield Finding("environment", OK, f"{name} with Python {version}, as {stamp['lock']} asks")
+            yield Finding("environment", OK, f"{name} with Python {version}, as {lock} asks")
         else:
             seen = f"{name} is not what lock and settings ask for now; the next make brings it up to date"
             yield Finding("environment", WARNING, seen, MEND)
@@ -99,7 +99,7 @@ def pinned(lock: Path) -> list[tuple[str, str, str]]:
 
 def drift(place: Place) -> Iterator[Finding]:
     """Compare the installed versions with the lock."""
-    lock = place.root / read_stamp(place).get("lock", LOCK)
+    lock = place.root / chosen_lock(place)
     if not lock.is_file():
         yield Finding("packages", PROBLEM, f"{lock.name} is missing", f"git checkout -- {lock.name}")
         return
@@ -124,8 +124,8 @@ def _compared(named: Mapping[str, str], installed: Mapping[str, str | None], loc
         missing.append("loopbook")
     if not missing and not other:
         return Finding("packages", OK, f"all {len(named)} are as {lock} says")
-    told = [f"{word}: {_listed(names)}" for word, names in (("missing", missing), ("differ", other)) if names]
-    return Finding("packages", PROBLEM, "; ".join(told), MEND)
+    seen = [f"{word}: {_listed(names)}" for word, names in (("missing", missing), ("differ", other)) if names]
+    return Finding("packages", PROBLEM, "; ".join(seen), MEND)
 
 
 def _listed(names: list[str]) -> str:
@@ -150,8 +150,7 @@ def bytecode(place: Place) -> Iterator[Finding]:
 
 def gpu(place: Place, asked: str) -> Iterator[Finding]:
     """Look whether TensorFlow sees the GPU that was asked for."""
-    lock = {"0": LOCK, "1": GPU_LOCK}.get(asked) or read_stamp(place).get("lock", LOCK)
-    if lock != GPU_LOCK:
+    if chosen_lock(place, asked) != GPU_LOCK:
         yield Finding("GPU", OK, "not asked for (make setup GPU=1 installs TensorFlow with CUDA)")
         return
     try:
@@ -170,6 +169,6 @@ def parts(place: Place) -> Iterator[Finding]:
     """Let the environment look at what only it can: kernel, data, unfinished work."""
     for part, limit in (("kernel", 90), ("data", 120), ("work", 60)):
         try:
-            yield from (Finding(*each) for each in ask(place, "-m", "loopbook.operations.health", part, limit=limit))
+            yield from (Finding(*line) for line in ask(place, "-m", "loopbook.operations.health", part, limit=limit))
         except NoAnswer as error:
             yield Finding(part, PROBLEM, f"could not be looked at: {error}", MEND)

@@ -73,34 +73,15 @@ def conda_file(project: Path, lock: Path) -> str:
 
 def renew(place: Place, upgrade: bool) -> None:
     """Write both locks and environment.yml; versions stay as they are, unless `upgrade` asks for the newest."""
-    compile_ = (
-        place.environment / "bin" / "uv",
-        "pip",
-        "compile",
-        "--quiet",
-        "--universal",
-        "--python-version",
-        "3.11",
+    command = (
+        *(place.environment / "bin" / "uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--quiet"),
+        *("--universal", "--python-version", "3.11", "--generate-hashes", "--no-header"),
+        *(("--upgrade",) if upgrade else ()),
     )
-    form = ("--generate-hashes", "--no-header", "--group", "dev")
-    newest = ("--upgrade",) if upgrade else ()
     step(f"Resolve {LOCK}")
-    tool(place, *compile_, *form, *newest, "pyproject.toml", "-o", LOCK)
+    tool(place, *command, "-o", LOCK)
     step(f"Resolve {GPU_LOCK}, with the same versions")
-    tool(
-        place,
-        *compile_,
-        *form,
-        *newest,
-        "--no-annotate",
-        "--extra",
-        "gpu",
-        "-c",
-        LOCK,
-        "pyproject.toml",
-        "-o",
-        GPU_LOCK,
-    )
+    tool(place, *command, "--no-annotate", "--extra", "gpu", "-c", LOCK, "-o", GPU_LOCK)
     (place.root / "environment.yml").write_text(
         conda_file(place.root / "pyproject.toml", place.root / LOCK), encoding="utf-8"
     )

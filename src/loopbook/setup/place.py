@@ -59,6 +59,11 @@ def write_stamp(place: Place, content: dict[str, str]) -> None:
     new.replace(place.stamp)
 
 
+def chosen_lock(place: Place, gpu: str = "") -> str:
+    """Return the name of the lock that was asked for (``0``: without CUDA, ``1``: with it), or else is in use."""
+    return {"0": LOCK, "1": GPU_LOCK}.get(gpu) or read_stamp(place).get("lock", LOCK)
+
+
 def wanted(place: Place, lock: str, version: str | None) -> dict[str, str]:
     """Return what the stamp must say if the environment is the one that the project asks for.
 

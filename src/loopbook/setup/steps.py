@@ -119,20 +119,13 @@ def pip(place: Place) -> tuple[str | Path, ...]:
     return (place.python, "-m", "pip", "install", "--no-deps")
 
 
-def bootstrap(place: Place, lock: Path) -> Path | None:
-    """Install the locked uv by pip; None where uv is not published for this machine."""
-    uv = place.environment / "bin" / "uv"
+def bootstrap(place: Place, lock: Path) -> Path:
+    """Install the locked uv by pip; it is published for every machine that TensorFlow is published for."""
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder) / "uv.txt"
         listed.write_text(locked(lock, "uv"), encoding="utf-8")
-        try:
-            tool(place, *pip(place), "-q", "--require-hashes", "-r", listed)
-        except SetupError as error:
-            if error.cause != "platform":
-                raise
-            step("There is no uv for this machine; pip does the work, only slower")
-            return None
-    return uv
+        tool(place, *pip(place), "-q", "--require-hashes", "-r", listed)
+    return place.environment / "bin" / "uv"
 
 
 def install_packages(place: Place, lock: Path, uv: Path | None, anew: bool) -> None:
