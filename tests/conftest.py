@@ -1,4 +1,13 @@
-"""A small project for tests that need one, and how tests run side by side: what comes first, what is shared."""
+"""A small project for tests that need one, and how tests run side by side: what comes first, what is shared.
+
+What keeps all tests within 20 minutes on two processors, however many there are:
+
+- whoever needs a run of one of the three agents takes it from ``smoke_run``, copies it to go on, and makes none;
+- small runs in a test's own process take ``project``, whose kernels are forked from one server;
+- a page is opened once and looked at for all that can be wrong with it (``tests.browsing.Visit.faults``);
+- a file of more than a minute stands in `LONGEST`; what two tests cannot use at once is locked by ``alone``;
+- ``.ci/run`` prints the twenty slowest tests with their seconds.
+"""
 
 from __future__ import annotations
 
