@@ -69,7 +69,7 @@ def agent(project: Project) -> Project:
 
 
 def run() -> Run:
-    return session.run(session.Request.read("tiny", "standard"), Console(file=io.StringIO()))
+    return session.run(session.read("tiny", "standard"), Console(file=io.StringIO()))
 
 
 def call(*words: str) -> Result:
@@ -193,7 +193,7 @@ def test_approving_needs_a_run_and_known_ids(agent: Project) -> None:
     assert "nothing changes" in call("approve", "none", "--scenario", "tiny").output
     both = call("approve", "all", "--undo", "--scenario", "tiny")
     assert both.exit_code == 2 and "takes back the whole last approval" in both.output
-    scenario = session.Request.read("tiny", "standard").resolved
+    scenario = session.read("tiny", "standard").resolved
     with pytest.raises(LoopbookError, match="Approve 'all'"):
         rounds.approve(agent, scenario, "standard", "some", "ann")  # type: ignore[arg-type]
 

@@ -42,7 +42,7 @@ def started(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def run(params: str = "") -> str:
     said = io.StringIO()
-    session.run(session.Request.read("tiny", "standard", params), Console(file=said, width=200))
+    session.run(session.read("tiny", "standard", params), Console(file=said, width=200))
     return said.getvalue()
 
 

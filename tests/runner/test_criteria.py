@@ -45,7 +45,7 @@ def test_a_criterion_is_neither_met_nor_missed_on_rows_that_are_not_fresh(projec
     assert overview.verdict([each]) == ("Of 1 acceptance criteria: 1 not tested: no fresh rows.",)
     (step,) = criteria.next_steps((each,), {"02_data": stale}, "one")
     assert "its criteria are not tested. Bring newer rows." in step
-    request = session.Request.read("tiny", "standard").asked()
+    request = session.read("tiny", "standard")
     assert run_record(request, datetime.now(UTC), 1.0, {"02_data": stale}).status == "good"
     fresh = DATA.model_copy(update={"metrics": {"total": total, "fresh_rows": True}})
     assert [one.met for one in criteria.criteria(scenario, {"02_data": fresh})] == [total == 12.0]

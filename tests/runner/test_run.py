@@ -10,8 +10,9 @@ from rich.console import Console
 
 from loopbook.runner import staleness
 from loopbook.runner.execution import Request
+from loopbook.runner.executor import Local
 from loopbook.runner.progress import Display
-from loopbook.runner.run import run
+from loopbook.runner.run import together
 from loopbook.scenario import loading
 from loopbook.store import records
 from loopbook.store.project import Project
@@ -22,9 +23,10 @@ def execute(project: Project, given: Mapping[str, object] | None = None, source:
     out = io.StringIO()
     scenario = loading.load("tiny", project.scenarios, "standard", given)
     request = Request(project, "tiny", scenario, "standard", given or {}, source)
-    with Display(Console(file=out, width=200)) as display:
-        record, new = run(request, display, jobs=2)
-    return record, new, out.getvalue()
+    with Display(Console(file=out, width=200)) as display, Local.open(2, None, display.note) as engine:
+        (outcome,) = together([request], display, engine)
+    assert not isinstance(outcome, Exception)
+    return *outcome, out.getvalue()
 
 
 def states(record: Run) -> dict[str, str]:

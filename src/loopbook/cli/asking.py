@@ -22,8 +22,8 @@ def why(
     from loopbook.operations import session
     from loopbook.runner import staleness
 
-    request = session.Request.read(scenario, profile, params)
-    latest, verdicts = staleness.why(request.asked())
+    request = session.settled(session.read(scenario, profile, params))
+    latest, verdicts = staleness.why(request)
     console = Console(highlight=False)
     compared = f"compared with run {latest.run}" if latest else "there is no run yet"
     console.print(f"{request.resolved.title} · {profile} · {compared}", markup=False)

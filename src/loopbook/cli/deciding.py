@@ -33,14 +33,12 @@ def approve(
 
     from rich.console import Console
 
-    from loopbook.operations import session
+    from loopbook.operations import rounds, session
     from loopbook.scenario.errors import LoopbookError
     from loopbook.store import snapshots
 
     console = Console(highlight=False)
-    request = session.Request.read(scenario, profile, params)
-    from loopbook.operations import rounds
-
+    request = session.read(scenario, profile, params)
     project, resolved = request.project, request.resolved
     if undo:
         if which:

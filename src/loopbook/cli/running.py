@@ -31,8 +31,8 @@ def run(
 
     from loopbook.operations import session
 
-    request = session.Request.read(scenario, profile, params, jobs, time_limit)
-    record = session.run(request, Console(highlight=False))
+    request = session.read(scenario, profile, params)
+    record = session.run(request, Console(highlight=False), jobs, time_limit)
     raise typer.Exit(CODES[record.status])
 
 
@@ -47,12 +47,11 @@ def loop(
     """Run rounds: between two of them, what the scenario's policy may approve is approved."""
     from rich.console import Console
 
+    from loopbook.operations import rounds as operation
     from loopbook.operations import session
 
-    request = session.Request.read(scenario, profile, params, jobs, time_limit)
-    from loopbook.operations import rounds as way_round
-
-    record = way_round.loop(request, rounds, Console(highlight=False))
+    request = session.read(scenario, profile, params)
+    record = operation.loop(request, rounds, Console(highlight=False), jobs, time_limit)
     raise typer.Exit(CODES[record.status])
 
 
@@ -71,13 +70,10 @@ def sweep(
     """Run every point of a grid, sharing all that is equal, and write a page that compares them."""
     from rich.console import Console
 
-    from loopbook.operations import session
+    from loopbook.operations import session, sweeping
 
-    common = session.Request.read(scenario, profile, params, jobs, time_limit)
-    from loopbook.operations import sweeping
-
-    request = sweeping.Request.read(common, grid, engine, dask or None)
-    record = sweeping.run(request, Console(highlight=False))
+    request = session.read(scenario, profile, params)
+    record = sweeping.run(request, grid, Console(highlight=False), engine, dask or None, jobs, time_limit)
     raise typer.Exit(CODES[record.status])
 
 

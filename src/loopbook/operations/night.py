@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from loopbook.operations import night_summary, session
 from loopbook.operations.night_summary import Entry, Summary
+from loopbook.runner.execution import Request
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import records
 from loopbook.store.content import write_atomically
@@ -95,19 +96,18 @@ def _all(
 ) -> tuple[Entry, ...]:
     """Run the scenarios side by side; a defect of ours at one must not cost the others their night."""
     begun = time.monotonic()
-    names = [Path(each).stem if each.endswith((".yaml", ".yml")) else each for each in scenarios]
-    before: list[Run | None] = []
-    asked: list[session.Request | Exception] = []
-    for scenario, name in zip(scenarios, names, strict=True):
+    before: list[Run | None] = [None] * len(scenarios)
+    asked: list[Request | Exception] = []
+    for place, scenario in enumerate(scenarios):
         try:
-            before.append(records.latest(project, name, profile))
-            asked.append(session.Request.read(scenario, profile, jobs=jobs))
+            name = Path(scenario).stem if scenario.endswith((".yaml", ".yml")) else scenario
+            before[place] = records.latest(project, name, profile)
+            asked.append(session.read(scenario, profile))
         except Exception as error:
-            before.extend([None] * (len(asked) + 1 - len(before)))
             asked.append(error)
-    ready = [each for each in asked if isinstance(each, session.Request)]
-    done = iter(session.together(ready, console) if ready else ())
-    outcomes = [next(done) if isinstance(each, session.Request) else each for each in asked]
+    ready = [request for request in asked if isinstance(request, Request)]
+    done = iter(session.together(ready, console, jobs))
+    outcomes = [next(done) if isinstance(request, Request) else request for request in asked]
     entries = []
     for scenario, was, outcome in zip(scenarios, before, outcomes, strict=True):
         if isinstance(outcome, tuple):

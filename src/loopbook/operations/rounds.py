@@ -10,6 +10,7 @@ from loopbook.feedback import approval, proposals
 from loopbook.feedback.approval import Policy
 from loopbook.feedback.proposals import Proposal
 from loopbook.operations import session
+from loopbook.runner.execution import Request
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, MissingInput
 from loopbook.store import champions, content, records, snapshots
@@ -97,14 +98,16 @@ def approve(
     return sealed if snapshots.seal(project, scenario.name, profile, sealed) else None
 
 
-def loop(request: session.Request, rounds: int, console: Console) -> Run:
+def loop(
+    request: Request, rounds: int, console: Console, jobs: int | None = None, time_limit: float | None = None
+) -> Run:
     """Run so many rounds, approving between them as the scenario's policy says; return the last run.
 
     What was approved stays approved: a loop that is interrupted or started again goes on where it was. It ends early
     when a run fails, when nothing new is approved, and when the agent has lived through all its windows.
     """
     scenario, policy = request.resolved, request.resolved.feedback.approve
-    record = session.run(request, console)
+    record = session.run(request, console, jobs, time_limit)
     for _ in range(rounds - 1):
         if not record.good:
             break
@@ -125,7 +128,7 @@ def loop(request: session.Request, rounds: int, console: Console) -> Run:
         for one in after.approved:
             if one["round"] == after.round:
                 console.print(f"  {one['id']}: {one['title']}", markup=False, soft_wrap=True)
-        record = session.run(request, console)
+        record = session.run(request, console, jobs, time_limit)
     return record
 
 

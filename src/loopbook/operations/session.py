@@ -1,87 +1,49 @@
-"""One run as a person asks for it: check, execute, write the report, say what came out."""
+"""Run session: read a person's request, check it, execute what is stale, write the report, say what came out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from loopbook.data import sources
+from loopbook.runner import staleness
+from loopbook.runner.execution import Request
 from loopbook.scenario import loading
-from loopbook.scenario.contract import Scenario
-from loopbook.store import snapshots
+from loopbook.scenario.errors import LoopbookError
+from loopbook.store import snapshots, syntax
 from loopbook.store.project import Project
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from loopbook.runner import execution
-    from loopbook.runner.executor import Engine
-    from loopbook.runner.progress import Display
+    from loopbook.runner.run import Outcome
     from loopbook.store.records import Run
 
 
-@dataclass(frozen=True)
-class Request:
-    """What to run.
+def read(scenario: str, profile: str, params: str = "") -> Request:
+    """Return the request that a person typed, without what it stands on (`settled`).
 
-    Attributes
-    ----------
-    scenario
-        A name in ``notebooks/scenarios``, or the absolute path of a YAML file.
-    resolved
-        The scenario with profile and given values laid over it.
-    given
-        Given values by dotted name.
-    jobs
-        Notebooks executed at once; None: one a processor.
-    time_limit
-        Seconds that a notebook may take; None: as long as it wants.
+    Raises
+    ------
+    LoopbookError
+        If there is no project, or scenario, profile or a value does not fit.
     """
-
-    project: Project
-    scenario: str
-    profile: str
-    resolved: Scenario
-    given: Mapping[str, Any]
-    jobs: int | None = None
-    time_limit: float | None = None
-
-    @classmethod
-    def read(
-        cls,
-        scenario: str,
-        profile: str,
-        params: str = "",
-        jobs: int | None = None,
-        time_limit: float | None = None,
-    ) -> Request:
-        """Read what a person typed.
-
-        Raises
-        ------
-        LoopbookError
-            If there is no project, or scenario, profile or a value does not fit.
-        """
-        project, given = Project.find(), loading.given_values(params)
-        name = str(Path(scenario).resolve()) if scenario.endswith((".yaml", ".yml")) else scenario
-        resolved = loading.load(name, project.scenarios, profile, given)
-        return cls(project, name, profile, resolved, given, jobs, time_limit)
-
-    def asked(self) -> execution.Request:
-        """Return what the runner is asked for: with a fingerprint of the source, and what the round carries."""
-        from loopbook.data import sources
-        from loopbook.runner import execution
-
-        source = sources.fingerprint(self.resolved.source, self.project.root, self.project.raw)
-        snapshot = snapshots.current(self.project, self.resolved.name, self.profile)
-        return execution.Request(
-            self.project, self.scenario, self.resolved, self.profile, self.given, source, snapshot=snapshot
-        )
+    project, given = Project.find(), loading.given_values(params)
+    name = str(Path(scenario).resolve()) if scenario.endswith((".yaml", ".yml")) else scenario
+    return Request(project, name, loading.load(name, project.scenarios, profile, given), profile, given)
 
 
-def run(request: Request, console: Console) -> Run:
+def settled(request: Request) -> Request:
+    """Return a request with what it stands on now: the source's fingerprint, and the snapshot of the current round."""
+    project, scenario = request.project, request.resolved
+    source = sources.fingerprint(scenario.source, project.root, project.raw)
+    return replace(request, source=source, snapshot=snapshots.current(project, scenario.name, request.profile))
+
+
+def run(request: Request, console: Console, jobs: int | None = None, time_limit: float | None = None) -> Run:
     """Run the notebooks that are not up to date, write the report, and say which criteria are met.
 
     Raises
@@ -89,14 +51,25 @@ def run(request: Request, console: Console) -> Run:
     LoopbookError
         If the scenario does not fit its data or its files; nothing was started then.
     """
-    (outcome,) = together([request], console)
+    (outcome,) = together([request], console, jobs, time_limit)
     if isinstance(outcome, Exception):
         raise outcome
     return outcome[0]
 
 
-def together(requests: Sequence[Request], console: Console) -> list[tuple[Run, bool] | Exception]:
+def together(
+    requests: Sequence[Request], console: Console, jobs: int | None = None, time_limit: float | None = None
+) -> list[Outcome | Exception]:
     """Run scenarios side by side, as far as the machine allows; none is stopped by another.
+
+    Parameters
+    ----------
+    requests
+        As `read` returns them.
+    jobs
+        Notebooks executed at once; None: one a processor.
+    time_limit
+        Seconds that a notebook may take; None: as long as it wants.
 
     Returns
     -------
@@ -104,27 +77,28 @@ def together(requests: Sequence[Request], console: Console) -> list[tuple[Run, b
         In the order of `requests`: the record, and whether anything was to do; or what the scenario was refused for
         (`LoopbookError`), or a defect that stopped it.
     """
-    from loopbook.runner.kernels.pool import why_spawn
     from loopbook.runner.progress import Display
 
-    why_spawn()  # refuses a KERNELS that means nothing
     display = Display(console, width=28 if len(requests) == 1 else 46)
-    outcomes: dict[int, tuple[Run, bool] | Exception] = {}
-    waiting: dict[int, execution.Request] = {}
+    outcomes: dict[int, Outcome | Exception] = {}
+    waiting: dict[int, Request] = {}
     with ExitStack() as held:
-        engine: Engine | None = None
-        for at, request in enumerate(requests):
+        engine = None
+        for place, request in enumerate(requests):
             try:
-                current = snapshots.current(request.project, request.resolved.name, request.profile)
-                snapshots.refuse_other_layout(current, request.resolved)
-                latest = _up_to_date(request)
+                request, latest = _latest(request)
                 if latest is None:
-                    engine = engine or held.enter_context(_engine(requests[0], display))
-                    waiting[at] = _checked(request)
+                    from loopbook.operations import preflight
+                    from loopbook.runner.executor import Local
+
+                    # The libraries of the kernels are imported while the checks go on.
+                    engine = engine or held.enter_context(Local.open(jobs, time_limit, display.note))
+                    preflight.check(request.project, request.resolved)
+                    waiting[place] = request
                 else:
-                    outcomes[at] = latest, False
+                    outcomes[place] = latest, False
             except Exception as error:
-                outcomes[at] = error
+                outcomes[place] = error
                 continue
             kind = "simulated data" if request.resolved.simulated else "real data"
             console.print(f"[bold]{request.resolved.title}[/] · {request.profile} · {kind}")
@@ -134,32 +108,28 @@ def together(requests: Sequence[Request], console: Console) -> list[tuple[Run, b
             with display:
                 done = runner.together(list(waiting.values()), display, engine)
             outcomes |= dict(zip(waiting, done, strict=True))
-    for at, request in enumerate(requests):
-        outcome = outcomes[at]
+    for place, request in enumerate(requests):
+        outcome = outcomes[place]
         if not isinstance(outcome, Exception):
             try:
                 _tell(request.project, *outcome, console)
             except Exception as error:
-                outcomes[at] = error
-    return [outcomes[at] for at in range(len(requests))]
+                outcomes[place] = error
+    return [outcomes[place] for place in range(len(requests))]
 
 
-@contextmanager
-def _engine(request: Request, display: Display) -> Iterator[Engine]:
-    """Open this machine's engine; the libraries of its kernels are imported while the checks go on."""
-    from loopbook.runner.executor import Local
-    from loopbook.runner.kernels.libraries import Level
+def _latest(request: Request) -> tuple[Request, Run | None]:
+    """Return the settled request, and the latest run if there is nothing to do: that needs no checks, nor pandas."""
+    try:
+        request = settled(request)
+        snapshots.refuse_other_layout(request.snapshot, request.resolved)
+        with syntax.remembered(request.project.cache):
+            return request, staleness.nothing_to_do(request)
+    except LoopbookError:
+        from loopbook.operations import preflight
 
-    with Local.open(request.jobs, request.time_limit, display.note) as engine:
-        engine.prepare(Level.LIGHT)
-        yield engine
-
-
-def _checked(request: Request) -> execution.Request:
-    from loopbook.operations import preflight
-
-    preflight.check(request.project, request.resolved)
-    return request.asked()
+        preflight.check(request.project, request.resolved)  # it says the same, and more of it
+        raise
 
 
 def _tell(project: Project, record: Run, new: bool, console: Console) -> None:
@@ -167,25 +137,12 @@ def _tell(project: Project, record: Run, new: bool, console: Console) -> None:
     page = report(project, record.scenario, rebuild=new or not _reported(project, record))
     if not new:
         console.print(f"Nothing to do: everything is up to date since run {record.run}.")
-    for each in record.criteria:
-        mark = {True: "[green]met[/]", False: "[red]missed[/]", None: f"[dim]{each.verdict}[/]"}[each.met]
-        measured = each.measured
+    for found in record.criteria:
+        mark = {True: "[green]met[/]", False: "[red]missed[/]", None: f"[dim]{found.verdict}[/]"}[found.met]
+        measured = f" ({found.metric} {found.measured})" if found.measured else ""
         console.print(f"  {mark}: ", end="")
-        console.print(f"{each.text}{f' ({each.metric} {measured})' if measured else ''}", markup=False, soft_wrap=True)
+        console.print(f"{found.text}{measured}", markup=False, soft_wrap=True)
     console.print(f"Report: {page}", markup=False, soft_wrap=True)
-
-
-def _up_to_date(request: Request) -> Run | None:
-    """Return the latest run if there is nothing to do; what passed the checks then needs none, nor pandas."""
-    from loopbook.runner import staleness
-    from loopbook.scenario.errors import LoopbookError
-    from loopbook.store import syntax
-
-    try:
-        with syntax.remembered(request.project.cache):
-            return staleness.nothing_to_do(request.asked())
-    except LoopbookError:
-        return None  # the checks before a run say the same, and more of it
 
 
 def _reported(project: Project, run: Run) -> bool:

@@ -1,19 +1,21 @@
-"""One sweep as a person asks for it: check every point, run them, write the page, say which setting is best."""
+"""Sweep session: check every point of a grid, run them, write the page, say which setting is best."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from loopbook.operations import session
+from loopbook.data import sources
 from loopbook.runner import grid
+from loopbook.runner import sweep as runner
+from loopbook.runner.execution import Request
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, MissingInput, suggest
-from loopbook.store import content, snapshots, sweep_records
+from loopbook.store import snapshots, sweep_records
 from loopbook.store.project import Project
 from loopbook.store.sweep_records import Point, Sweep
 
@@ -23,83 +25,69 @@ if TYPE_CHECKING:
     from loopbook.runner.executor import Engine
     from loopbook.runner.progress import Display
 
-Kind = Literal["local", "dask"]
 ENGINES = ("local", "dask")
 HPARAMS = "hparams"
 
 
-@dataclass(frozen=True)
-class Request:
-    """What to sweep.
-
-    Attributes
-    ----------
-    common
-        What all points have in common.
-    points
-        Each point, with the scenario that it runs.
-    engine
-        ``local`` or ``dask``.
-    address
-        Of the Dask scheduler.
-    """
-
-    common: session.Request
-    grid: str
-    points: tuple[tuple[Point, Scenario], ...]
-    engine: str
-    address: str | None
-
-    @classmethod
-    def read(cls, common: session.Request, text: str, engine: str, address: str | None) -> Request:
-        """Read what a person typed.
-
-        Raises
-        ------
-        LoopbookError
-            If the grid, a name in it, a value or the engine does not fit.
-        """
-        if engine not in ENGINES:
-            raise LoopbookError(f"ENGINE is {engine!r}, but must be local or dask.{suggest(engine, ENGINES)}")
-        if engine == "dask" and not address:
-            raise LoopbookError(
-                "ENGINE=dask needs the address of a scheduler: make sweep ENGINE=dask DASK=tcp://host:8786\n"
-                "To start a cluster, in this folder: .venv/bin/dask scheduler, and on each machine that shares it: "
-                ".venv/bin/dask worker tcp://host:8786 --nthreads 1 --nworkers 2"
-            )
-        if engine == "local" and address:
-            raise LoopbookError(f"DASK={address} is for ENGINE=dask; add that, or leave DASK out.")
-        from loopbook.runner import sweep
-
-        axes = grid.parse(text)
-        found = sweep.points(common.project, common.scenario, common.profile, axes, common.given)
-        return cls(common, text, tuple(found), engine, address)
-
-
-def run(request: Request, console: Console) -> Sweep:
+def run(
+    request: Request,
+    axes: str,
+    console: Console,
+    engine: str = "local",
+    address: str | None = None,
+    jobs: int | None = None,
+    time_limit: float | None = None,
+) -> Sweep:
     """Run every point that is not up to date, write the sweep's page, and say which setting is best.
+
+    Parameters
+    ----------
+    request
+        What all points have in common, as `session.read` returns it.
+    axes
+        The grid as it was typed.
+    engine, address
+        ``local``, or ``dask`` with its scheduler's address.
+    jobs, time_limit
+        As for a run.
 
     Raises
     ------
     LoopbookError
-        If a point does not fit its data or its files, or the cluster cannot be used; nothing was started then.
+        If the grid, a value, the engine, or a point's data or files do not fit, or the cluster cannot be used; nothing
+        was started then.
     """
-    from loopbook.runner import sweep as runner
-    from loopbook.runner.kernels.pool import why_spawn
+    from loopbook.reports import sweep_pages
     from loopbook.runner.progress import Display
 
-    why_spawn()
-    common, (_, first) = request.common, request.points[0]
-    project = common.project
-    asked = _asked(request)
-    requests = _checked(request)
+    _check_engine(engine, address)
+    project = request.project
+    points = runner.points(project, request.scenario, request.profile, grid.parse(axes), request.given)
+    first = points[0][1]
+    requests = _checked(request, points, engine)
+    asked = Sweep(
+        scenario=first.name,
+        title=first.title,
+        simulated=first.simulated,
+        sweep="",
+        profile=request.profile,
+        round=requests[0].snapshot.round,
+        grid=axes,
+        given=dict(request.given),
+        engine=engine,
+        status="running",
+        started="",
+        seconds=0.0,
+        points=tuple(point for point, _ in points),
+    )
     kind = "simulated data" if first.simulated else "real data"
-    console.print(f"[bold]{first.title}[/] · {common.profile} · {kind} · sweep of {len(request.points)} points")
+    console.print(f"[bold]{first.title}[/] · {request.profile} · {kind} · sweep of {len(points)} points")
     with Display(console, brief=True, width=34) as display:
-        done, new = runner.run(requests, asked, display, _engine(request, display))
+        place = _engine(project, address, jobs, time_limit, display)
+        done, new = runner.run(requests, asked, display, place)
     if new:
         write_hparams(project, done)
-    page = _report(project, done)
+    page = sweep_pages.renew(project, done.scenario)[done.sweep]
     if not new:
         console.print(f"Nothing to do: everything is up to date since sweep {done.sweep}.")
     _say(console, project, done)
@@ -143,80 +131,73 @@ def logged(project: Project, scenario: str, name: str) -> Path:
     """
     found = events(project, scenario, name)
     if not found.is_dir():
-        known = [each.sweep for each in sweep_records.sweeps(project, scenario)]
+        known = [sweep.sweep for sweep in sweep_records.sweeps(project, scenario)]
         raise MissingInput(f"There is no sweep {name!r} of {scenario}.{suggest(name, known)}")
     return found
 
 
-def _asked(request: Request) -> Sweep:
-    common, (_, first) = request.common, request.points[0]
-    return Sweep(
-        scenario=first.name,
-        title=first.title,
-        simulated=first.simulated,
-        sweep="",
-        profile=common.profile,
-        round=snapshots.current(common.project, first.name, common.profile).round,
-        grid=request.grid,
-        given=dict(common.given),
-        engine=request.engine,
-        status="running",
-        started="",
-        seconds=0.0,
-        points=tuple(point for point, _ in request.points),
-    )
+def _check_engine(engine: str, address: str | None) -> None:
+    if engine not in ENGINES:
+        raise LoopbookError(f"ENGINE is {engine!r}, but must be local or dask.{suggest(engine, ENGINES)}")
+    if engine == "dask" and not address:
+        raise LoopbookError(
+            "ENGINE=dask needs the address of a scheduler: make sweep ENGINE=dask DASK=tcp://host:8786\n"
+            "To start a cluster, in this folder: .venv/bin/dask scheduler, and on each machine that shares it: "
+            ".venv/bin/dask worker tcp://host:8786 --nthreads 1 --nworkers 2"
+        )
+    if engine == "local" and address:
+        raise LoopbookError(f"DASK={address} is for ENGINE=dask; add that, or leave DASK out.")
 
 
-def _checked(request: Request) -> list[Any]:
-    """Return what the runner is asked for, a request a point; each was checked against its data and files."""
-    from loopbook.data import sources
+def _checked(request: Request, points: Sequence[tuple[Point, Scenario]], engine: str) -> list[Request]:
+    """Return a request a point, each checked against its data and files; equal sources are fingerprinted once."""
     from loopbook.operations import preflight
-    from loopbook.runner import execution
 
-    common, project = request.common, request.common.project
-    if request.engine == "dask":
+    project = request.project
+    if engine == "dask":
         # Workers do not know what this process's environment says of folders.
         project = replace(project, data_at=project.data.absolute(), reports_at=project.reports.absolute())
+    snapshot = snapshots.current(project, request.resolved.name, request.profile)
     prints: dict[str, str] = {}
-    checked: set[str] = set()
+    checked: set[tuple[str, str]] = set()
     found = []
-    for point, scenario in request.points:
-        settings = scenario.model_dump(mode="json")
+    for point, scenario in points:
         # Seeds and numbers of passes can be wrong in no way that the contract has not refused.
-        if content.digest_json({**settings, "training": _shape(settings)}) not in checked:
+        training = scenario.training.model_dump_json(include={"only", "candidates"})
+        shape = scenario.model_dump_json(exclude={"training"}), training
+        if shape not in checked:
             try:
                 preflight.check(project, scenario)
             except LoopbookError as error:
-                told = " ".join(f"{name}={value}" for name, value in point.values.items())
-                raise type(error)(f"GRID, point {point.name} ({told}): {error}") from error
-            checked.add(content.digest_json({**settings, "training": _shape(settings)}))
-        source = content.digest_json(settings["source"])
+                values = " ".join(f"{name}={value}" for name, value in point.values.items())
+                raise type(error)(f"GRID, point {point.name} ({values}): {error}") from error
+            checked.add(shape)
+        source = scenario.source.model_dump_json()
         if source not in prints:
             prints[source] = sources.fingerprint(scenario.source, project.root, project.raw)
-        found.append(execution.Request(project, common.scenario, scenario, common.profile, point.given, prints[source]))
+        found.append(
+            replace(
+                request,
+                project=project,
+                resolved=scenario,
+                given=point.given,
+                source=prints[source],
+                snapshot=snapshot,
+            )
+        )
     return found
 
 
-def _shape(settings: Mapping[str, Any]) -> Any:
-    return {name: settings["training"][name] for name in ("only", "candidates")}
-
-
-def _engine(request: Request, display: Display) -> AbstractContextManager[Engine]:
-    common = request.common
-    if request.engine == "dask":
+def _engine(
+    project: Project, address: str | None, jobs: int | None, time_limit: float | None, display: Display
+) -> AbstractContextManager[Engine]:
+    if address is not None:
         from loopbook.runner.cluster import Cluster
 
-        assert request.address is not None
-        return Cluster.open(request.address, common.project, common.time_limit, display.note)
+        return Cluster.open(address, project, time_limit, display.note)
     from loopbook.runner.executor import Local
 
-    return Local.open(common.jobs, common.time_limit, display.note)
-
-
-def _report(project: Project, done: Sweep) -> Path:
-    from loopbook.reports import sweep_pages
-
-    return sweep_pages.renew(project, done.scenario)[done.sweep]
+    return Local.open(jobs, time_limit, display.note)
 
 
 def _say(console: Console, project: Project, done: Sweep) -> None:

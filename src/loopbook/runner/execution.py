@@ -29,7 +29,7 @@ NOTEBOOK = "notebook.ipynb"
 
 @dataclass(frozen=True)
 class Request:
-    """What a run was asked for.
+    """Run request: what a person asks for, and what it stands on.
 
     Attributes
     ----------

@@ -10,42 +10,14 @@ from datetime import UTC, datetime
 
 from loopbook.runner import changes, criteria, executor, graph, ongoing, staleness
 from loopbook.runner.execution import Request
-from loopbook.runner.executor import Engine, Local, Work
+from loopbook.runner.executor import Engine, Work
 from loopbook.runner.progress import Display
-from loopbook.store import origin, records, snapshots, syntax
+from loopbook.store import origin, records, syntax
 from loopbook.store.declaration import declarations
 from loopbook.store.records import Approval, Run, StageRecord
 
 Outcome = tuple[Run, bool]
 """The record, and whether anything was to do; if not, it is that of the latest run."""
-
-
-def run(request: Request, display: Display, jobs: int | None = None, time_limit: float | None = None) -> Outcome:
-    """Run a scenario and save its record.
-
-    Parameters
-    ----------
-    request
-        What to run.
-    display
-        Where to say how it goes.
-    jobs
-        Notebooks executed at once; None: one a processor.
-    time_limit
-        Seconds that a notebook may take; None: as long as it wants.
-
-    Returns
-    -------
-    run : Run
-        The record; of the latest run, if there was nothing to do.
-    new : bool
-        Whether anything was to do.
-    """
-    with Local.open(jobs, time_limit, display.note) as engine:
-        (outcome,) = together([request], display, engine)
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
 
 
 def together(requests: Sequence[Request], display: Display, engine: Engine) -> list[Outcome | Exception]:
@@ -78,10 +50,8 @@ def together(requests: Sequence[Request], display: Display, engine: Engine) -> l
 
 
 def work(request: Request, label: str = "") -> Work:
-    """Return what is to be executed for a request, with what the current round carries."""
-    snapshot = snapshots.current(request.project, request.resolved.name, request.profile)
-    nodes = graph.plan(declarations(request.project.notebooks), request.resolved.training.chosen)
-    return Work(replace(request, snapshot=snapshot), nodes, label)
+    """Return what is to be executed for a request."""
+    return Work(request, graph.plan(declarations(request.project.notebooks), request.resolved.training.chosen), label)
 
 
 def record(request: Request, began: datetime, seconds: float, stages: Mapping[str, StageRecord]) -> Run:
