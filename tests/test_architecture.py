@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,36 @@ def test_imports_run_downwards(path: Path) -> None:
     for name, line in imports(path):
         if name.startswith("loopbook."):
             assert name.split(".")[1] in allowed(part(path)), f"{path}:{line} imports {name}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    names = {name_of(path): path for path in MODULES}
+    graph = {}
+    for name, path in names.items():
+        found = (target for target, _ in imports(path))
+        graph[name] = {next((known for known in (target, target.rpartition(".")[0]) if known in names), name)
+                       for target in found if target.startswith("loopbook")} - {name}  # fmt: skip
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"These import each other: {' → '.join(error.args[1])}")
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+
+
+DOORS = {"runner.kernels": "pool"}
+"""The one module of a folder that may be imported from outside it."""
+
+
+@pytest.mark.parametrize(("folder", "door"), DOORS.items())
+def test_a_folder_is_entered_by_its_door(folder: str, door: str) -> None:
+    inside = f"loopbook.{folder}."
+    for path in MODULES:
+        for name, line in imports(path):
+            if not name_of(path).startswith(inside) and f"{name}.".startswith(inside):
+                assert f"{name}.".startswith(f"{inside}{door}."), f"{path}:{line} imports {name}"
 
 
 def test_every_part_of_the_package_has_its_place() -> None:

@@ -21,8 +21,7 @@ from typing import Any
 
 from loopbook.runner import execution, interruption
 from loopbook.runner.executor import Task
-from loopbook.runner.kernels.libraries import Level
-from loopbook.runner.kernels.pool import Kernels
+from loopbook.runner.kernels.pool import Kernels, Level
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store.project import Project
 from loopbook.store.records import StageRecord
@@ -114,7 +113,7 @@ def perform(task: Task, token: str, time_limit: float | None) -> StageRecord:
     """Execute a task; called in a worker."""
     with _lock:
         if token not in _kernels:
-            _kernels[token] = Kernels(logging.getLogger("loopbook").info, time_limit).__enter__()
+            _kernels[token] = Kernels(logging.getLogger("loopbook").info, time_limit)
     return execution.execute(task.request, task.node, task.key, task.needs, _kernels[token], task.level)
 
 

@@ -8,14 +8,9 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from loopbook.runner.kernels.death import excerpt
-from loopbook.runner.kernels.libraries import Level
-from loopbook.runner.kernels.pool import Interrupted, Kernels
-
-if TYPE_CHECKING:
-    from loopbook.runner.kernels.provisioner import Provisioner
+from loopbook.runner.kernels.pool import Interrupted, Kernels, Level
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -86,7 +81,7 @@ def execute(
                     nbformat.write(nb_man.nb, output)
 
     log = output.with_name("kernel.log")
-    provided: list[Provisioner] = []
+    provided: list[Any] = []
     logging.getLogger("papermill").setLevel(logging.ERROR)
     name = f"loopbook-{id(output)}"
     papermill_engines.register(name, Engine)
@@ -105,14 +100,14 @@ def execute(
         _unless_interrupted(kernels)
         text = _ANSI.sub("", "\n".join(error.traceback) if isinstance(error.traceback, list) else str(error.traceback))
         if provided[0].overdue:
-            limit = provided[0].limit_reached()
+            limit = provided[0].cause()
             return Failure(limit.kind, limit.message, _failed_cell(output), text)
         return Failure(error.ename, _ANSI.sub("", error.evalue), _failed_cell(output), text)
     except DeadKernelError:
         _unless_interrupted(kernels)
         said = log.read_text(encoding="utf-8", errors="replace")
         cause = provided[0].cause(said)
-        return Failure(cause.kind, cause.message, _failed_cell(output), excerpt(said))
+        return Failure(cause.kind, cause.message, _failed_cell(output), _end_of(said))
     except Exception:
         _unless_interrupted(kernels)
         raise
@@ -124,9 +119,6 @@ def execute(
 
 def _client(nb_man: Any, kernel_name: str) -> Any:
     from papermill.clientwrap import PapermillNotebookClient
-    from traitlets.config import Config
-
-    from loopbook.runner.kernels.client import Client
 
     return PapermillNotebookClient(
         nb_man,
@@ -134,8 +126,6 @@ def _client(nb_man: Any, kernel_name: str) -> Any:
         timeout=None,
         startup_timeout=120,
         log=logging.getLogger("papermill"),
-        # The kernel's sockets are open to every user of this machine; encrypted, they say nothing to them.
-        config=Config(KernelManager={"transport_encryption": "auto", "client_factory": Client}),
     )
 
 
@@ -143,6 +133,11 @@ def _unless_interrupted(kernels: Kernels) -> None:
     """Do not take what the end of the run did to a notebook for a failure of its own."""
     if kernels.interrupted:
         raise Interrupted
+
+
+def _end_of(log: str, most: int = 4_000) -> str:
+    """Return the end of what a kernel printed past its notebook, without the list of all libraries in it."""
+    return "\n".join(line for line in log.splitlines() if not line.startswith("Extension modules:"))[-most:]
 
 
 def _failed_cell(output: Path) -> str | None:

@@ -11,8 +11,7 @@ from typing import Any
 
 from loopbook.runner import engine
 from loopbook.runner.graph import Node
-from loopbook.runner.kernels.libraries import Level
-from loopbook.runner.kernels.pool import Kernels
+from loopbook.runner.kernels.pool import Kernels, Level
 from loopbook.runner.kernels.pool import environment as kernel_environment
 from loopbook.scenario.contract import Scenario
 from loopbook.store import content, disk_space, job, keys, origin, records, stage, vault

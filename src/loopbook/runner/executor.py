@@ -16,8 +16,7 @@ from typing import Protocol
 from loopbook.runner import execution, interruption, tokens
 from loopbook.runner.execution import Request
 from loopbook.runner.graph import Node
-from loopbook.runner.kernels.libraries import Level
-from loopbook.runner.kernels.pool import Kernels, level_of
+from loopbook.runner.kernels.pool import Kernels, Level, level_of
 from loopbook.runner.progress import Display
 from loopbook.runner.tokens import Grant, Tokens
 from loopbook.store.records import StageRecord

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loopbook.runner.kernels.death import Memory
-from loopbook.runner.kernels.libraries import Level
-from loopbook.runner.kernels.pool import THREADS
+from loopbook.runner.kernels.pool import THREADS, Level, Memory
 
 GIGABYTE = 1_000_000_000
 MEMORY = {Level.LIGHT: GIGABYTE // 2, Level.HEAVY: 3 * GIGABYTE // 2}

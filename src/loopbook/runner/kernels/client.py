@@ -41,20 +41,17 @@ class Client(AsyncKernelClient):  # type: ignore[misc]
 
     async def _answers(self, asked: str) -> bool:
         try:
-            while not _answer(reply := await self.get_shell_msg(timeout=ANSWER), asked):
+            while not _about(reply := await self.get_shell_msg(timeout=ANSWER), asked, "kernel_info_reply"):
                 pass
-            while not _idle(await self.get_iopub_msg(timeout=SUBSCRIPTION), asked):
-                pass
+            state = ""
+            while state != "idle":
+                message = await self.get_iopub_msg(timeout=SUBSCRIPTION)
+                state = message["content"]["execution_state"] if _about(message, asked, "status") else state
         except Empty:
             return False
         self._handle_kernel_info_reply(reply)
         return True
 
 
-def _answer(message: dict[str, Any], asked: str) -> bool:
-    return bool(message["msg_type"] == "kernel_info_reply" and message["parent_header"].get("msg_id") == asked)
-
-
-def _idle(message: dict[str, Any], asked: str) -> bool:
-    idle = message["msg_type"] == "status" and message["content"]["execution_state"] == "idle"
-    return bool(idle and message["parent_header"].get("msg_id") == asked)
+def _about(message: dict[str, Any], asked: str, kind: str) -> bool:
+    return bool(message["msg_type"] == kind and message["parent_header"].get("msg_id") == asked)

@@ -73,21 +73,17 @@ def cause(code: int, peak: int | None, before: Memory, after: Memory, log: str) 
     held = "" if peak is None else f" It held at most {_size(peak)}."
     if code >= 0:
         return Cause("KernelExited", f"The notebook's kernel ended itself with exit code {code}, as by os._exit.{held}")
-    found = _signal(-code)
+    found, words = _signal(-code)
     if found == "SIGKILL":
         return _killed(peak, before, after, held)
     if "std::bad_alloc" in log or "annot allocate memory" in log:
-        told = f"The notebook's kernel got no more memory, and a library ended it ({found}).{held}"
-        return Cause("OutOfMemory", told)
+        return Cause(
+            "OutOfMemory", f"The notebook's kernel got no more memory, and a library ended it ({found}).{held}"
+        )
     if found in ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS"):
         where = "; the stack of Python calls stands below" if "most recent call first" in log else ""
-        return Cause(found, f"The notebook's kernel crashed in a library: {found} ({_words(-code)}){where}.{held}")
-    return Cause(found, f"The notebook's kernel was ended from outside by {found} ({_words(-code)}).{held}")
-
-
-def excerpt(log: str, most: int = 4_000) -> str:
-    """Return the end of what a kernel printed past its notebook, without the list of all libraries in it."""
-    return "\n".join(line for line in log.splitlines() if not line.startswith("Extension modules:"))[-most:]
+        return Cause(found, f"The notebook's kernel crashed in a library: {found} ({words}){where}.{held}")
+    return Cause(found, f"The notebook's kernel was ended from outside by {found} ({words}).{held}")
 
 
 def _killed(peak: int | None, before: Memory, after: Memory, held: str) -> Cause:
@@ -125,7 +121,7 @@ def _groups() -> list[Path]:
             top = root / controllers
             folder = top / path.lstrip("/")
             # within a container the path may be that of the host, and the group stands at the top
-            found += [each for each in (folder, *folder.parents) if each.is_dir() and each.is_relative_to(top)]
+            found += [group for group in (folder, *folder.parents) if group.is_dir() and group.is_relative_to(top)]
     return found
 
 
@@ -144,18 +140,12 @@ def _number(file: Path, name: str | None = None) -> int | None:
     return None
 
 
-def _signal(number: int) -> str:
+def _signal(number: int) -> tuple[str, str]:
+    """Return a signal's name, and what it means in words."""
     try:
-        return signal.Signals(number).name
+        return signal.Signals(number).name, signal.strsignal(number) or str(number)
     except ValueError:
-        return f"signal {number}"
-
-
-def _words(number: int) -> str:
-    try:
-        return signal.strsignal(number) or str(number)
-    except ValueError:
-        return str(number)
+        return f"signal {number}", str(number)
 
 
 def _size(count: int) -> str:

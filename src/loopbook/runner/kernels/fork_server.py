@@ -33,9 +33,6 @@ from loopbook.runner.kernels.libraries import Level, load
 KERNEL, SERVER = b"k", b"z"
 HARMLESS = {"jemalloc_bg_thd"}
 """Threads that may exist where is forked: Arrow's allocator stops its own before a fork."""
-OWN = {"loopbook", "loopbook.runner", "loopbook.runner.kernels"} | {
-    f"loopbook.runner.kernels.{module}" for module in ("fork_server", "guard", "kernel", "libraries")
-}
 DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri")
 
 
@@ -166,7 +163,12 @@ def unfit() -> str | None:
             continue
         if opened.startswith(DEVICES):
             return f"it has opened a device ({opened})"
-    ours = sorted(name for name in sys.modules if name.partition(".")[0] == "loopbook" and name not in OWN)
+    own = f"{__package__}."
+    ours = sorted(
+        name
+        for name in sys.modules
+        if name.partition(".")[0] == "loopbook" and not name.startswith(own) and not own.startswith(f"{name}.")
+    )
     if ours:
         return f"it has imported {ours[0]}, which may have changed when a notebook needs it"
     return _tensorflow_has_begun() if "tensorflow" in sys.modules else None

@@ -1,4 +1,4 @@
-"""The run's side of the fork server: start it, ask it for kernels, hear how they ended."""
+"""Fork client, the run's side of the fork server: start it, ask it for kernels, hear how they ended."""
 
 from __future__ import annotations
 
@@ -43,25 +43,21 @@ class Forked:
 
     def poll(self) -> int | None:
         """Return how it ended, or None while it runs."""
-        return self._heard(0) if self.returncode is None else self.returncode
+        return self.wait(0)
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """Wait until it has ended."""
-        return self._heard(timeout) if self.returncode is None else self.returncode
+        """Wait until it has ended, so long at most; return how."""
+        facts = _hear(self.channel, timeout) if self.returncode is None else None
+        if facts is not None:
+            # If the server is gone, the system has killed the kernel with it.
+            self.returncode, self.peak = facts.get("code", -9), facts.get("peak")
+            self.channel.close()
+        return self.returncode
 
     def send_signal(self, number: int) -> None:
         """Send it a signal, unless it has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
-
-    def _heard(self, timeout: float | None) -> int | None:
-        facts = _hear(self.channel, timeout)
-        if facts is None:
-            return None
-        # If the server is gone, the system has killed the kernel with it.
-        self.returncode, self.peak = facts.get("code", -9), facts.get("peak")
-        self.channel.close()
-        return self.returncode
 
 
 @dataclass

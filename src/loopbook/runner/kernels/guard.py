@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 SET_PARENT_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36
@@ -62,10 +63,8 @@ def die_with(parent: int, by: signal.Signals) -> None:
 
 def kill_group(leader: int) -> None:
     """Kill what is left of a process group whose leader is not waited for yet, so that its id is nobody else's."""
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
 
 
 def _wait(run: int) -> None:
@@ -105,19 +104,14 @@ def _bury() -> bool:
 
 def _end_all() -> None:
     """Kill every child until there is none that lets itself be killed; those of a killed one become ours."""
-    while _bury():
-        killed = [_kill(child) for child in _children()]
-        if not any(killed):
-            return
+    killed = True
+    while _bury() and killed:
+        killed = False
+        for child in _children():
+            with suppress(PermissionError):  # it has become another user's
+                os.kill(child, signal.SIGKILL)
+                killed = True
         time.sleep(INTERVAL)
-
-
-def _kill(child: int) -> bool:
-    try:
-        os.kill(child, signal.SIGKILL)
-    except PermissionError:  # it has become another user's
-        return False
-    return True
 
 
 def _children() -> list[int]:

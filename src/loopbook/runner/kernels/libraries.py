@@ -22,14 +22,12 @@ class Level(IntEnum):
 
 
 def load(level: Level) -> None:
-    """Import the libraries of a level, and run nothing of them."""
-    if level is Level.LIGHT:
-        _load_light()
-    else:
-        _load_heavy()
+    """Import the libraries of a level, those of the one below being there; run nothing of them."""
+    if level is Level.HEAVY:
+        import keras
+        import tensorflow
 
-
-def _load_light() -> None:
+        return
     # matplotlib reads its backend when it is imported; in a kernel, ipykernel has chosen this one by then.
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # or debugpy warns of a debugger nobody asked for
@@ -53,8 +51,3 @@ def _load_light() -> None:
     import sklearn.metrics
     import sqlalchemy
     import yaml
-
-
-def _load_heavy() -> None:
-    import keras
-    import tensorflow

@@ -1,4 +1,4 @@
-"""The kernels of one run: forked from servers that have the libraries imported, or spawned, and all ended with it."""
+"""Kernel pool, the door of this folder: a run's kernels, forked from servers or spawned, and all ended with it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from loopbook.runner.kernels.death import Memory
 from loopbook.runner.kernels.forking import CannotFork, Forked, Server
 from loopbook.runner.kernels.libraries import LEARNING, Level
 from loopbook.scenario.errors import LoopbookError, suggest
@@ -18,6 +19,8 @@ from loopbook.store.declaration import Declaration
 
 if TYPE_CHECKING:
     from loopbook.runner.kernels.provisioner import Provisioner
+
+__all__ = ["THREADS", "Interrupted", "Kernels", "Level", "Memory", "environment", "level_of", "why_spawn"]
 
 VARIABLE = "KERNELS"
 WAYS = ("fork", "spawn")
@@ -75,29 +78,31 @@ def level_of(declared: Declaration) -> Level:
     return Level.HEAVY if heavy else Level.LIGHT
 
 
-@dataclass
 class Kernels:
     """The kernels of a run.
 
-    Attributes
+    Parameters
     ----------
     say
         Told, once, why kernels are spawned rather than forked.
     time_limit
         Seconds that a notebook may take; None: as long as it wants.
+
+    Attributes
+    ----------
+    interrupted
+        Whether the run has ended; what kernels say from then on is not to be trusted.
     """
 
-    say: Callable[[str], object]
-    time_limit: float | None = None
-    _servers: dict[Level, Server] = field(default_factory=dict)
-    _alive: set[Provisioner] = field(default_factory=set)
-    _said: set[str] = field(default_factory=set)
-    _spawn: str | None = None
-    _ended: bool = False
-    _lock: threading.RLock = field(default_factory=threading.RLock)
+    def __init__(self, say: Callable[[str], object], time_limit: float | None = None) -> None:
+        self.say, self.time_limit, self.interrupted = say, time_limit, False
+        self._spawn = why_spawn()
+        self._servers: dict[Level, Server] = {}
+        self._alive: set[Provisioner] = set()
+        self._said: set[str | None] = {None}
+        self._lock = threading.RLock()
 
     def __enter__(self) -> Kernels:
-        self._spawn = why_spawn()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -106,7 +111,7 @@ class Kernels:
     def prepare(self, level: Level) -> None:
         """Start what kernels of a level are forked from, without waiting for it."""
         with self._lock:
-            if self._spawn is not None or self._ended:
+            if self._spawn is not None or self.interrupted:
                 return
             try:
                 if Level.LIGHT not in self._servers:
@@ -114,17 +119,22 @@ class Kernels:
                 if level is Level.HEAVY and level not in self._servers:
                     self._servers[level] = self._servers[Level.LIGHT].heavy()
             except (CannotFork, OSError) as error:
-                self._give_up(str(error))
+                self._spawn = str(error)
 
     def provide(self, manager: Any, level: Level) -> Provisioner:
-        """Let a kernel manager of jupyter_client get its kernel here."""
+        """Let a kernel manager of jupyter_client get its kernel here, and hear when it is ready."""
         from uuid import uuid4
 
+        from loopbook.runner.kernels.client import Client
         from loopbook.runner.kernels.provisioner import Provisioner
 
+        manager.client_factory = Client
+        # The kernel's sockets are open to every user of this machine; encrypted, they say nothing to them.
+        manager.transport_encryption = "auto"
         manager.kernel_id = str(uuid4())
         found = Provisioner(kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager)
-        found.kernels, found.level = self, level
+        found.fork, found.time_limit = partial(self.fork, level), self.time_limit
+        found.watch, found.forget = self.watch, self._alive.discard
         manager.provisioner = found
         return found
 
@@ -134,54 +144,34 @@ class Kernels:
         """Return a forked kernel, or None if it must be spawned."""
         self.prepare(level)
         with self._lock:
-            server = self._servers.get(level)
-        if self._spawn is not None:
-            self._tell(self._spawn)
-        if self._spawn is not None or server is None:
-            return None
-        try:
-            return server.fork(arguments, environment, folder, log.fileno())
-        except CannotFork as error:
-            if not self._ended:
-                self._tell(str(error))
-            return None
-
-    def watch(self, kernel: Provisioner) -> None:
-        """Remember a kernel that was started, to end it with the run."""
-        with self._lock:
-            if self._ended:
-                kernel.end()
-                raise Interrupted
-            self._alive.add(kernel)
-
-    def forget(self, kernel: Provisioner) -> None:
-        """Forget a kernel that has ended."""
-        with self._lock:
-            self._alive.discard(kernel)
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether the run has ended; what kernels say from then on is not to be trusted."""
-        return self._ended
-
-    def end(self) -> None:
-        """End all kernels and what they were forked from."""
-        with self._lock:
-            self._ended = True
-            for kernel in list(self._alive):
-                kernel.end()
-            servers = [self._servers[level] for level in (Level.HEAVY, Level.LIGHT) if level in self._servers]
-            self._servers.clear()
-        for server in servers:
-            server.end()
-
-    def _give_up(self, reason: str) -> None:
-        self._spawn = reason
-        self._tell(reason)
-
-    def _tell(self, reason: str) -> None:
+            server, reason = self._servers.get(level), self._spawn
+        if server is not None and reason is None:
+            try:
+                return server.fork(arguments, environment, folder, log.fileno())
+            except CannotFork as error:
+                reason = None if self.interrupted else str(error)
         with self._lock:
             new = reason not in self._said
             self._said.add(reason)
         if new:
             self.say(f"Kernels are spawned, not forked: {reason}.")
+        return None
+
+    def watch(self, kernel: Provisioner) -> None:
+        """Remember a kernel that was started, to end it with the run."""
+        with self._lock:
+            if self.interrupted:
+                kernel.end()
+                raise Interrupted
+            self._alive.add(kernel)
+
+    def end(self) -> None:
+        """End all kernels and what they were forked from."""
+        with self._lock:
+            self.interrupted = True
+            for kernel in list(self._alive):
+                kernel.end()
+            servers = sorted(self._servers.items(), reverse=True)
+            self._servers.clear()
+        for _, server in servers:
+            server.end()

@@ -1,4 +1,4 @@
-"""Where jupyter_client gets a notebook's kernel from: forked if it can be, else spawned; watched in either case."""
+"""Kernel provisioner of jupyter_client: a notebook's kernel is forked if it can be, else spawned; and watched."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from jupyter_client.provisioning import LocalProvisioner
 
 from loopbook.runner.kernels import kernel
 from loopbook.runner.kernels.death import Cause, Memory, cause
-from loopbook.runner.kernels.libraries import Level
-
-if TYPE_CHECKING:
-    from loopbook.runner.kernels.pool import Kernels
+from loopbook.runner.kernels.forking import Forked
+from loopbook.runner.kernels.guard import kill_group
 
 INTERVAL, LOOKS = 0.1, 20
 """Seconds between two looks of jupyter_client whether a kernel that was told to end has ended, and ours meanwhile."""
@@ -28,14 +27,28 @@ class Provisioner(LocalProvisioner):  # type: ignore[misc]
     """A kernel on this machine, in a session of its own.
 
     The notebook's client asks each second whether the kernel lives; the time limit is kept then.
+
+    Attributes
+    ----------
+    fork
+        Returns a kernel forked with arguments, environment, folder and log, or None if it must be spawned.
+    watch, forget
+        Told when the kernel has started and when it has ended.
+    time_limit
+        Seconds that the notebook may take; None: as long as it wants.
+    overdue
+        Whether it took longer.
     """
 
-    kernels: Kernels
-    level: Level
+    fork: Callable[..., Forked | None]
+    watch: Callable[[Provisioner], None]
+    forget: Callable[[Provisioner], None]
+    time_limit: float | None
     overdue: bool = False
     _noticed: float = 0.0
     _remind: float = 0.0
     _ended: tuple[int, int | None] | None = None
+    _peak: int | None = None
     _leaving: bool = False
 
     async def launch_kernel(self, cmd: list[str], **options: Any) -> Any:
@@ -44,14 +57,14 @@ class Provisioner(LocalProvisioner):  # type: ignore[misc]
         if cmd[0] == sys.executable and cmd[1:3] == kernel.ORDINARY:
             arguments = cmd[3:]
             cmd = [cmd[0], *kernel.PROGRAM, *arguments]
-            forked = self.kernels.fork(self.level, arguments, options["env"], options["cwd"], options["stdout"])
+            forked = self.fork(arguments, options["env"], options["cwd"], options["stdout"])
             if forked is not None:
                 self.process, self.pid, self.pgid, self.cwd = forked, forked.pid, forked.pid, options["cwd"]
                 self._begun = time.monotonic()
-                self.kernels.watch(self)
+                self.watch(self)
                 return self.connection_info
         info = await super().launch_kernel(cmd, **options)
-        self.kernels.watch(self)
+        self.watch(self)
         return info
 
     async def poll(self) -> int | None:
@@ -59,44 +72,32 @@ class Provisioner(LocalProvisioner):  # type: ignore[misc]
         if self.process is None:
             return 0
         code = self._reaped()
-        if code is None and self._leaving:
-            code = await self._soon()
+        for _ in range(LOOKS if self._leaving else 0):
+            if code is None:
+                await asyncio.sleep(INTERVAL / LOOKS)
+                code = self._reaped()
         if code is None:
             await self._keep_limit()
         elif self._ended is None:
             self._ended = code, getattr(self.process, "peak", None) or self._peak
-            self.kernels.forget(self)
+            self.forget(self)
         return code
 
     async def shutdown_requested(self, restart: bool = False) -> None:
         """Note that the kernel was told to end, which takes it a few hundredths of a second."""
         self._leaving = True
 
-    async def _soon(self) -> int | None:
-        """Return the exit code of a kernel that is about to end; None if it does not within the usual interval."""
-        for _ in range(LOOKS):
-            await asyncio.sleep(INTERVAL / LOOKS)
-            if (code := self._reaped()) is not None:
-                return code
-        return None
-
     def end(self) -> None:
         """Kill the kernel at once, because the run ends."""
         if self.process is not None and self._ended is None:
-            self._kill_group()
+            kill_group(self.process.pid)
 
-    def cause(self, log: str) -> Cause:
-        """Say what the kernel died of; `log` is what it printed past the notebook."""
-        code, peak = self._ended or (0, None)
+    def cause(self, log: str = "") -> Cause:
+        """Say why the notebook ended early: its time limit, or what the kernel died of; `log` is what it printed."""
         if self.overdue:
-            return self.limit_reached()
+            return Cause("TimeLimit", f"The notebook took longer than its time limit of {self.time_limit:g} s.")
+        code, peak = self._ended or (0, None)
         return cause(code, peak, self._before, Memory.now(), log)
-
-    def limit_reached(self) -> Cause:
-        """Say that the notebook took too long."""
-        return Cause("TimeLimit", f"The notebook took longer than its time limit of {self.kernels.time_limit:g} s.")
-
-    _peak: int | None = None
 
     def _reaped(self) -> int | None:
         """Return the exit code, and end what an ended kernel has left in its process group."""
@@ -105,20 +106,14 @@ class Provisioner(LocalProvisioner):  # type: ignore[misc]
         if os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             return None
         # Not waited for yet, its id cannot belong to another process.
-        self._kill_group()
+        kill_group(self.process.pid)
         _, status, usage = os.wait4(self.process.pid, 0)
         self.process.returncode = os.waitstatus_to_exitcode(status)
         self._peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         return self.process.returncode
 
-    def _kill_group(self) -> None:
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            return
-
     async def _keep_limit(self) -> None:
-        now, limit = time.monotonic(), self.kernels.time_limit
+        now, limit = time.monotonic(), self.time_limit
         if limit is None or now - self._begun < limit:
             return
         if not self.overdue:
