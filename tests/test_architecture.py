@@ -14,7 +14,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src"
 PACKAGE = SOURCE / "loopbook"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-GROUND = ("scenario", "statistics", "figures", "privacy", "webhook", "store")
+GROUND = ("scenario", "statistics", "figures", "privacy", "store")
 PHASES = ("simulation", "requirements", "data", "models", "decisions", "monitoring", "feedback")
 ABOVE = ("operations", "service", "cli", "__main__", "setup")
 BESIDE = ("runner", "comparison", "reports")

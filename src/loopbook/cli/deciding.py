@@ -75,28 +75,19 @@ def deliver(
     webhook: Annotated[str | None, typer.Option(help="Address to post to; by default a file is written.")] = None,
 ) -> None:
     """Deliver the latest run's outbox: every message once, however often this is called."""
-    from loopbook.decisions import outbox
-    from loopbook.scenario.errors import LoopbookError, MissingInput
-    from loopbook.store import content, records
+    from loopbook.operations import outbox_delivery
+    from loopbook.operations.webhook import sender
+    from loopbook.scenario.errors import LoopbookError
     from loopbook.store.project import Project
-    from loopbook.webhook import sender
 
     project = Project.find()
-    latest = records.latest(project, scenario, profile)
-    paths = (
-        [stage.artifacts["outbox"] for stage in latest.stages.values() if "outbox" in stage.artifacts] if latest else []
-    )
-    if not paths:
-        raise MissingInput(
-            f"There is no outbox of {scenario} in profile {profile!r} yet; type: make SCENARIO={scenario}"
-        )
-    sent = project.state / "sent" / f"{scenario}.jsonl"
+    waiting, sent = outbox_delivery.latest(project, scenario, profile), project.state / "sent" / f"{scenario}.jsonl"
     try:
-        done = outbox.deliver(content.load(project.data / paths[0]), sent, sender(webhook) if webhook else None)
+        delivered, before = outbox_delivery.deliver(waiting, sent, sender(webhook) if webhook else None)
     except LoopbookError as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(Exit.FAILED) from error
-    typer.echo(f"Delivered {done.delivered:,} messages; {done.before:,} had been delivered before. Memory: {sent}")
+    typer.echo(f"Delivered {delivered:,} messages; {before:,} had been delivered before. Memory: {sent}")
 
 
 def _show(console: Console, title: str, found: Sequence[Proposal], new: set[str]) -> None:

@@ -102,11 +102,11 @@ def nightly(
 
     names = [name.strip() for given in scenario for name in given.split(",") if name.strip()]
     project = Project.find()
-    ways = delivery.Delivery.to(summary, webhook, mail)
+    ways = delivery.ways(summary, webhook, mail)
     try:
         with night.alone(project):
             tonight = night.run(project, names, profile, Console(highlight=False), jobs, keep_days)
-            undelivered = ways.deliver(tonight)
+            undelivered = delivery.deliver(tonight, ways)
     except night.Overlap as overlap:
         typer.secho(str(overlap), fg="red", err=True)
         raise typer.Exit(Exit.OVERLAP) from overlap

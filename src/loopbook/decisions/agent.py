@@ -143,7 +143,7 @@ class Agent:
             )
 
     def act(self, decision: Decision, row: pd.Series[Any]) -> tuple[Message, ...]:
-        """Return the messages that carry a decision out; delivering them is `outbox.deliver`'s."""
+        """Return the messages that carry a decision out; delivering them is another operation."""
         fields = {name: _plain(row[_found(row, name)]) for name in self.task.fields}
         return outbox.messages(self.name, decision, fields, self.task)
 

@@ -1,3 +1,5 @@
+"""Every message of an outbox is delivered once, whatever is killed when and whoever does not answer."""
+
 from __future__ import annotations
 
 import json
@@ -14,15 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loopbook import webhook
-from loopbook.decisions import outbox
-from loopbook.decisions.outbox import Delivery, Message
+from loopbook.decisions.outbox import Message, table
+from loopbook.operations import outbox_delivery, webhook
 from loopbook.scenario.errors import LoopbookError
 
 
 def box(*numbers: int) -> pd.DataFrame:
     found = [Message(f"id{at}", "alert", f"d{at}", f"r{at}", "", json.dumps({"text": f"ü {at}\n"})) for at in numbers]
-    return outbox.table(found)
+    return table(found)
 
 
 def ids(sent: Path) -> list[str]:
@@ -35,15 +36,15 @@ def sent(tmp_path: Path) -> Path:
 
 
 def test_every_id_is_delivered_once_however_often_one_delivers(sent: Path) -> None:
-    assert outbox.deliver(box(1, 2), sent) == Delivery(2, 0)
-    assert outbox.deliver(box(1, 2), sent) == Delivery(0, 2)
-    assert outbox.deliver(box(2, 3, 3), sent) == Delivery(1, 1)
+    assert outbox_delivery.deliver(box(1, 2), sent) == (2, 0)
+    assert outbox_delivery.deliver(box(1, 2), sent) == (0, 2)
+    assert outbox_delivery.deliver(box(2, 3, 3), sent) == (1, 1)
     assert ids(sent) == ["id1", "id2", "id3"]
     assert json.loads(sent.read_text(encoding="utf-8").splitlines()[0]) == {"id": "id1", "text": "ü 1\n"}
 
 
 def test_an_empty_outbox_delivers_nothing(sent: Path) -> None:
-    assert outbox.deliver(box(), sent) == Delivery(0, 0)
+    assert outbox_delivery.deliver(box(), sent) == (0, 0)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -51,17 +52,17 @@ def test_an_empty_outbox_delivers_nothing(sent: Path) -> None:
 def test_wherever_a_kill_cuts_the_file_each_id_is_there_once_afterwards(tmp_path: Path, cut: int) -> None:
     sent = tmp_path / "cut.jsonl"
     sent.unlink(missing_ok=True)
-    outbox.deliver(box(1, 2, 3), sent)
+    outbox_delivery.deliver(box(1, 2, 3), sent)
     sent.write_bytes(sent.read_bytes()[:cut])
-    outbox.deliver(box(1, 2, 3), sent)
+    outbox_delivery.deliver(box(1, 2, 3), sent)
     assert ids(sent) == ["id1", "id2", "id3"]
 
 
 def test_processes_that_deliver_at_once_deliver_each_id_once(sent: Path, tmp_path: Path) -> None:
     box(*range(40)).to_parquet(tmp_path / "box.parquet")
     code = (
-        "import sys, pathlib, pandas as pd; from loopbook.decisions import outbox; box, sent = sys.argv[1:]; "
-        "print(outbox.deliver(pd.read_parquet(box), pathlib.Path(sent)).delivered)"
+        "import sys, pathlib, pandas as pd; from loopbook.operations import outbox_delivery; box, sent = sys.argv[1:]; "
+        "print(outbox_delivery.deliver(pd.read_parquet(box), pathlib.Path(sent))[0])"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "box.parquet"), str(sent)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -79,8 +80,8 @@ def test_a_message_that_does_not_arrive_is_sent_again_and_the_others_are_not(sen
         arrived.append(message["id"])
 
     with pytest.raises(LoopbookError, match=r"id2 could not be sent \(away\)\. 1 were delivered.* 2 wait"):
-        outbox.deliver(box(1, 2, 3), sent, send)
-    assert outbox.deliver(box(1, 2, 3), sent, send) == Delivery(2, 1)
+        outbox_delivery.deliver(box(1, 2, 3), sent, send)
+    assert outbox_delivery.deliver(box(1, 2, 3), sent, send) == (2, 1)
     assert arrived == ["id1", "tried", "id2", "id3"]
 
 
@@ -89,7 +90,7 @@ def test_a_file_of_something_else_is_not_written_to(sent: Path) -> None:
     for content in ("my diary\n", "{}\n", "[1]\n"):
         sent.write_text(content)
         with pytest.raises(LoopbookError, match="not a file of delivered messages"):
-            outbox.deliver(box(1), sent)
+            outbox_delivery.deliver(box(1), sent)
         assert sent.read_text() == content
 
 
@@ -124,8 +125,8 @@ def receiver() -> Iterator[tuple[str, list[tuple[str, Any]], list[int]]]:
 def test_a_webhook_gets_each_message_with_its_id(sent: Path, receiver: Any) -> None:
     address, got, answers = receiver
     answers += [503]  # overloaded once: tried again
-    outbox.deliver(box(1, 2), sent, webhook.sender(address))
-    outbox.deliver(box(1, 2), sent, webhook.sender(address))
+    outbox_delivery.deliver(box(1, 2), sent, webhook.sender(address))
+    outbox_delivery.deliver(box(1, 2), sent, webhook.sender(address))
     assert got == [("id1", {"id": "id1", "text": "ü 1\n"}), ("id2", {"id": "id2", "text": "ü 2\n"})]
 
 
@@ -134,13 +135,13 @@ def test_a_receiver_that_refuses_is_named_and_nothing_is_noted(sent: Path, recei
     address, got, answers = receiver
     answers += [answer]
     with pytest.raises(LoopbookError, match=f"answered {answer}"):
-        outbox.deliver(box(1), sent, webhook.sender(address))
+        outbox_delivery.deliver(box(1), sent, webhook.sender(address))
     assert ids(sent) == [] and got == []
 
 
 def test_a_receiver_that_is_away_leaves_the_message_waiting(sent: Path) -> None:
     with pytest.raises(LoopbookError, match="could not be sent"):
-        outbox.deliver(box(1), sent, webhook.sender("http://127.0.0.1:9/", timeout=2, tries=1))
+        outbox_delivery.deliver(box(1), sent, webhook.sender("http://127.0.0.1:9/", timeout=2, tries=1))
     assert ids(sent) == []
 
 

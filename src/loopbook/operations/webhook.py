@@ -1,4 +1,4 @@
-"""A webhook: a message posted as JSON to an address, tried again a few times, never twice in effect."""
+"""Webhook: a message posted as JSON to an address, tried again a few times, never twice in effect."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _reason(error: Exception) -> str:
     inner: BaseException = error
     while True:
         deeper = getattr(inner, "reason", None) or next(
-            (each for each in inner.args if isinstance(each, BaseException)), None
+            (cause for cause in inner.args if isinstance(cause, BaseException)), None
         )
         if not isinstance(deeper, BaseException):
             return type(inner).__name__

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from loopbook import webhook
+from loopbook.operations import webhook
 from loopbook.scenario.errors import LoopbookError
 
 
