@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import syntax
@@ -20,8 +22,8 @@ sections that a stage sees are in its key, and `keys.stage_parts` adds the code 
 section changes nothing there."""
 
 
-_once: dict[tuple[str, Path], Path | None] | None = None
-_texts: dict[Path, syntax.Reading] = {}
+T = TypeVar("T")
+_once: dict[Hashable, Any] | None = None
 
 
 @contextmanager
@@ -29,12 +31,10 @@ def once() -> Iterator[None]:
     """Within, look up and read each module once: a pass over all stages sees the sources as they are then."""
     global _once
     before, _once = _once, {}
-    _texts.clear()
     try:
         yield
     finally:
         _once = before
-        _texts.clear()
 
 
 def digest_source(text: str) -> str:
@@ -95,8 +95,12 @@ def readings(modules: Iterable[str], source: Path | None = None) -> dict[str, sy
                 f"{source.name}/{file.relative_to(source)} cannot be read as Python: {error}"
             ) from error
         if name != COMPOSING:
-            waiting += imported([*found[name].imports, name], name, source)
+            waiting += _followed(name, found[name], source)
     return dict(sorted(found.items()))
+
+
+def _followed(name: str, reading: syntax.Reading, source: Path) -> set[str]:
+    return _remembered(("imports", name, source), lambda: imported([*reading.imports, name], name, source))
 
 
 def members(package: str) -> set[str]:
@@ -117,18 +121,18 @@ def resources(modules: Iterable[str], source: Path | None = None) -> dict[str, s
     for name in modules:
         file = module_file(name, source)
         if file is not None and file.name == "__init__.py":
-            found.update({each.relative_to(source).as_posix(): digest_file(each) for each in _data(file.parent)})
+            found.update(_remembered(("data", file.parent, source), partial(_digests, file.parent, source)))
     return dict(sorted(found.items()))
+
+
+def _digests(folder: Path, source: Path) -> dict[str, str]:
+    return {path.relative_to(source).as_posix(): digest_file(path) for path in _data(folder)}
 
 
 def module_file(name: str, source: Path | None = None) -> Path | None:
     """Return the file of a module, or None if there is no such module (an imported name, for instance)."""
     source = source or SOURCE
-    if _once is None:
-        return _find(name, source)
-    if (name, source) not in _once:
-        _once[name, source] = _find(name, source)
-    return _once[name, source]
+    return _remembered((name, source), lambda: _find(name, source))
 
 
 def _find(name: str, source: Path) -> Path | None:
@@ -137,11 +141,17 @@ def _find(name: str, source: Path) -> Path | None:
 
 
 def _read(file: Path) -> syntax.Reading:
+    return _remembered(file, lambda: syntax.read(file.read_text(encoding="utf-8")))
+
+
+def _remembered(what: Hashable, look_up: Callable[[], T]) -> T:
+    """Return what is looked up, within `once` the first time only."""
     if _once is None:
-        return syntax.read(file.read_text(encoding="utf-8"))
-    if file not in _texts:
-        _texts[file] = syntax.read(file.read_text(encoding="utf-8"))
-    return _texts[file]
+        return look_up()
+    if what not in _once:
+        _once[what] = look_up()
+    found: T = _once[what]
+    return found
 
 
 def ours(name: str, source: Path | None = None) -> bool:
