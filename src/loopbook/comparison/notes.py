@@ -50,43 +50,43 @@ def figure(value: float | None, sign: str = "") -> str:
 
 def basis(found: Repeats, bands: Mapping[str, Band], a: Run, b: Run) -> list[str]:
     """Say what the bands rest on, and where that is thin."""
-    count, of = len(found.runs), found.of
+    count, of, seeds = len(found.runs), found.of, found.uncovered(a, b)
     bases = [made.basis for made in bands.values()]
     vary, equal, fixed = (bases.count(basis) for basis in ("spread", "equal", "fixed"))
-    said = [f"Noise band from {count} repeats of {of} that differ only by seed ({', '.join(found.varied)})."]
-    if vary:
-        said.append(f"{_metrics(vary)} in them: a band one-sided at a family-wise level of {band.LEVEL:g}.")
-    else:
-        said.append("No judged metric varies in them.")
-    if equal:
-        said.append(
+    notes = [
+        (True, f"Noise band from {count} repeats of {of} that differ only by seed ({', '.join(found.varied)})."),
+        (vary, f"{_metrics(vary)} in them: a band one-sided at a family-wise level of {band.LEVEL:g}."),
+        (not vary, "No judged metric varies in them."),
+        (
+            equal,
             f"{_metrics(equal, 'is', 'are')} equal in {of} and all {count} repeats: a band of no width, so any loss is "
             "beyond it. That rests on these repeats alone: each such metric may flag a pair that differs only by seed, "
-            f"with a probability of at most 1 in {1 / band.chance(count):.0f}."
-        )
-    if fixed:
-        said.append(
+            f"with a probability of at most 1 in {1 / band.chance(count):.0f}.",
+        ),
+        (
+            fixed,
             f"{_metrics(fixed, 'is', 'are')} of stages that none of these seeds enters: no width either, and a loss "
-            "cannot come from them."
-        )
-    if found.other:
-        names = _listed([run.run for run in found.runs if run.run in found.other])
-        said.append(
+            "cannot come from them.",
+        ),
+        (
+            found.other,
             f"Only {count - len(found.other)} of the repeats come from the code of {of}. The others come from other "
-            f"code, or what they were made of has left the store: {names}. The band holds as far as their noise is "
-            f"that of {of}'s code."
-        )
-    if seeds := found.uncovered(a, b):
-        said.append(
+            "code, or what they were made of has left the store: "
+            f"{_listed([run.run for run in found.runs if run.run in found.other])}. The band holds as far as their "
+            f"noise is that of {of}'s code.",
+        ),
+        (
+            seeds,
             f"A and B also differ in {', '.join(seeds)}, which no repeat varies: the band does not cover that, and "
-            "metrics that are equal in all repeats are not judged."
-        )
-    if rows.other(a, b):
-        said.append(
+            "metrics that are equal in all repeats are not judged.",
+        ),
+        (
+            rows.other(a, b),
             "A and B took in other data: the band covers seeds, not which rows came in, and metrics that are equal in "
-            "all repeats are not judged."
-        )
-    return said
+            "all repeats are not judged.",
+        ),
+    ]
+    return [text for holds, text in notes if holds]
 
 
 def without(found: Repeats, a: Run, b: Run, paired: bool) -> list[str]:
@@ -96,7 +96,7 @@ def without(found: Repeats, a: Run, b: Run, paired: bool) -> list[str]:
         few = f"{count} {'run repeats' if count == 1 else 'runs repeat'}" if count else "No run repeats"
         why = f"{few} A or B with other seeds; a noise band takes {band.LEAST}."
     else:
-        why = f"In the {count} repeats of {found.of} no metric varies whose better direction is known"
+        why = f"In the {count} repeats of {found.of} no metric varies that is judged"
         if rows.other(a, b):
             why += ", and as A and B took in other data, equal metrics cannot be judged"
         elif seeds := found.uncovered(a, b):

@@ -1,4 +1,4 @@
-"""From each requirement to its evidence: met, missed, or not tested."""
+"""Traceability matrix: from each requirement to its evidence, met, missed, or not tested."""
 
 from __future__ import annotations
 
@@ -8,28 +8,20 @@ from math import isfinite
 import pandas as pd
 
 from loopbook.scenario.errors import suggest
-from loopbook.scenario.stories import Story
+from loopbook.scenario.stories import Criterion, Story
 from loopbook.store.records import NO_FRESH_ROWS
 
 MET, MISSED, UNTESTED, NO_CRITERION = "met", "missed", "not yet tested", "no criterion"
 NOT_ON_PROTOTYPE = "not testable on a prototype"
 STALE = f"not tested: {NO_FRESH_ROWS}"
 _COLUMNS = [
-    "story",
-    "criterion",
-    "text",
-    "stage",
-    "metric",
-    "comparison",
-    "threshold",
-    "value",
-    "margin",
-    "verdict",
-    "note",
+    *("story", "criterion", "text", "stage", "metric", "comparison", "threshold"),
+    *("value", "margin", "verdict", "note"),
 ]
+Evidence = Mapping[tuple[str, str], float | None]
 
 
-def matrix(stories: Sequence[Story], evidence: Mapping[tuple[str, str], float | None]) -> pd.DataFrame:
+def matrix(stories: Sequence[Story], evidence: Evidence) -> pd.DataFrame:
     """Lay the evidence beside every acceptance criterion.
 
     Parameters
@@ -48,41 +40,41 @@ def matrix(stories: Sequence[Story], evidence: Mapping[tuple[str, str], float | 
         good side; NaN for ``==`` and for what is not tested), `verdict`, and `note`: why there is no evidence, or
         which metric was probably meant.
     """
-    stages = {stage for stage, _ in evidence}
     rows: list[dict[str, object]] = []
     for story in stories:
         if not story.criteria:
             note = "Nobody can tell whether this story is fulfilled; give it a criterion."
             rows.append({"story": story.id, "verdict": NO_CRITERION, "note": note})
-        for each in story.criteria:
-            value = evidence.get((each.stage, each.metric))
-            row: dict[str, object] = {
-                "story": story.id,
-                "criterion": each.id,
-                **each.model_dump(include={"text", "stage", "metric", "comparison", "threshold"}),
-            }
-            if value is not None and isfinite(value) and evidence.get((each.stage, "fresh_rows")) == 0:
-                note = f"What was approved last was found on the very rows that {each.stage} judges by."
-                rows.append(row | {"value": float(value), "verdict": STALE, "note": note})
-                continue
-            if value is not None and isfinite(value):
-                sign = {">": 1, "<": -1}.get(each.comparison[0])
-                margin = None if sign is None else sign * (value - each.threshold)
-                verdict, note = (MET if each.met(value) else MISSED), ""
-                rows.append(row | {"value": float(value), "margin": margin, "verdict": verdict, "note": note})
-                continue
-            if each.stage not in stages:
-                note = f"{each.stage} has not recorded anything yet."
-            elif (each.stage, each.metric) in evidence:
-                note = f"{each.stage} recorded {each.metric} without a number."
-            else:
-                known = [metric for stage, metric in evidence if stage == each.stage]
-                note = f"{each.stage} does not record {each.metric!r}.{suggest(each.metric, known)}"
-            rows.append(row | {"verdict": UNTESTED, "note": note})
+        for criterion in story.criteria:
+            stated = criterion.model_dump(include={"text", "stage", "metric", "comparison", "threshold"})
+            rows.append({"story": story.id, "criterion": criterion.id, **stated, **_judged(criterion, evidence)})
     frame = pd.DataFrame(rows, columns=_COLUMNS)
     texts = ["criterion", "text", "stage", "metric", "comparison", "note"]
     frame[texts] = frame[texts].fillna("")
     return frame.astype({"threshold": "float64", "value": "float64", "margin": "float64"})
+
+
+def _judged(criterion: Criterion, evidence: Evidence) -> dict[str, object]:
+    """Return the value of a criterion, its margin, the verdict, and why there is no evidence."""
+    value = evidence.get((criterion.stage, criterion.metric))
+    if value is None or not isfinite(value):
+        return {"verdict": UNTESTED, "note": _absence(criterion, evidence)}
+    if evidence.get((criterion.stage, "fresh_rows")) == 0:
+        note = f"What was approved last was found on the very rows that {criterion.stage} judges by."
+        return {"value": float(value), "verdict": STALE, "note": note}
+    sign = {">": 1, "<": -1}.get(criterion.comparison[0])
+    margin = None if sign is None else sign * (value - criterion.threshold)
+    return {"value": float(value), "margin": margin, "verdict": MET if criterion.met(value) else MISSED}
+
+
+def _absence(criterion: Criterion, evidence: Evidence) -> str:
+    """Say why a criterion has no evidence, or which metric was probably meant."""
+    known = [metric for stage, metric in evidence if stage == criterion.stage]
+    if not known:
+        return f"{criterion.stage} has not recorded anything yet."
+    if criterion.metric in known:
+        return f"{criterion.stage} recorded {criterion.metric} without a number."
+    return f"{criterion.stage} does not record {criterion.metric!r}.{suggest(criterion.metric, known)}"
 
 
 def on_prototype(stories: Sequence[Story], metrics: Mapping[str, float]) -> pd.DataFrame:
@@ -102,7 +94,11 @@ def on_prototype(stories: Sequence[Story], metrics: Mapping[str, float]) -> pd.D
         prototype*.
     """
     criteria = [criterion for story in stories for criterion in story.criteria]
-    evidence = {(each.stage, each.metric): metrics[each.metric] for each in criteria if each.metric in metrics}
+    evidence = {
+        (criterion.stage, criterion.metric): metrics[criterion.metric]
+        for criterion in criteria
+        if criterion.metric in metrics
+    }
     found = matrix(stories, evidence)
     absent = found["verdict"] == UNTESTED
     found.loc[absent, ["verdict", "note"]] = [NOT_ON_PROTOTYPE, ""]
