@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.comparison.conftest import kept, ran
 
 from loopbook.operations.night_summary import Entry, Failure, Number, Summary, line
 
+__all__ = ["kept", "ran"]
 HOSTILE = "bad\r\nBcc: all@example.org\r\n\r\n<script>\x1b[31m\u202eevil\ud800 ann@example.org"
 
 
