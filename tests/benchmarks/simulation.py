@@ -68,12 +68,12 @@ def network(kind: str, parts: dict[str, pd.DataFrame], seed: int) -> tuple[np.nd
     """Return test probabilities of one of our networks, trained from scratch, the seconds, and the epochs."""
     import keras
 
-    from loopbook.models.architectures import networks
-    from loopbook.models.architectures.inputs import Inputs
+    from loopbook.models.architecture import Inputs
+    from loopbook.models.architectures import registry
 
     keras.utils.set_random_seed(seed)
     tokens = encode(parts)
-    model = getattr(networks, kind)(Inputs(VOCABULARY, LENGTH, width=0), **SETTINGS[kind])
+    model = registry.find(kind).make(Inputs(VOCABULARY, LENGTH, width=0), **SETTINGS[kind])
     model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
     stop = keras.callbacks.EarlyStopping(patience=4, restore_best_weights=True)
     begin = time.perf_counter()

@@ -553,9 +553,10 @@ def test_a_library_that_no_distribution_is_known_for_counts_as_the_whole_lock(
     assert stale(with_it, tree.parts()) == set("m47")
 
 
-def fit_key(tree: Tree) -> str:
+def fit_key(tree: Tree, *architectures: str) -> str:
+    modules = ["loopbook.models.training.fitting", *(f"loopbook.models.architectures.{name}" for name in architectures)]
     with code.once():
-        return keys.cache_key({}, ["loopbook.models.training.fitting"], tree.project.root / "requirements.lock")
+        return keys.cache_key({}, modules, tree.project.root / "requirements.lock")
 
 
 def test_a_fit_depends_on_its_candidate_recipe_and_task_and_on_no_other_settings(tree: Tree) -> None:
@@ -577,3 +578,9 @@ def test_a_stage_that_finds_architectures_by_name_depends_on_all_of_them_and_a_f
     tree.write(src("models/architectures/new"), "x = 1\n")
     assert stale(base, tree.parts()) == set("tcm4567")
     assert fit_key(tree) == before
+
+
+def test_a_fit_depends_on_its_own_architecture_and_on_no_other(tree: Tree) -> None:
+    before = {name: fit_key(tree, name) for name in ("cnn", "lstm", "tfidf")}
+    tree.append(src("models/architectures/lstm"), "\nx = 1\n")
+    assert {name for name in before if fit_key(tree, name) != before[name]} == {"lstm"}

@@ -31,7 +31,7 @@ def encode(
     Parameters
     ----------
     names
-        Of ``tokens`` (int32 [n, length]), ``table`` (float32 [n, width]) and ``embedding`` (float32 [n, 384]).
+        Of ``tokens`` (int32 [n, length]), ``table`` (float32 [n, width]) and ``embedding`` (float32 [n, width]).
     cache
         Folder of sentence embeddings that are known already; None: compute all.
     progress

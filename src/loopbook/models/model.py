@@ -13,11 +13,8 @@ from numpy.typing import NDArray
 
 from loopbook.data.features import Features
 from loopbook.models import seen_rows
+from loopbook.models.architecture import Family, Predictor
 from loopbook.models.architectures import registry
-from loopbook.models.architectures.linear import Linear
-from loopbook.models.architectures.trees import Trees
-from loopbook.models.arrays import encode
-from loopbook.models.network import Network
 from loopbook.scenario.errors import LoopbookError
 from loopbook.scenario.settings import Scalar
 from loopbook.statistics.scores import sigmoid
@@ -54,7 +51,7 @@ class Model:
 
     architecture: str
     features: Features
-    predictor: Network | Linear | Trees
+    predictor: Predictor
     settings: Mapping[str, Scalar] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     temperature: float = 1.0
@@ -62,9 +59,9 @@ class Model:
     learned: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64), compare=False, repr=False)
 
     @property
-    def family(self) -> registry.Family:
+    def family(self) -> Family:
         """``network`` or ``plain``."""
-        return "network" if isinstance(self.predictor, Network) else "plain"
+        return self.predictor.family
 
     @property
     def parameters(self) -> int:
@@ -87,10 +84,7 @@ class Model:
         """
         if not len(frame):
             return np.zeros(0)
-        if not isinstance(self.predictor, Network):
-            return self.predictor.logits(self.features, frame) - self.offset
-        arrays = encode(self.features, frame, self.predictor.inputs, cache, progress)
-        return self.predictor.logits(arrays) - self.offset
+        return self.predictor.logits(self.features, frame, cache, progress) - self.offset
 
     def probabilities(
         self, frame: pd.DataFrame, cache: Path | None = None, progress: Callable[[str], object] | None = None
@@ -126,15 +120,10 @@ class Model:
         """
         described = read_description(folder / f"{DESCRIPTION}.json", FORMAT)
         architecture = str(described["architecture"])
-        predictor: Network | Linear | Trees
-        if described["family"] == "network":
-            predictor = Network.load(folder, architecture)
-        else:
-            predictor = Trees.load(folder) if architecture == "boosted_trees" else Linear.load(folder)
         return cls(
             architecture,
             Features.from_dict(content.load(folder / f"{FEATURES}.json")),
-            predictor,
+            registry.find(architecture).form.load(folder),
             described["settings"],
             described["training"],
             float(described["temperature"]),

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loopbook.models.architectures import registry
-from loopbook.models.architectures.inputs import Inputs
-from loopbook.models.arrays import Arrays, lengths
+from loopbook.models.arrays import Arrays, encode, lengths
 from loopbook.models.training import runtime
 from loopbook.scenario.errors import ScenarioError
 from loopbook.scenario.settings import Scalar
 from loopbook.store.content import write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from loopbook.data.features import Features
+    from loopbook.models.architecture import Architecture, Inputs
 
 FILE = "network.keras"
 _KNOWN = {"tokens": "int32", "table": "float32", "embedding": "float32"}
@@ -39,8 +43,10 @@ class Network:
 
     model: Any
 
+    family: ClassVar[Literal["network", "plain"]] = "network"
+
     @classmethod
-    def build(cls, architecture: str, settings: Mapping[str, Scalar], inputs: Inputs, seed: int) -> Network:
+    def build(cls, architecture: Architecture, settings: Mapping[str, Scalar], inputs: Inputs, seed: int) -> Network:
         """Build an architecture with fresh weights; equal seeds give equal weights.
 
         Raises
@@ -54,10 +60,10 @@ class Network:
         keras.utils.clear_session(free_memory=False)
         runtime.prepare(seed)
         try:
-            model = registry.network_builder(architecture)(inputs, **settings)
+            model = architecture.make(inputs, **settings)
         except (TypeError, ValueError) as error:
-            raise ScenarioError(f"The architecture {architecture!r} could not be built: {error}") from error
-        return cls(_with_logits(model, architecture))
+            raise ScenarioError(f"The architecture {architecture.name!r} could not be built: {error}") from error
+        return cls(_with_logits(model, architecture.name))
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -91,8 +97,18 @@ class Network:
             for name in self.inputs
         }
 
-    def logits(self, arrays: Arrays) -> NDArray[np.float64]:
-        """Return the logit of each row, float64 [n]."""
+    def logits(
+        self,
+        features: Features,
+        frame: pd.DataFrame,
+        cache: Path | None = None,
+        progress: Callable[[str], object] | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the logit of each row, float64 [n]; cache and progress are the sentence encoder's."""
+        return self.forward(encode(features, frame, self.inputs, cache, progress))
+
+    def forward(self, arrays: Arrays) -> NDArray[np.float64]:
+        """Return the logit of each row of its inputs, float64 [n]."""
         rows = len(arrays[self.inputs[0]])
         result = np.empty(rows)
         for batch, longest in by_length(arrays, np.arange(rows), _BATCH):
@@ -105,12 +121,11 @@ class Network:
         write_atomically(folder / FILE, self._write)
 
     @classmethod
-    def load(cls, folder: Path, architecture: str) -> Network:
-        """Return what `save` wrote; `architecture` is imported first if it is a user's, for its own layers."""
+    def load(cls, folder: Path) -> Network:
+        """Return what `save` wrote; a user's module has to be imported before, for its own layers."""
         runtime.prepare()
         import keras
 
-        registry.find(architecture)
         return cls(keras.saving.load_model(folder / FILE, compile=False))
 
     def _write(self, file: Path) -> None:

@@ -8,8 +8,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from tests.models.conftest import BAD, GOOD, Problem
 
-from loopbook.models.architectures import baselines
-from loopbook.models.architectures.linear import Linear, terms_of
+from loopbook.models.architectures import registry
+from loopbook.models.linear import Linear, terms_of
 from loopbook.scenario.errors import DataError, LoopbookError
 from loopbook.statistics.scores import auc, sigmoid
 
@@ -19,7 +19,9 @@ def truth(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fitted(name: str, problem: Problem, **settings: object) -> Linear:
-    return baselines.BASELINES[name](problem.features, problem.train, *truth(problem), **settings)
+    found = registry.find(name).make(problem.features, problem.train, *truth(problem), **settings)
+    assert isinstance(found, Linear)
+    return found
 
 
 def test_majority_says_the_weighted_base_rate_to_every_row(text: Problem) -> None:
@@ -75,7 +77,7 @@ def test_weights_count_like_repeated_rows(text: Problem) -> None:
     label, _ = truth(text)
     twice = text.train.iloc[np.repeat(np.arange(len(label)), 1 + label.astype(int))]
     # Equal terms in both, so that only the weights differ.
-    weighted = baselines.table_logistic
+    weighted = registry.find("table_logistic").make
     x = type("Fake", (), {"table": staticmethod(lambda frame: frame[["weight"]].to_numpy())})()
     one = weighted(x, text.train, label, 1 + label)
     two = weighted(x, twice, twice["label"].to_numpy(float), np.ones(len(twice)))
@@ -85,7 +87,7 @@ def test_weights_count_like_repeated_rows(text: Problem) -> None:
 def test_nothing_to_learn_from_is_said(text: Problem) -> None:
     few = text.train.head(3).assign(text=["one", "two", "three"])
     with pytest.raises(DataError, match="No word or phrase of train occurs in at least 2 of its 3 rows"):
-        baselines.tfidf(text.features, few, np.array([0.0, 1, 0]), np.ones(3))
+        registry.find("tfidf").make(text.features, few, np.array([0.0, 1, 0]), np.ones(3))
 
 
 @pytest.mark.parametrize("name", ["majority", "word_list", "tfidf"])

@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 from tests.models.conftest import Problem
 
-from loopbook.models.architectures.inputs import Inputs
+from loopbook.models.architecture import Inputs
+from loopbook.models.architectures import registry
 from loopbook.models.arrays import encode, lengths
 from loopbook.models.network import Network, by_length
 from loopbook.scenario.errors import ScenarioError
 
 INPUTS = Inputs(vocabulary_size=50, length=12, width=3)
+
+
+def built(name: str, settings: dict, inputs: Inputs, seed: int) -> Network:
+    return Network.build(registry.find(name), settings, inputs, seed)
 
 
 def given(rows: int = 9) -> dict[str, np.ndarray]:
@@ -36,37 +41,37 @@ def given(rows: int = 9) -> dict[str, np.ndarray]:
     ],
 )
 def test_each_network_answers_from_its_inputs(name: str, used: tuple[str, ...]) -> None:
-    network = Network.build(name, {}, INPUTS, seed=1)
+    network = built(name, {}, INPUTS, seed=1)
     assert set(network.inputs) == set(used)
-    logits = network.logits(given())
+    logits = network.forward(given())
     assert logits.shape == (9,) and logits.dtype == np.float64 and np.ptp(logits) > 0
     for other in used:
         changed = {**given(), other: given()[other][::-1].copy()}
-        assert not np.allclose(network.logits(changed), logits), f"{name} does not look at {other}"
+        assert not np.allclose(network.forward(changed), logits), f"{name} does not look at {other}"
 
 
 @pytest.mark.parametrize("name", ["lstm", "cnn", "bag"])
 def test_the_answer_does_not_depend_on_padding(name: str) -> None:
-    network = Network.build(name, {}, INPUTS, seed=1)
+    network = built(name, {}, INPUTS, seed=1)
     arrays = given()
     longer = {**arrays, "tokens": np.pad(arrays["tokens"], ((0, 0), (0, 9)))}
     direct = network.model({key: longer[key] for key in network.inputs}, training=False).numpy()[:, 0]
-    assert network.logits(arrays) == pytest.approx(direct, abs=1e-5)
+    assert network.forward(arrays) == pytest.approx(direct, abs=1e-5)
 
 
 def test_word_order_counts_for_the_lstm_and_not_for_the_bag() -> None:
     tokens = np.array([[5, 6, 7, 8]], dtype=np.int32)
     turned = tokens[:, ::-1].copy()
     inputs = Inputs(50, 12, 0)
-    lstm, bag = Network.build("lstm", {}, inputs, 1), Network.build("bag", {}, inputs, 1)
-    assert abs(lstm.logits({"tokens": tokens}) - lstm.logits({"tokens": turned})) > 1e-4
-    assert bag.logits({"tokens": tokens}) == pytest.approx(bag.logits({"tokens": turned}), abs=1e-6)
+    lstm, bag = built("lstm", {}, inputs, 1), built("bag", {}, inputs, 1)
+    assert abs(lstm.forward({"tokens": tokens}) - lstm.forward({"tokens": turned})) > 1e-4
+    assert bag.forward({"tokens": tokens}) == pytest.approx(bag.forward({"tokens": turned}), abs=1e-6)
 
 
 def test_equal_seeds_give_equal_weights_and_names_whatever_was_built_before() -> None:
-    first = Network.build("cnn", {"filters": 8}, INPUTS, 7)
-    Network.build("lstm", {}, INPUTS, 3)
-    second, third = Network.build("cnn", {"filters": 8}, INPUTS, 7), Network.build("cnn", {"filters": 8}, INPUTS, 8)
+    first = built("cnn", {"filters": 8}, INPUTS, 7)
+    built("lstm", {}, INPUTS, 3)
+    second, third = built("cnn", {"filters": 8}, INPUTS, 7), built("cnn", {"filters": 8}, INPUTS, 8)
     names = [[variable.path for variable in network.model.variables] for network in (first, second)]
     assert names[0] == names[1]
     for one, two in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
@@ -75,10 +80,10 @@ def test_equal_seeds_give_equal_weights_and_names_whatever_was_built_before() ->
 
 
 def test_a_saved_network_answers_the_same(tmp_path: Path) -> None:
-    network = Network.build("bag", {"dropout": 0.5}, INPUTS, 1)
+    network = built("bag", {"dropout": 0.5}, INPUTS, 1)
     network.save(tmp_path)
-    again = Network.load(tmp_path, "bag")
-    assert again.logits(given()).tolist() == network.logits(given()).tolist()
+    again = Network.load(tmp_path)
+    assert again.forward(given()).tolist() == network.forward(given()).tolist()
     assert again.trims
 
 
@@ -122,7 +127,7 @@ HEAD = "import keras\nfrom keras import layers\n"
 def test_a_users_network_that_cannot_be_trained_is_refused(users_module: Path, body: str, message: str) -> None:
     users_module.write_text(f"{HEAD}def build(inputs):\n    {body}\n")
     with pytest.raises(ScenarioError, match=message):
-        Network.build(f"{users_module.stem}:build", {}, INPUTS, 1)
+        built(f"{users_module.stem}:build", {}, INPUTS, 1)
 
 
 def test_a_users_network_with_its_own_layer_is_saved_and_loaded(users_module: Path, tmp_path: Path) -> None:
@@ -133,6 +138,6 @@ def test_a_users_network_with_its_own_layer_is_saved_and_loaded(users_module: Pa
         "(Twice()(x)))\n"
     )
     name = f"{users_module.stem}:build"
-    network = Network.build(name, {}, INPUTS, 1)
+    network = built(name, {}, INPUTS, 1)
     network.save(tmp_path)
-    assert Network.load(tmp_path, name).logits(given()).tolist() == network.logits(given()).tolist()
+    assert Network.load(tmp_path).forward(given()).tolist() == network.forward(given()).tolist()

@@ -20,7 +20,7 @@ def check(architecture: str, task: Task = TEXT, **settings: object) -> None:
     registry.check(Candidate(architecture=architecture, settings=settings), task)
 
 
-@pytest.mark.parametrize("name", registry.ARCHITECTURES)
+@pytest.mark.parametrize("name", registry.names())
 def test_every_architecture_suits_some_task_with_its_defaults(name: str) -> None:
     check(name, TABLE if registry.find(name).needs == "table" else TEXT)
 
@@ -36,8 +36,8 @@ def test_every_architecture_suits_some_task_with_its_defaults(name: str) -> None
         ("lstm", TEXT, {"units": 2.5}, "units = 2.5"),
         ("lstm", TEXT, {"dropout": 1.0}, "dropout = 1.0.*less than 1"),
         ("majority", TEXT, {"words": 5}, "'majority' has no settings; it was given 'words'"),
-        ("mlp", TEXT, {}, "needs a table field.*would suit: lstm"),
-        ("lstm", TABLE, {}, "needs a text field.*would suit: mlp"),
+        ("mlp", TEXT, {}, "needs a table field.*would suit: bag, cnn, lstm, majority"),
+        ("lstm", TABLE, {}, "needs a text field.*would suit: boosted_trees, majority, mlp"),
         ("tfidf", TEXT, {"C": 0}, "C = 0.*greater than 0"),
         ("nowhere.at_all:build", TEXT, {}, "no module 'nowhere.at_all'"),
     ],
@@ -95,13 +95,15 @@ class TestUsersFunction:
     def test_is_found_for_building(self, users_module: Path) -> None:
         users_module.write_text("def build(inputs, *, units: int = 8):\n    return units\n")
         found = registry.find(f"{users_module.stem}:build")
-        assert found.build is not None and found.build(None, units=3) == 3
+        assert found.make(None, units=3) == 3
         assert found.family == "network"
 
 
 def test_checking_candidates_starts_neither_tensorflow_nor_scikit_learn() -> None:
     code = (
-        "import sys; from loopbook.models import architectures as a; from loopbook.scenario.contract import *;"
+        "import sys; from loopbook.models.architectures import registry as a;"
+        "from loopbook.scenario.task import Label, Task;"
+        "from loopbook.scenario.candidate import Candidate;"
         "t = Task(fields={'x': 'text'}, label=Label(column='y', positive=(1,)));"
         "[a.check(Candidate(architecture=n), t) for n in ('lstm', 'minilm', 'tfidf', 'majority')];"
         "print([m for m in ('tensorflow', 'keras', 'sklearn', 'onnx', 'pandas') if m in sys.modules])"

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from tests.models.conftest import Problem
 
 from loopbook.models.choice import cross_validation
-from loopbook.models.choice.cross_validation import COLUMNS, Recipe
+from loopbook.models.choice.cross_validation import COLUMNS
 from loopbook.models.model import Model
 from loopbook.models.network import Network
+from loopbook.models.training.method import Method
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.data import DataSettings
 from loopbook.scenario.errors import DataError
@@ -76,12 +77,12 @@ def stage(project: Project, cells: Problem) -> SimpleNamespace:
 
 def test_rows_are_judged_by_fits_that_are_kept_by_themselves(stage: SimpleNamespace, cells: Problem) -> None:
     rows = cells.train.head(150)
-    found = cross_validation.run(stage, rows, Recipe(LOGISTIC, TRAINING), Recipe(MAJORITY, TRAINING), 0.25)
+    found = cross_validation.run(stage, rows, Method(LOGISTIC, TRAINING), Method(MAJORITY, TRAINING), 0.25)
     assert list(found.columns) == COLUMNS and len(found) == 300
     assert all(sorted(part["row_id"]) == sorted(rows["row_id"]) for _, part in found.groupby("repeat"))
     kept = sorted((stage.project.drafts / "cache" / "fits").iterdir())
     assert len(kept) == 12
-    again = cross_validation.run(stage, rows, Recipe(LOGISTIC, TRAINING), Recipe(MAJORITY, TRAINING), 0.25)
+    again = cross_validation.run(stage, rows, Method(LOGISTIC, TRAINING), Method(MAJORITY, TRAINING), 0.25)
     assert content.digest_value(again) == content.digest_value(found)
     assert sorted((stage.project.drafts / "cache" / "fits").iterdir()) == kept
 
@@ -97,8 +98,8 @@ def test_rows_are_judged_by_fits_that_are_kept_by_themselves(stage: SimpleNamesp
 
 
 def test_a_champion_that_is_the_baseline_is_fitted_once(stage: SimpleNamespace, cells: Problem) -> None:
-    recipe = Recipe(LOGISTIC, TRAINING)
-    found = cross_validation.run(stage, cells.train.head(150), recipe, recipe, 0.25)
+    method = Method(LOGISTIC, TRAINING)
+    found = cross_validation.run(stage, cells.train.head(150), method, method, 0.25)
     assert (found["probability"] == found["baseline"]).all()
     assert cross_validation.summary(found).loc["difference"].tolist() == [0.0, 0.0, 0.0]
 
@@ -106,15 +107,15 @@ def test_a_champion_that_is_the_baseline_is_fitted_once(stage: SimpleNamespace, 
 def test_a_champion_of_record_is_fitted_anew_as_it_was_and_not_as_the_scenario_says_now(cells: Problem) -> None:
     was = {"epochs": 7, "patience": 2, "learning_rate": 0.02, "batch_size": 16, "seed": 5, "class_weights": True}
     record = Model("mlp", cells.features, Network(None), settings={"units": 8}, training=was)
-    recipe = Recipe.of(record, TRAINING)
-    assert recipe.candidate == Candidate(architecture="mlp", settings={"units": 8})
-    assert {name: getattr(recipe.training, name) for name in was} == was
-    assert recipe.training.bootstrap == TRAINING.bootstrap
+    method = Method.of(record, TRAINING)
+    assert method.candidate == Candidate(architecture="mlp", settings={"units": 8})
+    assert {name: getattr(method.recipe, name) for name in was} == was
+    assert method.recipe.bootstrap == TRAINING.bootstrap
 
 
 def test_without_repeats_nothing_is_fitted_and_the_tables_are_empty(stage: SimpleNamespace, cells: Problem) -> None:
     stage.settings.cv_repeats = 0
-    found = cross_validation.run(stage, cells.train, Recipe(LOGISTIC, TRAINING), Recipe(MAJORITY, TRAINING), 0.25)
+    found = cross_validation.run(stage, cells.train, Method(LOGISTIC, TRAINING), Method(MAJORITY, TRAINING), 0.25)
     assert found.empty and list(found.columns) == COLUMNS
     assert cross_validation.summary(found).empty
     assert cross_validation.figures(cross_validation.summary(found)) == {}

@@ -4,6 +4,7 @@ import pytest
 from tests.models.conftest import settings
 
 from loopbook.models.choice import tuning
+from loopbook.models.training.method import Method
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import ScenarioError
 from loopbook.scenario.optimization import SearchRange
@@ -70,6 +71,6 @@ def test_no_trials_are_an_empty_search() -> None:
 
 
 def test_what_a_trial_tries_goes_where_it_belongs() -> None:
-    candidate, training = tuning.applied(LSTM, settings(), {"dropout": 0.1, "learning_rate": 0.5, "units": 9})
+    candidate, training = tuning.applied(Method(LSTM, settings()), {"dropout": 0.1, "learning_rate": 0.5, "units": 9})
     assert candidate.settings == {"units": 9, "dropout": 0.1}
     assert training.learning_rate == 0.5 and training.seed == settings().seed

@@ -11,24 +11,25 @@ import pandas as pd
 import pytest
 from tests.models.conftest import Problem, frame
 
-from loopbook.models.architectures import baselines
-from loopbook.models.architectures.inputs import Inputs
-from loopbook.models.architectures.trees import Trees
+from loopbook.models.architecture import Inputs
+from loopbook.models.architectures import registry
 from loopbook.models.model import Model
 from loopbook.models.network import Network
 from loopbook.models.shipping import onnx_export
 from loopbook.models.shipping.bundle import OnnxModel
+from loopbook.models.trees import Trees
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import content
 
 
 def model_of(problem: Problem, architecture: str) -> Model:
     """Return a model with an answer of its own for every row; it need not be trained to be exported."""
-    if architecture in baselines.BASELINES:
+    kind = registry.find(architecture)
+    if kind.family == "plain":
         label, weight = problem.train["label"].to_numpy(float), np.ones(len(problem.train))
-        predictor = baselines.BASELINES[architecture](problem.features, problem.train, label, weight)
+        predictor = kind.make(problem.features, problem.train, label, weight)
     else:
-        predictor = Network.build(architecture, {}, Inputs.of(problem.features), 1)
+        predictor = Network.build(kind, {}, Inputs.of(problem.features), 1)
         random = np.random.default_rng(0)
         predictor.model.set_weights([random.normal(0, 0.4, each.shape) for each in predictor.model.get_weights()])
     return Model(architecture, problem.features, predictor, {}, temperature=1.7, offset=0.3)
@@ -62,7 +63,7 @@ def test_tables_are_exported(architecture: str, cells: Problem, tmp_path: Path) 
 
 
 def test_a_normalised_network_is_exported(cells: Problem, tmp_path: Path) -> None:
-    network = Network.build("mlp", {"normalise": True, "units": 8}, Inputs.of(cells.features), 1)
+    network = Network.build(registry.find("mlp"), {"normalise": True, "units": 8}, Inputs.of(cells.features), 1)
     model = Model("mlp", cells.features, network, {})
     onnx_export.export(model, tmp_path)
     assert onnx_export.check(model, tmp_path, cells.train) <= 1e-5
@@ -103,7 +104,9 @@ def test_one_row_gets_the_same_answer_as_among_many(text: Problem, tmp_path: Pat
 def test_an_export_has_the_same_content_each_time(text: Problem, tmp_path: Path) -> None:
     model = model_of(text, "lstm")
     onnx_export.export(model, tmp_path / "one")
-    Network.build("cnn", {}, Inputs.of(text.features), 1)  # what else was built in the process does not count
+    Network.build(
+        registry.find("cnn"), {}, Inputs.of(text.features), 1
+    )  # what else was built in the process does not count
     onnx_export.export(model, tmp_path / "two")
     assert content.digest(tmp_path / "one") == content.digest(tmp_path / "two")
 

@@ -14,9 +14,10 @@ from loopbook.models.model import Model
 from loopbook.models.shipping import serving
 from loopbook.models.training import fit_store
 from loopbook.models.training.fit_store import Fit
+from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.training import TrainingSettings
+from loopbook.scenario.recipe import Recipe
 from loopbook.store import champions
 from loopbook.store.project import Project
 from loopbook.store.stage import Stage
@@ -24,14 +25,17 @@ from loopbook.store.stage import Stage
 TFIDF = Candidate(architecture="tfidf")
 
 
+def on(problem: Problem, train: pd.DataFrame) -> TrainingData:
+    return TrainingData(train, problem.validation, problem.features, problem.task)
+
+
 @pytest.fixture
 def fit(project: Project, text: Problem) -> Callable[..., Fit]:
     stage = Stage.open("03_training", {"scenario": "tiny", "profile": "standard", "candidate": "one"})
 
     def make(candidate: Candidate = TFIDF, train: pd.DataFrame | None = None, **settings: object) -> Fit:
-        chosen = TrainingSettings(candidates={"any": candidate}, **settings)
         rows = text.train if train is None else train
-        return fit_store.fit(stage, "any", candidate, chosen, rows, text.validation, text.features, text.task)
+        return fit_store.fit(stage, Method(candidate, Recipe(**settings)), on(text, rows))
 
     return make
 
@@ -56,12 +60,10 @@ def test_a_fit_holds_model_history_predictions_and_events(fit: Callable[..., Fit
 def test_a_model_fitted_again_differs_in_what_it_learned_from_alone(fit: Callable[..., Fit], text: Problem) -> None:
     stage = Stage.open("03_training", {"scenario": "tiny", "profile": "standard", "candidate": "one"})
     first = fit(class_weights=True)
-    model, other = Model.load(first.model), TrainingSettings(candidates={"any": TFIDF})
-    same = fit_store.again(stage, "again", model, other, text.train, text.validation, text.features, text.task)
+    method = Method.of(Model.load(first.model), Recipe())
+    same = fit_store.fit(stage, method, on(text, text.train))
     assert same.model == first.model, "equal rows give the fit that is there already"
-    less = fit_store.again(
-        stage, "again", model, other, text.train.head(150), text.validation, text.features, text.task
-    )
+    less = fit_store.fit(stage, method, on(text, text.train.head(150)))
     assert less.model != first.model
     assert dict(Model.load(less.model).training) == {"class_weights": True}
 

@@ -16,6 +16,7 @@ from tests.models.conftest import Problem, frame, settings, silent
 
 from loopbook.models.model import Model
 from loopbook.models.training import fitting
+from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import DataError, LoopbookError, ScenarioError
 from loopbook.statistics import evaluation
@@ -28,18 +29,8 @@ SMALL = {"lstm": {"embedding": 8, "units": 8}, "cnn": {"embedding": 8, "filters"
 def fit(problem: Problem, work: Path, architecture: str, report: object = silent, **changed: object) -> Model:
     own = changed.pop("own", SMALL.get(architecture, {}))
     candidate = Candidate(architecture=architecture, settings=own)  # type: ignore[arg-type]
-    fitting.fit(
-        "mine",
-        candidate,
-        problem.train,
-        problem.validation,
-        problem.features,
-        problem.task,
-        settings(**changed),
-        work,
-        report,  # type: ignore[arg-type]
-        work.parent / "embeddings",
-    )
+    data = TrainingData(problem.train, problem.validation, problem.features, problem.task)
+    fitting.fit(Method(candidate, settings(**changed)), data, work, report, work.parent / "embeddings")  # type: ignore[arg-type]
     return Model.load(work / "model")
 
 
@@ -119,7 +110,7 @@ def test_another_process_gets_the_same_bits_even_after_a_hard_kill(text: Problem
         import os, sys
         from pathlib import Path
         from tests.models.conftest import frame, problem
-        from tests.models.test_fitting import fit
+        from tests.models.training.test_fitting import fit
 
         text = problem({"text": "text"}, frame(400, 1), frame(150, 2))
         kill = sys.argv[2] == "kill"

@@ -3,92 +3,36 @@
 Importing this module is cheap and builds nothing; `check` runs before any kernel starts.
 """
 
+from __future__ import annotations
+
 import ast
 import importlib
 import importlib.util
-import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from loopbook.models.architectures.networks import bag, cnn, lstm, minilm, mlp
+from loopbook.models.architecture import Architecture
+from loopbook.models.network import Network
 from loopbook.scenario.candidate import Candidate
-from loopbook.scenario.errors import LoopbookError, ScenarioError, suggest
+from loopbook.scenario.errors import ScenarioError, suggest
 from loopbook.scenario.settings import Scalar
 from loopbook.scenario.task import Task
 
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Words = Annotated[int, Field(ge=1, le=5)]
-Strength = Annotated[float, Field(gt=0, le=1e6)]
-Share = Annotated[float, Field(gt=0, le=1)]
-Questions = Annotated[int, Field(ge=1, le=12)]
-
-Family = Literal["network", "plain"]
-Need = Literal["text", "table", "nothing"]
+_OURS = __name__.rpartition(".")[0]
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """One architecture.
-
-    Attributes
-    ----------
-    name
-        How scenarios call it.
-    family
-        ``network``: trained by gradient descent; ``plain``: a baseline fitted in one go.
-    needs
-        The kind of input field without which it makes no sense.
-    build
-        Of a network: ``build(inputs, **settings)`` returns a Keras model; None for a plain baseline.
-    settings
-        Arguments that a candidate may set: the annotation of each, as a type with its range.
-    required
-        Those without a default.
-    """
-
-    name: str
-    family: Family
-    needs: Need
-    build: Callable[..., Any] | None
-    settings: Mapping[str, Any]
-    required: frozenset[str] = frozenset()
+def names() -> list[str]:
+    """Return the names of our architectures: those of the modules beside this one."""
+    beside = Path(__file__).parent.glob("[!_]*.py")
+    return sorted(file.stem for file in beside if file.stem != Path(__file__).stem)
 
 
-def _settings(function: Callable[..., Any]) -> dict[str, Any]:
-    parameters = inspect.signature(function).parameters.values()
-    return {each.name: each.annotation for each in parameters if each.kind is each.KEYWORD_ONLY}
-
-
-def _network(function: Callable[..., Any], needs: Need) -> Architecture:
-    return Architecture(function.__name__, "network", needs, function, _settings(function))
-
-
-ARCHITECTURES: Mapping[str, Architecture] = {
-    each.name: each
-    for each in (
-        _network(lstm, "text"),
-        _network(cnn, "text"),
-        _network(bag, "text"),
-        _network(mlp, "table"),
-        _network(minilm, "text"),
-        Architecture("majority", "plain", "nothing", None, {}),
-        Architecture("word_list", "plain", "text", None, {"words": Count}),
-        Architecture("tfidf", "plain", "text", None, {"C": Strength, "ngrams": Words, "min_rows": Count}),
-        Architecture("table_logistic", "plain", "table", None, {"C": Strength}),
-        Architecture(
-            "boosted_trees",
-            "plain",
-            "table",
-            None,
-            {"trees": Count, "depth": Questions, "rate": Share, "sample": Share},
-        ),
-    )
-}
-"""Ours, by name."""
+def module_of(name: str) -> str:
+    """Return the full name of the module that holds an architecture, ours or a user's."""
+    return name.partition(":")[0] if ":" in name else f"{_OURS}.{name}"
 
 
 def find(name: str) -> Architecture:
@@ -97,16 +41,21 @@ def find(name: str) -> Architecture:
     Raises
     ------
     ScenarioError
-        If there is none; a user's module is imported by this.
+        If there is none; its module is imported by this.
     """
-    if ":" not in name:
-        if name not in ARCHITECTURES:
-            raise ScenarioError(f"There is no architecture {name!r}.{suggest(name, ARCHITECTURES)}")
-        return ARCHITECTURES[name]
-    described = _described(name)
-    module, _, function = name.partition(":")
-    build = getattr(importlib.import_module(module), function)
-    return Architecture(name, "network", "nothing", build, described.settings, described.required)
+    if ":" in name:
+        theirs = described(name)
+        importlib.import_module(module_of(name))
+        return theirs
+    if name not in names():
+        raise ScenarioError(f"There is no architecture {name!r}.{suggest(name, names())}")
+    found = getattr(importlib.import_module(module_of(name)), name, None)
+    if not isinstance(found, Architecture):
+        raise ScenarioError(
+            f"{module_of(name)} holds no architecture of its own name: write a function {name}, and above it "
+            '@architecture(Network, needs="text"), as in the modules beside it.'
+        )
+    return found
 
 
 def check(candidate: Candidate, task: Task) -> None:
@@ -122,7 +71,7 @@ def check(candidate: Candidate, task: Task) -> None:
     architecture = described(name)
     has = {"text": bool(task.text_fields), "table": bool(task.table_fields), "nothing": True}
     if not has[architecture.needs]:
-        instead = [each.name for each in ARCHITECTURES.values() if has[each.needs]]
+        instead = [other for other in names() if has[find(other).needs]]
         raise ScenarioError(
             f"The architecture {name!r} needs a {architecture.needs} field, and task.fields has none. "
             f"These would suit: {', '.join(instead)}."
@@ -137,15 +86,7 @@ def check(candidate: Candidate, task: Task) -> None:
     missing = sorted(architecture.required - set(candidate.settings))
     if missing:
         raise ScenarioError(f"The architecture {name!r} needs the settings {', '.join(missing)}.")
-    if name == "minilm":
-        from loopbook.models.encoders.sentence_encoder import folder
-
-        folder()
-
-
-def described(name: str) -> Architecture:
-    """Return an architecture as `find` does, but read a user's from its source, without importing it."""
-    return _described(name) if ":" in name else find(name)
+    architecture.ready()
 
 
 def _fits(name: str, setting: str, value: Scalar, kind: Any) -> None:
@@ -159,21 +100,12 @@ def _fits(name: str, setting: str, value: Scalar, kind: Any) -> None:
 _SIMPLE: Mapping[str, Any] = {"int": int, "float": float, "str": str, "bool": bool}
 
 
-def _described(name: str) -> Architecture:
-    """Read a user's function from its module's source, so that a check is quick and runs none of it."""
+def described(name: str) -> Architecture:
+    """Return an architecture as `find` does, but read a user's from its source, so that none of it is run."""
+    if ":" not in name:
+        return find(name)
     module, _, function = name.partition(":")
-    try:
-        found = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        found = None
-    if found is None or found.origin is None:
-        raise ScenarioError(
-            f"The architecture {name!r}: there is no module {module!r}. Put it in the project's src folder."
-        )
-    try:
-        tree = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"The architecture {name!r}: {module} cannot be read as Python: {error}.") from error
+    tree = _source(name, module)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     if function not in functions:
         raise ScenarioError(
@@ -183,32 +115,34 @@ def _described(name: str) -> Architecture:
     positional = [*arguments.posonlyargs, *arguments.args]
     if not positional:
         raise ScenarioError(f"The architecture {name!r}: {function} must take the inputs as its first argument.")
-    free = len(arguments.defaults)
-    named = positional[1:]
-    required = {each.arg for each in named[: max(0, len(named) - free)]}
-    required |= {
-        each.arg for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default is None
-    }
-    settings = {each.arg: _annotation(each) for each in [*named, *arguments.kwonlyargs]}
+    named, keywords = positional[1:], arguments.kwonlyargs
+    required = {argument.arg for argument in named[: max(0, len(named) - len(arguments.defaults))]}
+    required |= {argument.arg for argument, default in zip(keywords, arguments.kw_defaults, strict=True) if not default}
+    settings = {argument.arg: _annotation(argument) for argument in [*named, *keywords]}
     if arguments.kwarg:
         settings["**"] = Any
-    return Architecture(name, "network", "nothing", None, settings, frozenset(required))
+
+    def make(*given: Any, **chosen: Any) -> Any:
+        return getattr(importlib.import_module(module), function)(*given, **chosen)
+
+    return Architecture(name, Network, "nothing", make, settings, frozenset(required))
+
+
+def _source(name: str, module: str) -> ast.Module:
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        found = None
+    if found is None or found.origin is None:
+        raise ScenarioError(
+            f"The architecture {name!r}: there is no module {module!r}. Put it in the project's src folder."
+        )
+    try:
+        return ast.parse(Path(found.origin).read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"The architecture {name!r}: {module} cannot be read as Python: {error}.") from error
 
 
 def _annotation(argument: ast.arg) -> Any:
     name = ast.unparse(argument.annotation) if argument.annotation else ""
     return _SIMPLE.get(name.strip("'\""), Any)
-
-
-def network_builder(name: str) -> Callable[..., Any]:
-    """Return the function that builds the named network.
-
-    Raises
-    ------
-    LoopbookError
-        If it is a plain baseline, which has none.
-    """
-    build = find(name).build
-    if build is None:
-        raise LoopbookError(f"The architecture {name!r} is a plain baseline, which has no network to build.")
-    return build

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,8 @@ from loopbook.data.features import Features
 from loopbook.models import seen_rows
 from loopbook.models.model import Model
 from loopbook.models.training import fit_store
-from loopbook.scenario.candidate import Candidate
+from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.recipe import Recipe as Training
 from loopbook.statistics import metrics
 from loopbook.statistics.corrected import interval
 
@@ -29,18 +28,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ["repeat", "fold", "row_id", "label", "probability", "baseline"]
 """What `run` returns: `probability` is the champion's, `baseline` that of the plain baseline."""
-
-
-class Recipe(NamedTuple):
-    """What is fitted anew on every fold, chosen before: architecture with settings, and how it is trained."""
-
-    candidate: Candidate
-    training: Training
-
-    @classmethod
-    def of(cls, model: Model, settings: Training) -> Recipe:
-        """Return how a model was fitted; `settings` are the scenario's, and the model's own go before."""
-        return cls(*fit_store.as_fitted(model, settings))
 
 
 @dataclass(frozen=True)
@@ -90,7 +77,7 @@ def folds(label: ArrayLike, groups: ArrayLike, count: int, repeats: int, share: 
             yield Fold(repeat, fold, held, rest[learnt], rest[stopped])
 
 
-def run(stage: Stage, rows: pd.DataFrame, champion: Recipe, baseline: Recipe, share: float) -> pd.DataFrame:
+def run(stage: Stage, rows: pd.DataFrame, champion: Method, baseline: Method, share: float) -> pd.DataFrame:
     """Fit champion and baseline on every fold, and return what they say of the rows that they have not seen.
 
     Parameters
@@ -117,13 +104,13 @@ def run(stage: Stage, rows: pd.DataFrame, champion: Recipe, baseline: Recipe, sh
         train, validation, held = (
             rows.iloc[at].reset_index(drop=True) for at in (each.train, each.validation, each.held)
         )
-        features = Features.fit(train, scenario)
+        data = TrainingData(train, validation, Features.fit(train, scenario), scenario.task)
         found: dict[str, Any] = {}
-        for name, recipe in (("probability", champion), ("baseline", baseline)):
-            if name == "baseline" and recipe == champion:
+        for name, method in (("probability", champion), ("baseline", baseline)):
+            if name == "baseline" and method == champion:
                 found[name] = found["probability"]
                 continue
-            fit = fit_store.fit(stage, name, *recipe, train, validation, features, scenario.task)
+            fit = fit_store.fit(stage, method, data)
             found[name] = seen_rows.probabilities(Model.load(fit.model), held, stage.project.work / "embeddings")
         parts.append(
             pd.DataFrame(

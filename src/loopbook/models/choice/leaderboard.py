@@ -15,7 +15,7 @@ from loopbook.scenario.errors import LoopbookError
 from loopbook.statistics import evaluation, metrics
 
 if TYPE_CHECKING:
-    from loopbook.models.architectures.registry import Family
+    from loopbook.models.architecture import Family
 
 
 class Answers(Protocol):

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from loopbook.data.features import Features
 from loopbook.models import seen_rows
+from loopbook.models.architectures import registry
 from loopbook.models.choice import leaderboard, tuning
 from loopbook.models.choice.leaderboard import Entry
 from loopbook.models.model import Model
@@ -18,8 +18,8 @@ from loopbook.models.shipping import onnx_export
 from loopbook.models.shipping.bundle import OnnxModel
 from loopbook.models.training import fit_store
 from loopbook.models.training.fit_store import Fit
+from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.training import TrainingSettings
 from loopbook.statistics import evaluation, metrics
 from loopbook.store import champions, content
 from loopbook.store.project import Project
@@ -105,7 +105,7 @@ def intervals(board: pd.DataFrame) -> pd.DataFrame:
     return board.set_index("candidate")[columns].set_axis(["value", "low", "high"], axis=1)
 
 
-def tune(stage: Stage, name: str, train: pd.DataFrame, validation: pd.DataFrame, features: Features) -> Tuned:
+def tune(stage: Stage, name: str, data: TrainingData) -> Tuned:
     """Search for better settings around a candidate; every trial is a fit like any other, kept by itself.
 
     Parameters
@@ -121,12 +121,11 @@ def tune(stage: Stage, name: str, train: pd.DataFrame, validation: pd.DataFrame,
     candidate = training.candidates[name]
     if not settings.trials or not settings.search:
         return Tuned(pd.DataFrame(), None)
-    short: TrainingSettings = training.model_copy(update={"epochs": min(training.epochs, settings.search_epochs)})
-    fits: dict[str, Fit] = {}
+    short = training.model_copy(update={"epochs": min(training.epochs, settings.search_epochs)})
+    method, fits = Method(candidate, short), dict[str, Fit]()
 
     def fit_once(tried: Mapping[str, Any]) -> float:
-        chosen, changed = tuning.applied(candidate, short, tried)
-        fit = fit_store.fit(stage, name, chosen, changed, train, validation, features, stage.scenario.task)
+        fit = fit_store.fit(stage, tuning.applied(method, tried), data)
         fits[str(sorted(tried.items()))] = fit
         held = fit.predictions
         return metrics.score("log_loss", held["label"], held["probability"])
@@ -172,12 +171,12 @@ def ship_all(
 ) -> dict[str, Shipped]:
     """Ship every model, so that sizes and times can be compared; the champion's folder is ``champion`` in `work`.
 
-    One that needs the large sentence encoder is exported only if it is the champion, because that takes a minute.
+    One whose export is costly is exported only if it is the champion.
     """
     shipped = {}
     for name, model in models.items():
         folder = work / "champion" if name == champion else work / "others" / name
-        wanted = export and (name == champion or model.architecture != "minilm")
+        wanted = export and (name == champion or not registry.find(model.architecture).costly_export)
         shipped[name] = ship(model, folder, frame, export=wanted, repeats=repeats, cache=cache)
     content.remove(work / "others")
     return shipped

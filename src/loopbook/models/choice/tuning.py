@@ -10,11 +10,12 @@ from typing import Any
 import pandas as pd
 
 from loopbook.models.architectures import registry
+from loopbook.models.training.method import Method
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import ScenarioError, suggest
 from loopbook.scenario.optimization import SearchRange
+from loopbook.scenario.recipe import Recipe
 from loopbook.scenario.settings import Scalar
-from loopbook.scenario.training import TrainingSettings
 
 Settings = dict[str, Scalar]
 TRAINING = ("learning_rate", "batch_size")
@@ -98,16 +99,13 @@ def search(
     return Search(table, {name: best[name] for name in names}, float(table["score"].min()))
 
 
-def applied(
-    candidate: Candidate, settings: TrainingSettings, tried: Mapping[str, Scalar]
-) -> tuple[Candidate, TrainingSettings]:
-    """Return candidate and training settings with what a trial tries."""
+def applied(method: Method, tried: Mapping[str, Scalar]) -> Method:
+    """Return a method with what a trial tries."""
     own = {name: value for name, value in tried.items() if name not in TRAINING}
     training = {name: value for name, value in tried.items() if name in TRAINING}
-    return (
-        Candidate(architecture=candidate.architecture, settings={**candidate.settings, **own}),
-        TrainingSettings.model_validate({**settings.model_dump(), **training}),
-    )
+    settings = {**method.candidate.settings, **own}
+    recipe = {**method.recipe.model_dump(include=set(Recipe.model_fields)), **training}
+    return Method(Candidate(architecture=method.candidate.architecture, settings=settings), Recipe(**recipe))
 
 
 def suited(candidate: Candidate, ranges: Mapping[str, SearchRange]) -> dict[str, SearchRange]:

@@ -49,7 +49,7 @@ def folder() -> Path:
         found = Path()
     if not (found / "model.safetensors").is_file():
         raise ScenarioError(
-            f"The architecture 'minilm' needs the package {PACKAGE}, which carries the sentence encoder's weights. "
+            f"The sentence encoder needs the package {PACKAGE}, which carries its weights. "
             "Complete the environment with: make setup"
         )
     return found

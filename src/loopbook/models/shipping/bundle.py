@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopbook.data.features import Features
-from loopbook.models.architectures.linear import Linear
 from loopbook.models.arrays import Arrays, encode, lengths, texts
 from loopbook.models.encoders import sentence_encoder
+from loopbook.models.linear import Linear
 from loopbook.models.shipping.onnx_graph import session
 from loopbook.scenario.errors import LoopbookError
 from loopbook.statistics.scores import sigmoid

@@ -5,18 +5,21 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
+from functools import singledispatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from loopbook.models.architectures.linear import Linear
-from loopbook.models.architectures.trees import LEAF, Trees
+from loopbook.data.features import Features
+from loopbook.models.architecture import Predictor
 from loopbook.models.encoders import sentence_encoder
+from loopbook.models.linear import Linear
 from loopbook.models.model import Model
 from loopbook.models.network import Network
 from loopbook.models.shipping.bundle import CONFIG, FEATURES, FORMAT, MODEL, PIECES, OnnxModel
 from loopbook.models.shipping.onnx_graph import OPSET, Graph, canonical
+from loopbook.models.trees import LEAF, Trees
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import content
 from loopbook.store.content import write_atomically
@@ -42,21 +45,12 @@ def export(model: Model, folder: Path) -> None:
         Is made if it is not there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    predictor = model.predictor
-    if isinstance(predictor, Linear):
-        predictor.save(folder)
-        graph, inputs, unpadded = _linear(predictor, model), ["positions", "counts", "table"], False
-    elif isinstance(predictor, Trees):
-        graph, inputs, unpadded = _trees(predictor, model), ["table"], False
-    else:
-        graph, unpadded = _network(predictor), predictor.trims
-        inputs = list(predictor.inputs)
-        if "embedding" in inputs:
-            graph = _with_encoder(graph)
-            inputs = ["pieces" if name == "embedding" else name for name in inputs]
-            write_atomically(
-                folder / PIECES, lambda file: shutil.copyfile(sentence_encoder.folder() / "tokenizer.json", file)
-            )
+    graph, inputs, unpadded = _converted(model.predictor, model.features)
+    if "positions" in inputs:
+        model.predictor.save(folder)
+    if "pieces" in inputs:
+        tokenizer = sentence_encoder.folder() / "tokenizer.json"
+        write_atomically(folder / PIECES, lambda file: shutil.copyfile(tokenizer, file))
     write_atomically(folder / MODEL, lambda file: file.write_bytes(graph.SerializeToString(deterministic=True)))
     content.save(model.features.to_dict(), folder / FEATURES)
     config = {
@@ -99,10 +93,25 @@ def check(model: Model, folder: Path, frame: pd.DataFrame, cache: Path | None = 
     return difference
 
 
-def _linear(linear: Linear, model: Model) -> Any:
+class Converted(NamedTuple):
+    """A graph that gives the logit, its inputs, and whether its tokens must come without padding."""
+
+    graph: Any
+    inputs: list[str]
+    unpadded: bool = False
+
+
+@singledispatch
+def _converted(predictor: Predictor, features: Features) -> Converted:
+    """Return the graph of a predictor; each form has its own."""
+    raise LoopbookError(f"A {type(predictor).__name__} cannot be exported to ONNX; set optimization.export to false.")
+
+
+@_converted.register
+def _linear(linear: Linear, features: Features) -> Converted:
     """Return the graph of `Linear.logits`: look up weights at the positions of a row's terms, and add up."""
     graph = Graph("linear")
-    width = model.features.width if len(linear.table_weights) else 0
+    width = features.width if len(linear.table_weights) else 0
     positions = graph.input("positions", np.int64, ["rows", "terms"])
     counts = graph.input("counts", np.float32, ["rows", "terms"])
     table = graph.input("table", np.float32, ["rows", width])
@@ -120,19 +129,20 @@ def _linear(linear: Linear, model: Model) -> Any:
     logit = graph.add("Add", total, graph.constant(np.array(linear.bias, dtype=np.float32)))
     weights = graph.constant(linear.table_weights.astype(np.float32)[:, None])
     graph.output(graph.add("Add", logit, graph.add("MatMul", table, weights)), np.float32, ["rows", 1])
-    return graph.model()
+    return Converted(graph.model(), [positions, counts, table])
 
 
-def _trees(trees: Trees, model: Model) -> Any:
+@_converted.register
+def _trees(trees: Trees, features: Features) -> Converted:
     """Return the graph of `Trees.logits`, which ONNX knows as one operation."""
     graph = Graph("trees")
-    table = graph.input("table", np.float32, ["rows", model.features.width])
+    table = graph.input("table", np.float32, ["rows", features.width])
     tree = np.repeat(np.arange(len(trees.roots)), np.diff(np.append(trees.roots, len(trees.value))))
     node = np.arange(len(trees.value)) - trees.roots[tree]
     leaf = trees.below == LEAF
 
     def child(positions: np.ndarray) -> list[int]:
-        return [int(at) for at in np.where(leaf, 0, positions - trees.roots[tree])]
+        return list(np.where(leaf, 0, positions - trees.roots[tree]).tolist())
 
     total = graph.add(
         "TreeEnsembleRegressor",
@@ -154,10 +164,11 @@ def _trees(trees: Trees, model: Model) -> Any:
     graph.output(
         graph.add("Add", total, graph.constant(np.array(trees.bias, dtype=np.float32))), np.float32, ["rows", 1]
     )
-    return graph.model()
+    return Converted(graph.model(), [table])
 
 
-def _network(network: Network) -> Any:
+@_converted.register
+def _network(network: Network, features: Features) -> Converted:
     """Return the graph of a network, converted by Keras.
 
     A mask makes the converted graph seven times slower. Where the network takes rows of any length its twin without
@@ -192,7 +203,10 @@ def _network(network: Network) -> Any:
     named = {given.name for given in model.graph.input}
     if named != set(network.inputs) or len(model.graph.output) != 1:
         raise LoopbookError(f"Keras exported the inputs {sorted(named)}, not {sorted(network.inputs)}.")
-    return canonical(model)
+    graph, inputs = canonical(model), list(network.inputs)
+    if "embedding" in inputs:
+        graph, inputs = _with_encoder(graph), ["pieces" if name == "embedding" else name for name in inputs]
+    return Converted(graph, inputs, network.trims)
 
 
 def _with_encoder(head: Any) -> Any:

@@ -10,12 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from loopbook.data.features import Features
-from loopbook.models.model import Model
+from loopbook.models.architectures import registry
 from loopbook.models.training import fitting
-from loopbook.scenario.candidate import Candidate
-from loopbook.scenario.recipe import Recipe
-from loopbook.scenario.task import Task
+from loopbook.models.training.method import Method, TrainingData
 from loopbook.store import content
 from loopbook.store.stage import Stage
 
@@ -33,7 +30,7 @@ class Fit:
     predictions
         A row of validation each: ``row_id, group, label, weight, logit, raw, probability``.
     facts
-        ``epochs, best_epoch, ended, family, parameters, temperature`` and more.
+        ``epochs, best_epoch, ended, family, parameters, temperature``.
     """
 
     model: Path
@@ -43,88 +40,26 @@ class Fit:
     facts: Mapping[str, Any]
 
 
-def fit(
-    stage: Stage,
-    name: str,
-    candidate: Candidate,
-    settings: Recipe,
-    train: pd.DataFrame,
-    validation: pd.DataFrame,
-    features: Features,
-    task: Task,
-) -> Fit:
-    """Return the fit of a candidate, from the store if the same was fitted before.
+def fit(stage: Stage, method: Method, data: TrainingData) -> Fit:
+    """Return the fit of a candidate, from the store if the same was fitted before, under whatever name.
 
     Parameters
     ----------
     stage
         Whose store and progress line are used.
-    name
-        The candidate's name, for messages; candidates that differ in nothing else share their fit.
     """
     parts = {
-        "candidate": candidate.model_dump(mode="json"),
-        "settings": fitting.depends_on(candidate, settings),
-        "train": content.digest_value(train),
-        "validation": content.digest_value(validation),
-        "features": content.digest_json(features.to_dict()),
+        "candidate": method.candidate.model_dump(mode="json"),
+        "settings": method.depends_on,
+        "train": content.digest_value(data.train),
+        "validation": content.digest_value(data.validation),
+        "features": content.digest_json(data.features.to_dict()),
     }
-    module, sign, _ = candidate.architecture.partition(":")
-    modules = ["loopbook.models.training.fitting", *([module] if sign else [])]
-    folder = stage.cached(
-        "fits",
-        parts,
-        modules,
-        lambda work: fitting.fit(
-            name,
-            candidate,
-            train,
-            validation,
-            features,
-            task,
-            settings,
-            work,
-            stage.progress,
-            stage.project.work / "embeddings",
-        ),
+    modules = ["loopbook.models.training.fitting", registry.module_of(method.candidate.architecture)]
+    cache = stage.project.work / "embeddings"
+    return load(
+        stage.cached("fits", parts, modules, lambda work: fitting.fit(method, data, work, stage.progress, cache))
     )
-    return load(folder)
-
-
-def again(
-    stage: Stage,
-    name: str,
-    model: Model,
-    settings: Recipe,
-    train: pd.DataFrame,
-    validation: pd.DataFrame,
-    features: Features,
-    task: Task,
-) -> Fit:
-    """Return the fit of a model's architecture on other rows, with the settings that it was fitted with.
-
-    Parameters
-    ----------
-    model
-        What is fitted again.
-    settings
-        The scenario's; those that the model was fitted with go before.
-    """
-    return fit(stage, name, *as_fitted(model, settings), train, validation, features, task)
-
-
-def as_fitted(model: Model, settings: Recipe) -> tuple[Candidate, Recipe]:
-    """Return architecture and training settings that a model was fitted with, as it says itself.
-
-    One that was tuned, or approved in an earlier round, need not have been trained as the scenario says now.
-
-    Parameters
-    ----------
-    settings
-        The scenario's; those that the model was fitted with go before.
-    """
-    candidate = Candidate(architecture=model.architecture, settings=dict(model.settings))
-    return candidate, settings.model_copy(update=dict(model.training))
 
 
 def load(folder: Path) -> Fit:

@@ -3,77 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.data.features import Features
 from loopbook.models import seen_rows
+from loopbook.models.architecture import Architecture, Inputs, Predictor
 from loopbook.models.architectures import registry
-from loopbook.models.architectures.baselines import BASELINES
-from loopbook.models.architectures.inputs import Inputs
 from loopbook.models.arrays import Arrays, encode
 from loopbook.models.model import Model
 from loopbook.models.network import Network
 from loopbook.models.training import gradient_descent
 from loopbook.models.training.gradient_descent import COLUMNS, STATE, Rows
+from loopbook.models.training.method import Method, TrainingData
 from loopbook.models.training.tensorboard import Events
-from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.scenario.recipe import Recipe
 from loopbook.scenario.task import Task
 from loopbook.statistics import calibration, evaluation, scores
 from loopbook.store import content
 
-PLAIN = ("class_weights",)
-NETWORK = ("class_weights", "seed", "epochs", "patience", "batch_size", "learning_rate")
-"""The training settings that the fit of each family depends on."""
-
 SUMMARY, MODEL, EVENTS, PREDICTIONS, HISTORY = "fit", "model", "events", "predictions", "history.csv"
 
-
-def depends_on(candidate: Candidate, settings: Recipe) -> dict[str, Any]:
-    """Return the training settings that the fit of a candidate depends on, as plain values."""
-    family = registry.find(candidate.architecture).family
-    return settings.model_dump(mode="json", include=set(PLAIN if family == "plain" else NETWORK))
+Floats = NDArray[np.float64]
+Progress = Callable[[str], object]
 
 
-def fit(
-    name: str,
-    candidate: Candidate,
-    train: pd.DataFrame,
-    validation: pd.DataFrame,
-    features: Features,
-    task: Task,
-    settings: Recipe,
-    work: Path,
-    progress: Callable[[str], object],
-    cache: Path | None = None,
-) -> None:
+@dataclass(frozen=True)
+class Targets:
+    """Label (0 or 1) and weight of each row of train, float64 [n]; `held_`: of validation; and the logit's offset.
+
+    Weights move the base rate that a model learns. The offset takes that back, because probabilities are to mean the
+    data as it is.
+    """
+
+    label: Floats
+    weight: Floats
+    held_label: Floats
+    held_weight: Floats
+    offset: float
+
+
+class Fitted(NamedTuple):
+    """What fitting gave: `logits` are those of validation, without the offset; `history` has a row an epoch."""
+
+    predictor: Predictor
+    logits: Floats
+    history: list[tuple[float, ...]]
+    best_epoch: int
+    facts: dict[str, Any]
+
+
+def fit(method: Method, data: TrainingData, work: Path, progress: Progress, cache: Path | None = None) -> None:
     """Fit a candidate and write all that is known of it into a folder.
 
     Parameters
     ----------
-    name
-        The candidate's name, for messages.
-    candidate
-        Architecture and settings.
-    train, validation
-        Splits in canonical form. Validation ends the training and sets the temperature.
-    features
-        Fitted on train.
-    settings
-        Seed, epochs, patience and the like. Equal arguments give equal weights, bit by bit.
+    method, data
+        Equal arguments give equal weights, bit by bit.
     work
         Receives ``model/``, ``history.csv`` (an epoch a row), ``predictions.parquet`` (validation), ``events/``
         (TensorBoard) and, last, ``fit.json``. What an attempt that was killed left there is continued, and ends at
         the same weights.
     progress
-        Told how far it is.
+        Is called with a text that says how far it is.
     cache
         Folder where sentence embeddings are kept over many fits; None: in `work`.
 
@@ -88,85 +85,119 @@ def fit(
     """
     if (work / f"{SUMMARY}.json").is_file():
         return
-    registry.check(candidate, task)
-    label, held_out = _labels(train, "train", task), _labels(validation, "validation", task)
-    weight, judged = _weights(train, "train"), _weights(validation, "validation")
+    registry.check(method.candidate, data.task)
+    kind = registry.find(method.candidate.architecture)
+    targets = _targets(data, method.recipe)
+    if kind.family == "network":
+        fitted = _network(kind, method, data, targets, work, progress, cache or work / "embeddings")
+    else:
+        progress("fitting")
+        fitted = _plain(kind, method, data, targets, work)
+    _finish(method, data, targets, fitted, work)
+
+
+def _targets(data: TrainingData, recipe: Recipe) -> Targets:
+    """Return labels and weights, checked, with the weights of classes in them."""
+    label, held_label = _labels(data.train, "train", data.task), _labels(data.validation, "validation", data.task)
+    weight, held_weight = _weights(data.train, "train"), _weights(data.validation, "validation")
     if not 0 < weight @ label < weight.sum():
         raise DataError("All rows of one class have the weight 0 in the split 'train': there is nothing to tell apart.")
-    if settings.class_weights:
-        no, yes = _class_weights(label, weight)
-        weight, judged = weight * np.where(label > 0.5, yes, no), judged * np.where(held_out > 0.5, yes, no)
-    # Weights move the base rate that a model learns; probabilities are to mean the data as it is.
+    if recipe.class_weights:
+        # Both classes count alike, and all rows count as much as before.
+        total, yes = float(weight.sum()), float(weight @ label)
+        for_yes, for_no = total / (2 * yes), total / (2 * (total - yes))
+        weight = weight * np.where(label > 0.5, for_yes, for_no)
+        held_weight = held_weight * np.where(held_label > 0.5, for_yes, for_no)
     offset = float(scores.logit_of(np.average(label, weights=weight)) - scores.logit_of(label.mean()))
+    return Targets(label, weight, held_label, held_weight, offset)
 
-    kind = registry.find(candidate.architecture)
-    common: dict[str, Any] = {
-        "settings": candidate.settings,
-        "training": depends_on(candidate, settings),
-        "offset": offset,
-        "learned": seen_rows.learned(features, train, validation),
+
+def _plain(kind: Architecture, method: Method, data: TrainingData, targets: Targets, work: Path) -> Fitted:
+    """Fit a plain baseline in one go; its history has one row, as if it were one epoch."""
+    plain = kind.make(data.features, data.train, targets.label, targets.weight, **method.candidate.settings)
+    own, logits = (plain.logits(data.features, frame) for frame in (data.train, data.validation))
+    measured = {
+        "loss": scores.cross_entropy(targets.label, own, targets.weight),
+        "val_loss": scores.cross_entropy(targets.held_label, logits, targets.held_weight),
+        "val_auc": scores.auc(targets.held_label, logits),
     }
-    facts: dict[str, Any] = {}
-    if kind.family == "plain":
-        progress("fitting")
-        plain = BASELINES[kind.name](features, train, label, weight, **candidate.settings)
-        model = Model(kind.name, features, plain, **common)
-        logits = model.logits(validation)
-        history = _plain_history(model, train, label, weight, logits, held_out, judged)
-        with Events(work / EVENTS) as events:
-            events.scalars(1, dict(zip(COLUMNS[1:], history[0][1:], strict=True)))
-            for what, values in plain.learnt.items():
-                if len(values):
-                    events.histogram(1, what, values)
-            events.histogram(1, "validation/logit", logits)
-        facts |= {"epochs": 0, "best_epoch": 0, "ended": "closed form"}
-    else:
-        network = _network(name, candidate, features, settings)
-        cache = cache or work / "embeddings"
-        rows = Rows(encode(features, train, network.inputs, cache, progress), _single(label), _single(weight))
-        other = Rows(encode(features, validation, network.inputs, cache, progress), _single(held_out), _single(judged))
-        _check_padding(candidate, network, other.arrays)
-        state = gradient_descent.train(network, rows, other, settings, work, work / EVENTS, progress)
-        history = state.history
-        model = Model(candidate.architecture, features, network, **common)
-        logits = network.logits(other.arrays) - offset
-        facts |= {"epochs": len(history), "best_epoch": state.best_epoch, "ended": state.done(settings)}
-
-    model = replace(model, temperature=calibration.temperature(held_out, logits))
-    predictions = _predictions(validation, logits)
-    measured = evaluation.metrics(held_out, predictions["probability"], resamples=0)["value"]
     with Events(work / EVENTS) as events:
-        step = max(1, facts["best_epoch"])
-        events.precision_recall(step, "validation/precision_recall", held_out, predictions["probability"])
-        events.scalars(step, {f"validation/{metric}": float(value) for metric, value in measured.items()})
-    pd.DataFrame(history, columns=list(COLUMNS)).astype({"epoch": int}).to_csv(work / HISTORY, index=False)
+        events.scalars(1, measured)
+        for what, values in plain.learnt.items():
+            if len(values):
+                events.histogram(1, what, values)
+        events.histogram(1, "validation/logit", logits - targets.offset)
+    return Fitted(plain, logits, [(1, *measured.values())], 1, {"epochs": 0, "best_epoch": 0, "ended": "closed form"})
+
+
+def _network(
+    kind: Architecture,
+    method: Method,
+    data: TrainingData,
+    targets: Targets,
+    work: Path,
+    progress: Progress,
+    cache: Path,
+) -> Fitted:
+    """Build a network and train it by gradient descent."""
+    inputs = Inputs.of(data.features)
+    network = Network.build(kind, method.candidate.settings, inputs, method.recipe.seed)
+    _check_inputs(kind, network, inputs)
+    own, held = (
+        encode(data.features, frame, network.inputs, cache, progress) for frame in (data.train, data.validation)
+    )
+    _check_padding(kind, network, held)
+    rows = Rows(own, targets.label.astype(np.float32), targets.weight.astype(np.float32))
+    validation = Rows(held, targets.held_label.astype(np.float32), targets.held_weight.astype(np.float32))
+    state = gradient_descent.train(network, rows, validation, method.recipe, work, work / EVENTS, progress)
+    facts = {"epochs": len(state.history), "best_epoch": state.best_epoch, "ended": state.done(method.recipe)}
+    return Fitted(network, network.forward(held), state.history, state.best_epoch, facts)
+
+
+def _finish(method: Method, data: TrainingData, targets: Targets, fitted: Fitted, work: Path) -> None:
+    """Calibrate the model, measure it on validation, and write all that is known; what says so comes last."""
+    logits = fitted.logits - targets.offset
+    model = Model(
+        method.candidate.architecture,
+        data.features,
+        fitted.predictor,
+        settings=method.candidate.settings,
+        training=method.depends_on,
+        temperature=calibration.temperature(targets.held_label, logits),
+        offset=targets.offset,
+        learned=seen_rows.learned(data.features, data.train, data.validation),
+    )
+    predictions = _predictions(data.validation, logits)
+    measured = evaluation.metrics(targets.held_label, predictions["probability"], resamples=0)["value"]
+    with Events(work / EVENTS) as events:
+        events.precision_recall(
+            fitted.best_epoch, "validation/precision_recall", targets.held_label, predictions["probability"]
+        )
+        events.scalars(fitted.best_epoch, {f"validation/{metric}": float(value) for metric, value in measured.items()})
+    pd.DataFrame(fitted.history, columns=list(COLUMNS)).astype({"epoch": int}).to_csv(work / HISTORY, index=False)
     content.save(predictions, work / PREDICTIONS)
     model.save(work / MODEL)
     content.remove(work / STATE)
-    facts |= {
-        "architecture": candidate.architecture,
-        "family": kind.family,
+    facts = {
+        **fitted.facts,
+        "family": model.family,
         "parameters": model.parameters,
         "temperature": model.temperature,
-        "offset": offset,
-        "validation": {metric: None if np.isnan(value) else float(value) for metric, value in measured.items()},
     }
     content.save(facts, work / SUMMARY)
 
 
-def _network(name: str, candidate: Candidate, features: Features, settings: Recipe) -> Network:
-    inputs = Inputs.of(features)
-    network = Network.build(candidate.architecture, candidate.settings, inputs, settings.seed)
+def _check_inputs(kind: Architecture, network: Network, inputs: Inputs) -> None:
+    """Refuse a network that uses an input for which the task has no field."""
     offered = {"tokens": inputs.vocabulary_size, "embedding": inputs.vocabulary_size, "table": inputs.width}
     for needed in network.inputs:
         if not offered[needed]:
             raise ScenarioError(
-                f"Candidate {name!r}: its network uses the input {needed!r}, but the task has no field for it."
+                f"The architecture {kind.name!r} uses the input {needed!r}, but the task has no field for it."
             )
-    return network
 
 
-def _check_padding(candidate: Candidate, network: Network, arrays: Arrays) -> None:
+def _check_padding(kind: Architecture, network: Network, arrays: Arrays) -> None:
     """Refuse a network that takes rows of any length but answers otherwise when a row is padded further."""
     if not network.trims:
         return
@@ -175,12 +206,15 @@ def _check_padding(candidate: Candidate, network: Network, arrays: Arrays) -> No
     longer = {**few, "tokens": np.pad(few["tokens"][:, :width], ((0, 0), (0, 7)))}
     # One row at a time is fed without padding, all together as long as the longest.
     alone = np.concatenate(
-        [network.logits({k: v[at : at + 1] for k, v in few.items()}) for at in range(len(few["tokens"]))]
+        [
+            network.forward({name: values[row : row + 1] for name, values in few.items()})
+            for row in range(len(few["tokens"]))
+        ]
     )
     together = network.model(longer, training=False).numpy()[:, 0]
     if np.abs(alone - together).max() > 1e-3:
         raise ScenarioError(
-            f"The architecture {candidate.architecture!r} answers differently when a text is padded further. Mask "
+            f"The architecture {kind.name!r} answers differently when a text is padded further. Mask "
             'token 0, or take keras.Input((inputs.length,), dtype="int32", name="tokens") for a fixed length.'
         )
 
@@ -202,31 +236,6 @@ def _weights(frame: pd.DataFrame, split: str) -> NDArray[np.float64]:
     if not np.isfinite(weight).all() or (weight < 0).any() or not weight.sum() > 0:
         raise DataError(f"The weights of the split {split!r} must be numbers from 0 up, and not all of them 0.")
     return weight
-
-
-def _class_weights(label: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the weights of no and yes with which both classes count alike and all rows count as much as before."""
-    total, yes = float(weight.sum()), float(weight @ label)
-    return total / (2 * (total - yes)), total / (2 * yes)
-
-
-def _single(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    return values.astype(np.float32)
-
-
-def _plain_history(
-    model: Model,
-    train: pd.DataFrame,
-    label: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    logits: NDArray[np.float64],
-    held_out: NDArray[np.float64],
-    judged: NDArray[np.float64],
-) -> list[tuple[float, ...]]:
-    """Return one row as a network has one for each epoch, so that all candidates can be shown beside each other."""
-    own = scores.cross_entropy(label, model.logits(train) + model.offset, weight)
-    other = scores.cross_entropy(held_out, logits + model.offset, judged)
-    return [(1, own, other, scores.auc(held_out, logits))]
 
 
 def _predictions(frame: pd.DataFrame, logits: NDArray[np.float64]) -> pd.DataFrame:

@@ -40,18 +40,18 @@ class Progress:
     best_epoch: int = 0
     best: list[NDArray[Any]] = field(default_factory=list)
 
-    def done(self, settings: Recipe) -> str | None:
+    def done(self, recipe: Recipe) -> str | None:
         """Return why training is over, or None if it is not."""
-        if self.history and len(self.history) - self.best_epoch >= settings.patience:
+        if self.history and len(self.history) - self.best_epoch >= recipe.patience:
             return "early stopping"
-        return "epoch limit" if len(self.history) >= settings.epochs else None
+        return "epoch limit" if len(self.history) >= recipe.epochs else None
 
 
 def train(
     network: Network,
     rows: Rows,
     validation: Rows,
-    settings: Recipe,
+    recipe: Recipe,
     work: Path,
     events: Path,
     report: Callable[[str], object],
@@ -79,21 +79,21 @@ def train(
     """
     import keras
 
-    optimizer = keras.optimizers.Adam(settings.learning_rate)
+    optimizer = keras.optimizers.Adam(recipe.learning_rate)
     optimizer.build(network.model.trainable_variables)
     # The model's variables include the state of every random generator that its layers hold.
     variables = [*network.model.variables, *optimizer.variables]
     state = _restore(work / STATE, variables, len(network.model.variables))
     step = _step(network, optimizer)
     with Events(events) as watch:
-        while state.done(settings) is None:
+        while state.done(recipe) is None:
             epoch = len(state.history) + 1
             losses = []
-            for batch, longest in batches(rows.arrays, len(rows.label), settings.batch_size, settings.seed, epoch):
+            for batch, longest in batches(rows.arrays, len(rows.label), recipe.batch_size, recipe.seed, epoch):
                 chosen = network.select(rows.arrays, batch, longest)
                 losses.append(step(chosen, rows.label[batch], rows.weight[batch]))
             total, weight = np.asarray(losses, dtype=np.float64).sum(axis=0)
-            logits = network.logits(validation.arrays)
+            logits = network.forward(validation.arrays)
             measured = {
                 "loss": float(total / weight),
                 "val_loss": scores.cross_entropy(validation.label, logits, validation.weight),
@@ -102,7 +102,7 @@ def train(
             if not np.isfinite(measured["loss"]) or not np.isfinite(measured["val_loss"]):
                 raise LoopbookError(
                     f"In epoch {epoch} the loss is no longer a number. Lower training.learning_rate "
-                    f"(now {settings.learning_rate:g}), or look for enormous values in the table."
+                    f"(now {recipe.learning_rate:g}), or look for enormous values in the table."
                 )
             before = min((entry[2] for entry in state.history), default=np.inf)
             state.history.append((epoch, *measured.values()))
@@ -112,7 +112,7 @@ def train(
             watch.scalars(epoch, measured)
             for variable in network.model.trainable_variables:
                 watch.histogram(epoch, f"weights/{variable.path}", variable.numpy())
-            report(f"epoch {epoch} of {settings.epochs} · validation loss {measured['val_loss']:.3f}")
+            report(f"epoch {epoch} of {recipe.epochs} · validation loss {measured['val_loss']:.3f}")
             _save(work / STATE, variables, state)
     for variable, value in zip(network.model.variables, state.best, strict=True):
         variable.assign(value)

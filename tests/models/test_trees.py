@@ -7,9 +7,9 @@ import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 from tests.models.conftest import Problem
 
-from loopbook.models.architectures import baselines
-from loopbook.models.architectures.trees import Trees
+from loopbook.models.architectures.boosted_trees import boosted_trees
 from loopbook.models.model import Model
+from loopbook.models.trees import Trees
 from loopbook.scenario.errors import LoopbookError
 from loopbook.statistics.scores import auc
 from loopbook.store import content
@@ -17,7 +17,7 @@ from loopbook.store import content
 
 def grown(problem: Problem, **settings: object) -> Trees:
     label, weight = problem.train["label"].to_numpy(float), np.ones(len(problem.train))
-    found = baselines.BASELINES["boosted_trees"](problem.features, problem.train, label, weight, **settings)
+    found = boosted_trees.make(problem.features, problem.train, label, weight, **settings)
     assert isinstance(found, Trees)
     return found
 

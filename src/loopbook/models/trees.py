@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,8 @@ class Trees:
     value: NDArray[np.float32]
     bias: float
 
+    family: ClassVar[Literal["network", "plain"]] = "plain"
+
     @classmethod
     def of(cls, grown: list[Any], rate: float, bias: float) -> Trees:
         """Return the trees that scikit-learn has grown, each value times the learning rate.
@@ -98,7 +100,7 @@ class Trees:
         """What was learnt, by name, for histograms."""
         return {"leaves": self.value[self.below == LEAF]}
 
-    def logits(self, features: Features, frame: pd.DataFrame) -> NDArray[np.float64]:
+    def logits(self, features: Features, frame: pd.DataFrame, *_: Any) -> NDArray[np.float64]:
         """Return the logit of each row, float64 [n]."""
         table = features.table(frame)
         rows = np.arange(len(table))[:, None]

@@ -1,0 +1,55 @@
+"""TF-IDF: logistic regression on words and phrases, each weighed by how few rows have it."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field
+
+from loopbook.models.architecture import Count, Strength, architecture
+from loopbook.models.linear import Floats, Linear, counted, logistic
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from loopbook.data.features import Features
+
+Words = Annotated[int, Field(ge=1, le=5)]
+
+
+@architecture(Linear, needs="text")
+def tfidf(
+    features: "Features",
+    train: "pd.DataFrame",
+    label: Floats,
+    weight: Floats,
+    *,
+    C: Strength = 1.0,
+    ngrams: Words = 2,
+    min_rows: Count = 2,
+) -> Linear:
+    """Fit logistic regression on TF-IDF of words and phrases, and on the table where there is one.
+
+    Parameters
+    ----------
+    C
+        Inverse strength of the penalty on squared weights.
+    ngrams
+        Words in the longest phrase.
+    min_rows
+        A term counts if at least so many rows of train have it.
+
+    References
+    ----------
+    Salton & Buckley (1988), Term-weighting approaches in automatic text retrieval; the smoothed form of scikit-learn.
+    """
+    from scipy import sparse
+
+    terms, counts = counted(features, train, ngrams, min_rows)
+    rows_with = np.asarray((counts > 0).sum(axis=0)).ravel()
+    scales = np.log((1 + len(train)) / (1 + rows_with)) + 1
+    scaled = counts @ sparse.diags(scales)
+    norm = np.sqrt(np.asarray(scaled.multiply(scaled).sum(axis=1)).ravel())
+    scaled = sparse.diags(1 / np.where(norm > 0, norm, 1)) @ scaled
+    table = features.table(train).astype(np.float64)
+    found, bias = logistic(sparse.hstack([scaled, sparse.csr_matrix(table)]).tocsr(), label, weight, C)
+    return Linear(bias, tuple(terms), scales, found[: len(terms)], found[len(terms) :], ngrams, unit=True)
