@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from loopbook.cli.program import DEFAULT, Exit, ParamsOption, ProfileOption, ScenarioOption
+from loopbook.cli.program import DEFAULT, Exit, ParamsOption, ProfileOption, ScenarioOption, terminal
 
 
 def why(
@@ -16,7 +16,6 @@ def why(
     params: ParamsOption = "",
 ) -> None:
     """Say of every stage whether it is fresh and, if not, which line, parameter, input or package made it stale."""
-    from rich.console import Console
     from rich.text import Text
 
     from loopbook.operations import session
@@ -24,7 +23,7 @@ def why(
 
     request = session.settled(session.read(scenario, profile, params))
     latest, verdicts = staleness.why(request)
-    console = Console(highlight=False)
+    console = terminal()
     compared = f"compared with run {latest.run}" if latest else "there is no run yet"
     console.print(f"{request.resolved.title} · {profile} · {compared}", markup=False)
     for each in verdicts:
@@ -89,13 +88,11 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Folder for the page; by default in the reports.")] = None,
 ) -> None:
     """Compare run B with run A. Code 1: B is worse beyond the noise band of repeated seeds."""
-    from rich.console import Console
-
     from loopbook.operations import comparing
     from loopbook.store.project import Project
 
-    progress = Console(stderr=True, highlight=False)
-    worse = comparing.run(Project.find(), a, b, out, Console(highlight=False), progress)
+    progress = terminal(stderr=True)
+    worse = comparing.run(Project.find(), a, b, out, terminal(), progress)
     raise typer.Exit(Exit.FAILED if worse else Exit.GOOD)
 
 

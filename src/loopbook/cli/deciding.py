@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loopbook.cli.program import DEFAULT, Exit, ParamsOption, ProfileOption, ScenarioOption
+from loopbook.cli.program import DEFAULT, Exit, ParamsOption, ProfileOption, ScenarioOption, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,13 +31,11 @@ def approve(
     """Approve what the latest run proposes; the next run carries it. Without arguments: list the proposals."""
     import getpass
 
-    from rich.console import Console
-
     from loopbook.operations import rounds, session
     from loopbook.scenario.errors import LoopbookError
     from loopbook.store import snapshots
 
-    console = Console(highlight=False)
+    console = terminal()
     request = session.read(scenario, profile, params)
     project, resolved = request.project, request.resolved
     if undo:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from loopbook.cli import running
-from loopbook.cli.program import Exit, plainly
+from loopbook.cli.program import Exit, plainly, terminal
 
 
 def new(
@@ -20,14 +20,13 @@ def new(
     no_run: Annotated[bool, typer.Option("--no-run", help="Write the scenario and run nothing.")] = False,
 ) -> None:
     """Begin an agent from a csv file: guess a scenario, run it in smoke, and say what to edit next."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from loopbook.starter import beginning
     from loopbook.store.project import Project
 
-    console = Console(highlight=False)
+    console = terminal()
     begun = beginning.begin(Project.find(), name, file, label or None, lambda what: console.print(Text(what)))
     table = Table("what", "guess", "why", box=None, pad_edge=False)
     for row in begun.guesses:

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 DEFAULT = "market-monitor"
 
@@ -55,6 +58,13 @@ JobsOption = Annotated[int | None, typer.Option(min=1, help="Notebooks executed 
 TimeOption = Annotated[
     float | None, typer.Option(min=1, help="Seconds that a notebook may take; by default as long as it wants.")
 ]
+
+
+def terminal(stderr: bool = False) -> Console:
+    """Return where a command prints; numbers and names in its texts are not coloured."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from loopbook.cli.program import (
     ProfileOption,
     ScenarioOption,
     TimeOption,
+    terminal,
 )
 
 
@@ -27,12 +28,10 @@ def run(
     time_limit: TimeOption = None,
 ) -> None:
     """Run all notebooks of a scenario that are not up to date, and write the report."""
-    from rich.console import Console
-
     from loopbook.operations import session
 
     request = session.read(scenario, profile, params)
-    record = session.run(request, Console(highlight=False), jobs, time_limit)
+    record = session.run(request, terminal(), jobs, time_limit)
     raise typer.Exit(CODES[record.status])
 
 
@@ -45,13 +44,11 @@ def loop(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds to run, the present one included.")] = 3,
 ) -> None:
     """Run rounds: between two of them, what the scenario's policy may approve is approved."""
-    from rich.console import Console
-
     from loopbook.operations import rounds as operation
     from loopbook.operations import session
 
     request = session.read(scenario, profile, params)
-    record = operation.loop(request, rounds, Console(highlight=False), jobs, time_limit)
+    record = operation.loop(request, rounds, terminal(), jobs, time_limit)
     raise typer.Exit(CODES[record.status])
 
 
@@ -68,12 +65,10 @@ def sweep(
     time_limit: TimeOption = None,
 ) -> None:
     """Run every point of a grid, sharing all that is equal, and write a page that compares them."""
-    from rich.console import Console
-
     from loopbook.operations import session, sweeping
 
     request = session.read(scenario, profile, params)
-    record = sweeping.run(request, grid, Console(highlight=False), engine, dask or None, jobs, time_limit)
+    record = sweeping.run(request, grid, terminal(), engine, dask or None, jobs, time_limit)
     raise typer.Exit(CODES[record.status])
 
 
@@ -95,8 +90,6 @@ def nightly(
     jobs: Annotated[int | None, typer.Option(min=1, help="Notebooks executed at once, as in run.")] = None,
 ) -> None:
     """Run scenarios unattended and deliver one summary. Codes: the worst run's, 4 overlap, 5 not delivered."""
-    from rich.console import Console
-
     from loopbook.operations import delivery, night
     from loopbook.store.project import Project
 
@@ -105,7 +98,7 @@ def nightly(
     ways = delivery.ways(summary, webhook, mail)
     try:
         with night.alone(project):
-            tonight = night.run(project, names, profile, Console(highlight=False), jobs, keep_days)
+            tonight = night.run(project, names, profile, terminal(), jobs, keep_days)
             undelivered = delivery.deliver(tonight, ways)
     except night.Overlap as overlap:
         typer.secho(str(overlap), fg="red", err=True)

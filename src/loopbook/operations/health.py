@@ -1,4 +1,4 @@
-"""What ``make doctor`` asks the environment: does a kernel answer, are the data there, what was left unfinished?
+"""Health check of ``make doctor``: does a kernel answer, are the data there, what was left unfinished?
 
 ``python -m loopbook.operations.health kernel|data|work`` prints findings as JSON: check, state, what was seen, remedy.
 """
@@ -64,7 +64,7 @@ def data(project: Project) -> Iterator[Finding]:
             yield Finding(check, PROBLEM, " ".join(str(error).split()), _remedy(str(error), str(shown)))
             continue
         if isinstance(scenario.source, CatalogSource):
-            yield _catalog(project, check, path.stem, scenario.source)
+            yield _catalog(project, check, path.stem, scenario.source.dataset)
         else:
             yield Finding(check, OK, "simulated" if scenario.simulated else f"{scenario.source.kind} source is there")
 
@@ -74,14 +74,11 @@ def _remedy(error: str, scenario: str) -> str:
     return f"export {name}=…   # and type make again" if name else f"${{EDITOR:-vi}} {scenario}"
 
 
-def _catalog(project: Project, check: str, scenario: str, source: object) -> Finding:
+def _catalog(project: Project, check: str, scenario: str, name: str) -> Finding:
     """Say whether a public data set is there, and if not, whether it can be had."""
     from loopbook.data import catalog
-    from loopbook.scenario.source import CatalogSource
 
-    assert isinstance(source, CatalogSource)
-    dataset = catalog.find(source.dataset)
-    get = f"make SCENARIO={scenario}   # fetches it"
+    dataset = catalog.find(name)
     if dataset.package:
         return Finding(check, OK, f"{dataset.name} comes with the package {dataset.package}")
     mirror = os.environ.get(catalog.MIRROR)
@@ -101,7 +98,9 @@ def _catalog(project: Project, check: str, scenario: str, source: object) -> Fin
     except OSError as error:
         seen = f"{dataset.name} is not fetched yet, and {host} cannot be reached ({error}); no mirror is set"
         return Finding(check, WARNING, seen, f"export {catalog.MIRROR}=/a/folder   # that holds {dataset.mirror}")
-    return Finding(check, OK, f"{dataset.name} is not fetched yet; {host} answers", get)
+    return Finding(
+        check, OK, f"{dataset.name} is not fetched yet; {host} answers", f"make SCENARIO={scenario}   # fetches it"
+    )
 
 
 def work(project: Project) -> Iterator[Finding]:
@@ -112,8 +111,7 @@ def work(project: Project) -> Iterator[Finding]:
     from loopbook.store import content
 
     running = ongoing(project)
-    told = ", ".join(f"{each.scenario} {each.run}" for each in running)
-    yield Finding("runs in progress", OK, told or "none")
+    yield Finding("runs in progress", OK, ", ".join(f"{run.scenario} {run.run}" for run in running) or "none")
     left = []
     for lock in sorted(project.work.glob("*/*.lock")):
         folder = lock.with_suffix("")
@@ -129,8 +127,7 @@ def work(project: Project) -> Iterator[Finding]:
         yield Finding("unfinished work", WARNING, seen, "make   # continues; make clean removes it")
     else:
         yield Finding("unfinished work", OK, "none")
-    soft = [path for path in project.data.rglob("*.lock") if path.is_file() and path.stat().st_size]
-    stale = [path for path in soft if _holder_is_gone(path)]
+    stale = [path for path in project.data.rglob("*.lock") if path.is_file() and _holder_is_gone(path)]
     if stale:
         listed = " ".join(f'"{path}"' for path in stale[:5])
         yield Finding("stale locks", PROBLEM, f"{len(stale)} of processes that are gone", f"rm {listed}")
@@ -148,7 +145,7 @@ def _holder_is_gone(lock: Path) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False
+        pass
     return False
 
 

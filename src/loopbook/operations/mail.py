@@ -1,4 +1,4 @@
-"""Mail over SMTP, encrypted; the server and its password come from the environment, never from files or arguments."""
+"""Mail over SMTP, encrypted: the server and its password come from the environment, never from files or arguments."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def recipients(text: str) -> tuple[Address, ...]:
     LoopbookError
         If one of them is no mail address.
     """
-    return tuple(_address(each.strip()) for each in text.split(","))
+    return tuple(_address(address.strip()) for address in text.split(","))
 
 
 def send(
@@ -134,10 +134,10 @@ def _address(text: str) -> Address:
     try:
         address = Address(addr_spec=text)
         text.encode("ascii")
+        if not address.username or not address.domain or not text.isprintable():
+            raise ValueError
     except (MessageError, ValueError, IndexError) as error:
         raise LoopbookError(f"{text[:80]!r} is no mail address, such as ann@example.org.") from error
-    if not address.username or not address.domain or not text.isprintable():
-        raise LoopbookError(f"{text[:80]!r} is no mail address, such as ann@example.org.")
     return address
 
 

@@ -1,4 +1,4 @@
-"""A night: several scenarios side by side, none stopped by another, and no night beside another."""
+"""Nightly run: several scenarios side by side, none stopped by another, and no night beside another."""
 
 from __future__ import annotations
 

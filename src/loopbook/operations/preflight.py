@@ -1,4 +1,4 @@
-"""Everything that can be known to be wrong before a kernel starts, checked in under a second."""
+"""Preflight check: everything that can be known to be wrong before a kernel starts, in under a second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rounds: run, approve, seal, run again, until nothing new is approved or no fresh time is left."""
+"""Feedback rounds: run, approve, seal, run again, until nothing new is approved or no fresh time is left."""
 
 from __future__ import annotations
 
@@ -106,28 +106,30 @@ def loop(
     What was approved stays approved: a loop that is interrupted or started again goes on where it was. It ends early
     when a run fails, when nothing new is approved, and when the agent has lived through all its windows.
     """
-    scenario, policy = request.resolved, request.resolved.feedback.approve
+    scenario, policy, windows = (
+        request.resolved,
+        request.resolved.feedback.approve,
+        request.resolved.data.splits.windows,
+    )
     record = session.run(request, console, jobs, time_limit)
     for _ in range(rounds - 1):
         if not record.good:
             break
         current = snapshots.current(request.project, scenario.name, request.profile)
-        if current.window >= scenario.data.splits.windows:
+        if current.window >= windows:
             console.print(
-                f"No fresh time is left: the agent has lived through {scenario.data.splits.windows} of "
-                f"{scenario.data.splits.windows} windows (data.splits.windows), so the rounds end here."
+                f"No fresh time is left: the agent has lived through {windows} of {windows} windows "
+                "(data.splits.windows), so the rounds end here."
             )
             break
         after = approve(request.project, scenario, request.profile, policy, f"policy {policy}")
         if after is None:
             console.print(f"Nothing new was approved (policy {policy!r}): the rounds have converged.")
             break
-        console.print(
-            f"\n[bold]Round {after.round}[/], window {after.window} of {scenario.data.splits.windows}; approved:"
-        )
-        for one in after.approved:
-            if one["round"] == after.round:
-                console.print(f"  {one['id']}: {one['title']}", markup=False, soft_wrap=True)
+        console.print(f"\n[bold]Round {after.round}[/], window {after.window} of {windows}; approved:")
+        for proposal in after.approved:
+            if proposal["round"] == after.round:
+                console.print(f"  {proposal['id']}: {proposal['title']}", markup=False, soft_wrap=True)
         record = session.run(request, console, jobs, time_limit)
     return record
 
