@@ -26,10 +26,10 @@ def why(
     console = terminal()
     compared = f"compared with run {latest.run}" if latest else "there is no run yet"
     console.print(f"{request.resolved.title} · {profile} · {compared}", markup=False)
-    for each in verdicts:
-        style = {"fresh": "dim", "stale": "bold red", "depends": "yellow"}[each.state]
-        console.print(Text.assemble((f"{each.name:<28} ", ""), (each.state, style)))
-        for reason in each.reasons:
+    for verdict in verdicts:
+        style = {"fresh": "dim", "stale": "bold red", "depends": "yellow"}[verdict.state]
+        console.print(Text.assemble((f"{verdict.name:<28} ", ""), (verdict.state, style)))
+        for reason in verdict.reasons:
             console.print(f"    {reason}", markup=False, soft_wrap=True)
 
 
@@ -48,12 +48,12 @@ def verify() -> None:
         verification.verify(project), "Hashing", total=expected, transient=True, console=Console(stderr=True)
     )
     found = list(checks)
-    wrong = [each for each in found if each.wrong]
-    for each in wrong:
-        for what in each.wrong:
-            typer.secho(f"{project.data / each.place}: {what}", fg="red", err=True)
+    wrong = [check for check in found if check.wrong]
+    for check in wrong:
+        for what in check.wrong:
+            typer.secho(f"{project.data / check.place}: {what}", fg="red", err=True)
     typer.echo(f"Checked {len(found):,} folders and records; {len(wrong) or 'none'} of them not as sealed.")
-    older = sum(not each.whole for each in found)
+    older = sum(not check.whole for check in found)
     if older:
         typer.echo(f"Of {older:,} that an older version sealed, only the content of the artifacts could be checked.")
     if wrong:
@@ -73,10 +73,10 @@ def reproduce(
     found = reproduction.reproduce(project, lookup.run(project, run))
     for name, metric, was, now in found.differing:
         typer.secho(f"{name} {metric}: {was} then, {now} now", fg="red")
-    for each in found.artifacts:
-        typer.echo(f"other content: {each}")
-    for each in found.obstacles:
-        typer.echo(each)
+    for name in found.artifacts:
+        typer.echo(f"other content: {name}")
+    for obstacle in found.obstacles:
+        typer.echo(obstacle)
     outcome = "all equal" if found.equal else f"{len(found.differing)} differ"
     typer.echo(f"{found.run.scenario}/{found.run.run}: {found.compared} metrics compared, {outcome}.")
     raise typer.Exit(Exit.GOOD if found.equal else Exit.FAILED)
@@ -114,6 +114,8 @@ def parameters(
     table = Table("parameter", "value", "from", "meaning", box=None, pad_edge=False)
     given = given_values(params)
     for declared in declarations(project.notebooks).values():
-        for each in in_force(declared, project.scenarios, scenario, profile, given):
-            table.add_row(f"{declared.section}.{each.name}", str(each.value), each.origin, each.description)
+        for parameter in in_force(declared, project.scenarios, scenario, profile, given):
+            table.add_row(
+                f"{declared.section}.{parameter.name}", str(parameter.value), parameter.origin, parameter.description
+            )
     Console().print(table)

@@ -23,5 +23,5 @@ COMMANDS = {
 
 app = typer.Typer(cls=Plain, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 for panel, group in COMMANDS.items():
-    for each in group:
-        app.command(rich_help_panel=panel)(each)
+    for command in group:
+        app.command(rich_help_panel=panel)(command)

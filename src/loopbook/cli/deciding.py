@@ -55,9 +55,9 @@ def approve(
     if sealed is None:
         console.print("Nothing new was approved, so nothing changes.")
         return
-    for one in sealed.approved:
-        if one["round"] == sealed.round:
-            console.print(f"approved {one['id']}: {one['title']}", markup=False, soft_wrap=True)
+    for proposal in sealed.approved:
+        if proposal["round"] == sealed.round:
+            console.print(f"approved {proposal['id']}: {proposal['title']}", markup=False, soft_wrap=True)
     if sealed.window == before.window:
         console.print(
             "There is no fresh window: the next run judges what was approved on the rows that it was learned from, and "
@@ -93,7 +93,7 @@ def _show(console: Console, title: str, found: Sequence[Proposal], new: set[str]
     from rich.text import Text
 
     table = Table("id", "safe", "what", "why", title=title, box=None, pad_edge=False, title_justify="left")
-    for one in found:
-        safe = ("yes" if one.safe else "no") if one.id in new else "approved already"
-        table.add_row(one.id, safe, Text(one.title), Text(one.caution or one.reason))
+    for proposal in found:
+        safe = ("yes" if proposal.safe else "no") if proposal.id in new else "approved already"
+        table.add_row(proposal.id, safe, Text(proposal.title), Text(proposal.caution or proposal.reason))
     console.print(table if found else "Nothing is proposed.")

@@ -85,14 +85,14 @@ def gc(
     from loopbook.runner import retention
     from loopbook.store.project import Project
 
-    rule, told = retention.Rule.read(days, size)
+    rule, wanted = retention.Rule.read(days, size)
     project = Project.find()
     left = retention.retain(project, rule, dry=dry_run)
     for run in left.runs:
         typer.echo(f"{'would remove' if dry_run else 'removed'} {run.scenario} {run.run} ({run.profile}, {run.status})")
     if left.runs and not dry_run:
         session.report(project, None, rebuild=True)
-    typer.echo(f"{'Would have p' if dry_run else 'P'}{left.told(told)[1:]}")
+    typer.echo(f"{'Would have p' if dry_run else 'P'}{left.told(wanted)[1:]}")
 
 
 def clean(
@@ -107,8 +107,8 @@ def clean(
     project = Project.find()
     running = ongoing(project)
     if running:
-        told = ", ".join(f"{each.scenario} {each.run}" for each in running)
-        raise LoopbookError(f"Runs are in progress, and this is what they work on: {told}. Clean when they ended.")
+        working = ", ".join(f"{run.scenario} {run.run}" for run in running)
+        raise LoopbookError(f"Runs are in progress, and this is what they work on: {working}. Clean when they ended.")
     folders = [project.work, project.drafts, project.reproduced, project.cache] + (
         [project.store] if everything else []
     )

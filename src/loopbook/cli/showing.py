@@ -74,9 +74,9 @@ def debug(
     if not found:
         typer.echo(f"Nothing failed in the latest run of {scenario} in profile {profile!r}; nothing is to be debugged.")
         return
-    for each in found:
-        typer.echo(f"{each.name}: {each.error.kind}: {each.error.message.strip().partition(chr(10))[0]}")
-        typer.echo(f"  {each.path}")
+    for notebook in found:
+        typer.echo(f"{notebook.name}: {notebook.error.kind}: {notebook.error.message.strip().partition(chr(10))[0]}")
+        typer.echo(f"  {notebook.path}")
     if lab:
         import webbrowser
 

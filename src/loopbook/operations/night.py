@@ -48,7 +48,7 @@ def alone(project: Project) -> Iterator[None]:
         lock.acquire(blocking=False)
     except Timeout:
         raise Overlap(
-            f"Another nightly run is still going on{_told(note)}. This one does nothing; start it later, or less often."
+            f"Another nightly run is still going on{_held(note)}. This one does nothing; start it later, or less often."
         ) from None
     try:
         mine = {"process": os.getpid(), "started": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -136,7 +136,7 @@ def _pruned(project: Project, days: float) -> tuple[tuple[str, ...], tuple[str, 
     return (left.told(f"older than {days:g} days"),), ()
 
 
-def _told(note: Path) -> str:
+def _held(note: Path) -> str:
     try:
         held = json.loads(note.read_text(encoding="utf-8"))
         return f" (process {held['process']}, since {held['started']})"
