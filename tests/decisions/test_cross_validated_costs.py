@@ -34,7 +34,7 @@ def plan(task: Task, settings: DecisionsSettings) -> Plan:
 
 @pytest.fixture(scope="module")
 def judged(plan: Plan, frame: pd.DataFrame, dealt: pd.DataFrame) -> pd.DataFrame:
-    return cross_validated_costs.judge(plan, frame, dealt)
+    return cross_validated_costs.judge(plan, [frame], dealt)
 
 
 def test_each_fold_is_judged_by_policies_of_the_other_folds(
@@ -80,7 +80,7 @@ def test_the_figures_are_those_of_the_table(judged: pd.DataFrame) -> None:
 def test_nothing_resampled_gives_empty_tables_and_no_figures(
     plan: Plan, frame: pd.DataFrame, dealt: pd.DataFrame
 ) -> None:
-    judged = cross_validated_costs.judge(plan, frame, dealt.head(0))
+    judged = cross_validated_costs.judge(plan, [frame], dealt.head(0))
     assert (
         judged.empty
         and cross_validated_costs.table(judged, PRICES).empty
@@ -90,4 +90,4 @@ def test_nothing_resampled_gives_empty_tables_and_no_figures(
 
 def test_a_row_that_is_not_known_is_named(plan: Plan, frame: pd.DataFrame, dealt: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="not among the rows given, such as r0000"):
-        cross_validated_costs.judge(plan, frame.iloc[10:], dealt)
+        cross_validated_costs.judge(plan, [frame.iloc[10:]], dealt)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from loopbook.feedback import conclusion, corrections, trust, user_experience
+from loopbook.feedback.challenger import Comparison
 from loopbook.feedback.gate import Verdict
 from loopbook.scenario.contract import Scenario
 
@@ -20,7 +21,6 @@ KEEP = replace(PROMOTE, decision="keep", reason="No proof.")
 )
 def test_a_champion_is_proposed_only_if_the_gate_says_so(
     decisions: pd.DataFrame,
-    contents: dict[str, str],
     truth: dict[str, int],
     scenario: Scenario,
     verdict: Verdict,
@@ -34,9 +34,9 @@ def test_a_champion_is_proposed_only_if_the_gate_says_so(
         ]
     )
     judged = trust.judge(answers, truth)
-    said = user_experience.opinions(answers, decisions, scenario.task, judged.malicious)
-    where, about = user_experience.by_segment(said, []), user_experience.about(said)
-    new = conclusion.conclude(judged, verdict, decisions, truth, contents, scenario, "abc", 0.4, [], where, about)
+    said = user_experience.complaints(answers, decisions, scenario, judged)
+    facts = conclusion.Facts(scenario, decisions, decisions, truth, judged)
+    new = conclusion.conclude(facts, said, Comparison(verdict, pd.DataFrame(), "abc"), {"proposals": []}, 0.4)
     assert {one.kind for one in new} & {"labels", "outcomes", "champion"} == kinds
     assert len({one.id for one in new}) == len(new)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loopbook.feedback import corrections
+from loopbook.feedback import corrections, feedback_page
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
 
@@ -138,7 +138,7 @@ def test_tables_can_be_merged_and_described(tmp_path: Path, decisions: pd.DataFr
     both = corrections.merged(one, other, corrections.table([]))
     assert both["row_id"].tolist() == ["r00001", "r00003"]
     assert both.dtypes.equals(one.dtypes)
-    shown = corrections.described(both, broken)
+    shown = feedback_page.answers(both, broken)
     assert shown.loc["answers from simulated", "with rating"] == 1
     assert shown.loc["answers from answers.csv", "with comment"] == 1
     assert shown.loc["refused: bad-label", "rows"] == 1

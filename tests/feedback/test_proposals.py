@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loopbook.feedback import corrections, proposals, trust
+from loopbook.feedback import corrections, feedback_page, proposals, trust
 from loopbook.feedback.gate import Verdict
 from loopbook.feedback.rule_search import FoundRule
 from loopbook.monitoring.remedies import COLUMNS
@@ -156,6 +156,6 @@ def test_proposals_are_plain_values_and_come_back(
     ]
     text = json.dumps(proposals.to_plain(made), allow_nan=False)
     assert proposals.from_plain(json.loads(text)) == made
-    assert proposals.table(made).index.tolist() == [one.id for one in made]
+    assert feedback_page.proposals(made).index.tolist() == [one.id for one in made]
     with pytest.raises(LoopbookError, match="Run notebook 07 again"):
         proposals.from_plain([{"id": "x"}])

@@ -88,6 +88,18 @@ def test_cells_are_few_and_short(path: Path) -> None:
     assert 400 <= words <= 900
 
 
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem >= "05"], ids=lambda path: path.stem)
+def test_plumbing_stays_in_the_library(path: Path) -> None:
+    trees = [ast.parse(source(cell)) for cell in cells(path, "code")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    imported = [name for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for name in node.names]
+    assert len(imported) <= 10
+    for node in nodes:
+        if isinstance(node, ast.Call):
+            assert len(node.args) + len(node.keywords) <= 5, ast.unparse(node)
+        assert not isinstance(node, ast.If | ast.IfExp), f"a table or figure says itself when it is empty: {path.stem}"
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
 def test_the_last_code_cell_records(path: Path) -> None:
     assert "stage.record(" in source(cells(path, "code")[-1])

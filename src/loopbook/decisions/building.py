@@ -14,6 +14,7 @@ from loopbook.scenario.decisions import DecisionsSettings, PolicyName, Rule
 from loopbook.scenario.errors import ScenarioError
 from loopbook.scenario.task import Task
 from loopbook.statistics import platt
+from loopbook.store.stage import Stage
 
 CONSTANTS: tuple[PolicyName, ...] = ("never", "always")
 """Policies that need no model."""
@@ -34,12 +35,15 @@ class Plan:
         The scenario's rules and the approved ones.
     approved_threshold
         From the snapshot; it stands behind one that the scenario or a parameter sets, and before the costs' own.
+    void
+        Why an approved threshold is not in force; empty if there is none, or it is.
     """
 
     task: Task
     settings: DecisionsSettings
     rules: Mapping[str, Rule]
     approved_threshold: float | None = None
+    void: str = ""
 
     @classmethod
     def of(
@@ -48,6 +52,7 @@ class Plan:
         settings: DecisionsSettings,
         approved_rules: Mapping[str, object] | None = None,
         approved_threshold: float | None = None,
+        void: str = "",
     ) -> Plan:
         """Return the plan of a scenario in a round, with its rules checked.
 
@@ -58,7 +63,7 @@ class Plan:
         """
         merged = rules.merged(settings.rules, approved_rules or {})
         rules.read(merged, task)
-        plan = cls(task, settings, merged, approved_threshold)
+        plan = cls(task, settings, merged, approved_threshold, void)
         if settings.policy is not None and settings.policy not in plan.names:
             raise ScenarioError("decisions.policy is 'rules', but there are none; add some to decisions.rules.")
         return plan
@@ -97,6 +102,14 @@ class Plan:
     def threshold(self) -> tuple[float, str]:
         """The threshold in force, and where it comes from."""
         return costs.in_force(self.settings, self.approved_threshold)
+
+
+def carried(
+    stage: Stage, approved_rules: Mapping[str, object], approved_threshold: float | None, model: str | None
+) -> Plan:
+    """Return the plan of a round, from what its snapshot carries: rules, a threshold, and the model it was for."""
+    approved = costs.approved(approved_threshold, model, stage.digest("champion"))
+    return Plan.of(stage.scenario.task, stage.settings, approved_rules, *approved)
 
 
 def build(plan: Plan, frame: pd.DataFrame, probability: ArrayLike) -> dict[PolicyName, Policy]:

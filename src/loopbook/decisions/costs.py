@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from loopbook.scenario.decisions import Costs, DecisionsSettings
 from loopbook.scenario.errors import DataError
 from loopbook.statistics import resampling
+from loopbook.store.stage import Stage
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +38,17 @@ class Cutoff:
     low: float
     high: float
     cost: float
+
+
+class InForce(NamedTuple):
+    """The threshold in force, where it comes from, and why an approved one is void, if it is."""
+
+    value: float
+    origin: str
+    void: str
+
+    def _repr_markdown_(self) -> str:
+        return f"{self.void}The threshold in force is {self.value:.3f}: {self.origin}."
 
 
 def expected(costs: Costs, probability: ArrayLike) -> Expected:
@@ -132,6 +145,12 @@ def in_force(settings: DecisionsSettings, approved: float | None) -> tuple[float
     if approved is not None:
         return approved, "as approved"
     return threshold(settings.costs), "cheapest expected by the cost matrix"
+
+
+def carried(stage: Stage, approved_threshold: float | None, model: str | None) -> InForce:
+    """Return the threshold in force in a round, from what its snapshot carries (`approved`, `in_force`)."""
+    valid, void = approved(approved_threshold, model, stage.digest("champion"))
+    return InForce(*in_force(stage.scenario.decisions, valid), void)
 
 
 def band(costs: Costs, price: float = 0.0) -> tuple[float, float]:

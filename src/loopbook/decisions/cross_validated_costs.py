@@ -21,7 +21,7 @@ COLUMNS = ["repeat", "fold", "policy", "rows", "positives", "cost", "acts", "rig
 """What `judge` returns: `cost` a decision, the others counts; `right` are positive rows that were acted on."""
 
 
-def judge(plan: Plan, rows: pd.DataFrame, resampled: pd.DataFrame) -> pd.DataFrame:
+def judge(plan: Plan, rows: Sequence[pd.DataFrame], resampled: pd.DataFrame) -> pd.DataFrame:
     """Replay policies on every fold, each built on the other folds of its repeat.
 
     The probabilities of the other folds are out-of-fold too, so that a policy meets what it was built for; their
@@ -33,7 +33,7 @@ def judge(plan: Plan, rows: pd.DataFrame, resampled: pd.DataFrame) -> pd.DataFra
     plan
         What to build.
     rows
-        The rows that were resampled, with `row_id` and the task's fields.
+        The splits that were resampled, with `row_id` and the task's fields.
     resampled
         What ``models.cross_validation.run`` returned.
 
@@ -47,7 +47,7 @@ def judge(plan: Plan, rows: pd.DataFrame, resampled: pd.DataFrame) -> pd.DataFra
     DataError
         If a resampled row is not among `rows`.
     """
-    known = rows.set_index("row_id", drop=False).rename_axis(None)
+    known = pd.concat(rows, ignore_index=True).set_index("row_id", drop=False).rename_axis(None)
     unknown = set(resampled["row_id"]) - set(known.index)
     if unknown:
         raise DataError(f"{len(unknown)} resampled rows are not among the rows given, such as {min(unknown)}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -65,21 +64,6 @@ def gains(
     low, high = np.quantile(resampling.means(saved[:, None], groups, resamples, seed)[:, 0], [0.025, 0.975])
     found[COST] = Gain(*(float(value) for value in (spent[0].mean(), spent[1].mean(), saved.mean(), low, high)))
     return found
-
-
-def figures(gained: Mapping[str, Gain]) -> dict[str, float]:
-    """Return what the rounds have brought on the stream, as flat numbers to record."""
-    (primary, *_), quality, cost = MEASURED, gained[PRIMARY], gained[COST]
-    return {
-        f"stream_{primary.name}": quality.challenger,
-        f"stream_{primary.name}_first_round": quality.champion,
-        "rounds_gain": quality.gain,
-        "rounds_gain_low": quality.low,
-        "rounds_gain_high": quality.high,
-        "rounds_saving": cost.gain,
-        "rounds_saving_low": cost.low,
-        "rounds_saving_high": cost.high,
-    }
 
 
 def permutation(

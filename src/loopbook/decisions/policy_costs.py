@@ -100,6 +100,11 @@ class Judged:
         low, high = np.quantile(drawn, [0.025, 0.975])
         return Difference(float(saved.mean()), float(low), float(high))
 
+    def ratio(self, policy: str, against: str) -> float:
+        """Return the cost of `policy` over that of `against`; NaN where the latter costs nothing."""
+        own, base = (float(self.outcomes[name].cost.mean()) for name in (policy, against))
+        return own / base if base > 0 else np.nan
+
     def best(self, names: Sequence[str]) -> str:
         """Return the cheapest of some policies; of equally cheap ones the first."""
         known = [name for name in names if name in self.outcomes]

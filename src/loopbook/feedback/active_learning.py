@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.data.features import Features
+from loopbook.feedback.trust import Trust
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.feedback import FeedbackSettings
 from loopbook.statistics import intervals
 from loopbook.statistics.scores import logit_of, sigmoid
 
@@ -140,6 +143,37 @@ def select(
             "uncertainty": doubt[order],
             "distance": [np.nan] * (len(by_chance) + len(argued)) + distances,
         }
+    )
+
+
+def propose(
+    decisions: pd.DataFrame, judged: Trust, features: Mapping[str, Any], settings: FeedbackSettings, threshold: float
+) -> pd.DataFrame:
+    """Return `select`'s choice among the decisions without an outcome and without a label that is taken as right.
+
+    Parameters
+    ----------
+    decisions
+        The decision log, without the rows whose outcome is known.
+    judged
+        What users say, weighed.
+    features
+        The artifact ``features``.
+    settings
+        Of the scenario's feedback: how many items, and the share of these that is drawn at random.
+    threshold
+        From which probability the agent acts.
+    """
+    accepted = judged.labels["accepted"]
+    pool = decisions[~decisions["row_id"].isin(judged.labels.loc[accepted, "row_id"])]
+    return select(
+        pool,
+        pool["probability"],
+        vectors(pool, Features.from_dict(dict(features))),
+        settings.label_budget,
+        threshold=threshold,
+        random_share=settings.random_share,
+        disputed=judged.labels.loc[judged.labels["conflict"] & ~accepted, "row_id"].tolist(),
     )
 
 

@@ -1,58 +1,71 @@
-"""What a round comes to: everything that feedback, outcomes and the challenger's verdict give reason to propose."""
+"""Proposals of a round: everything that feedback, outcomes and the challenger's verdict give reason to propose."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from loopbook.data import relabelling
 from loopbook.feedback import proposals, rule_search
-from loopbook.feedback.gate import Verdict
+from loopbook.feedback.challenger import Comparison
 from loopbook.feedback.proposals import Proposal
 from loopbook.feedback.trust import Trust
+from loopbook.feedback.user_experience import Complaints
 from loopbook.scenario.contract import Scenario
 
 
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What is known at the end of a round.
+
+    Attributes
+    ----------
+    scenario
+        The agent: its task, costs and currency.
+    decisions, stream
+        The decision log, and the rows that were decided.
+    outcomes
+        The outcomes that have arrived, by row.
+    judged
+        Whom to believe, and what follows for the labels.
+    """
+
+    scenario: Scenario
+    decisions: pd.DataFrame
+    stream: pd.DataFrame
+    outcomes: Mapping[str, int]
+    judged: Trust
+
+
 def conclude(
-    judged: Trust,
-    verdict: Verdict,
-    decisions: pd.DataFrame,
-    outcomes: Mapping[str, int],
-    contents: Mapping[str, str],
-    scenario: Scenario,
-    challenger: str,
-    threshold: float,
-    remedies: Sequence[Mapping[str, Any]],
-    where: pd.DataFrame,
-    about: pd.DataFrame,
+    facts: Facts, said: Complaints, compared: Comparison, monitor: Mapping[str, Any], threshold: float
 ) -> list[Proposal]:
     """Return all proposals of a round; they change nothing until somebody approves them.
 
     Parameters
     ----------
-    judged, verdict
-        Whom to believe, and what the promotion gate says of the challenger.
-    decisions, outcomes
-        The decision log, and the outcomes that have arrived, by row.
-    contents
-        A hash of each row, as ``relabelling.fingerprints`` returns it.
-    scenario
-        The agent: its task, costs and currency.
-    challenger
-        Content digest of the challenger.
+    facts
+        What is known.
+    said
+        What users say by segment, and what their comments are about.
+    compared
+        What the promotion gate says of which challenger.
+    monitor
+        The artifact of monitoring, with the remedies that it offers.
     threshold
         From which probability is acted now.
-    remedies
-        Proposals of monitoring, as its artifact holds them.
-    where, about
-        What users say by segment, and what their comments are about.
     """
-    task, labels = scenario.task, judged.labels[judged.labels["accepted"]]
+    scenario, decisions, judged, outcomes = facts.scenario, facts.decisions, facts.judged, facts.outcomes
+    task, verdict = scenario.task, compared.verdict
+    labels = judged.labels[judged.labels["accepted"]]
     known = {**outcomes, **{str(row): int(label) for row, label in zip(labels["row_id"], labels["label"], strict=True)}}
+    contents = relabelling.fingerprints(facts.stream, task)
     new = proposals.labels(judged, decisions, contents, task, verdict)
     new += proposals.outcomes(outcomes, decisions, contents, task, verdict)
-    new += proposals.champion(verdict, challenger)
-    new += proposals.threshold(remedies, threshold, new)
+    new += proposals.champion(verdict, compared.challenger)
+    new += proposals.threshold(monitor["proposals"], threshold, new)
     found = rule_search.search(decisions, known, task, scenario.decisions.costs)
-    return new + proposals.rules(found, scenario.currency) + proposals.requirements(where, about)
+    return new + proposals.rules(found, scenario.currency) + proposals.requirements(said.by_segment, said.about)

@@ -114,26 +114,6 @@ def with_file(
     return merged(real, answers), broken
 
 
-def described(answers: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
-    """Return how many answers there are from each source, what they hold, and what was refused for which reason."""
-    rows = [
-        {
-            "what": f"answers from {source}",
-            "rows": len(part),
-            "users": part["user"].nunique(),
-            "with label": int(part["label"].notna().sum()),
-            "with comment": int((part["comment"] != "").sum()),
-            "with rating": int(part["rating"].notna().sum()),
-        }
-        for source, part in answers.groupby("source", sort=True)
-    ]
-    rows += [
-        {"what": f"refused: {reason}", "rows": int(count)} for reason, count in broken["reason"].value_counts().items()
-    ]
-    names = ["what", "rows", "users", "with label", "with comment", "with rating"]
-    return pd.DataFrame(rows, columns=names).set_index("what").astype("Int64")
-
-
 def _require(names: list[str], file: str) -> None:
     for name in _NEEDED:
         if name not in names:

@@ -247,12 +247,6 @@ def requirements(by_segment: pd.DataFrame, comments: pd.DataFrame) -> list[Propo
     return found
 
 
-def table(proposals: Sequence[Proposal]) -> pd.DataFrame:
-    """Return proposals to show: indexed by `id`; `kind`, `safe`, `title`, `reason`, `caution`."""
-    rows = [(one.id, one.kind, one.safe, one.title, one.reason, one.caution) for one in proposals]
-    return pd.DataFrame(rows, columns=["id", "kind", "safe", "title", "reason", "caution"]).set_index("id")
-
-
 def to_plain(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
     """Return proposals as plain values, for an artifact."""
     return [one.model_dump() for one in proposals]

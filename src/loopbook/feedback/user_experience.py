@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.data.features import tokenize
+from loopbook.feedback.trust import Trust
 from loopbook.monitoring.segment_values import memberships
 from loopbook.monitoring.signals import adjusted
+from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
 from loopbook.scenario.task import Task
 from loopbook.statistics import intervals
@@ -124,6 +127,23 @@ def by_segment(said: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 def worse(segments: pd.DataFrame, level: float = 0.05) -> pd.DataFrame:
     """Return the segments of `by_segment` in which users call clearly more decisions wrong than elsewhere."""
     return segments[(segments["p"] <= level) & (segments["wrong"] > segments["elsewhere"])].reset_index(drop=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Complaints:
+    """What users say: every opinion, by segment (the worst first), the segments that are worse, and by topic."""
+
+    opinions: pd.DataFrame
+    by_segment: pd.DataFrame
+    worse: pd.DataFrame
+    about: pd.DataFrame
+
+
+def complaints(answers: pd.DataFrame, decisions: pd.DataFrame, scenario: Scenario, trust: Trust) -> Complaints:
+    """Return what users who are not malicious say of decisions, over the scenario's segments and protected columns."""
+    said = opinions(answers, decisions, scenario.task, trust.malicious)
+    found = by_segment(said, [*scenario.monitoring.segments, *scenario.source.protected])
+    return Complaints(said, found, worse(found), about(said))
 
 
 def telling(one: Sequence[str], other: Sequence[str], count: int = 10) -> pd.DataFrame:

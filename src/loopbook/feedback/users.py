@@ -6,14 +6,17 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
 from loopbook.data.features import column
 from loopbook.feedback import corrections
+from loopbook.scenario.contract import Scenario
 from loopbook.scenario.feedback import FeedbackSettings
 from loopbook.scenario.task import Task
+from loopbook.store.stage import Stage
 
 SOURCE = "simulated"
 """What stands in the column `source` of every simulated answer."""
@@ -115,6 +118,19 @@ def simulate(decisions: pd.DataFrame, truth: Mapping[str, int], task: Task, sett
                 }
             )
     return corrections.table(answers)
+
+
+def truth(stream: pd.DataFrame, scenario: Scenario) -> dict[str, int]:
+    """Return what is right for each row of the stream: the simulated world's state, or the label."""
+    column_name = scenario.source.truth or "label"
+    return dict(zip(stream["row_id"].astype(str), stream[column_name].astype(int), strict=True))
+
+
+def gather(stage: Stage, decisions: pd.DataFrame, right: Mapping[str, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return simulated answers together with those of the scenario's file, and the file's broken rows."""
+    simulated = simulate(decisions, right, stage.scenario.task, stage.settings)
+    path = stage.settings.file and stage.project.root / stage.settings.file
+    return corrections.with_file(simulated, path, decisions, stage.scenario, datetime.now(UTC).date())
 
 
 def malicious(settings: FeedbackSettings) -> frozenset[str]:

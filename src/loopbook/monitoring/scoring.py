@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from loopbook.figures.sentence import Sentence
 from loopbook.monitoring import fairness
 from loopbook.monitoring.alerts import SLACK
 from loopbook.monitoring.timeline import Log
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.source import SimulationSource
+from loopbook.simulation import world
 
 WATCHED = ("surge", "vocabulary", "base_rate", "meaning", "style_gap")
 """Kinds of effect that monitoring must find. Label noise, reposts and personal data are for notebook 02."""
@@ -121,6 +124,25 @@ def score(
             verdict[at] = "follows" if any(_near(alert, effect) for effect in injected) else "false alarm"
     judged = alerts.assign(verdict=pd.Series(verdict, index=alerts.index, dtype="str"))
     return pd.DataFrame(rows, columns=EFFECT_COLUMNS), judged
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What the watch is worth beside the truth: effects and alerts with their verdicts, or why nobody can say."""
+
+    effects: pd.DataFrame | Sentence
+    alerts: pd.DataFrame | Sentence
+    figures: dict[str, float]
+
+
+def against_truth(log: Log, alerts: pd.DataFrame) -> Truth:
+    """Return `score` and `figures` beside the simulation's own truth; sentences in their place for real data."""
+    source = log.scenario.source
+    if not isinstance(source, SimulationSource):
+        unknown = "Real data: nobody knows what really changed."
+        return Truth(Sentence(unknown), Sentence("Alerts are judged by people here."), {})
+    scored, judged = score(log, alerts, world.simulate(source).truth.effects, source.start)
+    return Truth(scored, judged[["date", "title", "verdict"]], figures(log, scored, judged))
 
 
 def figures(log: Log, scored: pd.DataFrame, judged: pd.DataFrame) -> dict[str, float]:

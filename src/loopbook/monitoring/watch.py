@@ -78,6 +78,18 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> Watch:
     return Watch(log, found, rest, checks, raised, tuple(together), table)
 
 
+def figures(seen: Watch, offered: pd.DataFrame) -> dict[str, Any]:
+    """Return the flat numbers to record of a watch and of the remedies that `remedies.compare` offers."""
+    return {
+        "days": seen.log.stream.days,
+        "signals": len(seen.signals),
+        "alerts": len(seen.alerts),
+        "recall_gap": fairness.recall_gap(seen.log),
+        "best_proposal": offered["proposal"].iloc[0] if len(offered) else None,
+        "best_saving": offered["saving_30_days"].iloc[0] if len(offered) else None,
+    }
+
+
 def summary(seen: Watch, quality: pd.DataFrame, remedies: pd.DataFrame) -> dict[str, Any]:
     """Return what the watch saw as plain values for JSON: counts, quality by day, proposals; None for what is unknown.
 

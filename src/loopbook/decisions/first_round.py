@@ -1,0 +1,59 @@
+"""Paired comparison of this round's champion with that of the first round, on rows that neither has learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from loopbook.decisions import paired_gains
+from loopbook.decisions.paired_gains import COST, MEASURED, PRIMARY, Gain
+from loopbook.models import seen_rows
+from loopbook.models.seen_rows import Learner
+from loopbook.models.shipping import serving
+from loopbook.store import champions
+from loopbook.store.stage import Stage
+
+
+def gains(
+    stage: Stage, first: str | None, model: Learner, stream: pd.DataFrame, live: NDArray[np.float64]
+) -> dict[str, Gain]:
+    """Return how much better this round's champion answers the stream than the first round's, by measure.
+
+    Parameters
+    ----------
+    stage
+        Of notebook 05, with ``fresh`` from the round's snapshot.
+    first
+        Digest of the first round's champion, from the snapshot; None: this is the first round, both are one.
+    model
+        This round's champion.
+    stream, live
+        The rows, and this round's probabilities of them, float [n].
+    """
+    earlier = serving.load(champions.find(stage.project, first)) if first else model
+    fresh = stage.carry("fresh")
+    before = seen_rows.probabilities(earlier, stream, who="the champion of the first round", fresh=fresh)
+    return paired_gains.gains(stream, before, live, stage.settings.costs)
+
+
+def table(gained: dict[str, Gain]) -> pd.DataFrame:
+    """Return `gains` to show: a row a measure."""
+    return pd.DataFrame({name: gain._asdict() for name, gain in gained.items()}).T.round(3)
+
+
+def figures(gained: Mapping[str, Gain]) -> dict[str, float]:
+    """Return what the rounds have brought on the stream, as flat numbers to record."""
+    (primary, *_), quality, cost = MEASURED, gained[PRIMARY], gained[COST]
+    return {
+        f"stream_{primary.name}": quality.challenger,
+        f"stream_{primary.name}_first_round": quality.champion,
+        "rounds_gain": quality.gain,
+        "rounds_gain_low": quality.low,
+        "rounds_gain_high": quality.high,
+        "rounds_saving": cost.gain,
+        "rounds_saving_low": cost.low,
+        "rounds_saving_high": cost.high,
+    }

@@ -1,0 +1,77 @@
+"""Challenger: the champion's architecture fitted again on what has been learned since, and judged beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from loopbook.data.features import Features
+from loopbook.feedback import gate
+from loopbook.feedback.gate import Verdict
+from loopbook.feedback.learning_set import LearningSet
+from loopbook.models import seen_rows
+from loopbook.models.model import Model
+from loopbook.models.shipping import serving
+from loopbook.models.training import fit_store
+from loopbook.models.training.method import Method, TrainingData
+from loopbook.store import content
+from loopbook.store.stage import Stage
+
+
+@dataclass(frozen=True, eq=False)
+class Challenger:
+    """A fitted challenger: folders of the champion's shipped model and its own, and the rows that it has seen."""
+
+    champion: Path
+    model: Path
+    learned: LearningSet
+    validation: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The gate's verdict, its table, and the content digest of the challenger that it is about."""
+
+    verdict: Verdict
+    table: pd.DataFrame
+    challenger: str
+
+
+def fit(
+    stage: Stage, champion: Path, learned: LearningSet, validation: pd.DataFrame, features: Mapping[str, Any]
+) -> Challenger:
+    """Fit the champion's architecture again with the same settings, so that it differs in what it has learned alone.
+
+    Parameters
+    ----------
+    champion
+        Folder of the artifact ``champion``.
+    learned
+        What `learning_set.build` returned.
+    features
+        The artifact ``features``.
+    """
+    before, encoded = Model.load(champion / "model"), Features.from_dict(dict(features))
+    data = TrainingData(learned.train, validation, encoded, stage.scenario.task)
+    found = fit_store.fit(stage, Method.of(before, stage.scenario.training), data)
+    return Challenger(champion, found.model, learned, validation)
+
+
+def judge(stage: Stage, fitted: Challenger, gate_rows: pd.DataFrame) -> Comparison:
+    """Compare both on the split ``gate`` and on the rows that the learning set held back (`gate.judge`)."""
+    champion, challenger = serving.load(fitted.champion), Model.load(fitted.model)
+    learned = fitted.learned
+    verdict, table = gate.judge(
+        {"gate": gate_rows, "recent": learned.recent},
+        partial(seen_rows.probabilities, champion, who="the champion"),
+        partial(seen_rows.probabilities, challenger, who="the challenger"),
+        stage.scenario.decisions.costs,
+        learned={*learned.train["row_id"], *fitted.validation["row_id"]},
+        min_gain=stage.settings.min_gain,
+    )
+    return Comparison(verdict, table, content.digest(fitted.model))

@@ -1,0 +1,89 @@
+"""Figures and tables of notebook 07: reliability of users, complaints by segment, the challenger's gain, proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from loopbook.decisions.paired_gains import PRIMARY
+from loopbook.feedback.challenger import Comparison
+from loopbook.feedback.proposals import Proposal
+from loopbook.feedback.trust import Trust
+from loopbook.feedback.user_experience import Complaints
+from loopbook.figures import plots
+from loopbook.figures.figure import Figure
+from loopbook.figures.sentence import Sentence, table
+
+
+def answers(given: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
+    """Return how many answers there are from each source, what they hold, and what was refused for which reason."""
+    rows = [
+        {
+            "what": f"answers from {source}",
+            "rows": len(part),
+            "users": part["user"].nunique(),
+            "with label": int(part["label"].notna().sum()),
+            "with comment": int((part["comment"] != "").sum()),
+            "with rating": int(part["rating"].notna().sum()),
+        }
+        for source, part in given.groupby("source", sort=True)
+    ]
+    rows += [
+        {"what": f"refused: {reason}", "rows": int(count)} for reason, count in broken["reason"].value_counts().items()
+    ]
+    names = ["what", "rows", "users", "with label", "with comment", "with rating"]
+    return pd.DataFrame(rows, columns=names).set_index("what").astype("Int64")
+
+
+def reliability(judged: Trust) -> Figure:
+    """Draw the least reliable users with their intervals."""
+    return plots.intervals(
+        judged.users.tail(20).set_index("user").rename(columns={"reliability": "value"}),
+        title=f"{len(judged.malicious)} of {len(judged.users)} users are worse than a coin and are left out",
+        x="probability that the user is right, with 95 % interval",
+        alt="Reliability of the least reliable users with its interval, against a coin's.",
+        reference=0.5,
+        reference_name="a coin",
+    )
+
+
+def segments(said: Complaints) -> pd.DataFrame | Sentence:
+    """Return the segments in which most decisions are called wrong."""
+    empty = "No segment has answers enough, or the scenario names none."
+    return table(said.by_segment.head(8).round(3), empty)
+
+
+def topics(said: Complaints) -> pd.DataFrame | Sentence:
+    """Return the terms that are typical of the comments of each kind."""
+    columns = ["kind", "term", "texts", "others", "example"]
+    return table(said.about[columns], "No word is typical of the comments.")
+
+
+def gains(compared: Comparison) -> Figure:
+    """Draw the challenger's gain in ROC AUC on all untouched rows and on their parts."""
+    rows = compared.table
+    return plots.intervals(
+        rows[rows["measure"] == PRIMARY].set_index("part").rename(columns={"gain": "value"}),
+        title=f"Verdict: {compared.verdict.decision}",
+        x=f"gain of the challenger in {PRIMARY}, with 95 % interval",
+        alt=f"Gain of the challenger in {PRIMARY} on all untouched rows, on the gate and on recent rows.",
+        reference=0,
+        reference_name="equal",
+    )
+
+
+def verdict(compared: Comparison, currency: str) -> Sentence:
+    """Return the gate's verdict in words, with what the challenger would save."""
+    found = compared.verdict
+    return Sentence(
+        f"**{found.decision.capitalize()}.** {found.reason} It would save {found.saving:,.3f} "
+        f"{currency} a decision ({found.saving_low:.3f} to {found.saving_high:.3f})."
+    )
+
+
+def proposals(proposed: Sequence[Proposal]) -> pd.DataFrame:
+    """Return proposals to show: indexed by `id`; `kind`, `safe`, `title`, `reason`, `caution`."""
+    columns = ["id", "kind", "safe", "title", "reason", "caution"]
+    rows = [[getattr(proposal, name) for name in columns] for proposal in proposed]
+    return pd.DataFrame(rows, columns=columns).set_index("id")

@@ -1,0 +1,106 @@
+"""Figures and tables of notebook 06: volume, scores, alerts, ranking, gaps between groups, remedies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from loopbook.figures import plots
+from loopbook.figures.figure import Figure
+from loopbook.figures.sentence import Sentence, table
+from loopbook.monitoring import fairness
+from loopbook.monitoring.timeline import Log
+from loopbook.monitoring.watch import Watch
+
+
+def volume(log: Log) -> Figure:
+    """Draw rows and actions by day."""
+    weights = {"rows": None, "acted": log.stream.acted}
+    counts = {
+        name: np.bincount(log.stream.day, weights=weight, minlength=log.stream.days) for name, weight in weights.items()
+    }
+    rows, acted = (counts[name].sum() for name in counts)
+    return plots.timeline(
+        pd.DataFrame(counts, index=log.dates(range(log.stream.days))),
+        title=f"{rows:,.0f} rows in {log.stream.days} days; the agent acted on {acted:,.0f}",
+        y="rows a day",
+        alt="Rows and actions by day.",
+    )
+
+
+def scores(log: Log) -> Figure:
+    """Draw the distribution of the probabilities in the last window beside that of the reference."""
+    late = log.stream.day >= log.stream.days - log.scenario.monitoring.window_days
+    return plots.histogram(
+        {"reference": log.reference.probability, "last window": log.stream.probability[late]},
+        title="What the model says now, beside what it said on the test",
+        x="probability",
+        alt="Distribution of the model's probabilities in the reference and in the last window.",
+    )
+
+
+def alerts(seen: Watch) -> pd.DataFrame | Sentence:
+    """Return the alerts: cause, place, beginning, decisions concerned and their cost."""
+    columns = ["date", "cause", "place", "title", "since", "decisions", "cost"]
+    return table(seen.alerts[columns].round(1), f"Nothing: no alert in {seen.log.stream.days} days.")
+
+
+def evidence(seen: Watch) -> pd.DataFrame | None:
+    """Return the evidence of each alert in words; None if there is no alert."""
+    frame = seen.alerts[["title", "evidence"]].rename(columns={"title": "alert"}).set_index("alert")
+    return frame if len(frame) else None
+
+
+def ranking(log: Log, quality: pd.DataFrame) -> Figure | Sentence:
+    """Draw the ROC AUC over the trailing window by day, beside that of the reference."""
+    ranks = quality[quality["metric"] == "ROC AUC"].set_index("last")
+    if ranks.empty:
+        return Sentence("Too few outcomes have arrived to measure the ranking.")
+    shown = ranks[["value", "reference"]].set_axis(["stream", "reference"], axis=1)
+    return plots.timeline(
+        shown.set_axis(log.dates(shown.index.to_numpy()), axis=0),
+        title=f"ROC AUC over {log.scenario.monitoring.window_days} days ends at {ranks['value'].iloc[-1]:.3f}",
+        y="ROC AUC",
+        alt="ROC AUC over the trailing window by day, beside that of the reference.",
+    )
+
+
+def gaps(log: Log) -> pd.DataFrame | None:
+    """Return the widest gap between two groups by attribute and measure; None if none can be compared."""
+    found = fairness.gaps(log).round(3)
+    return found if len(found) else None
+
+
+def recall(log: Log) -> Figure | Sentence:
+    """Draw the recall of each group with its interval."""
+    rates = fairness.rates(log)
+    caught = rates[rates["measure"] == "recall"].set_index("group")
+    if caught.empty:
+        return Sentence("The scenario names no protected attribute, or too few outcomes have arrived.")
+    return plots.intervals(
+        caught,
+        title=f"Recall differs by {fairness.recall_gap(log):.3f} between groups",
+        x="recall, with 95 % interval",
+        alt="Recall of each group with its interval.",
+    )
+
+
+def remedies(offered: pd.DataFrame) -> pd.DataFrame | None:
+    """Return what each remedy would save in 30 days; None if none is proposed."""
+    columns = ["proposal", "change", "saving_30_days", "low_30_days", "high_30_days", "recommended"]
+    return offered[columns].round(1) if len(offered) else None
+
+
+def savings(offered: pd.DataFrame, currency: str) -> Figure | Sentence:
+    """Draw the expected saving of each remedy with its interval."""
+    if offered.empty:
+        return Sentence("Too few outcomes have arrived since the last change to propose anything.")
+    columns = {"saving_30_days": "value", "low_30_days": "low", "high_30_days": "high"}
+    return plots.intervals(
+        offered.set_index("proposal")[list(columns)].rename(columns=columns),
+        title=f"{offered['proposal'].iloc[0].capitalize()} promises most",
+        x=f"saving in 30 days, {currency}",
+        alt="Expected saving of each remedy with its interval.",
+        reference=0,
+        reference_name="nothing saved",
+    )
