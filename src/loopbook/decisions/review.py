@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.scenario.errors import DataError
+from loopbook.statistics.coin import coin
 
 Bools = NDArray[np.bool_]
 
@@ -61,5 +61,4 @@ def simulated_verdicts(frame: pd.DataFrame, error: float, seed: int = 0) -> Mapp
 
 def _coin(row_id: str, seed: int) -> float:
     """Return a number in [0, 1) that belongs to the row."""
-    digest = hashlib.sha256(f"reviewer {seed} {row_id}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+    return coin(f"reviewer {seed} {row_id}")

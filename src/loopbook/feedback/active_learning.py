@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from loopbook.feedback.trust import Trust
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.feedback import FeedbackSettings
 from loopbook.statistics import intervals
+from loopbook.statistics.coin import coin
 from loopbook.statistics.scores import logit_of, sigmoid
 
 RANDOM, DISPUTED, UNCERTAIN = "random", "disputed", "uncertain"
@@ -231,5 +231,4 @@ def _unit(rows: Floats) -> Floats:
 
 def _coin(seed: int, row: str) -> float:
     """Return a number in [0, 1) that belongs to the row."""
-    digest = hashlib.sha256(f"label {seed} {row}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+    return coin(f"label {seed} {row}")

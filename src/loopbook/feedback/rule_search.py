@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from loopbook.decisions.symbols import symbols, words
 from loopbook.scenario.decisions import Costs, Rule
 from loopbook.scenario.task import Task
 from loopbook.statistics import resampling
+from loopbook.statistics.coin import coin
 
 LEAST = 12
 """Rows with a known label under a rule, in each half, below which nothing is proposed."""
@@ -174,5 +174,4 @@ def _name(text: str, action: str) -> str:
 
 def _coin(seed: int, group: str) -> float:
     """Return a number in [0, 1) that belongs to the group."""
-    digest = hashlib.sha256(f"rules {seed} {group}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+    return coin(f"rules {seed} {group}")

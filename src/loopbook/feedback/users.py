@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from loopbook.feedback import corrections
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.feedback import FeedbackSettings
 from loopbook.scenario.task import Task
+from loopbook.statistics.coin import coin
 from loopbook.store.stage import Stage
 
 SOURCE = "simulated"
@@ -189,5 +189,4 @@ def _pick(of: Sequence[str], coin: float) -> str:
 
 def _coin(seed: int, *parts: str) -> float:
     """Return a number in [0, 1) that belongs to these parts."""
-    digest = hashlib.sha256("\n".join((f"user {seed}", *parts)).encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+    return coin("\n".join((f"user {seed}", *parts)))
