@@ -117,8 +117,8 @@ def test_what_could_not_be_delivered_is_refused_before_anything_starts(
 
 def test_a_night_that_meets_another_says_so_and_does_nothing(two: Project) -> None:
     code = (
-        "from loopbook.nightly import batch; from loopbook.store.project import Project\n"
-        "with batch.alone(Project.find()): print('held', flush=True); input()"
+        "from loopbook.operations import night; from loopbook.store.project import Project\n"
+        "with night.alone(Project.find()): print('held', flush=True); input()"
     )
     holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
