@@ -13,7 +13,7 @@ from loopbook.decisions.replay import replay
 from loopbook.scenario.decisions import DecisionsSettings
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Task
-from loopbook.statistics.corrected import interval
+from loopbook.statistics.intervals import student
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_the_table_holds_costs_by_fold_and_the_difference_to_the_best_threshold(
     by_fold = judged.pivot(index=["repeat", "fold"], columns="policy", values="cost")
     single = by_fold[["fixed", "threshold", "tuned"]].mean().idxmin()
     assert cross_validated_costs.best(judged, ("fixed", "threshold", "tuned")) == single
-    apart = interval((by_fold["review"] - by_fold[single]).to_numpy(), 3)
+    apart = student((by_fold["review"] - by_fold[single]).to_numpy(), 3)
     assert shown.loc["review", ["difference", "difference_low", "difference_high"]].tolist() == pytest.approx([*apart])
     assert shown.loc["review", "ratio"] == pytest.approx(by_fold["review"].mean() / by_fold[single].mean())
     assert shown.loc["always", "recall"] == 1.0 and shown.loc["never", "recall"] == 0.0

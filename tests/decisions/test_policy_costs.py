@@ -15,7 +15,7 @@ from loopbook.decisions.replay import in_time_order, replay
 from loopbook.scenario.decisions import Costs, DecisionsSettings, Rule
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Task
-from loopbook.statistics import platt
+from loopbook.statistics.intervals import Interval
 
 ACTIONS = ("ignore", "alert")
 
@@ -177,23 +177,6 @@ def test_nothing_to_compare_is_an_error(frame: pd.DataFrame, settings: Decisions
         policy_costs.judge({}, frame, frame["p"], settings)
 
 
-def test_recalibration_undoes_a_known_distortion_and_inverts_itself() -> None:
-    frame = rows(20_000, seed=9)
-    logit = np.log(frame["p"] / (1 - frame["p"]))
-    stated = 1 / (1 + np.exp(-(2 * logit + 0.7)))
-    scale = platt.fit(frame["label"], stated)
-    assert (scale.slope, scale.intercept) == pytest.approx((0.5, -0.35), abs=0.05)
-    assert scale.apply([scale.invert(0.3)])[0] == pytest.approx(0.3)
-    assert (scale.invert(0.0), scale.invert(1.0)) == (0, 1)
-
-
-def test_recalibration_leaves_alone_what_rows_cannot_tell() -> None:
-    for label, p in (([1, 1], [0.2, 0.4]), ([0, 1], [0.5, 0.5]), ([1, 0] * 50, [0.2, 0.8] * 50)):
-        assert platt.fit(label, p) == platt.Scale()
-    separated = platt.fit([0] * 20 + [1] * 20, [0.1] * 20 + [0.9] * 20)
-    assert np.isfinite([separated.slope, separated.intercept]).all()
-
-
 def test_the_band_follows_probabilities_that_are_off(task: Task, settings: DecisionsSettings) -> None:
     frame = rows(6_000, seed=11)
     logit = np.log(frame["p"] / (1 - frame["p"]))
@@ -212,7 +195,7 @@ def test_what_is_far_dearer_than_the_middle_is_not_drawn() -> None:
 
 def test_the_sentence_says_what_is_saved_and_warns_of_rows_that_were_lived_through() -> None:
     choice = policy_choice.Choice("review", "tuned", "always")
-    saving = policy_costs.Difference(1.5, 1.0, 2.0)
+    saving = Interval(1.5, 1.0, 2.0)
     said = policy_choice.sentence(choice, saving, 0.8, "EUR", False)
     assert said == (
         "Validation chose **review**. Against always, the better of always and never, it saves 1.50 EUR a decision "

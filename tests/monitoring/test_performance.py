@@ -9,12 +9,6 @@ from loopbook.monitoring import performance
 from loopbook.monitoring.timeline import Log
 
 
-def test_calibration_error_by_hand() -> None:
-    # Bin of 0.2: errors 1 - 0.2 and 0 - 0.2, together 0.6; bin of 0.9: error 0 - 0.9. (0.6 + 0.9) / 3
-    found = performance.calibration_error(np.array([1.0, 0.0, 0.0]), np.array([0.2, 0.2, 0.9]))
-    assert found == pytest.approx(0.5)
-
-
 def test_quality_of_a_window_agrees_with_scikit_learn(quiet: Callable[..., Log]) -> None:
     log = quiet(1)
     table = performance.quality(log).set_index(["metric", "last"])
@@ -25,6 +19,20 @@ def test_quality_of_a_window_agrees_with_scikit_learn(quiet: Callable[..., Log])
     assert table.loc[("Brier score", 12), "day"] == 12 + log.delay
     assert (table["low"] <= table["value"]).all()
     assert (table["value"] <= table["high"]).all()
+
+
+def test_days_that_differ_widen_the_interval(quiet: Callable[..., Log]) -> None:
+    def strewn(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
+        return stream.assign(label=(stream["label"] + (np.arange(len(stream)) % 5 == 0)) % 2)
+
+    def by_day(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
+        return stream.assign(label=(stream["label"] + (day % 5 == 0)) % 2)
+
+    widths = []
+    for wrong in (strewn, by_day):  # as many wrong labels: over all days, or all on some days
+        table = performance.quality(quiet(1, wrong)).query("metric == 'Brier score'")
+        widths.append((table["high"] - table["low"]).median())
+    assert widths[1] > 2 * widths[0]
 
 
 def test_a_new_base_rate_is_known_when_outcomes_arrive(quiet: Callable[..., Log]) -> None:

@@ -3,13 +3,10 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from loopbook.decisions.costs import threshold
 from loopbook.monitoring import performance, remedies
 from loopbook.monitoring.alerts import Incident
-from loopbook.monitoring.remedies import Calibration
 from loopbook.monitoring.timeline import Log
 
 
@@ -18,33 +15,6 @@ def overconfident(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
     logit = np.log(stream["probability"] / (1 - stream["probability"])) / 3
     probability = 1 / (1 + np.exp(-logit))
     return stream.assign(probability=probability, action=np.where(probability >= 1 / 6, "alert", "ignore"))
-
-
-def test_recalibration_finds_slope_and_shift() -> None:
-    rng = np.random.default_rng(1)
-    true = rng.normal(-1, 1.5, 40_000)
-    label = (rng.random(40_000) < 1 / (1 + np.exp(-true))).astype("float64")
-    shown = 1 / (1 + np.exp(-(true - 0.7) / 2))  # true = 2 · shown + 0.7
-    found = Calibration.fit(label, shown)
-    assert (found.slope, found.shift) == pytest.approx((2, 0.7), abs=0.08)
-
-
-@given(st.floats(0.1, 3), st.floats(-2, 2), st.floats(0.05, 0.95))
-def test_the_threshold_on_raw_probabilities_is_where_the_corrected_one_is_reached(
-    slope: float, shift: float, corrected: float
-) -> None:
-    calibration = Calibration(slope, shift)
-    raw = calibration.threshold(corrected)
-    if 0.001 < raw < 0.999:
-        assert calibration.apply(np.array([raw]))[0] == pytest.approx(corrected, abs=1e-6)
-
-
-def test_scores_that_say_the_wrong_thing_are_replaced_by_the_base_rate() -> None:
-    rng = np.random.default_rng(2)
-    label = (rng.random(500) < 0.3).astype("float64")
-    found = Calibration.fit(label, np.where(label == 1, 0.2, 0.8))
-    assert found.slope == 0
-    assert found.apply(np.array([0.1, 0.9])) == pytest.approx([label.mean()] * 2)
 
 
 def test_recalibration_saves_money_where_calibration_is_lost(quiet: Callable[..., Log]) -> None:

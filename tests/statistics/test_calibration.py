@@ -63,3 +63,28 @@ def test_calibration_keeps_the_ranking_within_a_fold_and_lowers_the_loss() -> No
 def test_a_single_group_is_not_calibrated_on_itself() -> None:
     y, z = drawn(4.0, 30)
     assert calibration.cross_fitted(y, z, np.zeros(30)) == pytest.approx(sigmoid(z))
+
+
+def test_platt_scaling_undoes_a_known_distortion_and_inverts_itself() -> None:
+    y, z = drawn(1.0, 20_000)
+    scale = calibration.platt(y, sigmoid(2 * z + 0.7))
+    assert (scale.slope, scale.intercept) == pytest.approx((0.5, -0.35), abs=0.05)
+    assert scale.apply([scale.invert(0.3)])[0] == pytest.approx(0.3)
+    assert (scale.invert(0.0), scale.invert(1.0)) == (0, 1)
+
+
+@given(st.floats(0.1, 3), st.floats(-2, 2), st.floats(0.05, 0.95))
+def test_the_stated_probability_is_where_the_calibrated_one_is_reached(
+    slope: float, shift: float, calibrated: float
+) -> None:
+    scale = calibration.Platt(slope, shift)
+    stated = scale.invert(calibrated)
+    if 0.001 < stated < 0.999:
+        assert scale.apply(np.array([stated]))[0] == pytest.approx(calibrated, abs=1e-6)
+
+
+def test_platt_scaling_leaves_alone_what_rows_cannot_tell() -> None:
+    for label, p in (([1, 1], [0.2, 0.4]), ([0, 1], [0.5, 0.5]), ([1, 0] * 50, [0.2, 0.8] * 50)):
+        assert calibration.platt(label, p) == calibration.Platt()
+    separated = calibration.platt([0] * 20 + [1] * 20, [0.1] * 20 + [0.9] * 20)
+    assert np.isfinite([separated.slope, separated.intercept]).all()

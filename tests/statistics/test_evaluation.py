@@ -7,7 +7,7 @@ from sklearn import metrics as reference
 
 from loopbook.models.training import gradient_check
 from loopbook.scenario.errors import DataError, LoopbookError
-from loopbook.statistics import evaluation
+from loopbook.statistics import bootstrap, evaluation
 
 
 def drawn(rows: int, seed: int, skill: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +43,7 @@ def test_rows_that_are_copies_count_as_one_group() -> None:
 def test_intervals_in_blocks_equal_intervals_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     y, p = drawn(100, 4)
     at_once = evaluation.metrics(y, p, resamples=100)
-    monkeypatch.setattr(evaluation, "_BLOCK", 700)
+    monkeypatch.setattr(bootstrap, "_BLOCK", 700)
     pd.testing.assert_frame_equal(evaluation.metrics(y, p, resamples=100), at_once)
 
 

@@ -16,7 +16,7 @@ from loopbook.statistics import intervals
 def test_the_interval_of_a_share_is_that_of_scipy(counted: tuple[int, int]) -> None:
     count, total = counted
     theirs = binomtest(count, total).proportion_ci(method="wilson")
-    assert intervals.share(count / total, total) == pytest.approx((count / total, theirs.low, theirs.high), abs=1e-9)
+    assert intervals.wilson(count / total, total) == pytest.approx((count / total, theirs.low, theirs.high), abs=1e-9)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=2, max_size=80))
@@ -25,7 +25,7 @@ def test_the_area_is_that_of_scikit_learn_with_ties(rows: list[tuple[bool, int]]
     score = np.array([row[1] for row in rows], dtype=float)
     if truth.all() or not truth.any():
         return
-    area, low, high = intervals.area(truth, score)
+    area, low, high = intervals.delong(truth, score)
     assert area == pytest.approx(roc_auc_score(truth, score))
     assert 0 <= low <= area <= high <= 1
 
@@ -34,14 +34,14 @@ def test_the_interval_of_the_area_is_that_of_the_bootstrap() -> None:
     random = np.random.default_rng(3)
     truth = random.random(600) < 0.3
     score = np.round(random.normal(truth * 1.0, 1.0), 1)
-    area, low, high = intervals.area(truth, score)
+    area, low, high = intervals.delong(truth, score)
     drawn = []
     for _ in range(1500):
         rows = random.integers(0, 600, 600)
-        drawn.append(intervals.area(truth[rows], score[rows])[0])
+        drawn.append(intervals.delong(truth[rows], score[rows])[0])
     assert (high - low) / 2 == pytest.approx(1.96 * np.std(drawn), rel=0.08)
     assert area == pytest.approx(np.mean(drawn), abs=0.005)
 
 
 def test_one_row_of_a_class_tells_nothing_about_the_area() -> None:
-    assert intervals.area(np.array([True, False, False]), np.array([1.0, 0.0, 0.0])) == (1.0, 0.0, 1.0)
+    assert intervals.delong(np.array([True, False, False]), np.array([1.0, 0.0, 0.0])) == (1.0, 0.0, 1.0)

@@ -18,7 +18,7 @@ def test_the_sigmoid_neither_overflows_nor_leaves_the_unit_interval(z: float) ->
 
 @given(st.floats(-20, 20))
 def test_the_logit_undoes_the_sigmoid(z: float) -> None:
-    assert float(scores.logit_of(scores.sigmoid(z))) == pytest.approx(z, abs=1e-5)
+    assert float(scores.logit(scores.sigmoid(z))) == pytest.approx(z, abs=1e-5)
 
 
 def test_cross_entropy_of_logits_equals_that_of_probabilities() -> None:

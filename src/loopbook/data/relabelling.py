@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from loopbook.data.features import column
 from loopbook.data.splitting import LATER, PAST, SPLITS
 from loopbook.scenario.task import Task
+from loopbook.statistics.coin import coin
 
 HELD_BACK = 0.3
 """Share of the groups of a window that no challenger learns from, so that it can be judged on the newest rows too. Once
@@ -63,12 +64,8 @@ def fingerprints(rows: pd.DataFrame, task: Task) -> dict[str, str]:
 
 def held_back(rows: pd.DataFrame, share: float = HELD_BACK, seed: int = 1) -> NDArray[np.bool_]:
     """Return which rows belong to groups that are held back: a stable hash of the group decides, bool [n]."""
-
-    def coin(group: str) -> float:
-        digest = hashlib.sha256(f"held back {seed} {group}".encode("utf-8", "surrogatepass")).digest()
-        return int.from_bytes(digest[:8], "big") / 2**64
-
-    return rows["group"].astype(str).map(lambda group: coin(group) < share).to_numpy(dtype=bool)
+    groups = rows["group"].astype(str)
+    return groups.map(lambda group: coin(f"held back {seed} {group}") < share).to_numpy(dtype=bool)
 
 
 def apply(

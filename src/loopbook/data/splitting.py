@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Sequence
 from datetime import timedelta
@@ -17,6 +16,7 @@ from loopbook.data.features import column
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.source import SimulationSource
+from loopbook.statistics.coin import coin
 
 SPLITS = ("train", "validation", "test", "gate", "stream")
 
@@ -210,11 +210,7 @@ def _begins(dates: Sequence[str], scenario: Scenario) -> pd.DatetimeIndex:
 
 def _hashes(groups: pd.Series[str], seed: int) -> NDArray[np.float64]:
     """Return a number in [0, 1) for each group: its SHA-256 with the seed, the same on every machine."""
-    known = {
-        group: int.from_bytes(hashlib.sha256(f"{seed}\n{group}".encode("utf-8", "replace")).digest()[:8], "big") / 2**64
-        for group in groups.unique()
-    }
-    return groups.map(known).to_numpy(dtype=np.float64)
+    return groups.map({group: coin(f"{seed}\n{group}") for group in groups.unique()}).to_numpy(dtype=np.float64)
 
 
 def _refuse_thin(splits: dict[str, pd.DataFrame], rows: pd.DataFrame, scenario: Scenario) -> None:

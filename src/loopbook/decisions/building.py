@@ -13,7 +13,7 @@ from loopbook.decisions.policies import Constant, Policy, Review, Ruled, Thresho
 from loopbook.scenario.decisions import DecisionsSettings, PolicyName, Rule
 from loopbook.scenario.errors import ScenarioError
 from loopbook.scenario.task import Task
-from loopbook.statistics import platt
+from loopbook.statistics import calibration
 from loopbook.store.stage import Stage
 
 CONSTANTS: tuple[PolicyName, ...] = ("never", "always")
@@ -130,7 +130,7 @@ def build(plan: Plan, frame: pd.DataFrame, probability: ArrayLike) -> dict[Polic
     """
     settings, actions = plan.settings, plan.task.actions
     value, origin = plan.threshold
-    scale = platt.fit(frame["label"], probability)
+    scale = calibration.platt(frame["label"], probability)
     price = costs.capacity_price(settings.costs, scale.apply(probability), settings.review_capacity)
     low, high = (scale.invert(end) for end in costs.band(settings.costs, price))
     middle, why = (

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from loopbook.scenario.decisions import Costs, DecisionsSettings
 from loopbook.scenario.errors import DataError
-from loopbook.statistics import resampling
+from loopbook.statistics import bootstrap
 from loopbook.store.stage import Stage
 
 Floats = NDArray[np.float64]
@@ -258,9 +258,10 @@ def cheapest(
 
     value, regretted = best(np.ones(len(p)))
     leave = realised(costs, np.zeros(len(p), dtype=bool), truth).mean()
-    drawn = [best(weight)[0] for weight in resampling.weights(len(p), groups, resamples, seed)] or [value]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Cutoff(value, min(float(low), value), max(float(high), value), float(leave) + regretted / len(p))
+    blocks = bootstrap.weights(len(p), groups, resamples, seed)
+    drawn = [best(weight)[0] for block in blocks for weight in block] or [value]
+    ends = bootstrap.percentile(value, np.array(drawn))
+    return Cutoff(value, min(ends.low, value), max(ends.high, value), float(leave) + regretted / len(p))
 
 
 def capacity_price(costs: Costs, probability: ArrayLike, capacity: float) -> float:

@@ -15,7 +15,7 @@ from loopbook.decisions.building import CONSTANTS, THRESHOLDS, Plan, build
 from loopbook.decisions.replay import replay
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
-from loopbook.statistics.corrected import Interval, interval
+from loopbook.statistics.intervals import Interval, student
 
 COLUMNS = ["repeat", "fold", "policy", "rows", "positives", "cost", "acts", "right", "reviews"]
 """What `judge` returns: `cost` a decision, the others counts; `right` are positive rows that were acted on."""
@@ -148,4 +148,4 @@ def _costs(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def _interval(costs: pd.Series[float]) -> Interval:
-    return interval(costs.to_numpy(dtype=np.float64), int(costs.index.get_level_values("fold").max()) + 1)
+    return student(costs.to_numpy(dtype=np.float64), int(costs.index.get_level_values("fold").max()) + 1)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from loopbook.decisions import costs as money
 from loopbook.scenario.decisions import Costs
-from loopbook.statistics import evaluation, metrics, resampling
+from loopbook.statistics import bootstrap, evaluation, metrics
 
 MEASURED = (metrics.primary(), metrics.METRICS["log_loss"])
 PRIMARY, LOSS, COST = *(metric.title for metric in MEASURED), "cost a decision"
@@ -61,8 +61,8 @@ def gains(
     edge = money.threshold(costs)
     spent = [money.realised(costs, p >= edge, label) for p in (champion, challenger)]
     saved = spent[0] - spent[1]
-    low, high = np.quantile(resampling.means(saved[:, None], groups, resamples, seed)[:, 0], [0.025, 0.975])
-    found[COST] = Gain(*(float(value) for value in (spent[0].mean(), spent[1].mean(), saved.mean(), low, high)))
+    gain = bootstrap.mean(saved, groups, resamples, seed)
+    found[COST] = Gain(float(spent[0].mean()), float(spent[1].mean()), *gain)
     return found
 
 

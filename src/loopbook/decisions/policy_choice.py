@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,9 +10,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.decisions.building import CONSTANTS, THRESHOLDS, Plan, build
-from loopbook.decisions.policy_costs import Difference, Judged
+from loopbook.decisions.policy_costs import Judged
 from loopbook.decisions.replay import Outcome, replay
 from loopbook.scenario.errors import DataError
+from loopbook.statistics.folds import grouped
+from loopbook.statistics.intervals import Interval
 
 
 def cross_validated(
@@ -37,10 +38,10 @@ def cross_validated(
     """
     p = np.asarray(probability, dtype=np.float64)
     groups = frame["group"] if "group" in frame.columns else frame["row_id"]
-    names = sorted(set(groups.astype(str)), key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
-    if len(names) < folds:
-        raise DataError(f"{folds} folds need at least {folds} groups of rows; there are {len(names)}.")
-    fold = groups.astype(str).map({name: at % folds for at, name in enumerate(names)}).to_numpy()
+    count = groups.nunique()
+    if count < folds:
+        raise DataError(f"{folds} folds need at least {folds} groups of rows; there are {count}.")
+    fold = grouped(groups, folds, seed, ordered=True)
     parts: dict[str, list[Outcome]] = {}
     for at in range(folds):
         kept, held = fold != at, fold == at
@@ -64,9 +65,7 @@ def choose(plan: Plan, judged: Judged) -> Choice:
     return Choice(judged.best(plan.eligible), judged.best(THRESHOLDS), judged.best(CONSTANTS))
 
 
-def sentence(
-    choice: Choice, saving: Difference, ratio: float, currency: str, asked_for: bool, fresh: bool = True
-) -> str:
+def sentence(choice: Choice, saving: Interval, ratio: float, currency: str, asked_for: bool, fresh: bool = True) -> str:
     """Return in words which policy the agent has, what it saves, and whether asking a person is worth it.
 
     Parameters

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,15 +14,8 @@ from loopbook.decisions.policies import Policy
 from loopbook.decisions.replay import Outcome, replay
 from loopbook.scenario.decisions import Costs, DecisionsSettings
 from loopbook.scenario.errors import DataError, suggest
-from loopbook.statistics import resampling
-
-
-class Difference(NamedTuple):
-    """A difference with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
+from loopbook.statistics import bootstrap
+from loopbook.statistics.intervals import Interval
 
 
 @dataclass(frozen=True)
@@ -67,38 +59,35 @@ class Judged:
         self._known(reference)
         names = list(self.outcomes)
         values = np.column_stack([outcome.cost for outcome in self.outcomes.values()])
-        drawn = resampling.means(values, self.groups, self.resamples, self.seed)
+        drawn = bootstrap.means(values, self.groups, self.resamples, self.seed)
         apart = drawn - drawn[:, [names.index(reference)]]
         mean = values.mean(axis=0)
         base = mean[names.index(reference)]
         rows = []
         for at, (name, outcome) in enumerate(self.outcomes.items()):
-            low, high = np.quantile(drawn[:, at], [0.025, 0.975])
-            less, more = np.quantile(apart[:, at], [0.025, 0.975])
-            quality = _quality(outcome, self.label)
+            cost = bootstrap.percentile(mean[at], drawn[:, at])
+            difference = bootstrap.percentile(mean[at] - base, apart[:, at])
             rows.append(
                 {
                     "policy": name,
-                    "cost": mean[at],
-                    "low": low,
-                    "high": high,
-                    "difference": mean[at] - base,
-                    "difference_low": less,
-                    "difference_high": more,
-                    "ratio": mean[at] / base if base > 0 else np.nan,
-                    **quality,
+                    "cost": cost.value,
+                    "low": cost.low,
+                    "high": cost.high,
+                    "difference": difference.value,
+                    "difference_low": difference.low,
+                    "difference_high": difference.high,
+                    "ratio": cost.value / base if base > 0 else np.nan,
+                    **_quality(outcome, self.label),
                 }
             )
         return pd.DataFrame(rows).set_index("policy")
 
-    def saving(self, policy: str, against: str) -> Difference:
+    def saving(self, policy: str, against: str) -> Interval:
         """Return what `policy` costs less a decision than `against`, with the paired 95 % interval."""
         self._known(policy)
         self._known(against)
-        saved = (self.outcomes[against].cost - self.outcomes[policy].cost)[:, None]
-        drawn = resampling.means(saved, self.groups, self.resamples, self.seed)
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        return Difference(float(saved.mean()), float(low), float(high))
+        saved = self.outcomes[against].cost - self.outcomes[policy].cost
+        return bootstrap.mean(saved, self.groups, self.resamples, self.seed)
 
     def ratio(self, policy: str, against: str) -> float:
         """Return the cost of `policy` over that of `against`; NaN where the latter costs nothing."""

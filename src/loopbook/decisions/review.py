@@ -54,11 +54,6 @@ def simulated_verdicts(frame: pd.DataFrame, error: float, seed: int = 0) -> Mapp
     if "label" not in frame.columns:
         raise DataError("A simulated reviewer needs rows with a label; these have none.")
     return {
-        str(row): (label == 1) != (_coin(str(row), seed) < error)
+        str(row): (label == 1) != (coin(f"reviewer {seed} {row}") < error)
         for row, label in zip(frame["row_id"], frame["label"], strict=True)
     }
-
-
-def _coin(row_id: str, seed: int) -> float:
-    """Return a number in [0, 1) that belongs to the row."""
-    return coin(f"reviewer {seed} {row_id}")

@@ -15,7 +15,7 @@ from loopbook.scenario.errors import DataError
 from loopbook.scenario.feedback import FeedbackSettings
 from loopbook.statistics import intervals
 from loopbook.statistics.coin import coin
-from loopbook.statistics.scores import logit_of, sigmoid
+from loopbook.statistics.scores import logit, sigmoid
 
 RANDOM, DISPUTED, UNCERTAIN = "random", "disputed", "uncertain"
 """Why an item is proposed."""
@@ -40,9 +40,7 @@ def uncertainty(probability: ArrayLike, threshold: float = 0.5) -> Floats:
     literature survey, section 3.1.
     """
     edge = min(max(threshold, 1e-6), 1 - 1e-6)
-    p = np.clip(
-        sigmoid(logit_of(np.asarray(probability, dtype=np.float64)) - logit_of(np.array([edge]))), 1e-12, 1 - 1e-12
-    )
+    p = np.clip(sigmoid(logit(probability) - logit(edge)), 1e-12, 1 - 1e-12)
     return np.asarray(-(p * np.log2(p) + (1 - p) * np.log2(1 - p)), dtype=np.float64)
 
 
@@ -124,7 +122,7 @@ def select(
     ids = pool["row_id"].astype(str).to_numpy(dtype=object)
     doubt = uncertainty(p, threshold)
     budget = min(budget, len(pool))
-    by_chance = np.argsort([_coin(seed, row) for row in ids], kind="stable")[: round(budget * random_share)]
+    by_chance = np.argsort([coin(f"label {seed} {row}") for row in ids], kind="stable")[: round(budget * random_share)]
     taken = np.zeros(len(pool), dtype=bool)
     taken[by_chance] = True
     argued = np.flatnonzero(np.isin(ids, list(disputed)) & ~taken)
@@ -196,7 +194,7 @@ def usefulness(chosen: pd.DataFrame, truth: Mapping[str, int], threshold: float 
         known = mine & (label >= 0)
         if not mine.any():
             continue
-        share = intervals.share(float(wrong[known].mean()) if known.any() else np.nan, int(known.sum()))
+        share = intervals.wilson(float(wrong[known].mean()) if known.any() else np.nan, int(known.sum()))
         rows.append((why, int(mine.sum()), int(known.sum()), *share, float(chosen["uncertainty"][mine].mean())))
     names = ["why", "items", "known", "corrected", "low", "high", "uncertainty"]
     return pd.DataFrame(rows, columns=names).set_index("why")
@@ -227,8 +225,3 @@ def _diverse(
 def _unit(rows: Floats) -> Floats:
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(length > 0, length, 1.0), dtype=np.float64)
-
-
-def _coin(seed: int, row: str) -> float:
-    """Return a number in [0, 1) that belongs to the row."""
-    return coin(f"label {seed} {row}")

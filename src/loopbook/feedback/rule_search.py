@@ -16,7 +16,7 @@ from loopbook.decisions import rules
 from loopbook.decisions.symbols import symbols, words
 from loopbook.scenario.decisions import Costs, Rule
 from loopbook.scenario.task import Task
-from loopbook.statistics import resampling
+from loopbook.statistics import bootstrap
 from loopbook.statistics.coin import coin
 
 LEAST = 12
@@ -88,7 +88,7 @@ def search(
     if len(side) < 4 * LEAST:
         return []
     group = (side["group"] if "group" in side else side["row_id"]).astype(str)
-    half = group.map(lambda name: _coin(seed, name) < 0.5).to_numpy(dtype=bool)
+    half = group.map(lambda name: coin(f"rules {seed} {name}") < 0.5).to_numpy(dtype=bool)
     savings = _savings(side, truth, task, costs)
     clear: list[tuple[float, str, int]] = []
     for text, mask in _conditions(side, half, task):
@@ -111,12 +111,9 @@ def search(
         saved = np.where(holds, gains[act], 0.0)
         if holds.sum() < LEAST or len(found) >= most:
             continue
-        drawn = resampling.means(saved[:, None], group[~half].to_numpy(), _RESAMPLES, seed)[:, 0]
-        level = 0.05 / len(tried)
-        low, high = (float(end) for end in np.quantile(drawn, [level / 2, 1 - level / 2]))
-        if low > 0:
-            changed = int((saved != 0).sum())
-            found.append(FoundRule(name, rule, int(holds.sum()), changed, float(saved.mean()), low, high))
+        gain = bootstrap.mean(saved, group[~half].to_numpy(), _RESAMPLES, seed, level=0.05 / len(tried))
+        if gain.low > 0:
+            found.append(FoundRule(name, rule, int(holds.sum()), int((saved != 0).sum()), *gain))
             left &= ~holds
     return sorted(found, key=lambda one: -one.saving)
 
@@ -170,8 +167,3 @@ def _score(saved: Floats) -> float:
 def _name(text: str, action: str) -> str:
     plain = re.sub(r"[^\w .-]", "", text.replace('" in words', "").replace(">", "above").replace("<=", "at most"))
     return re.sub(r"\s+", " ", f"{action} on {plain}").strip()[:80]
-
-
-def _coin(seed: int, group: str) -> float:
-    """Return a number in [0, 1) that belongs to the group."""
-    return coin(f"rules {seed} {group}")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.statistics.scores import sigmoid
+from loopbook.statistics.scores import logit, sigmoid
 
 TRUSTED, UNPROVEN, MALICIOUS = "trusted", "unproven", "malicious"
 
@@ -92,7 +92,7 @@ def judge(answers: pd.DataFrame, outcomes: Mapping[str, int]) -> Trust:
     rows, row = np.unique(said["row_id"].to_numpy(dtype=object).astype(str), return_inverse=True)
     yes = said["label"].to_numpy(dtype=np.int64) == 1
     known = np.array([outcomes.get(each, -1) for each in rows], dtype=np.int64)
-    anchor = np.where(known < 0, 0.0, np.where(known == 1, 1.0, -1.0) * _logit(np.array([OUTCOME]))[0])
+    anchor = np.where(known < 0, 0.0, np.where(known == 1, 1.0, -1.0) * float(logit(OUTCOME)))
     checked = ((np.bincount(row, minlength=len(rows)) > 1) | (known >= 0))[row]
 
     reliability = np.full(len(users), _PRIOR[0] / sum(_PRIOR))
@@ -110,7 +110,7 @@ def judge(answers: pd.DataFrame, outcomes: Mapping[str, int]) -> Trust:
     table = _users(users, np.bincount(user, minlength=len(users)), agreed, against)
     believed = np.isin(users, table.loc[table["verdict"] != MALICIOUS, "user"])[user]
     final = _log_odds(reliability, share, row[believed], user[believed], yes[believed], anchor)
-    witnesses = (final - _logit(np.array([share]))[0]) * np.sign(final)
+    witnesses = (final - float(logit(share))) * np.sign(final)
     labels = _labels(rows, final, witnesses, row[believed], yes[believed], known)
     return Trust(table, labels)
 
@@ -144,9 +144,9 @@ def _log_odds(
     anchor: Floats,
 ) -> Floats:
     """Return the log odds of yes for each row; who is worse than a coin counts nothing."""
-    weight = _logit(np.clip(reliability, 0.5, _SUREST))
+    weight = logit(np.clip(reliability, 0.5, _SUREST))
     votes = np.bincount(row, weights=np.where(yes, 1.0, -1.0) * weight[user], minlength=len(anchor))
-    return np.asarray(_logit(np.array([share]))[0] + votes + anchor, dtype=np.float64)
+    return np.asarray(float(logit(share)) + votes + anchor, dtype=np.float64)
 
 
 def _users(users: NDArray[np.str_], answers: NDArray[np.intp], agreed: Floats, against: Floats) -> pd.DataFrame:
@@ -194,12 +194,6 @@ def _labels(
             "against": against,
             "outcome": pd.array([pd.NA if value < 0 else int(value) for value in known], dtype="Int8"),
             "conflict": ((for_yes > 0) & (for_yes < votes)) | contradicted,
-            "accepted": (confidence >= ACCEPTED)
-            & (witnesses >= _logit(np.array([WITNESSED]))[0] - _CLOSE)
-            & (votes > 0),
+            "accepted": (confidence >= ACCEPTED) & (witnesses >= float(logit(WITNESSED)) - _CLOSE) & (votes > 0),
         }
     ).astype({"row_id": "str"})
-
-
-def _logit(p: Floats) -> Floats:
-    return np.asarray(np.log(p / (1 - p)), dtype=np.float64)

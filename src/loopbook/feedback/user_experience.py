@@ -101,7 +101,7 @@ def by_segment(said: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
         if len(at) < LEAST:
             continue
         bad, all_bad = int(wrong[at].sum()), int(wrong.sum())
-        share, low, high = intervals.share(bad / len(at), len(at))
+        share, low, high = intervals.wilson(bad / len(at), len(at))
         others = len(said) - len(at)
         cells = [[bad, len(at) - bad], [all_bad - bad, others - (all_bad - bad)]]
         counted = Counter(kind[at])

@@ -188,5 +188,4 @@ def _pick(of: Sequence[str], coin: float) -> str:
 
 
 def _coin(seed: int, *parts: str) -> float:
-    """Return a number in [0, 1) that belongs to these parts."""
     return coin("\n".join((f"user {seed}", *parts)))

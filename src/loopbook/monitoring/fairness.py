@@ -40,7 +40,7 @@ def rates(log: Log) -> pd.DataFrame:
         values = side.frame[attribute].astype(str).to_numpy()
         for group in sorted(set(values.tolist())):
             for measure, (hits, of) in _counts(side.acted[values == group], side.label[values == group]).items():
-                value, low, high = intervals.share(hits / of if of else np.nan, of)
+                value, low, high = intervals.wilson(hits / of if of else np.nan, of)
                 rows.append((attribute, group, measure, of, value, low, high))
     return pd.DataFrame(rows, columns=["attribute", "group", "measure", "rows", "value", "low", "high"])
 
@@ -120,7 +120,7 @@ def difference(hits: tuple[int, int], of: tuple[int, int]) -> tuple[float, float
     ----------
     Newcombe (1998), Interval estimation for the difference between independent proportions, method 10.
     """
-    (a, low_a, high_a), (b, low_b, high_b) = (intervals.share(h / n, n) for h, n in zip(hits, of, strict=True))
+    (a, low_a, high_a), (b, low_b, high_b) = (intervals.wilson(h / n, n) for h, n in zip(hits, of, strict=True))
     value = b - a
     low = value - sqrt((b - low_b) ** 2 + (high_a - a) ** 2)
     high = value + sqrt((high_b - b) ** 2 + (a - low_a) ** 2)

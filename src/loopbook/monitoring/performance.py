@@ -12,13 +12,15 @@ import pandas as pd
 from loopbook.monitoring import shifts, signals
 from loopbook.monitoring.drift import class_index
 from loopbook.monitoring.timeline import Floats, Log, Side, known
-from loopbook.statistics import intervals
+from loopbook.statistics import bootstrap, evaluation, intervals
+from loopbook.statistics.intervals import Interval
+from loopbook.statistics.metrics import METRICS
 
 LEAST_ERROR = 0.05
 """Smallest change of the mean error of the probabilities worth an alert."""
 LEAST_AREA = 0.04
 """Smallest loss of ROC AUC worth an alert."""
-_BINS = 10
+_RESAMPLES = 200
 
 
 def outcomes(log: Log) -> pd.DataFrame:
@@ -49,24 +51,23 @@ def ranking(log: Log) -> pd.DataFrame:
     longest = log.scenario.monitoring.window_days
     if not _both(reference.label, 10):
         return signals.table([])
-    before, low, high = intervals.area(reference.label == 1, reference.probability)
-    error = (high - low) / (2 * intervals.Z)
+    before = intervals.delong(reference.label, reference.probability)
     rows: list[dict[str, object]] = []
     after = -1
     for last in range(stream.days):
         first = max(0, last - longest + 1)
         inside = (stream.day >= first) & (stream.day <= last)
-        value, lower, upper, p, alarm, words = (np.nan, np.nan, np.nan, 1.0, False, "")
+        found, p, alarm, words = intervals.NOTHING, 1.0, False, ""
         if _both(stream.label[inside], 10):
-            value, lower, upper = intervals.area(stream.label[inside] == 1, stream.probability[inside])
-            spread = float(np.hypot(error, (upper - lower) / (2 * intervals.Z)))
-            z = (value - before) / max(spread, 1e-6)
+            found = intervals.delong(stream.label[inside], stream.probability[inside])
+            spread = float(np.hypot(before.half, found.half)) / intervals.Z
+            z = (found.value - before.value) / max(spread, 1e-6)
             p = shifts.tail(z, 0.0) / 2 if z < 0 else 1.0
-            alarm = p <= log.level and before - value >= LEAST_AREA and first > after
-            words = f"ROC AUC is {value:.3f} instead of {before:.3f} ({signals.shown(p)})" if alarm else ""
+            alarm = p <= log.level and before.value - found.value >= LEAST_AREA and first > after
+            words = f"ROC AUC is {found.value:.3f} instead of {before.value:.3f} ({signals.shown(p)})" if alarm else ""
             after = last if alarm else after
-        loss = max(0.0, before - value) if value == value else 0.0
-        numbers = (value, lower, upper, before, loss, p, alarm, words)
+        loss = max(0.0, before.value - found.value) if found.value == found.value else 0.0
+        numbers = (*found, before.value, loss, p, alarm, words)
         row = ("ranking", "", last + log.delay, first if alarm else last, last, *numbers)
         rows.append(dict(zip(signals.COLUMNS, row, strict=True)))
     return signals.table(rows)
@@ -93,45 +94,26 @@ def quality(log: Log) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["metric", "last", "day", "rows", "value", "low", "high", "reference"])
 
 
-def calibration_error(label: Floats, probability: Floats) -> float:
-    """Return the expected calibration error over ten bins of equal width; NaN without rows.
-
-    References
-    ----------
-    Naeini, Cooper & Hauskrecht (2015), Obtaining well calibrated probabilities using Bayesian binning.
-    """
-    if not len(label):
-        return float("nan")
-    bins = np.minimum((probability * _BINS).astype("int64"), _BINS - 1)
-    errors = np.bincount(bins, weights=label - probability, minlength=_BINS)
-    return float(np.abs(errors).sum() / len(label))
-
-
-def _figures(side: Side) -> dict[str, tuple[float, float, float]]:
+def _figures(side: Side) -> dict[str, Interval]:
+    """Return each figure with the interval of a bootstrap over days, because rows of one day are alike."""
     label, probability = side.label, side.probability
     if not len(label):
         return {}
-    figures: dict[str, tuple[float, float, float]] = {}
-    if _both(label, 2):
-        figures["ROC AUC"] = intervals.area(label == 1, probability)
-    figures["Brier score"] = _mean((label - probability) ** 2)
-    figures["mean error"] = _mean(label - probability)
-    rng = np.random.default_rng(0)
-    draws = [rng.integers(0, len(label), len(label)) for _ in range(100)]
-    value = calibration_error(label, probability)
-    low, high = np.quantile([calibration_error(label[at], probability[at]) for at in draws], [0.025, 0.975])
-    figures["calibration error"] = (value, min(value, float(low)), max(value, float(high)))
-    figures["cost per decision"] = _mean(side.cost)
+    figures: dict[str, Interval] = {}
+    ranked = evaluation.metrics(
+        label, probability, groups=side.day, resamples=_RESAMPLES, only=["roc_auc", "brier", "ece"]
+    )
+    for name, row in ranked.iterrows():
+        if name != "roc_auc" or _both(label, 2):
+            # Resamples repeat rows, which alone makes the calibration error larger: the ends hold the value.
+            value, low, high = row
+            figures[METRICS[str(name)].title] = Interval(value, min(low, value), max(high, value))
+    figures["mean error"] = bootstrap.mean(label - probability, side.day, _RESAMPLES, 0)
+    paid = ~np.isnan(side.cost)  # the cost of a decision that waits for a person is not known
+    figures["cost per decision"] = (
+        bootstrap.mean(side.cost[paid], side.day[paid], _RESAMPLES, 0) if paid.any() else intervals.NOTHING
+    )
     return figures
-
-
-def _mean(values: Floats) -> tuple[float, float, float]:
-    values = values[~np.isnan(values)]  # the cost of a decision that waits for a person is not known
-    if not len(values):
-        return float("nan"), float("nan"), float("nan")
-    mean = float(np.mean(values))
-    half = 1.96 * float(np.std(values, ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
-    return mean, mean - half, mean + half
 
 
 def _distance(value: float, expected: float) -> float:

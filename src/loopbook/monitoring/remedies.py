@@ -8,7 +8,6 @@ decided anew; what a person reviewed stays as it was. Nothing changes by a propo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,60 +15,18 @@ import pandas as pd
 from loopbook.decisions import costs as money
 from loopbook.monitoring.alerts import Incident
 from loopbook.monitoring.timeline import Floats, Log, Mask, Side, known, texts
-from loopbook.statistics import resampling
+from loopbook.statistics import bootstrap
+from loopbook.statistics.calibration import EDGE, platt
+from loopbook.statistics.folds import grouped
+from loopbook.statistics.scores import logit
 
 LEAST_ROWS, LEAST_CLASS = 150, 20
 """Outcomes, and outcomes of each class, that a proposal needs."""
 _FOLDS = 5
 _RESAMPLES = 1_000
-_EDGE = 1e-4  # probabilities are kept so far from 0 and 1 before their logit is taken
-_FLOOR = 1e-12
 
 Decide = Callable[[Side, Side], Mask]
 """Fits on one side and says for each row of the other whether to act, bool [n]."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Corrected probability: 1 / (1 + exp(-(slope · logit p + shift))).
-
-    References
-    ----------
-    Platt (1999), Probabilistic outputs for support vector machines.
-    """
-
-    slope: float
-    shift: float
-
-    @classmethod
-    def fit(cls, label: Floats, probability: Floats) -> Calibration:
-        """Fit slope and shift by maximum likelihood; the slope is never negative."""
-        from sklearn.linear_model import LogisticRegression
-
-        x = logit(probability)
-        model = LogisticRegression(C=100.0).fit(x[:, None], label.astype("int64"))
-        slope = float(model.coef_[0, 0])
-        if slope > 0:
-            return cls(slope, float(model.intercept_[0]))
-        rate = float(np.clip(label.mean(), _EDGE, 1 - _EDGE))
-        return cls(0.0, float(np.log(rate / (1 - rate))))
-
-    def apply(self, probability: Floats) -> Floats:
-        """Return corrected probabilities, float64 [n]."""
-        return np.asarray(1 / (1 + np.exp(-(self.slope * logit(probability) + self.shift))), dtype="float64")
-
-    def threshold(self, corrected: float) -> float:
-        """Return the raw probability at which the corrected one reaches a threshold; above 1 if none does."""
-        if self.slope <= _FLOOR:
-            return 0.0 if self.apply(np.array([0.5]))[0] >= corrected else float(np.nextafter(1, 2))
-        at = (float(logit(np.array([corrected]))[0]) - self.shift) / self.slope
-        return float(1 / (1 + np.exp(-at)))
-
-
-def logit(probability: Floats) -> Floats:
-    """Return log odds of probabilities kept off 0 and 1, float64 [n]."""
-    p = np.clip(probability, _EDGE, 1 - _EDGE)
-    return np.asarray(np.log(p / (1 - p)), dtype="float64")
 
 
 def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.DataFrame:
@@ -89,7 +46,7 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.Dat
     DataFrame
         proposal (recalibrate, move the threshold, retrain), change (in words), threshold (on today's probabilities; NaN
         for retrain), slope and shift (of the recalibration, else NaN), rows (outcomes used), saving (a decision, in the
-        scenario's currency), low, high (95 % interval, rows resampled), saving_30_days (at the stream's volume),
+        scenario's currency), low, high (95 % interval, days resampled), saving_30_days (at the stream's volume),
         low_30_days, high_30_days, recommended. No row where too few outcomes have arrived since.
 
     Notes
@@ -107,7 +64,7 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.Dat
     open_ = ~_reviewed(side, log)
 
     def recalibrated(taught: Side, asked: Side) -> Mask:
-        return Calibration.fit(taught.label, taught.probability).apply(asked.probability) >= cutoff
+        return platt(taught.label, taught.probability).apply(asked.probability) >= cutoff
 
     def moved(taught: Side, asked: Side) -> Mask:
         return asked.probability >= money.cheapest(taught.label, taught.probability, costs, resamples=0).value
@@ -115,18 +72,18 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.Dat
     def retrained(taught: Side, asked: Side) -> Mask:
         return _corrected(log, taught, asked) >= cutoff
 
-    fit = Calibration.fit(side.label, side.probability)
+    fit = platt(side.label, side.probability)
     cheapest = money.cheapest(side.label, side.probability, costs, resamples=0).value
-    equal = fit.threshold(cutoff)
+    equal = fit.invert(cutoff)
     options: list[tuple[str, Decide, str, float, float, float]] = [
         (
             "recalibrate",
             recalibrated,
-            f"logit p becomes {fit.slope:.2f} · logit p {fit.shift:+.2f}; for the decision that is a threshold of "
+            f"logit p becomes {fit.slope:.2f} · logit p {fit.intercept:+.2f}; for the decision that is a threshold of "
             f"{equal:.3f} instead of {threshold:.3f}",
             equal,
             fit.slope,
-            fit.shift,
+            fit.intercept,
         ),
         (
             "move the threshold",
@@ -143,9 +100,7 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.Dat
     for name, decide, change, value, slope, shift in options:
         acted = np.where(open_, _crossed(side, decide), side.acted)
         saved = now - money.realised(costs, acted, side.label)
-        draws = resampling.means(saved[:, None], None, _RESAMPLES, 0)[:, 0]
-        low, high = (float(end) for end in np.quantile(draws, [0.025, 0.975]))
-        figures = (float(saved.mean()), low, high)
+        figures = bootstrap.mean(saved, side.day, _RESAMPLES, 0)
         monthly = tuple(figure * month for figure in figures)
         rows.append((name, change, value, slope, shift, len(side), *figures, *monthly))
     table = pd.DataFrame(rows, columns=COLUMNS[:-1]).sort_values("saving", ascending=False, kind="stable")
@@ -190,8 +145,8 @@ def _reviewed(side: Side, log: Log) -> Mask:
 
 def _crossed(side: Side, decide: Decide) -> Mask:
     """Decide each row by what the rows of the other folds taught; a fold is made of whole days, or of rows if few."""
-    days = np.unique(side.day)
-    fold = np.searchsorted(days, side.day) % _FOLDS if len(days) >= _FOLDS else np.arange(len(side)) % _FOLDS
+    whole = len(np.unique(side.day)) >= _FOLDS
+    fold = grouped(side.day if whole else np.arange(len(side)), _FOLDS)
     acted = np.zeros(len(side), bool)
     for number in range(_FOLDS):
         asked = fold == number
@@ -209,7 +164,7 @@ def _corrected(log: Log, taught: Side, asked: Side) -> Floats:
     from loopbook.data.features import tokenize
 
     # The model's own logit is on a larger scale than the rest, so that the penalty hardly touches it.
-    parts = [[csr_matrix(3 * logit(side.probability)[:, None])] for side in (taught, asked)]
+    parts = [[csr_matrix(3 * logit(side.probability, EDGE)[:, None])] for side in (taught, asked)]
     if log.scenario.task.text_fields:
         vectorizer = TfidfVectorizer(tokenizer=tokenize, token_pattern=None, lowercase=False, min_df=3)
         parts[0].append(vectorizer.fit_transform(texts(taught, log.scenario)))

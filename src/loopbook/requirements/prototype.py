@@ -228,8 +228,8 @@ def metrics(label: np.ndarray | pd.Series, scored: pd.DataFrame) -> dict[str, fl
         raise DataError("All rows are of one class, so a prototype cannot be scored on them.")
     acts = scored["acts"].to_numpy(dtype=bool)
     right = int((acts & truth).sum())
-    accuracy, low, high = intervals.share(float((acts == truth).mean()), len(truth))
-    area, area_low, area_high = intervals.area(truth, scored["score"].to_numpy(dtype=float))
+    accuracy, low, high = intervals.wilson(float((acts == truth).mean()), len(truth))
+    area, area_low, area_high = intervals.delong(truth, scored["score"].to_numpy(dtype=float))
     return {
         "test_accuracy": accuracy,
         "test_accuracy_low": low,

@@ -99,9 +99,9 @@ def need_of(story: Story) -> str:
 def interval(ratings: Sequence[float]) -> tuple[float, float, float]:
     """Return the mean of ratings from 1 to 5 and the ends of its 95 % interval; NaN if there are none.
 
-    The ratings are mapped to [0, 1]; see `intervals.share`, whose interval is rather too wide than too narrow.
+    The ratings are mapped to [0, 1]; see `intervals.wilson`, whose interval is rather too wide than too narrow.
     """
     span = MOST - LEAST
     mean = (sum(ratings) / len(ratings) - LEAST) / span if ratings else nan
-    found, low, high = intervals.share(mean, len(ratings))
+    found, low, high = intervals.wilson(mean, len(ratings))
     return LEAST + span * found, LEAST + span * low, LEAST + span * high

@@ -1,19 +1,41 @@
-"""Calibration: one temperature makes probabilities say how often they are right; it changes no ranking."""
+"""Calibration of probabilities: temperature scaling of logits, and Platt scaling."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.statistics import evaluation
-from loopbook.statistics.scores import cross_entropy, sigmoid
+from loopbook.statistics import evaluation, folds
+from loopbook.statistics.scores import cross_entropy, logit, sigmoid
 
 _LIMITS = (0.05, 20.0)
 _FOLDS = 5
+EDGE = 1e-6
+"""How far probabilities are kept from 0 and 1 before Platt scaling takes their logit."""
 
 
-def temperature(label: ArrayLike, logit: ArrayLike) -> float:
+@dataclass(frozen=True)
+class Platt:
+    """Platt scaling: logit of the calibrated probability = `slope` · logit of the stated one + `intercept`."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def apply(self, probability: ArrayLike) -> NDArray[np.float64]:
+        """Return calibrated probabilities, float64 [n]."""
+        return sigmoid(self.slope * logit(probability, EDGE) + self.intercept)
+
+    def invert(self, probability: float) -> float:
+        """Return the stated probability behind a calibrated one; 0 and 1 stay what they are."""
+        if not 0 < probability < 1:
+            return float(np.clip(probability, 0, 1))
+        return float(sigmoid((logit(probability, EDGE) - self.intercept) / self.slope))
+
+
+def temperature(label: ArrayLike, logits: ArrayLike) -> float:
     """Return T for which ``sigmoid(logit / T)`` has the smallest log loss.
 
     Labels are moved a little inwards, as if each class had one more row that was mistaken: otherwise a few rows that
@@ -23,7 +45,7 @@ def temperature(label: ArrayLike, logit: ArrayLike) -> float:
     ----------
     label
         0 or 1, [n]: rows that the model was not fitted on.
-    logit
+    logits
         [n].
 
     Returns
@@ -38,7 +60,7 @@ def temperature(label: ArrayLike, logit: ArrayLike) -> float:
     """
     from scipy.optimize import minimize_scalar
 
-    y, z = np.asarray(label, dtype=np.float64), np.asarray(logit, dtype=np.float64)
+    y, z = np.asarray(label, dtype=np.float64), np.asarray(logits, dtype=np.float64)
     if np.ptp(z) == 0:
         return 1.0
     targets = np.where(y > 0.5, (y.sum() + 1) / (y.sum() + 2), 1 / ((1 - y).sum() + 2))
@@ -53,25 +75,24 @@ def temperature(label: ArrayLike, logit: ArrayLike) -> float:
 
 
 def cross_fitted(
-    label: ArrayLike, logit: ArrayLike, groups: ArrayLike | None = None, seed: int = 0
+    label: ArrayLike, logits: ArrayLike, groups: ArrayLike | None = None, seed: int = 0
 ) -> NDArray[np.float64]:
     """Return calibrated probabilities, float64 [n], each by a temperature that was fitted without its own row.
 
     A temperature fitted on the rows that it is judged by looks better than it is. Groups stay together.
     """
-    y, z = np.asarray(label, dtype=np.float64), np.asarray(logit, dtype=np.float64)
-    members = np.arange(len(y)) if groups is None else pd.factorize(np.asarray(groups))[0]
-    fold = np.random.default_rng(seed).permutation(int(members.max()) + 1)[members] % _FOLDS
+    y, z = np.asarray(label, dtype=np.float64), np.asarray(logits, dtype=np.float64)
+    fold = folds.grouped(np.arange(len(y)) if groups is None else groups, _FOLDS, seed)
     result = np.empty_like(z)
-    for at in range(_FOLDS):
-        inside = fold == at
+    for number in range(_FOLDS):
+        inside = fold == number
         # With fewer groups than folds, a fold can be empty, or hold everything.
         scale = temperature(y[~inside], z[~inside]) if (~inside).any() else 1.0
         result[inside] = sigmoid(z[inside] / scale)
     return result
 
 
-def effect(label: ArrayLike, logit: ArrayLike, groups: ArrayLike | None = None) -> pd.DataFrame:
+def effect(label: ArrayLike, logits: ArrayLike, groups: ArrayLike | None = None) -> pd.DataFrame:
     """Return log loss and calibration error before and after, honestly: after is cross-fitted.
 
     Returns
@@ -80,6 +101,40 @@ def effect(label: ArrayLike, logit: ArrayLike, groups: ArrayLike | None = None) 
         Index ``log_loss``, ``ece``; columns ``before``, ``after``.
     """
     chosen = ["log_loss", "ece"]
-    before = evaluation.metrics(label, sigmoid(logit), resamples=0, only=chosen)["value"]
-    after = evaluation.metrics(label, cross_fitted(label, logit, groups), resamples=0, only=chosen)["value"]
+    before = evaluation.metrics(label, sigmoid(logits), resamples=0, only=chosen)["value"]
+    after = evaluation.metrics(label, cross_fitted(label, logits, groups), resamples=0, only=chosen)["value"]
     return pd.DataFrame({"before": before, "after": after})
+
+
+def platt(label: ArrayLike, probability: ArrayLike) -> Platt:
+    """Return the Platt scaling that makes labels likeliest, or none at all where the rows cannot tell.
+
+    They cannot where one class is missing, all probabilities are the same, or the likeliest line falls. The targets
+    are a little softer than 0 and 1, so that the line stays finite where the classes separate perfectly.
+
+    Parameters
+    ----------
+    label
+        0 or 1 [n], of rows on which the model was not fitted.
+    probability
+        float [n].
+
+    References
+    ----------
+    Platt (1999), Probabilistic outputs for support vector machines; section 2.2 for the softened targets.
+    """
+    from scipy.optimize import minimize
+
+    truth, score = np.asarray(label) == 1, logit(probability, EDGE)
+    yes, no = int(truth.sum()), int((~truth).sum())
+    if not yes or not no or np.ptp(score) < EDGE:
+        return Platt()
+    target = np.where(truth, (yes + 1) / (yes + 2), 1 / (no + 2))
+
+    def loss(line: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logits = line[0] * score + line[1]
+        error = sigmoid(logits) - target
+        return cross_entropy(target, logits), np.array([(error * score).mean(), error.mean()])
+
+    slope, intercept = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B").x
+    return Platt(float(slope), float(intercept)) if slope > EDGE else Platt()

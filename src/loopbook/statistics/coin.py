@@ -1,4 +1,4 @@
-"""A deterministic uniform number from a hash: the same draw for the same text on every machine."""
+"""A coin from a hash: a number that belongs to a text, the same on every machine and whatever else is drawn."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import hashlib
 
 
 def coin(text: str) -> float:
-    """Return a uniform number in [0, 1): the first eight bytes of the text's SHA-256."""
+    """Return a number in [0, 1), uniform over texts: the first 64 bits of the text's SHA-256."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

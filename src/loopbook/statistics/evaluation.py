@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.scenario.errors import DataError
+from loopbook.statistics import bootstrap
+from loopbook.statistics.intervals import Interval
 from loopbook.statistics.metrics import BINS, computed, scores
 
 Floats = NDArray[np.float64]
-
-_BLOCK = 4_000_000  # drawn rows in memory at a time
-_INTERVAL = (2.5, 97.5)
 
 
 def metrics(
@@ -62,14 +60,11 @@ def metrics(
     y, p = _checked(label, probability)
     names = list(only or scores())
     functions = [computed(name) for name in names]
-    drawn = np.concatenate(
-        [
-            np.stack([function(y, p, threshold, w) for function in functions])
-            for w in _weightings(len(y), groups, resamples, seed)
-        ],
-        axis=1,
+    own, drawn = _drawn(
+        lambda w: np.stack([function(y, p, threshold, w) for function in functions]), len(y), groups, resamples, seed
     )
-    return _table(names, drawn)
+    found = [bootstrap.percentile(value, draws) for value, draws in zip(own, drawn, strict=True)]
+    return pd.DataFrame(found, columns=["value", "low", "high"], index=pd.Index(names, name="metric"))
 
 
 def paired(
@@ -81,27 +76,22 @@ def paired(
     resamples: int = 1_000,
     seed: int = 0,
     threshold: float = 0.5,
-) -> tuple[float, float, float]:
-    """Return by how much `a` scores higher than `b` on the same rows, with the ends of its 95 % interval.
+) -> Interval:
+    """Return by how much `a` scores higher than `b` on the same rows, with its 95 % interval.
 
     Both are scored on the same resamples, so what is hard for both cancels out.
-
-    Returns
-    -------
-    tuple of float
-        Difference, low, high.
     """
     function = computed(metric)
     y, first = _checked(label, a)
     _, second = _checked(label, b)
-    drawn = np.concatenate(
-        [
-            function(y, first, threshold, w) - function(y, second, threshold, w)
-            for w in _weightings(len(y), groups, resamples, seed)
-        ]
+    own, drawn = _drawn(
+        lambda w: (function(y, first, threshold, w) - function(y, second, threshold, w))[None],
+        len(y),
+        groups,
+        resamples,
+        seed,
     )
-    row = _table([metric], drawn[None]).iloc[0]
-    return float(row["value"]), float(row["low"]), float(row["high"])
+    return bootstrap.percentile(own[0], drawn[0])
 
 
 def roc(label: ArrayLike, probability: ArrayLike) -> pd.DataFrame:
@@ -171,30 +161,13 @@ def _checked(label: ArrayLike, probability: ArrayLike) -> tuple[Floats, Floats]:
     return y, p
 
 
-def _weightings(rows: int, groups: ArrayLike | None, resamples: int, seed: int) -> Iterator[Floats]:
-    """Give all ones first, then how often each row is drawn in each resample, in blocks [b, n]."""
-    yield np.ones((1, rows))
-    members = np.arange(rows) if groups is None else pd.factorize(np.asarray(groups))[0]
-    count = int(members.max()) + 1
-    random = np.random.default_rng(seed)
-    block = max(1, _BLOCK // max(rows, count))
-    for start in range(0, resamples, block):
-        size = min(block, resamples - start)
-        drawn = random.integers(count, size=(size, count)) + np.arange(size)[:, None] * count
-        times = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
-        yield times.astype(np.float64)[:, members]
-
-
-def _table(names: Sequence[str], drawn: Any) -> pd.DataFrame:
-    """Return value and interval of each score; the first column of `drawn` is the score itself."""
-    rows = []
-    for values in drawn:
-        known = values[1:][np.isfinite(values[1:])]
-        # Resamples without one of the classes say nothing; if most are such, there is no interval.
-        enough = len(known) >= 0.5 * max(1, len(values) - 1)
-        low, high = np.percentile(known, _INTERVAL) if enough and len(known) else (np.nan, np.nan)
-        rows.append((values[0], low, high))
-    return pd.DataFrame(rows, columns=["value", "low", "high"], index=pd.Index(names, name="metric"))
+def _drawn(
+    score: Callable[[Floats], Floats], rows: int, groups: ArrayLike | None, resamples: int, seed: int
+) -> tuple[Floats, Floats]:
+    """Return scores of the rows themselves, [k], and of each resample of them, [k, resamples]."""
+    blocks = [score(weight) for weight in bootstrap.weights(rows, groups, resamples, seed)]
+    own = score(np.ones((1, rows)))
+    return own[:, 0], np.concatenate(blocks, axis=1) if blocks else np.zeros((len(own), 0))
 
 
 def _steps(y: Floats, p: Floats) -> tuple[Floats, Floats, Floats]:

@@ -1,16 +1,36 @@
-"""95 % intervals in closed form, for figures that are known before any model is fitted."""
+"""Confidence intervals, 95 %: Wilson's for a share, Student's for a mean, DeLong's for the area under a ROC curve."""
 
 from __future__ import annotations
 
 from math import nan, sqrt
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from loopbook.statistics import metrics
 
 Z = 1.959963984540054  # quantile of the standard normal distribution
 
 
-def share(mean: float, count: int) -> tuple[float, float, float]:
-    """Return a share and the ends of its interval; NaN if nothing was counted.
+class Interval(NamedTuple):
+    """An estimate with the ends of its confidence interval; NaN where there is nothing to estimate from."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def half(self) -> float:
+        """Half of the interval's width."""
+        return (self.high - self.low) / 2
+
+
+NOTHING = Interval(nan, nan, nan)
+
+
+def wilson(share: float, count: int) -> Interval:
+    """Return a share with its Wilson score interval.
 
     It serves the mean of any quantity in [0, 1] as well: the variance of such a quantity is at most that of a
     yes-or-no one with the same mean, so the interval is then rather too wide than too narrow. Unlike the t interval
@@ -18,7 +38,7 @@ def share(mean: float, count: int) -> tuple[float, float, float]:
 
     Parameters
     ----------
-    mean
+    share
         The share, or the mean, in [0, 1].
     count
         Over how many values.
@@ -28,34 +48,70 @@ def share(mean: float, count: int) -> tuple[float, float, float]:
     Wilson (1927), Probable inference, the law of succession, and statistical inference.
     """
     if count == 0:
-        return nan, nan, nan
-    centre = (mean + Z**2 / (2 * count)) / (1 + Z**2 / count)
-    half = Z / (1 + Z**2 / count) * sqrt(mean * (1 - mean) / count + Z**2 / (4 * count**2))
-    return mean, max(0.0, centre - half), min(1.0, centre + half)
+        return NOTHING
+    centre = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
+    half = Z / (1 + Z**2 / count) * sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
+    return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
 
 
-def area(truth: np.ndarray, score: np.ndarray) -> tuple[float, float, float]:
-    """Return the area under the ROC curve, ties counted half, and the ends of its interval.
+def student(values: ArrayLike, folds: int | None = None) -> Interval:
+    """Return a mean with its Student interval, of independent values or of the folds of repeated cross-validation.
+
+    Two folds' models have learnt from mostly the same rows, so their figures vary together and the plain standard error
+    of the mean is far too small. The variance of the mean is taken as :math:`(1/J + 1/(k-1)) s^2`, for J figures with
+    the variance :math:`s^2` from k folds: k - 1 is how often the held-out rows go into the others.
 
     Parameters
     ----------
-    truth
-        bool [n]; both classes must occur. With one row in a class the interval is all of [0, 1].
+    values
+        Those that are no numbers, as of a fold with one class, are left out.
+    folds
+        Folds in a repeat, where `values` are a figure for each fold; None: the values are independent.
+
+    Returns
+    -------
+    Interval
+        All NaN if there are no values; without ends if there is only one.
+
+    References
+    ----------
+    Nadeau & Bengio (2003), Inference for the generalization error, section 3.2.1 (the corrected resampled t-test);
+    Bouckaert & Frank (2004), Evaluating the replicability of significance tests, for repeated cross-validation.
+    """
+    from scipy.stats import t
+
+    known = np.asarray(values, dtype=np.float64)
+    known = known[np.isfinite(known)]
+    if len(known) < 2:
+        return Interval(float(known[0]), nan, nan) if len(known) else NOTHING
+    mean, overlap = float(known.mean()), 0.0 if folds is None else 1 / (folds - 1)
+    half = float(t.ppf(0.975, len(known) - 1) * np.sqrt((1 / len(known) + overlap) * known.var(ddof=1)))
+    return Interval(mean, mean - half, mean + half)
+
+
+def delong(label: ArrayLike, score: ArrayLike) -> Interval:
+    """Return the area under the ROC curve with DeLong's interval; rows are taken as independent.
+
+    Parameters
+    ----------
+    label
+        0 or 1 [n]; both classes must occur. With one row in a class the interval is all of [0, 1].
     score
-        float [n]; higher means more likely true.
+        float [n]; higher means more likely 1.
 
     References
     ----------
     DeLong, DeLong & Clarke-Pearson (1988), Comparing the areas under two or more correlated receiver operating
     characteristic curves: a nonparametric approach.
     """
-    positive, negative = np.sort(score[truth]), np.sort(score[~truth])
-    # For each positive the share of negatives below it, and for each negative the share of positives above it.
+    yes, s = np.asarray(label) == 1, np.asarray(score, dtype=np.float64)
+    area = metrics.score("roc_auc", yes, s)
+    positive, negative = np.sort(s[yes]), np.sort(s[~yes])
+    if min(len(positive), len(negative)) < 2:
+        return Interval(area, 0.0, 1.0)
+    # For each positive the share of negatives below it, and for each negative the share of positives below it.
     below = (np.searchsorted(negative, positive, "left") + np.searchsorted(negative, positive, "right")) / 2
     above = (np.searchsorted(positive, negative, "left") + np.searchsorted(positive, negative, "right")) / 2
-    below, above = below / len(negative), 1 - above / len(positive)
-    found = float(below.mean())
-    if min(len(positive), len(negative)) < 2:
-        return found, 0.0, 1.0
-    half = Z * sqrt(np.var(below, ddof=1) / len(positive) + np.var(above, ddof=1) / len(negative))
-    return found, max(0.0, found - half), min(1.0, found + half)
+    variance = np.var(below / len(negative), ddof=1) / len(positive)
+    half = Z * sqrt(variance + np.var(above / len(positive), ddof=1) / len(negative))
+    return Interval(area, max(0.0, area - half), min(1.0, area + half))

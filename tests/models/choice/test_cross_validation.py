@@ -20,7 +20,7 @@ from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.data import DataSettings
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.training import TrainingSettings
-from loopbook.statistics import scores
+from loopbook.statistics import folds, scores
 from loopbook.store import content
 from loopbook.store.project import Project
 from loopbook.store.stage import Stage
@@ -29,8 +29,8 @@ LOGISTIC, MAJORITY = Candidate(architecture="table_logistic"), Candidate(archite
 TRAINING = TrainingSettings(candidates={"any": LOGISTIC})
 
 
-def dealt(label: np.ndarray, groups: np.ndarray, count: int = 4, repeats: int = 2) -> list[cross_validation.Fold]:
-    return list(cross_validation.folds(label, groups, count, repeats, 0.25, seed=3))
+def dealt(label: np.ndarray, groups: np.ndarray, count: int = 4, repeats: int = 2) -> list[folds.Fold]:
+    return list(folds.stratified(label, groups, count, repeats, 0.25, seed=3))
 
 
 @settings(deadline=None)

@@ -108,7 +108,7 @@ def _targets(data: TrainingData, recipe: Recipe) -> Targets:
         for_yes, for_no = total / (2 * yes), total / (2 * (total - yes))
         weight = weight * np.where(label > 0.5, for_yes, for_no)
         held_weight = held_weight * np.where(held_label > 0.5, for_yes, for_no)
-    offset = float(scores.logit_of(np.average(label, weights=weight)) - scores.logit_of(label.mean()))
+    offset = float(scores.logit(np.average(label, weights=weight)) - scores.logit(label.mean()))
     return Targets(label, weight, held_label, held_weight, offset)
 
 

@@ -1,17 +1,16 @@
-"""The corrected interval: known answers, and how often it holds the truth."""
+"""Student's interval of folds: known answers, and how often it holds the truth; and how groups are dealt."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from loopbook.models.choice import cross_validation
-from loopbook.statistics import corrected
+from loopbook.statistics import folds, intervals
 
 
 def test_the_interval_is_that_of_nadeau_and_bengio() -> None:
     values = np.array([0.9, 0.8, 0.85, 0.95, 0.9, 0.88, 0.82, 0.91, 0.87, 0.92])
-    found = corrected.interval(values, folds=5)
+    found = intervals.student(values, folds=5)
     # By hand: mean 0.88, variance 0.002022..., t of 9 degrees of freedom 2.2622.
     variance = ((values - 0.88) ** 2).sum() / 9
     half = 2.262157 * (variance * (1 / 10 + 1 / 4)) ** 0.5
@@ -27,11 +26,11 @@ def test_the_interval_holds_the_truth_where_the_plain_standard_error_does_not() 
         y = np.arange(rows) % 2
         x = random.normal(y * shift, 1.0)
         figures = []
-        for each in cross_validation.folds(y, np.arange(rows), 5, 4, 0.25, int(random.integers(1_000_000))):
+        for each in folds.stratified(y, np.arange(rows), 5, 4, 0.25, int(random.integers(1_000_000))):
             seen = np.concatenate([each.train, each.validation])
             cut = (x[seen][y[seen] == 1].mean() + x[seen][y[seen] == 0].mean()) / 2
             figures.append(((x[each.held] > cut) == y[each.held]).mean())
-        found = corrected.interval(figures, 5)
+        found = intervals.student(figures, 5)
         half = 2.09 * np.std(figures, ddof=1) / len(figures) ** 0.5
         missed += not found.low <= truth <= found.high
         plainly += abs(found.value - truth) > half
@@ -40,6 +39,13 @@ def test_the_interval_holds_the_truth_where_the_plain_standard_error_does_not() 
 
 
 def test_no_figures_give_no_interval_and_a_single_one_has_no_ends() -> None:
-    assert all(np.isnan(corrected.interval([], 5)))
-    value, low, high = corrected.interval([0.5, np.nan], 5)
+    assert all(np.isnan(intervals.student([], 5)))
+    value, low, high = intervals.student([0.5, np.nan], 5)
     assert value == 0.5 and np.isnan(low) and np.isnan(high)
+
+
+def test_groups_are_dealt_whole_and_evenly() -> None:
+    groups = np.arange(60) // 4
+    fold = folds.grouped(groups, 5, seed=1)
+    assert all(len(set(fold[groups == group])) == 1 for group in range(15))
+    assert np.bincount(fold).tolist() == [12] * 5

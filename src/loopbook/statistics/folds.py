@@ -1,0 +1,81 @@
+"""Folds for cross-validation: groups stay together, and where a model is fitted classes keep their shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from loopbook.scenario.errors import DataError
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold: which rows are judged, and on which of the others a model is fitted and its training is stopped."""
+
+    repeat: int
+    fold: int
+    held: NDArray[np.int64]
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+
+
+def grouped(groups: ArrayLike, count: int, seed: int = 0, *, ordered: bool = False) -> NDArray[np.int64]:
+    """Return the fold of each row, int64 [n] below `count`: groups are dealt at random, each whole.
+
+    With fewer groups than folds, some folds are empty. Groups are numbered as they first occur; where `ordered`, by
+    their names, so that the order of the rows does not count.
+    """
+    members = pd.factorize(np.asarray(groups), sort=ordered)[0]
+    return np.asarray(np.random.default_rng(seed).permutation(int(members.max()) + 1)[members] % count, dtype=np.int64)
+
+
+def stratified(
+    label: ArrayLike, groups: ArrayLike, count: int, repeats: int, share: float, seed: int
+) -> Iterator[Fold]:
+    """Give the folds: in each repeat every row is held out once; classes keep their shares and groups stay together.
+
+    Parameters
+    ----------
+    label
+        0 or 1 [n].
+    groups
+        Group of each row [n].
+    count, repeats
+        Folds in a repeat, and how often the rows are dealt anew.
+    share
+        Of the rows that are not held out, this share ends the training and sets the temperature.
+    seed
+        Of the dealing.
+
+    Raises
+    ------
+    DataError
+        If a class has fewer groups than there are folds.
+    """
+    y, names = np.asarray(label), pd.factorize(np.asarray(groups))[0]
+    known = min(len(np.unique(names[y == value])) for value in (0, 1))
+    if known < 2 * count:
+        raise DataError(
+            f"{count} folds need at least {2 * count} groups of rows of each class; one class has {known}. "
+            "Lower optimization.cv_folds, or set optimization.cv_repeats to 0."
+        )
+    inner = max(2, round(1 / share))
+    for repeat in range(repeats):
+        for fold, (rest, held) in enumerate(_dealt(y, names, count, seed + 1_000 * repeat)):
+            learnt, stopped = next(_dealt(y[rest], names[rest], inner, seed + 1_000 * repeat + fold + 1))
+            yield Fold(repeat, fold, held, rest[learnt], rest[stopped])
+
+
+def _dealt(
+    y: NDArray[Any], names: NDArray[np.int64], count: int, seed: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    whole = len(np.unique(names)) == len(names)  # every row is its own group, and dealing rows is much quicker
+    dealer = (StratifiedKFold if whole else StratifiedGroupKFold)(count, shuffle=True, random_state=seed)
+    return iter(dealer.split(y, y, None if whole else names))
