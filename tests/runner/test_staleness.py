@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from loopbook.data import sources
-from loopbook.runner import execution, graph, staleness
+from loopbook.runner import execution, graph, key_differences
 from loopbook.runner.execution import Request
 from loopbook.runner.graph import Node
 from loopbook.scenario import loading
@@ -528,12 +528,13 @@ def test_an_edit_makes_stale_what_it_can_change_and_why_names_it(
     for letter in stale(base, now):
         node, parts = now[letter]
         was = json.loads(json.dumps(base[letter][1].plain()))
-        told = staleness.differences(was, parts, node, tree.project.root)
-        assert any(re.search(edit.why, line) for line in told), told
+        lines = key_differences.differences(was, parts, node, tree.project.root)
+        assert any(re.search(edit.why, line) for line in lines), lines
     for letter in set(base) - stale(base, now):
         node, parts = now[letter]
         assert (
-            staleness.differences(json.loads(json.dumps(base[letter][1].plain())), parts, node, tree.project.root) == []
+            key_differences.differences(json.loads(json.dumps(base[letter][1].plain())), parts, node, tree.project.root)
+            == []
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from loopbook.runner import staleness
+from loopbook.runner import key_differences
 from loopbook.store import key_parts
 from loopbook.store.declaration import SOURCE_INPUT
 from loopbook.store.project import Project
@@ -55,7 +55,7 @@ def stage(project: Project, before: Run, after: Run, name: str) -> Iterator[Chan
             yield Change(about="noted", text=f"What {name} was made of is not in the store any more")
             return
         notebook = f"notebooks/{new.stage}.ipynb"
-        for about, lines in staleness.made_differently(was, now, notebook, project.root).items():
+        for about, lines in key_differences.made_differently(was, now, notebook, project.root).items():
             yield from (Change(about=about, text=line) for line in lines)
 
 

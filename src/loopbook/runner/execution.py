@@ -22,8 +22,19 @@ from loopbook.store.project import Project
 from loopbook.store.records import StageRecord
 from loopbook.store.snapshots import Snapshot
 
-NOTEBOOK = "notebook.ipynb"
-"""What a stage's key was made of, in full, so that it can be compared with that of now or of another run."""
+NOTEBOOK, JOB = "notebook.ipynb", "job.json"
+"""The executed notebook, beside what its stage has written."""
+
+_TEMPORARY = (
+    JOB,
+    stage.PROGRESS,
+    stage.OUTPUTS,
+    stage.RESULTS,
+    stage.MEASUREMENTS,
+    stage.USES,
+    stage.PARAMETERS,
+)
+"""What runner and notebook tell each other in the work folder; it is in the marker, or of no use, when all is done."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +67,10 @@ def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) ->
     """Return the content digests of all that a node reads, gathers and carries."""
     digests = {name: finished[writer].digests[name] for name, writer in node.reads.items()}
     for name, writers in node.gathers.items():
-        digests |= {f"{name}[{each}]": finished[writer].digests[name] for each, writer in writers.items()}
+        digests |= {f"{name}[{candidate}]": finished[writer].digests[name] for candidate, writer in writers.items()}
     if SOURCE_INPUT in node.declaration.reads:
         digests[SOURCE_INPUT] = request.source
-    seen = {each.partition(".")[0] for each in sections_of(node.declaration)}
+    seen = {section.partition(".")[0] for section in sections_of(node.declaration)}
     for section, path in request.resolved.files.items():
         if section in seen:
             digests[path] = content.digest(request.project.root / path)
@@ -117,12 +128,10 @@ def execute(
 
 def _without_room(request: Request, node: Node, stage_key: str) -> StageRecord:
     """Return the record of a node that a full disk stopped, and give back the room that its unfinished work takes."""
-    told = records.ErrorRecord(kind="DiskFull", message=disk_space.remedy(_work(request, node, stage_key)))
+    remedy = disk_space.remedy(_work(request, node, stage_key))
     with vault.claimed(_work(request, node, stage_key)) as work, vault.written_by(work):
         content.remove(work)
-    return StageRecord(
-        stage=node.declaration.stage, candidate=node.candidate, key=stage_key, state="failed", error=told
-    )
+    return _stopped(node, stage_key, "DiskFull", remedy)
 
 
 def _execute(
@@ -134,91 +143,123 @@ def _execute(
     level: Level,
     gpus: Sequence[str],
 ) -> StageRecord:
-    declared, project = node.declaration, request.project
-    target = project.store / declared.stage / stage_key
+    """Claim the node's folder, run its notebook there; seal what it wrote, or keep how it failed."""
     with vault.claimed(_work(request, node, stage_key)) as work:
         already = stored(request, node, stage_key)
         if already is not None:
             return already
         made_of = parts(request, node, finished)
         if made_of.key != stage_key:
-            told = f"{node.name} was edited as it was about to start; the next make takes it as it is then."
-            return _record(
-                request, node, stage_key, work, _facts(request, node, made_of, work, 0), "failed"
-            ).model_copy(update={"error": records.ErrorRecord(kind="Edited", message=told), "notebook": None})
-        with vault.written_by(work):
-            content.remove(work)
-            work.mkdir(parents=True)
+            text = f"{node.name} was edited as it was about to start; the next make takes it as it is then."
+            return _stopped(node, stage_key, "Edited", text, made_of.inputs)
+        task = _hand_over(request, node, stage_key, finished, work)
         begun = time.monotonic()
-        task = job.Job(
-            stage=declared.stage,
-            scenario=request.scenario,
-            profile=request.profile,
-            candidate=node.candidate,
-            key=stage_key,
-            given=dict(request.given),
-            inputs={name: str(_artifact(project, finished[writer], name)) for name, writer in node.reads.items()},
-            gathered={
-                name: {each: str(_artifact(project, finished[writer], name)) for each, writer in writers.items()}
-                for name, writers in node.gathers.items()
-            },
-            carried={name: request.snapshot.part(name) for name in declared.carries},
-            work=str(work),
-        )
-        task.save(work / "job.json")
-        failure = engine.execute(
-            declared.path,
-            work / NOTEBOOK,
-            _parameters(request, node),
-            environment=_environment(project, work / "job.json", gpus),
-            folder=project.notebooks,
-            kernels=kernels,
-            level=level,
-        )
-        seconds = time.monotonic() - begun
-        if failure is None:
-            failure = _unwritten(node, work)
-        if failure is not None and disk_space.is_full(failure.message):
-            failure = replace(failure, kind="DiskFull", message=disk_space.remedy(work))
-        facts = _facts(request, node, made_of, work, seconds)
+        failure = _run(request, node, work, kernels, level, gpus)
+        facts = _facts(request, node, made_of, work, time.monotonic() - begun)
         if failure is not None:
-            kept = project.store / "failures" / request.resolved.name / request.run / f"{node.name}.ipynb"
-            if (work / NOTEBOOK).is_file():
-                content.save(work / NOTEBOOK, kept.with_suffix(""))
-                task.save(kept.with_suffix(".json"))  # for ``make debug``
-                _keep(made_of, kept.with_suffix(f".{PARTS}"))
-            error = records.ErrorRecord(
-                kind=failure.kind, message=failure.message, cell=failure.cell, traceback=failure.traceback
-            )
-            failed = _record(request, node, stage_key, work, facts, "failed")
-            shown = str(kept.relative_to(project.data)) if kept.is_file() else None
-            return failed.model_copy(update={"error": error, "notebook": shown, "artifacts": {}, "digests": {}})
-        for temporary in (
-            "job.json",
-            stage.PROGRESS,
-            stage.OUTPUTS,
-            stage.RESULTS,
-            stage.MEASUREMENTS,
-            stage.USES,
-            "parameters.json",
-        ):
-            content.remove(work / temporary)
-        _keep(made_of, work / PARTS)
-        vault.seal(work, target, facts)
-    return _record(request, node, stage_key, target, vault.manifest(target), "done")
+            return _failed(request, node, task, made_of, failure, facts)
+        return _seal(request, node, made_of, work, facts)
+
+
+def _hand_over(
+    request: Request, node: Node, stage_key: str, finished: Mapping[str, StageRecord], work: Path
+) -> job.Job:
+    """Empty the work folder, and write there what the notebook is given."""
+    with vault.written_by(work):
+        content.remove(work)
+        work.mkdir(parents=True)
+
+    def place(writer: str, name: str) -> str:
+        return str(request.project.data / finished[writer].artifacts[name])
+
+    task = job.Job(
+        stage=node.declaration.stage,
+        scenario=request.scenario,
+        profile=request.profile,
+        candidate=node.candidate,
+        key=stage_key,
+        given=dict(request.given),
+        inputs={name: place(writer, name) for name, writer in node.reads.items()},
+        gathered={
+            name: {candidate: place(writer, name) for candidate, writer in writers.items()}
+            for name, writers in node.gathers.items()
+        },
+        carried={name: request.snapshot.part(name) for name in node.declaration.carries},
+        work=str(work),
+    )
+    task.save(work / JOB)
+    return task
+
+
+def _run(
+    request: Request, node: Node, work: Path, kernels: Kernels, level: Level, gpus: Sequence[str]
+) -> engine.Failure | None:
+    """Run the notebook in its folder; what it declares and did not write is a failure too."""
+    failure = engine.execute(
+        node.declaration.path,
+        work / NOTEBOOK,
+        _parameters(request, node),
+        environment=_environment(request.project, work / JOB, gpus),
+        folder=request.project.notebooks,
+        kernels=kernels,
+        level=level,
+    )
+    missing = [name for name in node.declaration.writes if name not in _json(work / stage.OUTPUTS)]
+    if failure is None and missing:
+        text = f"{node.name} declares that it writes {', '.join(missing)}, but did not write it."
+        return engine.Failure("Unwritten", text, None, "")
+    if failure is not None and disk_space.is_full(failure.message):
+        return replace(failure, kind="DiskFull", message=disk_space.remedy(work))
+    return failure
+
+
+def _failed(
+    request: Request,
+    node: Node,
+    task: job.Job,
+    made_of: keys.Parts,
+    failure: engine.Failure,
+    facts: Mapping[str, Any],
+) -> StageRecord:
+    """Keep a failed notebook with its job, for ``make debug``, and what its key was made of; return its record."""
+    work, project = Path(task.work), request.project
+    kept = project.store / "failures" / request.resolved.name / request.run / f"{node.name}.ipynb"
+    if (work / NOTEBOOK).is_file():
+        content.save(work / NOTEBOOK, kept.with_suffix(""))
+        task.save(kept.with_suffix(".json"))
+        _keep(made_of, kept.with_suffix(f".{PARTS}"))
+    error = records.ErrorRecord(
+        kind=failure.kind, message=failure.message, cell=failure.cell, traceback=failure.traceback
+    )
+    shown = str(kept.relative_to(project.data)) if kept.is_file() else None
+    return _record(request, node, made_of.key, work, facts, "failed").model_copy(
+        update={"error": error, "notebook": shown, "artifacts": {}, "digests": {}}
+    )
+
+
+def _seal(request: Request, node: Node, made_of: keys.Parts, work: Path, facts: dict[str, Any]) -> StageRecord:
+    """Move a finished folder into the store, without what served its making only; return the stage's record."""
+    for name in _TEMPORARY:
+        content.remove(work / name)
+    _keep(made_of, work / PARTS)
+    target = vault.seal(work, request.project.store / node.declaration.stage / made_of.key, facts)
+    return _record(request, node, made_of.key, target, vault.manifest(target), "done")
+
+
+def _stopped(node: Node, stage_key: str, kind: str, text: str, read: Mapping[str, str] | None = None) -> StageRecord:
+    """Return the record of a node whose notebook no failure of its own has stopped."""
+    return StageRecord(
+        stage=node.declaration.stage,
+        candidate=node.candidate,
+        key=stage_key,
+        state="failed",
+        inputs=dict(read or {}),
+        error=records.ErrorRecord(kind=kind, message=text),
+    )
 
 
 def _keep(made_of: keys.Parts, file: Path) -> None:
     file.write_text(json.dumps(made_of.plain(), indent=1), encoding="utf-8")
-
-
-def _unwritten(node: Node, work: Path) -> engine.Failure | None:
-    missing = [name for name in node.declaration.writes if name not in _json(work / stage.OUTPUTS)]
-    if not missing:
-        return None
-    return engine.Failure(
-        "Unwritten", f"{node.name} declares that it writes {', '.join(missing)}, but did not write it.", None, ""
-    )
 
 
 def _facts(request: Request, node: Node, made_of: keys.Parts, work: Path, seconds: float) -> dict[str, Any]:
@@ -231,7 +272,7 @@ def _facts(request: Request, node: Node, made_of: keys.Parts, work: Path, second
         "run": request.run,
         "key": made_of.key,
         "seconds": round(seconds, 2),
-        "parameters": _json(work / "parameters.json") or [],
+        "parameters": _json(work / stage.PARAMETERS) or [],
         "metrics": _json(work / stage.RESULTS),
         "measurements": _json(work / stage.MEASUREMENTS),
         "artifacts": {name: entry["path"] for name, entry in outputs.items()},
@@ -287,10 +328,6 @@ def _environment(project: Project, task: Path, gpus: Sequence[str]) -> dict[str,
         job.VARIABLE: str(task),
         "LOOPBOOK_PROJECT": str(project.root),
     }
-
-
-def _artifact(project: Project, record: StageRecord, name: str) -> Path:
-    return project.data / record.artifacts[name]
 
 
 def _work(request: Request, node: Node, stage_key: str) -> Path:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from loopbook.scenario.candidate import Candidate
 
-OUTPUTS, RESULTS, MEASUREMENTS, PROGRESS = "outputs.json", "results.json", "measurements.json", "progress.txt"
-USES = "uses.json"
-"""What a stage took from the store by its own key, such as ``fits/<key>``: it is kept as long as the stage is."""
+OUTPUTS, RESULTS, MEASUREMENTS, PARAMETERS = "outputs.json", "results.json", "measurements.json", "parameters.json"
+PROGRESS, USES = "progress.txt", "uses.json"
+"""The last: what a stage took from the store by its own key, such as ``fits/<key>``: it is kept as long as the stage is."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Stage:
         _show_whole_texts()
         chosen = candidate if declared.each else None
         opened = cls(declared, project, profile, chosen, work, resolved, parameters, task)
-        _write(work / "parameters.json", [record.model_dump() for record in parameters])
+        _write(work / PARAMETERS, [record.model_dump() for record in parameters])
         return opened
 
     @property

@@ -1,0 +1,160 @@
+"""Differences between two keys: what each was made of, by file and line, parameter, input and package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+from loopbook.runner.graph import Node
+from loopbook.store import code, keys
+from loopbook.store.declaration import SOURCE_INPUT
+from loopbook.store.key_parts import flat
+
+Parts = Mapping[str, Any]
+"""What `keys.Parts.plain` returns."""
+
+Kind = Literal["code", "settings", "libraries"]
+
+
+def differences(was: Parts, now: keys.Parts, node: Node, root: Path) -> list[str]:
+    """Return a line for each thing that differs between what a key was made of and what it is made of now.
+
+    Code is named by file and line, and in a notebook by the cell; the rest by parameter, input and package.
+    """
+    current = now.plain()
+    notebook = node.declaration.path
+    shown = notebook.relative_to(root).as_posix() if notebook.is_relative_to(root) else notebook.name
+    return [
+        *chain.from_iterable(made_differently(was, current, shown, root).values()),
+        *_inputs(was["inputs"], current["inputs"], node),
+    ]
+
+
+def made_differently(was: Parts, now: Parts, notebook: str, root: Path) -> dict[Kind, list[str]]:
+    """Return a line for each difference between what two keys were made of, by its kind, their inputs apart.
+
+    Parameters
+    ----------
+    was, now
+        As `keys.Parts.plain` returns them, or as they are kept beside a stage's outputs.
+    notebook
+        What to call the notebook.
+    root
+        The project's folder, which is left out of paths.
+    """
+    return {
+        "code": [
+            *_cells(was["cells"], now["cells"], notebook),
+            *_about(was["about"], now["about"], notebook),
+            *_modules(was["modules"], now["modules"], root),
+            *_files(was["resources"], now["resources"]),
+        ],
+        "settings": [
+            *_changed(was["given"], now["given"], f"{notebook}, cell parameters: "),
+            *_changed(flat(was["settings"]), flat(now["settings"]), ""),
+        ],
+        "libraries": list(_packages(was["packages"], now["packages"])),
+    }
+
+
+def _cells(was: Mapping[str, Any], now: Mapping[str, Any], notebook: str) -> Iterator[str]:
+    gone = [name for name in was if name not in now]
+    for name in now:
+        digests = [each[-1] for each in now[name]]
+        if name not in was:
+            same = next((old for old in gone if [each[-1] for each in was[old]] == digests), None)
+            if same is not None:
+                gone.remove(same)  # only the cell's id changed, which does not enter the key
+                continue
+            yield f"{notebook}, cell {name} is new"
+        elif [each[-1] for each in was[name]] != digests:
+            yield from _statements(was[name], now[name], f"{notebook}, cell {name}")
+    yield from (f"{notebook}, cell {name} is gone" for name in gone)
+    kept = [name for name in was if name in now]
+    if kept != [name for name in now if name in was]:
+        yield f"{notebook}, the order of the cells changed"
+
+
+def _about(was: Mapping[str, Any], now: Mapping[str, Any], notebook: str) -> Iterator[str]:
+    yield from (f"{notebook}, what it declares: {line}" for line in _changed(was, now, ""))
+
+
+def _modules(was: Mapping[str, Any], now: Mapping[str, Any], root: Path) -> Iterator[str]:
+    for name, statements in now.items():
+        file = code.module_file(name)
+        place = _place(file, root) if file is not None else name
+        if name not in was:
+            yield f"{place}:1 is imported now"
+        elif [each[-1] for each in was[name]] != [each[-1] for each in statements]:
+            yield from _statements(was[name], statements, place)
+    yield from (f"{name} is not imported any more" for name in was if name not in now)
+
+
+def _statements(was: Sequence[Any], now: Sequence[Any], place: str) -> Iterator[str]:
+    """Say which statements of a module or cell are changed, new or gone, with the line where each begins."""
+    left = [(name, digest) for name, _, _, digest in was]
+    fresh = []
+    for name, first, _, digest in now:
+        if (name, digest) in left:
+            left.remove((name, digest))
+        else:
+            fresh.append((name, first))
+    gone = [name for name, _ in left]
+    for name, first in fresh:
+        verb = "changed" if name in gone else "is new"
+        if name in gone:
+            gone.remove(name)
+        yield f"{place}:{first} {name or 'a statement'} {verb}"
+    last = now[-1][2] if now else 1
+    for name in gone:
+        line = next(first for each, first, *_ in was if each == name)
+        yield f"{place}:{min(line, last)} {name or 'a statement'} is gone"
+    if not fresh and not left:
+        first = next(new[1] for new, old in zip(now, was, strict=True) if new[3] != old[3])
+        yield f"{place}:{first} the order of statements changed"
+
+
+def _files(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted({*was, *now}):
+        if was.get(name) != now.get(name):
+            yield f"src/{name} {'is new' if name not in was else 'is gone' if name not in now else 'changed'}"
+
+
+def _inputs(was: Mapping[str, str], now: Mapping[str, str], node: Node) -> Iterator[str]:
+    for name in sorted({*was, *now}):
+        if was.get(name) == now.get(name):
+            continue
+        plain = name.partition("[")[0]
+        writer = node.reads.get(name) or node.gathers.get(plain, {}).get(name[len(plain) + 1 : -1])
+        if name == SOURCE_INPUT:
+            whence = "the data of the scenario's source"
+        elif name.startswith("carried "):
+            whence = "approved since"
+        else:
+            whence = f"written by {writer}" if writer else "a file of the scenario"
+        verb = "" if name in was and name in now else " is new" if name in now else " is gone"
+        yield f"input {name} ({whence}){verb}"
+
+
+def _packages(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted({*was, *now}):
+        if was.get(name) == now.get(name):
+            continue
+        old, new = (each.get(name, "none").rpartition(" ")[0] or "none" for each in (was, now))
+        yield f"{name} {old} -> {new}" if old != new else f"{name} {new}: other files in requirements.lock"
+
+
+def _changed(was: Mapping[str, Any], now: Mapping[str, Any], before: str) -> Iterator[str]:
+    for name in dict.fromkeys((*was, *now)):
+        if was.get(name) != now.get(name):
+            yield f"{before}{name}: {was.get(name)} -> {now.get(name)}"
+
+
+def _place(file: Path, root: Path) -> str:
+    return (
+        file.relative_to(root).as_posix()
+        if file.is_relative_to(root)
+        else f"src/{file.relative_to(code.SOURCE).as_posix()}"
+    )
