@@ -34,7 +34,9 @@ EVERYTHING = [LABELS, OUTCOMES, CHAMPION, THRESHOLD, RULES, WANTED]
 
 
 def test_all_of_it_enters_the_next_snapshot(scenario: Scenario) -> None:
-    after = approval.approve(EVERYTHING, "all", Snapshot(), "ann", [{"kind": "imbalance", "text": "few are grave"}])
+    after = approval.next_snapshot(
+        EVERYTHING, "all", Snapshot(), "ann", [{"kind": "imbalance", "text": "few are grave"}]
+    )
     assert after.round == 1
     assert after.corrections == LABELS.change["corrections"]
     assert [one["row_id"] for one in after.outcomes] == ["r1", "r2"]
@@ -49,37 +51,37 @@ def test_all_of_it_enters_the_next_snapshot(scenario: Scenario) -> None:
 
 
 def test_safe_takes_only_what_is_safe() -> None:
-    after = approval.approve(EVERYTHING, "safe", Snapshot(), "policy safe")
+    after = approval.next_snapshot(EVERYTHING, "safe", Snapshot(), "policy safe")
     assert {one["kind"] for one in after.approved} == {"labels", "outcomes", "champion"}
     assert (after.rules, after.threshold, after.requirement_changes) == ({}, None, [])
 
 
 def test_some_are_chosen_by_id() -> None:
-    after = approval.approve(EVERYTHING, [RULES.id, THRESHOLD.id], Snapshot(), "ann")
+    after = approval.next_snapshot(EVERYTHING, [RULES.id, THRESHOLD.id], Snapshot(), "ann")
     assert {one["kind"] for one in after.approved} == {"rule", "threshold"}
     with pytest.raises(LoopbookError, match="No proposal is called 'rule-0'"):
-        approval.approve(EVERYTHING, ["rule-0"], Snapshot(), "ann")
+        approval.next_snapshot(EVERYTHING, ["rule-0"], Snapshot(), "ann")
     with pytest.raises(LoopbookError, match="not 'some'"):
-        approval.approve(EVERYTHING, "some", Snapshot(), "ann")  # type: ignore[arg-type]
+        approval.next_snapshot(EVERYTHING, "some", Snapshot(), "ann")  # type: ignore[arg-type]
 
 
 def test_approving_nothing_changes_nothing() -> None:
-    before = approval.approve(EVERYTHING, "all", Snapshot(), "ann")
+    before = approval.next_snapshot(EVERYTHING, "all", Snapshot(), "ann")
     finding = [{"kind": "new", "text": "other data"}]
-    assert approval.approve(EVERYTHING, "none", before, "ann", finding) is before
-    assert approval.approve(EVERYTHING, [], before, "ann", finding) is before
-    assert approval.approve([], "all", before, "ann", finding) is before
-    assert approval.approve(EVERYTHING, "all", before, "ann", finding) is before  # all of it is approved already
+    assert approval.next_snapshot(EVERYTHING, "none", before, "ann", finding) is before
+    assert approval.next_snapshot(EVERYTHING, [], before, "ann", finding) is before
+    assert approval.next_snapshot([], "all", before, "ann", finding) is before
+    assert approval.next_snapshot(EVERYTHING, "all", before, "ann", finding) is before  # all of it is approved already
 
 
 def test_an_approved_threshold_is_void_once_labels_train_the_same_candidate_anew() -> None:
-    first = approval.approve([THRESHOLD], "all", Snapshot(), "ann", model="a" * 64)
+    first = approval.next_snapshot([THRESHOLD], "all", Snapshot(), "ann", model="a" * 64)
     assert costs.approved(first.threshold, first.threshold_model, "a" * 64) == (0.3, "")
-    later = approval.approve([LABELS], "all", first, "ann", model="a" * 64)
+    later = approval.next_snapshot([LABELS], "all", first, "ann", model="a" * 64)
     valid, why = costs.approved(later.threshold, later.threshold_model, "b" * 64)
     assert valid is None
     assert "threshold 0.300 is void" in why and "aaaaaaaaaaaa" in why and "bbbbbbbbbbbb" in why
-    anew = approval.approve([THRESHOLD], "all", later, "ann", model="b" * 64)
+    anew = approval.next_snapshot([THRESHOLD], "all", later, "ann", model="b" * 64)
     assert anew.round == 3, "the same value for another model is another approval"
     assert costs.approved(anew.threshold, anew.threshold_model, "b" * 64) == (0.3, "")
     assert "was not noted" in costs.approved(0.3, None, "b" * 64)[1]
@@ -89,27 +91,27 @@ def test_an_approved_threshold_is_void_once_labels_train_the_same_candidate_anew
 def test_what_is_approved_already_is_not_pending() -> None:
     everything = {one.id for one in EVERYTHING}
     assert approval.pending(EVERYTHING, Snapshot(), "a" * 64) == everything
-    some = approval.approve(EVERYTHING, [RULES.id, THRESHOLD.id], Snapshot(), "ann", model="a" * 64)
+    some = approval.next_snapshot(EVERYTHING, [RULES.id, THRESHOLD.id], Snapshot(), "ann", model="a" * 64)
     assert approval.pending(EVERYTHING, some, "a" * 64) == everything - {RULES.id, THRESHOLD.id}
     assert approval.pending(EVERYTHING, some, "b" * 64) == everything - {RULES.id}, "for another model it is open again"
-    assert approval.pending(EVERYTHING, approval.approve(EVERYTHING, "all", Snapshot(), "ann")) == set()
+    assert approval.pending(EVERYTHING, approval.next_snapshot(EVERYTHING, "all", Snapshot(), "ann")) == set()
 
 
 def test_a_later_label_of_a_row_takes_the_place_of_the_earlier() -> None:
-    before = approval.approve([LABELS], "all", Snapshot(), "ann")
+    before = approval.next_snapshot([LABELS], "all", Snapshot(), "ann")
     newer = suggestion(
         "labels",
         {"corrections": [{"row_id": "r1", "label": 0, "weight": 1.0}, {"row_id": "r0", "label": 1, "weight": 1.0}]},
     )
-    after = approval.approve([newer], "all", before, "ann")
+    after = approval.next_snapshot([newer], "all", before, "ann")
     assert [(one["row_id"], one["label"]) for one in after.corrections] == [("r0", 1), ("r1", 0)]
     assert [one["round"] for one in after.approved] == [1, 2]
 
 
 def test_a_threshold_belongs_to_the_champion_of_its_run_whatever_is_promoted_with_it() -> None:
-    before = approval.approve([THRESHOLD], "all", Snapshot(), "ann", model="a" * 64)
+    before = approval.next_snapshot([THRESHOLD], "all", Snapshot(), "ann", model="a" * 64)
     for kinds in ([CHAMPION], [CHAMPION, suggestion("threshold", {"threshold": 0.4})]):
-        after = approval.approve(kinds, "all", before, "ann", model="a" * 64)
+        after = approval.next_snapshot(kinds, "all", before, "ann", model="a" * 64)
         assert costs.approved(after.threshold, after.threshold_model, "c" * 64)[0] is None
         assert costs.approved(after.threshold, after.threshold_model, "a" * 64) == (after.threshold, "")
 
@@ -125,14 +127,14 @@ def test_a_threshold_belongs_to_the_champion_of_its_run_whatever_is_promoted_wit
 )
 def test_a_proposal_without_its_content_is_refused(broken: Proposal) -> None:
     with pytest.raises(LoopbookError, match="does not hold what it should"):
-        approval.approve([broken], "all", Snapshot(), "ann")
+        approval.next_snapshot([broken], "all", Snapshot(), "ann")
 
 
 @given(st.lists(st.permutations(EVERYTHING).map(lambda some: some[:3]), min_size=1, max_size=3))
 def test_rounds_count_up_only_with_changes(batches: list[list[Proposal]]) -> None:
     snapshot = Snapshot()
     for batch in batches:
-        after = approval.approve(batch, "all", snapshot, "ann")
+        after = approval.next_snapshot(batch, "all", snapshot, "ann")
         changed = after.says_more_than(snapshot)
         assert after.round == snapshot.round + changed
         assert (len(after.approved) > len(snapshot.approved)) == changed
@@ -142,9 +144,12 @@ def test_rounds_count_up_only_with_changes(batches: list[list[Proposal]]) -> Non
 
 def test_approved_and_sealed_is_what_the_next_round_carries(project: Project) -> None:
     path = seal(
-        project, "tiny", "smoke", approval.approve(EVERYTHING, "safe", current(project, "tiny", "smoke"), "policy safe")
+        project,
+        "tiny",
+        "smoke",
+        approval.next_snapshot(EVERYTHING, "safe", current(project, "tiny", "smoke"), "policy safe"),
     )
     assert path is not None
     assert current(project, "tiny", "smoke").part("outcomes") == json.loads(path.read_text())["outcomes"]
-    again = approval.approve(EVERYTHING, "safe", current(project, "tiny", "smoke"), "policy safe")
+    again = approval.next_snapshot(EVERYTHING, "safe", current(project, "tiny", "smoke"), "policy safe")
     assert seal(project, "tiny", "smoke", again) is None

@@ -50,13 +50,13 @@ def pending(proposals: Sequence[Proposal], before: Snapshot, model: str | None =
     before
         The current snapshot.
     model
-        Content digest of the run's champion, as in `approve`.
+        Content digest of the run's champion, as in `next_snapshot`.
     """
     values = before.model_dump()
     return {one.id for one in proposals if _with(values, one, model) != values}
 
 
-def approve(
+def next_snapshot(
     proposals: Sequence[Proposal],
     which: Policy | Iterable[str],
     before: Snapshot,

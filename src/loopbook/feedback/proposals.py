@@ -1,4 +1,4 @@
-"""Proposals: what a round suggests to change, as plain values. They change nothing; `approval.approve` does."""
+"""Proposals: what a round suggests to change, as plain values. They change nothing; `approval.next_snapshot` does."""
 
 from __future__ import annotations
 

@@ -84,18 +84,32 @@ def approve(
             f"approval fixes them. Run it again, then approve: make SCENARIO={scenario.name} PROFILE={profile}"
         )
     windows, model = scenario.data.splits.windows, content.digest(_artifact(project, run, "champion"))
-    after = approval.approve(suggested, which, before, by, card["findings"], windows, model)
-    if after is before:
-        return None
+    after = approval.next_snapshot(suggested, which, before, by, card["findings"], windows, model)
+    return None if after is before else _sealed(project, scenario, profile, run, before, after, card["boundaries"])
+
+
+def _sealed(
+    project: Project,
+    scenario: Scenario,
+    profile: str,
+    run: Run,
+    before: Snapshot,
+    after: Snapshot,
+    boundaries: list[str],
+) -> Snapshot | None:
+    """Keep the champions that the next snapshot names, and seal it; None if somebody else has sealed that round."""
     if after.champion not in (None, before.champion):
         kept = champions.keep(project, _artifact(project, run, "challenger"))
         if kept != after.champion:
             raise LoopbookError(f"The challenger of run {run.run} is not the one that was proposed; run 07 again.")
-    first = before.first or champions.keep(project, _artifact(project, run, "champion"))
-    layout = before.layout or snapshots.layout(scenario)
-    boundaries = before.boundaries or card["boundaries"]
-    sealed = after.model_copy(update={"first": first, "layout": layout, "boundaries": boundaries})
-    return sealed if snapshots.seal(project, scenario.name, profile, sealed) else None
+    whole = after.model_copy(
+        update={
+            "first": before.first or champions.keep(project, _artifact(project, run, "champion")),
+            "layout": before.layout or snapshots.layout(scenario),
+            "boundaries": before.boundaries or boundaries,
+        }
+    )
+    return whole if snapshots.seal(project, scenario.name, profile, whole) else None
 
 
 def loop(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 OUTPUTS, RESULTS, MEASUREMENTS, PARAMETERS = "outputs.json", "results.json", "measurements.json", "parameters.json"
 PROGRESS, USES = "progress.txt", "uses.json"
-"""The last: what a stage took from the store by its own key, such as ``fits/<key>``: it is kept as long as the stage is."""
+"""The last: what a stage took from the store by its own key, such as ``fits/<key>``; kept as long as the stage is."""
 
 
 @dataclass(frozen=True)
