@@ -1,4 +1,4 @@
-"""What decisions cost: expected from a probability, realised from the outcome, and the threshold that follows."""
+"""Cost-sensitive decisions: expected and realised cost, and the threshold and band that follow from the matrix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why: which words or fields moved the probability of a row, for any model that gives probabilities.
+"""Occlusion: which words or fields moved the probability of a row, for any model that gives probabilities.
 
 Occlusion answers a plain question: what would the model have said without this word, or with a typical value in this
 field? It looks at one part at a time, so parts that only count together can all seem small, and the effects need not
@@ -148,7 +148,7 @@ def sentences(explained: pd.DataFrame, task: Task, top: int = 3) -> dict[str, st
         how = "Taken away, or replaced by a usual value, one at a time"
     result = {}
     for row_id, parts in explained.groupby("row_id", sort=False):
-        told = []
+        parts_named = []
         for verb, side in (
             ("raised", parts[parts["effect"] >= _LEAST].nlargest(top, "effect")),
             ("lowered", parts[parts["effect"] <= -_LEAST].nsmallest(top, "effect")),
@@ -158,10 +158,10 @@ def sentences(explained: pd.DataFrame, task: Task, top: int = 3) -> dict[str, st
                 for field, part, effect in zip(side["field"], side["part"], side["effect"], strict=True)
             ]
             if names:
-                told.append(f"{', '.join(names)} {verb} the probability most")
+                parts_named.append(f"{', '.join(names)} {verb} the probability most")
         result[str(row_id)] = (
-            f"{how}: {'; '.join(told)}."
-            if told
+            f"{how}: {'; '.join(parts_named)}."
+            if parts_named
             else f"No single {what} moves the probability by more than 0.01: many agree."
         )
     return result

@@ -1,4 +1,4 @@
-"""The small grammar that rules are written in; whatever is outside it is refused before any rule engine sees it.
+"""Lexer of the rule language; whatever is outside its grammar is refused before any rule engine sees it.
 
 The engine calculates with constants and compiles patterns while it reads, so reading is already a risk: ``9**9**9`` or
 a pattern with nested repetition would keep it busy for ever.

@@ -159,24 +159,24 @@ class Ruled(Policy):
     def compiled(self) -> tuple[Compiled, ...]:
         """The rules, read and checked, in the order in which they are asked."""
         compiled = read(self.rules, self.task)
-        return tuple(sorted(compiled, key=lambda each: each.rule.position != "before"))
+        return tuple(sorted(compiled, key=lambda compiled: compiled.rule.position != "before"))
 
     def _propose(self, frame: pd.DataFrame, p: NDArray[np.float64]) -> pd.DataFrame:
         proposed = self.base.propose(frame, p)
         columns = {name: proposed[name].tolist() for name in COLUMNS}
-        for each in self.compiled:
-            action, before = each.rule.action, each.rule.position == "before"
+        for compiled in self.compiled:
+            action, before = compiled.rule.action, compiled.rule.position == "before"
             when = "before the model was asked" if before else "after the model"
-            for row in np.flatnonzero(each.holds(frame, p)).tolist():
+            for row in np.flatnonzero(compiled.holds(frame, p)).tolist():
                 hits = columns["rule_hits"][row]
-                columns["rule_hits"][row] = f"{hits}, {each.name}" if hits else each.name
+                columns["rule_hits"][row] = f"{hits}, {compiled.name}" if hits else compiled.name
                 if columns["rule"][row]:
                     continue
-                columns["rule"][row] = each.name
+                columns["rule"][row] = compiled.name
                 columns["review"][row] = action == REVIEW
                 if action != REVIEW:
                     columns["act"][row] = action == self.actions[1]
-                reason = f"The rule “{each.name}” holds ({each.rule.when}), {when}: {action}."
+                reason = f"The rule “{compiled.name}” holds ({compiled.rule.when}), {when}: {action}."
                 columns["reasons"][row] = reason if before else f"{columns['reasons'][row]} {reason}"
         return pd.DataFrame(columns, index=frame.index)
 

@@ -1,4 +1,4 @@
-"""Asking a person: how many one may ask, and a simulated person who answers."""
+"""Human review: how many decisions a person may be asked about, and a simulated reviewer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names that rules and trees can use for what is in a row, and the values behind them."""
+"""Symbol table of rules and trees: the names for what is in a row, and the values behind them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A decision tree small enough to read aloud, grown so that its mistakes cost least, and kept as plain data."""
+"""Cost-sensitive decision tree (CART), small enough to read aloud and kept as plain data."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Input(BaseModel):
             return np.array([self.value in row for row in words(frame, self.fields)], dtype=np.float64)
         column = features.column(frame, self.fields[0])
         if self.kind == "level":
-            levels = ["" if pd.isna(each) else str(each) for each in column]
+            levels = ["" if pd.isna(value) else str(value) for value in column]
             return np.array([level == self.value for level in levels], dtype=np.float64)
         numbers: NDArray[np.float64] = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return np.where(np.isnan(numbers), self.missing, numbers)
@@ -220,13 +220,13 @@ def _matrix(inputs: Sequence[Input], frame: pd.DataFrame, probability: ArrayLike
     """Return the inputs as columns, float [n, k]; the texts are read once for all words."""
     matrix = np.empty((len(frame), len(inputs)))
     rows: dict[tuple[str, ...], list[set[str]]] = {}
-    for at, each in enumerate(inputs):
-        if each.kind == "word":
-            if each.fields not in rows:
-                rows[each.fields] = words(frame, each.fields)
-            matrix[:, at] = [each.value in row for row in rows[each.fields]]
+    for at, asked in enumerate(inputs):
+        if asked.kind == "word":
+            if asked.fields not in rows:
+                rows[asked.fields] = words(frame, asked.fields)
+            matrix[:, at] = [asked.value in row for row in rows[asked.fields]]
         else:
-            matrix[:, at] = each.values(frame, probability)
+            matrix[:, at] = asked.values(frame, probability)
     return matrix
 
 

@@ -117,7 +117,7 @@ def outcomes(
     ]
     if not settled:
         return []
-    yes = sum(one["label"] == 1 for one in settled)
+    yes = sum(row["label"] == 1 for row in settled)
     caution = f"The challenger that learned from them is proven worse. {verdict.reason}" if verdict.worse else ""
     return [
         make(
@@ -182,20 +182,20 @@ def rules(found: Sequence[FoundRule], currency: str) -> list[Proposal]:
     return [
         make(
             "rule",
-            f"Rule: {one.rule.action} where {one.rule.when}",
-            f"It would have changed {one.changed} of {one.rows} decisions under it and saved {one.saving:.3f} "
-            f"{currency} a decision over all ({one.low:.3f} to {one.high:.3f}), on rows that it was not found on.",
+            f"Rule: {rule.rule.action} where {rule.rule.when}",
+            f"It would have changed {rule.changed} of {rule.rows} decisions under it and saved {rule.saving:.3f} "
+            f"{currency} a decision over all ({rule.low:.3f} to {rule.high:.3f}), on rows that it was not found on.",
             {
-                "rows": one.rows,
-                "changed": one.changed,
-                "saving a decision": one.saving,
-                "low": one.low,
-                "high": one.high,
+                "rows": rule.rows,
+                "changed": rule.changed,
+                "saving a decision": rule.saving,
+                "low": rule.low,
+                "high": rule.high,
             },
-            {"rule": {"name": one.name, "text": one.rule.model_dump_json()}},
+            {"rule": {"name": rule.name, "text": rule.rule.model_dump_json()}},
             "A rule decides without the model, for good: a person should read it.",
         )
-        for one in found
+        for rule in found
     ]
 
 

@@ -1,4 +1,4 @@
-"""Rules worth proposing: a word or a field under which the agent has kept deciding wrongly, judged in money."""
+"""Rule induction: words or fields under which the agent has kept deciding wrongly, judged in money."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def search(
             z = _score(np.where(seen, savings[act], 0.0)[half])
             if z >= _CLEAR:
                 clear.append((z, text, act))
-    tried = sorted(clear, key=lambda one: (-one[0], one[1]))[:_TRIED]
+    tried = sorted(clear, key=lambda found: (-found[0], found[1]))[:_TRIED]
     judged, gains = side[~half].reset_index(drop=True), savings[:, ~half]
     found: list[FoundRule] = []
     left = np.ones(len(judged), dtype=bool)
@@ -115,7 +115,7 @@ def search(
         if gain.low > 0:
             found.append(FoundRule(name, rule, int(holds.sum()), int((saved != 0).sum()), *gain))
             left &= ~holds
-    return sorted(found, key=lambda one: -one.saving)
+    return sorted(found, key=lambda rule: -rule.saving)
 
 
 def _savings(side: pd.DataFrame, truth: NDArray[np.int64], task: Task, costs: Costs) -> Floats:

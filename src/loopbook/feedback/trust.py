@@ -1,4 +1,4 @@
-"""Trust: how reliable each user is, and what is right where users contradict each other or an outcome."""
+"""Dawid–Skene model of users: how reliable each is, and what is right where they or an outcome contradict."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def judge(answers: pd.DataFrame, outcomes: Mapping[str, int]) -> Trust:
     users, user = np.unique(said["user"].to_numpy(dtype=object).astype(str), return_inverse=True)
     rows, row = np.unique(said["row_id"].to_numpy(dtype=object).astype(str), return_inverse=True)
     yes = said["label"].to_numpy(dtype=np.int64) == 1
-    known = np.array([outcomes.get(each, -1) for each in rows], dtype=np.int64)
+    known = np.array([outcomes.get(name, -1) for name in rows], dtype=np.int64)
     anchor = np.where(known < 0, 0.0, np.where(known == 1, 1.0, -1.0) * float(logit(OUTCOME)))
     checked = ((np.bincount(row, minlength=len(rows)) > 1) | (known >= 0))[row]
 

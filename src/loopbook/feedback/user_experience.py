@@ -1,4 +1,4 @@
-"""What users say, by segment; what their comments are about; how usable they find the agent."""
+"""Error analysis of complaints: by segment (Fisher's exact test), and by the terms of their comments (log odds)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts: signals that belong together are one incident, and an incident is one alert with its cause and its cost.
+"""Incidents: signals that belong together are one incident, and an incident is one alert with its cause and cost.
 
 A change shows in many places: new words move the scores, the calibration, the ranking. So signals are put together by
 when the change most likely began, and the signal that names a cause (a surge, new words, another base rate, another
@@ -26,7 +26,7 @@ CAUSES = {
 }
 """Check to the cause that it names; the other checks are symptoms."""
 TITLES = {
-    "surge": "Many more posts than usual",
+    "surge": "Many more rows than usual",
     "vocabulary": "The texts use new words",
     "meaning": "The same texts mean something else",
     "base_rate": "The share of positive cases has changed",

@@ -1,4 +1,4 @@
-"""What an incident has cost so far, in money, estimated from the outcomes that are known."""
+"""Cost of an incident so far, estimated from the outcomes that are known."""
 
 from __future__ import annotations
 

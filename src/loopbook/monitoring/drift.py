@@ -1,4 +1,4 @@
-"""Drift of what the agent sees and of what it says: scores, the classes behind them, and the fields of a table."""
+"""Covariate and label drift: Kolmogorov-Smirnov, chi-square and population stability index of scores and fields."""
 
 from __future__ import annotations
 

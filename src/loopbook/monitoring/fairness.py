@@ -1,4 +1,4 @@
-"""Fairness: is the agent as often right for one group as for another?
+"""Equalised odds: is the agent as often right for one group as for another?
 
 Watched over the scenario's protected attributes, on all rows whose outcome is known: recall (of those who deserved the
 action, how many got it: equal opportunity) and the false-positive rate; together they are equalised odds.
@@ -91,15 +91,15 @@ def watch(log: Log) -> pd.DataFrame:
     least = log.scenario.monitoring.min_gap
     for attribute in attributes:
         for measure in MEASURES:
-            told = False
+            alarmed = False
             for last in range(log.stream.days):
                 found = _widest(_tallies(log, attribute, measure, last + log.delay, True))
                 if found is None:
                     continue
                 lower, higher, value, low, high, p = found
                 p = min(1.0, p * len(MEASURES) * len(attributes))
-                alarm = not told and p <= log.level and value >= least
-                told = told or alarm
+                alarm = not alarmed and p <= log.level and value >= least
+                alarmed = alarmed or alarm
                 words = (
                     f"{measure} is {value:.1%} lower for {lower} than for {higher} [{low:.1%}, {high:.1%}] "
                     f"({signals.shown(p)})"

@@ -1,4 +1,4 @@
-"""Meaning: in one segment, have the same texts come to mean something else (concept drift in one place)?
+"""Concept drift by segment: have the same inputs come to mean something else in one place?
 
 Looked at when outcomes have arrived, segment by segment: the error of the probabilities beside that of all other rows
 of the same days. A change of the base rate or of the whole calibration moves all segments and cancels out.
@@ -7,6 +7,7 @@ of the same days. A change of the base rate or of the whole calibration moves al
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -78,13 +79,30 @@ class _Usual:
         return np.asarray(self.moments[:, np.searchsorted(self.edges, probability, "right")], dtype="float64")
 
 
+class _Moments(NamedTuple):
+    """Sums over some rows of what `_Sums` keeps.
+
+    `plain` is the error, outcome minus probability; `error` the same, weighted, less what is usual at that probability;
+    `variance` and `third` are the moments that it has if nothing changed.
+    """
+
+    rows: Floats
+    plain: Floats
+    error: Floats
+    square: Floats
+    variance: Floats
+    third: Floats
+
+    @property
+    def excess(self) -> Floats:
+        """By how much the errors spread more than usual, at least 1."""
+        spread = (self.square - self.error**2 / self.rows) / self.variance
+        return np.asarray(np.where(self.variance > 0, np.maximum(1.0, spread), 1.0), dtype="float64")
+
+
 @dataclass(frozen=True, eq=False)
 class _Sums:
-    """Sums over rows by day, of all rows [6, days] and by segment [6, days, segments].
-
-    The six are: rows, plain error (outcome minus probability), error (the same, weighted, less what is usual at that
-    probability), its square, and the variance and third moment that it has if nothing changed.
-    """
+    """Sums over rows by day, of all rows [6, days] and by segment [6, days, segments]; the six are `_Moments`."""
 
     every: Floats
     cells: Floats
@@ -97,10 +115,10 @@ class _Sums:
         values = np.stack([np.ones(len(side)), plain, error, error**2, variance, third]) * counted
         width = len(cells.names)
         flat = side.day[cells.row] * width + cells.cell
-        every = [np.bincount(side.day, weights=one, minlength=side.days) for one in values]
-        each = [np.bincount(flat, weights=one[cells.row], minlength=side.days * width) for one in values]
+        every = [np.bincount(side.day, weights=value, minlength=side.days) for value in values]
+        by_cell = [np.bincount(flat, weights=value[cells.row], minlength=side.days * width) for value in values]
         shape = (len(values), side.days, width)
-        return cls(np.stack(every).astype("float64"), np.stack(each).astype("float64").reshape(shape))
+        return cls(np.stack(every).astype("float64"), np.stack(by_cell).astype("float64").reshape(shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,21 +138,18 @@ class _Beside:
 
     @classmethod
     def of(cls, own: _Sums, others: _Sums, days: Mask) -> _Beside:
-        mine = own.cells[:, days].sum(axis=1)
-        rest = others.every[:, days].sum(axis=1)[:, None] - others.cells[:, days].sum(axis=1)
+        mine = _Moments(*own.cells[:, days].sum(axis=1))
+        rest = _Moments(*others.every[:, days].sum(axis=1)[:, None] - others.cells[:, days].sum(axis=1))
         with np.errstate(divide="ignore", invalid="ignore"):
             # In a world that has changed, errors may spread more than before; the others' show by how much.
-            excess, alone = (
-                np.where(part[4] > 0, np.maximum(1.0, (part[3] - part[2] ** 2 / part[0]) / part[4]), 1.0)
-                for part in (rest, mine)
-            )
+            excess = rest.excess
             return cls(
-                mine[0],
-                mine[1] / mine[0] - rest[1] / rest[0],
-                mine[2] / mine[0] - rest[2] / rest[0],
-                excess * (mine[4] / mine[0] ** 2 + rest[4] / rest[0] ** 2),
-                excess**1.5 * (mine[5] / mine[0] ** 3 - rest[5] / rest[0] ** 3),
-                alone,
+                mine.rows,
+                mine.plain / mine.rows - rest.plain / rest.rows,
+                mine.error / mine.rows - rest.error / rest.rows,
+                excess * (mine.variance / mine.rows**2 + rest.variance / rest.rows**2),
+                excess**1.5 * (mine.third / mine.rows**3 - rest.third / rest.rows**3),
+                mine.excess,
             )
 
 
@@ -206,13 +221,13 @@ def _column(log: Log, segments: _Segments, level: float) -> list[dict[str, objec
     excluded: set[int] = set()
     rows: list[dict[str, object]] = []
     for last in range(segments.stream.days):
-        told: set[int] = set()
+        named: set[int] = set()
         while True:
-            cell, q, look = _clearest(log, segments, last, since, level, told)
+            cell, q, look = _clearest(log, segments, last, since, level, named)
             value, usual = float(look.value[cell]), float(look.expected[cell])
             size = abs(value - usual) if np.isfinite(value - usual) else 0.0
             alarm = bool(q <= level and size >= LEAST_EFFECT)
-            if told and not alarm:
+            if named and not alarm:
                 break
             began, words = last, ""
             if alarm:
@@ -227,14 +242,14 @@ def _column(log: Log, segments: _Segments, level: float) -> list[dict[str, objec
             rows.append(dict(zip(signals.COLUMNS, row, strict=True)))
             if not alarm:
                 break
-            told.add(cell)
+            named.add(cell)
             excluded.add(cell)
             segments = segments.without(excluded)
     return rows
 
 
 def _clearest(
-    log: Log, segments: _Segments, last: int, since: NDArray[np.int64], level: float, told: set[int]
+    log: Log, segments: _Segments, last: int, since: NDArray[np.int64], level: float, named: set[int]
 ) -> tuple[int, float, _Look]:
     """Return the segment that has moved most, its corrected p-value, and the window that shows it."""
     longest = min(log.scenario.monitoring.window_days, last + 1)
@@ -252,7 +267,7 @@ def _clearest(
     strength = np.stack([np.abs(look.z) for look in looks])
     size = np.stack([np.abs(look.value - look.expected) for look in looks])
     fits = (q <= level) & (size >= LEAST_EFFECT)
-    fits[:, list(told)] = False
+    fits[:, list(named)] = False
     if fits.any():
         at = int(np.argmax(np.where(fits, strength, -1)))
     else:
@@ -273,7 +288,7 @@ def _look(segments: _Segments, first: int, last: int, since: NDArray[np.int64], 
     # The days behind an alarm were chosen for being extreme; only with others beside them are they a base.
     fits &= (since < 0) | (first >= since + rest)
     p = np.ones(len(z))
-    p[fits] = [shifts.tail(one, lean) for one, lean in zip(z[fits].tolist(), skewness[fits].tolist(), strict=True)]
+    p[fits] = [shifts.tail(value, lean) for value, lean in zip(z[fits].tolist(), skewness[fits].tolist(), strict=True)]
     squares = np.where(fits, norm.isf(np.maximum(p, 1e-300) / 2) ** 2, 0.0)
     together = float(chi2.sf(squares.sum(), fits.sum())) if fits.any() else 1.0
     return _Look(first, now.plain, before.plain, np.where(fits, z, 0.0), p, together)

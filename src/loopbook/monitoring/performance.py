@@ -1,4 +1,4 @@
-"""Performance: does the agent still predict what then happens? Looked at when outcomes have arrived.
+"""Base rate, calibration and ranking (ROC AUC) on outcomes that have arrived: does the agent still predict them?
 
 Three questions, each a check of its own: has the base rate changed (outcomes), are the probabilities still right on
 average (calibration), and do they still rank (ranking).

@@ -1,4 +1,4 @@
-"""Proposals: recalibrate, move the threshold, or retrain, with what each is expected to save.
+"""Remedies for drift: recalibrate, move the threshold, or retrain, with what each is expected to save.
 
 Judged on the outcomes that have arrived since the last lasting change, never on the rows that a proposal was fitted on:
 days are dealt into folds, and each fold is decided by what the others taught. Only what the agent decided alone is

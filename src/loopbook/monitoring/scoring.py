@@ -1,6 +1,4 @@
-"""Scoring: in a simulated world the truth is known, so every injected effect is found, late or missed, and every alert
-right or false.
-"""
+"""Detection delay and false alarms of the watch, against the effects that a simulated world is known to hold."""
 
 from __future__ import annotations
 

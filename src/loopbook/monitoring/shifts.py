@@ -1,4 +1,4 @@
-"""Has a mean changed, and since when? One test for everything that is a mean over rows, day after day.
+"""Change-point detection for a mean over rows, day after day: has it changed, and since when?
 
 Shares of new words, estimated base rates and errors of the probabilities are all means of a quantity that each row has.
 The watch compares the latest days with a base, at a level for each day that keeps the false-alarm promise; once it has

@@ -1,8 +1,8 @@
-"""Surges: a company or a topic about which far more is written, or far more bad news, than its history explains.
+"""Surge detection: a segment with far more rows, or far more that were acted on, than its history explains.
 
-Each day the number of posts of a segment is compared with its share of the day's posts so far. The largest surge is
-taken out, and the rest is looked at again, so that one event that drives a company and a topic is one surge. What a
-surge explains is taken out of all later checks: a busy day about one company is no change of the world.
+Each day the number of rows of a segment is compared with its share of the day's rows so far. The largest surge is
+taken out, and the rest is looked at again, so that one event that drives two segments is one surge. What a
+surge explains is taken out of all later checks: a busy day of one segment is no change of the world.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from loopbook.monitoring.segment_values import Cells, memberships
 from loopbook.monitoring.timeline import Floats, Log, Mask, Side
 
 LENGTHS = (1, 2, 3)
-"""Days over which posts are counted together, so that a small surge is found on its second or third day."""
+"""Days over which rows are counted together, so that a small surge is found on its second or third day."""
 LEAST_RATIO, LEAST_EXCESS = 2.0, 5.0
-"""A surge worth an alert is at least this many times what was expected, and this many posts more."""
+"""A surge worth an alert is at least this many times what was expected, and this many rows more."""
 _MOST_A_DAY = 10
 _PAUSE = 2  # days without an alarm after which the same segment's next alarm is a surge of its own
 
@@ -67,7 +67,7 @@ def watch(log: Log) -> Surges:
 
 @dataclass(frozen=True, eq=False)
 class _History:
-    """What is known of the segments: counts [2, segments] and exposures [2] of posts and of acted ones, dispersion."""
+    """What is known of the segments: counts [2, segments] and exposures [2] of rows and of acted ones, dispersion."""
 
     counts: Floats
     exposure: Floats
@@ -79,7 +79,7 @@ class _Found:
     cell: int
     day: int
     first: int
-    kind: int  # 0: posts, 1: acted
+    kind: int  # 0: rows, 1: acted
     seen: float
     expected: float
     p: float
@@ -194,9 +194,9 @@ def _signals(log: Log, cells: Cells, found: list[_Found], history: _History) -> 
         first, last = began.get(hit.cell, (hit.first, hit.first))
         first = hit.first if hit.first - last > _PAUSE else first
         began[hit.cell] = (first, hit.day)
-        what = "posts" if hit.kind == 0 else f"posts with action {log.scenario.task.actions[1]!r}"
+        what = "rows" if hit.kind == 0 else f"rows with action {log.scenario.task.actions[1]!r}"
         evidence = f"{hit.seen:.0f} {what} where {hit.expected:.1f} were expected ({signals.shown(hit.p)})"
-        with_it = _company_of(cells, hit, history)
+        with_it = _shared_segment(cells, hit, history)
         evidence += f", most of them with {with_it}" if with_it else ""
         ratio = hit.seen / max(hit.expected, 0.5)
         numbers = (hit.seen, np.nan, np.nan, hit.expected, ratio, hit.p, True, evidence)
@@ -205,7 +205,7 @@ def _signals(log: Log, cells: Cells, found: list[_Found], history: _History) -> 
     return rows
 
 
-def _company_of(cells: Cells, hit: _Found, history: _History) -> str:
+def _shared_segment(cells: Cells, hit: _Found, history: _History) -> str:
     """Return the segment of another column that most rows of a surge share, if it is far commoner there than before."""
     inside = np.zeros(int(cells.row.max(initial=-1)) + 1, bool)
     inside[list(hit.rows)] = True

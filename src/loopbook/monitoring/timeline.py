@@ -1,4 +1,4 @@
-"""The decision log laid out by days, beside its reference: what every check of monitoring starts from."""
+"""Reference and current window: the decision log laid out by days, beside the rows that it is compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vocabulary: are the texts made of words that the reference did not know, and which?"""
+"""Out-of-vocabulary rate: are the texts made of words that the reference did not know?"""
 
 from __future__ import annotations
 
