@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from loopbook.scenario.errors import DataError
 from loopbook.statistics import bootstrap
 from loopbook.statistics.intervals import Interval
-from loopbook.statistics.metrics import BINS, computed, scores
+from loopbook.statistics.metrics import BINS, computed, reported, scores
 
 Floats = NDArray[np.float64]
 
@@ -65,6 +65,13 @@ def metrics(
     )
     found = [bootstrap.percentile(value, draws) for value, draws in zip(own, drawn, strict=True)]
     return pd.DataFrame(found, columns=["value", "low", "high"], index=pd.Index(names, name="metric"))
+
+
+def flat(table: pd.DataFrame, prefix: str, also: Sequence[str] = ()) -> dict[str, float]:
+    """Return the reported metrics of a table of `metrics`, and others by name, with their ends as flat numbers."""
+    chosen = table.loc[[*reported(), *also]].rename_axis("metric")
+    ends = {"value": "", "low": "_low", "high": "_high"}
+    return {f"{prefix}{name}{end}": row[column] for column, end in ends.items() for name, row in chosen.iterrows()}
 
 
 def paired(

@@ -105,7 +105,7 @@ def intervals(board: pd.DataFrame) -> pd.DataFrame:
     return board.set_index("candidate")[columns].set_axis(["value", "low", "high"], axis=1)
 
 
-def tune(stage: Stage, name: str, data: TrainingData) -> Tuned:
+def tune(stage: Stage, name: str | None, data: TrainingData) -> Tuned:
     """Search for better settings around a candidate; every trial is a fit like any other, kept by itself.
 
     Parameters
@@ -113,10 +113,10 @@ def tune(stage: Stage, name: str, data: TrainingData) -> Tuned:
     stage
         Stage 04: its settings say what may be tried and how often.
     name
-        The candidate to vary; one that is not the scenario's, the champion of record, is taken as it is.
+        The candidate to vary; one that is not the scenario's, the champion of record, is taken as it is. None: none.
     """
     settings, training = stage.settings, stage.scenario.training
-    if name not in training.candidates:
+    if name is None or name not in training.candidates:
         return Tuned(pd.DataFrame(), None)
     candidate = training.candidates[name]
     if not settings.trials or not settings.search:

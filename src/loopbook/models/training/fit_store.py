@@ -10,9 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from loopbook.data.features import Features
 from loopbook.models.architectures import registry
 from loopbook.models.training import fitting
 from loopbook.models.training.method import Method, TrainingData
+from loopbook.scenario.task import Task
 from loopbook.store import content
 from loopbook.store.stage import Stage
 
@@ -38,6 +40,16 @@ class Fit:
     history: pd.DataFrame
     predictions: pd.DataFrame
     facts: Mapping[str, Any]
+
+
+def data(train: pd.DataFrame, validation: pd.DataFrame, features: dict[str, Any], task: Task) -> TrainingData:
+    """Return what fits learn from; `features` as the artifact of 02 holds them."""
+    return TrainingData(train, validation, Features.from_dict(features), task)
+
+
+def candidate(stage: Stage, learned: TrainingData) -> Fit:
+    """Return the fit of the candidate that stage 03 is about."""
+    return fit(stage, Method(stage.candidate, stage.settings), learned)
 
 
 def fit(stage: Stage, method: Method, data: TrainingData) -> Fit:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from loopbook.models.architectures import registry
 from loopbook.statistics.scores import sigmoid
 
 
@@ -43,7 +44,9 @@ def check(label: ArrayLike, logit: ArrayLike, weight: ArrayLike | None = None) -
     )
 
 
-def example(seed: int = 1) -> pd.DataFrame:
-    """Return `check` on six rows with logits drawn at random and different weights."""
+def example(architecture: str, seed: int = 1) -> pd.DataFrame:
+    """Return `check` on six rows with random logits and different weights; no row for one without a gradient."""
+    if registry.described(architecture).family == "plain":
+        return pd.DataFrame(columns=["label", "logit", "formula", "automatic", "difference"])
     drawn = np.random.default_rng(seed).normal(0, 3, 6)
     return check([0, 1, 0, 1, 1, 0], drawn, [1, 1, 0.5, 2, 1, 1])

@@ -53,3 +53,6 @@ class TrainingData:
     validation: pd.DataFrame
     features: Features
     task: Task
+
+    def __len__(self) -> int:
+        return len(self.train) + len(self.validation)
