@@ -1,4 +1,4 @@
-"""Group fairness (gaps of recall and precision): is the agent as often right for one group as for another?
+"""Group fairness (equalised odds): is the agent as often right for one group as for another?
 
 Watched over the scenario's protected attributes, on all rows whose outcome is known: recall (of those who deserved the
 action, how many got it: equal opportunity) and the false-positive rate; together they are equalised odds.
