@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
@@ -98,9 +98,9 @@ class Stage:
         return opened
 
     @property
-    def scenario(self) -> Any:
-        """The sections of the scenario that this stage declares."""
-        return View(self._scenario, sections_of(self.declaration), self.declaration.stage)
+    def scenario(self) -> Scenario:
+        """The sections of the scenario that this stage declares; reaching for another one is an error."""
+        return cast("Scenario", View(self._scenario, sections_of(self.declaration), self.declaration.stage))
 
     @property
     def settings(self) -> Any:
