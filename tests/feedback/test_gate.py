@@ -14,6 +14,7 @@ from loopbook.data.features import Features
 from loopbook.feedback import gate, learning_set, trust, users
 from loopbook.models.model import Model
 from loopbook.models.training import fitting
+from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.decisions import Costs
@@ -145,17 +146,9 @@ def world(decide: Callable[..., pd.DataFrame], scenario: Scenario, tmp_path_fact
 
     def fit(train: pd.DataFrame) -> gate.Probabilities:
         work = tmp_path_factory.mktemp("fit")
-        fitting.fit(
-            "tfidf",
-            Candidate(architecture="tfidf"),
-            train,
-            splits["validation"],
-            features,
-            scenario.task,
-            scenario.training,
-            work,
-            lambda _: None,
-        )
+        method = Method(Candidate(architecture="tfidf"), scenario.training)
+        data = TrainingData(train, splits["validation"], features, scenario.task)
+        fitting.fit(method, data, work, lambda _: None)
         return Model.load(Path(work) / fitting.MODEL).probabilities
 
     return splits, fit

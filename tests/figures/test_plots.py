@@ -66,7 +66,7 @@ def test_svg_names_no_address_but_those_of_its_own_vocabulary() -> None:
 
 def test_same_values_give_the_same_bytes_in_another_process() -> None:
     script = (
-        "import json,sys; from loopbook import plots;"
+        "import json,sys; from loopbook.figures import plots;"
         "print(json.dumps(plots.lines({'a': ([1,2],[3,4])}, title='t', x='x', y='y', alt='a').svg))"
     )
     made = [

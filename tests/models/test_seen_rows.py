@@ -18,6 +18,7 @@ from loopbook.models.choice import model_selection
 from loopbook.models.model import Model
 from loopbook.models.shipping import serving
 from loopbook.models.training import fitting
+from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, LoopbookError
@@ -34,7 +35,7 @@ def fit(tmp_path: Path) -> Fit:
     def make(name: str, train: pd.DataFrame, validation: pd.DataFrame, features: Features, problem: object) -> Path:
         task, work = problem.task, tmp_path / name  # type: ignore[attr-defined]
         candidate = Candidate(architecture="tfidf" if task.text_fields else "table_logistic")
-        fitting.fit(name, candidate, train, validation, features, task, settings(), work, silent)
+        fitting.fit(Method(candidate, settings()), TrainingData(train, validation, features, task), work, silent)
         return work / fitting.MODEL
 
     return make

@@ -8,8 +8,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from tests.smoke import ROOT, Ran
 
-from loopbook.models.choice import cross_validation
 from loopbook.scenario import loading
+from loopbook.statistics.intervals import student
 
 
 def artifact(clinic: Ran, stage: str, name: str) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def test_the_area_over_folds_is_that_of_the_out_of_fold_probabilities(clinic: Ra
     folds = resampled.groupby(["repeat", "fold"])
     areas = [roc_auc_score(part["label"], part["probability"]) for _, part in folds]
     assert metrics["cv_roc_auc"] == pytest.approx(np.mean(areas))
-    _, low, high = cross_validation.interval(areas, 3)
+    _, low, high = student(areas, 3)
     assert (metrics["cv_roc_auc_low"], metrics["cv_roc_auc_high"]) == pytest.approx((low, min(1.0, high)))
     known = {name: set(artifact(clinic, "02_data", name)["row_id"]) for name in ("train", "validation", "test")}
     assert set(resampled["row_id"]) == set.union(*known.values()), "rows of gate and stream are left alone"

@@ -49,8 +49,8 @@ def run(params: str = "") -> str:
 def test_a_refused_scenario_leaves_no_process(started: list[int]) -> None:
     with pytest.raises(LoopbookError, match=r"number\.csv"):
         run("source.path=number.csv")
-    with pytest.raises(LoopbookError, match="majorty"):
-        run("training.candidates.one.architecture=majorty")
+    with pytest.raises(LoopbookError, match="nothing"):
+        run("source.id=nothing")
     assert started
     for pid in started:
         with pytest.raises(ProcessLookupError):

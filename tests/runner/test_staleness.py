@@ -287,9 +287,9 @@ EDITS = (
     ),
     Edit(
         "changed statement",
-        cell("06_monitoring", "scores", lambda t: t.replace(">=", ">", 1)),
+        cell("06_monitoring", "prepare", lambda t: t.replace('"test")', '"test").head()', 1)),
         "6",
-        why=r"notebooks/06_monitoring.ipynb, cell scores:1 late changed",
+        why=r"notebooks/06_monitoring.ipynb, cell prepare:1 \(model, test\) changed",
     ),
     Edit(
         "new cell",

@@ -90,9 +90,11 @@ def together(
                 if latest is None:
                     from loopbook.operations import preflight
                     from loopbook.runner.executor import Local
+                    from loopbook.runner.kernels.pool import Level
 
-                    # The libraries of the kernels are imported while the checks go on.
-                    engine = engine or held.enter_context(Local.open(jobs, time_limit, display.note))
+                    if engine is None:
+                        engine = held.enter_context(Local.open(jobs, time_limit, display.note))
+                        engine.prepare(Level.LIGHT)  # libraries of the kernels are imported while the checks go on
                     preflight.check(request.project, request.resolved)
                     waiting[place] = request
                 else:

