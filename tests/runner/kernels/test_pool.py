@@ -257,7 +257,15 @@ def test_an_interrupted_run_leaves_no_process_and_goes_on_later(
     mark = tmp_path / "mark"
     command = [sys.executable, "-m", "loopbook", "run", "--scenario", "tiny"]
     known = {**os.environ, "KERNELS": way, "MARK": str(mark)}
-    run = subprocess.Popen(command, env=known, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    run = subprocess.Popen(
+        command,
+        env=known,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        # A shell that starts the tests in the background lets them ignore Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert until(mark.exists), run.communicate()[0]
     run.send_signal(number)
     assert run.wait(20) == code
