@@ -14,4 +14,4 @@ Names = Annotated[tuple[str, ...], Field(strict=False)]
 class Settings(BaseModel):
     """Base of all settings: strict types, finite numbers, no unknown keys, values that do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)

@@ -44,7 +44,7 @@ def digest_source(text: str) -> str:
 
 def imported(names: Iterable[str], module: str = "", source: Path | None = None) -> set[str]:
     """Return those of the names that `module` imports which are modules in `source`, with their parent packages."""
-    full = {_absolute(name, module, source) for name in names}
+    full = {full for name in names if ours(full := _absolute(name, module, source), source)}
     parents = {".".join(name.split(".")[:depth]) for name in full for depth in range(1, name.count(".") + 2)}
     return {name for name in parents if module_file(name, source) is not None}
 
@@ -79,28 +79,25 @@ def readings(modules: Iterable[str], source: Path | None = None) -> dict[str, sy
     LoopbookError
         If one of `modules` is not there, or one that they import is no Python.
     """
-    source = source or SOURCE
     waiting, found = list(modules), {}
     while waiting:
         name = waiting.pop()
-        if name in found:
-            continue
-        file = module_file(name, source)
-        if file is None:
-            raise LoopbookError(f"There is no module {name} in {source.name}/, where code that enters keys must be.")
-        try:
-            found[name] = _read(file)
-        except (SyntaxError, UnicodeDecodeError) as error:
-            raise LoopbookError(
-                f"{source.name}/{file.relative_to(source)} cannot be read as Python: {error}"
-            ) from error
-        if name != COMPOSING:
-            waiting += _followed(name, found[name], source)
+        if name not in found:
+            found[name], followed = _remembered(("module", name, source), partial(_module, name, source or SOURCE))
+            waiting += followed
     return dict(sorted(found.items()))
 
 
-def _followed(name: str, reading: syntax.Reading, source: Path) -> set[str]:
-    return _remembered(("imports", name, source), lambda: imported([*reading.imports, name], name, source))
+def _module(name: str, source: Path) -> tuple[syntax.Reading, set[str]]:
+    """Return what a module does, and the modules in `source` that are followed from it."""
+    file = module_file(name, source)
+    if file is None:
+        raise LoopbookError(f"There is no module {name} in {source.name}/, where code that enters keys must be.")
+    try:
+        reading = _read(file)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise LoopbookError(f"{source.name}/{file.relative_to(source)} cannot be read as Python: {error}") from error
+    return reading, set() if name == COMPOSING else imported([*reading.imports, name], name, source)
 
 
 def members(package: str) -> set[str]:
@@ -156,9 +153,10 @@ def _remembered(what: Hashable, look_up: Callable[[], T]) -> T:
 
 def ours(name: str, source: Path | None = None) -> bool:
     """Say whether an imported name belongs to a package or module in `source`."""
-    source = source or SOURCE
-    first = name.partition(".")[0]
-    return module_file(first, source) is not None or (source / first).is_dir()
+    first, source = name.partition(".")[0], source or SOURCE
+    return _remembered(
+        ("ours", first, source), lambda: module_file(first, source) is not None or (source / first).is_dir()
+    )
 
 
 def _absolute(name: str, module: str, source: Path | None) -> str:
