@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from loopbook.cli.commands import app
 from loopbook.store import records
-from loopbook.store.key_parts import PARTS
+from loopbook.store.keys import PARTS
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 

@@ -17,7 +17,7 @@ from tests.reports.conftest import HOSTILE, Workshop, code, finished, training_c
 from loopbook.operations import comparing
 from loopbook.reports import share, site
 from loopbook.store import content, records
-from loopbook.store.key_parts import PARTS
+from loopbook.store.keys import PARTS
 from loopbook.store.project import Project
 from loopbook.store.records import CriterionRecord, ParameterRecord, Run
 

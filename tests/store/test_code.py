@@ -17,15 +17,18 @@ BASE = 'def f(x):\n    """Doc."""\n    return x + 1\n'
     ],
 )
 def test_comments_docstrings_and_layout_do_not_count(same: str) -> None:
-    assert code.digest_source(same) == code.digest_source(BASE)
+    assert syntax.read(same).digest == syntax.read(BASE).digest
 
 
 @pytest.mark.parametrize("other", ["def f(x):\n    return x + 2\n", "def g(x):\n    return x + 1\n", BASE + "y = 1\n"])
 def test_anything_else_counts(other: str) -> None:
-    assert code.digest_source(other) != code.digest_source(BASE)
+    assert syntax.read(other).digest != syntax.read(BASE).digest
 
 
-def test_imports_are_followed_into_functions_and_parent_packages(tmp_path: Path) -> None:
+def test_imports_are_followed_into_functions_and_parent_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code, "SOURCE", tmp_path)
     package = tmp_path / "demo"
     (package / "inner").mkdir(parents=True)
     (package / "__init__.py").write_text("")
@@ -34,10 +37,10 @@ def test_imports_are_followed_into_functions_and_parent_packages(tmp_path: Path)
     (package / "inner" / "b.py").write_text("import demo.c\nx = 1\n")
     (package / "c.py").write_text("y = 2\n")
     (package / "unused.py").write_text("z = 3\n")
-    assert set(code.closure(["demo.a"], tmp_path)) == {"demo", "demo.a", "demo.inner", "demo.inner.b", "demo.c"}
-    before = code.closure(["demo.a"], tmp_path)
+    assert set(code.readings(["demo.a"])) == {"demo", "demo.a", "demo.inner", "demo.inner.b", "demo.c"}
+    before = code.readings(["demo.a"])
     (package / "c.py").write_text("y = 3\n")
-    after = code.closure(["demo.a"], tmp_path)
+    after = code.readings(["demo.a"])
     assert [name for name in before if before[name] != after[name]] == ["demo.c"]
 
 
@@ -59,12 +62,12 @@ def test_notebook_magics_count_as_they_stand() -> None:
     ],
 )
 def test_docs_of_modules_classes_and_attributes_do_not_count(same: str, as_this: str) -> None:
-    assert code.digest_source(same) == code.digest_source(as_this)
+    assert syntax.read(same).digest == syntax.read(as_this).digest
 
 
 def test_docstrings_count_where_they_are_read() -> None:
     reads = "\nprint(f.__doc__)\n"
-    assert code.digest_source(BASE + reads) != code.digest_source(BASE.replace("Doc.", "Other.") + reads)
+    assert syntax.read(BASE + reads).digest != syntax.read(BASE.replace("Doc.", "Other.") + reads).digest
 
 
 def test_imports_for_type_checkers_are_none() -> None:
@@ -73,7 +76,10 @@ def test_imports_for_type_checkers_are_none() -> None:
     assert "a" in syntax.read(text.replace("if TYPE_CHECKING", "if not TYPE_CHECKING")).imports
 
 
-def test_imports_within_a_package_and_from_another_one_are_followed(tmp_path: Path) -> None:
+def test_imports_within_a_package_and_from_another_one_are_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code, "SOURCE", tmp_path)
     for name, text in {
         "mine/__init__.py": "from . import base\n",
         "mine/base.py": "",
@@ -84,15 +90,16 @@ def test_imports_within_a_package_and_from_another_one_are_followed(tmp_path: Pa
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    found = set(code.closure(["mine.deep.models"], tmp_path))
+    found = set(code.readings(["mine.deep.models"]))
     assert found == {"mine", "mine.base", "mine.layers", "mine.deep.models", "mine.deep.near", "other.things"}
 
 
-def test_files_that_belong_to_a_package_are_its_resources(tmp_path: Path) -> None:
+def test_files_that_belong_to_a_package_are_its_resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code, "SOURCE", tmp_path)
     for name in ("a/__init__.py", "a/words/list.yaml", "a/b/__init__.py", "a/b/other.yaml", "a/__pycache__/x.pyc"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
-    assert list(code.resources(["a", "a.x"], tmp_path)) == ["a/words/list.yaml"]
+    assert list(code.resources(["a", "a.x"])) == ["a/words/list.yaml"]
 
 
 def test_what_was_read_is_remembered_between_processes_unless_the_file_is_broken(tmp_path: Path) -> None:

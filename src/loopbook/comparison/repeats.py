@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopbook.comparison import band
-from loopbook.store import key_parts, records, sweep_records
+from loopbook.store import keys, records, sweep_records
 from loopbook.store.content import digest_json
-from loopbook.store.key_parts import flat
+from loopbook.store.parameters import flat, is_seed
 from loopbook.store.project import Project
 from loopbook.store.records import Run, StageRecord
 
@@ -95,7 +95,7 @@ def twins(project: Project, a: Run, b: Run) -> bool:
 
 def seeds(run: Run) -> dict[str, Any]:
     """Return the seeds in force by dotted name."""
-    return {name: value for name, value in flat(run.resolved).items() if sweep_records.is_seed(name)}
+    return {name: value for name, value in flat(run.resolved).items() if is_seed(name)}
 
 
 def _repeats(project: Project, of: str, like: Run, without: tuple[Run, ...], every: Sequence[Run]) -> Repeats:
@@ -158,7 +158,7 @@ class _Code:
 
     def _digest(self, record: StageRecord) -> str | None:
         if record.key not in self._made:
-            parts = key_parts.kept(self._project, record)
+            parts = keys.kept(self._project, record)
             self._made[record.key] = None if parts is None else _digest(parts)
         return self._made[record.key]
 
@@ -192,4 +192,4 @@ def _seeds(run: Run) -> str:
 
 
 def _without_seeds(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if not sweep_records.is_seed(name)}
+    return {name: value for name, value in settings.items() if not is_seed(name)}

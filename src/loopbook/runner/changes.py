@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from loopbook.runner import key_differences
-from loopbook.store import key_parts
+from loopbook.store import keys
 from loopbook.store.declaration import SOURCE_INPUT
 from loopbook.store.project import Project
 from loopbook.store.records import Approval, Change, Run, StageRecord
@@ -50,7 +50,7 @@ def stage(project: Project, before: Run, after: Run, name: str) -> Iterator[Chan
         return
     else:
         yield from _inputs(old, new, {each for run in (before, after) for each in written(run)})
-        was, now = key_parts.kept(project, old), key_parts.kept(project, new)
+        was, now = keys.kept(project, old), keys.kept(project, new)
         if was is None or now is None:
             yield Change(about="noted", text=f"What {name} was made of is not in the store any more")
             return

@@ -16,8 +16,7 @@ from loopbook.runner.kernels.pool import environment as kernel_environment
 from loopbook.scenario.contract import Scenario
 from loopbook.store import content, disk_space, job, keys, origin, records, stage, vault
 from loopbook.store.declaration import SOURCE_INPUT
-from loopbook.store.key_parts import PARTS
-from loopbook.store.parameters import sections_of
+from loopbook.store.parameters import flat, is_seed, sections_of
 from loopbook.store.project import Project
 from loopbook.store.records import StageRecord
 from loopbook.store.snapshots import Snapshot
@@ -227,7 +226,7 @@ def _failed(
     if (work / NOTEBOOK).is_file():
         content.save(work / NOTEBOOK, kept.with_suffix(""))
         task.save(kept.with_suffix(".json"))
-        _keep(made_of, kept.with_suffix(f".{PARTS}"))
+        _keep(made_of, kept.with_suffix(f".{keys.PARTS}"))
     error = records.ErrorRecord(
         kind=failure.kind, message=failure.message, cell=failure.cell, traceback=failure.traceback
     )
@@ -241,7 +240,7 @@ def _seal(request: Request, node: Node, made_of: keys.Parts, work: Path, facts: 
     """Move a finished folder into the store, without what served its making only; return the stage's record."""
     for name in _TEMPORARY:
         content.remove(work / name)
-    _keep(made_of, work / PARTS)
+    _keep(made_of, work / keys.PARTS)
     target = vault.seal(work, request.project.store / node.declaration.stage / made_of.key, facts)
     return _record(request, node, made_of.key, target, vault.manifest(target), "done")
 
@@ -281,7 +280,9 @@ def _facts(request: Request, node: Node, made_of: keys.Parts, work: Path, second
         "uses": sorted(_json(work / stage.USES)),
         "origin": origin.origin(request.project.root, request.run).model_dump(),
         "versions": {name: version.rpartition(" ")[0] for name, version in made_of.packages.items()},
-        "seeds": origin.seeds(made_of.settings),
+        "seeds": {
+            name: value for name, value in flat(made_of.settings).items() if is_seed(name) and isinstance(value, int)
+        },
         "cells": origin.timings(executed) if executed else {},
     }
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from loopbook.runner.graph import Node
 from loopbook.store import code, keys
 from loopbook.store.declaration import SOURCE_INPUT
-from loopbook.store.key_parts import flat
+from loopbook.store.parameters import flat
 
 Parts = Mapping[str, Any]
 """What `keys.Parts.plain` returns."""

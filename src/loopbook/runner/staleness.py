@@ -11,7 +11,7 @@ from loopbook.runner.execution import Request
 from loopbook.runner.graph import Node
 from loopbook.runner.key_differences import differences
 from loopbook.scenario.contract import Scenario
-from loopbook.store import code, key_parts, records, vault
+from loopbook.store import code, keys, records, vault
 from loopbook.store.declaration import declarations
 from loopbook.store.records import Run, StageRecord
 
@@ -102,7 +102,7 @@ def _judge(
     if sealed is None:
         return Verdict(node.name, "stale", (*([depends] if behind else []), *_no_result(before))), None
     lost = f"its result is not in the store any more: {sealed.stage}/{sealed.key}"
-    was = key_parts.kept(request.project, sealed)
+    was = keys.kept(request.project, sealed)
     if was is None:
         return Verdict(node.name, "stale", (lost,)), sealed
     found = differences(was, parts, node, request.project.root)

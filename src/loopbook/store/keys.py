@@ -1,7 +1,6 @@
 """A stage's key: a hash of what can change its result, and of nothing else."""
 
-from __future__ import annotations
-
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,12 @@ from loopbook.store import code, packages
 from loopbook.store.content import digest_json
 from loopbook.store.declaration import Declaration
 from loopbook.store.parameters import sections_of
+from loopbook.store.project import Project
+from loopbook.store.records import StageRecord
 from loopbook.store.syntax import Reading
+
+PARTS = "key.json"
+"""Where the parts of a stage's key are kept, beside its outputs."""
 
 LENGTH = 20
 """Hexadecimal digits of a key: 80 bits; two of a billion keys are equal with a chance below one in a million."""
@@ -74,11 +78,11 @@ class Parts:
         """Return the parts as plain values, to be kept beside a stage's outputs."""
         return {
             "about": dict(self.about),
-            "cells": {name: _plain(reading) for name, reading in self.cells.items()},
+            "cells": {name: reading.statements for name, reading in self.cells.items()},
             "given": dict(self.given),
             "settings": dict(self.settings),
             "inputs": dict(self.inputs),
-            "modules": {name: _plain(reading) for name, reading in self.modules.items()},
+            "modules": {name: reading.statements for name, reading in self.modules.items()},
             "resources": dict(self.resources),
             "packages": dict(self.packages),
         }
@@ -112,11 +116,11 @@ def stage_parts(
     )
 
 
-def stage_key(
-    declaration: Declaration, scenario: Scenario, candidate: str | None, inputs: Mapping[str, str], lock: Path
-) -> str:
-    """Return the key of a stage; see `stage_parts`."""
-    return stage_parts(declaration, scenario, candidate, inputs, lock).key
+def kept(project: Project, record: StageRecord) -> Mapping[str, Any] | None:
+    """Return what a stage's key was made of, a failed one's too; None if that is not in the store any more."""
+    notebook = project.data / (record.notebook or "")
+    file = notebook.with_suffix(f".{PARTS}") if record.state == "failed" else notebook.with_name(PARTS)
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if record.notebook and file.is_file() else None
 
 
 def cache_key(parts: Mapping[str, Any], modules: Iterable[str], lock: Path) -> str:
@@ -143,8 +147,8 @@ def cache_key(parts: Mapping[str, Any], modules: Iterable[str], lock: Path) -> s
 def settings(declaration: Declaration, scenario: Scenario, candidate: str | None) -> dict[str, Any]:
     """Return the part of a scenario that enters a stage's key: what it sees, and of candidates its own."""
     sections = sections_of(declaration)
-    values = scenario.model_dump(mode="json", include={each.partition(".")[0] for each in sections})
-    for name in {each.partition(".")[0] for each in sections} - set(sections):
+    values = scenario.model_dump(mode="json", include={section.partition(".")[0] for section in sections})
+    for name in values.keys() - set(sections):
         values[name] = {field: value for field, value in values[name].items() if f"{name}.{field}" in sections}
     if candidate is not None:
         training = values["training"]
@@ -174,10 +178,6 @@ def _packages(readings: Iterable[Reading], lock: Path) -> dict[str, str]:
 
 def _digests(readings: Mapping[str, Reading]) -> dict[str, str]:
     return {name: reading.digest for name, reading in readings.items()}
-
-
-def _plain(reading: Reading) -> list[list[Any]]:
-    return [list(each) for each in reading.statements]
 
 
 def _short(value: Any) -> str:

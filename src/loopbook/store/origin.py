@@ -63,17 +63,6 @@ def hardware() -> dict[str, Any]:
     }
 
 
-def seeds(settings: Mapping[str, Any], at: str = "") -> dict[str, int]:
-    """Return the seeds among the settings of a stage, by dotted name."""
-    found: dict[str, int] = {}
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            found |= seeds(value, f"{at}{name}.")
-        elif (name == "seed" or name.endswith("_seed")) and isinstance(value, int):
-            found[f"{at}{name}"] = value
-    return found
-
-
 def timings(notebook: Mapping[str, Any]) -> dict[str, float]:
     """Return how long each code cell of an executed notebook took, in seconds, by the cell's id."""
     return {

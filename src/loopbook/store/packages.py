@@ -1,10 +1,9 @@
 """The locked distributions that code uses: what it imports, and what that needs in turn."""
 
-from __future__ import annotations
-
 import functools
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -62,10 +61,9 @@ def used(imports: Iterable[str], texts: Iterable[str], lock: Path) -> dict[str, 
         return {}
     locked = read(lock)
     names = {name.partition(".")[0] for name in imports if not name.startswith(".")} - sys.stdlib_module_names
-    waiting = [name for text in texts if (name := _normal(text)) in locked]
-    found: dict[str, str] = {}
     wanted = {name: DISTRIBUTIONS.get(name, _normal(name)) for name in sorted(names)}
-    waiting += [name for name in wanted.values() if name in locked]
+    waiting = [*map(_normal, texts), *wanted.values()]
+    found: dict[str, str] = {}
     unknown = [name for name, distribution in wanted.items() if distribution not in locked]
     if unknown:
         found[WHOLE_LOCK] = f"for {', '.join(unknown)} {digest_text(lock.read_text(encoding='utf-8'))[:12]}"
@@ -84,25 +82,23 @@ def read(lock: Path) -> Mapping[str, Distribution]:
 
 @functools.lru_cache(maxsize=4)
 def _read(lock: Path, changed: int) -> Mapping[str, Distribution]:
-    versions: dict[str, list[str]] = {}
-    files: dict[str, list[str]] = {}
-    needs: dict[str, set[str]] = {}
+    versions: dict[str, list[str]] = defaultdict(list)
+    files: dict[str, list[str]] = defaultdict(list)
+    needs: dict[str, set[str]] = defaultdict(set)
     name = ""
     for line in lock.read_text(encoding="utf-8").splitlines():
         word = line.strip(" \\")
         if line[:1].isalnum():
             name, _, version = word.partition("==")
-            versions.setdefault(name, []).append(version)
+            versions[name].append(version)
         elif word.startswith("--hash="):
-            files.setdefault(name, []).append(word)
+            files[name].append(word)
         elif word.startswith("#"):
             needer = word.removeprefix("#").strip().removeprefix("via").strip().partition("[")[0]
             if needer and not needer.startswith("loopbook"):
-                needs.setdefault(needer, set()).add(name)
+                needs[needer].add(name)
     return {
-        name: Distribution(
-            ", ".join(pinned), digest_text("\n".join(files.get(name, ())))[:12], frozenset(needs.get(name, ()))
-        )
+        name: Distribution(", ".join(pinned), digest_text("\n".join(files[name]))[:12], frozenset(needs[name]))
         for name, pinned in versions.items()
     }
 

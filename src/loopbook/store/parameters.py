@@ -1,7 +1,5 @@
 """The values that a stage works with: default < scenario < profile < given."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,6 +65,19 @@ def sections_of(declaration: Declaration) -> tuple[str, ...]:
     """Return the sections that a stage sees, or fields of them: its own, if there is one, and those it declares."""
     own = (declaration.section,) if declaration.section in Scenario.model_fields else ()
     return tuple(dict.fromkeys((*own, *declaration.sections)))
+
+
+def flat(settings: Mapping[str, Any], at: str = "") -> dict[str, Any]:
+    """Return nested settings by dotted name."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        found |= flat(value, f"{at}{name}.") if isinstance(value, dict) and value else {f"{at}{name}": value}
+    return found
+
+
+def is_seed(name: str) -> bool:
+    """Say whether a dotted name is that of a seed: ``training.seed``, ``optimization.search_seed``."""
+    return name.rpartition(".")[2].split("_")[-1] == "seed"
 
 
 def own_values(declaration: Declaration, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from loopbook.store import records
 from loopbook.store.content import write_atomically
+from loopbook.store.parameters import is_seed
 from loopbook.store.project import Project
 from loopbook.store.records import Record, Run
 
@@ -55,11 +56,6 @@ class Sweep(Record):
     def over(self) -> bool:
         """Whether every point has ended."""
         return self.status != "running"
-
-
-def is_seed(name: str) -> bool:
-    """Say whether a dotted name is that of a seed: ``training.seed``, ``optimization.search_seed``."""
-    return name.rpartition(".")[2].split("_")[-1] == "seed"
 
 
 def path(project: Project, scenario: str, name: str) -> Path:

@@ -3,8 +3,6 @@
 What was read is remembered by the content of the text, in a process and, within `remembered`, between processes.
 """
 
-from __future__ import annotations
-
 import ast
 import functools
 import json
@@ -71,7 +69,7 @@ def read(text: str, *, cell: bool = False) -> Reading:
     if key not in _known:
         _known[key] = list(_read_cell(text) if cell else _read(ast.parse(text), cell=False))
     digest, imports, at_once, texts, statements = _known[key]
-    return Reading(digest, tuple(imports), tuple(at_once), tuple(texts), tuple(Statement(*each) for each in statements))
+    return Reading(digest, tuple(imports), tuple(at_once), tuple(texts), tuple(Statement(*row) for row in statements))
 
 
 @contextmanager
@@ -108,28 +106,26 @@ def _read_cell(text: str) -> Reading:
             raise
     plain = _read(ast.parse("\n".join("" if number in magic else line for number, line in enumerate(lines))), cell=True)
     extra = [Statement("", number + 1, number + 1, _digest(lines[number])) for number in magic]
-    statements = tuple(sorted((*plain.statements, *extra), key=lambda each: each.first))
+    statements = tuple(sorted((*plain.statements, *extra), key=lambda statement: statement.first))
     return plain._replace(digest=_whole(statements), statements=statements)
 
 
 def _read(tree: ast.Module, *, cell: bool) -> Reading:
     nodes = list(_executed(tree))
-    names = {each.id for each in nodes if isinstance(each, ast.Name)}
-    names |= {each.attr for each in nodes if isinstance(each, ast.Attribute)}
     imports = _imported(nodes)
-    if "__doc__" not in names:  # who reads docstrings is changed by them
-        _strip(tree, cell)
+    if all("__doc__" not in (getattr(node, "id", ""), getattr(node, "attr", "")) for node in nodes):
+        _strip(tree, cell)  # who reads docstrings is changed by them
     by_name = any(name.startswith("importlib.metadata") for name in imports)
-    texts = {each.value for each in nodes if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     statements = tuple(
-        Statement(_name(each), _first(each), each.end_lineno or each.lineno, _digest(ast.dump(each)))
-        for each in tree.body
+        Statement(_name(node), _first(node), node.end_lineno or node.lineno, _digest(ast.dump(node)))
+        for node in tree.body
     )
     return Reading(
         _whole(statements),
         tuple(sorted(imports)),
         tuple(sorted(_imported(_at_once(tree)))),
-        tuple(sorted(each for each in texts if len(each) < 80)) if by_name else (),
+        tuple(sorted(text for text in texts if len(text) < 80)) if by_name else (),
         statements,
     )
 
@@ -137,12 +133,12 @@ def _read(tree: ast.Module, *, cell: bool) -> Reading:
 def _imported(nodes: Iterator[ast.AST] | list[ast.AST]) -> set[str]:
     found: set[str] = set()
     for node in nodes:
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        if isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
             dot = "." if node.module else ""
-            found |= {base} | {f"{base}{dot}{alias.name}" for alias in node.names}
+            found |= {base, *(f"{base}{dot}{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
     return found
 
 
@@ -173,7 +169,7 @@ def _strip(tree: ast.Module, cell: bool) -> None:
         whole = isinstance(node, ast.Module)
         if not (whole or isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)) or (whole and cell):
             continue
-        left = [each for each in node.body if not _is_text(each)]  # type: ignore[attr-defined]
+        left = [part for part in node.body if not _is_text(part)]  # type: ignore[attr-defined]
         node.body = left if left or whole else [ast.Pass()]  # type: ignore[attr-defined]
 
 
@@ -182,21 +178,21 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _name(node: ast.stmt) -> str:
-    if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        return node.name
-    if isinstance(node, ast.Assign | ast.AnnAssign):
-        return ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
-    if isinstance(node, ast.ImportFrom):
-        return f"from {'.' * node.level}{node.module or ''}"
-    if isinstance(node, ast.Import):
-        return f"import {node.names[0].name}"
+    match node:
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            return name
+        case ast.Assign(targets=[target, *_]) | ast.AnnAssign(target=target):
+            return ast.unparse(target)
+        case ast.ImportFrom(module=module, level=level):
+            return f"from {'.' * level}{module or ''}"
+        case ast.Import(names=[first, *_]):
+            return f"import {first.name}"
     return ""
 
 
 def _first(node: ast.stmt) -> int:
     """Return the line where a statement begins, its decorators included."""
-    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(each.lineno for each in decorators)])
+    return int(min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))]))
 
 
 def _digest(text: str) -> str:
@@ -204,4 +200,4 @@ def _digest(text: str) -> str:
 
 
 def _whole(statements: tuple[Statement, ...]) -> str:
-    return _digest("\n".join(each.digest for each in statements))
+    return _digest("\n".join(statement.digest for statement in statements))
