@@ -3,8 +3,6 @@
 Some come inside an installed package: they are read where they lie, and need no network.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import tarfile

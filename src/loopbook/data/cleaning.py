@@ -1,7 +1,5 @@
 """Cleaning: one form for texts, personal data masked, duplicates found and kept from leaking."""
 
-from __future__ import annotations
-
 import json
 import re
 import unicodedata

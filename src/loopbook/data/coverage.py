@@ -1,7 +1,5 @@
 """How well the features that were fitted on train cover the other splits."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

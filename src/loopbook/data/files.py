@@ -1,7 +1,5 @@
 """Read csv and json lines with the line number of every row; what cannot be parsed is kept as a broken row."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io

@@ -6,8 +6,6 @@ Broder (1997), On the resemblance and containment of documents: shingles, Jaccar
 Leskovec, Rajaraman & Ullman (2020), Mining of Massive Datasets, chapter 3: banding.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

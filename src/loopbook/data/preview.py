@@ -1,7 +1,5 @@
 """Rows as a reader can take them in: with many fields, the fields stand down the side."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Relabelling: rows of the agent's past whose label people have approved join the rows to learn from."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Layers that networks share: the mark of padding, and the answer."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from loopbook.models.architecture import Inputs

@@ -4,8 +4,6 @@ Mail addresses, phone numbers, payment cards (Luhn), bank accounts (IBAN checksu
 numbering plan confirms what a pattern proposes; the words before a number settle what form alone cannot.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import ipaddress

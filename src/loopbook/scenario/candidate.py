@@ -1,7 +1,5 @@
 """A candidate: an architecture with its arguments."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from loopbook.scenario.settings import Scalar, Settings

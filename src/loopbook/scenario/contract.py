@@ -5,8 +5,6 @@ the notebook's parameters, so that the parameters cell, ``--help``, the JSON Sch
 have one source.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator

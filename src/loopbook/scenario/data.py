@@ -1,7 +1,5 @@
 """Settings of stage 02: rows, cleaning, features, splits."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Literal, Self
 

@@ -1,7 +1,5 @@
 """Settings of stage 05: cost matrix, rules, review capacity, policy."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import Field, model_validator

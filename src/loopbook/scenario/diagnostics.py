@@ -1,7 +1,5 @@
 """Say what is wrong with a scenario in words: file, line, value, and what was probably meant."""
 
-from __future__ import annotations
-
 import types
 import typing
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """What Loopbook says when an input cannot be used: what was wrong, where, and what to do."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Settings of stage 07: simulated users, labelling budget, promotion gate, approval."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

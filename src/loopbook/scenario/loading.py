@@ -1,7 +1,5 @@
 """Read a scenario file and lay profile and given values over it."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

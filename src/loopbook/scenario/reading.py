@@ -1,7 +1,5 @@
 """Read YAML: plain values, and the line of every key, so that an error can name its line."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The recipe: how a network is trained. A fit depends on it, on its candidate and on the task, on no other settings."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from loopbook.scenario.settings import Settings

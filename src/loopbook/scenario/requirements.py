@@ -1,7 +1,5 @@
 """Settings of stage 01: survey and prototype."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from loopbook.scenario.settings import Names, Settings

@@ -1,7 +1,5 @@
 """The base of all settings: strict types, finite numbers, no unknown keys, values that do not change."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field

@@ -1,7 +1,5 @@
 """Where an agent's data comes from: one settings class for each kind of source."""
 
-from __future__ import annotations
-
 from datetime import date, datetime, timedelta
 from typing import Annotated, Literal, Self
 

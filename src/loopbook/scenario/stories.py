@@ -1,7 +1,5 @@
 """User stories: who needs what, and the acceptance criteria by which one sees that it is there."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal

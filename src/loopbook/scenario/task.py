@@ -1,7 +1,5 @@
 """The task: what is decided from what, the label that is learned, and what the actions are called."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator

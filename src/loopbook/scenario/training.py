@@ -1,7 +1,5 @@
 """Settings of stage 03: the candidates, and the recipe by which they are trained."""
 
-from __future__ import annotations
-
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator

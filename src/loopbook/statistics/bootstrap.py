@@ -1,7 +1,5 @@
 """Bootstrap by groups: rows that are alike (of an author, of a day) are drawn together, with percentile intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Calibration of probabilities: temperature scaling of logits, and Platt scaling."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A coin from a hash: a number that belongs to a text, the same on every machine and whatever else is drawn."""
 
-from __future__ import annotations
-
 import hashlib
 
 

@@ -1,7 +1,5 @@
 """Evaluation: scores with bootstrap intervals, paired comparisons, curves, and the check of the gradient's formula."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

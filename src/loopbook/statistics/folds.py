@@ -1,7 +1,5 @@
 """Folds for cross-validation: groups stay together, and where a model is fitted classes keep their shares."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

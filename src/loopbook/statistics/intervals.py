@@ -1,7 +1,5 @@
 """Confidence intervals, 95 %: Wilson's for a share, Student's for a mean, DeLong's for the area under a ROC curve."""
 
-from __future__ import annotations
-
 from math import nan, sqrt
 from typing import NamedTuple
 

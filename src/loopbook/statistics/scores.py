@@ -1,7 +1,5 @@
 """Sigmoid, logit and cross-entropy of logits: the risk that training minimises."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

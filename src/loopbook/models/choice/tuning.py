@@ -1,7 +1,5 @@
 """A small search for better settings: every trial is one fit, made and kept by whoever asks for the search."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ over a minute, the graph is built for ONNX Runtime from the weights: two seconds
 the very same graph is what a champion is shipped with.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json

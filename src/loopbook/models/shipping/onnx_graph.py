@@ -1,7 +1,5 @@
 """An ONNX graph while it is built by hand: constants, operations, inputs and outputs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Let a shipped model answer, without TensorFlow where it was exported."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A fit is keyed by itself, by models' code, data and settings, so that a new colour in a notebook retrains nothing."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Fitting one candidate: the one way from rows to a model, for notebook 03, the search in 04 and challengers alike."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

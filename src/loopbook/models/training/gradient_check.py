@@ -1,7 +1,5 @@
 """Check the formula of the loss's gradient against automatic differentiation; the one measure that needs TensorFlow."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike

@@ -1,7 +1,5 @@
 """Training by gradient descent: exactly repeatable, stopped early, continued after a kill as if undisturbed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path

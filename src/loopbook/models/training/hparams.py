@@ -5,8 +5,6 @@ metrics as scalars, how it ended. The summaries are those of `tensorboard.plugin
 TensorFlow.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The one place that makes TensorFlow repeatable: seeds, deterministic operations, one thread an operation."""
 
-from __future__ import annotations
-
 import os
 
 from loopbook.scenario.errors import LoopbookError

@@ -5,8 +5,6 @@ start. Records are framed and summaries built by TensorBoard's own code; only th
 looks for TensorFlow and puts the machine's name into the file's name.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from pathlib import Path
