@@ -1,7 +1,5 @@
 """The dataset card: what the data is, where it comes from, what is in it, and what a reader should know of it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -81,14 +79,14 @@ def _span(frame: pd.DataFrame) -> dict[str, str | None]:
     return {"first": first.isoformat() if known else None, "last": last.isoformat() if known else None}
 
 
-def _classes(label: pd.Series[int], scenario: Scenario) -> dict[str, dict[str, float]]:
+def _classes(label: "pd.Series[int]", scenario: Scenario) -> dict[str, dict[str, float]]:
     return {
         name: {"rows": int((label == value).sum()), "share": float((label == value).mean())}
         for value, name in enumerate(scenario.task.label.names)
     }
 
 
-def _field(values: pd.Series[Any], kind: str) -> dict[str, Any]:
+def _field(values: "pd.Series[Any]", kind: str) -> dict[str, Any]:
     if kind == "number":
         known = values.dropna().astype(float)
         levels = {"min": 0.0, "q25": 0.25, "median": 0.5, "q75": 0.75, "max": 1.0}

@@ -1,21 +1,17 @@
 """Features: what a model sees of a row. Fitted on train only; everything else is transformed with what train taught."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PADDING, UNKNOWN = 0, 1
 _FIRST = 2  # index of the first known token
@@ -93,7 +89,7 @@ class Features(BaseModel):
     categories: tuple[Category, ...]
 
     @classmethod
-    def fit(cls, train: pd.DataFrame, scenario: Scenario) -> Features:
+    def fit(cls, train: pd.DataFrame, scenario: Scenario) -> Self:
         """Learn vocabulary, scales and levels from train.
 
         Parameters
@@ -219,12 +215,12 @@ class Features(BaseModel):
         return self.model_dump(mode="json")
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Features:
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """Return the features that `to_dict` wrote."""
         return cls.model_validate(values)
 
 
-def column(frame: pd.DataFrame, field: str) -> pd.Series[Any]:
+def column(frame: pd.DataFrame, field: str) -> "pd.Series[Any]":
     """Return an input field of a table.
 
     A field that is called like a canonical column (``weight``) has the suffix ``_source`` in split tables and its
@@ -264,7 +260,7 @@ def _tokens_of(frame: pd.DataFrame, fields: tuple[str, ...]) -> Iterable[list[st
         yield tokens
 
 
-def _number(field: str, values: pd.Series[Any], scaling: Literal["standard", "minmax"]) -> Number:
+def _number(field: str, values: "pd.Series[Any]", scaling: Literal["standard", "minmax"]) -> Number:
     known = np.sort(values.dropna().to_numpy(dtype=np.float64))  # sorted: sums do not depend on the rows' order
     if not len(known):
         raise DataError(f"The number field {field!r} has no value in train; remove it from task.fields.")
@@ -277,7 +273,7 @@ def _number(field: str, values: pd.Series[Any], scaling: Literal["standard", "mi
     return Number(field=field, shift=shift, scale=scale, fill=float(np.median(known)), flag=len(known) < len(values))
 
 
-def _category(field: str, values: pd.Series[Any]) -> Category:
+def _category(field: str, values: "pd.Series[Any]") -> Category:
     counts = Counter("" if missing else str(value) for value, missing in zip(values, values.isna(), strict=True))
     ranked = sorted(counts, key=lambda level: (-counts[level], level))
     return Category(field=field, levels=tuple(sorted(ranked[:_LEVELS])))

@@ -1,7 +1,5 @@
 """Identity: when two rows are the same, and a hash by which a later round knows a row again."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 from typing import Any
@@ -52,7 +50,7 @@ def hashes(rows: pd.DataFrame, texts: Iterable[str], others: Iterable[str] = ())
     return np.array([_hash(each) for each in zip(own, known, strict=True)], dtype=np.uint64)
 
 
-def _keys(values: pd.Series[Any]) -> list[Any]:
+def _keys(values: "pd.Series[Any]") -> list[Any]:
     if pd.api.types.is_numeric_dtype(values.dtype):
         numbers = values.to_numpy(np.float64, na_value=np.nan) + 0.0  # -0.0 is 0.0
         return [None if number != number else number for number in numbers.tolist()]

@@ -1,7 +1,5 @@
 """Values as sources write them: text, missing, numbers, times."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -29,7 +27,7 @@ def plain(value: Any) -> str:
     return str(value)
 
 
-def strings(values: pd.Series[Any]) -> list[str]:
+def strings(values: "pd.Series[Any]") -> list[str]:
     """Return a column as texts without space around them."""
     return [plain(value).strip() for value in values.tolist()]
 
@@ -40,7 +38,7 @@ def is_missing(values: list[str]) -> NDArray[np.bool_]:
 
 
 def numbers(
-    values: pd.Series[Any], decimal: str, thousands: str | None = None
+    values: "pd.Series[Any]", decimal: str, thousands: str | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return numbers, NaN where one is missing; and where something stands that is no finite number.
 
@@ -63,7 +61,7 @@ def numbers(
     return np.where(missing, np.nan, parsed), ~missing & ~np.isfinite(parsed)
 
 
-def times(values: pd.Series[Any], formats: Sequence[str] = ()) -> tuple[pd.Series[Any], NDArray[np.bool_]]:
+def times(values: "pd.Series[Any]", formats: Sequence[str] = ()) -> tuple["pd.Series[Any]", NDArray[np.bool_]]:
     """Return times in UTC, NaT where there is none that can be read; and where the value is missing.
 
     ISO 8601, or a Unix time in seconds or milliseconds; a time without a zone is taken as UTC. Days written with

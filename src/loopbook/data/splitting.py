@@ -1,7 +1,5 @@
 """Splitting: train, validation, test, gate, the agent's life in windows, and the proof that nothing leaks."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from datetime import timedelta
@@ -208,7 +206,7 @@ def _begins(dates: Sequence[str], scenario: Scenario) -> pd.DatetimeIndex:
     return pd.DatetimeIndex([pd.Timestamp(date) for date in dates])
 
 
-def _hashes(groups: pd.Series[str], seed: int) -> NDArray[np.float64]:
+def _hashes(groups: "pd.Series[str]", seed: int) -> NDArray[np.float64]:
     """Return a number in [0, 1) for each group: its SHA-256 with the seed, the same on every machine."""
     return groups.map({group: coin(f"{seed}\n{group}") for group in groups.unique()}).to_numpy(dtype=np.float64)
 

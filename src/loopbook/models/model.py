@@ -1,14 +1,13 @@
 """A fitted model: features, network or linear model, and the temperature, as one thing that answers for rows."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.data.features import Features
@@ -19,9 +18,6 @@ from loopbook.scenario.errors import LoopbookError
 from loopbook.scenario.settings import Scalar
 from loopbook.statistics.scores import sigmoid
 from loopbook.store import content
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FORMAT = 3
 DESCRIPTION, FEATURES = "model", "features"
@@ -110,7 +106,7 @@ class Model:
         content.save(described, folder / DESCRIPTION)
 
     @classmethod
-    def load(cls, folder: Path) -> Model:
+    def load(cls, folder: Path) -> Self:
         """Return what `save` wrote; nothing is fitted again.
 
         Raises

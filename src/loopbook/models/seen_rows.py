@@ -5,21 +5,17 @@ came later deals known rows anew: where a hash deals them, a row that resembles 
 lies in one split; by time, a late row with an early date takes the place of its later repetition.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.data import identity
 from loopbook.data.features import Features
 from loopbook.scenario.errors import DataError, LoopbookError
 from loopbook.store import content
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FILE = "learned.npy"
 _SHOWN = 3

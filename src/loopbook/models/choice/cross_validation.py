@@ -3,11 +3,9 @@
 Every fold is fitted by the same fit as any other and kept by itself, so that what was interrupted goes on where it was.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -18,9 +16,7 @@ from loopbook.models.training import fit_store
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.statistics import folds, metrics
 from loopbook.statistics.intervals import student
-
-if TYPE_CHECKING:
-    from loopbook.store.stage import Stage
+from loopbook.store.stage import Stage
 
 COLUMNS = ["repeat", "fold", "row_id", "label", "probability", "baseline"]
 """What `run` returns: `probability` is the champion's, `baseline` that of the plain baseline."""

@@ -1,7 +1,5 @@
 """The contest of candidates: tune the best network, choose by validation, ship the champion."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -198,10 +196,10 @@ def figures(board: pd.DataFrame, name: str, prefix: str) -> dict[str, float]:
 
 
 def against(
-    label: pd.Series[Any],
+    label: "pd.Series[Any]",
     entries: Mapping[str, Entry],
     reference: str,
-    groups: pd.Series[Any],
+    groups: "pd.Series[Any]",
     resamples: int,
     metric: str = metrics.primary().name,
 ) -> pd.DataFrame:
@@ -222,12 +220,12 @@ def against(
     return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"]).sort_values("value")
 
 
-def ends(name: str, difference: pd.Series[Any]) -> dict[str, float]:
+def ends(name: str, difference: "pd.Series[Any]") -> dict[str, float]:
     """Return a difference of `against` as flat numbers: the name itself, and with ``_low`` and ``_high``."""
     return {name: difference["value"], f"{name}_low": difference["low"], f"{name}_high": difference["high"]}
 
 
-def sentence(board: pd.DataFrame, champion: str, baseline: str, gain: pd.Series[Any], ceiling: float | None) -> str:
+def sentence(board: pd.DataFrame, champion: str, baseline: str, gain: "pd.Series[Any]", ceiling: float | None) -> str:
     """Return in words what the champion is worth beside the plain baseline; `board` is the leaderboard on test."""
     primary = metrics.primary()
     reached = board.set_index("candidate")[primary.name]

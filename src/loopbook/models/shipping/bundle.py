@@ -1,14 +1,13 @@
 """What a model is shipped as: an ONNX graph, its tokeniser and its temperature, run without TensorFlow."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.data.features import Features
@@ -19,9 +18,6 @@ from loopbook.models.shipping.onnx_graph import session
 from loopbook.scenario.errors import LoopbookError
 from loopbook.statistics.scores import sigmoid
 from loopbook.store import content
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FORMAT = 1
 MODEL, CONFIG, FEATURES, PIECES = "model.onnx", "config", "features", "tokenizer.json"
@@ -50,7 +46,7 @@ class OnnxModel:
     learned: NDArray[np.uint64] | None = None
 
     @classmethod
-    def load(cls, folder: Path) -> OnnxModel:
+    def load(cls, folder: Path) -> Self:
         """Load a folder that `compression.export` wrote.
 
         Raises

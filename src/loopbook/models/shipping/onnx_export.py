@@ -1,15 +1,14 @@
 """Compression: a model exported to ONNX with its tokeniser, and the proof that it still gives the same answers."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import warnings
 from functools import singledispatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from loopbook.data.features import Features
 from loopbook.models.architecture import Predictor
@@ -23,9 +22,6 @@ from loopbook.models.trees import LEAF, Trees
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import content
 from loopbook.store.content import write_atomically
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 TOLERANCE = 1e-5
 """How far a probability of the exported model may be from the original's."""

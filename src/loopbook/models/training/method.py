@@ -1,20 +1,16 @@
 """What a fit depends on: the method, which is architecture, settings and recipe, and the data that it learns from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
+import pandas as pd
+
+from loopbook.data.features import Features
 from loopbook.models.architectures import registry
+from loopbook.models.model import Model
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.recipe import Recipe
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from loopbook.data.features import Features
-    from loopbook.models.model import Model
-    from loopbook.scenario.task import Task
+from loopbook.scenario.task import Task
 
 PLAIN = {"class_weights"}
 """The part of the recipe that the fit of a plain baseline depends on; a network's depends on all of it."""
@@ -27,7 +23,7 @@ class Method(NamedTuple):
     recipe: Recipe
 
     @classmethod
-    def of(cls, model: Model, recipe: Recipe) -> Method:
+    def of(cls, model: Model, recipe: Recipe) -> Self:
         """Return how a model was fitted, as it says itself; in what it does not say, `recipe` holds.
 
         A model that was tuned, or approved in an earlier round, need not have been trained as the scenario says now.
