@@ -50,7 +50,7 @@ def test_each_network_answers_from_its_inputs(name: str, used: tuple[str, ...]) 
         assert not np.allclose(network.forward(changed), logits), f"{name} does not look at {other}"
 
 
-@pytest.mark.parametrize("name", ["lstm", "cnn", "bag"])
+@pytest.mark.parametrize("name", ["lstm", "bilstm", "cnn", "bag"])
 def test_the_answer_does_not_depend_on_padding(name: str) -> None:
     network = built(name, {}, INPUTS, seed=1)
     arrays = given()

@@ -42,7 +42,7 @@ def rows() -> pd.DataFrame:
     return made
 
 
-@pytest.mark.parametrize("architecture", ["majority", "word_list", "tfidf", "bag", "cnn", "lstm"])
+@pytest.mark.parametrize("architecture", ["majority", "word_list", "tfidf", "bag", "cnn", "lstm", "bilstm"])
 @pytest.mark.parametrize("kind", ["text", "mixed"])
 def test_the_export_gives_the_same_probabilities(
     architecture: str, kind: str, request: pytest.FixtureRequest, tmp_path: Path
