@@ -17,6 +17,7 @@ REFERENCE = {
     "f1": lambda y, p, w: reference.f1_score(y, p >= 0.5, sample_weight=w),
     "roc_auc": lambda y, p, w: reference.roc_auc_score(y, p, sample_weight=w),
     "pr_auc": lambda y, p, w: reference.average_precision_score(y, p, sample_weight=w),
+    "matthews": lambda y, p, w: reference.matthews_corrcoef(y, p >= 0.5, sample_weight=w),
     "log_loss": lambda y, p, w: reference.log_loss(y, p, sample_weight=w),
     "brier": lambda y, p, w: reference.brier_score_loss(y, p, sample_weight=w),
 }

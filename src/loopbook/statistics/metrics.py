@@ -209,6 +209,13 @@ def f1(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     return _ratio(2 * tp, 2 * tp + fp + fn)
 
 
+@_metric("Matthews correlation", HIGHER)
+def matthews(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
+    """Correlation of answer and label (Matthews 1975), in [-1, 1]; 0 where all answers or all labels are the same."""
+    tp, fp, tn, fn = _counts(y, p, threshold, w)
+    return np.asarray((tp * tn - fp * fn) / np.sqrt(np.maximum((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn), _TINY)))
+
+
 @_metric("ROC AUC", HIGHER)
 def roc_auc(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Chance that a positive row scores higher than a negative one, ties counted half."""
