@@ -1,7 +1,5 @@
 """The noise band: how far apart two runs come to lie that differ by nothing but their seeds."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Changes of code between two runs' notebooks, cell by cell, as unified diffs."""
 
-from __future__ import annotations
-
 import difflib
 import json
 from collections.abc import Iterator, Mapping

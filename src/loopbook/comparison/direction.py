@@ -1,7 +1,5 @@
 """Direction of a recorded metric: an acceptance criterion says which way is better, else the metric's definition."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Literal
 

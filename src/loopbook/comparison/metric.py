@@ -1,7 +1,5 @@
 """A recorded metric of two runs, and its noise band: by how much it may be worse without being called so."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Literal

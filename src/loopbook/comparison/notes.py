@@ -1,7 +1,5 @@
 """Notes of a verdict in words: the outcome, each regression, what the band rests on, and where that is thin."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from loopbook.comparison import band, rows

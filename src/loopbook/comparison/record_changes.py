@@ -1,7 +1,5 @@
 """Changes between two runs' records: parameters that differ, and how criteria turned."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Literal
 

@@ -4,8 +4,6 @@ What a stage was made of lies beside its outputs (``key.json``), so that a repea
 keys, not by revisions: a commit that only words a comment anew changes nothing.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

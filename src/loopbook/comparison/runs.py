@@ -1,7 +1,5 @@
 """Runs by the names that a person types, and whether two of them can be compared."""
 
-from __future__ import annotations
-
 from loopbook.scenario.errors import LoopbookError, MissingInput, suggest
 from loopbook.store import lookup, sweep_records
 from loopbook.store.project import Project

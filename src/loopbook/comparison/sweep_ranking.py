@@ -1,13 +1,11 @@
 """Ranking of a sweep's settings: every metric with its mean and interval over seeds, the best setting first."""
 
-from __future__ import annotations
-
 import json
 import math
 import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from loopbook.comparison import direction
 from loopbook.comparison.metric import recorded
@@ -46,7 +44,7 @@ class Estimate:
     high: float | None
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Estimate:
+    def of(cls, values: Sequence[float]) -> Self:
         """Return the estimate of a mean from independent values, one a seed."""
         mean, count = statistics.fmean(values), len(values)
         if count == 1:

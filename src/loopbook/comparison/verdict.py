@@ -1,7 +1,5 @@
 """The verdict on two runs: each metric's difference beside what seeds, or else the drawn rows, explain."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """One figure while it is drawn and when it is finished: the style, the cleaning of texts, the SVG."""
 
-from __future__ import annotations
-
 import io
 import math
 import re

@@ -1,7 +1,5 @@
 """Markdown for a notebook's page: a sentence that is shown as one, and a table that says in words that it is empty."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 

@@ -1,7 +1,5 @@
 """Summary delivery: a night's summary reaches a file, a webhook, a mail. What fails is told, and stops nothing."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path

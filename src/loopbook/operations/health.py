@@ -3,8 +3,6 @@
 ``python -m loopbook.operations.health kernel|data|work`` prints findings as JSON: check, state, what was seen, remedy.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import socket

@@ -1,7 +1,5 @@
 """Mail over SMTP, encrypted: the server and its password come from the environment, never from files or arguments."""
 
-from __future__ import annotations
-
 import os
 import smtplib
 import socket
@@ -12,6 +10,7 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from typing import Self
 
 from loopbook.scenario.errors import LoopbookError, suggest
 
@@ -39,7 +38,7 @@ class Server:
     sender: str
 
     @classmethod
-    def of(cls, environment: Mapping[str, str] = os.environ) -> Server:
+    def of(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Return the server that the environment names.
 
         Raises

@@ -3,8 +3,6 @@
 All text in it is one line, without controls and personal data: it goes into mails and messages.
 """
 
-from __future__ import annotations
-
 import traceback
 from collections import Counter
 from dataclasses import asdict, dataclass, field

@@ -1,7 +1,5 @@
 """Outbox delivery: what the agent wants done reaches a file or a webhook, each message once."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Preflight check: everything that can be known to be wrong before a kernel starts, in under a second."""
 
-from __future__ import annotations
-
 from loopbook.data import sources
 from loopbook.models.architectures import registry
 from loopbook.scenario.contract import Scenario

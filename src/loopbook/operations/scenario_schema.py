@@ -1,7 +1,5 @@
 """JSON Schema of a scenario file, for editors."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from loopbook.scenario.contract import Scenario

@@ -1,7 +1,5 @@
 """Webhook: a message posted as JSON to an address, tried again a few times, never twice in effect."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit

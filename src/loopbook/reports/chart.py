@@ -3,8 +3,6 @@
 A drawing carries what it says in words (`alt`), for whoever cannot see it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The page of a comparison: what differs between two runs, beside the noise band."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections import Counter

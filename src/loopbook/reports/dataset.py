@@ -1,7 +1,5 @@
 """The dataset card in reading form: its facts and findings, as a run's own page shows them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The loop as a drawing: seven phases on a ring, each with the state of its stage in this run."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

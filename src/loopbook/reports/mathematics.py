@@ -1,7 +1,5 @@
 """LaTeX to MathML when the page is built: mathematics without script."""
 
-from __future__ import annotations
-
 import re
 from html import escape
 from xml.etree import ElementTree

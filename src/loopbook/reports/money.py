@@ -1,7 +1,5 @@
 """Policy costs with their intervals, and alerts, read from the artifacts of the stages that wrote them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Search for leaks: personal data and traces of the machine in every text of the files that leave with a report."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json

@@ -1,7 +1,5 @@
 """Cell outputs to clean HTML and pictures: what a code cell printed, showed or raised."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import re

@@ -1,7 +1,5 @@
 """Overview of a run, what a manager reads first: ten lines of plain language, and the few numbers that matter."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """From an executed notebook to the parts of a page: today's prose around the stored outputs."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Markdown to HTML, by nbconvert's reader, with mathematics as MathML and numbered headings: a notebook's prose."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from typing import Any

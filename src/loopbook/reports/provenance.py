@@ -1,7 +1,5 @@
 """Where a stage's result comes from: the run and the code that computed it, and who wrote what it read."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Pages from templates: one environment, what templates may call, and the digest of all that shapes a page."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import Any

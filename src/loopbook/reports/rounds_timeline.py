@@ -1,7 +1,5 @@
 """Timeline of an agent's rounds, with what was changed before each and why; its runs as sparklines."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """A run to hand on: one zip of its pages or one file, searched for personal data once more before it is written."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Mapping, Sequence

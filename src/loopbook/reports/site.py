@@ -1,7 +1,5 @@
 """The site: an index over all runs and agents, a folder a run, one file to mail. Made from records and artifacts."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Mapping, Sequence

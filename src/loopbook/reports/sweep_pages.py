@@ -1,7 +1,5 @@
 """The pages of sweeps: one a sweep with its plots, one a point, and a list of an agent's sweeps."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Traces of a machine: its paths, login and host name, found and hidden in what others shall read."""
 
-from __future__ import annotations
-
 import getpass
 import re
 import socket
@@ -10,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from loopbook.store.project import Project
 from loopbook.store.records import Run
@@ -29,7 +27,7 @@ class Traces:
     known: Mapping[str, tuple[str, str]]
 
     @classmethod
-    def of(cls, project: Project, run: Run) -> Traces:
+    def of(cls, project: Project, run: Run) -> Self:
         """Return the traces of this machine, and the paths outside the project that a run's scenario names."""
         paths = {str(Path(tempfile.gettempdir()).resolve()): "…", str(Path.home()): "~"}
         paths |= {path: f"…/{Path(path).name}" for path in _absolute(run.resolved)}

@@ -1,7 +1,5 @@
 """TensorBoard's series as drawings: scalars, histograms and precision-recall curves, read without TensorFlow."""
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Iterator, Sequence

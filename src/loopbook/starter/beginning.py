@@ -1,7 +1,5 @@
 """The beginning of an agent: look at a file, guess a scenario, write it, and say what to edit next."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable

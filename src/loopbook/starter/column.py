@@ -1,7 +1,5 @@
 """One column of a table, and what is in it."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from dataclasses import dataclass

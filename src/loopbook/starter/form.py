@@ -1,7 +1,5 @@
 """The form of a csv file, found from the file itself: encoding, delimiter, quoting, decimal mark."""
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """The label: which column is worth predicting, and which of its values mean yes."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

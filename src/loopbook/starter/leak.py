@@ -1,7 +1,5 @@
 """Suspected leaks: columns that tell the label all by themselves, most of them written after it was known."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np

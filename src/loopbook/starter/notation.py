@@ -1,7 +1,5 @@
 """YAML for what comes from data: names and values that read back as themselves, comments that stay comments."""
 
-from __future__ import annotations
-
 import json
 import re
 import textwrap

@@ -1,7 +1,5 @@
 """What each column is for: input, time, group, key of a row, protected, or not used, and why."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Try a draft on its data with the pipeline's own code, and settle what only a trial can tell: splits, sizes, rules."""
 
-from __future__ import annotations
-
 import math
 import tempfile
 from collections import Counter

@@ -1,7 +1,5 @@
 """Words by which a column's name or a value gives away what it is, in English and German."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 
