@@ -62,8 +62,8 @@ def test_a_shifted_number_is_first_and_drawn_and_a_redrawn_one_has_not_moved(tmp
     assert shifted.psi is not None and still.psi is not None
     assert still.psi < 0.005 < 0.5 < shifted.psi  # of two normals one deviation apart the index is 1 in the limit
     drawn, *_ = comparison_page.distributions(found)
-    assert drawn.title == "shifted"
-    assert drawn.alt.startswith("Distribution of shifted. A: mean -0.0")
+    assert drawn["title"] == "shifted"
+    assert drawn["alt"].startswith("Distribution of shifted. A: mean -0.0")
 
 
 def test_columns_of_one_run_only_and_missing_values_are_told(tmp_path: Path) -> None:

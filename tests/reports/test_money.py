@@ -38,9 +38,9 @@ def test_the_cheapest_comes_first_and_the_finding_names_it_with_its_saving(works
     saving = {"saving_per_decision": 7.0, "saving_per_decision_low": 6.0, "saving_per_decision_high": 8.0}
     found = money.money(run(workshop, POLICIES, policy="review", **saving), workshop.data)
     assert found is not None
-    assert [each.name for each in found.policies] == ["review", "threshold", "never"]
-    assert found.policies[0].chosen and found.policies[0].reviews == 9 and found.policies[2].precision is None
-    assert found.finding == (
+    assert [row["policy"] for row in found["policies"]] == ["review", "threshold", "never"]
+    assert found["policies"][0]["chosen"] and found["policies"][2]["precision"] is None
+    assert found["finding"] == (
         "Review, which the agent follows, is the cheapest: 2 a decision (1.6 to 2.4). Against the better of always and "
         "never it saves 7 a decision (6 to 8), beyond chance."
     )
@@ -49,15 +49,15 @@ def test_the_cheapest_comes_first_and_the_finding_names_it_with_its_saving(works
 def test_a_policy_that_would_have_been_cheaper_is_named(workshop: Workshop) -> None:
     found = money.money(run(workshop, POLICIES, policy="threshold"), workshop.data)
     assert found is not None
-    assert found.finding.endswith("on these rows review would have been cheapest, 2.")
+    assert found["finding"].endswith("on these rows review would have been cheapest, 2.")
 
 
 def test_a_far_dearer_policy_is_listed_but_does_not_hide_the_others(workshop: Workshop) -> None:
     dear = [*POLICIES, {**POLICIES[0], "policy": "always", "cost": 900.0, "low": 800.0, "high": 990.0}]
     found = money.money(run(workshop, dear, policy="review"), workshop.data)
-    assert found is not None and found.drawing is not None
-    assert [each.name for each in found.policies][-1] == "always"
-    assert "always" not in [bar.name for bar in found.drawing.bars]
+    assert found is not None
+    assert [row["policy"] for row in found["policies"]][-1] == "always"
+    assert "always" not in [bar["name"] for bar in found["drawing"]["bars"]]
 
 
 def test_a_run_without_these_artifacts_has_no_such_section(workshop: Workshop) -> None:

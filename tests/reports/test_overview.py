@@ -170,8 +170,8 @@ def test_card_that_lacks_a_part_shows_the_rest() -> None:
 
 def test_ring_shows_the_worst_state_of_a_phase_and_links_pages_that_exist(good_run: Run, failed_run: Run) -> None:
     ring = loop.ring(good_run, frozenset({"01_requirements", "03_training-cnn", "03_training-lstm"}))
-    assert [node.state for node in ring.nodes] == ["done", "fresh", "done", "done", "absent", "absent", "absent"]
-    assert [node.link for node in ring.nodes[:4]] == ["01_requirements.html", "", "#stages", ""]
-    assert (ring.nodes[2].word, ring.nodes[2].more) == ("3 candidates", "13 s")
-    assert loop.ring(failed_run, frozenset()).nodes[2].state == "failed"
-    assert all(0 <= node.x <= ring.width and 0 <= node.y <= ring.height for node in ring.nodes)
+    assert [node["state"] for node in ring["nodes"]] == ["done", "fresh", "done", "done", "absent", "absent", "absent"]
+    assert [node["link"] for node in ring["nodes"][:4]] == ["01_requirements.html", "", "#stages", ""]
+    assert (ring["nodes"][2]["word"], ring["nodes"][2]["more"]) == ("3 candidates", "13 s")
+    assert loop.ring(failed_run, frozenset())["nodes"][2]["state"] == "failed"
+    assert all(0 <= node["x"] <= ring["width"] and 0 <= node["y"] <= ring["height"] for node in ring["nodes"])

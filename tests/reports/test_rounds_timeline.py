@@ -46,7 +46,7 @@ def test_the_way_is_the_last_good_run_of_each_round(told: list[Run]) -> None:
     found = rounds_timeline.timeline(told, told[-1])
     assert found is not None
     assert [run.run[-4:-2] for run in found.runs] == ["01", "03", "06"]
-    assert [panel.title.split(",")[0] for panel in found.panels] == [
+    assert [panel["title"].split(",")[0] for panel in found.panels] == [
         "Acceptance criteria met",
         "ROC AUC on the round's own rows",
         "Cost a decision on the round's own rows",
@@ -62,11 +62,12 @@ def test_points_lie_in_proportion_and_say_their_value(told: list[Run]) -> None:
     found = rounds_timeline.timeline(told, told[-1])
     assert found is not None
     quality = found.panels[1]
-    high, middle, low = (point.y for point in reversed(quality.series[0].points))
+    high, middle, low = (y for _, y, _ in reversed(quality["series"][0]["points"]))
     assert (low - middle) / (low - high) == pytest.approx(3 / 8, abs=0.01)
-    assert len({point.y for point in quality.series[1].points}) == 1
-    assert quality.alt == "ROC AUC on the round's own rows: round 0: 0.800; round 1: 0.830; round 2: 0.880."
-    assert [point.x for point in quality.series[0].points] == sorted(point.x for point in quality.series[0].points)
+    assert len({y for _, y, _ in quality["series"][1]["points"]}) == 1
+    assert quality["alt"] == "ROC AUC on the round's own rows: round 0: 0.800; round 1: 0.830; round 2: 0.880."
+    places = [x for x, *_ in quality["series"][0]["points"]]
+    assert places == sorted(places)
 
 
 def test_the_index_and_the_run_show_the_rounds_and_nothing_of_it_is_markup(workshop: Workshop, told: list[Run]) -> None:
@@ -83,7 +84,7 @@ def test_the_index_and_the_run_show_the_rounds_and_nothing_of_it_is_markup(works
 
 def test_sparklines_tell_how_numbers_went_over_the_runs(told: list[Run]) -> None:
     good = [run for run in told if run.good and run.profile == "standard"]
-    found = {name: (last, drawn.alt) for name, last, drawn in rounds_timeline.sparks(good)}
+    found = {name: (last, drawn["alt"]) for name, last, drawn in rounds_timeline.sparks(good)}
     assert found["Cost per decision"] == (
         "2",
         "Cost per decision over 4 runs: from 3 to 2, lowest 2, highest 3.",

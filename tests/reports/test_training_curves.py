@@ -27,12 +27,12 @@ def folder(tmp_path: Path) -> Path:
 def test_scalars_histograms_and_curves_are_drawn_with_their_finding(folder: Path) -> None:
     found = training_curves.board(folder)
     assert found is not None
-    assert [chart.title for chart in found.scalars] == ["loss"]
-    assert "train goes from 0.700 to 0.300" in found.scalars[0].alt
-    assert "validation goes from 0.690 to 0.600, lowest 0.550" in found.scalars[0].alt
-    assert found.histograms[0].alt.startswith("weights/<b>dense</b>: 10 values from 0 to 27 at the last step")
-    assert "Precision against recall" in found.curves[0].alt
-    assert [(each.name, each.value) for each in found.last] == [("ROC AUC", "0.810")]
+    assert [chart["title"] for chart in found["scalars"]] == ["loss"]
+    assert "train goes from 0.700 to 0.300" in found["scalars"][0]["alt"]
+    assert "validation goes from 0.690 to 0.600, lowest 0.550" in found["scalars"][0]["alt"]
+    assert found["histograms"][0]["alt"].startswith("weights/<b>dense</b>: 10 values from 0 to 27 at the last step")
+    assert "Precision against recall" in found["curves"][0]["alt"]
+    assert [(number.name, number.value) for number in found["last"]] == [("ROC AUC", "0.810")]
 
 
 def test_a_folder_without_events_draws_nothing(tmp_path: Path) -> None:

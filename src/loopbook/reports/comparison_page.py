@@ -4,7 +4,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from loopbook.comparison import notes, record_changes
@@ -13,7 +13,7 @@ from loopbook.comparison.data_changes import Table
 from loopbook.comparison.metric import Metric
 from loopbook.comparison.verdict import Verdict
 from loopbook.reports import chart, page, site
-from loopbook.reports.chart import Chart, Intervals
+from loopbook.reports.chart import Drawing
 from loopbook.reports.output import Picture
 from loopbook.reports.rendering import render
 from loopbook.store.project import Project
@@ -88,7 +88,7 @@ def write(
     return target
 
 
-def drawing(metrics: Sequence[Metric]) -> Intervals | None:
+def drawing(metrics: Sequence[Metric]) -> Drawing | None:
     """Draw judged metrics in half-widths of their bands; right is better, left of the band a regression.
 
     What lies further out is drawn at the edge; the table has the numbers. A band of no width is drawn only where B is
@@ -118,12 +118,12 @@ def drawing(metrics: Sequence[Metric]) -> Intervals | None:
     )
     if drawn is None:
         return None
-    wide = next((bar for bar in drawn.bars if bar.high > bar.low), None)
-    middle = ((drawn.reference or 0.0, "0"),)
-    return replace(drawn, ticks=((wide.low, "-1"), *middle, (wide.high, "1")) if wide else middle)
+    wide = next((bar for bar in drawn["bars"] if bar["high"] > bar["low"]), None)
+    middle = (drawn["reference"], "0")
+    return drawn | {"ticks": [(wide["low"], "-1"), middle, (wide["high"], "1")] if wide else [middle]}
 
 
-def distributions(table: Table) -> list[Chart]:
+def distributions(table: Table) -> list[Drawing]:
     """Draw the distributions of a table that differ most, the greatest difference first."""
     drawn = (
         chart.ridges(
@@ -135,7 +135,7 @@ def distributions(table: Table) -> list[Chart]:
         for column in table.columns
         if column.moved and column.histograms
     )
-    return [chart for chart in drawn if chart is not None][:_DRAWN]
+    return list(filter(None, drawn))[:_DRAWN]
 
 
 def figures(project: Project, a: Run, b: Run, say: Callable[[str], None] = lambda _: None) -> tuple[Figure, ...]:

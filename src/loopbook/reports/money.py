@@ -2,12 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from loopbook.reports import chart
-from loopbook.reports.chart import Intervals
 from loopbook.reports.overview import number
 from loopbook.store.records import Run, StageRecord
 
@@ -18,98 +16,62 @@ _SHOWN = 50  # alerts that a page lists
 _FAR = 5  # times the middle cost beyond which a policy is listed, but not drawn
 
 
-@dataclass(frozen=True)
-class Policy:
-    """A policy on the stream: cost a decision with its interval, and what it did."""
+def money(run: Run, data: Path) -> dict[str, Any] | None:
+    """Return the policies held against each other; None if the run has no such artifact (any more).
 
-    name: str
-    cost: float
-    low: float
-    high: float
-    acts: int | None
-    reviews: int | None
-    precision: float | None
-    recall: float | None
-    chosen: bool
-
-
-@dataclass(frozen=True)
-class Money:
-    """The policies, the cheapest first, with the drawing and the sentence that says what it says."""
-
-    finding: str
-    drawing: Intervals | None
-    policies: tuple[Policy, ...]
-    stage: StageRecord
-
-
-@dataclass(frozen=True)
-class Alerts:
-    """What the watch reported, with what it cost so far; `left_out` is how many a page has no room for."""
-
-    rows: tuple[Mapping[str, Any], ...]
-    left_out: int
-    stage: StageRecord
-
-
-def money(run: Run, data: Path) -> Money | None:
-    """Return the policies held against each other; None if the run has no such artifact (any more)."""
+    Returns
+    -------
+    dict or None
+        ``finding`` is the sentence that says it, ``drawing`` the costs, ``policies`` the rows of the artifact, the
+        cheapest first, each with whether it is ``chosen``.
+    """
     found = _rows(run, data, POLICIES)
     if found is None or not found[1]:
         return None
     stage, rows = found
     taken = stage.metrics.get("policy")
-    policies = tuple(
-        sorted(
-            (
-                Policy(
-                    name=str(row["policy"]),
-                    cost=float(row["cost"]),
-                    low=float(row["low"]),
-                    high=float(row["high"]),
-                    acts=_whole(row.get("acts")),
-                    reviews=_whole(row.get("reviews")),
-                    precision=_known(row.get("precision")),
-                    recall=_known(row.get("recall")),
-                    chosen=row["policy"] == taken,
-                )
-                for row in rows
-            ),
-            key=lambda policy: policy.cost,
-        )
-    )
-    middle = sorted(policy.cost for policy in policies)[len(policies) // 2]
-    drawn = [policy for policy in policies if policy.cost <= _FAR * max(middle, 0) or policy.chosen]
+    policies = sorted(({**row, "chosen": row["policy"] == taken} for row in rows), key=lambda row: row["cost"])
+    middle = policies[len(policies) // 2]["cost"]
+    drawn = [row for row in policies if row["cost"] <= _FAR * max(middle, 0) or row["chosen"]]
     finding = _finding(policies, stage.metrics)
-    bars = [(policy.name, policy.cost, policy.low, policy.high) for policy in drawn]
+    bars = [(row["policy"], row["cost"], row["low"], row["high"]) for row in drawn]
     title = "Cost a decision, with its 95 % interval"
-    return Money(finding, chart.intervals(title, bars, [str(taken)], alt=f"{title}. {finding}"), policies, stage)
+    drawing = chart.intervals(title, bars, [str(taken)], alt=f"{title}. {finding}")
+    return {"finding": finding, "drawing": drawing, "policies": policies}
 
 
-def alerts(run: Run, data: Path) -> Alerts | None:
-    """Return the alerts of a run; None if the run has no such artifact (any more)."""
+def alerts(run: Run, data: Path) -> dict[str, Any] | None:
+    """Return the alerts of a run; None if the run has no such artifact (any more).
+
+    Returns
+    -------
+    dict or None
+        ``rows`` of the artifact, each with the interval of its cost as a text ``between``; ``left_out`` is how many a
+        page has no room for.
+    """
     found = _rows(run, data, ALERTS)
     if found is None:
         return None
-    stage, rows = found
-    shown = [{**row, "cost": _known(row.get("cost"))} for row in rows[:_SHOWN]]
-    for row in shown:
-        low, high = _known(row.get("cost_low")), _known(row.get("cost_high"))
-        row["between"] = f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
-    return Alerts(tuple(shown), len(rows) - len(shown), stage)
+    _, rows = found
+    shown = [{**row, "between": _between(row.get("cost_low"), row.get("cost_high"))} for row in rows[:_SHOWN]]
+    return {"rows": shown, "left_out": len(rows) - len(shown)}
 
 
-def _finding(policies: Sequence[Policy], metrics: Mapping[str, Any]) -> str:
+def _between(low: Any, high: Any) -> str:
+    return f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
+
+
+def _finding(policies: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any]) -> str:
     cheapest = policies[0]
-    chosen = next((policy for policy in policies if policy.chosen), None)
+    chosen = next((row for row in policies if row["chosen"]), None)
+    least = number(cheapest["cost"])
     if chosen is None or chosen is cheapest:
-        said = f"{cheapest.name}{', which the agent follows,' if chosen else ''} is the cheapest: "
-        said += f"{number(cheapest.cost)} a decision ({number(cheapest.low)} to {number(cheapest.high)})."
+        said = f"{cheapest['policy']}{', which the agent follows,' if chosen else ''} is the cheapest: "
+        said += f"{least} a decision ({_between(cheapest['low'], cheapest['high'])})."
     else:
-        said = f"The agent follows {chosen.name}: {number(chosen.cost)} a decision ({number(chosen.low)} to "
-        said += (
-            f"{number(chosen.high)}); on these rows {cheapest.name} would have been cheapest, {number(cheapest.cost)}."
-        )
+        said = f"The agent follows {chosen['policy']}: {number(chosen['cost'])} a decision "
+        said += f"({_between(chosen['low'], chosen['high'])}); on these rows {cheapest['policy']} would have been "
+        said += f"cheapest, {least}."
     saving, low, high = (metrics.get(f"saving_per_decision{end}") for end in ("", "_low", "_high"))
     if isinstance(saving, int | float) and isinstance(low, int | float) and isinstance(high, int | float):
         sure = "beyond chance" if low > 0 else "a loss beyond chance" if high < 0 else "which could be chance"
@@ -119,19 +81,16 @@ def _finding(policies: Sequence[Policy], metrics: Mapping[str, Any]) -> str:
 
 
 def _rows(run: Run, data: Path, name: str) -> tuple[StageRecord, list[dict[str, Any]]] | None:
+    """Return the stage that wrote a table, and its rows; what is no number in them is None, as where it is missing."""
     for record in run.stages.values():
         path = data / record.artifacts[name] if name in record.artifacts else None
         if path is not None and path.suffix == ".parquet" and path.is_file():
             import pyarrow.parquet as pq  # as much as is needed of what pandas would bring
 
-            return record, pq.read_table(path).to_pylist()
+            rows = pq.read_table(path).to_pylist()
+            return record, [{key: None if _nan(value) else value for key, value in row.items()} for row in rows]
     return None
 
 
-def _known(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-
-
-def _whole(value: Any) -> int | None:
-    known = _known(value)
-    return None if known is None else int(known)
+def _nan(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from loopbook.reports import loop, overview, page, security
+from loopbook.reports import chart, loop, overview, page, security
 from loopbook.store.content import digest_file, digest_text
 
 HERE = Path(__file__).resolve().parent
@@ -48,5 +48,6 @@ def _environment() -> Any:
         "title_of": overview.title,
         "numbers": overview.numbers,
         "grouped": overview.grouped,
+        "path": chart.path,
     }
     return environment

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopbook.reports import chart
-from loopbook.reports.chart import Chart, Spark
+from loopbook.reports.chart import Drawing
 from loopbook.reports.overview import label, number
 from loopbook.statistics import metrics
 from loopbook.statistics.metrics import Metric
@@ -18,7 +18,7 @@ class Timeline:
 
     profile: str
     runs: tuple[Run, ...]
-    panels: tuple[Chart, ...]
+    panels: tuple[Drawing, ...]
 
     primary: Metric
 
@@ -75,7 +75,7 @@ def _figures(run: Run) -> dict[str, Any]:
     }
 
 
-def _panel(title: str, runs: Sequence[Run], named: Mapping[str, Sequence[Any]]) -> Chart | None:
+def _panel(title: str, runs: Sequence[Run], named: Mapping[str, Sequence[Any]]) -> Drawing | None:
     series = {
         name: [
             (float(place), float(value), f"round {runs[place].round}")
@@ -87,7 +87,7 @@ def _panel(title: str, runs: Sequence[Run], named: Mapping[str, Sequence[Any]]) 
     return chart.lines(title, series, [(float(place), f"round {run.round}") for place, run in enumerate(runs)])
 
 
-def sparks(runs: Sequence[Run]) -> tuple[tuple[str, str, Spark], ...]:
+def sparks(runs: Sequence[Run]) -> tuple[tuple[str, str, Drawing], ...]:
     """Return how the key numbers went over runs, the oldest first: name, last value, drawing."""
     series = {"Criteria met": [_met(run) for run in runs]}
     primary = metrics.primary().name

@@ -107,16 +107,14 @@ def _files(
     )
     searched = Searched(0, tuple(missing), allowed)
     known = provenance.origins(every)
-    made = run_pages.make(place, clean, way, known, depth="", shared=searched)
-    pixels = sum(
-        f".{picture.name.rpartition('.')[2]}" in outgoing.PIXELS for page in made.pages for picture in page.pictures
-    )
+    files = run_pages.make(place, clean, way, known, depth="", shared=searched)
+    pixels = sum(name.endswith(outgoing.PIXELS) for name in files)
     if pixels:
         searched = replace(searched, pixels=pixels)
-        made = run_pages.make(place, clean, way, known, depth="", shared=searched)
+        files = run_pages.make(place, clean, way, known, depth="", shared=searched)
+    report = files.pop("report.html")
     if html:
-        return {"index.html": made.files["report.html"]}, searched
-    files = {name: content for name, content in made.files.items() if name != "report.html"}
+        return {"index.html": report}, searched
     return files | {f"assets/{name}": static(name).encode() for name in ("style.css", "site.js")}, searched
 
 

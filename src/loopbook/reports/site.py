@@ -3,18 +3,20 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from loopbook.reports import overview, page, provenance, rounds_timeline, run_pages
 from loopbook.reports.rendering import program, render, static
 from loopbook.reports.rounds_timeline import Timeline
-from loopbook.reports.run_pages import BUILT, Place, built
+from loopbook.reports.run_pages import Place
 from loopbook.store import records
 from loopbook.store.content import digest_text, remove, write_atomically
 from loopbook.store.project import Project
 from loopbook.store.records import Run
+
+BUILT = ".built.json"
+"""Beside a run's pages: what they were made from, so that nothing is made twice."""
 
 _NOTICE = "<!--notice-->"
 
@@ -92,16 +94,24 @@ def _build_run(place: Place, run: Run, way: Timeline | None, known: provenance.O
     old = built(folder)
     if old.get("from") == made_from and all((folder / name).is_file() for name in old.get("files", ())):
         return
-    made = run_pages.make(place, run, way, known, run_pages.Before.read(folder))
-    for name, content in made.files.items():
+    files = run_pages.make(place, run, way, known)
+    for name, content in files.items():
         write(folder / name, content)
-    left = set(old.get("files", ())) - made.names
+    left = set(old.get("files", ())) - set(files)
     kept = {name for name in left if _still_named(name, run, folder)}
     for name in left - kept:
         remove(folder / name)
-    leaves = {name: asdict(leaf) for name, leaf in made.leaves.items()}
-    record = {"from": made_from, "files": sorted(made.names | kept), "pages": leaves}
-    write(folder / BUILT, json.dumps(record, indent=1) + "\n")
+    write(folder / BUILT, _plain({"from": made_from, "files": sorted({*files, *kept})}))
+
+
+def built(folder: Path) -> Mapping[str, Any]:
+    """Return what a folder's pages were made from; empty if that is not known."""
+    path = folder / BUILT
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def _plain(state: Mapping[str, Any]) -> bytes:
+    return f"{json.dumps(state, indent=1)}\n".encode()
 
 
 def _build_latest(place: Place, runs: Sequence[Run]) -> None:
@@ -117,19 +127,15 @@ def _build_latest(place: Place, runs: Sequence[Run]) -> None:
     source = place.reports / newest.scenario / newest.run
     target = place.reports / newest.scenario / "latest"
     names = built(source).get("files", [])
+    state = {**built(source), "run": newest.run, "notice": notice}
+    if built(target) == state and all((target / name).is_file() for name in names):
+        return
     marked = {
         name: (source / name).read_bytes().replace(_NOTICE.encode(), notice.encode("utf-8"), 1)
         for name in names
         if notice and name.endswith(".html")
     }
-    state = {"from": newest.run, "notice": notice, "files": sorted(names)}
-    same = built(target) == state and all(
-        (target / name).is_file()
-        and (target / name).read_bytes() == (marked[name] if name in marked else (source / name).read_bytes())
-        for name in names
-    )
-    if not same:
-        _exchange(target, source, names, {**marked, BUILT: (json.dumps(state, indent=1) + "\n").encode("utf-8")})
+    _exchange(target, source, names, marked | {BUILT: _plain(state)})
 
 
 def _exchange(target: Path, source: Path, names: Sequence[str], own: Mapping[str, bytes]) -> None:

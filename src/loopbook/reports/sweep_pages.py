@@ -3,15 +3,14 @@
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from loopbook.comparison import sweep_ranking
 from loopbook.comparison.sweep_ranking import Estimate, Setting, VaryingMetric
-from loopbook.reports import overview, site
+from loopbook.reports import chart, overview, site
 from loopbook.reports.overview import number
 from loopbook.reports.rendering import program, render
-from loopbook.reports.run_pages import BUILT
 from loopbook.scenario.loading import given_text
 from loopbook.store import sweep_records
 from loopbook.store.content import digest_text
@@ -19,29 +18,6 @@ from loopbook.store.project import Project
 from loopbook.store.sweep_records import Point, Sweep
 
 _WIDTH, _ROW, _LEFT, _RIGHT, _TOP = 300, 26, 34, 16, 12
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A setting in a panel: its row, its points, its mean and interval, in the drawing's own units."""
-
-    rank: int
-    y: float
-    mean: float
-    low: float | None
-    high: float | None
-    dots: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One metric over all settings, the best setting at the top."""
-
-    metric: VaryingMetric
-    height: int
-    bars: tuple[Bar, ...]
-    ticks: tuple[tuple[float, str], ...]
-    alt: str
 
 
 def setting_text(setting: Setting) -> str:
@@ -93,7 +69,7 @@ def _build(project: Project, sweep: Sweep) -> Path:
     folder = project.reports / sweep.scenario / sweep_records.FOLDER / sweep.sweep
     runs = sweep_records.runs(project, sweep)
     made_from = digest_text("\n".join((program(), sweep.model_dump_json(), *(run.run for run in runs.values()))))
-    built = folder / BUILT
+    built = folder / site.BUILT
     if built.is_file() and json.loads(built.read_text(encoding="utf-8")) == made_from:
         return folder / "index.html"
     table = sweep_ranking.rank(sweep, runs)
@@ -115,28 +91,28 @@ def _build(project: Project, sweep: Sweep) -> Path:
     return folder / "index.html"
 
 
-def _panel(metric: VaryingMetric, settings: Sequence[Setting]) -> Panel:
-    """Draw one metric, a row a setting: its points, its mean and the interval."""
+def _panel(metric: VaryingMetric, settings: Sequence[Setting]) -> dict[str, Any]:
+    """Draw one metric, the best setting at the top: a row a setting, with its points, its mean and the interval."""
     rows = [(setting, setting.estimates[metric.name]) for setting in settings if metric.name in setting.estimates]
     ends = [end for _, found in rows for end in (*found.values, found.low, found.high) if end is not None]
     least, most = min(ends), max(ends)
-    span = most - least or abs(most) or 1.0
-
-    def x(value: float) -> float:
-        return round(_LEFT + (value - least) / span * (_WIDTH - _LEFT - _RIGHT), 1)
-
-    bars = tuple(
-        Bar(
-            setting.rank,
-            _TOP + _ROW * row + _ROW / 2,
-            x(found.mean),
-            None if found.low is None else x(found.low),
-            None if found.high is None else x(found.high),
-            tuple(x(value) for value in found.values),
-        )
+    x = chart.scale(least, most if most > least else least + (abs(least) or 1.0), _LEFT, _WIDTH - _RIGHT)
+    bars = [
+        {
+            "rank": setting.rank,
+            "y": _TOP + _ROW * row + _ROW / 2,
+            "mean": x(found.mean),
+            "low": None if found.low is None else x(found.low),
+            "high": None if found.high is None else x(found.high),
+            "dots": [x(value) for value in found.values],
+        }
         for row, (setting, found) in enumerate(rows)
-    )
+    ]
     said = (f"{setting.rank}, {setting_text(setting)}: {estimate_text(found)}" for setting, found in rows[:20])
-    alt = f"{overview.title(metric.name)}: {'; '.join(said)}"
-    ticks = tuple((x(value), number(value)) for value in dict.fromkeys((least, most)))
-    return Panel(metric, _TOP + _ROW * len(rows) + 24, bars, ticks, alt)
+    return {
+        "metric": metric,
+        "height": _TOP + _ROW * len(rows) + 24,
+        "bars": bars,
+        "ticks": chart.ticks(least, most, x),
+        "alt": f"{overview.title(metric.name)}: {'; '.join(said)}",
+    }

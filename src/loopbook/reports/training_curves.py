@@ -4,13 +4,12 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from loopbook.reports import chart, overview
-from loopbook.reports.chart import Chart
+from loopbook.reports.chart import Drawing
 from loopbook.reports.overview import Number, number
 
 _STUB = "tensorboard.compat.notf"
@@ -19,37 +18,43 @@ _POINTS = 400  # points of a line; more are thinned, the last is kept
 _HISTOGRAMS = 8  # of a model with many layers the first and the last are drawn
 
 
-@dataclass(frozen=True)
-class Board:
-    """What an event folder holds, as a page shows it.
-
-    Attributes
-    ----------
-    scalars, histograms, curves
-        Drawings; a scalar of one step is in `last` only.
-    last
-        The last value of every scalar that is not drawn.
-    left_out
-        Names of histograms for which there is no room.
-    """
-
-    scalars: tuple[Chart, ...]
-    histograms: tuple[Chart, ...]
-    curves: tuple[Chart, ...]
-    last: tuple[Number, ...]
-    left_out: tuple[str, ...]
-
-
-def board(folder: Path) -> Board | None:
-    """Return the drawings of an event folder; None if there is nothing in it.
+def board(folder: Path) -> dict[str, Any] | None:
+    """Return what a page shows of an event folder; None if there is nothing in it.
 
     Parameters
     ----------
     folder
         Event files as TensorBoard reads them.
+
+    Returns
+    -------
+    dict or None
+        ``scalars``, ``curves`` and ``histograms`` are drawings; ``last`` is the last value of every scalar of one step;
+        ``left_out`` names histograms for which there is no room.
     """
-    if not folder.is_dir() or not any(folder.rglob("*tfevents*")):
+    if not any(folder.rglob("*tfevents*")):
         return None
+    found = _read(folder)
+    scalars = {tag: [(step, float(value)) for step, value in steps] for tag, steps in found["scalars"].items()}
+    drawn = {tag: steps for tag, steps in scalars.items() if len(steps) > 1}
+    own = [tag for tag in drawn if tag.removeprefix("val_") not in drawn or not tag.startswith("val_")]
+    names = list(found["histograms"])
+    kept = names if len(names) <= _HISTOGRAMS else names[: _HISTOGRAMS // 2] + names[-_HISTOGRAMS // 2 :]
+    return {
+        "scalars": list(filter(None, (_scalar(tag, drawn) for tag in own))),
+        "curves": list(filter(None, (_curve(tag, steps[-1][1]) for tag, steps in found["pr_curves"].items()))),
+        "histograms": list(filter(None, (_histogram(tag, found["histograms"][tag]) for tag in kept))),
+        "last": [
+            Number(overview.label(tag.rpartition("/")[2]), number(steps[-1][1]))
+            for tag, steps in scalars.items()
+            if tag not in drawn
+        ],
+        "left_out": [name for name in names if name not in kept],
+    }
+
+
+def _read(folder: Path) -> dict[str, dict[str, list[tuple[int, Any]]]]:
+    """Return step and value of what was logged, by kind and tag."""
     with _without_tensorflow():
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
         from tensorboard.util.tensor_util import make_ndarray
@@ -61,25 +66,7 @@ def board(folder: Path) -> Board | None:
             kind = read.SummaryMetadata(tag).plugin_data.plugin_name
             if kind in found:
                 found[kind][tag] = [(event.step, make_ndarray(event.tensor_proto)) for event in read.Tensors(tag)]
-    scalars = {tag: [(step, float(value)) for step, value in steps] for tag, steps in found["scalars"].items()}
-    drawn = {tag: steps for tag, steps in scalars.items() if len(steps) > 1}
-    names = list(found["histograms"])
-    kept = names if len(names) <= _HISTOGRAMS else names[: _HISTOGRAMS // 2] + names[-_HISTOGRAMS // 2 :]
-    return Board(
-        scalars=_present(
-            _scalar(tag, drawn)
-            for tag in drawn
-            if not (tag.startswith("val_") and tag.removeprefix("val_") in drawn)
-        ),
-        histograms=_present(_histogram(tag, found["histograms"][tag]) for tag in kept),
-        curves=_present(_curve(tag, steps[-1][1]) for tag, steps in found["pr_curves"].items() if steps),
-        last=tuple(
-            Number(overview.label(tag.rpartition("/")[2]), number(steps[-1][1]))
-            for tag, steps in scalars.items()
-            if tag not in drawn
-        ),
-        left_out=tuple(name for name in names if name not in kept),
-    )  # fmt: skip
+    return found
 
 
 @contextmanager
@@ -97,17 +84,12 @@ def _without_tensorflow() -> Iterator[None]:
             del sys.modules[_STUB]
 
 
-def _present(drawn: Iterator[Chart | None]) -> tuple[Chart, ...]:
-    return tuple(item for item in drawn if item is not None)
-
-
-def _scalar(tag: str, drawn: dict[str, list[tuple[int, float]]]) -> Chart | None:
+def _scalar(tag: str, drawn: dict[str, list[tuple[int, float]]]) -> Drawing | None:
     """Draw a scalar, and the one of the same name on validation beside it."""
-    series = {"train" if f"val_{tag}" in drawn else tag: drawn[tag]}
-    if f"val_{tag}" in drawn:
-        series = {"validation": drawn[f"val_{tag}"], **series}
+    held = drawn.get(f"val_{tag}")
+    series = {"validation": held, "train": drawn[tag]} if held else {tag: drawn[tag]}
     lines = {
-        name: [(float(step), value, f"step {step}") for step, value in _thinned(steps) if math.isfinite(value)]
+        name: [(float(step), value, f"step {step}") for step, value in _thinned(steps, _POINTS) if math.isfinite(value)]
         for name, steps in series.items()
     }
     steps = [step for points in series.values() for step, _ in points]
@@ -121,13 +103,9 @@ def _scalar(tag: str, drawn: dict[str, list[tuple[int, float]]]) -> Chart | None
     return chart.lines(_named(tag), lines, ends, alt=f"{_named(tag)} over {len(set(steps))} steps: {ways}.")
 
 
-def _histogram(tag: str, steps: Sequence[tuple[int, Any]]) -> Chart | None:
+def _histogram(tag: str, steps: Sequence[tuple[int, Any]]) -> Drawing | None:
     """Draw how the distribution went; each step is an array [buckets, 3] of left end, right end, count."""
-    if not steps:
-        return None
-    every = max(1, math.ceil((len(steps) - 1) / (_STEPS - 1))) if len(steps) > 1 else 1
-    chosen = [*steps[:-1:every], steps[-1]]
-    buckets = [(str(step), [tuple(map(float, row)) for row in table]) for step, table in chosen]
+    buckets = [(str(step), table.astype(float).tolist()) for step, table in _thinned(steps, _STEPS - 1)]
 
     def middle(table: Any) -> str:
         total = float(table[:, 2].sum())
@@ -137,10 +115,10 @@ def _histogram(tag: str, steps: Sequence[tuple[int, Any]]) -> Chart | None:
     alt = f"{_named(tag)}: {int(last[:, 2].sum()):,} values from {number(float(last[:, 0].min()))} to "
     alt += f"{number(float(last[:, 1].max()))} at the last step, mean {middle(last)}"
     alt += f"; mean {middle(first)} at the first." if len(steps) > 1 else "."
-    return chart.ridges(_named(tag), buckets, alt)  # type: ignore[arg-type]
+    return chart.ridges(_named(tag), buckets, alt)
 
 
-def _curve(tag: str, table: Any) -> Chart | None:
+def _curve(tag: str, table: Any) -> Drawing | None:
     """Draw precision against recall; where nothing is called positive, precision means nothing and is left out."""
     points = sorted(
         (float(recall), float(precision))
@@ -158,10 +136,9 @@ def _curve(tag: str, table: Any) -> Chart | None:
     return chart.lines(f"{_named(tag)} (upwards: precision)", {"precision": line}, ends, alt, (0.0, 1.0))
 
 
-def _thinned(steps: Sequence[tuple[int, float]]) -> Sequence[tuple[int, float]]:
-    if len(steps) <= _POINTS:
-        return steps
-    every = math.ceil(len(steps) / _POINTS)
+def _thinned(steps: Sequence[tuple[int, Any]], most: int) -> Sequence[tuple[int, Any]]:
+    """Return so many steps at most, evenly chosen, and the last."""
+    every = max(1, math.ceil((len(steps) - 1) / most))
     return [*steps[:-1:every], steps[-1]]
 
 
