@@ -49,3 +49,11 @@ def test_groups_are_dealt_whole_and_evenly() -> None:
     fold = folds.grouped(groups, 5, seed=1)
     assert all(len(set(fold[groups == group])) == 1 for group in range(15))
     assert np.bincount(fold).tolist() == [12] * 5
+
+
+def test_ordered_folds_depend_neither_on_the_order_of_rows_nor_on_chance() -> None:
+    groups = np.array(["a", "b", "c", "d", "e", "f", "b", "a"])
+    fold = folds.grouped(groups, 3, seed=1, ordered=True)
+    assert (folds.grouped(groups[::-1], 3, seed=1, ordered=True)[::-1] == fold).all()
+    assert fold[0] == fold[-1] and fold[1] == fold[-2]
+    assert sorted(np.bincount(fold[:6])) == [2, 2, 2]

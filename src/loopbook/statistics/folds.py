@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.scenario.errors import DataError
+from loopbook.statistics.coin import coin
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,15 @@ class Fold:
 def grouped(groups: ArrayLike, count: int, seed: int = 0, *, ordered: bool = False) -> NDArray[np.int64]:
     """Return the fold of each row, int64 [n] below `count`: groups are dealt at random, each whole.
 
-    With fewer groups than folds, some folds are empty. Groups are numbered as they first occur; where `ordered`, by
-    their names, so that the order of the rows does not count.
+    With fewer groups than folds, some folds are empty. Groups are numbered as they first occur and shuffled; where
+    `ordered`, a coin of its name says a group's place, so that the order of the rows does not count.
     """
-    members = pd.factorize(np.asarray(groups), sort=ordered)[0]
-    return np.asarray(np.random.default_rng(seed).permutation(int(members.max()) + 1)[members] % count, dtype=np.int64)
+    members, names = pd.factorize(np.asarray(groups))
+    if ordered:
+        places = np.argsort(np.argsort([coin(f"{seed} {name}") for name in names]))
+    else:
+        places = np.random.default_rng(seed).permutation(len(names))
+    return np.asarray(places[members] % count, dtype=np.int64)
 
 
 def stratified(
