@@ -1,7 +1,5 @@
 """The agent: perceive, reason, decide, act. The model is only its reasoning, the policy only its decision."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -142,7 +140,7 @@ class Agent:
                 rules_version=versions.rules,
             )
 
-    def act(self, decision: Decision, row: pd.Series[Any]) -> tuple[Message, ...]:
+    def act(self, decision: Decision, row: pd.Series) -> tuple[Message, ...]:
         """Return the messages that carry a decision out; delivering them is another operation."""
         fields = {name: _plain(row[_found(row, name)]) for name in self.task.fields}
         return outbox.messages(self.name, decision, fields, self.task)
@@ -167,7 +165,7 @@ class Agent:
         return Episode(log.table(decisions, stream, self.task), outbox.table(found))
 
 
-def _found(row: pd.Series[Any], field: str) -> str:
+def _found(row: pd.Series, field: str) -> str:
     return f"{field}_source" if f"{field}_source" in row.index else field
 
 

@@ -1,7 +1,5 @@
 """Build the policies to compare, from the costs and from rows on which thresholds may be chosen (validation)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -53,7 +51,7 @@ class Plan:
         approved_rules: Mapping[str, object] | None = None,
         approved_threshold: float | None = None,
         void: str = "",
-    ) -> Plan:
+    ) -> "Plan":
         """Return the plan of a scenario in a round, with its rules checked.
 
         Raises

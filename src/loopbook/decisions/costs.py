@@ -1,7 +1,5 @@
 """Cost-sensitive decisions: expected and realised cost, and the threshold and band that follow from the matrix."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 Where rows are few, the stream holds a handful of mistakes, and one more or less turns every comparison round.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -147,5 +145,5 @@ def _costs(judged: pd.DataFrame) -> pd.DataFrame:
     return judged.pivot(index=["repeat", "fold"], columns="policy", values="cost")
 
 
-def _interval(costs: pd.Series[float]) -> Interval:
+def _interval(costs: pd.Series) -> Interval:
     return student(costs.to_numpy(dtype=np.float64), int(costs.index.get_level_values("fold").max()) + 1)

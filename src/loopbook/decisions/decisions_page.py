@@ -1,7 +1,5 @@
 """Figures and tables of notebook 05: costs of the actions, rules, policies compared, the agent's work by day."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

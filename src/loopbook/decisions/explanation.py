@@ -5,8 +5,6 @@ field? It looks at one part at a time, so parts that only count together can all
 add up. It explains the model, not the world.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -120,7 +118,7 @@ def occlusion(
     return found[COLUMNS].reset_index(drop=True)
 
 
-def to_explain(log: pd.DataFrame, task: Task, most: int) -> pd.Series[bool]:
+def to_explain(log: pd.DataFrame, task: Task, most: int) -> pd.Series:
     """Return which decisions of a log to explain: up to `most` to act or to ask, evenly over the stream."""
     wanted = np.flatnonzero((log["decision"] != task.actions[0]).to_numpy())
     chosen = (

@@ -1,7 +1,5 @@
 """Paired comparison of this round's champion with that of the first round, on rows that neither has learned from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -4,8 +4,6 @@ The engine calculates with constants and compiles patterns while it reads, so re
 a pattern with nested repetition would keep it busy for ever.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The decision log: what was decided on each row, why, by which versions, and what came of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime

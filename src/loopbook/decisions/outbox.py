@@ -1,7 +1,5 @@
 """Outbox: what the agent wants done, as messages. Writing them has no effect outside; operations deliver them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

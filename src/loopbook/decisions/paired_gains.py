@@ -1,7 +1,5 @@
 """Two models on the same rows: how much better one is, with paired intervals and a permutation test."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -4,8 +4,6 @@ A policy is plain data: it can be kept as JSON, shown, compared and loaded back.
 for a review that it proposes is for `review.Budget` to say, so every proposal says what to do otherwise.
 """
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Annotated, Any, Literal
 

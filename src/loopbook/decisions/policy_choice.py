@@ -1,7 +1,5 @@
 """Choose the agent's policy on validation, before the stream is seen."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

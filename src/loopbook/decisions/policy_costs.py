@@ -1,7 +1,5 @@
 """Compare policies in money: what each would have cost on the same rows, with the same people to ask."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

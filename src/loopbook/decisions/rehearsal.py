@@ -1,7 +1,5 @@
 """Simulation of the agent at work: it decides the whole stream, and a simulated reviewer answers where it asks."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Replay a policy on rows whose outcome is known: what it would have done, with the same people to ask."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Human review: how many decisions a person may be asked about, and a simulated reviewer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A rule may compare fields, look for words, calculate, and combine: ``"recall" in
 no functions, no patterns, and no access to anything but the row.
 """
 
-from __future__ import annotations
-
 import decimal
 import re
 from collections.abc import Iterator, Mapping

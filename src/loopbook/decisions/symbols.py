@@ -1,7 +1,5 @@
 """Symbol table of rules and trees: the names for what is in a row, and the values behind them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Cost-sensitive decision tree (CART), small enough to read aloud and kept as plain data."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -71,8 +69,8 @@ class Split(BaseModel):
     kind: Literal["split"] = "split"
     input: Input
     cut: float
-    below: Node
-    above: Node
+    below: "Node"
+    above: "Node"
 
 
 Node = Annotated[Leaf | Split, Field(discriminator="kind")]

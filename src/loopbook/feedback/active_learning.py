@@ -1,7 +1,5 @@
 """Active learning: which items to have labelled next, beside a share drawn at random."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

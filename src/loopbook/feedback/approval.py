@@ -1,7 +1,5 @@
 """Approval: chosen proposals become the next snapshot. Nothing else changes what a later round knows."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args

@@ -1,7 +1,5 @@
 """Challenger: the champion's architecture fitted again on what has been learned since, and judged beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Proposals of a round: everything that feedback, outcomes and the challenger's verdict give reason to propose."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

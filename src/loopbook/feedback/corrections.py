@@ -1,7 +1,5 @@
 """What people say of decisions: answers with a label, a comment, a rating; from a file, checked row by row."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path

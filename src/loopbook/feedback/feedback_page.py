@@ -1,7 +1,5 @@
 """Figures and tables of notebook 07: reliability of users, complaints by segment, the challenger's gain, proposals."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The promotion gate: is the challenger better than the champion, on rows that neither has learned from?"""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass

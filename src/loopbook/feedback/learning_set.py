@@ -1,7 +1,5 @@
 """What a challenger learns from, and what it is judged on: two sides that never share a row."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

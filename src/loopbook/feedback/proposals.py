@@ -1,7 +1,5 @@
 """Proposals: what a round suggests to change, as plain values. They change nothing; `approval.next_snapshot` does."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Rule induction: words or fields under which the agent has kept deciding wrongly, judged in money."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Dawid–Skene model of users: how reliable each is, and what is right where they or an outcome contradict."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

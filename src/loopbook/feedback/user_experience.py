@@ -1,7 +1,5 @@
 """Error analysis of complaints: by segment (Fisher's exact test), and by the terms of their comments (log odds)."""
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Collection, Sequence

@@ -1,7 +1,5 @@
 """Simulated users: some answer, some are wrong, a few are malicious. Always said to be simulated."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping, Sequence

@@ -5,8 +5,6 @@ when the change most likely began, and the signal that names a cause (a surge, n
 meaning, a field, an unfair gap) gives the incident its name. A symptom without a cause near it stands alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from statistics import median_low

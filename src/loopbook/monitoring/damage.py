@@ -1,7 +1,5 @@
 """Cost of an incident so far, estimated from the outcomes that are known."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

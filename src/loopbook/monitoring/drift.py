@@ -1,7 +1,5 @@
 """Covariate and label drift: Kolmogorov-Smirnov, chi-square and population stability index of scores and fields."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -8,8 +8,6 @@ References
 Hardt, Price & Srebro (2016), Equality of opportunity in supervised learning.
 """
 
-from __future__ import annotations
-
 from itertools import combinations
 from math import sqrt
 

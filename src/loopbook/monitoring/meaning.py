@@ -4,8 +4,6 @@ Looked at when outcomes have arrived, segment by segment: the error of the proba
 of the same days. A change of the base rate or of the whole calibration moves all segments and cancels out.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -63,7 +61,7 @@ class _Usual:
     moments: Floats  # [3, bins]
 
     @classmethod
-    def fit(cls, side: Side) -> _Usual:
+    def fit(cls, side: Side) -> "_Usual":
         bins = max(1, min(_BINS, len(side) // _ROWS_A_BIN))
         edges = np.quantile(side.probability, np.linspace(0, 1, bins + 1)[1:-1])
         error = side.probability * (side.label - side.probability)
@@ -108,7 +106,7 @@ class _Sums:
     cells: Floats
 
     @classmethod
-    def of(cls, side: Side, cells: Cells, usual: _Usual, counted: Mask) -> _Sums:
+    def of(cls, side: Side, cells: Cells, usual: _Usual, counted: Mask) -> "_Sums":
         mean, variance, third = usual.at(side.probability)
         plain = side.label - side.probability
         error = side.probability * plain - mean
@@ -137,7 +135,7 @@ class _Beside:
     excess: Floats
 
     @classmethod
-    def of(cls, own: _Sums, others: _Sums, days: Mask) -> _Beside:
+    def of(cls, own: _Sums, others: _Sums, days: Mask) -> "_Beside":
         mine = _Moments(*own.cells[:, days].sum(axis=1))
         rest = _Moments(*others.every[:, days].sum(axis=1)[:, None] - others.cells[:, days].sum(axis=1))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -167,7 +165,7 @@ class _Segments:
     others: tuple[_Sums, _Sums]
 
     @classmethod
-    def of(cls, stream: Side, reference: Side, column: str) -> _Segments:
+    def of(cls, stream: Side, reference: Side, column: str) -> "_Segments":
         names = sorted({name for side in (stream, reference) for _, name in memberships(side.frame, (column,))})
         new, old = (Cells.of(side.frame, (column,), names) for side in (stream, reference))
         usual = _Usual.fit(reference)
@@ -175,7 +173,7 @@ class _Segments:
         base = _Sums.of(reference, old, usual, np.ones(len(reference), bool))
         return cls(stream, reference, new, old, usual, now, base, (now, base))
 
-    def without(self, excluded: set[int]) -> _Segments:
+    def without(self, excluded: set[int]) -> "_Segments":
         """Return the same with these segments no longer among the others."""
         parts = []
         for side, cells in ((self.stream, self.new), (self.reference, self.old)):

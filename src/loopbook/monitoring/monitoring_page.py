@@ -1,7 +1,5 @@
 """Figures and tables of notebook 06: volume, scores, alerts, ranking, gaps between groups, remedies."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -4,8 +4,6 @@ Three questions, each a check of its own: has the base rate changed (outcomes), 
 average (calibration), and do they still rank (ranking).
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

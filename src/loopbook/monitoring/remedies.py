@@ -5,8 +5,6 @@ days are dealt into folds, and each fold is decided by what the others taught. O
 decided anew; what a person reviewed stays as it was. Nothing changes by a proposal; a person approves it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Detection delay and false alarms of the watch, against the effects that a simulated world is known to hold."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date

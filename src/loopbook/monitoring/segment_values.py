@@ -1,7 +1,5 @@
 """Segments: the values of the columns in which surges and changes of meaning are looked for."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +27,7 @@ class Cells:
     names: list[str]
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, columns: tuple[str, ...], names: list[str]) -> Cells:
+    def of(cls, frame: pd.DataFrame, columns: tuple[str, ...], names: list[str]) -> "Cells":
         """Look up the segments of each row in `names`."""
         number = {name: at for at, name in enumerate(names)}
         pairs = [(row, number[name]) for row, name in memberships(frame, columns)]

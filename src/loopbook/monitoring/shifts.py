@@ -5,8 +5,6 @@ The watch compares the latest days with a base, at a level for each day that kee
 found a change, the days since become the base, so that the next change is found as well.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,14 +32,14 @@ class Moments:
     cube: Floats
 
     @classmethod
-    def of(cls, values: Floats, day: NDArray[np.int64], days: int) -> Moments:
+    def of(cls, values: Floats, day: NDArray[np.int64], days: int) -> "Moments":
         """Sum `values` [n] by `day` [n]; NaN is left out."""
         there = ~np.isnan(values)
         value, at = values[there], day[there]
         sums = [np.bincount(at, weights=value**power, minlength=days) for power in range(4)]
         return cls(*(part.astype("float64") for part in sums))
 
-    def between(self, first: int, last: int) -> Moments:
+    def between(self, first: int, last: int) -> "Moments":
         """Return the days `first` to `last`, both included."""
         days = slice(max(first, 0), last + 1)
         return Moments(self.count[days], self.total[days], self.square[days], self.cube[days])

@@ -1,7 +1,5 @@
 """The table in which every check reports, so that alerts can put together what belongs together."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

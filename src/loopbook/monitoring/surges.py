@@ -5,8 +5,6 @@ taken out, and the rest is looked at again, so that one event that drives two se
 surge explains is taken out of all later checks: a busy day of one segment is no change of the world.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,10 +1,7 @@
 """Reference and current window: the decision log laid out by days, beside the rows that it is compared with."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,7 +46,7 @@ class Side:
     acted: Mask
     cost: Floats
 
-    def keep(self, rows: Mask) -> Side:
+    def keep(self, rows: Mask) -> "Side":
         """Return the side with these rows only, bool [n]; the days stay."""
         return Side(
             self.frame[rows].reset_index(drop=True),
@@ -105,16 +102,14 @@ class Log:
         """Return the name of a day of the stream: its date, or its number where there are no dates."""
         return f"day {day}" if self.start is None else (self.start + timedelta(days=int(day))).isoformat()
 
-    def dates(self, days: NDArray[np.int64] | range) -> pd.Index[Any]:
+    def dates(self, days: NDArray[np.int64] | range) -> pd.Index:
         """Return days as an index to draw over: dates, or numbers where there are no dates."""
         numbers = np.asarray(days, dtype="int64")
-        if self.start is None:
-            plain: pd.Index[Any] = pd.Index(numbers, name="day")
-            return plain
-        index: pd.Index[Any] = pd.DatetimeIndex(np.datetime64(self.start, "D") + numbers, name="day")
+        values = numbers if self.start is None else np.datetime64(self.start, "D") + numbers
+        index: pd.Index = pd.Index(values, name="day")
         return index
 
-    def without(self, stream: Mask, reference: Mask) -> Log:
+    def without(self, stream: Mask, reference: Mask) -> "Log":
         """Return the log without these rows, bool [n] of each side."""
         return replace(self, stream=self.stream.keep(~stream), reference=self.reference.keep(~reference))
 

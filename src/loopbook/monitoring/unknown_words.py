@@ -1,7 +1,5 @@
 """Out-of-vocabulary rate: are the texts made of words that the reference did not know?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Volume: how many decisions a day, against the same weekday before."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The whole watch: every check in its order, and what comes of it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

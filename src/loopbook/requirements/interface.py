@@ -1,7 +1,5 @@
 """What goes into the agent and what comes out, as JSON Schema with examples; and what it does in between."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal

@@ -1,7 +1,5 @@
 """A prototype of rules: what an agent can do without a model, so that one sees what the model must add."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -43,7 +41,7 @@ class Prototype:
     threshold: int = 1
 
     @classmethod
-    def of(cls, settings: RequirementsSettings, task: Task) -> Prototype:
+    def of(cls, settings: RequirementsSettings, task: Task) -> "Prototype":
         """Return the prototype that a scenario describes.
 
         Raises

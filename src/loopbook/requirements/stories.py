@@ -1,7 +1,5 @@
 """User stories: who needs what and why, ranked by what people have said."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import nan
 

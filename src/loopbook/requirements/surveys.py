@@ -1,7 +1,5 @@
 """Answers of the people whom the agent shall serve: who needs what, how much, in their own words."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Rules over tables: a field compared with a value, read without ever executing it."""
 
-from __future__ import annotations
-
 import operator
 import re
 from collections.abc import Callable
@@ -33,7 +31,7 @@ class Rule:
     value: float | str
 
     @classmethod
-    def parse(cls, field: str, text: str, kind: str) -> Rule:
+    def parse(cls, field: str, text: str, kind: str) -> "Rule":
         """Read a rule without ever executing it.
 
         Parameters

@@ -1,7 +1,5 @@
 """Traceability matrix: from each requirement to its evidence, met, missed, or not tested."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from math import isfinite
 

@@ -1,7 +1,5 @@
 """What happens in the simulated world, and when: surges, changes of vocabulary, of base rate and of meaning."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Forms of English verbs, as far as the authored word material needs them."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

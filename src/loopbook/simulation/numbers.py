@@ -1,7 +1,5 @@
 """Amounts and counts, in the many ways in which people write them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from random import Random
 

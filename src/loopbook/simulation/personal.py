@@ -5,8 +5,6 @@ Germany and North America keep for fiction; cards have a test prefix and a valid
 code that no bank has and a valid checksum (ISO 13616); addresses of computers are for documentation (RFC 5737, 3849).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from random import Random
 

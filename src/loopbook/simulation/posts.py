@@ -1,7 +1,5 @@
 """One day's posts: what each must say, who says it, and which are shared again."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from random import Random
 

@@ -1,7 +1,5 @@
 """The surface of a text: how sentences are joined, casual spelling, slips of the keyboard, and the words of the day."""
 
-from __future__ import annotations
-
 import functools
 import re
 from random import Random

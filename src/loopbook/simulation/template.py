@@ -1,7 +1,5 @@
 """Templates: strings with choices ``[a|b]`` and slots ``{name}``, parsed once and written out many times."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

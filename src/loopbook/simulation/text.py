@@ -4,8 +4,6 @@ A post is an opening, a clause order (`frames`), tails and hashtags. What decide
 hard cases add a second one of the opposite polarity, or turn `a` round. So a label follows from how the post was built.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from random import Random

@@ -1,7 +1,5 @@
 """The truth about a simulated world: what was injected, written down for later scoring."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass

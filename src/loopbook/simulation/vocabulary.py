@@ -1,7 +1,5 @@
 """The authored word material of the simulated world, read from ``words/*.yaml`` and parsed once."""
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 from importlib.resources import files

@@ -1,7 +1,5 @@
 """The simulated world of posts about companies: one seeded world, any window of its days."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from random import Random
 
