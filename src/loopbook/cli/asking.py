@@ -43,19 +43,12 @@ def verify() -> None:
     from loopbook.store.project import Project
 
     project = Project.find()
-    expected = len(vault.folders(project.store))
-    checks = track(
-        verification.verify(project), "Hashing", total=expected, transient=True, console=Console(stderr=True)
-    )
-    found = list(checks)
+    checks, expected = verification.verify(project), len(vault.folders(project.store))
+    found = list(track(checks, "Hashing", total=expected, transient=True, console=Console(stderr=True)))
     wrong = [check for check in found if check.wrong]
-    for check in wrong:
-        for what in check.wrong:
-            typer.secho(f"{project.data / check.place}: {what}", fg="red", err=True)
+    for place, what in ((check.place, what) for check in wrong for what in check.wrong):
+        typer.secho(f"{project.data / place}: {what}", fg="red", err=True)
     typer.echo(f"Checked {len(found):,} folders and records; {len(wrong) or 'none'} of them not as sealed.")
-    older = sum(not check.whole for check in found)
-    if older:
-        typer.echo(f"Of {older:,} that an older version sealed, only the content of the artifacts could be checked.")
     if wrong:
         typer.echo("Remove such a folder of data/store, and the next run makes it anew.")
         raise typer.Exit(Exit.FAILED)

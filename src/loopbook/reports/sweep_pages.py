@@ -56,7 +56,7 @@ def renew(project: Project, scenario: str | None = None) -> dict[str, Path]:
     project.reports.mkdir(parents=True, exist_ok=True)
     with FileLock(project.reports_lock):
         site.assets(project.reports)
-        found = sweep_records.sweeps(project, scenario or "*")
+        found = sweep_records.sweeps(project, scenario)
         pages = {sweep.sweep: _build(project, sweep) for sweep in found}
         for name in {sweep.scenario for sweep in found}:
             own = [sweep for sweep in reversed(found) if sweep.scenario == name]

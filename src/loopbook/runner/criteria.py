@@ -1,7 +1,5 @@
 """Acceptance criteria of a run with their evidence, and what to do next."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata

@@ -1,28 +1,16 @@
 """Execute one notebook with papermill: an ordinary kernel, told by its environment which job it does."""
 
-from __future__ import annotations
-
 import logging
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from loopbook.runner.kernels.pool import Interrupted, Kernels, Level
+from loopbook.store.records import ErrorRecord
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why an execution did not reach its last cell."""
-
-    kind: str
-    message: str
-    cell: str | None
-    traceback: str
 
 
 def execute(
@@ -34,7 +22,7 @@ def execute(
     folder: Path,
     kernels: Kernels,
     level: Level,
-) -> Failure | None:
+) -> ErrorRecord | None:
     """Execute a notebook and write it with its outputs, whether it succeeds or not.
 
     Parameters
@@ -52,7 +40,7 @@ def execute(
 
     Returns
     -------
-    Failure or None
+    ErrorRecord or None
         None if every cell was executed.
 
     Raises
@@ -63,6 +51,7 @@ def execute(
     import nbformat
     import papermill
     from nbclient.exceptions import DeadKernelError
+    from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NBClientEngine, papermill_engines
     from papermill.exceptions import PapermillExecutionError
 
@@ -71,7 +60,9 @@ def execute(
 
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **_: Any) -> Any:
-            client = _client(nb_man, kernel_name)
+            client = PapermillNotebookClient(
+                nb_man, kernel_name=kernel_name, timeout=None, startup_timeout=120, log=logging.getLogger("papermill")
+            )
             provided.append(kernels.provide(client.create_kernel_manager(), level))
             # What libraries print past the notebook (TensorFlow's start-up notes, a crash) goes to a file beside it.
             with log.open("wb") as said:
@@ -96,43 +87,24 @@ def execute(
                 language="python",
                 progress_bar=False,
             )
-    except PapermillExecutionError as error:
-        _unless_interrupted(kernels)
-        text = _ANSI.sub("", "\n".join(error.traceback) if isinstance(error.traceback, list) else str(error.traceback))
-        if provided[0].overdue:
-            limit = provided[0].cause()
-            return Failure(limit.kind, limit.message, _failed_cell(output), text)
-        return Failure(error.ename, _ANSI.sub("", error.evalue), _failed_cell(output), text)
-    except DeadKernelError:
-        _unless_interrupted(kernels)
-        said = log.read_text(encoding="utf-8", errors="replace")
-        cause = provided[0].cause(said)
-        return Failure(cause.kind, cause.message, _failed_cell(output), _end_of(said))
-    except Exception:
-        _unless_interrupted(kernels)
-        raise
+    except Exception as error:
+        if kernels.interrupted:  # what the end of the run did to a notebook is no failure of its own
+            raise Interrupted from error
+        if isinstance(error, PapermillExecutionError):
+            text = "\n".join(error.traceback) if isinstance(error.traceback, list) else str(error.traceback)
+            failure = ErrorRecord(kind=error.ename, message=_ANSI.sub("", error.evalue))
+            if provided[0].overdue:
+                failure = provided[0].cause()
+        elif isinstance(error, DeadKernelError):
+            said = log.read_text(encoding="utf-8", errors="replace")
+            failure, text = provided[0].cause(said), _end_of(said)
+        else:
+            raise
+        return failure.model_copy(update={"cell": _failed_cell(output), "traceback": _ANSI.sub("", text)})
     finally:
         papermill_engines._engines.pop(name, None)
     log.unlink()
     return None
-
-
-def _client(nb_man: Any, kernel_name: str) -> Any:
-    from papermill.clientwrap import PapermillNotebookClient
-
-    return PapermillNotebookClient(
-        nb_man,
-        kernel_name=kernel_name,
-        timeout=None,
-        startup_timeout=120,
-        log=logging.getLogger("papermill"),
-    )
-
-
-def _unless_interrupted(kernels: Kernels) -> None:
-    """Do not take what the end of the run did to a notebook for a failure of its own."""
-    if kernels.interrupted:
-        raise Interrupted
 
 
 def _end_of(log: str, most: int = 4_000) -> str:
@@ -144,11 +116,8 @@ def _failed_cell(output: Path) -> str | None:
     """Return the id of the cell that was executed last."""
     import nbformat
 
-    if not output.is_file():
-        return None
+    cells = nbformat.read(output, as_version=4).cells if output.is_file() else []
     started = [
-        cell
-        for cell in nbformat.read(output, as_version=4).cells
-        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("start_time")
+        cell for cell in cells if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("start_time")
     ]
     return str(started[-1].id) if started else None

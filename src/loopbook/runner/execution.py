@@ -1,24 +1,20 @@
 """Execute one node of a run: from the store if its key is there, else by its notebook, sealed when it is whole."""
 
-from __future__ import annotations
-
-import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from loopbook.runner import engine
 from loopbook.runner.graph import Node
-from loopbook.runner.kernels.pool import Kernels, Level
-from loopbook.runner.kernels.pool import environment as kernel_environment
+from loopbook.runner.kernels.pool import Kernels, Level, environment
 from loopbook.scenario.contract import Scenario
-from loopbook.store import content, disk_space, job, keys, origin, records, stage, vault
+from loopbook.store import content, disk_space, job, keys, origin, stage, vault
 from loopbook.store.declaration import SOURCE_INPUT
 from loopbook.store.parameters import flat, is_seed, sections_of
 from loopbook.store.project import Project
-from loopbook.store.records import StageRecord
+from loopbook.store.records import ErrorRecord, StageRecord
 from loopbook.store.snapshots import Snapshot
 
 NOTEBOOK, JOB = "notebook.ipynb", "job.json"
@@ -77,11 +73,6 @@ def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) ->
     return digests
 
 
-def key(request: Request, node: Node, finished: Mapping[str, StageRecord]) -> str:
-    """Return the key of a node whose needs are finished."""
-    return parts(request, node, finished).key
-
-
 def parts(request: Request, node: Node, finished: Mapping[str, StageRecord]) -> keys.Parts:
     """Return what the key of a node is made of whose needs are finished."""
     read = inputs(request, node, finished)
@@ -122,15 +113,10 @@ def execute(
     except (OSError, disk_space.DiskFull) as error:
         if not disk_space.is_full(error):
             raise
-        return _without_room(request, node, stage_key)
-
-
-def _without_room(request: Request, node: Node, stage_key: str) -> StageRecord:
-    """Return the record of a node that a full disk stopped, and give back the room that its unfinished work takes."""
-    remedy = disk_space.remedy(_work(request, node, stage_key))
-    with vault.claimed(_work(request, node, stage_key)) as work, vault.written_by(work):
-        content.remove(work)
-    return _stopped(node, stage_key, "DiskFull", remedy)
+        remedy = disk_space.remedy(_work(request, node, stage_key))
+        with vault.claimed(_work(request, node, stage_key)) as work, vault.written_by(work):
+            content.remove(work)  # give back the room that unfinished work takes
+        return _stopped(node, stage_key, "DiskFull", remedy)
 
 
 def _execute(
@@ -144,8 +130,7 @@ def _execute(
 ) -> StageRecord:
     """Claim the node's folder, run its notebook there; seal what it wrote, or keep how it failed."""
     with vault.claimed(_work(request, node, stage_key)) as work:
-        already = stored(request, node, stage_key)
-        if already is not None:
+        if (already := stored(request, node, stage_key)) is not None:
             return already
         made_of = parts(request, node, finished)
         if made_of.key != stage_key:
@@ -192,7 +177,7 @@ def _hand_over(
 
 def _run(
     request: Request, node: Node, work: Path, kernels: Kernels, level: Level, gpus: Sequence[str]
-) -> engine.Failure | None:
+) -> ErrorRecord | None:
     """Run the notebook in its folder; what it declares and did not write is a failure too."""
     failure = engine.execute(
         node.declaration.path,
@@ -206,9 +191,9 @@ def _run(
     missing = [name for name in node.declaration.writes if name not in _json(work / stage.OUTPUTS)]
     if failure is None and missing:
         text = f"{node.name} declares that it writes {', '.join(missing)}, but did not write it."
-        return engine.Failure("Unwritten", text, None, "")
+        return ErrorRecord(kind="Unwritten", message=text)
     if failure is not None and disk_space.is_full(failure.message):
-        return replace(failure, kind="DiskFull", message=disk_space.remedy(work))
+        return failure.model_copy(update={"kind": "DiskFull", "message": disk_space.remedy(work)})
     return failure
 
 
@@ -217,7 +202,7 @@ def _failed(
     node: Node,
     task: job.Job,
     made_of: keys.Parts,
-    failure: engine.Failure,
+    failure: ErrorRecord,
     facts: Mapping[str, Any],
 ) -> StageRecord:
     """Keep a failed notebook with its job, for ``make debug``, and what its key was made of; return its record."""
@@ -226,13 +211,10 @@ def _failed(
     if (work / NOTEBOOK).is_file():
         content.save(work / NOTEBOOK, kept.with_suffix(""))
         task.save(kept.with_suffix(".json"))
-        _keep(made_of, kept.with_suffix(f".{keys.PARTS}"))
-    error = records.ErrorRecord(
-        kind=failure.kind, message=failure.message, cell=failure.cell, traceback=failure.traceback
-    )
+        content.write_json(kept.with_suffix(f".{keys.PARTS}"), made_of.plain())
     shown = str(kept.relative_to(project.data)) if kept.is_file() else None
     return _record(request, node, made_of.key, work, facts, "failed").model_copy(
-        update={"error": error, "notebook": shown, "artifacts": {}, "digests": {}}
+        update={"error": failure, "notebook": shown, "artifacts": {}, "digests": {}}
     )
 
 
@@ -240,7 +222,7 @@ def _seal(request: Request, node: Node, made_of: keys.Parts, work: Path, facts: 
     """Move a finished folder into the store, without what served its making only; return the stage's record."""
     for name in _TEMPORARY:
         content.remove(work / name)
-    _keep(made_of, work / keys.PARTS)
+    content.write_json(work / keys.PARTS, made_of.plain())
     target = vault.seal(work, request.project.store / node.declaration.stage / made_of.key, facts)
     return _record(request, node, made_of.key, target, vault.manifest(target), "done")
 
@@ -253,12 +235,8 @@ def _stopped(node: Node, stage_key: str, kind: str, text: str, read: Mapping[str
         key=stage_key,
         state="failed",
         inputs=dict(read or {}),
-        error=records.ErrorRecord(kind=kind, message=text),
+        error=ErrorRecord(kind=kind, message=text),
     )
-
-
-def _keep(made_of: keys.Parts, file: Path) -> None:
-    file.write_text(json.dumps(made_of.plain(), indent=1), encoding="utf-8")
 
 
 def _facts(request: Request, node: Node, made_of: keys.Parts, work: Path, seconds: float) -> dict[str, Any]:
@@ -309,20 +287,22 @@ def _record(
 
 def _parameters(request: Request, node: Node) -> dict[str, Any]:
     """Return what papermill injects: the general parameters, and the given ones of this stage."""
-    values: dict[str, Any] = {"scenario": request.scenario, "profile": request.profile}
-    if node.candidate is not None:
-        values["candidate"] = node.candidate
-    section = node.declaration.section
-    for name in node.declaration.flat:
-        if f"{section}.{name}" in request.given:
-            value = request.given[f"{section}.{name}"]
-            values[name] = value if isinstance(value, bool | int | float | str | None) else str(value)
-    return values
+    own = {name: f"{node.declaration.section}.{name}" for name in node.declaration.flat}
+    given = {name: request.given[full] for name, full in own.items() if full in request.given}
+    return {
+        "scenario": request.scenario,
+        "profile": request.profile,
+        **({} if node.candidate is None else {"candidate": node.candidate}),
+        **{
+            name: value if isinstance(value, bool | int | float | str | None) else str(value)
+            for name, value in given.items()
+        },
+    }
 
 
 def _environment(project: Project, task: Path, gpus: Sequence[str]) -> dict[str, str]:
     return {
-        **kernel_environment(),
+        **environment(),
         **({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}),
         "LOOPBOOK_DATA": str(project.data),
         "LOOPBOOK_REPORTS": str(project.reports),
@@ -336,4 +316,4 @@ def _work(request: Request, node: Node, stage_key: str) -> Path:
 
 
 def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return content.read_json(path) if path.is_file() else {}

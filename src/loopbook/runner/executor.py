@@ -191,7 +191,7 @@ class _Queue:
         while True:
             fresh = name not in each.keys
             if fresh:
-                each.keys[name] = execution.key(each.work.request, node, each.finished), self.turn
+                each.keys[name] = execution.parts(each.work.request, node, each.finished).key, self.turn
             key, turn = each.keys[name]
             place = node.declaration.stage, key
             record = self.failed.get((each.work.request.scenario, *place)) or (

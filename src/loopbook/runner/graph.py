@@ -1,13 +1,12 @@
 """The order of a run, derived from what the notebooks declare that they read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from loopbook.scenario.errors import LoopbookError, suggest
 from loopbook.store.declaration import SOURCE_INPUT, Declaration
+from loopbook.store.records import name_of
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,9 @@ def plan(declarations: Mapping[str, Declaration], candidates: Iterable[str]) -> 
     chosen = tuple(candidates)
     writers = _writers(declarations)
     nodes = {
-        node.name: node
+        name_of(declared.stage, candidate): _node(declared, candidate, writers, chosen)
         for declared in declarations.values()
-        for node in (
-            _node(declared, candidate, declarations, writers, chosen)
-            for candidate in (chosen if declared.each else (None,))
-        )
+        for candidate in (chosen if declared.each else (None,))
     }
     try:
         order = list(TopologicalSorter({name: sorted(node.needs) for name, node in nodes.items()}).static_order())
@@ -59,16 +55,10 @@ def plan(declarations: Mapping[str, Declaration], candidates: Iterable[str]) -> 
         raise LoopbookError(
             f"The notebooks wait for each other: {circle}. Let one of them carry instead of read."
         ) from error
-    rank = {name: index for index, name in enumerate(nodes)}
     depth: dict[str, int] = {}
     for name in order:
         depth[name] = 1 + max((depth[need] for need in nodes[name].needs), default=0)
-    return {name: nodes[name] for name in sorted(nodes, key=lambda name: (depth[name], rank[name]))}
-
-
-def name_of(stage: str, candidate: str | None) -> str:
-    """Return a node's name: ``03_training[lstm]`` for a candidate."""
-    return f"{stage}[{candidate}]" if candidate else stage
+    return {name: nodes[name] for name in sorted(nodes, key=depth.__getitem__)}
 
 
 def _writers(declarations: Mapping[str, Declaration]) -> dict[str, Declaration]:
@@ -86,7 +76,6 @@ def _writers(declarations: Mapping[str, Declaration]) -> dict[str, Declaration]:
 def _node(
     declared: Declaration,
     candidate: str | None,
-    declarations: Mapping[str, Declaration],
     writers: Mapping[str, Declaration],
     chosen: tuple[str, ...],
 ) -> Node:
@@ -95,12 +84,10 @@ def _node(
             raise LoopbookError(f"{declared.stage} reads {name!r}, which no notebook writes.{suggest(name, writers)}")
         return writers[name]
 
-    reads: dict[str, str] = {}
-    for name in declared.reads:
-        if name == SOURCE_INPUT:
-            continue
+    read = [name for name in declared.reads if name != SOURCE_INPUT]
+    for name in read:
         if writer(name).each and not declared.each:
             raise LoopbookError(f"{declared.stage} reads {name!r}, which every candidate writes; it must gather it.")
-        reads[name] = name_of(writer(name).stage, candidate if writer(name).each else None)
+    reads = {name: name_of(writer(name).stage, candidate if writer(name).each else None) for name in read}
     gathers = {name: {each: name_of(writer(name).stage, each) for each in chosen} for name in declared.gathers}
     return Node(name_of(declared.stage, candidate), declared, candidate, reads, gathers)

@@ -1,9 +1,9 @@
 """A grid as a person types it: ``training.architecture=cnn,lstm training.seed=1:5``."""
 
-from __future__ import annotations
-
 import itertools
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +16,10 @@ MOST = 10_000
 """Points; more is a slip of the keyboard rather than a plan."""
 
 _RANGE = re.compile(r"(-?\d+):(-?\d+)(?::(-?\d+))?")
+_PIECE = re.compile(
+    r"""(?<![^,=\[{: \t\n\r])(?:'(?:[^']|'')*(?P<single>'?)|"(?:\\.|[^"\\])*(?P<double>"?))|.""", re.DOTALL
+)
+"""A text in quotation marks, where one can begin, with the mark that closes it; else a character."""
 _CLOSING = {"[": "]", "{": "}"}
 
 
@@ -39,12 +43,12 @@ def parse(text: str) -> dict[str, tuple[Any, ...]]:
         if name in axes:
             raise ScenarioError(f"GRID: {name} stands twice; keep one.")
         axes[name] = tuple(_values(name, listed))
-        _refuse_twice(name, axes[name])
+        twice = [value for value, count in Counter(map(repr, axes[name])).items() if count > 1]
+        if twice:
+            raise ScenarioError(f"GRID: {name} has the value {twice[0]} twice; keep one.")
     if not axes:
         raise ScenarioError('GRID is empty. Name at least one parameter, such as GRID="training.seed=1:5".')
-    count = 1
-    for values in axes.values():
-        count *= len(values)
+    count = math.prod(map(len, axes.values()))
     if count > MOST:
         raise ScenarioError(f"GRID has {count:,} points, more than {MOST:,}; take fewer values.")
     return axes
@@ -59,7 +63,7 @@ def _values(name: str, listed: str) -> Iterator[Any]:
     for item in _split(listed, ",", empty=True):
         found = _RANGE.fullmatch(item.strip())
         if found:
-            yield from _range(name, item.strip(), *(int(part) if part else None for part in found.groups()))
+            yield from _range(name, found[0], *(int(part) for part in found.groups() if part))
             continue
         if not item.strip():
             raise ScenarioError(f"GRID: {name} has an empty value; write null for none, '' for an empty text.")
@@ -69,10 +73,7 @@ def _values(name: str, listed: str) -> Iterator[Any]:
             raise ScenarioError(f"GRID: the value of {name} is not YAML: {item!r}.") from error
 
 
-def _range(name: str, item: str, first: int | None, last: int | None, step: int | None = None) -> range:
-    assert first is not None
-    assert last is not None
-    by = 1 if step is None else step
+def _range(name: str, item: str, first: int, last: int, by: int = 1) -> range:
     if by == 0:
         raise ScenarioError(f"GRID: the range {item} of {name} goes on in steps of 0.")
     found = range(first, last + (1 if by > 0 else -1), by)
@@ -83,14 +84,6 @@ def _range(name: str, item: str, first: int | None, last: int | None, step: int 
     return found
 
 
-def _refuse_twice(name: str, values: Sequence[Any]) -> None:
-    seen = set()
-    for value in values:
-        if repr(value) in seen:
-            raise ScenarioError(f"GRID: {name} has the value {value!r} twice; keep one.")
-        seen.add(repr(value))
-
-
 def _split(text: str, separators: str, empty: bool = False) -> list[str]:
     """Split where no quotation mark or bracket is open; a mark inside a word, as in it's, opens nothing.
 
@@ -99,27 +92,18 @@ def _split(text: str, separators: str, empty: bool = False) -> list[str]:
     ScenarioError
         If one is not closed.
     """
-    parts, quote, open_ = [""], "", []
-    previous, escaped = "", False
-    for character in text:
-        if quote:
-            if escaped:
-                escaped = False
-            elif character == "\\" and quote == '"':
-                escaped = True
-            elif character == quote:
-                quote = ""
-        elif character in "'\"" and (previous in ",=[{: \t\n\r" or previous == character):
-            quote = character
-        elif character in _CLOSING:
-            open_.append(_CLOSING[character])
-        elif open_ and character == open_[-1]:
+    parts, open_ = [""], []
+    for piece in _PIECE.finditer(text):
+        if piece["single"] == "" or piece["double"] == "":
+            raise ScenarioError(f"GRID: a quotation mark is not closed in {text!r}.")
+        if piece[0] in _CLOSING:
+            open_.append(_CLOSING[piece[0]])
+        elif open_ and piece[0] == open_[-1]:
             open_.pop()
-        if character in separators and not quote and not open_:
+        if piece[0] in separators and not open_:
             parts.append("")
         else:
-            parts[-1] += character
-        previous = character
-    if quote or open_:
-        raise ScenarioError(f"GRID: {'a quotation mark' if quote else 'a bracket'} is not closed in {text!r}.")
+            parts[-1] += piece[0]
+    if open_:
+        raise ScenarioError(f"GRID: a bracket is not closed in {text!r}.")
     return [part for part in parts if empty or part]

@@ -3,8 +3,6 @@
 The name is held by a lock on a file, which the system takes away from a process that ends, however it ends.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +10,9 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
+from filelock import FileLock
+
+from loopbook.store import locks
 from loopbook.store.project import Project
 from loopbook.store.records import STARTED
 
@@ -26,21 +27,16 @@ class Ongoing:
 
 
 @contextmanager
-def named(project: Project, scenario: str, began: datetime) -> Iterator[str]:
-    """Hold a name that no other run has or takes: the starting time in UTC, with a number if it is taken."""
-    from filelock import FileLock, Timeout
+def named(project: Project, scenario: str, began: datetime, kept: Path | None = None) -> Iterator[str]:
+    """Hold a name that no other run has or takes: the starting time in UTC, with a number if it is taken.
 
-    folder = _folder(project) / scenario
-    folder.mkdir(parents=True, exist_ok=True)
+    `kept` is the folder of the records that must not have the name; None: that of the scenario's runs.
+    """
     stem = began.astimezone(UTC).strftime(STARTED)
     for number in count(1):
         name = stem if number == 1 else f"{stem}-{number}"
-        lock = FileLock(folder / f"{name}.lock")
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            continue
-        if not (project.runs / scenario / f"{name}.json").exists():
+        lock = locks.seized(_folder(project) / scenario / f"{name}.lock")
+        if lock is not None and not ((kept or project.runs / scenario) / f"{name}.json").exists():
             break
         _let_go(lock)
     try:
@@ -51,29 +47,22 @@ def named(project: Project, scenario: str, began: datetime) -> Iterator[str]:
 
 def ongoing(project: Project) -> list[Ongoing]:
     """Return the runs in progress on this project's data, the oldest first; what killed ones left is taken away."""
-    from filelock import FileLock, Timeout
-
     found = []
     for path in _folder(project).glob("*/*.lock"):
-        lock = FileLock(path)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
+        lock = locks.seized(path)
+        if lock is None:
             started = datetime.strptime(path.stem[:15], STARTED).replace(tzinfo=UTC)
             found.append(Ongoing(path.parent.name, path.stem, started))
-        else:
-            _let_go(lock)
-    return sorted(found, key=lambda each: each.started)
+        _let_go(lock)
+    return sorted(found, key=lambda run: run.started)
 
 
 def _folder(project: Project) -> Path:
     return project.work / "runs"
 
 
-def _let_go(lock: object) -> None:
+def _let_go(lock: FileLock | None) -> None:
     """Remove a lock's file while it is held: whoever opened it in the meantime sees that it is gone, and tries anew."""
-    from filelock import FileLock
-
-    assert isinstance(lock, FileLock)
-    Path(lock.lock_file).unlink(missing_ok=True)
-    lock.release()
+    if lock is not None:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()

@@ -1,10 +1,9 @@
 """Say how a run goes: one live line a stage on a terminal, a plain log elsewhere."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -27,7 +26,7 @@ class Display:
     _begun: dict[str, float] = field(default_factory=dict)
     _said: dict[str, str] = field(default_factory=dict)
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> Self:
         if self.console.is_terminal:
             self._live = Live(console=self.console, refresh_per_second=4, transient=True)
             self._live.start()
@@ -74,9 +73,7 @@ class Display:
             return
         note = {"fresh": "unchanged", "skipped": "skipped: something it needs failed"}.get(record.state, "")
         if record.error is not None:
-            note = (
-                f"{record.error.kind}: {record.error.message.strip().splitlines()[0] if record.error.message else ''}"
-            )
+            note = record.error.line
         seconds = f"{record.seconds:6.1f} s" if record.state in ("done", "failed") else " " * 8
         line = Text.assemble(
             Text.from_markup(_MARKS[record.state]), f" {name:<{self.width}} {seconds}  ", (note, "dim")

@@ -1,7 +1,5 @@
 """Why a stage is stale: what its key would be made of now, beside what it was made of in the latest run."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -67,7 +65,7 @@ def nothing_to_do(request: Request) -> Run | None:
     with code.once():
         nodes = graph.plan(declarations(request.project.notebooks), request.resolved.training.chosen)
         for name, node in nodes.items():
-            record = execution.stored(request, node, execution.key(request, node, known))
+            record = execution.stored(request, node, execution.parts(request, node, known).key)
             if record is None:
                 return None
             known[name] = record
@@ -128,7 +126,5 @@ def _no_result(before: StageRecord | None) -> tuple[str, ...]:
     if before is None:
         return ("no run of this scenario and profile has had it",)
     if before.error is not None:
-        return (
-            f"it failed in the latest run: {before.error.kind}: {before.error.message.strip().partition(chr(10))[0]}",
-        )
+        return (f"it failed in the latest run: {before.error.line}",)
     return ("it was skipped in the latest run",)

@@ -1,7 +1,5 @@
 """Hash again all that the store holds, and name what is not as it was sealed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +19,10 @@ class Checked:
         Where it lies, relative to the data folder.
     wrong
         What is wrong with it.
-    whole
-        Whether every byte was checked; of what an older version sealed, only the content of the artifacts can be.
     """
 
     place: str
     wrong: tuple[str, ...] = ()
-    whole: bool = True
 
 
 def verify(project: Project) -> Iterator[Checked]:
@@ -57,8 +52,8 @@ def _folder(folder: Path, place: str) -> Checked:
     if not vault.is_whole(folder):
         return Checked(place, ("it has no marker, so it is not whole",))
     try:
-        facts, wrong, hashed = vault.manifest(folder), vault.damage(folder), vault.is_hashed(folder)
-    except (OSError, ValueError) as error:
+        facts, wrong = vault.manifest(folder), vault.damage(folder)
+    except (OSError, ValueError, KeyError) as error:
         return Checked(place, (f"its marker cannot be read: {error}",))
     for name, digest in facts.get("digests", {}).items():
         file = folder / facts.get("artifacts", {}).get(name, name)
@@ -67,7 +62,7 @@ def _folder(folder: Path, place: str) -> Checked:
                 wrong.append(f"the content of {name} is not what was written")
         except Exception as error:  # whatever a format's library says of a broken file
             wrong.append(f"{name} cannot be read: {type(error).__name__}: {error}")
-    return Checked(place, tuple(wrong), hashed)
+    return Checked(place, tuple(wrong))
 
 
 def _run(project: Project, run: records.Run) -> Iterator[str]:

@@ -4,8 +4,6 @@ Files of equal meaning can differ in their bytes, so a digest is taken of the me
 weights and configuration. TensorBoard's event files carry clock times; they are kept but have no digest.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
@@ -45,30 +43,27 @@ def save(value: Any, path: Path) -> Path:
     DiskFull
         If there is no room for it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kind = type(value).__module__.split(".")[0], type(value).__name__
     if isinstance(value, Path):
         target = path.with_name(path.name + value.suffix) if value.is_file() else path
-        if value.resolve() == target.resolve():
-            return target
-        remove(target)
-        with disk_space.told(target):
-            _copy(value, target)
-    elif kind == ("pandas", "DataFrame"):
+        if value.resolve() != target.resolve():
+            remove(target)
+            with disk_space.told(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                (_copy_file if value.is_file() else shutil.copytree)(value, target)
+    elif type(value).__name__ == "DataFrame":
         target = path.with_name(path.name + ".parquet")
         write_atomically(target, lambda file: value.to_parquet(file, index=False))
     elif isinstance(value, Mapping) and value and all(type(item).__name__ == "ndarray" for item in value.values()):
         import numpy as np
 
         target = path.with_name(path.name + ".npz")
-        write_atomically(target, lambda file: _savez(np, file, value))
+        write_atomically(target, lambda file: np.savez_compressed(file, **value))
     elif isinstance(value, dict | list):
         target = path.with_name(path.name + ".json")
-        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, sort_keys=False) + "\n"
-        write_atomically(target, lambda file: file.write_text(text, encoding="utf-8", errors="surrogatepass"))
+        write_json(target, value)
     else:
         raise TypeError(
-            f"There is no format for {kind[0]}.{kind[1]} ({path.name}). "
+            f"There is no format for {type(value).__module__}.{type(value).__name__} ({path.name}). "
             "Write a DataFrame, a dict or list of plain values, a dict of arrays, or the path of a folder."
         )
     return target
@@ -76,17 +71,18 @@ def save(value: Any, path: Path) -> Path:
 
 def load(path: Path) -> Any:
     """Load what `save` returned: a DataFrame, plain values, a dict of arrays, or the path itself."""
-    if path.suffix == ".parquet":
-        import pandas as pd
+    match path.suffix:
+        case ".parquet":
+            import pandas as pd
 
-        return pd.read_parquet(path)
-    if path.suffix == ".json":
-        return json.loads(path.read_text(encoding="utf-8"))
-    if path.suffix == ".npz":
-        import numpy as np
+            return pd.read_parquet(path)
+        case ".json":
+            return read_json(path)
+        case ".npz":
+            import numpy as np
 
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            with np.load(path, allow_pickle=False) as archive:
+                return dict(archive)
     return path
 
 
@@ -99,33 +95,12 @@ def digest(path: Path) -> str:
             if file.is_file() and not file.name.startswith(UNDIGESTED)
         ]
         return digest_text("\n".join(parts))
-    if path.suffix == ".parquet":
-        return _digest_parquet(path)
-    if path.suffix == ".json":
-        return digest_json(json.loads(path.read_text(encoding="utf-8")))
-    if path.suffix == ".npz":
-        return digest_value(load(path))
-    if path.suffix == ".h5":
-        return _digest_h5(path)
-    if path.suffix == ".keras":
-        return _digest_keras(path)
-    if path.suffix == ".onnx":
-        return _digest_onnx(path)
-    return digest_file(path)
+    return _DIGESTS.get(path.suffix, digest_file)(path)
 
 
-def digest_value(value: Any) -> str:
-    """Return the digest of a DataFrame, plain values or a dict of arrays that is not saved."""
-    if type(value).__name__ == "DataFrame":
-        return _digest_parquet(io.BytesIO(value.to_parquet(index=False)))
-    if isinstance(value, Mapping) and value and all(type(item).__name__ == "ndarray" for item in value.values()):
-        sha = hashlib.sha256()
-        for name in sorted(value):
-            array = value[name]
-            sha.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-            sha.update(array.tobytes())
-        return sha.hexdigest()
-    return digest_json(value)
+def digest_value(frame: Any) -> str:
+    """Return the digest of a DataFrame that is not saved."""
+    return _digest_parquet(io.BytesIO(frame.to_parquet(index=False)))
 
 
 def digest_text(text: str) -> str:
@@ -149,6 +124,21 @@ def size(path: Path) -> int:
     if path.is_dir():
         return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return path.stat().st_size
+
+
+def read_json(path: Path) -> Any:
+    """Return the plain values in a file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Write plain values into a file, in one step."""
+    write_text(target, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a text into a file, in one step."""
+    write_atomically(target, lambda file: file.write_text(text, encoding="utf-8", errors="surrogatepass"))
 
 
 def write_atomically(target: Path, write: Callable[[Path], object]) -> None:
@@ -180,53 +170,41 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _copy(source: Path, target: Path) -> None:
-    if source.is_file():
-        write_atomically(target, lambda file: shutil.copyfile(source, file))
-        shutil.copystat(source, target)
-        return
-    try:
-        shutil.copytree(source, target)
-    except shutil.Error as error:  # it copies what it can, and gathers the reasons for the rest as texts
-        if disk_space.is_full(error):
-            raise disk_space.DiskFull(disk_space.remedy(target)) from error
-        raise
-
-
-def _savez(np: Any, file: Path, arrays: Mapping[str, Any]) -> None:
-    with file.open("wb") as stream:
-        np.savez_compressed(stream, **arrays)
+def _copy_file(source: Path, target: Path) -> None:
+    write_atomically(target, lambda file: shutil.copy2(source, file))
 
 
 def _digest_parquet(path: Path | io.BytesIO) -> str:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return _digest_table(pq.read_table(path))
-
-
-def _digest_table(table: Any) -> str:
-    import pyarrow as pa
-
     sink = pa.BufferOutputStream()
-    plain = table.replace_schema_metadata(None).combine_chunks()
+    plain = pq.read_table(path).replace_schema_metadata(None).combine_chunks()
     with pa.ipc.new_stream(sink, plain.schema) as stream:
         stream.write_table(plain)
     return hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+def _digest_npz(path: Path) -> str:
+    sha = hashlib.sha256()
+    for name, array in sorted(load(path).items()):
+        sha.update(f"{name} {array.dtype.str} {array.shape}\n".encode() + array.tobytes())
+    return sha.hexdigest()
 
 
 def _digest_h5(path: Path) -> str:
     import h5py
 
     parts: list[str] = []
-
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            data = item[()]
-            parts.append(f"{name} {data.dtype.str} {data.shape} {hashlib.sha256(data.tobytes()).hexdigest()}")
-
     with h5py.File(path, "r") as file:
-        file.visititems(visit)
+        file.visititems(
+            lambda name, item: parts.append(_line(item[()], f"{name} ")) if isinstance(item, h5py.Dataset) else None
+        )
     return digest_text("\n".join(sorted(parts)))
+
+
+def _line(array: Any, name: str = "") -> str:
+    return f"{name}{array.dtype.str} {array.shape} {hashlib.sha256(array.tobytes()).hexdigest()}"
 
 
 def _digest_keras(path: Path) -> str:
@@ -244,23 +222,27 @@ def _digest_onnx(path: Path) -> str:
     from onnx import numpy_helper
 
     parts: list[str] = []
-
-    def visit(graph: Any) -> None:
-        tensors = [
-            *graph.initializer,
-            *(each.t for node in graph.node for each in node.attribute if each.HasField("t")),
-        ]
-        for tensor in tensors:
-            data = numpy_helper.to_array(tensor)
-            parts.append(f"{data.dtype.str} {data.shape} {hashlib.sha256(data.tobytes()).hexdigest()}")
+    waiting = [onnx.load(path).graph]
+    while waiting:
+        graph = waiting.pop()
+        attributes = [attribute for node in graph.node for attribute in node.attribute]
+        tensors = [*graph.initializer, *(attribute.t for attribute in attributes if attribute.HasField("t"))]
+        parts += [_line(numpy_helper.to_array(tensor)) for tensor in tensors]
         for node in graph.node:
             parts.append(node.op_type)
             if node.domain:  # trees keep their numbers in attributes, not in tensors
-                known = sorted(each.SerializeToString(deterministic=True) for each in node.attribute)
+                known = sorted(attribute.SerializeToString(deterministic=True) for attribute in node.attribute)
                 parts.append(hashlib.sha256(b"\n".join(known)).hexdigest())
-            for attribute in node.attribute:
-                for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
-                    visit(inner)
-
-    visit(onnx.load(path).graph)
+        for attribute in attributes:
+            waiting += [attribute.g] if attribute.HasField("g") else attribute.graphs
     return digest_text("\n".join(sorted(parts)))
+
+
+_DIGESTS: Mapping[str, Callable[[Path], str]] = {
+    ".parquet": _digest_parquet,
+    ".json": lambda path: digest_json(read_json(path)),
+    ".npz": _digest_npz,
+    ".keras": _digest_keras,
+    ".onnx": _digest_onnx,
+}
+"""By the ending of a file's name, if its bytes say more than its content does."""

@@ -1,7 +1,5 @@
 """What a numbered notebook says of itself: its metadata, its parameters cell, its code."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

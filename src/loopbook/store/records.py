@@ -1,13 +1,11 @@
 """The record of a run: it names the keys of its stages, and is the contract of ``run.json`` for other programs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from loopbook.store.content import write_atomically
+from loopbook.store.content import write_text
 from loopbook.store.project import Project
 
 STARTED = "%Y%m%d-%H%M%S"
@@ -39,6 +37,11 @@ class ErrorRecord(Record):
     cell: str | None = None
     traceback: str = ""
 
+    @property
+    def line(self) -> str:
+        """The error in one line: its kind, and how its message begins."""
+        return f"{self.kind}: {self.message.strip().partition(chr(10))[0]}"
+
 
 class Origin(Record):
     """The code and the machine that made something."""
@@ -49,6 +52,11 @@ class Origin(Record):
     hardware: dict[str, Any] = Field(
         default_factory=dict, description="system, processor, cores, memory in bytes, gpus"
     )
+
+
+def name_of(stage: str, candidate: str | None) -> str:
+    """Return what a stage of a run is called: ``03_training[lstm]`` for a candidate."""
+    return f"{stage}[{candidate}]" if candidate else stage
 
 
 class StageRecord(Record):
@@ -70,7 +78,7 @@ class StageRecord(Record):
 
     @property
     def name(self) -> str:
-        return f"{self.stage}[{self.candidate}]" if self.candidate else self.stage
+        return name_of(self.stage, self.candidate)
 
     def number(self, name: str) -> float | None:
         """Return a recorded metric or measurement as a number; None if there is none of this name."""
@@ -186,7 +194,7 @@ class Run(Record):
 def save(project: Project, run: Run) -> Path:
     """Write a run's record."""
     path = project.runs / run.scenario / f"{run.run}.json"
-    write_atomically(path, lambda file: file.write_text(run.model_dump_json(indent=1), encoding="utf-8"))
+    write_text(path, run.model_dump_json(indent=1))
     return path
 
 
@@ -197,21 +205,21 @@ def load(path: Path) -> Run:
 
 def runs(project: Project, scenario: str | None = None) -> list[Run]:
     """Return the records of all runs, or of one scenario's, oldest first."""
-    return [run for path in _paths(project, scenario or "*") if (run := _load(path)) is not None]
+    return [run for path in by_age(project.runs, scenario) if (run := _load(path)) is not None]
 
 
 def latest(project: Project, scenario: str, profile: str | None = None, good: bool = True) -> Run | None:
     """Return the newest run of a scenario (and profile), by default the newest good one."""
-    for path in reversed(_paths(project, scenario)):
+    for path in reversed(by_age(project.runs, scenario)):
         run = _load(path)
         if run is not None and (run.good or not good) and (profile is None or run.profile == profile):
             return run
     return None
 
 
-def _paths(project: Project, scenario: str) -> list[Path]:
+def by_age(folder: Path, scenario: str | None) -> list[Path]:
     """Return the records' files, oldest first, without those that another process is writing at this moment."""
-    found = [path for path in project.runs.glob(f"{scenario}/*.json") if not path.name.startswith(".")]
+    found = folder.glob(f"{scenario or '*'}/[!.]*.json")
     return sorted(found, key=lambda path: (path.stem[:15], int(path.stem[16:] or 1), path.parent.name))
 
 

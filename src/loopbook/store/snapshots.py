@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from pydantic import Field, ValidationError
 
 from loopbook.scenario.contract import Scenario
@@ -140,8 +141,6 @@ def seal(project: Project, scenario: str, profile: str, snapshot: Snapshot) -> P
     LoopbookError
         If another snapshot was sealed since `snapshot` was made from the current one.
     """
-    from filelock import FileLock
-
     folder = _folder(project, scenario, profile)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
@@ -154,7 +153,7 @@ def seal(project: Project, scenario: str, profile: str, snapshot: Snapshot) -> P
                 f"{snapshot.round}: something was approved in between. Look at the latest run and approve again."
             )
         text = snapshot.model_dump_json(indent=1) + "\n"
-        path = folder / f"{snapshot.round:04d}-{_digest(text)}.json"
+        path = folder / _name(snapshot, text)
         write_atomically(path, lambda file: _write_private(file, text))
         return path
 
@@ -167,18 +166,15 @@ def withdraw(project: Project, scenario: str, profile: str) -> Snapshot | None:
     Snapshot or None
         What was laid aside; None in round 0.
     """
-    from filelock import FileLock
-
     folder = _folder(project, scenario, profile)
-    if not folder.is_dir():
-        return None
+    folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         sealed = _sealed(project, scenario, profile)
         if not sealed:
             return None
-        snapshot, aside = _read(sealed[-1]), folder / "withdrawn" / sealed[-1].name
-        aside.parent.mkdir(exist_ok=True)
-        sealed[-1].replace(aside)
+        snapshot = _read(sealed[-1])
+        (folder / "withdrawn").mkdir(exist_ok=True)
+        sealed[-1].replace(folder / "withdrawn" / sealed[-1].name)
         return snapshot
 
 
@@ -198,13 +194,12 @@ def _sealed(project: Project, scenario: str, profile: str) -> list[Path]:
 
 
 def _read(path: Path) -> Snapshot:
-    name = _NAME.fullmatch(path.name)
     try:
         text = path.read_text(encoding="utf-8")
         snapshot = Snapshot.model_validate_json(text)
     except (ValidationError, UnicodeDecodeError) as error:
         raise LoopbookError(f"{path} is no snapshot: {error}. Restore it, or remove it to go back a round.") from error
-    if name is None or (int(name[1]), name[2]) != (snapshot.round, _digest(text)):
+    if path.name != _name(snapshot, text):
         raise LoopbookError(
             f"{path.name} was changed after it was sealed, so nobody approved what it says now. Restore it, or remove "
             f"it to go back to the round before: {path}"
@@ -212,6 +207,6 @@ def _read(path: Path) -> Snapshot:
     return snapshot
 
 
-def _digest(text: str) -> str:
-    """Return the digest of what a file says: fields that a later version adds do not break a seal."""
-    return digest_json(json.loads(text))[:16]
+def _name(snapshot: Snapshot, text: str) -> str:
+    """Return a file's name, with a digest of what it says: fields that a later version adds do not break a seal."""
+    return f"{snapshot.round:04d}-{digest_json(json.loads(text))[:16]}.json"

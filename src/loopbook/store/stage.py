@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -65,6 +64,8 @@ class Stage:
             If the scenario, a parameter or the candidate does not exist or does not fit. A plain value that is no
             parameter is a misspelt one: papermill would pass over it in silence.
         """
+        import pandas as pd
+
         project = Project.find()
         declared = declaration(project.notebooks / f"{stage}.ipynb")
         task = job.from_environment()
@@ -80,22 +81,19 @@ class Stage:
         if declared.each and candidate not in resolved.training.candidates:
             known = resolved.training.candidates
             raise ScenarioError(f"{resolved.name} has no candidate {candidate!r}.{suggest(candidate, known)}")
+        chosen = candidate if declared.each else None
+        work = Path(task.work) if task is not None else draft(project, resolved.name, profile, stage, chosen)
         if task is not None and not task.by_hand:
-            work = Path(task.work)
             if work not in _written:
                 _written[work] = vault.written_by(work)
                 _written[work].acquire()
         else:
-            name = f"{stage}-{candidate}" if declared.each else stage
-            work = Path(task.work) if task is not None else project.drafts / resolved.name / profile / name
             for file in (OUTPUTS, RESULTS, MEASUREMENTS):
                 content.remove(work / file)
         work.mkdir(parents=True, exist_ok=True)
-        _show_whole_texts()
-        chosen = candidate if declared.each else None
-        opened = cls(declared, project, profile, chosen, work, resolved, parameters, task)
-        _write(work / PARAMETERS, [record.model_dump() for record in parameters])
-        return opened
+        pd.options.display.max_colwidth = 240  # tables under cells show texts to a readable length
+        content.write_json(work / PARAMETERS, [record.model_dump() for record in parameters])
+        return cls(declared, project, profile, chosen, work, resolved, parameters, task)
 
     @property
     def scenario(self) -> Scenario:
@@ -145,21 +143,14 @@ class Stage:
         MissingInput
             If it does not exist yet.
         """
-        self._declared(name, self.declaration.reads, "reads")
-        if self._job is not None:
-            return content.load(Path(self._job.inputs[name]))
-        producer = self._producer(name)
-        return content.load(self._by_hand(producer.stage, None, name))
+        return content.load(self._input(name))
 
     def gather(self, name: str) -> dict[str, Any]:
         """Return an artifact of every candidate, by the candidate's name."""
         self._declared(name, self.declaration.gathers, "gathers")
         if self._job is not None:
-            paths = {candidate: Path(path) for candidate, path in self._job.gathered[name].items()}
-        else:
-            producer = self._producer(name)
-            paths = {each: self._by_hand(producer.stage, each, name) for each in self._scenario.training.chosen}
-        return {candidate: content.load(path) for candidate, path in paths.items()}
+            return {candidate: content.load(Path(path)) for candidate, path in self._job.gathered[name].items()}
+        return {candidate: content.load(self._by_hand(candidate, name)) for candidate in self._scenario.training.chosen}
 
     def carry(self, name: str) -> Any:
         """Return what the round before hands on under a name; empty in the first round."""
@@ -180,7 +171,7 @@ class Stage:
         path = content.save(value, self.work / name)
         outputs = _read(self.work / OUTPUTS)
         outputs[name] = {"path": path.name, "digest": content.digest(path), "bytes": content.size(path)}
-        _write(self.work / OUTPUTS, outputs)
+        content.write_json(self.work / OUTPUTS, outputs)
         return path
 
     def record(self, **metrics: Any) -> None:
@@ -221,13 +212,11 @@ class Stage:
             The finished folder, not to be changed.
         """
         key = keys.cache_key(parts, modules, self.project.lock)
-        target = self.project.store / kind / key
+        target, root = self.project.store / kind / key, self.project.work
         if self._for_runner:
-            used = _read(self.work / USES)
-            _write(self.work / USES, {**used, f"{kind}/{key}": True})
+            content.write_json(self.work / USES, {**_read(self.work / USES), f"{kind}/{key}": True})
         if vault.use(target):
             return target
-        root = self.project.work
         if not self._for_runner:
             root, target = self.project.drafts / "work", self.project.drafts / "cache" / kind / key
         if vault.is_whole(target):
@@ -241,9 +230,7 @@ class Stage:
 
     def digest(self, name: str) -> str:
         """Return the content digest of an artifact that this stage reads."""
-        self._declared(name, self.declaration.reads, "reads")
-        path = self._job.inputs[name] if self._job else self._by_hand(self._producer(name).stage, None, name)
-        return content.digest(Path(path))
+        return content.digest(self._input(name))
 
     @property
     def _for_runner(self) -> bool:
@@ -253,12 +240,14 @@ class Stage:
         known = _read(self.work / file)
         for name, value in values.items():
             plain = value.item() if hasattr(value, "item") else value
-            if isinstance(plain, float) and not math.isfinite(plain):
-                plain = None
             if not isinstance(plain, bool | int | float | str | None):
                 raise TypeError(f"{name} is a {type(value).__name__}; record flat numbers, texts and yes-or-no values.")
-            known[name] = plain
-        _write(self.work / file, known)
+            known[name] = None if isinstance(plain, float) and not math.isfinite(plain) else plain
+        content.write_json(self.work / file, known)
+
+    def _input(self, name: str) -> Path:
+        self._declared(name, self.declaration.reads, "reads")
+        return Path(self._job.inputs[name]) if self._job is not None else self._by_hand(None, name)
 
     def _declared(self, name: str, names: Sequence[str], verb: str) -> None:
         if name not in names:
@@ -267,22 +256,19 @@ class Stage:
                 f"add it to the notebook's metadata.{suggest(name, names)}"
             )
 
-    def _producer(self, name: str) -> Declaration:
-        for declared in declarations(self.project.notebooks).values():
-            if name in declared.writes:
-                return declared
-        raise MissingInput(f"No notebook writes {name!r}.")
-
-    def _by_hand(self, stage: str, candidate: str | None, name: str) -> Path:
-        scenario = self._scenario.name
-        draft = self.project.drafts / scenario / self.profile / (f"{stage}-{candidate}" if candidate else stage)
-        entry = _read(draft / OUTPUTS).get(name)
-        if entry is not None:
-            return draft / str(entry["path"])
+    def _by_hand(self, candidate: str | None, name: str) -> Path:
+        every, scenario = declarations(self.project.notebooks).values(), self._scenario.name
+        stage = next((declared.stage for declared in every if name in declared.writes), None)
+        if stage is None:
+            raise MissingInput(f"No notebook writes {name!r}.")
+        place = draft(self.project, scenario, self.profile, stage, candidate)
+        written = _read(place / OUTPUTS)
+        if name in written:
+            return place / str(written[name]["path"])
         run = records.latest(self.project, scenario, self.profile)
-        full = f"{stage}[{candidate}]" if candidate else stage
-        if run is not None and full in run.stages and name in run.stages[full].artifacts:
-            return self.project.data / run.stages[full].artifacts[name]
+        record = run.stages.get(records.name_of(stage, candidate)) if run is not None else None
+        if record is not None and name in record.artifacts:
+            return self.project.data / record.artifacts[name]
         also = f" with candidate = {candidate!r}" if candidate else ""
         raise MissingInput(
             f"There is no {name!r} for {scenario} in profile {self.profile!r} yet. Run notebook {stage}{also} first, "
@@ -290,11 +276,9 @@ class Stage:
         )
 
 
-def _show_whole_texts() -> None:
-    """Let tables under cells show texts to a readable length; pandas cuts them after 50 characters."""
-    import pandas as pd
-
-    pd.options.display.max_colwidth = 240
+def draft(project: Project, scenario: str, profile: str, stage: str, candidate: str | None) -> Path:
+    """Return the folder where a stage writes that was opened by hand."""
+    return project.drafts / scenario / profile / (f"{stage}-{candidate}" if candidate else stage)
 
 
 _written: dict[Path, FileLock] = {}
@@ -311,16 +295,10 @@ def _refuse_unknown(declared: Declaration, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         plain = isinstance(value, bool | int | float | str | None) and not name.startswith("_")
         if plain and name not in declared.cell:
-            known = suggest(name, declared.cell)
-            raise ScenarioError(f"{declared.stage} has no parameter {name!r}.{known}")
+            raise ScenarioError(f"{declared.stage} has no parameter {name!r}.{suggest(name, declared.cell)}")
     if namespace:
         _opened.add(declared.stage)
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-
-
-def _write(path: Path, value: Any) -> None:
-    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    content.write_atomically(path, lambda file: file.write_text(text, encoding="utf-8", errors="surrogatepass"))
+    return dict(content.read_json(path)) if path.is_file() else {}

@@ -3,8 +3,6 @@
 Both lie apart from ordinary runs, ``runs/sweeps/<scenario>/``, so that a point is never an agent's latest run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from loopbook.store import records
-from loopbook.store.content import write_atomically
+from loopbook.store.content import write_text
 from loopbook.store.parameters import is_seed
 from loopbook.store.project import Project
 from loopbook.store.records import Record, Run
@@ -65,21 +63,18 @@ def path(project: Project, scenario: str, name: str) -> Path:
 
 def save(project: Project, sweep: Sweep) -> None:
     """Write a sweep's record."""
-    text = sweep.model_dump_json(indent=1)
-    write_atomically(path(project, sweep.scenario, sweep.sweep), lambda file: file.write_text(text, encoding="utf-8"))
+    write_text(path(project, sweep.scenario, sweep.sweep), sweep.model_dump_json(indent=1))
 
 
-def sweeps(project: Project, scenario: str = "*") -> list[Sweep]:
+def sweeps(project: Project, scenario: str | None = None) -> list[Sweep]:
     """Return the records of all sweeps, or of one scenario's, oldest first."""
-    found = [each for each in (project.runs / FOLDER).glob(f"{scenario}/*.json") if not each.name.startswith(".")]
-    read = [Sweep.model_validate_json(each.read_text(encoding="utf-8")) for each in found]
-    return sorted(read, key=lambda each: (each.sweep[:15], int(each.sweep[16:] or 1), each.scenario))
+    files = records.by_age(project.runs / FOLDER, scenario)
+    return [Sweep.model_validate_json(file.read_text(encoding="utf-8")) for file in files]
 
 
 def save_point(project: Project, sweep: Sweep, name: str, run: Run) -> None:
     """Write the record of a point's run."""
-    file = _point(project, sweep, name)
-    write_atomically(file, lambda target: target.write_text(run.model_dump_json(indent=1), encoding="utf-8"))
+    write_text(_point(project, sweep, name), run.model_dump_json(indent=1))
 
 
 def runs(project: Project, sweep: Sweep) -> Mapping[str, Run]:

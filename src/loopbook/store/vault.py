@@ -3,19 +3,15 @@
 A folder in the store with a marker is whole, whatever was killed and when. Whoever comes first wins.
 """
 
-from __future__ import annotations
-
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from loopbook.store import content
+from filelock import FileLock
 
-if TYPE_CHECKING:
-    from filelock import FileLock
+from loopbook.store import content, locks
 
 MARKER = "stage.json"
 """The file that is written last; it holds what the store knows of the folder."""
@@ -33,14 +29,7 @@ def is_whole(folder: Path) -> bool:
 
 def folders(store: Path) -> list[Path]:
     """Return the folders of a store: results of stages, and fits."""
-    kinds = sorted(store.iterdir()) if store.is_dir() else []
-    return [
-        folder
-        for kind in kinds
-        if kind.is_dir() and kind.name not in _RECORDS
-        for folder in sorted(kind.iterdir())
-        if folder.is_dir()
-    ]
+    return [path for path in sorted(store.glob("*/*")) if path.is_dir() and path.parent.name not in _RECORDS]
 
 
 def use(folder: Path) -> bool:
@@ -51,20 +40,14 @@ def use(folder: Path) -> bool:
     """
     if not is_whole(folder):
         return False
-    with guarded(folder.parents[1]):
-        if not is_whole(folder):
-            return False
+    with guarded(folder.parents[1]), suppress(FileNotFoundError):
         os.utime(folder / MARKER)
-        return True
+    return is_whole(folder)
 
 
-@contextmanager
-def guarded(store: Path) -> Iterator[None]:
-    """Keep apart, for a moment, who notes the use of a folder and who takes unused ones away."""
-    from filelock import FileLock
-
-    with FileLock(store / ".lock"):
-        yield
+def guarded(store: Path) -> FileLock:
+    """Return the lock that keeps apart who notes the use of a folder and who takes unused ones away."""
+    return FileLock(store / ".lock")
 
 
 def manifest(folder: Path) -> dict[str, Any]:
@@ -80,23 +63,16 @@ def damage(folder: Path) -> list[str]:
     ValueError
         If the marker cannot be read.
     """
-    marked = _marker(folder)
-    if SEAL not in marked:  # as an older version did; see `is_hashed`
-        return []
-    sealed, now = marked.pop(SEAL), _hashes(folder)
+    marked, now = _marker(folder), _hashes(folder)
+    sealed = marked.pop(SEAL)
     found = [f"{MARKER} was changed"] if content.digest_json(marked) != sealed["facts"] else []
     found += [f"{name} is missing" for name in sealed["files"] if name not in now]
     found += [f"{name} was added" for name in now if name not in sealed["files"]]
     return found + [f"{name} was changed" for name in now if sealed["files"].get(name, now[name]) != now[name]]
 
 
-def is_hashed(folder: Path) -> bool:
-    """Say whether a complete folder was sealed with hashes of its files, which older versions did not write."""
-    return SEAL in _marker(folder)
-
-
 def _marker(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / MARKER).read_text(encoding="utf-8")))
+    return dict(content.read_json(folder / MARKER))
 
 
 def _hashes(folder: Path) -> dict[str, str]:
@@ -128,9 +104,8 @@ def seal(work: Path, target: Path, facts: dict[str, Any]) -> Path:
         content.remove(work)
         return target
     (work / MARKER).unlink(missing_ok=True)
-    sealed = {**facts, SEAL: {"facts": content.digest_json(facts), "files": _hashes(work)}}
-    text = json.dumps(sealed, indent=1, ensure_ascii=False, allow_nan=False)
-    content.write_atomically(work / MARKER, lambda file: file.write_text(text, "utf-8", errors="surrogatepass"))
+    sealed = {"facts": content.digest_json(facts), "files": _hashes(work)}
+    content.write_json(work / MARKER, {**facts, SEAL: sealed})
     for file in work.rglob("*"):
         if file.is_file():
             _flush(file)
@@ -148,28 +123,18 @@ def seal(work: Path, target: Path, facts: dict[str, Any]) -> Path:
 
 
 @contextmanager
-def claimed(work: Path, waiting: Callable[[], object] | None = None) -> Iterator[Path]:
+def claimed(work: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[Path]:
     """Hold a work folder for one process; another one that wants it calls `waiting`, and waits until it is free."""
-    from filelock import FileLock, Timeout
-
-    work.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(work.with_name(f"{work.name}.lock"))
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        if waiting is not None:
-            waiting()
-        lock.acquire()
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        # What a kill left within a write, or between the marker and the move into the store, is no result.
-        content.remove_unfinished(work)
-        (work / MARKER).unlink(missing_ok=True)
-        yield work
-    finally:
-        with suppress(OSError):  # not empty, or sealed: then it stays, or is not there
-            work.rmdir()
-        lock.release()
+    with locks.held(work.with_name(f"{work.name}.lock"), waiting):
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+            # What a kill left within a write, or between the marker and the move into the store, is no result.
+            content.remove_unfinished(work)
+            (work / MARKER).unlink(missing_ok=True)
+            yield work
+        finally:
+            with suppress(OSError):  # not empty, or sealed: then it stays, or is not there
+                work.rmdir()
 
 
 def written_by(work: Path) -> FileLock:
@@ -177,8 +142,6 @@ def written_by(work: Path) -> FileLock:
 
     A kernel outlives a runner that was killed by a second or so. Until it has ended nobody else works there.
     """
-    from filelock import FileLock
-
     return FileLock(work.with_name(f"{work.name}.kernel.lock"))
 
 

@@ -16,11 +16,11 @@ import pytest
 from filelock import FileLock
 from tests.runner.kernels.test_pool import execute, kernels, left, until
 
-from loopbook.runner import engine
 from loopbook.runner.kernels import provisioner
 from loopbook.runner.kernels.death import Memory, cause
 from loopbook.runner.kernels.pool import Kernels
 from loopbook.runner.kernels.provisioner import Provisioner
+from loopbook.store.records import ErrorRecord
 
 __all__ = ["kernels"]
 
@@ -42,11 +42,11 @@ DEATHS = {
 @pytest.fixture(scope="module")
 def failures(
     kernels: tuple[Kernels, list[str]], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, tuple[engine.Failure | None, Path]]:
+) -> dict[str, tuple[ErrorRecord | None, Path]]:
     """Return how notebooks fail whose kernels die side by side, each with a process that it had started."""
     folders = {kind: tmp_path_factory.mktemp(kind) for kind in DEATHS}
 
-    def die(kind: str) -> engine.Failure | None:
+    def die(kind: str) -> ErrorRecord | None:
         folder = folders[kind]
         more = {"HERE": str(folder)}
         return execute(kernels[0], folder, CHILD + "b = 1", DEATHS[kind][0], "c = 1", more=more)[0]
@@ -57,7 +57,7 @@ def failures(
 
 @pytest.mark.parametrize("kind", DEATHS)
 def test_a_kernel_that_dies_is_reported_as_what_it_was(
-    failures: dict[str, tuple[engine.Failure | None, Path]], kind: str
+    failures: dict[str, tuple[ErrorRecord | None, Path]], kind: str
 ) -> None:
     failure, folder = failures[kind]
     assert failure is not None

@@ -23,6 +23,7 @@ from loopbook.runner.kernels.pool import Kernels, environment, level_of, why_spa
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store.declaration import declaration, declarations
 from loopbook.store.project import Project
+from loopbook.store.records import ErrorRecord
 
 ROOT = Path(__file__).resolve().parents[3]
 CAN_FORK = sys.platform.startswith("linux") and why_spawn() is None
@@ -56,7 +57,7 @@ def kernels(request: pytest.FixtureRequest) -> Iterator[tuple[Kernels, list[str]
 
 def execute(
     kernels: Kernels, folder: Path, *cells: str, level: Level = Level.LIGHT, more: dict[str, str] | None = None
-) -> tuple[engine.Failure | None, list[str]]:
+) -> tuple[ErrorRecord | None, list[str]]:
     """Execute cells as a notebook; return why it failed, and what it printed."""
     path = notebook(folder / "in.ipynb", {}, "a = 1", *cells)
     failure = engine.execute(

@@ -1,21 +1,14 @@
 """What a kernel died of, as far as there is evidence."""
 
-from __future__ import annotations
-
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
+
+from loopbook.store.records import ErrorRecord
 
 NEARLY_ALL = 0.8
 """Share of the memory available at its start that a killed kernel must have held for memory to be the likely reason."""
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why a notebook's execution ended before its last cell."""
-
-    kind: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -34,29 +27,24 @@ class Memory:
     available: int | None
 
     @classmethod
-    def now(cls) -> Memory:
+    def now(cls) -> Self:
         """Read the counters of this process's control group, and of the machine."""
-        killed: dict[str, int] = {}
-        limits: list[int] = []
-        for folder in _groups():
-            for file in ("memory.events", "memory.oom_control"):
-                count = _number(folder / file, "oom_kill")
-                if count is not None:
-                    killed["this group of processes"] = max(count, killed.get("this group of processes", 0))
-            for limit, used in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
-                most, now = _number(folder / limit), _number(folder / used)
-                if most is not None and now is not None:
-                    limits.append(most - now)
-        machine = _number(Path("/proc/vmstat"), "oom_kill")
-        if machine is not None:
-            killed["the machine"] = machine
+        files = [folder / file for folder in _groups() for file in ("memory.events", "memory.oom_control")]
+        limits = [
+            most - used
+            for folder in _groups()
+            for limit, usage in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
+            if (most := _number(folder / limit)) is not None and (used := _number(folder / usage)) is not None
+        ]
+        counts = {
+            "this group of processes": max((_number(file, "oom_kill") or 0 for file in files), default=0),
+            "the machine": _number(Path("/proc/vmstat"), "oom_kill") or 0,
+        }
         free = _number(Path("/proc/meminfo"), "MemAvailable:")
-        if free is not None:
-            limits.append(free * 1024)
-        return cls(killed, min(limits) if limits else None)
+        return cls(counts, min([*limits, *([free * 1024] if free is not None else [])], default=None))
 
 
-def cause(code: int, peak: int | None, before: Memory, after: Memory, log: str) -> Cause:
+def cause(code: int, peak: int | None, before: Memory, after: Memory, log: str) -> ErrorRecord:
     """Name what a kernel died of.
 
     Parameters
@@ -71,73 +59,57 @@ def cause(code: int, peak: int | None, before: Memory, after: Memory, log: str) 
         What the process printed past the notebook.
     """
     held = "" if peak is None else f" It held at most {_size(peak)}."
-    if code >= 0:
-        return Cause("KernelExited", f"The notebook's kernel ended itself with exit code {code}, as by os._exit.{held}")
     found, words = _signal(-code)
-    if found == "SIGKILL":
-        return _killed(peak, before, after, held)
-    if "std::bad_alloc" in log or "annot allocate memory" in log:
-        return Cause(
-            "OutOfMemory", f"The notebook's kernel got no more memory, and a library ended it ({found}).{held}"
-        )
-    if found in ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS"):
+    kind, message = found, f"was ended from outside by {found} ({words}).{held}"
+    if code >= 0:
+        kind, message = "KernelExited", f"ended itself with exit code {code}, as by os._exit.{held}"
+    elif found == "SIGKILL":
+        kind, message = _killed(peak, before, after, held)
+    elif "std::bad_alloc" in log or "annot allocate memory" in log:
+        kind, message = "OutOfMemory", f"got no more memory, and a library ended it ({found}).{held}"
+    elif found in ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS"):
         where = "; the stack of Python calls stands below" if "most recent call first" in log else ""
-        return Cause(found, f"The notebook's kernel crashed in a library: {found} ({words}){where}.{held}")
-    return Cause(found, f"The notebook's kernel was ended from outside by {found} ({words}).{held}")
+        message = f"crashed in a library: {found} ({words}){where}.{held}"
+    return ErrorRecord(kind=kind, message=f"The notebook's kernel {message}")
 
 
-def _killed(peak: int | None, before: Memory, after: Memory, held: str) -> Cause:
+def _killed(peak: int | None, before: Memory, after: Memory, held: str) -> tuple[str, str]:
     counters = [who for who, count in after.killed.items() if count > before.killed.get(who, count)]
+    likely = "was killed (SIGKILL), probably for memory:"
     if counters:
-        return Cause(
-            "OutOfMemory",
-            "The notebook's kernel was killed (SIGKILL), probably for memory: the system's count of processes killed "
-            f"for memory, in {counters[0]}, rose while it ran.{held}",
-        )
+        counted = f"the system's count of processes killed for memory, in {counters[0]}, rose while it ran."
+        return "OutOfMemory", f"{likely} {counted}{held}"
     if peak is not None and before.available is not None and peak > NEARLY_ALL * before.available:
-        return Cause(
-            "OutOfMemory",
-            f"The notebook's kernel was killed (SIGKILL), probably for memory: it had grown to {_size(peak)}, of "
-            f"{_size(before.available)} that were free when it started.",
-        )
-    return Cause(
-        "SIGKILL",
-        "The notebook's kernel was killed from outside by SIGKILL (Killed); nothing says that it was for memory."
-        f"{held}",
-    )
+        free = f"of {_size(before.available)} that were free when it started."
+        return "OutOfMemory", f"{likely} it had grown to {_size(peak)}, {free}"
+    return "SIGKILL", f"was killed from outside by SIGKILL (Killed); nothing says that it was for memory.{held}"
 
 
 def _groups() -> list[Path]:
     """Return the folders of this process's control group, of version 2 or 1, and those above."""
     found = []
-    root = Path("/sys/fs/cgroup")
-    try:
-        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    for line in lines:
+    for line in _lines(Path("/proc/self/cgroup")):
         _, controllers, path = line.split(":", 2)
         if controllers in ("", "memory"):
-            top = root / controllers
+            top = Path("/sys/fs/cgroup") / controllers
             folder = top / path.lstrip("/")
             # within a container the path may be that of the host, and the group stands at the top
             found += [group for group in (folder, *folder.parents) if group.is_dir() and group.is_relative_to(top)]
     return found
 
 
-def _number(file: Path, name: str | None = None) -> int | None:
+def _number(file: Path, *name: str) -> int | None:
     """Return the number in a file, or the one after a name in it; None if there is none."""
+    rows = [line.split() for line in _lines(file)]
+    found = (row[len(name)] for row in rows if len(row) > len(name) and (*row[: len(name)],) == name)
+    return next((int(word) for word in found if word.isdigit()), None)
+
+
+def _lines(file: Path) -> list[str]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        return file.read_text(encoding="utf-8").splitlines()
     except OSError:
-        return None
-    for line in lines:
-        words = line.split()
-        if name is None and len(words) == 1 and words[0].isdigit():
-            return int(words[0])
-        if name is not None and len(words) > 1 and words[0] == name and words[1].isdigit():
-            return int(words[1])
-    return None
+        return []
 
 
 def _signal(number: int) -> tuple[str, str]:

@@ -13,9 +13,10 @@ from typing import Any
 from jupyter_client.provisioning import LocalProvisioner
 
 from loopbook.runner.kernels import kernel
-from loopbook.runner.kernels.death import Cause, Memory, cause
+from loopbook.runner.kernels.death import Memory, cause
 from loopbook.runner.kernels.forking import Forked
 from loopbook.runner.kernels.guard import kill_group
+from loopbook.store.records import ErrorRecord
 
 INTERVAL, LOOKS = 0.1, 20
 """Seconds between two looks of jupyter_client whether a kernel that was told to end has ended, and ours meanwhile."""
@@ -92,10 +93,11 @@ class Provisioner(LocalProvisioner):  # type: ignore[misc]
         if self.process is not None and self._ended is None:
             kill_group(self.process.pid)
 
-    def cause(self, log: str = "") -> Cause:
+    def cause(self, log: str = "") -> ErrorRecord:
         """Say why the notebook ended early: its time limit, or what the kernel died of; `log` is what it printed."""
         if self.overdue:
-            return Cause("TimeLimit", f"The notebook took longer than its time limit of {self.time_limit:g} s.")
+            text = f"The notebook took longer than its time limit of {self.time_limit:g} s."
+            return ErrorRecord(kind="TimeLimit", message=text)
         code, peak = self._ended or (0, None)
         return cause(code, peak, self._before, Memory.now(), log)
 
