@@ -1,15 +1,12 @@
 """What differs between two runs of a scenario, by its kind, and which stages had to be made anew because of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from itertools import chain
 
-from loopbook.runner import key_differences
+from loopbook.runner.key_differences import differing, made_differently
 from loopbook.store import keys
 from loopbook.store.declaration import SOURCE_INPUT
 from loopbook.store.project import Project
-from loopbook.store.records import Approval, Change, Run, StageRecord
+from loopbook.store.records import Change, Run, StageRecord
 
 _ORDER = ("stages", "data", "settings", "code", "libraries", "followed", "noted")
 
@@ -26,17 +23,18 @@ def between(project: Project, before: Run | None, after: Run) -> tuple[Change, .
     """
     if before is None:
         return (Change(about="noted", text="This is the first run of this scenario in this profile"),)
-    told = [] if before.round == after.round else [_approved(one) for one in after.approved]
+    approved = after.approved if before.round != after.round else ()
+    told = [Change(about="approved", text=f"Approved by {approval.by}: {approval.title}") for approval in approved]
     if after.champion not in (None, before.champion):
         text = f"The champion is now {after.champion}; it was {before.champion or 'none'}"
         told.append(Change(about="champion", text=text))
     found: dict[Change, dict[str, None]] = {}
     for name in dict.fromkeys((*after.stages, *before.stages)):
-        for each in stage(project, before, after, name):
-            found.setdefault(each, {})[name] = None
+        for change in stage(project, before, after, name):
+            found.setdefault(change, {})[name] = None
     told += [
-        each if each.about == "stages" else each.model_copy(update={"stages": tuple(names)})
-        for each, names in sorted(found.items(), key=lambda item: _ORDER.index(item[0].about))
+        change if change.about == "stages" else change.model_copy(update={"stages": tuple(names)})
+        for change, names in sorted(found.items(), key=lambda item: _ORDER.index(item[0].about))
     ]
     return tuple(told) or (Change(about="noted", text="Nothing changed since the last run"),)
 
@@ -49,35 +47,24 @@ def stage(project: Project, before: Run, after: Run, name: str) -> Iterator[Chan
     elif new.state == "skipped" or old.state == "skipped" or old.key == new.key:
         return
     else:
-        yield from _inputs(old, new, {each for run in (before, after) for each in written(run)})
+        yield from _inputs(
+            old, new, {name for run in (before, after) for record in run.stages.values() for name in record.digests}
+        )
         was, now = keys.kept(project, old), keys.kept(project, new)
         if was is None or now is None:
             yield Change(about="noted", text=f"What {name} was made of is not in the store any more")
             return
-        notebook = f"notebooks/{new.stage}.ipynb"
-        for about, lines in key_differences.made_differently(was, now, notebook, project.root).items():
+        for about, lines in made_differently(was, now, f"notebooks/{new.stage}.ipynb", project.root).items():
             yield from (Change(about=about, text=line) for line in lines)
-
-
-def _approved(one: Approval) -> Change:
-    return Change(about="approved", text=f"Approved by {one.by}: {one.title}")
 
 
 def _inputs(old: StageRecord, new: StageRecord, inside: set[str]) -> Iterator[Change]:
     """Say which inputs differ; those that another stage writes differ because of something that is told there."""
-    for each in dict.fromkeys((*old.inputs, *new.inputs)):
-        if old.inputs.get(each) == new.inputs.get(each):
-            continue
-        if each.partition("[")[0] in inside:
+    for name in differing(old.inputs, new.inputs):
+        if name.partition("[")[0] in inside:
             yield Change(about="followed", text="What they read was written otherwise by a stage before them")
-        elif each == SOURCE_INPUT:
+        elif name == SOURCE_INPUT:
             yield Change(about="data", text="The data of the scenario's source")
-        elif each.startswith("carried "):
-            yield Change(about="data", text=f"{each.removeprefix('carried ').capitalize()}, approved since")
         else:
-            yield Change(about="data", text=each)
-
-
-def written(run: Run) -> Iterator[str]:
-    """Return the names of all artifacts that a run's stages wrote."""
-    return chain.from_iterable(record.digests for record in run.stages.values())
+            carried = f"{name.removeprefix('carried ').capitalize()}, approved since"
+            yield Change(about="data", text=carried if name.startswith("carried ") else name)

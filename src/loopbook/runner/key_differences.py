@@ -1,7 +1,5 @@
 """Differences between two keys: what each was made of, by file and line, parameter, input and package."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -23,8 +21,7 @@ def differences(was: Parts, now: keys.Parts, node: Node, root: Path) -> list[str
 
     Code is named by file and line, and in a notebook by the cell; the rest by parameter, input and package.
     """
-    current = now.plain()
-    notebook = node.declaration.path
+    current, notebook = now.plain(), node.declaration.path
     shown = notebook.relative_to(root).as_posix() if notebook.is_relative_to(root) else notebook.name
     return [
         *chain.from_iterable(made_differently(was, current, shown, root).values()),
@@ -47,7 +44,7 @@ def made_differently(was: Parts, now: Parts, notebook: str, root: Path) -> dict[
     return {
         "code": [
             *_cells(was["cells"], now["cells"], notebook),
-            *_about(was["about"], now["about"], notebook),
+            *_changed(was["about"], now["about"], f"{notebook}, what it declares: "),
             *_modules(was["modules"], now["modules"], root),
             *_files(was["resources"], now["resources"]),
         ],
@@ -75,10 +72,6 @@ def _cells(was: Mapping[str, Any], now: Mapping[str, Any], notebook: str) -> Ite
     kept = [name for name in was if name in now]
     if kept != [name for name in now if name in was]:
         yield f"{notebook}, the order of the cells changed"
-
-
-def _about(was: Mapping[str, Any], now: Mapping[str, Any], notebook: str) -> Iterator[str]:
-    yield from (f"{notebook}, what it declares: {line}" for line in _changed(was, now, ""))
 
 
 def _modules(was: Mapping[str, Any], now: Mapping[str, Any], root: Path) -> Iterator[str]:
@@ -117,39 +110,36 @@ def _statements(was: Sequence[Any], now: Sequence[Any], place: str) -> Iterator[
 
 
 def _files(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    for name in sorted({*was, *now}):
-        if was.get(name) != now.get(name):
-            yield f"src/{name} {'is new' if name not in was else 'is gone' if name not in now else 'changed'}"
+    for name in sorted(differing(was, now)):
+        yield f"src/{name} {'is new' if name not in was else 'is gone' if name not in now else 'changed'}"
 
 
 def _inputs(was: Mapping[str, str], now: Mapping[str, str], node: Node) -> Iterator[str]:
-    for name in sorted({*was, *now}):
-        if was.get(name) == now.get(name):
-            continue
+    for name in sorted(differing(was, now)):
         plain = name.partition("[")[0]
         writer = node.reads.get(name) or node.gathers.get(plain, {}).get(name[len(plain) + 1 : -1])
+        whence = f"written by {writer}" if writer else "a file of the scenario"
         if name == SOURCE_INPUT:
             whence = "the data of the scenario's source"
         elif name.startswith("carried "):
             whence = "approved since"
-        else:
-            whence = f"written by {writer}" if writer else "a file of the scenario"
         verb = "" if name in was and name in now else " is new" if name in now else " is gone"
         yield f"input {name} ({whence}){verb}"
 
 
 def _packages(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    for name in sorted({*was, *now}):
-        if was.get(name) == now.get(name):
-            continue
+    for name in sorted(differing(was, now)):
         old, new = (each.get(name, "none").rpartition(" ")[0] or "none" for each in (was, now))
         yield f"{name} {old} -> {new}" if old != new else f"{name} {new}: other files in requirements.lock"
 
 
 def _changed(was: Mapping[str, Any], now: Mapping[str, Any], before: str) -> Iterator[str]:
-    for name in dict.fromkeys((*was, *now)):
-        if was.get(name) != now.get(name):
-            yield f"{before}{name}: {was.get(name)} -> {now.get(name)}"
+    yield from (f"{before}{name}: {was.get(name)} -> {now.get(name)}" for name in differing(was, now))
+
+
+def differing(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the names whose values are not the same in both, in their order."""
+    return [name for name in dict.fromkeys((*was, *now)) if was.get(name) != now.get(name)]
 
 
 def _place(file: Path, root: Path) -> str:

@@ -5,15 +5,15 @@ other remaining runs name, outputs that a sealed snapshot calls its champion, an
 ``data/state`` and ``data/raw`` are never touched.
 """
 
-from __future__ import annotations
-
-import json
 import re
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self, TypeVar
+
+from filelock import FileLock
 
 from loopbook.runner.ongoing import Ongoing, ongoing
 from loopbook.scenario.errors import LoopbookError
@@ -21,6 +21,8 @@ from loopbook.store import content, records, sweep_records, vault
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 from loopbook.store.sweep_records import Sweep
+
+T = TypeVar("T", Run, Sweep)
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,13 @@ class Rule:
     unnamed_bytes: int | None = None
 
     @classmethod
-    def older_than(cls, days: float) -> Rule:
-        """Return the rule that lets runs and unnamed outputs leave after some days."""
-        moment = datetime.now(UTC) - timedelta(days=days)
-        return cls(moment, moment)
+    def older_than(cls, days: float | None, unnamed_bytes: int | None = None) -> Self:
+        """Return the rule that lets runs and unnamed outputs leave after some days; None: all stay."""
+        moment = None if days is None else datetime.now(UTC) - timedelta(days=days)
+        return cls(moment, moment, unnamed_bytes)
 
     @classmethod
-    def read(cls, days: float | None, size: str | None) -> tuple[Rule, str]:
+    def read(cls, days: float | None, size: str | None) -> tuple[Self, str]:
         """Return the rule that a person typed, and how it is told.
 
         Raises
@@ -58,12 +60,11 @@ class Rule:
         """
         if days is None and size is None:
             raise LoopbookError("Say what may leave: --days 30 (what is older), --size 5GB (unnamed beyond), or both.")
-        rule = cls() if days is None else cls.older_than(days)
-        told = [] if days is None else [f"older than {days:g} days"]
-        if size is not None:
-            rule = replace(rule, unnamed_bytes=_bytes(size))
-            told.append(f"beyond {size} of outputs that no run names")
-        return rule, ", or ".join(told)
+        told = [
+            *([f"older than {days:g} days"] if days is not None else []),
+            *([f"beyond {size} of outputs that no run names"] if size is not None else []),
+        ]
+        return cls.older_than(days, None if size is None else _bytes(size)), ", or ".join(told)
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,6 @@ def retain(project: Project, rule: Rule, *, dry: bool = False) -> Plan:
     Plan
         What left, or would. The site's index still shows runs that left until it is built again.
     """
-    from filelock import FileLock
-
     project.reports.mkdir(parents=True, exist_ok=True)
     project.store.mkdir(parents=True, exist_ok=True)
     trash = project.work / "trash"
@@ -134,16 +133,15 @@ def retain(project: Project, rule: Rule, *, dry: bool = False) -> Plan:
         found = plan(project, rule)
         if dry:
             return found
-        for run in found.runs:
-            content.remove(project.reports / run.scenario / run.run)
-            content.remove(project.store / "failures" / run.scenario / run.run)
-            content.remove(project.runs / run.scenario / f"{run.run}.json")
+        places = [(run.scenario, run.run, project.runs / run.scenario / run.run) for run in found.runs]
         for sweep in found.sweeps:
-            place = f"{sweep_records.FOLDER}/{sweep.sweep}"
-            content.remove(project.reports / sweep.scenario / place)
-            content.remove(project.store / "failures" / sweep.scenario / place)
-            content.remove(sweep_records.path(project, sweep.scenario, sweep.sweep))
-            content.remove(sweep_records.path(project, sweep.scenario, sweep.sweep).with_suffix(""))
+            record = sweep_records.path(project, sweep.scenario, sweep.sweep).with_suffix("")
+            places.append((sweep.scenario, f"{sweep_records.FOLDER}/{sweep.sweep}", record))
+        for scenario, place, record in places:
+            content.remove(project.reports / scenario / place)
+            content.remove(project.store / "failures" / scenario / place)
+            content.remove(record.with_name(f"{record.name}.json"))
+            content.remove(record)
         own = trash / uuid.uuid4().hex
         for folder in found.outputs:  # in one step each, so that none is ever half there
             (own / folder.parent.name).mkdir(parents=True, exist_ok=True)
@@ -157,21 +155,17 @@ def retain(project: Project, rule: Rule, *, dry: bool = False) -> Plan:
 def plan(project: Project, rule: Rule) -> Plan:
     """Return what a rule lets leave; to be called where nothing can begin to use the store (`vault.guarded`)."""
     running = tuple(ongoing(project))  # before the records: a run that ends in between has its record saved
-    runs = records.runs(project)
-    leaving = _old(runs, rule.runs_before)
+    runs, sweeps = records.runs(project), sweep_records.sweeps(project)
+    good = {(run.scenario, run.profile): run.run for run in runs if run.good}
+    leaving = [run for run in _old(runs, rule) if run.run != good.get((run.scenario, run.profile))]
+    old = _old(sweeps, rule)
     gone_runs = {(run.scenario, run.run) for run in leaving}
     kept = [run for run in runs if (run.scenario, run.run) not in gone_runs]
+    points = [run for sweep in sweeps if sweep not in old for run in sweep_records.runs(project, sweep).values()]
     outputs = vault.folders(project.store)
-    old = _old_sweeps(project, rule.runs_before)
-    points = [
-        run
-        for each in sweep_records.sweeps(project)
-        if each not in old
-        for run in sweep_records.runs(project, each).values()
-    ]
     named = _named(project, [*kept, *points], outputs)
     used = {folder: _used(folder) for folder in outputs if folder not in named}
-    begun = min((each.started for each in running), default=datetime.now(UTC))
+    begun = min((run.started for run in running), default=datetime.now(UTC))
     gone = [folder for folder in _beyond(used, rule) if used[folder] < begun]
     return Plan(
         runs=tuple(leaving),
@@ -181,54 +175,33 @@ def plan(project: Project, rule: Rule) -> Plan:
         named=len(outputs) - len(used),
         unnamed=len(used) - len(gone),
         running=running,
-        sweeps=old,
+        sweeps=tuple(old),
     )
 
 
-def _old(runs: list[Run], before: datetime | None) -> list[Run]:
-    """Return the runs that leave by their age; the newest of each scenario and profile stays, and the newest good."""
-    if before is None:
-        return []
-    newest = {(run.scenario, run.profile): run.run for run in runs}
-    good = {(run.scenario, run.profile): run.run for run in runs if run.good}
+def _old(found: Sequence[T], rule: Rule) -> list[T]:
+    """Return the runs or sweeps that leave by their age; the newest of each scenario and profile stays."""
+    newest = {(record.scenario, record.profile): record for record in found}
     return [
-        run
-        for run in runs
-        if datetime.fromisoformat(run.started) < before
-        and run.run not in (newest[run.scenario, run.profile], good.get((run.scenario, run.profile)))
+        record
+        for record in found
+        if rule.runs_before is not None
+        and datetime.fromisoformat(record.started) < rule.runs_before
+        and record is not newest[record.scenario, record.profile]
     ]
-
-
-def _old_sweeps(project: Project, before: datetime | None) -> tuple[Sweep, ...]:
-    """Return the sweeps that leave by their age; the newest of each scenario and profile stays."""
-    found = sweep_records.sweeps(project) if before is not None else []
-    newest = {(each.scenario, each.profile): each.sweep for each in found}
-    return tuple(
-        each
-        for each in found
-        if before is not None
-        and datetime.fromisoformat(each.started) < before
-        and each.sweep != newest[each.scenario, each.profile]
-    )
 
 
 def _named(project: Project, runs: Iterable[Run], outputs: list[Path]) -> set[Path]:
     """Return the outputs that stay because a run or a snapshot names them, or because one of these uses them."""
-    champions = _champions(project)
-    stages = {project.store / each.stage / each.key for run in runs for each in run.stages.values() if each.key}
+    sealed = [content.read_json(path) for path in (project.state / "snapshots").rglob("[!.]*-*.json")]
+    champions = {snapshot[name] for snapshot in sealed for name in ("champion", "first") if snapshot.get(name)}
+    stages = {project.store / stage.stage / stage.key for run in runs for stage in run.stages.values() if stage.key}
     named = set()
     for folder in outputs:
         facts = vault.manifest(folder) if vault.is_whole(folder) else {}
-        if folder in stages or champions & set(dict(facts.get("digests", {})).values()):
-            named |= {folder, *(project.store / each for each in facts.get("uses", ()))}
+        if folder in stages or not champions.isdisjoint(facts.get("digests", {}).values()):
+            named |= {folder, *(project.store / used for used in facts.get("uses", ()))}
     return named & set(outputs)
-
-
-def _champions(project: Project) -> set[str]:
-    """Return the content digests of the champions that sealed snapshots name, of all scenarios and rounds."""
-    files = (project.state / "snapshots").rglob("*-*.json")
-    sealed = [json.loads(path.read_text(encoding="utf-8")) for path in files if not path.name.startswith(".")]
-    return {str(each[name]) for each in sealed for name in ("champion", "first") if each.get(name)}
 
 
 def _used(folder: Path) -> datetime:

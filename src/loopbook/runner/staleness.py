@@ -125,6 +125,8 @@ def _unwritten(node: Node, known: Mapping[str, StageRecord]) -> tuple[str, ...]:
 def _no_result(before: StageRecord | None) -> tuple[str, ...]:
     if before is None:
         return ("no run of this scenario and profile has had it",)
-    if before.error is not None:
-        return (f"it failed in the latest run: {before.error.line}",)
-    return ("it was skipped in the latest run",)
+    return (
+        "it was skipped in the latest run"
+        if before.error is None
+        else f"it failed in the latest run: {before.error.line}",
+    )

@@ -1,10 +1,8 @@
 """Run every point of a grid; what points have in common is executed once."""
 
-from __future__ import annotations
-
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,10 +15,10 @@ from loopbook.runner.progress import Display
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import ScenarioError, suggest
-from loopbook.store import sweep_records, syntax
+from loopbook.store import locks, sweep_records, syntax
 from loopbook.store.content import digest_json
 from loopbook.store.project import Project
-from loopbook.store.records import StageRecord
+from loopbook.store.records import Run, StageRecord
 from loopbook.store.sweep_records import Point, Sweep
 
 ARCHITECTURE, ONLY = "training.architecture", "training.only"
@@ -100,24 +98,22 @@ def run(
     project = requests[0].project
     began, clock = datetime.now(UTC), time.monotonic()
     with (
-        _alone(project, asked, display.note),
-        ongoing.named(project, asked.scenario, began) as held,
+        locks.held(
+            project.work / sweep_records.FOLDER / f"{_identity(asked)[:20]}.lock",
+            lambda: display.note("Another process runs this sweep; waiting until it has ended."),
+        ),
+        ongoing.named(project, asked.scenario, began, project.runs / sweep_records.FOLDER / asked.scenario) as free,
         syntax.remembered(project.cache),
         engine as there,
     ):
-        before = _before(project, asked)
-        sweep = before if before is not None and not before.over else None
-        if sweep is not None:
-            display.note(f"Sweep {sweep.sweep} was interrupted; it goes on.")
-        # The same once more is recorded only if it turns out to be different.
-        known = sweep_records.runs(project, before) if before is not None and before.over else None
-        now = asked.model_copy(
-            update={
-                "sweep": sweep.sweep if sweep else _name(project, asked.scenario, held),
-                "started": sweep.started if sweep else began.isoformat(timespec="seconds"),
-            }
-        )
-        spent = sweep.seconds if sweep else 0.0
+        before, known, spent = _before(project, asked), None, 0.0
+        now = asked.model_copy(update={"sweep": free, "started": began.isoformat(timespec="seconds")})
+        if before is not None and before.over:
+            # The same once more is recorded only if it turns out to be different.
+            known = sweep_records.runs(project, before)
+        elif before is not None:
+            display.note(f"Sweep {before.sweep} was interrupted; it goes on.")
+            now, spent = asked.model_copy(update={"sweep": before.sweep, "started": before.started}), before.seconds
         works = [
             runner.work(replace(request, run=f"{sweep_records.FOLDER}/{now.sweep}/{point.name}"), point.name)
             for request, point in zip(requests, asked.points, strict=True)
@@ -128,8 +124,7 @@ def run(
         def ended(at: int, stages: dict[str, StageRecord]) -> None:
             point = now.points[at]
             was = (known or {}).get(point.name)
-            if was is None or not staleness.same(was, works[at].request.resolved, stages):
-                progress.recording = True
+            progress.recording |= was is None or not staleness.same(was, works[at].request.resolved, stages)
             made = runner.record(works[at].request, began, time.monotonic() - clock, stages)
             progress.ended(at, made, spent + time.monotonic() - clock)
             told = ", ".join(f"{name}={value}" for name, value in point.values.items())
@@ -139,10 +134,9 @@ def run(
         for at, error in failures.items():
             display.note(f"point {now.points[at].name} failed: {type(error).__name__}: {error}")
             progress.failed(at, f"{type(error).__name__}: {error}")
-        progress.over(spent + time.monotonic() - clock)
-    if before is not None and known is not None and not progress.recording:
-        return before, False
-    return progress.sweep, True
+        ends = {point.status for point in progress.sweep.points}
+        progress.save(spent + time.monotonic() - clock, status=next(status for status in WORST if status in ends))
+    return (before, False) if before is not None and not progress.recording else (progress.sweep, True)
 
 
 class _Progress:
@@ -150,9 +144,9 @@ class _Progress:
 
     def __init__(self, project: Project, sweep: Sweep, recording: bool) -> None:
         self.project, self.sweep, self.recording = project, sweep, recording
-        self._kept: dict[str, Any] = {}
+        self._kept: dict[str, Run] = {}
 
-    def ended(self, at: int, made: Any, seconds: float) -> None:
+    def ended(self, at: int, made: Run, seconds: float) -> None:
         self._kept[self.sweep.points[at].name] = made
         self._note(at, status=made.status)
         self.save(seconds)
@@ -161,20 +155,13 @@ class _Progress:
         self.recording = True
         self._note(at, status="failed", error=error)
 
-    def over(self, seconds: float) -> None:
-        found = {point.status for point in self.sweep.points}
-        status = next(each for each in WORST if each in found)
-        self.sweep = self.sweep.model_copy(update={"status": status})
-        self.save(seconds)
-
-    def save(self, seconds: float) -> None:
-        if not self.recording:
-            return
-        self.sweep = self.sweep.model_copy(update={"seconds": round(seconds, 1)})
-        for name, made in self._kept.items():
-            sweep_records.save_point(self.project, self.sweep, name, made)
-        self._kept.clear()
-        sweep_records.save(self.project, self.sweep)
+    def save(self, seconds: float, **facts: Any) -> None:
+        self.sweep = self.sweep.model_copy(update={"seconds": round(seconds, 1), **facts})
+        if self.recording:
+            for name, made in self._kept.items():
+                sweep_records.save_point(self.project, self.sweep, name, made)
+            self._kept.clear()
+            sweep_records.save(self.project, self.sweep)
 
     def _note(self, at: int, **facts: Any) -> None:
         points = list(self.sweep.points)
@@ -190,33 +177,5 @@ def _identity(sweep: Sweep) -> str:
 
 def _before(project: Project, asked: Sweep) -> Sweep | None:
     """Return the newest sweep of the same points."""
-    own = _identity(asked)
-    found = [each for each in sweep_records.sweeps(project, asked.scenario) if _identity(each) == own]
-    return found[-1] if found else None
-
-
-def _name(project: Project, scenario: str, held: str) -> str:
-    """Return the name that this process holds, or one after it if an earlier sweep of this second has it."""
-    name, number = held, 2
-    while sweep_records.path(project, scenario, name).exists():
-        name, number = f"{held[:15]}-{number}", number + 1
-    return name
-
-
-@contextmanager
-def _alone(project: Project, asked: Sweep, say: Callable[[str], object]) -> Iterator[None]:
-    """Hold a sweep: another process that is asked for the same one waits, and then finds it done."""
-    from filelock import FileLock, Timeout
-
-    folder = project.work / sweep_records.FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f"{_identity(asked)[:20]}.lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        say("Another process runs this sweep; waiting until it has ended.")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+    newest = reversed(sweep_records.sweeps(project, asked.scenario))
+    return next((sweep for sweep in newest if _identity(sweep) == _identity(asked)), None)

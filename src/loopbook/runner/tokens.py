@@ -1,13 +1,13 @@
 """Tokens for what work competes for: a job starts only when its processors, memory and GPU are free."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from loopbook.runner.kernels.pool import THREADS, Level, Memory
+from loopbook.store.origin import usable_processors
 
 GIGABYTE = 1_000_000_000
 MEMORY = {Level.LIGHT: GIGABYTE // 2, Level.HEAVY: 3 * GIGABYTE // 2}
@@ -28,9 +28,9 @@ class Need:
 class Grant:
     """What a job was given; `gpus` by their ids, for ``CUDA_VISIBLE_DEVICES``."""
 
-    processors: int = 0
-    memory: int = 0
-    gpus: tuple[str, ...] = ()
+    processors: int
+    memory: int
+    gpus: tuple[str, ...]
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Tokens:
     _given: list[Grant] = field(default_factory=list)
 
     @classmethod
-    def here(cls, jobs: int | None = None) -> Tokens:
+    def here(cls, jobs: int | None = None) -> Self:
         """Return the tokens of this machine.
 
         Parameters
@@ -64,39 +64,28 @@ class Tokens:
         jobs
             Notebooks executed at once; None: one a processor that this process may use.
         """
-        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return cls(threads(os.environ) * jobs if jobs else usable, Memory.now().available, devices(os.environ))
+        processors = threads(os.environ) * jobs if jobs else usable_processors()
+        return cls(processors, Memory.now().available, devices(os.environ))
 
     def free(self, need: Need) -> bool:
         """Say whether what a job needs is free."""
-        return self._fitting(need) is not None
+        given, wanted = self._given, self._fitting(need)
+        return (
+            sum(grant.processors for grant in given) + wanted.processors <= self.processors
+            and (self.memory is None or sum(grant.memory for grant in given) + wanted.memory <= self.memory)
+            and len(wanted.gpus) == min(need.gpus, len(self.gpus))
+        )
 
     def take(self, need: Need) -> Grant:
-        """Return what a job needs, and take it from what is free.
-
-        Raises
-        ------
-        ValueError
-            If it is not free.
-        """
-        grant = self._fitting(need)
-        if grant is None:
-            raise ValueError(f"{need} is not free")
-        self._given.append(grant)
+        """Return what a job needs, and take it from what is free, as `free` has said."""
+        self._given.append(grant := self._fitting(need))
         return grant
 
-    def _fitting(self, need: Need) -> Grant | None:
-        processors, gpus = min(need.processors, self.processors), min(need.gpus, len(self.gpus))
-        memory = 0 if self.memory is None else min(need.memory, self.memory)
+    def _fitting(self, need: Need) -> Grant:
         taken = {device for grant in self._given for device in grant.gpus}
         devices = [device for device in self.gpus if device not in taken]
-        if (
-            sum(grant.processors for grant in self._given) + processors > self.processors
-            or (self.memory is not None and sum(grant.memory for grant in self._given) + memory > self.memory)
-            or gpus > len(devices)
-        ):
-            return None
-        return Grant(processors, memory, tuple(devices[:gpus]))
+        memory = 0 if self.memory is None else min(need.memory, self.memory)
+        return Grant(min(need.processors, self.processors), memory, tuple(devices[: need.gpus]))
 
     def give_back(self, grant: Grant) -> None:
         """Take back what a job was given; equal grants are as good as each other."""
@@ -110,8 +99,7 @@ def need(level: Level) -> Need:
 
 def threads(environment: Mapping[str, str]) -> int:
     """Return how many threads a notebook computes with: one, unless a person has set more."""
-    given = [environment.get(name, "") for name in THREADS]
-    return max([1, *(int(value) for value in given if value.isdecimal())])
+    return max([1, *(int(value) for name in THREADS if (value := environment.get(name, "")).isdecimal())])
 
 
 def devices(environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,16 +1,16 @@
 """Where results come from: the revision of the code with what is not committed, the machine, the seeds, the cells."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import os
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from loopbook.store.content import digest_file
 from loopbook.store.records import Origin
 
 
@@ -29,35 +29,31 @@ def code(root: Path) -> tuple[str | None, str | None]:
     try:
         head = _git(root, "rev-parse", "HEAD").decode().strip()
         touched = _names(_git(root, *_unfiltered(root), "diff", "HEAD", "--name-only", "--no-renames", "-z"))
-        changes = (
-            _git(
-                root, "diff", "HEAD", "--binary", "--no-ext-diff", "--", *(f":(top,literal){name}" for name in touched)
-            )
-            if touched
-            else b""
-        )
+        paths = [f":(top,literal){name}" for name in touched]
+        changes = _git(root, "diff", "HEAD", "--binary", "--no-ext-diff", "--", *paths) if touched else b""
         new = sorted(_names(_git(root, "ls-files", "--others", "--exclude-standard", "-z")))
     except (OSError, subprocess.CalledProcessError):
         return None, None
-    sha = hashlib.sha256()
-    sha.update(changes)
+    sha = hashlib.sha256(changes)
     for name in new:
-        path = root / name
         sha.update(os.fsencode(name) + b"\0")
-        if path.is_file():
-            with path.open("rb") as file:
-                sha.update(hashlib.file_digest(file, "sha256").digest())
+        if (root / name).is_file():
+            sha.update(bytes.fromhex(digest_file(root / name)))
     return head, sha.hexdigest() if changes or new else None
+
+
+def usable_processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def hardware() -> dict[str, Any]:
     """Return what computes: `system`, `processor`, `cores` that this process may use, `memory` in bytes, `gpus`."""
-    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     pages = [os.sysconf(name) if name in os.sysconf_names else 0 for name in ("SC_PAGE_SIZE", "SC_PHYS_PAGES")]
     return {
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "cores": len(usable),
+        "processor": next(_told([Path("/proc/cpuinfo")], "model name"), platform.processor() or platform.machine()),
+        "cores": usable_processors(),
         "memory": pages[0] * pages[1],
         "gpus": sorted(_told(Path("/proc/driver/nvidia/gpus").glob("*/information"), "Model")),
     }
@@ -73,18 +69,12 @@ def timings(notebook: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _processor() -> str:
-    return next(_told([Path("/proc/cpuinfo")], "model name"), platform.processor() or platform.machine())
-
-
 def _told(files: Iterator[Path] | list[Path], name: str) -> Iterator[str]:
     """Yield what files of the form ``name : value`` say under a name; none where there are no such files."""
     for file in files:
-        try:
-            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            continue
-        yield from (line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == name)
+        with suppress(OSError):
+            rows = (line.partition(":") for line in file.read_text(encoding="utf-8", errors="replace").splitlines())
+            yield from (value.strip() for title, _, value in rows if title.strip() == name)
 
 
 def _unfiltered(root: Path) -> list[str]:
