@@ -1,13 +1,22 @@
 """Commands that ask what is there: why it is stale, whether it is whole, what differs, what is set."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
 
 from loopbook.cli.program import DEFAULT, Exit, ParamsOption, ProfileOption, ScenarioOption, terminal
+from loopbook.operations import session
+from loopbook.runner import reproduction, staleness, verification
+from loopbook.scenario.loading import given_values
+from loopbook.store import lookup, vault
+from loopbook.store.declaration import declarations
+from loopbook.store.parameters import in_force
+from loopbook.store.project import Project
 
 
 def why(
@@ -16,10 +25,6 @@ def why(
     params: ParamsOption = "",
 ) -> None:
     """Say of every stage whether it is fresh and, if not, which line, parameter, input or package made it stale."""
-    from rich.text import Text
-
-    from loopbook.operations import session
-    from loopbook.runner import staleness
 
     request = session.settled(session.read(scenario, profile, params))
     latest, verdicts = staleness.why(request)
@@ -35,12 +40,6 @@ def why(
 
 def verify() -> None:
     """Hash the store again: name what is not as it was sealed, and end with code 1 if anything is."""
-    from rich.console import Console
-    from rich.progress import track
-
-    from loopbook.runner import verification
-    from loopbook.store import vault
-    from loopbook.store.project import Project
 
     project = Project.find()
     checks, expected = verification.verify(project), len(vault.folders(project.store))
@@ -58,9 +57,6 @@ def reproduce(
     run: Annotated[str, typer.Argument(help="A run's name, such as 20261124-031200, or scenario/run.")],
 ) -> None:
     """Run a run again from its record, in a store of its own, and compare every metric. Code 1: one differs."""
-    from loopbook.runner import reproduction
-    from loopbook.store import lookup
-    from loopbook.store.project import Project
 
     project = Project.find()
     found = reproduction.reproduce(project, lookup.run(project, run))
@@ -82,10 +78,8 @@ def compare(
 ) -> None:
     """Compare run B with run A. Code 1: B is worse beyond the noise band of repeated seeds."""
     from loopbook.operations import comparing
-    from loopbook.store.project import Project
 
-    progress = terminal(stderr=True)
-    worse = comparing.run(Project.find(), a, b, out, terminal(), progress)
+    worse = comparing.run(Project.find(), a, b, out, terminal(), terminal(stderr=True))
     raise typer.Exit(Exit.FAILED if worse else Exit.GOOD)
 
 
@@ -95,13 +89,6 @@ def parameters(
     params: Annotated[str, typer.Option(help="Values laid over them, as in run.")] = "",
 ) -> None:
     """List the parameters of every notebook: the value in force, where it comes from, what it means."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from loopbook.scenario.loading import given_values
-    from loopbook.store.declaration import declarations
-    from loopbook.store.parameters import in_force
-    from loopbook.store.project import Project
 
     project = Project.find()
     table = Table("parameter", "value", "from", "meaning", box=None, pad_edge=False)

@@ -5,8 +5,6 @@ was started · 3 a criterion was missed · 4 another nightly run is going on · 
 interrupted (a signal that ends it: 128 and its number).
 """
 
-from __future__ import annotations
-
 import typer
 
 from loopbook.cli import asking, deciding, keeping, running, showing

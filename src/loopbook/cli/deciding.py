@@ -1,19 +1,17 @@
 """Commands by which somebody decides: what is approved, what is sent."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
+import getpass
+from typing import Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from loopbook.cli.program import DEFAULT, Exit, ParamsOption, ProfileOption, ScenarioOption, terminal
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.console import Console
-
-    from loopbook.feedback.proposals import Proposal
+from loopbook.operations import session
+from loopbook.scenario.errors import LoopbookError
+from loopbook.store import snapshots
+from loopbook.store.project import Project
 
 
 def approve(
@@ -29,11 +27,8 @@ def approve(
     ] = False,
 ) -> None:
     """Approve what the latest run proposes; the next run carries it. Without arguments: list the proposals."""
-    import getpass
 
-    from loopbook.operations import rounds, session
-    from loopbook.scenario.errors import LoopbookError
-    from loopbook.store import snapshots
+    from loopbook.operations import rounds
 
     console = terminal()
     request = session.read(scenario, profile, params)
@@ -47,7 +42,12 @@ def approve(
     if not which:
         run, found = rounds.proposed(project, resolved.name, profile)
         new = rounds.pending(project, resolved.name, profile, run, found)
-        _show(console, f"{resolved.title} · {profile} · round {run.round} proposes", found, new)
+        title = f"{resolved.title} · {profile} · round {run.round} proposes"
+        table = Table("id", "safe", "what", "why", title=title, box=None, pad_edge=False, title_justify="left")
+        for proposal in found:
+            safe = ("yes" if proposal.safe else "no") if proposal.id in new else "approved already"
+            table.add_row(proposal.id, safe, Text(proposal.title), Text(proposal.caution or proposal.reason))
+        console.print(table if found else "Nothing is proposed.")
         return
     before = snapshots.current(project, resolved.name, profile)
     chosen = which[0] if which[0] in ("all", "safe", "none") and len(which) == 1 else which
@@ -55,9 +55,9 @@ def approve(
     if sealed is None:
         console.print("Nothing new was approved, so nothing changes.")
         return
-    for proposal in sealed.approved:
-        if proposal["round"] == sealed.round:
-            console.print(f"approved {proposal['id']}: {proposal['title']}", markup=False, soft_wrap=True)
+    for approved in sealed.approved:
+        if approved["round"] == sealed.round:
+            console.print(f"approved {approved['id']}: {approved['title']}", markup=False, soft_wrap=True)
     if sealed.window == before.window:
         console.print(
             "There is no fresh window: the next run judges what was approved on the rows that it was learned from, and "
@@ -75,8 +75,6 @@ def deliver(
     """Deliver the latest run's outbox: every message once, however often this is called."""
     from loopbook.operations import outbox_delivery
     from loopbook.operations.webhook import sender
-    from loopbook.scenario.errors import LoopbookError
-    from loopbook.store.project import Project
 
     project = Project.find()
     waiting, sent = outbox_delivery.latest(project, scenario, profile), project.state / "sent" / f"{scenario}.jsonl"
@@ -86,14 +84,3 @@ def deliver(
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(Exit.FAILED) from error
     typer.echo(f"Delivered {delivered:,} messages; {before:,} had been delivered before. Memory: {sent}")
-
-
-def _show(console: Console, title: str, found: Sequence[Proposal], new: set[str]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("id", "safe", "what", "why", title=title, box=None, pad_edge=False, title_justify="left")
-    for proposal in found:
-        safe = ("yes" if proposal.safe else "no") if proposal.id in new else "approved already"
-        table.add_row(proposal.id, safe, Text(proposal.title), Text(proposal.caution or proposal.reason))
-    console.print(table if found else "Nothing is proposed.")

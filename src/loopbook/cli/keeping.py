@@ -1,16 +1,23 @@
 """Commands that begin an agent, and keep the project and this machine in order."""
 
-from __future__ import annotations
-
+import json
 import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from loopbook.cli import running
 from loopbook.cli.program import Exit, plainly, terminal
+from loopbook.operations import session
+from loopbook.runner import retention
+from loopbook.runner.ongoing import ongoing
+from loopbook.scenario.errors import LoopbookError
+from loopbook.store import content
+from loopbook.store.project import Project
 
 
 def new(
@@ -20,11 +27,8 @@ def new(
     no_run: Annotated[bool, typer.Option("--no-run", help="Write the scenario and run nothing.")] = False,
 ) -> None:
     """Begin an agent from a csv file: guess a scenario, run it in smoke, and say what to edit next."""
-    from rich.table import Table
-    from rich.text import Text
 
     from loopbook.starter import beginning
-    from loopbook.store.project import Project
 
     console = terminal()
     begun = beginning.begin(Project.find(), name, file, label or None, lambda what: console.print(Text(what)))
@@ -50,17 +54,16 @@ def new(
 
 
 def doctor(
-    json: Annotated[bool, typer.Option("--json", help="All findings as JSON, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="All findings as JSON, for programs.")] = False,
 ) -> None:
     """Say what is wrong with this machine, and the remedy."""
-    os.execv(sys.executable, [sys.executable, "-m", "loopbook.setup.doctor", *(["--json"] if json else [])])
+    os.execv(sys.executable, [sys.executable, "-m", "loopbook.setup.doctor", *(["--json"] if as_json else [])])
 
 
 def schema(
     output: Annotated[Path | None, typer.Argument(help="File to write; by default the screen.")] = None,
 ) -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    import json
 
     from loopbook.operations import scenario_schema
 
@@ -81,9 +84,6 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would leave, and take nothing away.")] = False,
 ) -> None:
     """Remove old runs with their reports, and outputs that no remaining run names; data/state is never touched."""
-    from loopbook.operations import session
-    from loopbook.runner import retention
-    from loopbook.store.project import Project
 
     rule, wanted = retention.Rule.read(days, size)
     project = Project.find()
@@ -99,20 +99,18 @@ def clean(
     everything: Annotated[bool, typer.Option(help="The store, the record of runs and the reports as well.")] = False,
 ) -> None:
     """Remove unfinished work and drafts; sources and feedback are never touched."""
-    from loopbook.runner.ongoing import ongoing
-    from loopbook.scenario.errors import LoopbookError
-    from loopbook.store import content
-    from loopbook.store.project import Project
 
     project = Project.find()
-    running = ongoing(project)
-    if running:
-        working = ", ".join(f"{run.scenario} {run.run}" for run in running)
+    working = ", ".join(f"{run.scenario} {run.run}" for run in ongoing(project))
+    if working:
         raise LoopbookError(f"Runs are in progress, and this is what they work on: {working}. Clean when they ended.")
-    folders = [project.work, project.drafts, project.reproduced, project.cache] + (
-        [project.store] if everything else []
-    )
-    for folder in folders:
+    for folder in (
+        project.work,
+        project.drafts,
+        project.reproduced,
+        project.cache,
+        *([project.store] if everything else []),
+    ):
         content.remove(folder)
         typer.echo(f"removed {folder}")
     if everything and project.reports.is_dir():

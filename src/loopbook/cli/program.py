@@ -1,19 +1,19 @@
 """What the commands have in common: options, exit codes, and how it is said what is wrong."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from typer.core import TyperGroup
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from loopbook.scenario.errors import LoopbookError
+from loopbook.store import disk_space
+from loopbook.store.project import Project
 
 DEFAULT = "market-monitor"
 
@@ -62,31 +62,22 @@ TimeOption = Annotated[
 
 def terminal(stderr: bool = False) -> Console:
     """Return where a command prints; numbers and names in its texts are not coloured."""
-    from rich.console import Console
-
     return Console(stderr=stderr, highlight=False)
 
 
 @contextmanager
 def plainly() -> Iterator[None]:
     """Say what is wrong in a sentence and by exit code, without a traceback."""
-    from loopbook.scenario.errors import LoopbookError
-    from loopbook.store import disk_space
-    from loopbook.store.project import Project
-
     try:
         yield
     except (LoopbookError, OSError) as error:
-        if disk_space.is_full(error):
-            place = Path(getattr(error, "filename", None) or Project.find().data)
-            typer.secho(
-                str(error) if isinstance(error, disk_space.DiskFull) else disk_space.remedy(place), fg="red", err=True
-            )
-            raise typer.Exit(Exit.FAILED) from error
+        full, text = disk_space.is_full(error), str(error)
         if isinstance(error, OSError):
-            raise
-        typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(Exit.BAD_INPUT) from error
+            if not full:
+                raise
+            text = disk_space.remedy(Path(error.filename or Project.find().data))
+        typer.secho(text, fg="red", err=True)
+        raise typer.Exit(Exit.FAILED if full else Exit.BAD_INPUT) from error
     except KeyboardInterrupt:
         typer.secho("Interrupted. What was finished is kept; the same command goes on from there.", fg="red", err=True)
         raise typer.Exit(Exit.INTERRUPTED) from None

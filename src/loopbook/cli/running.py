@@ -1,7 +1,5 @@
 """Commands that run notebooks: once, in rounds, over a grid, every night."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +16,8 @@ from loopbook.cli.program import (
     TimeOption,
     terminal,
 )
+from loopbook.operations import session
+from loopbook.store.project import Project
 
 
 def run(
@@ -28,11 +28,9 @@ def run(
     time_limit: TimeOption = None,
 ) -> None:
     """Run all notebooks of a scenario that are not up to date, and write the report."""
-    from loopbook.operations import session
 
     request = session.read(scenario, profile, params)
-    record = session.run(request, terminal(), jobs, time_limit)
-    raise typer.Exit(CODES[record.status])
+    raise typer.Exit(CODES[session.run(request, terminal(), jobs, time_limit).status])
 
 
 def loop(
@@ -45,11 +43,9 @@ def loop(
 ) -> None:
     """Run rounds: between two of them, what the scenario's policy may approve is approved."""
     from loopbook.operations import rounds as operation
-    from loopbook.operations import session
 
     request = session.read(scenario, profile, params)
-    record = operation.loop(request, rounds, terminal(), jobs, time_limit)
-    raise typer.Exit(CODES[record.status])
+    raise typer.Exit(CODES[operation.loop(request, rounds, terminal(), jobs, time_limit).status])
 
 
 def sweep(
@@ -65,7 +61,7 @@ def sweep(
     time_limit: TimeOption = None,
 ) -> None:
     """Run every point of a grid, sharing all that is equal, and write a page that compares them."""
-    from loopbook.operations import session, sweeping
+    from loopbook.operations import sweeping
 
     request = session.read(scenario, profile, params)
     record = sweeping.run(request, grid, terminal(), engine, dask or None, jobs, time_limit)
@@ -91,7 +87,6 @@ def nightly(
 ) -> None:
     """Run scenarios unattended and deliver one summary. Codes: the worst run's, 4 overlap, 5 not delivered."""
     from loopbook.operations import delivery, night
-    from loopbook.store.project import Project
 
     names = [name.strip() for given in scenario for name in given.split(",") if name.strip()]
     project = Project.find()

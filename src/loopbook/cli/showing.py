@@ -1,21 +1,23 @@
 """Commands that show: reports, a file to hand on, JupyterLab, TensorBoard."""
 
-from __future__ import annotations
-
 import os
 import sys
+import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from loopbook.cli.program import DEFAULT, ProfileOption, ScenarioOption
+from loopbook.cli.program import DEFAULT, ProfileOption, ScenarioOption, terminal
+from loopbook.operations import session
+from loopbook.runner import debugging
+from loopbook.scenario.errors import MissingInput
+from loopbook.store import lookup, records
+from loopbook.store.project import Project
 
 
 def report() -> None:
     """Build all reports again from the records and the store."""
-    from loopbook.operations import session
-    from loopbook.store.project import Project
 
     typer.echo(f"Report: {session.report(Project.find(), None, rebuild=True)}")
 
@@ -31,16 +33,13 @@ def share(
     ] = None,
 ) -> None:
     """Write a run's report into one file to hand on, unless personal data is found in it: then nothing, code 2."""
-    from loopbook.store import lookup
-    from loopbook.store.project import Project
 
     project = Project.find()
     found = lookup.run(project, run)
-    from rich.console import Console
 
     from loopbook.reports import share as sharing
 
-    with Console(stderr=True).status(f"Making the pages of {found.title} and searching every text in them"):
+    with terminal(stderr=True).status(f"Making the pages of {found.title} and searching every text in them"):
         done = sharing.share(project, found, html, out, allow or ())
     nothing = "nothing was found but what you allowed" if allow else "no personal data found"
     typer.echo(f"{found.title}, run {found.run}: {done.texts:,} texts searched, {nothing}.")
@@ -55,10 +54,9 @@ def share(
 
 def lab() -> None:
     """Open JupyterLab on the notebooks."""
-    from loopbook.store.project import Project
 
-    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", *root, str(Project.find().notebooks)])
+    root = ["--allow-root"] if os.geteuid() == 0 else []
+    _be("jupyter", "lab", *root, str(Project.find().notebooks))
 
 
 def debug(
@@ -67,19 +65,14 @@ def debug(
     lab: Annotated[bool, typer.Option(help="Start JupyterLab on it; --no-lab writes it and prints its path.")] = True,
 ) -> None:
     """Open the notebook that failed in the latest run, with its parameters and inputs, at the cell that failed."""
-    from loopbook.runner import debugging
-    from loopbook.store.project import Project
 
     found = debugging.failed(Project.find(), scenario, profile)
     if not found:
         typer.echo(f"Nothing failed in the latest run of {scenario} in profile {profile!r}; nothing is to be debugged.")
         return
     for notebook in found:
-        typer.echo(f"{notebook.name}: {notebook.error.kind}: {notebook.error.message.strip().partition(chr(10))[0]}")
-        typer.echo(f"  {notebook.path}")
+        typer.echo(f"{notebook.name}: {notebook.error.line}\n  {notebook.path}")
     if lab:
-        import webbrowser
-
         with found[0].lab() as server:
             address = found[0].address(server)
             typer.echo(f"\nOpen {found[0].name} at the cell that failed (Ctrl-C ends JupyterLab):\n  {address}\n")
@@ -95,19 +88,12 @@ def tensorboard(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 6006,
 ) -> None:
     """Open TensorBoard on the training of a scenario's latest run, a line for each candidate; or on a sweep."""
-    from loopbook.scenario.errors import MissingInput
-    from loopbook.store import records
-    from loopbook.store.project import Project
 
     project = Project.find()
     if sweep:
         from loopbook.operations import sweeping
 
-        place = sweeping.logged(project, scenario, sweep)
-        os.execv(
-            sys.executable,
-            [sys.executable, "-m", "tensorboard.main", "--logdir", str(place), "--port", str(port)],
-        )
+        _be("tensorboard.main", "--logdir", str(sweeping.logged(project, scenario, sweep)), "--port", str(port))
     latest = records.latest(project, scenario, profile)
     if latest is None:
         raise MissingInput(f"There is no run of {scenario} in profile {profile!r} yet; type: make SCENARIO={scenario}")
@@ -117,4 +103,8 @@ def tensorboard(
         if "events" in record.artifacts
     }
     named = ",".join(f"{name}:{path}" for name, path in events.items())
-    os.execv(sys.executable, [sys.executable, "-m", "tensorboard.main", "--logdir_spec", named, "--port", str(port)])
+    _be("tensorboard.main", "--logdir_spec", named, "--port", str(port))
+
+
+def _be(module: str, *words: str) -> NoReturn:
+    os.execv(sys.executable, [sys.executable, "-m", module, *words])

@@ -5,8 +5,6 @@ network between its processes too. A worker that dies has its tasks run again by
 never sealed, so nothing is doubled.
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 import threading
@@ -14,10 +12,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from loopbook.runner import execution, interruption
 from loopbook.runner.executor import Task
@@ -49,7 +47,7 @@ class Cluster:
     @contextmanager
     def open(
         cls, address: str, project: Project, time_limit: float | None, say: Callable[[str], object]
-    ) -> Iterator[Cluster]:
+    ) -> Iterator[Self]:
         """Connect to a scheduler, and end every kernel of ours on its workers at the end, however that comes.
 
         Raises
@@ -68,7 +66,7 @@ class Cluster:
                 "Start one (.venv/bin/dask scheduler), and name its address: ENGINE=dask DASK=tcp://host:8786"
             ) from error
         token = uuid.uuid4().hex
-        try:
+        with client:
             _check(client, address, project, token)
             with interruption.in_good_order(), client.get_executor(pure=False) as executor:
                 engine = cls(client, executor, token, time_limit, say)
@@ -78,8 +76,6 @@ class Cluster:
                     for future in engine._running:
                         future.cancel()
                     client.run(_end, token, on_error="ignore")
-        finally:
-            client.close()
 
     def prepare(self, level: Level) -> None:
         """Nothing to do: each worker starts its own kernels."""
@@ -119,15 +115,13 @@ def perform(task: Task, token: str, time_limit: float | None) -> StageRecord:
 
 def _end(token: str) -> None:
     """End the kernels of a client; called in a worker."""
-    with _lock:
-        kernels = _kernels.pop(token, None)
-    if kernels is not None:
-        kernels.end()
+    with _lock, suppress(KeyError):
+        _kernels.pop(token).end()
 
 
 def _sees(path: str) -> tuple[bool, str]:
     """Say whether a file is there, and which Python this is; called in a worker."""
-    return Path(path).is_file(), ".".join(map(str, sys.version_info[:2]))
+    return Path(path).is_file(), "{}.{}".format(*sys.version_info)
 
 
 def _check(client: Any, address: str, project: Project, token: str) -> None:
@@ -138,7 +132,7 @@ def _check(client: Any, address: str, project: Project, token: str) -> None:
     project.work.mkdir(parents=True, exist_ok=True)
     mark = project.work / f"seen-{token}"
     mark.touch()
-    own = ".".join(map(str, sys.version_info[:2]))
+    own = _sees(str(mark))[1]
     try:
         for worker, (sees, python) in client.run(_sees, str(mark.absolute())).items():
             if not sees:

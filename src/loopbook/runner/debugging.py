@@ -1,8 +1,5 @@
 """Open a notebook that failed again: with the parameters and inputs of its run, standing at the cell that failed."""
 
-from __future__ import annotations
-
-import json
 import os
 import subprocess
 import sys
@@ -18,6 +15,7 @@ from loopbook.scenario.errors import MissingInput
 from loopbook.store import content, job, records
 from loopbook.store.project import Project
 from loopbook.store.records import ErrorRecord, StageRecord
+from loopbook.store.stage import draft
 
 TOP, ENTER, HERE = "debug-top", "debug-enter", "debug-here"
 _MARKED = "papermill-error-cell-tag"
@@ -45,7 +43,7 @@ class Opened:
 
     def lab(self) -> subprocess.Popen[bytes]:
         """Start JupyterLab in the notebook's folder."""
-        root = ["--ServerApp.allow_root=True"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        root = ["--ServerApp.allow_root=True"] if os.geteuid() == 0 else []
         folder = f"--ServerApp.root_dir={self.path.parent}"
         return subprocess.Popen([sys.executable, "-m", "jupyter", "lab", "--no-browser", *root, folder])
 
@@ -57,10 +55,10 @@ class Opened:
         from jupyter_server.serverapp import list_running_servers
 
         while server.poll() is None:
-            for each in list_running_servers():
-                if each["pid"] == server.pid:
-                    at = f"#cell-id={quote(self.cell)}" if self.cell else ""
-                    return f"{each['url']}lab/tree/{quote(self.path.name)}?token={each['token']}{at}"
+            for found in list_running_servers():
+                if found["pid"] == server.pid:
+                    cell = f"#cell-id={quote(self.cell)}" if self.cell else ""
+                    return f"{found['url']}lab/tree/{quote(self.path.name)}?token={found['token']}{cell}"
             time.sleep(0.2)
         return None
 
@@ -102,7 +100,7 @@ def enter(task: str, places: Mapping[str, str]) -> None:
     MissingInput
         If the run's inputs have left the store since.
     """
-    made = job.Job.model_validate_json(Path(task).read_text(encoding="utf-8"))
+    made = job.read(Path(task))
     paths = [*made.inputs.values(), *(path for each in made.gathered.values() for path in each.values())]
     lost = [path for path in paths if not Path(path).exists()]
     if lost:
@@ -116,25 +114,21 @@ def _opened(project: Project, run: records.Run, stage: StageRecord) -> Opened | 
     kept = project.data / stage.notebook if stage.notebook else None
     if kept is None or not kept.is_file() or not kept.with_suffix(".json").is_file() or stage.error is None:
         return None
-    named = f"{stage.stage}-{stage.candidate}" if stage.candidate else stage.stage
-    path = project.drafts / run.scenario / run.profile / "debug" / f"{named}.ipynb"
-    made = job.Job.model_validate_json(kept.with_suffix(".json").read_text(encoding="utf-8"))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = draft(project, run.scenario, run.profile, f"debug/{stage.stage}", stage.candidate)
+    path = path.with_name(f"{path.name}.ipynb")
     task = path.with_suffix(".job")
     content.remove(task)
+    made = job.read(kept.with_suffix(".json"))
     made.model_copy(update={"work": str(path.with_suffix("")), "by_hand": True}).save(task)
-    book = json.loads(kept.read_text(encoding="utf-8"))
-    cell = stage.error.cell
-    cells = [each for each in book["cells"] if not {_MARKED} & set(each.get("metadata", {}).get("tags", ()))]
-    at = next((number for number, each in enumerate(cells) if each.get("id") == cell), None)
+    book = content.read_json(kept)
+    cells = [cell for cell in book["cells"] if _MARKED not in cell.get("metadata", {}).get("tags", ())]
+    blamed = [number for number, cell in enumerate(cells) if cell.get("id", "") == stage.error.cell]
     code = f"from loopbook.runner import debugging\n\ndebugging.enter({str(task)!r}, {_places(project)!r})"
-    top = [_prose(TOP, _top(run, stage, at is not None)), _code(ENTER, code)]
-    here = [_prose(HERE, _here(stage.error))] if at is not None else []
-    position = len(cells) if at is None else at
-    book["cells"] = [*top, *cells[:position], *here, *cells[position:]]
-    text = json.dumps(book, indent=1, ensure_ascii=False)
-    content.write_atomically(path, lambda file: file.write_text(text + "\n", "utf-8", errors="surrogatepass"))
-    return Opened(stage.name, stage.error, path, cell if at is not None else None)
+    for number in blamed:
+        cells.insert(number, _prose(HERE, f"## \u25bc The cell below failed\n\n{_quoted(stage.error)}"))
+    book["cells"] = [_prose(TOP, _top(run, stage, stage.error, bool(blamed))), _code(ENTER, code), *cells]
+    content.write_json(path, book)
+    return Opened(stage.name, stage.error, path, stage.error.cell if blamed else None)
 
 
 def _places(project: Project) -> dict[str, str]:
@@ -143,8 +137,7 @@ def _places(project: Project) -> dict[str, str]:
     return {name: str(path.absolute()) for name, path in places.items()}
 
 
-def _top(run: records.Run, stage: StageRecord, known: bool) -> str:
-    error = stage.error or ErrorRecord(kind="", message="")
+def _top(run: records.Run, stage: StageRecord, error: ErrorRecord, known: bool) -> str:
     where = "at the cell that is marked below" if known else "outside its cells"
     return (
         f"# {stage.name} failed\n"
@@ -155,10 +148,6 @@ def _top(run: records.Run, stage: StageRecord, known: bool) -> str:
         f"Mend the defect where it is, in `src`, the scenario or `notebooks/{stage.stage}.ipynb` (this is a copy of "
         "it), restart the kernel, and then type `make`."
     )
-
-
-def _here(error: ErrorRecord) -> str:
-    return f"## \u25bc The cell below failed\n\n{_quoted(error)}"
 
 
 def _quoted(error: ErrorRecord) -> str:

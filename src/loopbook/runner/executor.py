@@ -5,13 +5,11 @@ waits for that one's result without holding a thread: what is equal is executed 
 engine's matter: on this machine, or on a cluster.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 from loopbook.runner import execution, interruption, tokens
 from loopbook.runner.execution import Request
@@ -80,7 +78,7 @@ class Local:
 
     @classmethod
     @contextmanager
-    def open(cls, jobs: int | None, time_limit: float | None, say: Callable[[str], object]) -> Iterator[Local]:
+    def open(cls, jobs: int | None, time_limit: float | None, say: Callable[[str], object]) -> Iterator[Self]:
         """Open the engine; kernels end before the threads that wait for them, whatever ends the work."""
         there = Tokens.here(jobs)
         with (
@@ -116,11 +114,15 @@ class Local:
 class _Progress:
     """How far one piece of work is; `keys` of nodes that could start, each with the turn in which it was computed."""
 
+    at: int
     work: Work
     waiting: dict[str, Node]
     finished: dict[str, StageRecord] = field(default_factory=dict)
     keys: dict[str, tuple[str, int]] = field(default_factory=dict)
     failure: Exception | None = None
+
+    def named(self, name: str) -> str:
+        return f"{self.work.label} {name}" if self.work.label else name
 
 
 Ended = Callable[[int, dict[str, StageRecord]], None]
@@ -149,9 +151,9 @@ class _Queue:
     """The state of one call of `execute`."""
 
     def __init__(self, works: Sequence[Work], engine: Engine, display: Display, ended: Ended) -> None:
-        self.all = [_Progress(work, dict(work.nodes)) for work in works]
+        self.all = [_Progress(at, work, dict(work.nodes)) for at, work in enumerate(works)]
         self.engine, self.display, self.ended = engine, display, ended
-        self.running: dict[Future[StageRecord], tuple[int, str, tuple[str, str]]] = {}
+        self.running: dict[Future[StageRecord], tuple[_Progress, str, tuple[str, str]]] = {}
         # A failure is shared by points of one scenario only; another one may not meet it.
         self.failed: dict[tuple[str, str, str], StageRecord] = {}
         self.levels: dict[str, Level] = {}
@@ -160,61 +162,57 @@ class _Queue:
     def run(self) -> dict[int, Exception]:
         while True:
             self.turn += 1
-            for at, each in enumerate(self.all):
-                self._advance(at, each)
+            for run in self.all:
+                self._advance(run)
             if not self.running:
                 break
             done, _ = wait(self.running, timeout=LOOK, return_when=FIRST_COMPLETED)
             for future in done:
                 self._collect(future)
             self._show()
-        return {at: each.failure for at, each in enumerate(self.all) if each.failure is not None}
+        return {run.at: run.failure for run in self.all if run.failure is not None}
 
-    def _advance(self, at: int, each: _Progress) -> None:
+    def _advance(self, run: _Progress) -> None:
         """Take every node of a work as far as it goes now."""
-        before = len(each.waiting)
-        for name, node in list(each.waiting.items()):
-            if each.failure is None and node.needs <= each.finished.keys():
+        for name, node in list(run.waiting.items()):
+            if run.failure is None and node.needs <= run.finished.keys():
                 try:
-                    self._take(at, each, name, node)
+                    self._take(run, name, node)
                 except Exception as error:  # one work's defect must not cost the others their results
-                    each.failure = error
-        if before and not each.waiting and each.failure is None:
-            self._over(at, each)
+                    run.failure = error
 
-    def _take(self, at: int, each: _Progress, name: str, node: Node) -> None:
+    def _take(self, run: _Progress, name: str, node: Node) -> None:
         """Finish a node that need not be executed, and start one that must be if there is room for it."""
-        if any(each.finished[need].state in ("failed", "skipped") for need in node.needs):
-            self._finish(each, name, _skipped(node))
+        if any(run.finished[need].state in ("failed", "skipped") for need in node.needs):
+            skipped = StageRecord(stage=node.declaration.stage, candidate=node.candidate, key="", state="skipped")
+            self._finish(run, name, skipped)
             return
-        level = self._level(node)
+        request, level = run.work.request, self._level(node)
         while True:
-            fresh = name not in each.keys
+            fresh = name not in run.keys
             if fresh:
-                each.keys[name] = execution.parts(each.work.request, node, each.finished).key, self.turn
-            key, turn = each.keys[name]
+                run.keys[name] = execution.parts(request, node, run.finished).key, self.turn
+            key, turn = run.keys[name]
             place = node.declaration.stage, key
-            record = self.failed.get((each.work.request.scenario, *place)) or (
-                execution.stored(each.work.request, node, key) if fresh else None
+            record = self.failed.get((request.scenario, *place)) or (
+                execution.stored(request, node, key) if fresh else None
             )
             if record is not None:
-                self._finish(each, name, record)
+                self._finish(run, name, record)
                 return
             if any(place == other for _, _, other in self.running.values()) or not self.engine.room(level):
                 return
             if turn == self.turn:
                 break
             # It has waited, and what it is made of may have been edited since.
-            del each.keys[name]
-        self.engine.prepare(max(self._level(other) for other in each.waiting.values()))
-        needs = {need: each.finished[need] for need in node.needs}
-        future = self.engine.start(Task(each.work.request, node, key, needs, level))
-        self.running[future] = at, name, place
-        self.display.started(_named(each.work, name))
+            del run.keys[name]
+        self.engine.prepare(max(self._level(other) for other in run.waiting.values()))
+        needs = {need: run.finished[need] for need in node.needs}
+        self.running[self.engine.start(Task(request, node, key, needs, level))] = run, name, place
+        self.display.started(run.named(name))
 
     def _collect(self, future: Future[StageRecord]) -> None:
-        at, name, place = self.running.pop(future)
-        each = self.all[at]
+        run, name, place = self.running.pop(future)
         self.engine.ended(future)
         for other in self.all:
             # Whoever waits for the same looks into the store again.
@@ -222,22 +220,19 @@ class _Queue:
         try:
             record = future.result()
         except Exception as error:
-            each.failure = error
+            run.failure = error
             return
         if record.state == "failed":
-            self.failed[each.work.request.scenario, *place] = record
-        if each.failure is None:
-            self._finish(each, name, record)
-            if not each.waiting:
-                self._over(at, each)
+            self.failed[run.work.request.scenario, *place] = record
+        if run.failure is None:
+            self._finish(run, name, record)
 
-    def _finish(self, each: _Progress, name: str, record: StageRecord) -> None:
-        del each.waiting[name]
-        each.finished[name] = record
-        self.display.finished(record, _named(each.work, name))
-
-    def _over(self, at: int, each: _Progress) -> None:
-        self.ended(at, {name: each.finished[name] for name in each.work.nodes})
+    def _finish(self, run: _Progress, name: str, record: StageRecord) -> None:
+        del run.waiting[name]
+        run.finished[name] = record
+        self.display.finished(record, run.named(name))
+        if not run.waiting:
+            self.ended(run.at, {stage: run.finished[stage] for stage in run.work.nodes})
 
     def _level(self, node: Node) -> Level:
         stage = node.declaration.stage
@@ -246,17 +241,9 @@ class _Queue:
         return self.levels[stage]
 
     def _show(self) -> None:
-        said = {}
-        for at, name, (_, key) in self.running.values():
-            work = self.all[at].work
-            said[_named(work, name)] = execution.progress(work.request, work.nodes[name], key)
-        left = sum(len(each.waiting) for each in self.all if each.failure is None)
+        said = {
+            run.named(name): execution.progress(run.work.request, run.work.nodes[name], key)
+            for run, name, (_, key) in self.running.values()
+        }
+        left = sum(len(run.waiting) for run in self.all if run.failure is None)
         self.display.running(said, left - len(said))
-
-
-def _skipped(node: Node) -> StageRecord:
-    return StageRecord(stage=node.declaration.stage, candidate=node.candidate, key="", state="skipped")
-
-
-def _named(work: Work, name: str) -> str:
-    return f"{work.label} {name}" if work.label else name

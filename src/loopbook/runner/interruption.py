@@ -1,7 +1,5 @@
 """Let a run end in good order when the system asks it to: as Ctrl-C does, so do termination and a closed terminal."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Iterator

@@ -1,8 +1,5 @@
 """Run a run again from its record, in a store of its own, and compare the results."""
 
-from __future__ import annotations
-
-import json
 import os
 import shutil
 import subprocess
@@ -58,10 +55,8 @@ def reproduce(project: Project, run: Run) -> Comparison:
     Raises
     ------
     LoopbookError
-        If the record says too little, or the repetition fails where the run did not.
+        If the repetition fails where the run did not.
     """
-    if not run.resolved:
-        raise LoopbookError(f"The record of {run.run} does not hold its scenario; it was written by an older version.")
     place = project.reproduced / run.scenario / run.run
     content.remove(place)
     _prepare(project, run, place)
@@ -74,7 +69,8 @@ def reproduce(project: Project, run: Run) -> Comparison:
     }
     command = [sys.executable, "-m", "loopbook", "run", "--scenario", str(file), "--profile", run.profile]
     code = subprocess.run(command, env=environment, cwd=project.root).returncode
-    again = _record(place, run)
+    paths = records.by_age(place / "data" / "store" / "runs", run.scenario)
+    again = records.load(paths[-1]) if paths else None
     if again is None or (run.good and code not in MISSED):
         raise LoopbookError(f"The repetition of {run.run} ended with code {code}; what it wrote is in {place}.")
     return compare(project, run, again)
@@ -85,18 +81,18 @@ def compare(project: Project, run: Run, again: Run) -> Comparison:
     names = list(dict.fromkeys((*run.stages, *again.stages)))
     rows = [row for name in names for row in _metrics(name, run.stages.get(name), again.stages.get(name))]
     artifacts = [
-        f"{name}: {each}"
+        f"{name}: {artifact}"
         for name in names
         if name in run.stages and name in again.stages
-        for each, digest in run.stages[name].digests.items()
-        if again.stages[name].digests.get(each) != digest
+        for artifact, digest in run.stages[name].digests.items()
+        if again.stages[name].digests.get(artifact) != digest
     ]
     differing = tuple(row for row in rows if row[2] != row[3])
     return Comparison(run, len(rows), differing, tuple(artifacts), tuple(_obstacles(project, run, again.origin)))
 
 
 def _metrics(name: str, was: StageRecord | None, now: StageRecord | None) -> Iterator[tuple[str, str, Any, Any]]:
-    old, new = (each.metrics if each else {} for each in (was, now))
+    old, new = (record.metrics if record else {} for record in (was, now))
     for metric in dict.fromkeys((*old, *new)):
         yield name, metric, old.get(metric, "not there"), new.get(metric, "not there")
 
@@ -109,30 +105,23 @@ def _obstacles(project: Project, run: Run, now: Origin) -> Iterator[str]:
         folder = project.store / stage.stage / stage.key
         facts: Mapping[str, Any] = vault.manifest(folder) if stage.key and vault.is_whole(folder) else {}
         was = Origin.model_validate(facts["origin"]) if "origin" in facts else run.origin
-        if was.revision != now.revision:
-            told[f"other revision: {_short(was.revision)} then, {_short(now.revision)} now"] = None
-        if was.uncommitted != now.uncommitted:
-            told[f"other uncommitted changes: {_short(was.uncommitted)} then, {_short(now.uncommitted)} now"] = None
-        if was.python != now.python:
-            told[f"other Python: {was.python} then, {now.python} now"] = None
-        for name, value in was.hardware.items():
-            if now.hardware.get(name) != value:
-                told[f"other hardware: {name} {value} then, {now.hardware.get(name)} now"] = None
-        for name, version in dict(facts.get("versions", {})).items():
-            present = locked[name].version if name in locked else "none"
-            if present != version:
-                told[f"other version of {name}: {version} then, {present} now"] = None
+        compared = [
+            ("revision:", _short(was.revision), _short(now.revision)),
+            ("uncommitted changes:", _short(was.uncommitted), _short(now.uncommitted)),
+            ("Python:", was.python, now.python),
+            *((f"hardware: {name}", value, now.hardware.get(name)) for name, value in was.hardware.items()),
+        ]
+        for name, version in facts.get("versions", {}).items():
+            compared.append((f"version of {name}:", version, locked[name].version if name in locked else "none"))
+        told |= dict.fromkeys(f"other {what} {old} then, {new} now" for what, old, new in compared if old != new)
     yield from told
 
 
 def _prepare(project: Project, run: Run, place: Path) -> None:
     """Lay out a data folder with the run's scenario, its sources, and the snapshots that it knew."""
     data, snapshots = place / "data", Path("state") / "snapshots" / run.scenario / run.profile
-    (place / "scenario").mkdir(parents=True)
-    data.mkdir()
-    # JSON is YAML as well.
-    text = json.dumps(run.resolved, indent=1, ensure_ascii=False)
-    (place / "scenario" / f"{run.scenario}.yaml").write_text(text, encoding="utf-8")
+    data.mkdir(parents=True)
+    content.write_json(place / "scenario" / f"{run.scenario}.yaml", run.resolved)  # JSON is YAML as well
     project.raw.mkdir(parents=True, exist_ok=True)
     (data / "raw").symlink_to(project.raw.resolve(), target_is_directory=True)
     for sealed in (project.data / snapshots).glob("[0-9]*.json"):
@@ -141,11 +130,6 @@ def _prepare(project: Project, run: Run, place: Path) -> None:
             shutil.copy2(sealed, data / snapshots)
     if (project.state / "champions").is_dir():
         shutil.copytree(project.state / "champions", data / "state" / "champions")
-
-
-def _record(place: Path, run: Run) -> Run | None:
-    paths = sorted((place / "data" / "store" / "runs" / run.scenario).glob("[!.]*.json"))
-    return records.load(paths[-1]) if paths else None
 
 
 def _short(digest: str | None) -> str:

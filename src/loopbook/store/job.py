@@ -1,7 +1,5 @@
 """What the runner hands to a notebook: one file, named in the environment of the notebook's kernel."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any
@@ -30,11 +28,17 @@ class Job(Settings):
 
     def save(self, path: Path) -> None:
         """Write the job where the kernel finds it, readable by its owner only, as what it carries is."""
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(self.model_dump_json(indent=1), encoding="utf-8")
+
+
+def read(path: Path) -> Job:
+    """Return the job that was saved there."""
+    return Job.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 def from_environment() -> Job | None:
     """Return the job of this kernel, or None if the notebook was opened by hand."""
     path = os.environ.get(VARIABLE)
-    return Job.model_validate_json(Path(path).read_text(encoding="utf-8")) if path else None
+    return read(Path(path)) if path else None
