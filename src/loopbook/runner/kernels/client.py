@@ -1,7 +1,5 @@
 """The notebook's side of a kernel's channels; it goes on as soon as the kernel is ready."""
 
-from __future__ import annotations
-
 import time
 from queue import Empty
 from typing import Any

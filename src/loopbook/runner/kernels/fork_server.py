@@ -10,8 +10,6 @@ and the file for what the new process prints. Over a kernel's channel goes a req
 and come its process id, and at last how it ended.
 """
 
-from __future__ import annotations
-
 import atexit
 import gc
 import json
@@ -22,22 +20,24 @@ import socket
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from loopbook.runner.kernels import kernel
 from loopbook.runner.kernels.guard import die_with, guard, kill_group
 from loopbook.runner.kernels.libraries import Level, load
 
 KERNEL, SERVER = b"k", b"z"
+PATIENCE = 120.0
+"""Seconds to wait for a server to import its libraries; on a cold disk TensorFlow takes a quarter of that."""
 HARMLESS = {"jemalloc_bg_thd"}
 """Threads that may exist where is forked: Arrow's allocator stops its own before a fork."""
 DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri")
 
 
-@dataclass(frozen=True)
-class Child:
+class Child(NamedTuple):
     """A forked process, with the channel on which its end is told."""
 
     pid: int
@@ -58,24 +58,24 @@ class Zygote:
 
     def serve(self) -> None:
         """Follow orders until nobody is there to give them, or to guard us; then end the kernels."""
-        poller = select.poll()
-        poller.register(self.orders, select.POLLIN)
-        poller.register(self.guard, select.POLLIN)
         while True:
-            for descriptor, _ in poller.poll():
-                if descriptor in self.children:
-                    poller.unregister(descriptor)
-                    self._bury(descriptor)
-                    continue
-                if descriptor == self.guard or not (received := socket.recv_fds(self.orders, 1, 2))[0]:
-                    self._end()
-                    return
-                watch = self._follow(received[0], *received[1])
-                if watch is not None:
-                    poller.register(watch, select.POLLIN)
+            ready, _, _ = select.select([self.orders.fileno(), self.guard, *self.children], [], [])
+            for watch in self.children.keys() & set(ready):
+                self._bury(watch)
+            if self.guard in ready:
+                break
+            if self.orders.fileno() in ready:
+                order, descriptors, *_ = socket.recv_fds(self.orders, 1, 2)
+                if not order:
+                    break
+                self._follow(order, *descriptors)
+        for child in self.children.values():
+            # A server sees the end as we do, and one that still imports dies with us.
+            if not child.is_server:
+                kill_group(child.pid)
 
-    def _follow(self, order: bytes, channel_fd: int, log: int) -> int | None:
-        """Fork as ordered, and return the descriptor that tells of the child's end; None if that cannot be done."""
+    def _follow(self, order: bytes, channel_fd: int, log: int) -> None:
+        """Fork as ordered, and remember the child by the descriptor that tells of its end; say so if it cannot be."""
         channel = socket.socket(fileno=channel_fd)
         server, reason, child = os.getpid(), unfit(), -1
         if reason is None:
@@ -90,10 +90,8 @@ class Zygote:
         if reason is not None:
             tell(channel, unfit=reason)
             channel.close()
-            return None
-        watch = os.pidfd_open(child)
-        self.children[watch] = Child(child, channel, order == SERVER)
-        return watch
+        else:
+            self.children[os.pidfd_open(child)] = Child(child, channel, order == SERVER)
 
     def _leave(self, server: int, log: int, is_server: bool) -> None:
         """Part from the server in the child: its own session, output and signals, none of the server's descriptors."""
@@ -120,12 +118,6 @@ class Zygote:
         tell(child.channel, code=os.waitstatus_to_exitcode(status), peak=usage.ru_maxrss * 1024)
         child.channel.close()
 
-    def _end(self) -> None:
-        for child in self.children.values():
-            # A server sees the end as we do, and one that still imports dies with us.
-            if not child.is_server:
-                kill_group(child.pid)
-
 
 def serve(orders: socket.socket, level: Level, watch: int) -> None:
     """Import the libraries of a level, prove that nothing runs, say so, and follow orders while the guard is there."""
@@ -151,35 +143,45 @@ def unfit() -> str | None:
     A fork carries over one thread only: whatever another was doing stays undone, and a lock that it held stays shut.
     TensorFlow starts its threads with its context, at the first operation; a device belongs to one process.
     """
-    threads = {path.name: path.joinpath("comm").read_text().strip() for path in Path("/proc/self/task").iterdir()}
-    threads.pop(str(os.getpid()), None)
-    running = sorted(set(threads.values()) - HARMLESS)
+    threads = [path for path in Path("/proc/self/task").iterdir() if path.name != str(os.getpid())]
+    running = sorted({path.joinpath("comm").read_text().strip() for path in threads} - HARMLESS)
     if running:
         return f"a thread runs in it besides the main one ({', '.join(running)})"
     for path in Path("/proc/self/fd").iterdir():
-        try:
-            opened = str(path.readlink())
-        except OSError:  # the descriptor that listed the folder
-            continue
-        if opened.startswith(DEVICES):
-            return f"it has opened a device ({opened})"
+        with suppress(OSError):  # the descriptor that listed the folder
+            if str(path.readlink()).startswith(DEVICES):
+                return f"it has opened a device ({path.readlink()})"
     own = f"{__package__}."
-    ours = sorted(
-        name
-        for name in sys.modules
-        if name.partition(".")[0] == "loopbook" and not name.startswith(own) and not own.startswith(f"{name}.")
-    )
-    if ours:
-        return f"it has imported {ours[0]}, which may have changed when a notebook needs it"
+    for name in sorted(sys.modules):
+        if name.partition(".")[0] == "loopbook" and not name.startswith(own) and not own.startswith(f"{name}."):
+            return f"it has imported {name}, which may have changed when a notebook needs it"
     return _tensorflow_has_begun() if "tensorflow" in sys.modules else None
 
 
 def tell(channel: socket.socket, **facts: Any) -> None:
     """Send facts as one line; whoever has stopped listening does not need them."""
-    try:
+    with suppress(OSError):
         channel.sendall(json.dumps(facts).encode() + b"\n")
+
+
+def hear(channel: socket.socket, timeout: float | None) -> dict[str, Any] | None:
+    """Return the next line of facts; {} if the other side is gone, None if nothing came in time."""
+    channel.settimeout(timeout)
+    line = b""
+    try:
+        while not line.endswith(b"\n"):
+            piece = channel.recv(1)
+            if not piece:
+                return {}
+            line += piece
+            channel.settimeout(PATIENCE)
+    except (BlockingIOError, TimeoutError):
+        return None
     except OSError:
-        return
+        return {}
+    finally:
+        channel.settimeout(None)
+    return dict(json.loads(line))
 
 
 def _tensorflow_has_begun() -> str | None:
@@ -216,8 +218,8 @@ def _be(channel: socket.socket, server: int, watch: int | None) -> NoReturn:
 
 def _be_kernel(channel: socket.socket, server: int) -> None:
     tell(channel, pid=os.getpid())
-    with channel, channel.makefile("rb") as lines:
-        request = json.loads(lines.readline())
+    with channel:
+        request = hear(channel, PATIENCE) or {}
     if "numpy" in sys.modules:
         # Python's own generator does this by itself: each kernel has a random state of its own.
         sys.modules["numpy"].random.seed()

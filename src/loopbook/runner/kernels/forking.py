@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -13,10 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from loopbook.runner.kernels.fork_server import KERNEL, SERVER
-
-PATIENCE = 120.0
-"""Seconds to wait for a server to import its libraries; on a cold disk TensorFlow takes a quarter of that."""
+from loopbook.runner.kernels.fork_server import KERNEL, PATIENCE, SERVER, hear, tell
 
 
 class CannotFork(Exception):
@@ -47,7 +43,7 @@ class Forked:
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Wait until it has ended, so long at most; return how."""
-        facts = _hear(self.channel, timeout) if self.returncode is None else None
+        facts = hear(self.channel, timeout) if self.returncode is None else None
         if facts is not None:
             # If the server is gone, the system has killed the kernel with it.
             self.returncode, self.peak = facts.get("code", -9), facts.get("peak")
@@ -90,11 +86,8 @@ class Server:
 
     def heavy(self) -> Server:
         """Order a server of the heavy level, which this one forks as soon as it can."""
-        ours, its = socket.socketpair()
         log = tempfile.TemporaryFile()  # noqa: SIM115
-        with its:
-            self._order(SERVER, its, log.fileno())
-        return Server(ours, log, parent=self)
+        return Server(self._order(SERVER, log.fileno()), log, parent=self)
 
     def fork(self, arguments: Sequence[str], environment: Mapping[str, str], folder: str, log: int) -> Forked:
         """Fork a kernel.
@@ -112,19 +105,12 @@ class Server:
             If the server is not fit to be forked, or gone.
         """
         self._ready()
-        ours, its = socket.socketpair()
-        with its:
-            self._order(KERNEL, its, log)
-        facts = _hear(ours, PATIENCE)
+        ours = self._order(KERNEL, log)
+        facts = hear(ours, PATIENCE)
         if not facts or "pid" not in facts:
             ours.close()
             raise CannotFork(self._why(facts))
-        request = {"arguments": list(arguments), "environment": dict(environment), "folder": folder}
-        try:
-            ours.sendall(json.dumps(request).encode() + b"\n")
-        except OSError as error:
-            ours.close()
-            raise CannotFork("the forked process was ended before it became a kernel") from error
+        tell(ours, arguments=list(arguments), environment=dict(environment), folder=folder)
         return Forked(facts["pid"], ours)
 
     def end(self) -> None:
@@ -144,41 +130,23 @@ class Server:
             self.parent._ready()
         with self._lock:
             if self._facts is None:
-                self._facts = _hear(self.orders, PATIENCE) or {}
+                self._facts = hear(self.orders, PATIENCE) or {}
         if "ready" not in self._facts:
             raise CannotFork(self._why(self._facts))
 
-    def _order(self, order: bytes, channel: socket.socket, log: int) -> None:
-        try:
-            socket.send_fds(self.orders, [order], [channel.fileno(), log])
-        except OSError as error:
-            raise CannotFork(self._why({})) from error
+    def _order(self, order: bytes, log: int) -> socket.socket:
+        """Send an order, and return our end of the new process's channel."""
+        ours, its = socket.socketpair()
+        with its:
+            try:
+                socket.send_fds(self.orders, [order], [its.fileno(), log])
+            except OSError as error:
+                raise CannotFork(self._why({})) from error
+        return ours
 
     def _why(self, facts: Mapping[str, Any] | None) -> str:
-        if facts is None:
-            return f"the fork server was not ready after {PATIENCE:.0f} s"
-        if "unfit" in facts:
-            return str(facts["unfit"])
+        if facts is None or "unfit" in facts:
+            return f"the fork server was not ready after {PATIENCE:.0f} s" if facts is None else str(facts["unfit"])
         self.log.seek(0)
         said = self.log.read().decode("utf-8", errors="replace").strip().splitlines()
         return "the fork server has ended" + (f": {said[-1]}" if said else "")
-
-
-def _hear(channel: socket.socket, timeout: float | None) -> dict[str, Any] | None:
-    """Return the next line of facts; {} if the other side is gone, None if nothing came in time."""
-    channel.settimeout(timeout)
-    line = b""
-    try:
-        while not line.endswith(b"\n"):
-            piece = channel.recv(1)
-            if not piece:
-                return {}
-            line += piece
-            channel.settimeout(PATIENCE)
-    except (BlockingIOError, TimeoutError):
-        return None
-    except OSError:
-        return {}
-    finally:
-        channel.settimeout(None)
-    return dict(json.loads(line))

@@ -5,8 +5,6 @@ its libraries notices nothing for seconds. What loses its parent becomes a child
 has put itself: a kernel whose server was killed, what that kernel had started, a daemon in a session of its own.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import select
@@ -116,15 +114,12 @@ def _end_all() -> None:
 
 def _children() -> list[int]:
     """Return the processes whose parent this one is; none of them is waited for meanwhile."""
-    found, own = [], str(os.getpid())
+    found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
+        with suppress(OSError):  # it has ended meanwhile
             # The name, in parentheses, may hold anything; after it come the state and the parent.
             parent = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1]
-        except OSError:  # it has ended meanwhile
-            continue
-        if parent == own:
-            found.append(int(path.parent.name))
+            found += [int(path.parent.name)] if parent == str(os.getpid()) else []
     return found
 
 

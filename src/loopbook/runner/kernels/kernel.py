@@ -1,7 +1,5 @@
 """An ordinary IPython kernel that says where it crashed: ``python -m loopbook.runner.kernels.kernel -f FILE``."""
 
-from __future__ import annotations
-
 import faulthandler
 import os
 import select

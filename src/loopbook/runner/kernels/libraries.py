@@ -5,8 +5,6 @@ what the stage's key was computed from. Nor is ONNX Runtime, whose import starts
 """
 
 # ruff: noqa: F401 (what is imported here is for the kernels that are forked afterwards)
-from __future__ import annotations
-
 import os
 from enum import IntEnum
 
@@ -32,12 +30,6 @@ def load(level: Level) -> None:
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # or debugpy warns of a debugger nobody asked for
     import ipykernel.debugger
-    import ipykernel.ipkernel
-    import ipykernel.kernelapp
-    import IPython.core.completerlib
-    import IPython.core.debugger
-    import IPython.display
-    import IPython.extensions.storemagic
     import matplotlib.pyplot
     import numpy
     import pandas
@@ -46,8 +38,11 @@ def load(level: Level) -> None:
     import requests
     import rule_engine
     import scipy.stats
-    import sklearn.feature_extraction.text
-    import sklearn.linear_model
-    import sklearn.metrics
     import sqlalchemy
     import yaml
+    from ipykernel import ipkernel, kernelapp
+    from IPython import display
+    from IPython.core import completerlib, debugger
+    from IPython.extensions import storemagic
+    from sklearn import linear_model, metrics
+    from sklearn.feature_extraction import text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -62,10 +63,9 @@ def why_spawn() -> str | None:
         return f"{VARIABLE}=spawn"
     if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
         return "only on Linux is forking known to be safe"
-    if os.environ.get("CUDA_VISIBLE_DEVICES", "0") not in ("", "-1"):
-        found = [path for path in (Path("/dev/nvidiactl"), Path("/dev/kfd")) if path.exists()]
-        if found:
-            return f"there is a GPU ({found[0]}), whose state no fork may share"
+    found = [path for path in (Path("/dev/nvidiactl"), Path("/dev/kfd")) if path.exists()]
+    if found and os.environ.get("CUDA_VISIBLE_DEVICES", "0") not in ("", "-1"):
+        return f"there is a GPU ({found[0]}), whose state no fork may share"
     return None
 
 
@@ -123,15 +123,13 @@ class Kernels:
 
     def provide(self, manager: Any, level: Level) -> Provisioner:
         """Let a kernel manager of jupyter_client get its kernel here, and hear when it is ready."""
-        from uuid import uuid4
-
         from loopbook.runner.kernels.client import Client
         from loopbook.runner.kernels.provisioner import Provisioner
 
         manager.client_factory = Client
         # The kernel's sockets are open to every user of this machine; encrypted, they say nothing to them.
         manager.transport_encryption = "auto"
-        manager.kernel_id = str(uuid4())
+        manager.kernel_id = str(uuid.uuid4())
         found = Provisioner(kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager)
         found.fork, found.time_limit = partial(self.fork, level), self.time_limit
         found.watch, found.forget = self.watch, self._alive.discard
@@ -151,10 +149,9 @@ class Kernels:
             except CannotFork as error:
                 reason = None if self.interrupted else str(error)
         with self._lock:
-            new = reason not in self._said
-            self._said.add(reason)
-        if new:
-            self.say(f"Kernels are spawned, not forked: {reason}.")
+            if reason not in self._said:
+                self._said.add(reason)
+                self.say(f"Kernels are spawned, not forked: {reason}.")
         return None
 
     def watch(self, kernel: Provisioner) -> None:
@@ -171,7 +168,6 @@ class Kernels:
             self.interrupted = True
             for kernel in list(self._alive):
                 kernel.end()
-            servers = sorted(self._servers.items(), reverse=True)
-            self._servers.clear()
-        for _, server in servers:
-            server.end()
+            servers, self._servers = self._servers, {}
+        for level in sorted(servers, reverse=True):
+            servers[level].end()
