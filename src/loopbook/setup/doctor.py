@@ -19,16 +19,17 @@ from loopbook.setup.place import Place
 
 def findings(place: Place, gpu: str) -> Iterator[Finding]:
     """Look at everything, one after the other."""
-    for look in (machine.tools, machine.room, machine.memory, machine.permission, machine.sockets, machine.browser):
+    for look in (
+        machine.tools, machine.room, machine.memory, machine.permission, machine.sockets, machine.browser,
+        machine.outputs_filter,
+    ):  # fmt: skip
         yield from look(place)
-    yield from machine.outputs_filter(place)
     presence = list(environment.presence(place))
     yield from presence
     if any(finding.state == PROBLEM for finding in presence):
         yield Finding("kernel, data", WARNING, "not looked at, because the environment is needed for it", "make setup")
         return
-    for look in (environment.drift, environment.bytecode):
-        yield from look(place)
+    yield from environment.drift(place)
     yield from environment.gpu(place, gpu)
     yield from environment.parts(place)
 

@@ -1,4 +1,4 @@
-"""What the doctor looks at in the environment: is it there, whole, as the lock says, compiled; do its parts start?"""
+"""What the doctor looks at in the environment: is it there, whole, as the lock says; do its parts start?"""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from loopbook.setup.finding import OK, PROBLEM, WARNING, Finding
+from loopbook.setup.finding import OK, PROBLEM, Finding, judged
 from loopbook.setup.place import GPU_LOCK, LOCK, Place, SetupError, chosen_lock, python_version, read_stamp, wanted
 
 MEND = "make setup"
@@ -84,11 +84,8 @@ def presence(place: Place) -> Iterator[Finding]:
         except SetupError as error:
             yield Finding("environment", PROBLEM, str(error), f"git checkout -- {LOCK} {GPU_LOCK} pyproject.toml")
             return
-        if fits:
-            yield Finding("environment", OK, f"{name} with Python {version}, as {lock} asks")
-        else:
-            seen = f"{name} is not what lock and settings ask for now; the next make brings it up to date"
-            yield Finding("environment", WARNING, seen, MEND)
+        old = f"{name} is not what lock and settings ask for now; the next make brings it up to date"
+        yield judged("environment", fits, f"{name} with Python {version}, as {lock} asks", old, MEND)
 
 
 def pinned(lock: Path) -> list[tuple[str, str, str]]:
@@ -110,42 +107,18 @@ def drift(place: Place) -> Iterator[Finding]:
         yield Finding("packages", PROBLEM, f"what is installed cannot be read: {error}", MEND)
         return
     named = {name: version for (name, version, _), here in zip(lines, holds) if here}  # noqa: B905
-    yield _compared(named, installed, lock.name)
-
-
-def _compared(named: Mapping[str, str], installed: Mapping[str, str | None], lock: str) -> Finding:
-    missing = [name for name in named if name not in installed]
+    missing = [name for name in (*named, "loopbook") if name not in installed]
     other = [
         f"{name} {installed[name] or 'broken'} instead of {version}"
         for name, version in named.items()
         if name in installed and installed[name] != version
     ]
-    if "loopbook" not in installed:
-        missing.append("loopbook")
-    if not missing and not other:
-        return Finding("packages", OK, f"all {len(named)} are as {lock} says")
     seen = [f"{word}: {_listed(names)}" for word, names in (("missing", missing), ("differ", other)) if names]
-    return Finding("packages", PROBLEM, "; ".join(seen), MEND)
+    yield judged("packages", not seen, f"all {len(named)} are as {lock.name} says", "; ".join(seen), MEND, PROBLEM)
 
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-
-
-def bytecode(place: Place) -> Iterator[Finding]:
-    """Look whether packages are compiled: without it importing TensorFlow takes 15 s instead of 4 s."""
-    plain = [
-        package.parent.name
-        for package in sorted(place.environment.glob("lib/python3*/site-packages/*/__init__.py"))
-        if not list((package.parent / "__pycache__").glob("__init__.*.pyc"))
-    ]
-    if plain:
-        yield Finding("bytecode", WARNING, f"not compiled, so slow to start: {_listed(plain)}", MEND)
-    else:
-        yield Finding("bytecode", OK, "compiled")
-    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
-        seen = "PYTHONDONTWRITEBYTECODE is set: what you start without make stays uncompiled"
-        yield Finding("bytecode of yours", WARNING, seen, "unset PYTHONDONTWRITEBYTECODE")
 
 
 def gpu(place: Place, asked: str) -> Iterator[Finding]:
@@ -158,11 +131,9 @@ def gpu(place: Place, asked: str) -> Iterator[Finding]:
     except NoAnswer as error:
         yield Finding("GPU", PROBLEM, f"asked for, but TensorFlow does not start: {error}", f"{MEND} GPU=1")
         return
-    if seen:
-        yield Finding("GPU", OK, ", ".join(seen))
-    else:
-        remedy = "nvidia-smi   # no driver? install it; make setup GPU=0 goes back to the processor"
-        yield Finding("GPU", PROBLEM, "asked for, but TensorFlow sees none: everything runs on the processor", remedy)
+    none = "asked for, but TensorFlow sees none: everything runs on the processor"
+    remedy = "nvidia-smi   # no driver? install it; make setup GPU=0 goes back to the processor"
+    yield judged("GPU", bool(seen), ", ".join(seen), none, remedy, PROBLEM)
 
 
 def parts(place: Place) -> Iterator[Finding]:

@@ -26,3 +26,8 @@ class Finding(NamedTuple):
     state: str
     seen: str
     remedy: str = ""
+
+
+def judged(check: str, fine: bool, seen: str, otherwise: str, remedy: str, state: str = WARNING) -> Finding:
+    """Return a finding of something that is fine, as `seen` says, or else is as `otherwise` says."""
+    return Finding(check, OK, seen) if fine else Finding(check, state, otherwise, remedy)

@@ -3,8 +3,6 @@
 The locks hold on every platform and Python that pyproject.toml allows, name a hash for each file, and no address.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import sys

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from loopbook.setup.finding import OK, PROBLEM, WARNING, Finding
+from loopbook.setup.finding import OK, PROBLEM, WARNING, Finding, judged
 from loopbook.setup.place import LOCK, Place, python_version, supported
 from loopbook.setup.steps import ROOM
 
@@ -41,15 +42,12 @@ def tools(place: Place) -> Iterator[Finding]:
     ours = python_version(place.python) if place.python.exists() else None
     version = ours or ".".join(map(str, sys.version_info[:3]))
     whose = place.environment.name if ours else sys.executable
-    if supported(version):
-        yield Finding("Python", OK, f"{version} in {whose}")
-    else:
-        wanted = "Loopbook needs 3.11, 3.12 or 3.13"
-        yield Finding("Python", PROBLEM, f"{version} in {whose}; {wanted}", "make PYTHONS=/path/to/python3.12")
+    seen, remedy = f"{version} in {whose}", "make PYTHONS=/path/to/python3.12"
+    wanted = f"{seen}; Loopbook needs 3.11, 3.12 or 3.13"
+    yield judged("Python", supported(version), seen, wanted, remedy, PROBLEM)
     for name, without in (("make", "nothing can be started by its short name"), ("git", "runs note no revision")):
         found = shutil.which(name)
-        state = Finding(name, OK, found or "") if found else None
-        yield state or Finding(name, WARNING, f"is not there: {without}", f"sudo apt install {name}")
+        yield judged(name, found is not None, str(found), f"is not there: {without}", f"sudo apt install {name}")
 
 
 def room(place: Place) -> Iterator[Finding]:
@@ -88,22 +86,17 @@ def memory(_: Place) -> Iterator[Finding]:
 def available() -> int | None:
     """Return the bytes of memory that are available; None where the system does not say."""
     found = []
-    try:
+    with suppress(OSError):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    except OSError:
-        pass
     for limit, used in (
         ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
         ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
     ):
-        try:
-            bound = Path(limit).read_text(encoding="ascii").strip()
-            if bound.isdigit():
-                found.append(int(bound) - int(Path(used).read_text(encoding="ascii")))
-        except (OSError, ValueError):
-            pass
-    return min(found) if found else None
+        with suppress(OSError, ValueError):  # not this version of control groups, or "max"
+            bound = int(Path(limit).read_text(encoding="ascii"))
+            found.append(bound - int(Path(used).read_text(encoding="ascii")))
+    return min(found, default=None)
 
 
 def permission(place: Place) -> Iterator[Finding]:
@@ -124,35 +117,28 @@ def permission(place: Place) -> Iterator[Finding]:
 def sockets(_: Place) -> Iterator[Finding]:
     """Look at what notebooks and servers talk through: sockets of this machine."""
     try:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            free.listen()
-            with socket.create_connection(free.getsockname(), timeout=5):
-                pass
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            socket.create_connection(free.getsockname(), timeout=5).close()
     except OSError as error:
         seen = f"127.0.0.1 does not answer: {error}; no notebook can be run"
         yield Finding("sockets", PROBLEM, seen, "sudo ip link set lo up")
         return
     yield Finding("sockets", OK, "127.0.0.1 answers")
     for port, name in PORTS.items():
-        with socket.socket() as wanted:
-            wanted.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                wanted.bind(("127.0.0.1", port))
-            except OSError as error:
-                seen = f"{name}'s usual port is taken ({error.strerror})"
-                yield Finding(f"port {port}", WARNING, seen, SERVED[port])
-            else:
-                yield Finding(f"port {port}", OK, f"free for {name}")
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError as error:
+            seen = f"{name}'s usual port is taken ({error.strerror})"
+            yield Finding(f"port {port}", WARNING, seen, SERVED[port])
+        else:
+            yield Finding(f"port {port}", OK, f"free for {name}")
 
 
 def browser(_: Place) -> Iterator[Finding]:
     """Look for the browser that tests drive; nothing else needs one."""
     found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found:
-        yield Finding("browser", OK, found)
-    else:
-        yield Finding("browser", WARNING, "no Chromium: tests of pages are skipped", "sudo apt install chromium")
+    missing = "no Chromium: tests of pages are skipped"
+    yield judged("browser", found is not None, str(found), missing, "sudo apt install chromium")
 
 
 def outputs_filter(place: Place) -> Iterator[Finding]:
@@ -160,7 +146,6 @@ def outputs_filter(place: Place) -> Iterator[Finding]:
     if not shutil.which("git") or not (place.root / ".git").exists():
         return
     command = ["git", "-C", str(place.root), "config", "filter.nbstripout.clean"]
-    if subprocess.run(command, capture_output=True, check=False).returncode == 0:
-        yield Finding("git filter", OK, "outputs of notebooks stay out of commits")
-    else:
-        yield Finding("git filter", WARNING, "outputs of notebooks would be committed", "make setup")
+    there = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    seen = "outputs of notebooks stay out of commits"
+    yield judged("git filter", there, seen, "outputs of notebooks would be committed", "make setup")

@@ -51,25 +51,24 @@ def set_up(place: Place, lock: str, plain: bool, repair: bool) -> None:
         If a step fails, or an active conda environment has no suitable Python.
     """
     version = python_version(place.python)
-    stamp, unfinished = read_stamp(place), place.marker.exists()
-    moved = stamp.get("project", str(place.root)) != str(place.root)  # scripts name the old folder
-    if place.conda:
-        if not supported(version):
-            found = f"Python {version}" if version else "no Python"
-            raise SetupError(
-                f"The active conda environment {place.environment} has {found}; "
-                "Loopbook needs 3.11, 3.12 or 3.13. Make one that suits: conda env create -f environment.yml && "
-                "conda activate loopbook"
-            )
-    elif unfinished or moved or plain or not supported(version):
+    unfinished = place.marker.exists()
+    moved = read_stamp(place).get("project", str(place.root)) != str(place.root)  # scripts name the old folder
+    if place.conda and not supported(version):
+        found = f"Python {version}" if version else "no Python"
+        raise SetupError(
+            f"The active conda environment {place.environment} has {found}; "
+            "Loopbook needs 3.11, 3.12 or 3.13. Make one that suits: conda env create -f environment.yml && "
+            "conda activate loopbook"
+        )
+    if not place.conda and (unfinished or moved or plain or not supported(version)):
         create(place, lock)
         version = python_version(place.python)
     now = wanted(place, lock, version)
-    packages_are_there = all(read_stamp(place).get(key) == now[key] for key in ("python", "lock", "packages"))
+    stamp = read_stamp(place)
     place.marker.touch()
     try:
         uv = None if plain else bootstrap(place, place.root / lock)
-        if repair or not packages_are_there:
+        if repair or any(stamp.get(key) != now[key] for key in ("python", "lock", "packages")):
             install_packages(place, place.root / lock, uv, unfinished)
         install_loopbook(place, uv)
         name_kernel(place)

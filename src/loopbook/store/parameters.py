@@ -1,6 +1,6 @@
 """The values that a stage works with: default < scenario < profile < given."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,43 +22,23 @@ class View:
     what its key is made of, so a change elsewhere in the scenario makes nothing stale, and one here cannot be missed.
     """
 
-    def __init__(self, scenario: Scenario, sections: tuple[str, ...], stage: str) -> None:
-        self._scenario, self._sections, self._stage = scenario, sections, stage
+    def __init__(self, settings: BaseModel, sections: tuple[str, ...], stage: str, within: str = "") -> None:
+        self._settings, self._sections, self._stage, self._within = settings, sections, stage, within
 
     def __getattr__(self, name: str) -> Any:
-        needed = _NEEDED_BY.get(name, name)
-        section = needed.partition(".")[0]
-        if section not in Scenario.model_fields or {needed, section} & set(self._sections):
-            return getattr(self._scenario, name)
-        if needed == name and any(each.startswith(f"{name}.") for each in self._sections):
-            return Part(getattr(self._scenario, name), name, self._sections, self._stage)
-        raise _undeclared(self._stage, needed)
+        full = self._within + (name if self._within else _NEEDED_BY.get(name, name))
+        section = full.partition(".")[0]
+        if section not in Scenario.model_fields or {full, section} & set(self._sections):
+            return getattr(self._settings, name)
+        if not any(declared.startswith(f"{full}.") for declared in self._sections):
+            raise ScenarioError(
+                f"{self._stage} uses the scenario's section {full!r} without declaring it; "
+                "add it to 'sections' in the notebook's metadata."
+            )
+        return View(getattr(self._settings, name), self._sections, self._stage, f"{full}.")
 
     def __repr__(self) -> str:
-        return f"{self._scenario.name}: {', '.join(self._sections)}"
-
-
-class Part:
-    """The fields of a section that a stage has declared; reaching for another one is an error."""
-
-    def __init__(self, section: BaseModel, name: str, sections: tuple[str, ...], stage: str) -> None:
-        self._section, self._name, self._sections, self._stage = section, name, sections, stage
-
-    def __getattr__(self, name: str) -> Any:
-        full = f"{self._name}.{name}"
-        if full not in self._sections:
-            raise _undeclared(self._stage, full)
-        return getattr(self._section, name)
-
-    def __repr__(self) -> str:
-        return ", ".join(each for each in self._sections if each.startswith(f"{self._name}."))
-
-
-def _undeclared(stage: str, what: str) -> ScenarioError:
-    return ScenarioError(
-        f"{stage} uses the scenario's section {what!r} without declaring it; "
-        "add it to 'sections' in the notebook's metadata."
-    )
+        return ", ".join(section for section in self._sections if section.startswith(self._within))
 
 
 def sections_of(declaration: Declaration) -> tuple[str, ...]:
@@ -102,22 +82,16 @@ def in_force(
         return ()
     in_file = file.values.get(declaration.section) or {}
     in_profile = ((file.values.get("profiles") or {}).get(profile) or {}).get(declaration.section) or {}
-    records = []
+    own = {name for name in declaration.flat if f"{declaration.section}.{name}" in given}
+    origins: dict[Any, Collection[str]] = {"given": own, "profile": in_profile, "scenario": in_file}
+    records, fields, values = [], type(section).model_fields, section.model_dump(mode="json")
     for name in declaration.flat:
-        field = type(section).model_fields.get(name)
-        if field is None:
+        if name not in fields:
             raise ScenarioError(
                 f"{declaration.path.name}: the parameters cell names {name!r}, which section {declaration.section!r} "
-                f"does not know.{suggest(name, type(section).model_fields)}"
+                f"does not know.{suggest(name, fields)}"
             )
-        if f"{declaration.section}.{name}" in given:
-            origin = "given"
-        elif name in in_profile:
-            origin = "profile"
-        elif name in in_file:
-            origin = "scenario"
-        else:
-            origin = "default"
-        value = section.model_dump(mode="json")[name]
-        records.append(ParameterRecord(name=name, value=value, description=field.description or "", origin=origin))
+        origin = next((origin for origin, names in origins.items() if name in names), "default")
+        about = fields[name].description or ""
+        records.append(ParameterRecord(name=name, value=values[name], description=about, origin=origin))
     return tuple(records)
