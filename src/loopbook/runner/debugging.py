@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from loopbook.runner.kernels.pool import environment
@@ -111,6 +110,8 @@ def enter(task: str, places: Mapping[str, str]) -> None:
 
 
 def _opened(project: Project, run: records.Run, stage: StageRecord) -> Opened | None:
+    from nbformat.v4 import new_code_cell, new_markdown_cell
+
     kept = project.data / stage.notebook if stage.notebook else None
     if kept is None or not kept.is_file() or not kept.with_suffix(".json").is_file() or stage.error is None:
         return None
@@ -125,8 +126,9 @@ def _opened(project: Project, run: records.Run, stage: StageRecord) -> Opened | 
     blamed = [number for number, cell in enumerate(cells) if cell.get("id", "") == stage.error.cell]
     code = f"from loopbook.runner import debugging\n\ndebugging.enter({str(task)!r}, {_places(project)!r})"
     for number in blamed:
-        cells.insert(number, _prose(HERE, f"## \u25bc The cell below failed\n\n{_quoted(stage.error)}"))
-    book["cells"] = [_prose(TOP, _top(run, stage, stage.error, bool(blamed))), _code(ENTER, code), *cells]
+        cells.insert(number, new_markdown_cell(f"## \u25bc The cell below failed\n\n{_quoted(stage.error)}", id=HERE))
+    top = new_markdown_cell(_top(run, stage, stage.error, bool(blamed)), id=TOP)
+    book["cells"] = [top, new_code_cell(code, id=ENTER), *cells]
     content.write_json(path, book)
     return Opened(stage.name, stage.error, path, stage.error.cell if blamed else None)
 
@@ -154,11 +156,3 @@ def _quoted(error: ErrorRecord) -> str:
     """Return what an error says as a block of plain text, which no data in it can leave."""
     text = "\n".join(f"{error.kind}: {error.message}".splitlines()[:12])[:2_000]
     return "\n".join(f"    {line}" for line in text.splitlines())
-
-
-def _prose(name: str, text: str) -> dict[str, Any]:
-    return {"cell_type": "markdown", "id": name, "metadata": {}, "source": text}
-
-
-def _code(name: str, text: str) -> dict[str, Any]:
-    return {"cell_type": "code", "id": name, "metadata": {}, "source": text, "outputs": [], "execution_count": None}

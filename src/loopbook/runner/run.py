@@ -1,7 +1,5 @@
 """Run scenarios: everything that is not in the store yet, as far in parallel as its inputs allow."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack

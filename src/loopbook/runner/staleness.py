@@ -86,19 +86,18 @@ def _judge(
     request: Request, node: Node, known: Mapping[str, StageRecord], before: StageRecord | None, behind: Sequence[str]
 ) -> tuple[Verdict, StageRecord | None]:
     """Judge one stage; with the record that those behind it are judged by, if there is one."""
-    depends = f"depends on {', '.join(behind)}"
+    depends = (f"depends on {', '.join(behind)}",) if behind else ()
     sealed = before if before is not None and before.state in ("fresh", "done") else None
     if not node.needs <= known.keys():
-        return Verdict(node.name, "stale", (depends, *_no_result(before))), None
-    unwritten = _unwritten(node, known)
-    if unwritten:
-        return Verdict(node.name, "stale", (depends, *unwritten)), sealed
+        return Verdict(node.name, "stale", (*depends, _no_result(before))), None
+    if unwritten := _unwritten(node, known):
+        return Verdict(node.name, "stale", (*depends, *unwritten)), sealed
     parts = execution.parts(request, node, known)
     record = execution.stored(request, node, parts.key)
     if record is not None:
-        return Verdict(node.name, "depends" if behind else "fresh", (depends,) if behind else ()), record
+        return Verdict(node.name, "depends" if behind else "fresh", depends), record
     if sealed is None:
-        return Verdict(node.name, "stale", (*([depends] if behind else []), *_no_result(before))), None
+        return Verdict(node.name, "stale", (*depends, _no_result(before))), None
     lost = f"its result is not in the store any more: {sealed.stage}/{sealed.key}"
     was = keys.kept(request.project, sealed)
     if was is None:
@@ -106,7 +105,7 @@ def _judge(
     found = differences(was, parts, node, request.project.root)
     if not found and not vault.is_whole(request.project.store / sealed.stage / sealed.key):
         found = [lost]
-    return Verdict(node.name, "stale", (*found, *([depends] if behind else []))), sealed
+    return Verdict(node.name, "stale", (*found, *depends)), sealed
 
 
 def _unwritten(node: Node, known: Mapping[str, StageRecord]) -> tuple[str, ...]:
@@ -122,11 +121,7 @@ def _unwritten(node: Node, known: Mapping[str, StageRecord]) -> tuple[str, ...]:
     )
 
 
-def _no_result(before: StageRecord | None) -> tuple[str, ...]:
+def _no_result(before: StageRecord | None) -> str:
     if before is None:
-        return ("no run of this scenario and profile has had it",)
-    return (
-        "it was skipped in the latest run"
-        if before.error is None
-        else f"it failed in the latest run: {before.error.line}",
-    )
+        return "no run of this scenario and profile has had it"
+    return f"it failed in the latest run: {before.error.line}" if before.error else "it was skipped in the latest run"

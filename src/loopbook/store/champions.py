@@ -1,12 +1,9 @@
 """Models that outlive their run: a round's snapshot names them, so they are kept beside it, by content."""
 
-from __future__ import annotations
-
-import os
 from pathlib import Path
 
 from loopbook.scenario.errors import MissingInput
-from loopbook.store import content
+from loopbook.store import content, locks
 from loopbook.store.project import Project
 
 
@@ -17,15 +14,9 @@ def keep(project: Project, folder: Path) -> str:
     """
     digest = content.digest(folder)
     target = _place(project, digest)
-    if not target.is_dir():
-        half = target.with_name(f".{os.getpid()}.{digest}")
-        content.save(folder, half)
-        try:
-            half.rename(target)
-        except OSError:
-            if not target.is_dir():
-                raise
-            content.remove(half)
+    with locks.held(target.with_name(f".{digest}.lock")):
+        if not target.is_dir():
+            content.save(folder, target.with_name(f".{digest}")).rename(target)
     return digest
 
 

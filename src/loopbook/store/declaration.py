@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -143,7 +144,7 @@ def _refuse_unknown_section(path: Path, section: str) -> None:
     known: Iterable[str] = Scenario.model_fields
     if name in known and field:
         kinds = _models(Scenario.model_fields[name].annotation)
-        known, name = sorted({each for kind in kinds for each in kind.model_fields}), field
+        known, name = sorted({of for kind in kinds for of in kind.model_fields}), field
     if name not in known:
         raise LoopbookError(f"{path.name}: there is no section {section!r}.{suggest(name, known)}")
 
@@ -179,15 +180,14 @@ def assignments(text: str) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     for node in ast.parse(text).body:
-        try:
-            if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-                values[node.targets[0].id] = ast.literal_eval(node.value)
-                continue
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
-                values[node.target.id] = ast.literal_eval(node.value)
-                continue
-        except ValueError:
-            pass
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ):
+                with suppress(ValueError):
+                    values[name] = ast.literal_eval(value)
+                    continue
         raise LoopbookError(
             f"parameters cell, line {node.lineno}: only plain assignments belong there, such as epochs = None."
         )

@@ -1,7 +1,5 @@
 """A full disk: recognise it by whatever a library says, and say which one it is and what to do."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil

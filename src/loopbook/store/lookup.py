@@ -1,7 +1,5 @@
 """A run by the name that a person gives it."""
 
-from __future__ import annotations
-
 from loopbook.scenario.errors import MissingInput, suggest
 from loopbook.store import records
 from loopbook.store.project import Project

@@ -1,10 +1,9 @@
 """Where things are: the folders of one project, found from wherever one stands in it."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from loopbook.scenario.errors import LoopbookError
 
@@ -22,7 +21,7 @@ class Project:
     reports_at: Path | None = None
 
     @classmethod
-    def find(cls, start: Path | None = None) -> Project:
+    def find(cls, start: Path | None = None) -> Self:
         """Return the project around `start` (None: ``LOOPBOOK_PROJECT``, or the current folder).
 
         Raises

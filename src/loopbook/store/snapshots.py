@@ -1,11 +1,9 @@
 """What one round carries into the next: an immutable snapshot of all that was approved."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from filelock import FileLock
 from pydantic import Field, ValidationError
@@ -60,7 +58,7 @@ class Snapshot(Settings):
         """Return the digest of one carried part."""
         return digest_json(self.part(name))
 
-    def says_more_than(self, before: Snapshot) -> bool:
+    def says_more_than(self, before: Self) -> bool:
         """Say whether something was approved since an earlier snapshot: whether any stage would carry something else.
 
         The data's findings and the next window follow; by themselves they are no reason for another round.

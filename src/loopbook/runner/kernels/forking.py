@@ -1,7 +1,5 @@
 """Fork client, the run's side of the fork server: start it, ask it for kernels, hear how they ended."""
 
-from __future__ import annotations
-
 import os
 import socket
 import subprocess
@@ -10,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from loopbook.runner.kernels.fork_server import KERNEL, PATIENCE, SERVER, hear, tell
 
@@ -63,12 +61,12 @@ class Server:
     orders: socket.socket
     log: IO[bytes]
     process: subprocess.Popen[bytes] | None = None
-    parent: Server | None = None
+    parent: Self | None = None
     _facts: dict[str, Any] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def start(cls, environment: Mapping[str, str]) -> Server:
+    def start(cls, environment: Mapping[str, str]) -> Self:
         """Start a server of the light level; what it imports sees this environment."""
         ours, its = socket.socketpair()
         log = tempfile.TemporaryFile()  # noqa: SIM115
@@ -84,10 +82,10 @@ class Server:
             )
         return cls(ours, log, process)
 
-    def heavy(self) -> Server:
+    def heavy(self) -> Self:
         """Order a server of the heavy level, which this one forks as soon as it can."""
         log = tempfile.TemporaryFile()  # noqa: SIM115
-        return Server(self._order(SERVER, log.fileno()), log, parent=self)
+        return type(self)(self._order(SERVER, log.fileno()), log, parent=self)
 
     def fork(self, arguments: Sequence[str], environment: Mapping[str, str], folder: str, log: int) -> Forked:
         """Fork a kernel.
