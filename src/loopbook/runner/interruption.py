@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ASKED = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+ASKED = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -15,10 +15,8 @@ def in_good_order() -> Iterator[None]:
 
     Signals can be handled in the main thread only; elsewhere this does nothing. One that is ignored (nohup) stays so.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in ASKED}
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in ASKED if main}
     for number, handler in before.items():
         if handler is signal.SIG_DFL:
             signal.signal(number, _leave)

@@ -58,20 +58,22 @@ def made_differently(was: Parts, now: Parts, notebook: str, root: Path) -> dict[
 
 def _cells(was: Mapping[str, Any], now: Mapping[str, Any], notebook: str) -> Iterator[str]:
     gone = [name for name in was if name not in now]
-    for name in now:
-        digests = [each[-1] for each in now[name]]
-        if name not in was:
-            same = next((old for old in gone if [each[-1] for each in was[old]] == digests), None)
-            if same is not None:
-                gone.remove(same)  # only the cell's id changed, which does not enter the key
-                continue
+    for name, statements in now.items():
+        # Where only its id changed, which does not enter the key, it is the same cell.
+        old = name if name in was else next((old for old in gone if _same(was[old], statements)), None)
+        if old is None:
             yield f"{notebook}, cell {name} is new"
-        elif [each[-1] for each in was[name]] != digests:
-            yield from _statements(was[name], now[name], f"{notebook}, cell {name}")
+        elif old in gone:
+            gone.remove(old)
+        elif not _same(was[old], statements):
+            yield from _statements(was[old], statements, f"{notebook}, cell {name}")
     yield from (f"{notebook}, cell {name} is gone" for name in gone)
-    kept = [name for name in was if name in now]
-    if kept != [name for name in now if name in was]:
+    if [name for name in was if name in now] != [name for name in now if name in was]:
         yield f"{notebook}, the order of the cells changed"
+
+
+def _same(was: Sequence[Any], now: Sequence[Any]) -> bool:
+    return [statement[-1] for statement in was] == [statement[-1] for statement in now]
 
 
 def _modules(was: Mapping[str, Any], now: Mapping[str, Any], root: Path) -> Iterator[str]:
@@ -80,7 +82,7 @@ def _modules(was: Mapping[str, Any], now: Mapping[str, Any], root: Path) -> Iter
         place = _place(file, root) if file is not None else name
         if name not in was:
             yield f"{place}:1 is imported now"
-        elif [each[-1] for each in was[name]] != [each[-1] for each in statements]:
+        elif not _same(was[name], statements):
             yield from _statements(was[name], statements, place)
     yield from (f"{name} is not imported any more" for name in was if name not in now)
 
@@ -102,7 +104,7 @@ def _statements(was: Sequence[Any], now: Sequence[Any], place: str) -> Iterator[
         yield f"{place}:{first} {name or 'a statement'} {verb}"
     last = now[-1][2] if now else 1
     for name in gone:
-        line = next(first for each, first, *_ in was if each == name)
+        line = next(first for old, first, *_ in was if old == name)
         yield f"{place}:{min(line, last)} {name or 'a statement'} is gone"
     if not fresh and not left:
         first = next(new[1] for new, old in zip(now, was, strict=True) if new[3] != old[3])

@@ -72,8 +72,7 @@ class Display:
         if self.brief and record.state in ("fresh", "skipped"):
             return
         note = {"fresh": "unchanged", "skipped": "skipped: something it needs failed"}.get(record.state, "")
-        if record.error is not None:
-            note = record.error.line
+        note = record.error.line if record.error is not None else note
         seconds = f"{record.seconds:6.1f} s" if record.state in ("done", "failed") else " " * 8
         line = Text.assemble(
             Text.from_markup(_MARKS[record.state]), f" {name:<{self.width}} {seconds}  ", (note, "dim")

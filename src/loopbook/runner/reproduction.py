@@ -126,8 +126,7 @@ def _prepare(project: Project, run: Run, place: Path) -> None:
     (data / "raw").symlink_to(project.raw.resolve(), target_is_directory=True)
     for sealed in (project.data / snapshots).glob("[0-9]*.json"):
         if int(sealed.name.partition("-")[0]) <= run.round:
-            (data / snapshots).mkdir(parents=True, exist_ok=True)
-            shutil.copy2(sealed, data / snapshots)
+            content.save(sealed, data / snapshots / sealed.stem)
     if (project.state / "champions").is_dir():
         shutil.copytree(project.state / "champions", data / "state" / "champions")
 

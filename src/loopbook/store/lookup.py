@@ -29,30 +29,27 @@ def run(project: Project, name: str) -> Run:
     every = records.runs(project)
     if not every:
         raise MissingInput("There is no run yet; type: make")
-    own = [each for each in every if scenario in ("", each.scenario)]
-    if not own:
-        known = {each.scenario for each in every}
-        raise MissingInput(f"There is no run of a scenario {scenario!r}.{suggest(scenario, known)}")
-    profiles = {each.profile for each in own} if scenario else set()
+    scenarios = {run.scenario for run in every}
+    if scenario and scenario not in scenarios:
+        raise MissingInput(f"There is no run of a scenario {scenario!r}.{suggest(scenario, scenarios)}")
+    own = [run for run in every if scenario in ("", run.scenario)]
+    profiles = {run.profile for run in own} if scenario else set()
     if asked == LATEST or asked in profiles:
-        good = [each for each in own if each.good and asked in (LATEST, each.profile)]
+        good = [run for run in own if run.good and asked in (LATEST, run.profile)]
         if not good:
             raise MissingInput(f"There is no good run {name!r} yet; `make debug` opens what failed.")
         if back and not (back.isascii() and back.isdecimal()):
             raise MissingInput(f"There is no run {name!r}: '~{back}' is no number of runs before the newest.")
-        before = int(back or 0)
-        if before >= len(good):
+        if int(back or 0) >= len(good):
             raise MissingInput(f"There is no run {name!r}: before the newest there are {len(good) - 1} good ones.")
-        return good[-1 - before]
-    found = [each for each in own if each.run == last]
+        return good[-1 - int(back or 0)]
+    found = [run for run in own if run.run == last]
     if len(found) > 1:
-        told = ", ".join(f"{each.scenario}/{asked}" for each in found)
+        told = ", ".join(f"{run.scenario}/{asked}" for run in found)
         raise MissingInput(f"Several scenarios have a run {asked}: {told}.")
     if not found:
-        likely = [LATEST, *profiles, *(each.run for each in reversed(own))]
-        likely += [] if scenario else [each.scenario for each in own]
-        hint = suggest(last, likely)
-        if asked in {each.scenario for each in every} and not scenario:
+        hint = suggest(last, [LATEST, *profiles, *(run.run for run in reversed(own)), *(() if scenario else scenarios)])
+        if asked in scenarios and not scenario:
             hint = f" {asked!r} is a scenario: {asked}/{LATEST} is its newest good run."
         raise MissingInput(f"There is no run {name!r}.{hint} The index of the reports lists them all.")
     return found[0]

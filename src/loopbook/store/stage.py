@@ -78,8 +78,8 @@ class Stage:
         given = {**(task.given if task else {}), **own_values(declared, values)}
         resolved = loading.load(scenario, project.scenarios, profile, given)
         parameters = in_force(declared, project.scenarios, scenario, profile, given)
-        if declared.each and candidate not in resolved.training.candidates:
-            known = resolved.training.candidates
+        known = resolved.training.candidates
+        if declared.each and candidate not in known:
             raise ScenarioError(f"{resolved.name} has no candidate {candidate!r}.{suggest(candidate, known)}")
         chosen = candidate if declared.each else None
         work = Path(task.work) if task is not None else draft(project, resolved.name, profile, stage, chosen)

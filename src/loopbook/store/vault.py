@@ -77,10 +77,8 @@ def _marker(folder: Path) -> dict[str, Any]:
 
 def _hashes(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of the bytes of all files but the marker, by their place in the folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        name: content.digest_file(path) for path in files if (name := path.relative_to(folder).as_posix()) != MARKER
-    }
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MARKER)
+    return {path.relative_to(folder).as_posix(): content.digest_file(path) for path in files}
 
 
 def seal(work: Path, target: Path, facts: dict[str, Any]) -> Path:
@@ -106,12 +104,10 @@ def seal(work: Path, target: Path, facts: dict[str, Any]) -> Path:
     (work / MARKER).unlink(missing_ok=True)
     sealed = {"facts": content.digest_json(facts), "files": _hashes(work)}
     content.write_json(work / MARKER, {**facts, SEAL: sealed})
-    for file in work.rglob("*"):
-        if file.is_file():
-            _flush(file)
+    for file in filter(Path.is_file, work.rglob("*")):
+        _flush(file)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        content.remove(target)
+    content.remove(target)
     try:
         work.rename(target)
     except OSError:

@@ -74,7 +74,7 @@ def level_of(declared: Declaration) -> Level:
 
     A wrong level costs time only: the kernel imports what is missing.
     """
-    heavy = bool(declared.libraries & set(LEARNING)) or uses(declared.modules, LEARNING)
+    heavy = not declared.libraries.isdisjoint(LEARNING) or uses(declared.modules, LEARNING)
     return Level.HEAVY if heavy else Level.LIGHT
 
 
