@@ -14,7 +14,7 @@ def keep(project: Project, folder: Path) -> str:
     """
     digest = content.digest(folder)
     target = _place(project, digest)
-    with locks.held(target.with_name(f".{digest}.lock")):
+    with locks.held(target.parent.with_suffix(".lock")):
         if not target.is_dir():
             content.save(folder, target.with_name(f".{digest}")).rename(target)
     return digest

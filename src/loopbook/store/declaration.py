@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, suggest
 from loopbook.scenario.loading import stage_section
-from loopbook.scenario.settings import Names, Settings
+from loopbook.scenario.settings import Names
 from loopbook.store import syntax
 from loopbook.store.code import imported, ours
 
@@ -24,9 +24,11 @@ SOURCE_INPUT = "source"
 """What a notebook reads that collects data: the content of the scenario's source."""
 
 
-class Declared(Settings):
+@dataclass(frozen=True, kw_only=True)
+class Declared:
     """The ``loopbook`` entry in a notebook's metadata."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
     reads: Names = ()
     gathers: Names = ()
     carries: Names = ()
@@ -35,8 +37,8 @@ class Declared(Settings):
     each: str | None = None
 
 
-@dataclass(frozen=True)
-class Declaration:
+@dataclass(frozen=True, kw_only=True)
+class Declaration(Declared):
     """A stage as its notebook declares it.
 
     Attributes
@@ -62,12 +64,6 @@ class Declaration:
 
     stage: str
     path: Path
-    reads: tuple[str, ...]
-    gathers: tuple[str, ...]
-    carries: tuple[str, ...]
-    writes: tuple[str, ...]
-    sections: tuple[str, ...]
-    each: str | None
     cell: dict[str, Any]
     code: dict[str, syntax.Reading]
     modules: frozenset[str]
@@ -107,12 +103,12 @@ def declaration(path: Path) -> Declaration:
             f"{path.name} declares nothing: its metadata needs a 'loopbook' entry with reads and writes."
         )
     try:
-        declared = Declared.model_validate(entry)
+        declared = TypeAdapter(Declared).validate_python(entry)
     except ValidationError as error:
         problem = error.errors()[0]
         key = problem["loc"][0] if problem["loc"] else "loopbook"
         raise LoopbookError(
-            f"{path.name}: metadata loopbook.{key}: {problem['msg']}.{suggest(key, Declared.model_fields)}"
+            f"{path.name}: metadata loopbook.{key}: {problem['msg']}.{suggest(key, Declared.__annotations__)}"
         ) from error
     for section in declared.sections:
         _refuse_unknown_section(path, section)
@@ -126,12 +122,7 @@ def declaration(path: Path) -> Declaration:
     return Declaration(
         stage=path.stem,
         path=path,
-        reads=declared.reads,
-        gathers=declared.gathers,
-        carries=declared.carries,
-        writes=declared.writes,
-        sections=declared.sections,
-        each=declared.each,
+        **vars(declared),
         cell=assignments(tagged[0]),
         code={name: reading for name, reading in readings.items() if reading.statements},
         modules=modules,
