@@ -183,7 +183,14 @@ def _run(
         node.declaration.path,
         work / NOTEBOOK,
         _parameters(request, node),
-        environment=_environment(request.project, work / JOB, gpus),
+        environment={
+            **environment(),
+            **({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}),
+            "LOOPBOOK_DATA": str(request.project.data),
+            "LOOPBOOK_REPORTS": str(request.project.reports),
+            job.VARIABLE: str(work / JOB),
+            "LOOPBOOK_PROJECT": str(request.project.root),
+        },
         folder=request.project.notebooks,
         kernels=kernels,
         level=level,
@@ -297,17 +304,6 @@ def _parameters(request: Request, node: Node) -> dict[str, Any]:
             name: value if isinstance(value, bool | int | float | str | None) else str(value)
             for name, value in given.items()
         },
-    }
-
-
-def _environment(project: Project, task: Path, gpus: Sequence[str]) -> dict[str, str]:
-    return {
-        **environment(),
-        **({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}),
-        "LOOPBOOK_DATA": str(project.data),
-        "LOOPBOOK_REPORTS": str(project.reports),
-        job.VARIABLE: str(task),
-        "LOOPBOOK_PROJECT": str(project.root),
     }
 
 

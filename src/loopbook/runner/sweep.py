@@ -62,13 +62,12 @@ def points(
 def _candidates(scenario: Scenario, architecture: Any) -> list[str]:
     """Return the candidates that a value of ``training.architecture`` stands for."""
     known = scenario.training.candidates
-    if architecture in known:
-        return [architecture]
-    found = [name for name, each in known.items() if each.architecture == architecture]
+    of_it = [name for name, candidate in known.items() if candidate.architecture == architecture]
+    found = [architecture] if architecture in known else of_it
     if not found:
         raise ScenarioError(
             f"GRID: no candidate of {scenario.name} is called {architecture!r}, or is of that architecture."
-            f"{suggest(architecture, {*known, *(each.architecture for each in known.values())})} "
+            f"{suggest(architecture, {*known, *(candidate.architecture for candidate in known.values())})} "
             f"Candidates are listed under training.candidates."
         )
     return found

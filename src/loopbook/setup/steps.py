@@ -181,13 +181,10 @@ def name_kernel(place: Place) -> None:
 def filter_outputs(place: Place) -> None:
     """Let git take the outputs out of notebooks on their way into a commit (see .gitattributes)."""
     git = ("git", "-C", str(place.root))
-    try:
-        top = subprocess.run([*git, "rev-parse", "--show-toplevel"], capture_output=True, text=True)
-    except FileNotFoundError:
-        step("There is no git here: the filter for notebook outputs is not set")
-        return
-    if top.returncode:
-        step(f"The filter for notebook outputs is not set: {top.stderr.strip()}")
+    there = shutil.which("git")
+    top = subprocess.run([*git, "rev-parse", "--show-toplevel"], capture_output=True, text=True) if there else None
+    if top is None or top.returncode:
+        step(f"The filter for notebook outputs is not set: {top.stderr.strip() if top else 'there is no git here'}")
         return
     python = place.python  # git runs filters in the top folder: a relative path serves worktrees and moved clones too
     if Path(top.stdout.strip()).resolve() == place.root and place.root in python.parents:

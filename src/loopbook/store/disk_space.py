@@ -10,7 +10,7 @@ from pathlib import Path
 from loopbook.scenario.errors import LoopbookError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_WORDS = tuple(os.strerror(number) for number in _FULL)
+_WORDS = (*map(os.strerror, _FULL), "database or disk is full")
 
 
 class DiskFull(LoopbookError):
@@ -22,10 +22,8 @@ def is_full(error: BaseException | str) -> bool:
 
     Libraries written in C (HDF5, SQLite) lose the error's number and keep its words.
     """
-    if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _FULL):
-        return True
-    text = str(error)
-    return any(words in text for words in _WORDS) or "database or disk is full" in text
+    known = isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _FULL)
+    return known or any(words in str(error) for words in _WORDS)
 
 
 @contextmanager
@@ -47,8 +45,8 @@ def remedy(place: Path) -> str:
     place
         A file or folder on that disk; it need not exist.
     """
-    there = next(each for each in (place.absolute(), *place.absolute().parents) if each.exists())
-    mount = next(each for each in (there, *there.parents) if each.is_mount())
+    there = next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.exists())
+    mount = next(folder for folder in (there, *there.parents) if folder.is_mount())
     usage = shutil.disk_usage(there)
     return (
         f"The disk that holds {there} is full: of {_size(usage.total)} at {mount}, {_size(usage.free)} are free. "

@@ -159,8 +159,8 @@ def settings(declaration: Declaration, scenario: Scenario, candidate: str | None
 
 def _users_modules(seen: Mapping[str, Any]) -> set[str]:
     """Return the modules of a user's own architectures, named as ``package.module:build``."""
-    candidates = seen.get("training", {}).get("candidates", {}).values()
-    return {each["architecture"].partition(":")[0] for each in candidates if ":" in each["architecture"]}
+    named = [candidate["architecture"] for candidate in seen.get("training", {}).get("candidates", {}).values()]
+    return {name.partition(":")[0] for name in named if ":" in name}
 
 
 def _section_modules(declaration: Declaration) -> set[str]:

@@ -79,9 +79,8 @@ def save_point(project: Project, sweep: Sweep, name: str, run: Run) -> None:
 
 def runs(project: Project, sweep: Sweep) -> Mapping[str, Run]:
     """Return the records of a sweep's points that have ended, by the point's name."""
-    return {
-        each.name: records.load(file) for each in sweep.points if (file := _point(project, sweep, each.name)).is_file()
-    }
+    files = {point.name: _point(project, sweep, point.name) for point in sweep.points}
+    return {name: records.load(file) for name, file in files.items() if file.is_file()}
 
 
 def _point(project: Project, sweep: Sweep, name: str) -> Path:

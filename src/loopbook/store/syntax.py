@@ -52,6 +52,9 @@ class Reading(NamedTuple):
     statements: tuple[Statement, ...]
 
 
+_LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.expr)
+"""Where nothing is imported when a module itself is."""
+
 _known: dict[str, list[Any]] = {}
 _used: set[str] = set()
 
@@ -124,7 +127,7 @@ def _read(tree: ast.Module, *, cell: bool) -> Reading:
     return Reading(
         _whole(statements),
         tuple(sorted(imports)),
-        tuple(sorted(_imported(_at_once(tree)))),
+        tuple(sorted(_imported(_executed(tree, _LATER)))),
         tuple(sorted(text for text in texts if len(text) < 80)) if by_name else (),
         statements,
     )
@@ -142,21 +145,14 @@ def _imported(nodes: Iterator[ast.AST] | list[ast.AST]) -> set[str]:
     return found
 
 
-def _executed(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes but those for type checkers only."""
+def _executed(tree: ast.AST, passed_over: tuple[type[ast.AST], ...] = ()) -> Iterator[ast.AST]:
+    """Yield all nodes but those for type checkers only, and those of some types with all that is in them."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
         yield node
-        waiting += node.orelse if _for_checkers(node) else ast.iter_child_nodes(node)  # type: ignore[attr-defined]
-
-
-def _at_once(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield the statements that are executed with the module: none in functions, none for type checkers only."""
-    for node in getattr(tree, "orelse", ()) if _for_checkers(tree) else ast.iter_child_nodes(tree):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.expr):
-            yield node
-            yield from _at_once(node)
+        inside = node.orelse if _for_checkers(node) else ast.iter_child_nodes(node)  # type: ignore[attr-defined]
+        waiting += [child for child in inside if not isinstance(child, passed_over)]
 
 
 def _for_checkers(node: ast.AST) -> bool:
