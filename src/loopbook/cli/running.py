@@ -29,8 +29,7 @@ def run(
 ) -> None:
     """Run all notebooks of a scenario that are not up to date, and write the report."""
 
-    request = session.read(scenario, profile, params)
-    raise typer.Exit(CODES[session.run(request, terminal(), jobs, time_limit).status])
+    raise typer.Exit(CODES[session.run(session.read(scenario, profile, params), terminal(), jobs, time_limit).status])
 
 
 def loop(

@@ -55,8 +55,7 @@ def share(
 def lab() -> None:
     """Open JupyterLab on the notebooks."""
 
-    root = ["--allow-root"] if os.geteuid() == 0 else []
-    _be("jupyter", "lab", *root, str(Project.find().notebooks))
+    _be("jupyter", "lab", *(["--allow-root"] if os.geteuid() == 0 else []), str(Project.find().notebooks))
 
 
 def debug(

@@ -129,8 +129,7 @@ def run(
             told = ", ".join(f"{name}={value}" for name, value in point.values.items())
             display.note(f"point {point.name} of {len(now.points)} is {made.status}: {told}")
 
-        failures = executor.execute(works, there, display, ended)
-        for at, error in failures.items():
+        for at, error in executor.execute(works, there, display, ended).items():
             display.note(f"point {now.points[at].name} failed: {type(error).__name__}: {error}")
             progress.failed(at, f"{type(error).__name__}: {error}")
         ends = {point.status for point in progress.sweep.points}

@@ -102,8 +102,7 @@ def seal(work: Path, target: Path, facts: dict[str, Any]) -> Path:
         content.remove(work)
         return target
     (work / MARKER).unlink(missing_ok=True)
-    sealed = {"facts": content.digest_json(facts), "files": _hashes(work)}
-    content.write_json(work / MARKER, {**facts, SEAL: sealed})
+    content.write_json(work / MARKER, {**facts, SEAL: {"facts": content.digest_json(facts), "files": _hashes(work)}})
     for file in filter(Path.is_file, work.rglob("*")):
         _flush(file)
     target.parent.mkdir(parents=True, exist_ok=True)

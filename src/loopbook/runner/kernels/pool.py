@@ -43,9 +43,8 @@ class Interrupted(Exception):
 
 def environment() -> dict[str, str]:
     """Return what the environment of every kernel has in common; thread numbers that are set are kept."""
-    hidden = ("PYTHONDONTWRITEBYTECODE", "LOOPBOOK_JOB")
-    kept = {name: value for name, value in os.environ.items() if name not in hidden}
-    return {**dict.fromkeys(THREADS, "1"), **kept, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    found = {**dict.fromkeys(THREADS, "1"), **os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return {name: value for name, value in found.items() if name not in ("PYTHONDONTWRITEBYTECODE", "LOOPBOOK_JOB")}
 
 
 def why_spawn() -> str | None:
