@@ -17,7 +17,7 @@ from loopbook.models.linear import Linear
 from loopbook.models.model import Model
 from loopbook.models.network import Network
 from loopbook.models.shipping.bundle import CONFIG, FEATURES, FORMAT, MODEL, PIECES, OnnxModel
-from loopbook.models.shipping.onnx_graph import OPSET, Graph, canonical
+from loopbook.models.shipping.onnx_graph import OPSET, Graph
 from loopbook.models.trees import LEAF, Trees
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import content
@@ -199,10 +199,10 @@ def _network(network: Network, features: Features) -> Converted:
     named = {given.name for given in model.graph.input}
     if named != set(network.inputs) or len(model.graph.output) != 1:
         raise LoopbookError(f"Keras exported the inputs {sorted(named)}, not {sorted(network.inputs)}.")
-    graph, inputs = canonical(model), list(network.inputs)
-    if "embedding" in inputs:
-        graph, inputs = _with_encoder(graph), ["pieces" if name == "embedding" else name for name in inputs]
-    return Converted(graph, inputs, network.trims)
+    if "embedding" in network.inputs:
+        model = _with_encoder(model)
+    inputs = ["pieces" if name == "embedding" else name for name in network.inputs]
+    return Converted(model, inputs, network.trims)
 
 
 def _with_encoder(head: Any) -> Any:
