@@ -3,12 +3,13 @@
 import codecs
 import csv
 import io
+import itertools
 import json
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from loopbook.scenario.errors import DataError, suggest
 
@@ -18,8 +19,11 @@ _QUOTE = "a quotation mark is not closed, or stands inside a field without being
 _FIELD_LIMIT = 2**31 - 1  # the csv module's own limit, 131,072 characters, would break a long text into an error
 
 
-@dataclass(frozen=True)
-class Broken:
+Record = tuple[list[str], int, str]
+"""Fields, first line, and what is wrong with them, if anything is."""
+
+
+class Broken(NamedTuple):
     """A row that could not be parsed."""
 
     line: int
@@ -111,16 +115,14 @@ def _last_line_end(content: bytes) -> int:
     """Return where the last whole line ends; in UTF-16 a line's end is two bytes, of which one alone says nothing."""
     if not likely_encoding(content).startswith("utf-16"):
         return content.rfind(b"\n") + 1
-    newline = b"\0\n" if content.startswith(codecs.BOM_UTF16_BE) else b"\n\0"
-    end = content.rfind(newline)
-    while end % 2 and end > 0:
-        end = content.rfind(newline, 0, end + 1)
-    return end + 2 if end >= 0 else 0
+    codec = "utf-16-be" if content.startswith(codecs.BOM_UTF16_BE) else "utf-16-le"
+    text = content.decode(codec, "ignore")
+    return len(text[: text.rfind("\n") + 1].encode(codec))
 
 
 def delimiter(text: str, quoting: bool) -> str:
     """Return the delimiter that splits the first lines of a csv file into equally many fields."""
-    lines = list(_physical(text))[:20]
+    lines = _physical(text)[:20]
     best, best_score = ",", (0.0, 0)
     for candidate in _DELIMITERS:
         counts = Counter(len(record) for record, _, _ in _records(lines, candidate, quoting, 0) if record)
@@ -153,21 +155,12 @@ def read_csv(content: bytes, form: CsvForm, name: str, limit: int | None = None)
     DataError
         For a wrong encoding, a file without rows, and a header with a name twice.
     """
-    text = decode(content, form.encoding, name)
-    if not text.strip():
-        raise DataError(f"{name} is empty. Is it the right file?")
-    sign = form.delimiter or delimiter(text, form.quoting)
-    records = _records(_physical(text), sign, form.quoting, len(form.header))
-    columns = form.header or _header(records, name)
-    table = Table(tuple(columns))
-    for record, line, problem in records:
-        if limit is not None and len(table.rows) + len(table.broken) >= limit:
-            break
-        if problem:
-            table.broken.append(Broken(line, "broken-line", problem, sign.join(record)))
-        elif len(record) != len(columns):
-            detail = f"{len(record)} fields where the header has {len(columns)}"
-            table.broken.append(Broken(line, "broken-line", detail, sign.join(record)))
+    columns, sign, records = _opened(content, form, name)
+    table = Table(columns)
+    for record, line, problem in itertools.islice(records, limit):
+        wrong = f"{len(record)} fields where the header has {len(columns)}" if len(record) != len(columns) else ""
+        if problem or wrong:
+            table.broken.append(Broken(line, "broken-line", problem or wrong, sign.join(record)))
         else:
             table.rows.append(record)
             table.lines.append(line)
@@ -178,18 +171,20 @@ def read_csv(content: bytes, form: CsvForm, name: str, limit: int | None = None)
 
 def csv_columns(path: Path, form: CsvForm, name: str) -> tuple[str, ...]:
     """Return the column names of a csv file from its first lines."""
-    content = head(path)
+    columns, _, records = _opened(head(path), form, name)
+    if form.header and (width := len(next(records)[0])) != len(columns):
+        raise DataError(f"{name}:1: {width} fields, but source.header names {len(columns)} columns.")
+    return columns
+
+
+def _opened(content: bytes, form: CsvForm, name: str) -> tuple[tuple[str, ...], str, Iterator[Record]]:
+    """Return the columns of a csv file, its delimiter, and its records."""
     text = decode(content, form.encoding, name)
     if not text.strip():
         raise DataError(f"{name} is empty. Is it the right file?")
     sign = form.delimiter or delimiter(text, form.quoting)
     records = _records(_physical(text), sign, form.quoting, len(form.header))
-    if not form.header:
-        return _header(records, name)
-    width = len(next(iter(records))[0])
-    if width != len(form.header):
-        raise DataError(f"{name}:1: {width} fields, but source.header names {len(form.header)} columns.")
-    return form.header
+    return form.header or _header(records, name), sign, records
 
 
 def read_jsonl(content: bytes, name: str, limit: int | None = None) -> Table:
@@ -200,29 +195,24 @@ def read_jsonl(content: bytes, name: str, limit: int | None = None) -> Table:
     DataError
         For a file that is not UTF-8 or has no rows.
     """
-    text = decode(content, "utf-8", name)
     records: list[tuple[int, dict[str, Any]]] = []
     broken: list[Broken] = []
-    columns: dict[str, None] = {}
-    for line, raw in enumerate(_physical(text), start=1):
-        if limit is not None and len(records) + len(broken) >= limit:
-            break
-        if not raw.strip():
-            continue
+    lines = enumerate(_physical(decode(content, "utf-8", name)), start=1)
+    for line, raw in itertools.islice(((line, raw) for line, raw in lines if raw.strip()), limit):
         try:
             value = json.loads(raw)
+            problem = "" if isinstance(value, dict) else f"a JSON {type(value).__name__}, not an object"
         except (ValueError, RecursionError) as error:
-            broken.append(Broken(line, "broken-line", f"not JSON: {str(error)[:120]}", raw.rstrip()))
-            continue
-        if not isinstance(value, dict):
-            broken.append(Broken(line, "broken-line", f"a JSON {type(value).__name__}, not an object", raw.rstrip()))
-            continue
-        columns.update(dict.fromkeys(value))
-        records.append((line, value))
+            problem = f"not JSON: {str(error)[:120]}"
+        if problem:
+            broken.append(Broken(line, "broken-line", problem, raw.rstrip()))
+        else:
+            records.append((line, value))
     if not records and not broken:
         raise DataError(f"{name} is empty. Is it the right file?")
+    columns = tuple(dict.fromkeys(column for _, value in records for column in value))
     rows = [[_plain(value.get(column)) for column in columns] for _, value in records]
-    return Table(tuple(columns), rows, [line for line, _ in records], broken)
+    return Table(columns, rows, [line for line, _ in records], broken)
 
 
 def jsonl_columns(path: Path, name: str) -> tuple[str, ...]:
@@ -234,12 +224,12 @@ def _plain(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
 
 
-def _physical(text: str) -> Iterator[str]:
+def _physical(text: str) -> list[str]:
     """Return the lines of a text, ended by the line ends that files have, and by nothing else in Unicode."""
-    return iter(io.StringIO(text, newline=""))
+    return list(io.StringIO(text, newline=""))
 
 
-def _header(records: Iterator[tuple[list[str], int, str]], name: str) -> tuple[str, ...]:
+def _header(records: Iterator[Record], name: str) -> tuple[str, ...]:
     record, line, problem = next(records, ([], 1, "no header"))
     if problem:
         raise DataError(f"{name}:{line}: the header cannot be read: {problem}.")
@@ -250,53 +240,28 @@ def _header(records: Iterator[tuple[list[str], int, str]], name: str) -> tuple[s
     return tuple(columns)
 
 
-def _records(
-    lines: Iterator[str] | list[str], sign: str, quoting: bool, width: int
-) -> Iterator[tuple[list[str], int, str]]:
-    """Yield (fields, first line, problem) of each record; `width` is the number of fields, 0: that of the first.
+def _records(lines: list[str], sign: str, quoting: bool, width: int) -> Iterator[Record]:
+    """Yield the records; `width` is the number of fields, 0: that of the first.
 
     A quotation mark that opens in one line and closes, by accident, in a later one would swallow the lines between.
     So when a record over several lines does not fit, only its first line is broken and the others are read again.
     """
     csv.field_size_limit(_FIELD_LIMIT)
-    waiting: deque[str] = deque()
-    source = iter(lines)
-    taken: list[str] = []
-
-    def feed() -> Iterator[str]:
-        while True:
-            line = waiting.popleft() if waiting else next(source, None)
-            if line is None:
-                return
-            taken.append(line)
-            yield line
-
-    def reader(feeding: Iterator[str]) -> Iterator[list[str]]:
-        if quoting:
-            return csv.reader(feeding, delimiter=sign, strict=True)
-        return csv.reader(feeding, delimiter=sign, quoting=csv.QUOTE_NONE)
-
-    position = 1
-    records = reader(feed())
-    while True:
-        taken.clear()
-        problem = ""
+    position = 0
+    while position < len(lines):
+        left = (lines[index] for index in range(position, len(lines)))
+        reader = csv.reader(
+            left, delimiter=sign, strict=quoting, quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
+        )
+        record, problem = [], ""
         try:
-            record = next(records, None)
+            record = next(reader)
         except csv.Error as error:
-            record, problem = [], _QUOTE if '"' in str(error) or "end of data" in str(error) else str(error)
-        if record is None:
-            return
-        if len(taken) > 1 and (problem or (width and len(record) != width)):
-            waiting.extendleft(reversed(taken[1:]))
-            del taken[1:]
-            record, problem = [], _QUOTE
-            records = reader(feed())
-        elif problem:
-            records = reader(feed())
+            problem = _QUOTE if '"' in str(error) or "end of data" in str(error) else str(error)
+        taken = reader.line_num
+        if taken > 1 and (problem or (width and len(record) != width)):
+            record, problem, taken = [], _QUOTE, 1
         if record or problem:
-            fields = record or [taken[0].rstrip("\r\n")]
-            if not width and not problem:
-                width = len(record)
-            yield fields, position, problem
-        position += len(taken)
+            yield record or [lines[position].rstrip("\r\n")], position + 1, problem
+        width = width or len(record)
+        position += taken

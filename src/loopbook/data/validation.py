@@ -1,7 +1,5 @@
 """Row-by-row validation: every row of the source becomes a canonical row or a row in quarantine; none vanishes."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import Counter
@@ -29,6 +27,24 @@ QUARANTINE = ("line", "reason", "detail", "row")
 
 _SHOWN = 80  # characters of a value in a quarantined row
 _SHOWN_COLUMNS = 30
+
+
+class _Verdict:
+    """The first thing that is wrong with each row."""
+
+    def __init__(self, rows: int) -> None:
+        self.reason = np.full(rows, "", dtype=object)
+        self.detail = np.full(rows, "", dtype=object)
+
+    def note(self, bad: Any, reason: str, detail: str | list[str]) -> None:
+        """Mark the rows where `bad` holds and nothing was wrong before."""
+        fresh = np.asarray(bad, dtype=bool) & self.good
+        self.reason[fresh] = reason
+        self.detail[fresh] = detail if isinstance(detail, str) else np.array(detail, dtype=object)[fresh]
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        return np.asarray(self.reason == "", dtype=bool)
 
 
 def validate(
@@ -86,20 +102,17 @@ def window(rows: pd.DataFrame, settings: DataSettings) -> pd.DataFrame:
     DataError
         If days are asked for where rows have no time, or if nothing is left.
     """
-    chosen = rows
     if settings.start or settings.end:
         if rows["time"].isna().any():
             raise DataError("data.start and data.end need a time for every row: name the column in source.time.")
-        if settings.start:
-            chosen = chosen[chosen["time"] >= pd.Timestamp(settings.start, tz="UTC")]
-        if settings.end:
-            chosen = chosen[chosen["time"] < pd.Timestamp(settings.end, tz="UTC")]
-        if not len(chosen):
-            first, last = rows["time"].min().date(), rows["time"].max().date()
-            raise DataError(f"No row lies in the window from data.start to data.end; the rows span {first} to {last}.")
-    if settings.rows is not None:
-        chosen = chosen.sort_values("time", kind="stable").head(settings.rows)
-    return chosen
+        first, last = rows["time"].min(), rows["time"].max()
+        rows = rows[rows["time"] >= pd.Timestamp(settings.start or first.date(), tz="UTC")]
+        rows = rows[rows["time"] < pd.Timestamp(settings.end or last.date() + timedelta(days=1), tz="UTC")]
+        if not len(rows):
+            raise DataError(
+                f"No row lies in the window from data.start to data.end; the rows span {first.date()} to {last.date()}."
+            )
+    return rows if settings.rows is None else rows.sort_values("time", kind="stable").head(settings.rows)
 
 
 def _canonical(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict, today: date, salt: str) -> dict[str, Any]:
@@ -134,25 +147,9 @@ def _canonical(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict, today
     return columns
 
 
-class _Verdict:
-    """The first thing that is wrong with each row."""
-
-    def __init__(self, rows: int) -> None:
-        self.reason = np.full(rows, "", dtype=object)
-        self.detail = np.full(rows, "", dtype=object)
-
-    def note(self, bad: Any, reason: str, detail: str | list[str]) -> None:
-        """Mark the rows where `bad` holds and nothing was wrong before."""
-        for index in np.flatnonzero(np.asarray(bad, dtype=bool) & (self.reason == "")):
-            self.reason[index] = reason
-            self.detail[index] = detail if isinstance(detail, str) else detail[index]
-
-    @property
-    def good(self) -> NDArray[np.bool_]:
-        return np.asarray(self.reason == "", dtype=bool)
-
-
-def _times(values: pd.Series[Any], formats: tuple[str, ...], verdict: _Verdict, today: date | None) -> pd.Series[Any]:
+def _times(
+    values: "pd.Series[Any]", formats: tuple[str, ...], verdict: _Verdict, today: date | None
+) -> "pd.Series[Any]":
     read, missing = parsing.times(values, formats)
     verdict.note(missing, "missing-time", f"no {values.name}")
     remedy = "write YYYY-MM-DD or ISO 8601, or name its form in source.time_formats"
@@ -171,7 +168,7 @@ def _marks(source: Source) -> Marks:
     return (source.decimal, source.thousands) if isinstance(source, CsvSource) else (".", None)
 
 
-def _number_details(values: pd.Series[Any], decimal: str) -> list[str]:
+def _number_details(values: "pd.Series[Any]", decimal: str) -> list[str]:
     hint = {".": "; set source.decimal to ',' if that is its decimal mark", ",": "; source.decimal is ','"}[decimal]
     other = "," if decimal == "." else "."
     return [
@@ -227,25 +224,19 @@ def _fields(frame: pd.DataFrame, scenario: Scenario, marks: Marks, verdict: _Ver
 def _ids(frame: pd.DataFrame, column: str | None, verdict: _Verdict) -> list[str]:
     """Return unique ids: the source's, or a hash of the row's content with the number of its occurrence."""
     if column is None:
-        seen: Counter[str] = Counter()
-        ids = []
-        for values in zip(*(parsing.strings(frame[name]) for name in frame.columns), strict=True):
-            digest = hashlib.sha256(json.dumps(values, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()[:16]
-            seen[digest] += 1
-            ids.append(digest if seen[digest] == 1 else f"{digest}-{seen[digest]}")
-        return ids
+        rows = zip(*(parsing.strings(frame[name]) for name in frame.columns), strict=True)
+        texts = (json.dumps(values, ensure_ascii=False).encode("utf-8", "replace") for values in rows)
+        digests = pd.Series([hashlib.sha256(text).hexdigest()[:16] for text in texts])
+        before = digests.groupby(digests).cumcount()
+        return [f"{digest}-{count + 1}" if count else digest for digest, count in zip(digests, before, strict=True)]
     ids = parsing.strings(frame[column])
     verdict.note(parsing.is_missing(ids), "missing-id", f"no {column}")
-    first: set[str] = set()
-    repeated = np.zeros(len(ids), dtype=bool)
-    for index in np.flatnonzero(verdict.good):
-        repeated[index] = ids[index] in first
-        first.add(ids[index])
+    repeated = pd.Series(ids, dtype=object).where(verdict.good).duplicated()
     verdict.note(repeated, "duplicate-id", f"an earlier row has the same {column}")
     return ids
 
 
-def _other(values: pd.Series[Any]) -> Any:
+def _other(values: "pd.Series[Any]") -> Any:
     """Return a column that is no input, in a type that a table at rest can hold."""
     if values.dtype != object:
         return values.fillna("") if isinstance(values.dtype, pd.StringDtype) else values
