@@ -3,16 +3,13 @@
 Some come inside an installed package: they are read where they lie, and need no network.
 """
 
+import hashlib
 import os
-import shutil
 import tarfile
-import zipfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from loopbook.data.download import Progress, alone, matches, private, sha256, silent
 from loopbook.data.download import fetch as download
@@ -168,70 +165,56 @@ def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
     """
     if dataset.package is not None:
         return _installed(dataset, dataset.package)
-    kept = raw / dataset.name / PurePosixPath(dataset.member).name
+    kept, mirror = raw / dataset.name / PurePosixPath(dataset.member).name, os.environ.get(MIRROR)
     with alone(kept):
-        if mirror := os.environ.get(MIRROR):
+        if mirror:
             source = Path(mirror) / dataset.mirror
             if not source.is_file():
                 raise DataError(f"{MIRROR} names {mirror}, where {dataset.mirror} is missing. Unset it to download.")
-            _check(source, dataset)
+            return _keep(source.read_bytes(), kept, dataset)
         if kept.is_file():
             if sha256(kept) == dataset.member_sha256:
                 return kept
             progress(f"{kept.name} was changed since it was fetched; it is taken from its source again")
-        if mirror:
-            with source.open("rb") as content:
-                _keep(content, kept, dataset)
-            return kept
         archive, known = raw / dataset.name / PurePosixPath(dataset.address).name, dataset.archive_sha256
         if not archive.is_file() or (known and not matches(sha256(archive), known)):
             progress(f"downloading {archive.name}")
             download(dataset.address, archive, known, progress)
-        with _member(archive, dataset.member) as content:
-            _keep(content, kept, dataset)
-        return kept
+        return _keep(_member(archive, dataset.member), kept, dataset)
 
 
 def _installed(dataset: Dataset, package: str) -> Path:
     """Return the file inside an installed package, which is not imported."""
-    try:
+    with suppress(metadata.PackageNotFoundError):
         path = Path(str(metadata.distribution(package).locate_file(dataset.member)))
-    except metadata.PackageNotFoundError:
-        path = None
-    if path is None or not path.is_file():
-        raise DataError(
-            f"{dataset.name} is part of the package {package}, but {dataset.member} is not there. "
-            "Set up the environment again: make setup"
-        )
-    _check(path, dataset)
-    return path
+        if path.is_file():
+            _check(path.read_bytes(), path.name, dataset)
+            return path
+    raise DataError(
+        f"{dataset.name} is part of the package {package}, but {dataset.member} is not there. "
+        "Set up the environment again: make setup"
+    )
 
 
-def _check(path: Path, dataset: Dataset) -> None:
-    digest = sha256(path)
+def _check(content: bytes, name: str, dataset: Dataset) -> None:
+    digest = hashlib.sha256(content).hexdigest()
     if digest != dataset.member_sha256:
         raise DataError(
-            f"{path.name} has the SHA-256 {digest}, but the catalog says {dataset.member_sha256} for "
+            f"{name} has the SHA-256 {digest}, but the catalog says {dataset.member_sha256} for "
             f"{dataset.name}. At least one byte differs, so the file is not used."
         )
 
 
-def _keep(content: IO[bytes], kept: Path, dataset: Dataset) -> None:
-    """Copy the file to its place, under its name only when its hash is right."""
-    unchecked = kept.with_name(kept.name + ".part")
-    with os.fdopen(private(unchecked), "wb") as file:
-        shutil.copyfileobj(content, file)
-    try:
-        _check(unchecked, dataset)
-    except DataError:
-        unchecked.unlink()
-        raise
-    unchecked.replace(kept)
+def _keep(content: bytes, kept: Path, dataset: Dataset) -> Path:
+    """Write the data set's file to its place, if its hash is right."""
+    _check(content, kept.name, dataset)
+    with os.fdopen(private(kept), "wb") as file:
+        file.write(content)
+    return kept
 
 
-@contextmanager
-def _member(archive: Path, name: str) -> Iterator[IO[bytes]]:
-    """Open one regular file inside a tar or zip archive; nothing is unpacked to where the archive says.
+def _member(archive: Path, name: str) -> bytes:
+    """Return one regular file of a tar archive; nothing is unpacked to where the archive says.
 
     Raises
     ------
@@ -239,24 +222,18 @@ def _member(archive: Path, name: str) -> Iterator[IO[bytes]]:
         If the archive cannot be read, or lacks the file.
     """
     try:
-        with ExitStack() as opened:
-            if zipfile.is_zipfile(archive):
-                zipped = opened.enter_context(zipfile.ZipFile(archive))
-                sizes = {member.filename: member.file_size for member in zipped.infolist()}
-            else:
-                tar = opened.enter_context(tarfile.open(archive))
-                sizes = {member.name: member.size for member in tar.getmembers()}
-            if name not in sizes:
-                raise DataError(f"{archive.name} has no file {name!r}.{suggest(name, sizes)}")
-            if sizes[name] > _LARGEST:
-                raise DataError(
-                    f"{archive.name}: {name!r} would unpack to {sizes[name]:,} bytes; at most {_LARGEST:,} are allowed."
-                )
-            if zipfile.is_zipfile(archive):
-                content: IO[bytes] | None = zipped.open(name)
-            elif not tar.getmember(name).isreg() or (content := tar.extractfile(name)) is None:
+        with tarfile.open(archive) as opened:
+            members = {member.name: member for member in opened.getmembers()}
+            if name not in members:
+                raise DataError(f"{archive.name} has no file {name!r}.{suggest(name, members)}")
+            content = opened.extractfile(members[name]) if members[name].isreg() else None
+            if content is None:
                 raise DataError(f"{archive.name}: {name!r} is a link or a folder, not a file; it is not followed.")
-            assert content is not None
-            yield opened.enter_context(content)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+            if members[name].size > _LARGEST:
+                raise DataError(
+                    f"{archive.name}: {name!r} would unpack to {members[name].size:,} bytes; "
+                    f"at most {_LARGEST:,} are allowed."
+                )
+            return content.read()
+    except (tarfile.TarError, EOFError, OSError) as error:
         raise DataError(f"{archive.name} cannot be unpacked: {error}. Delete it; the next run fetches it.") from error

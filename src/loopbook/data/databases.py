@@ -53,12 +53,13 @@ def address(source: SqlSource, root: Path) -> URL:
         ) from error
     except ImportError as error:
         raise DataError(f"source.address {shown(source)!r} needs a driver that is not installed: {error}.") from error
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        file = root / url.database
-        if not file.is_file():
-            raise DataError(f"source.address: the SQLite file {url.database} is not there.{_near(file)}")
-        url = url.set(database=str(file))
-    return url
+    if url.get_backend_name() != "sqlite":
+        return url
+    file = root / (url.database or "")
+    if not file.is_file():
+        raise DataError(f"source.address: the SQLite file {url.database} is not there.{_near(file)}")
+    # SQLite itself refuses to write to a file that is opened so.
+    return url.set(database=f"file:{quote(str(file))}", query={**url.query, "mode": "ro", "uri": "true"})
 
 
 def read(source: SqlSource, root: Path) -> tuple[list[str], list[list[Any]]]:
@@ -131,23 +132,14 @@ def _connected(source: SqlSource, root: Path) -> Iterator[Connection]:
 
     check(source, root)
     url = address(source, root)
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        # SQLite itself refuses to write to a file that is opened so.
-        url = url.set(database=f"file:{quote(url.database)}", query={**url.query, "mode": "ro", "uri": "true"})
-    engine = None
     try:
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
-        with engine.connect() as connection:
+        with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
             yield connection
-            connection.rollback()
     except (SQLAlchemyError, ImportError) as error:
         reason = str(getattr(error, "orig", None) or error).split("\n")[0]
         if url.password:
             reason = reason.replace(str(url.password), "***")
         raise DataError(f"source.address ({shown(source)}): {reason}. Check address, table and query.") from error
-    finally:
-        if engine is not None:
-            engine.dispose()
 
 
 def _near(file: Path) -> str:

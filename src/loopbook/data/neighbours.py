@@ -6,9 +6,9 @@ Broder (1997), On the resemblance and containment of documents: shingles, Jaccar
 Leskovec, Rajaraman & Ullman (2020), Mining of Massive Datasets, chapter 3: banding.
 """
 
+import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,8 @@ _PLAIN = re.compile(r"[\W_]+")
 _PRIME_STEP = np.uint64(1_099_511_628_211)
 
 
-@dataclass(frozen=True)
-class _Shingles:
-    """Distinct shingle hashes of all texts, one text after another; text i owns ``values[start[i]:start[i + 1]]``."""
-
-    values: NDArray[np.uint64]
-    start: NDArray[np.int64]
-
-    def of(self, text: int) -> NDArray[np.uint64]:
-        return self.values[self.start[text] : self.start[text + 1]]
+Shingles = list[NDArray[np.uint64]]
+"""Distinct hashes of each text's shingles, ascending."""
 
 
 def pairs(texts: Sequence[str], threshold: float) -> NDArray[np.int64]:
@@ -57,18 +50,15 @@ def pairs(texts: Sequence[str], threshold: float) -> NDArray[np.int64]:
     shingles = _shingles(texts)
     width = _rows_per_band(threshold)
     signatures = _signatures(shingles)
-    found: set[tuple[int, int]] = set()
-    tried: set[tuple[int, int]] = set()
+    known: dict[tuple[int, int], bool] = {}
     for band in range(_HASHES // width):
         keys = np.zeros(len(texts), dtype=np.uint64)
         for row in signatures[band * width : (band + 1) * width]:
             keys = (keys ^ row) * _PRIME_STEP
         order = np.argsort(keys, kind="stable")
-        edges = np.flatnonzero(np.diff(keys[order])) + 1
-        for bucket in np.split(order, edges):
-            if len(bucket) > 1:
-                _compare(bucket.tolist(), shingles, threshold, tried, found)
-    return np.array(sorted(found), dtype=np.int64).reshape(-1, 2)
+        for bucket in np.split(order, np.flatnonzero(np.diff(keys[order])) + 1):
+            _compare(bucket.tolist(), shingles, threshold, known)
+    return np.array(sorted(pair for pair, near in known.items() if near), dtype=np.int64).reshape(-1, 2)
 
 
 def clusters(count: int, links: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -82,78 +72,56 @@ def clusters(count: int, links: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(first[component], dtype=np.int64)
 
 
-def jaccard(one: str, other: str) -> float:
-    """Return the exact Jaccard similarity of two texts' shingles, in [0, 1]."""
-    shingles = _shingles([one, other])
-    return _jaccard(shingles.of(0), shingles.of(1))
-
-
-def _jaccard(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> float:
-    common = len(np.intersect1d(one, other, assume_unique=True))
-    return common / (len(one) + len(other) - common)
-
-
-def _compare(
-    bucket: list[int],
-    shingles: _Shingles,
-    threshold: float,
-    tried: set[tuple[int, int]],
-    found: set[tuple[int, int]],
-) -> None:
+def _compare(bucket: list[int], shingles: Shingles, threshold: float, known: dict[tuple[int, int], bool]) -> None:
+    """Note in `known` which pairs of a bucket are near; its positions ascend."""
     leaders: list[int] = []
-    for position in bucket:  # ascending, since the sort was stable
-        near_leader = False
-        for leader in leaders:
-            pair = (leader, position)
-            if pair not in tried:
-                tried.add(pair)
-                one, other = shingles.of(leader), shingles.of(position)
-                long, short = max(len(one), len(other)), min(len(one), len(other))
-                if short >= threshold * long and _jaccard(one, other) >= threshold:
-                    found.add(pair)
-            near_leader = near_leader or pair in found
-        if len(bucket) <= _BUCKET or not near_leader:
+    for position in bucket:
+        own = [(leader, position) for leader in leaders]
+        for pair in own:
+            if pair not in known:
+                known[pair] = _near(shingles[pair[0]], shingles[position], threshold)
+        if len(bucket) <= _BUCKET or not any(known[pair] for pair in own):
             leaders.append(position)
+
+
+def _near(one: NDArray[np.uint64], other: NDArray[np.uint64], threshold: float) -> bool:
+    """Say whether the exact Jaccard similarity of two texts' shingles reaches the threshold."""
+    if min(len(one), len(other)) < threshold * max(len(one), len(other)):
+        return False
+    common = len(np.intersect1d(one, other, assume_unique=True))
+    return common / (len(one) + len(other) - common) >= threshold
 
 
 def _rows_per_band(threshold: float) -> int:
     """Return the widest band with which a pair at the threshold is missed less than once in a thousand."""
-    for width in range(8, 1, -1):
-        if (1 - threshold**width) ** (_HASHES // width) < 1e-3:
-            return width
-    return 1
+    return next((width for width in range(8, 1, -1) if (1 - threshold**width) ** (_HASHES // width) < 1e-3), 1)
 
 
-def _shingles(texts: Sequence[str]) -> _Shingles:
+def _shingles(texts: Sequence[str]) -> Shingles:
     """Hash every run of five characters; a text shorter than that is padded to one shingle."""
     plain = [_PLAIN.sub(" ", text.casefold()).strip().ljust(SHINGLE, "\0") for text in texts]
     codes = np.frombuffer("".join(plain).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
-    lengths = np.array([len(text) for text in plain], dtype=np.int64)
-    hashes = np.zeros(len(codes) - SHINGLE + 1, dtype=np.uint64)
+    count = len(codes) - SHINGLE + 1
+    hashes = np.zeros(count, dtype=np.uint64)
     for offset in range(SHINGLE):
-        hashes = (hashes ^ codes[offset : len(codes) - SHINGLE + 1 + offset]) * _PRIME_STEP
+        hashes = (hashes ^ codes[offset : count + offset]) * _PRIME_STEP
     hashes = _mix(hashes)
-    ends = np.cumsum(lengths)
-    owner = np.repeat(np.arange(len(texts)), lengths)[: len(hashes)]
-    inside = np.arange(len(hashes)) + SHINGLE <= ends[owner]  # a shingle must not run into the next text
-    owner, hashes = owner[inside], hashes[inside]
-    order = np.lexsort((hashes, owner))
-    owner, hashes = owner[order], hashes[order]
-    fresh = np.ones(len(hashes), dtype=bool)
-    fresh[1:] = (owner[1:] != owner[:-1]) | (hashes[1:] != hashes[:-1])
-    owner, hashes = owner[fresh], hashes[fresh]
-    return _Shingles(hashes, np.searchsorted(owner, np.arange(len(texts) + 1)))
+    ends = itertools.accumulate(map(len, plain))
+    # A shingle must not run into the next text.
+    return [np.unique(hashes[end - len(text) : end - SHINGLE + 1]) for text, end in zip(plain, ends, strict=True)]
 
 
-def _signatures(shingles: _Shingles) -> NDArray[np.uint64]:
+def _signatures(shingles: Shingles) -> NDArray[np.uint64]:
     """Return MinHash signatures, uint64 [hashes, texts]."""
     seeds = _mix(np.arange(1, _HASHES + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) | np.uint64(1)
-    result = np.empty((_HASHES, len(shingles.start) - 1), dtype=np.uint64)
+    result = np.empty((_HASHES, len(shingles)), dtype=np.uint64)
+    together = np.concatenate(shingles)
+    begins = np.cumsum([0, *map(len, shingles[:-1])])
     for index, seed in enumerate(seeds):
-        values = shingles.values * seed
+        values = together * seed
         values ^= values >> np.uint64(32)
         values *= seed
-        result[index] = np.minimum.reduceat(values, shingles.start[:-1])
+        result[index] = np.minimum.reduceat(values, begins)
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -85,27 +86,23 @@ def collect(source: Source, root: Path, raw: Path, progress: Progress = silent) 
     DataError
         If the source cannot be read; the message names file, line, column or table, and the remedy.
     """
-    if isinstance(source, (CsvSource, JsonlSource, ParquetSource)):
-        path = _file(source.path, root)
-        content = path.read_bytes()
-        origin = _origin(source.path, hashlib.sha256(content).hexdigest())
-        return _parsed(source.kind, content, _form(source), path.name, source.rows, origin)
-    if isinstance(source, HttpSource):
-        path = download.refresh(source.url, _kept(source, raw), source.sha256, progress)
-        content = path.read_bytes()
-        origin = _origin(download.shown(source.url), hashlib.sha256(content).hexdigest())
-        return _parsed(source.format, content, CsvForm(), path.name, source.rows, origin)
-    if isinstance(source, CatalogSource):
-        return _from_catalog(source, raw, progress)
-    if isinstance(source, SqlSource):
-        names, rows = databases.read(source, root)
-        if not rows:
-            raise DataError(f"source.{'table' if source.table else 'query'} gave no rows.")
-        digest = _digest_rows(rows)
-        return _collected(
-            Table(tuple(names), rows, list(range(1, len(rows) + 1))), _origin(databases.shown(source), digest)
-        )
-    return _simulated(source)
+    match source:
+        case CsvSource() | JsonlSource() | ParquetSource():
+            path = _file(source.path, root)
+            return _of_file(path, source.kind, _form(source), source.rows, source.path)
+        case HttpSource():
+            path = download.refresh(source.url, _kept(source, raw), source.sha256, progress)
+            return _of_file(path, source.format, CsvForm(), source.rows, download.shown(source.url))
+        case CatalogSource():
+            return _from_catalog(source, raw, progress)
+        case SqlSource():
+            names, rows = databases.read(source, root)
+            if not rows:
+                raise DataError(f"source.{'table' if source.table else 'query'} gave no rows.")
+            table = Table(tuple(names), rows, list(range(1, len(rows) + 1)))
+            return _of_table(table, _origin(databases.shown(source), _digest_rows(rows)))
+        case SimulationSource():
+            return _simulated(source)
 
 
 def fingerprint(source: Source, root: Path, raw: Path) -> str:
@@ -119,16 +116,17 @@ def fingerprint(source: Source, root: Path, raw: Path) -> str:
     DataError
         If the content cannot be had.
     """
-    if isinstance(source, (CsvSource, JsonlSource, ParquetSource)):
-        content = download.sha256(_file(source.path, root))
-    elif isinstance(source, HttpSource):
-        content = download.sha256(download.refresh(source.url, _kept(source, raw), source.sha256))
-    elif isinstance(source, CatalogSource):
-        content = catalog.find(source.dataset).member_sha256
-    elif isinstance(source, SqlSource):
-        content = _digest_rows(databases.read(source, root)[1])
-    else:
-        content = "simulation"
+    match source:
+        case CsvSource() | JsonlSource() | ParquetSource():
+            content = download.sha256(_file(source.path, root))
+        case HttpSource():
+            content = download.sha256(download.refresh(source.url, _kept(source, raw), source.sha256))
+        case CatalogSource():
+            content = catalog.find(source.dataset).member_sha256
+        case SqlSource():
+            content = _digest_rows(databases.read(source, root)[1])
+        case SimulationSource():
+            content = "simulation"
     settings = json.dumps(source.model_dump(mode="json"), sort_keys=True)
     return hashlib.sha256(f"{settings}\n{content}".encode()).hexdigest()
 
@@ -144,31 +142,29 @@ def check(scenario: Scenario, root: Path) -> None:
     DataError
         Naming file, column and what was probably meant.
     """
-    source = scenario.source
-    where: str = source.kind
-    known: Sequence[str] | None
-    if isinstance(source, CsvSource):
-        where = source.path
-        known = files.csv_columns(_file(source.path, root), _form(source), source.path)
-    elif isinstance(source, JsonlSource):
-        where = source.path
-        known = files.jsonl_columns(_file(source.path, root), source.path)
-    elif isinstance(source, ParquetSource):
-        where = source.path
-        known = _parquet_columns(_file(source.path, root))
-    elif isinstance(source, CatalogSource):
-        where = f"data set {source.dataset}"
-        known = catalog.find(source.dataset).all_columns
-    elif isinstance(source, SqlSource):
-        where = f"table {source.table}"
-        databases.check(source, root)
-        known = databases.columns(source, root)
-    elif isinstance(source, SimulationSource):
-        known = _POSTS
-    else:
-        known = None  # an address is not opened for a quick look
+    where, known = _columns(scenario.source, root)
     if known is not None:
         require(scenario, known, where)
+
+
+def _columns(source: Source, root: Path) -> tuple[str, Sequence[str] | None]:
+    """Return what a message calls a source, and its columns as far as a quick look shows them."""
+    match source:
+        case CsvSource():
+            return source.path, files.csv_columns(_file(source.path, root), _form(source), source.path)
+        case JsonlSource():
+            return source.path, files.jsonl_columns(_file(source.path, root), source.path)
+        case ParquetSource():
+            return source.path, _parquet(_file(source.path, root), Path(source.path).name).schema_arrow.names
+        case CatalogSource():
+            return f"data set {source.dataset}", catalog.find(source.dataset).all_columns
+        case SqlSource():
+            databases.check(source, root)
+            return f"table {source.table}", databases.columns(source, root)
+        case SimulationSource():
+            return source.kind, _POSTS
+        case HttpSource():
+            return source.kind, None  # an address is not opened for a quick look
 
 
 def require(scenario: Scenario, known: Iterable[str], where: str) -> None:
@@ -202,79 +198,68 @@ def _file(written: str, root: Path) -> Path:
         return path
     if path.is_dir():
         raise DataError(f"source.path {written} is a folder, not a file.")
-    near = path.parent
-    while not near.is_dir() and near != near.parent:
-        near = near.parent
+    near = next(folder for folder in path.parents if folder.is_dir())
     known = [item.name for item in near.iterdir() if item.is_file()]
     raise DataError(f"source.path {written} is not there (looked in {path.parent}).{suggest(path.name, known)}")
 
 
 def _form(source: Source) -> CsvForm:
-    if not isinstance(source, CsvSource):
-        return CsvForm()
-    return CsvForm(source.delimiter, source.encoding, source.header, source.quoting)
+    named = (source.delimiter, source.encoding, source.header, source.quoting) if isinstance(source, CsvSource) else ()
+    return CsvForm(*named)
 
 
 def _kept(source: HttpSource, raw: Path) -> Path:
     return raw / "http" / f"{hashlib.sha256(source.url.encode()).hexdigest()[:16]}.{source.format}"
 
 
-def _origin(address: str, sha256: str, licence: str = "", citation: str = "") -> dict[str, Any]:
-    return {"address": address, "licence": licence or "not stated", "citation": citation, "sha256": sha256}
+def _origin(
+    address: str, sha256: str, licence: str = "not stated", citation: str = "", caution: str = ""
+) -> dict[str, Any]:
+    known = {"address": address, "licence": licence, "citation": citation, "sha256": sha256}
+    return known | ({"caution": caution} if caution else {})
 
 
-def _parsed(
-    kind: str, content: bytes, form: CsvForm, name: str, limit: int | None, origin: dict[str, Any]
-) -> Collected:
-    if kind == "parquet":
-        return _from_parquet(content, name, limit, origin)
-    table = files.read_csv(content, form, name, limit) if kind == "csv" else files.read_jsonl(content, name, limit)
-    return _collected(table, origin)
+def _of_file(path: Path, kind: str, form: CsvForm, limit: int | None, address: str) -> Collected:
+    content = path.read_bytes()
+    origin = _origin(address, hashlib.sha256(content).hexdigest())
+    if kind == "csv":
+        return _of_table(files.read_csv(content, form, path.name, limit), origin)
+    if kind == "jsonl":
+        return _of_table(files.read_jsonl(content, path.name, limit), origin)
+    table = _parquet(io.BytesIO(content), path.name).read()
+    if not table.num_rows:
+        raise DataError(f"{path.name} is empty. Is it the right file?")
+    return _whole(table.slice(0, limit).to_pandas(), origin)
 
 
-def _collected(table: Table, origin: dict[str, Any]) -> Collected:
+def _of_table(table: Table, origin: dict[str, Any]) -> Collected:
     import numpy as np
     import pandas as pd
 
     columns = list(zip(*table.rows, strict=True)) or [()] * len(table.columns)
     frame = pd.DataFrame({name: list(values) for name, values in zip(table.columns, columns, strict=True)})
-    broken = pd.DataFrame([(row.line, row.reason, row.detail, row.text) for row in table.broken], columns=_BROKEN)
     rows = len(table.rows) + len(table.broken)
+    broken = pd.DataFrame(table.broken, columns=_BROKEN)
     return Collected(frame, np.array(table.lines, dtype=np.int64), broken, {**origin, "rows": rows})
 
 
-def _from_parquet(content: bytes, name: str, limit: int | None, origin: dict[str, Any]) -> Collected:
-    import io
-
+def _parquet(file: Path | io.BytesIO, name: str) -> Any:
+    """Open a parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(io.BytesIO(content))
+        return pq.ParquetFile(file)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{name} is not a readable parquet file: {str(error).splitlines()[0]}") from error
-    if not table.num_rows:
-        raise DataError(f"{name} is empty. Is it the right file?")
-    return _whole((table if limit is None else table.slice(0, limit)).to_pandas(), origin)
-
-
-def _parquet_columns(path: Path) -> list[str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return list(pq.read_schema(path).names)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path.name} is not a readable parquet file: {str(error).splitlines()[0]}") from error
 
 
 def _from_catalog(source: CatalogSource, raw: Path, progress: Progress) -> Collected:
     dataset = catalog.find(source.dataset)
     path = catalog.fetch(dataset, raw, progress)
-    origin = _origin(dataset.address, dataset.member_sha256, dataset.licence, dataset.citation)
-    origin |= {"caution": dataset.caution} if dataset.caution else {}
+    origin = _origin(dataset.address, dataset.member_sha256, dataset.licence, dataset.citation, dataset.caution)
     content = path.read_bytes().split(b"\n", dataset.preamble)[-1]
-    collected = _parsed("csv", content, dataset.form, path.name, source.rows, origin)
+    collected = _of_table(files.read_csv(content, dataset.form, path.name, source.rows), origin)
     if dataset.number:
         collected.frame.insert(0, dataset.number, collected.lines.astype(str))
     collected.lines[:] += dataset.preamble
