@@ -48,13 +48,13 @@ def on_test(models: dict[str, Model], test: pd.DataFrame, project: Project) -> d
 def test_a_fit_knows_the_rows_that_taught_stopped_and_calibrated_it(fit: Fit, text: Problem) -> None:
     folder = fit("one", text.train, text.validation, text.features, text)
     rows = pd.concat([text.train, text.validation])
-    known = np.load(folder / "learned.npy", allow_pickle=False)
+    known = content.load(folder / "learned.npz")["rows"]
     assert known.dtype == np.uint64
     assert known.tolist() == sorted(set(identity.hashes(rows, ["text"]).tolist()))
     assert Model.load(folder).learned.tolist() == known.tolist()
-    np.save(folder / "learned.npy", known[1:])
+    seen_rows.save(known[1:], folder)
     less = content.digest(folder)
-    np.save(folder / "learned.npy", known)
+    seen_rows.save(known, folder)
     assert content.digest(folder) != less, "what a model has learned from is a part of what it is"
 
 

@@ -137,7 +137,7 @@ def test_a_champion_of_record_is_measured_on_rows_that_it_has_not_learned_and_on
     challenger = project.data / ran[1]["stages"]["07_feedback"]["artifacts"]["challenger"]
     planted, test = where.folder / "planted", table(where, record, "test")
     shutil.copytree(challenger, planted)
-    features = Features.from_dict(content.load(planted / "features.json"))
+    features = Features.model_validate(content.load(planted / "features.json"))
     seen_rows.save(np.union1d(seen_rows.load(planted), seen_rows.learned(features, test.iloc[[5, 9]])), planted)
     outputs = []
     for folder in (challenger, planted):

@@ -43,18 +43,17 @@ def _texts(features: Features, frame: pd.DataFrame) -> dict[str, float]:
 
 
 def _table(features: Features, frame: pd.DataFrame, train: pd.DataFrame) -> dict[str, float]:
-    found: dict[str, float] = {}
+    found: dict[str, list[float]] = {}
     if features.numbers:
-        missing = [column(frame, number.field).isna().mean() for number in features.numbers]
-        found["missing"] = 100 * float(np.mean(missing))
-        found["outside"] = 100 * float(np.mean([_outside(frame, train, each.field) for each in features.numbers]))
+        fields = [number.field for number in features.numbers]
+        found["missing"] = [column(frame, field).isna().mean() for field in fields]
+        found["outside"] = [_outside(frame, train, field) for field in fields]
     if features.categories:
-        unknown = [
+        found["unknown category" if features.texts else "unknown"] = [
             (~column(frame, category.field).fillna("").astype(str).isin(category.levels)).mean()
             for category in features.categories
         ]
-        found["unknown category" if features.texts else "unknown"] = 100 * float(np.mean(unknown))
-    return found
+    return {name: 100 * float(np.mean(shares)) for name, shares in found.items()}
 
 
 def _outside(frame: pd.DataFrame, train: pd.DataFrame, field: str) -> float:

@@ -1,5 +1,6 @@
 """Features: what a model sees of a row. Fitted on train only; everything else is transformed with what train taught."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -114,13 +115,9 @@ class Features(BaseModel):
         settings, fields = scenario.data, scenario.task.fields
         vocabulary: tuple[str, ...] = ()
         if scenario.task.text_fields:
-            counts: Counter[str] = Counter()
-            for tokens in _tokens_of(train, scenario.task.text_fields):
-                counts.update(tokens)
-            ranked = sorted(
-                (token for token, count in counts.items() if count >= _LEAST), key=lambda t: (-counts[t], t)
-            )
-            vocabulary = tuple(ranked[: settings.vocabulary_size])
+            counts = Counter(itertools.chain.from_iterable(_tokens_of(train, scenario.task.text_fields)))
+            ranked = sorted(counts, key=lambda token: (-counts[token], token))
+            vocabulary = tuple(token for token in ranked[: settings.vocabulary_size] if counts[token] >= _LEAST)
             if not vocabulary:
                 raise DataError(
                     f"No word occurs twice in the text of train ({', '.join(scenario.task.text_fields)}): "
@@ -179,7 +176,7 @@ class Features(BaseModel):
 
     def table(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         """Return scaled numbers and one-hot categories, float32 [n, width], in the order of `columns`."""
-        parts: list[NDArray[np.float64]] = []
+        parts: list[NDArray[np.float64]] = [np.zeros((len(frame), 0))]
         for number in self.numbers:
             values = _floats(frame, number.field)
             missing = np.isnan(values)
@@ -187,37 +184,9 @@ class Features(BaseModel):
             if number.flag:
                 parts.append(missing.astype(np.float64))
         for category in self.categories:
-            values_of = _strings(frame, category.field)
-            index = {level: position for position, level in enumerate(category.levels)}
-            codes = np.fromiter((index.get(value, len(index)) for value in values_of), dtype=np.int64, count=len(frame))
-            parts.extend(np.eye(len(index) + 1)[codes].T)
-        if not parts:
-            return np.zeros((len(frame), 0), dtype=np.float32)
+            codes = pd.Index(category.levels).get_indexer(pd.Index(_strings(frame, category.field)))
+            parts.append(np.eye(len(category.levels) + 1)[codes])  # an unknown one is -1: the last column
         return np.column_stack(parts).astype(np.float32)
-
-    def encode(self, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
-        """Return the model's inputs: ``tokens`` if there are text fields, ``table`` if there are others.
-
-        Raises
-        ------
-        DataError
-            If `frame` lacks an input field; the message names the likely one.
-        """
-        encoded: dict[str, NDArray[Any]] = {}
-        if self.texts:
-            encoded["tokens"] = self.tokens(frame)
-        if self.numbers or self.categories:
-            encoded["table"] = self.table(frame)
-        return encoded
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return self.model_dump(mode="json")
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Return the features that `to_dict` wrote."""
-        return cls.model_validate(values)
 
 
 def column(frame: pd.DataFrame, field: str) -> "pd.Series[Any]":
@@ -238,8 +207,7 @@ def column(frame: pd.DataFrame, field: str) -> "pd.Series[Any]":
 
 
 def _strings(frame: pd.DataFrame, field: str) -> list[str]:
-    values = column(frame, field)
-    return ["" if missing else str(value) for value, missing in zip(values, values.isna(), strict=True)]
+    return ["" if pd.isna(value) else str(value) for value in column(frame, field)]
 
 
 def _floats(frame: pd.DataFrame, field: str) -> NDArray[np.float64]:
@@ -251,13 +219,9 @@ def _floats(frame: pd.DataFrame, field: str) -> NDArray[np.float64]:
 
 
 def _tokens_of(frame: pd.DataFrame, fields: tuple[str, ...]) -> Iterable[list[str]]:
-    texts = [_strings(frame, field) for field in fields]
-    for parts in zip(*texts, strict=True):
-        tokens = tokenize(parts[0])
-        for part in parts[1:]:
-            tokens.append(_FIELD_END)
-            tokens.extend(tokenize(part))
-        yield tokens
+    """Give the tokens of each row; a mark stands between those of two fields."""
+    for parts in zip(*(_strings(frame, field) for field in fields), strict=True):
+        yield list(itertools.chain(tokenize(parts[0]), *([_FIELD_END, *tokenize(part)] for part in parts[1:])))
 
 
 def _number(field: str, values: "pd.Series[Any]", scaling: Literal["standard", "minmax"]) -> Number:
@@ -274,6 +238,6 @@ def _number(field: str, values: "pd.Series[Any]", scaling: Literal["standard", "
 
 
 def _category(field: str, values: "pd.Series[Any]") -> Category:
-    counts = Counter("" if missing else str(value) for value, missing in zip(values, values.isna(), strict=True))
+    counts = Counter("" if pd.isna(value) else str(value) for value in values)
     ranked = sorted(counts, key=lambda level: (-counts[level], level))
     return Category(field=field, levels=tuple(sorted(ranked[:_LEVELS])))

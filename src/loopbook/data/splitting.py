@@ -70,18 +70,16 @@ def split(
         )
     if data.splits.by == "time":
         ordered = rows.sort_values(["time", "row_id"], kind="stable")
-        begins = _begins(dates or boundaries(rows, scenario), scenario)
-        places = begins.searchsorted(pd.DatetimeIndex(ordered["time"]), side="right")
+        places = _begins(dates or boundaries(rows, scenario), scenario).searchsorted(
+            pd.DatetimeIndex(ordered["time"]), side="right"
+        )
     else:
         ordered = rows
         places = np.searchsorted(_bounds(scenario), _hashes(rows["group"], data.split_seed), side="right")
-    stream = len(SPLITS) - 2 + window
+    first, stream = len(SPLITS) - 1, len(SPLITS) - 2 + window
     masks = {name: places == index for index, name in enumerate(SPLITS[:-1])}
-    if data.splits.windows > 1:
-        masks[PAST] = (places >= len(masks)) & (places < stream)
-    masks["stream"] = places == stream
-    if data.splits.windows > 1:
-        masks[LATER] = places > stream
+    around = {PAST: (places >= first) & (places < stream), "stream": places == stream, LATER: places > stream}
+    masks |= around if data.splits.windows > 1 else {"stream": around["stream"]}
     splits = {name: ordered[mask].reset_index(drop=True) for name, mask in masks.items()}
     _refuse_thin(splits, rows, scenario)
     return splits
@@ -107,9 +105,9 @@ def boundaries(rows: pd.DataFrame, scenario: Scenario) -> list[str]:
     times, source = rows["time"].sort_values(), scenario.source
     later: list[pd.Timestamp] = []
     if isinstance(source, SimulationSource) and source.later_days:
-        length = source.later_days / (scenario.data.splits.windows - 1)
-        begins = [source.horizon + timedelta(days=round(at * length)) for at in range(scenario.data.splits.windows - 1)]
-        later = [pd.Timestamp(begin, tz="UTC") for begin in begins]
+        windows = scenario.data.splits.windows - 1
+        begins = (timedelta(days=round(number * source.later_days / windows)) for number in range(windows))
+        later = [pd.Timestamp(source.horizon + begin, tz="UTC") for begin in begins]
     count = int(times.searchsorted(later[0])) if later else len(times)
     moments, cuts = pd.DatetimeIndex(times), []
     for bound in _bounds(scenario):
@@ -236,7 +234,5 @@ def _refuse_thin(splits: dict[str, pd.DataFrame], rows: pd.DataFrame, scenario: 
 
 
 def _stratum(rows: pd.DataFrame, scenario: Scenario) -> str:
-    name = scenario.source.stratum
-    if name is None:
-        return "label"
+    name = scenario.source.stratum or "label"
     return f"{name}_source" if f"{name}_source" in rows.columns else name

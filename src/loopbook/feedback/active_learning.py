@@ -165,7 +165,7 @@ def propose(
     return select(
         pool,
         pool["probability"],
-        vectors(pool, Features.from_dict(dict(features))),
+        vectors(pool, Features.model_validate(dict(features))),
         settings.label_budget,
         threshold=threshold,
         random_share=settings.random_share,

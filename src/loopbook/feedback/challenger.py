@@ -54,7 +54,7 @@ def fit(
     features
         The artifact ``features``.
     """
-    before, encoded = Model.load(champion / "model"), Features.from_dict(dict(features))
+    before, encoded = Model.load(champion / "model"), Features.model_validate(dict(features))
     data = TrainingData(learned.train, validation, encoded, stage.scenario.task)
     found = fit_store.fit(stage, Method.of(before, stage.scenario.training), data)
     return Challenger(champion, found.model, learned, validation)

@@ -117,14 +117,9 @@ class Linear:
 
     def save(self, folder: Path) -> None:
         """Write `linear.npz` and `terms.json` into a folder."""
-        arrays = {
-            "scales": self.scales,
-            "weights": self.weights,
-            "table_weights": self.table_weights,
-            "bias": np.array([self.bias]),
-            "form": np.array([self.ngrams, int(self.unit)]),
-        }
-        content.save(arrays, folder / ARRAYS)
+        numbers = {"bias": np.array(self.bias), "ngrams": np.array(self.ngrams), "unit": np.array(self.unit)}
+        arrays = {"scales": self.scales, "weights": self.weights, "table_weights": self.table_weights}
+        content.save(arrays | numbers, folder / ARRAYS)
         content.save(list(self.terms), folder / TERMS)
 
     @classmethod
@@ -140,15 +135,8 @@ class Linear:
         terms = json.loads((folder / f"{TERMS}.json").read_text(encoding="utf-8"))
         if not len(terms) == len(arrays["weights"]) == len(arrays["scales"]):
             raise LoopbookError(f"{folder}: {len(terms)} terms do not fit {len(arrays['weights'])} weights.")
-        return cls(
-            float(arrays["bias"][0]),
-            tuple(terms),
-            arrays["scales"],
-            arrays["weights"],
-            arrays["table_weights"],
-            int(arrays["form"][0]),
-            bool(arrays["form"][1]),
-        )
+        numbers = {name: arrays.pop(name).item() for name in ("bias", "ngrams", "unit")}
+        return cls(terms=tuple(terms), **arrays, **numbers)
 
 
 def terms_of(tokens: Sequence[str], ngrams: int) -> list[str]:

@@ -89,10 +89,10 @@ class Model:
         return sigmoid(self.logits(frame, cache, progress) / self.temperature)
 
     def save(self, folder: Path) -> None:
-        """Write ``model.json``, ``features.json``, ``learned.npy`` and the predictor; the description last."""
+        """Write ``model.json``, ``features.json``, ``learned.npz`` and the predictor; the description last."""
         self.predictor.save(folder)
         seen_rows.save(self.learned, folder)
-        content.save(self.features.to_dict(), folder / FEATURES)
+        content.save(self.features.model_dump(mode="json"), folder / FEATURES)
         described = {
             "format": FORMAT,
             "architecture": self.architecture,
@@ -118,7 +118,7 @@ class Model:
         architecture = str(described["architecture"])
         return cls(
             architecture,
-            Features.from_dict(content.load(folder / f"{FEATURES}.json")),
+            Features.model_validate(content.load(folder / f"{FEATURES}.json")),
             registry.find(architecture).form.load(folder),
             described["settings"],
             described["training"],

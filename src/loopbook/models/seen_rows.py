@@ -17,7 +17,7 @@ from loopbook.data.features import Features
 from loopbook.scenario.errors import DataError, LoopbookError
 from loopbook.store import content
 
-FILE = "learned.npy"
+NAME = "learned"
 _SHOWN = 3
 
 
@@ -50,13 +50,8 @@ def learned(features: Features, *parts: pd.DataFrame) -> NDArray[np.uint64]:
 
 
 def save(known: NDArray[np.uint64], folder: Path) -> None:
-    """Write ``learned.npy``; 8 bytes a row."""
-
-    def write(path: Path) -> None:
-        with path.open("wb") as stream:
-            np.save(stream, known, allow_pickle=False)
-
-    content.write_atomically(folder / FILE, write)
+    """Write ``learned.npz``; at most 8 bytes a row."""
+    content.save({"rows": known}, folder / NAME)
 
 
 def load(folder: Path) -> NDArray[np.uint64]:
@@ -67,12 +62,13 @@ def load(folder: Path) -> NDArray[np.uint64]:
     LoopbookError
         If it is not there: an earlier version of Loopbook wrote the model.
     """
-    if not (folder / FILE).is_file():
+    file = folder / f"{NAME}.npz"
+    if not file.is_file():
         raise LoopbookError(
-            f"{folder} does not say which rows its model has learned from: {FILE} is missing. Train it again; if an "
-            "earlier round has approved it, go back a round: python -m loopbook approve --undo."
+            f"{folder} does not say which rows its model has learned from: {file.name} is missing. Train it again; "
+            "if an earlier round has approved it, go back a round: python -m loopbook approve --undo."
         )
-    return np.asarray(np.load(folder / FILE, allow_pickle=False), dtype=np.uint64)
+    return np.asarray(content.load(file)["rows"], dtype=np.uint64)
 
 
 def probabilities(

@@ -9,7 +9,7 @@ import hmac
 import ipaddress
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -107,17 +107,16 @@ def find(text: str) -> list[Finding]:
     country's length, phone numbers by their country's numbering plan. A number that its context calls an order, a
     version or the like is none of these unless it begins like an international phone number.
     """
+    searches: list[tuple[Kind, Callable[[str], Iterator[tuple[int, int]]]]] = []
+    if " AT " in text or any(sign in text.lower() for sign in ("@", "at)", "at]", "at}")):
+        searches = [("mail", _mails)]
+    if any(map(str.isdigit, text)):
+        searches += [("iban", _ibans), ("card", _cards), ("ip", _addresses), ("phone", _phones)]
     found: list[Finding] = []
-    has_digit = any(map(str.isdigit, text))
-    if "@" in text or "(at)" in text.lower() or "[at]" in text.lower() or " AT " in text or "{at}" in text.lower():
-        _take(found, "mail", _mails(text))
-    if has_digit:
-        _take(found, "iban", _ibans(text))
-        _take(found, "card", _cards(text))
-        _take(found, "ip", _addresses(text))
-        _take(found, "phone", _phones(text))
-    elif "::" in text:
-        _take(found, "ip", _addresses(text))
+    for kind, search in searches:
+        for start, end in search(text):  # what an earlier kind has taken, it keeps
+            if all(end <= other.start or other.end <= start for other in found):
+                found.append(Finding(start, end, kind))
     return sorted(found)
 
 
@@ -138,28 +137,20 @@ def pseudonym(value: str, salt: str) -> str:
     return hmac.new(salt.encode(), value.encode(), hashlib.sha256).hexdigest()[:16]
 
 
-def _take(found: list[Finding], kind: Kind, spans: Iterator[tuple[int, int]]) -> None:
-    """Add the spans that nothing before them has taken."""
-    for start, end in spans:
-        if all(end <= other.start or other.end <= start for other in found):
-            found.append(Finding(start, end, kind))
-
-
 def _mails(text: str) -> Iterator[tuple[int, int]]:
     for match in _MAIL.finditer(text):
         plain = match["at"] == "@"
         ending = re.split(r"[^\w-]+", match["host"].strip("])} "))[-1].lower()
         if not plain and match["at"].strip().isalpha() and "DOT" not in match["host"]:
             continue  # 'meet AT home.today' is no address; 'jane AT example DOT org' is
-        if (
-            ending in _FILE_ENDINGS
-            or len(ending) < 2
-            or (any(map(str.isdigit, ending)) and not ending.startswith("xn--"))
-        ):
-            continue
-        if ".." in match["local"] or (match["local"] == "git" and text[match.end() : match.end() + 1] == ":"):
-            continue
-        yield match.span()
+        is_domain = (
+            len(ending) > 1
+            and (ending.startswith("xn--") or not any(map(str.isdigit, ending)))
+            and ending not in _FILE_ENDINGS
+        )
+        repository = match["local"] == "git" and text[match.end() : match.end() + 1] == ":"
+        if is_domain and not repository and ".." not in match["local"]:
+            yield match.span()
 
 
 def _ibans(text: str) -> Iterator[tuple[int, int]]:
@@ -216,27 +207,26 @@ def _issued(digits: str) -> bool:
 
 
 def _addresses(text: str) -> Iterator[tuple[int, int]]:
-    for pattern in (_IPV4, _IPV6):
-        for match in pattern.finditer(text):
-            written = match[0]
-            end = match.end()
-            if pattern is _IPV6 and written.endswith(":") and not written.endswith("::"):
-                written, end = written[:-1], end - 1  # a colon that belongs to the sentence
-            if pattern is _IPV6 and (written.count(":") < 3 or not any(map(str.isdigit, written))):
-                continue
-            try:
-                ipaddress.ip_address(written)
-            except ValueError:
-                continue
-            before = text[max(0, match.start() - 40) : match.start()]
-            if pattern is _IPV4 and (
-                written.startswith("0.")  # 'this network', never a sender
-                or _VERSION_BEFORE.search(before)
-                or _MONEY_BEFORE.search(before)
-                or _VERSION_AFTER.match(text, end)
-            ):
-                continue
-            yield match.start(), end
+    for match in _IPV4.finditer(text):
+        before = text[max(0, match.start() - 40) : match.start()]
+        named = (
+            _VERSION_BEFORE.search(before) or _MONEY_BEFORE.search(before) or _VERSION_AFTER.match(text, match.end())
+        )
+        # 'This network', 0.…, is never a sender.
+        if _is_address(match[0]) and not match[0].startswith("0.") and not named:
+            yield match.span()
+    for match in _IPV6.finditer(text):
+        # A single colon at the end belongs to the sentence.
+        written = match[0].removesuffix(":") if not match[0].endswith("::") else match[0]
+        if _is_address(written) and written.count(":") > 2 and any(map(str.isdigit, written)):
+            yield match.start(), match.start() + len(written)
+
+
+def _is_address(written: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(written))
+    except ValueError:
+        return False
 
 
 def _phones(text: str) -> Iterator[tuple[int, int]]:

@@ -36,11 +36,16 @@ class Columns(Settings):
     truth: str | None = Field(None, description="column with the true state; known in simulations only, never an input")
 
 
-class FileSource(Columns):
+class Read(Columns):
+    """Common to the kinds that read rows which stand somewhere."""
+
+    rows: int | None = Field(None, ge=1, description="read at most so many rows; None: all")
+
+
+class FileSource(Read):
     """Common to the kinds that read one file."""
 
     path: str = Field(description="file, relative to the project's root")
-    rows: int | None = Field(None, ge=1, description="read at most so many rows; None: all")
 
 
 class CsvSource(FileSource):
@@ -69,26 +74,23 @@ class ParquetSource(FileSource):
     kind: Literal["parquet"]
 
 
-class SqlSource(Columns):
+class SqlSource(Read):
     kind: Literal["sql"]
     address: str = Field(description="SQLAlchemy address; ${NAME} comes from the environment: no secrets here")
     table: str | None = Field(None, description="table to read")
     query: str | None = Field(None, description="or: a SELECT statement")
-    rows: int | None = Field(None, ge=1, description="read at most so many rows; None: all")
 
 
-class HttpSource(Columns):
+class HttpSource(Read):
     kind: Literal["http"]
     url: str = Field(pattern=r"^https?://", description="address of a csv, json lines or parquet file")
     format: Literal["csv", "jsonl", "parquet"] = "csv"
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="expected content; None: whatever comes")
-    rows: int | None = Field(None, ge=1, description="read at most so many rows; None: all")
 
 
-class CatalogSource(Columns):
+class CatalogSource(Read):
     kind: Literal["catalog"]
     dataset: str = Field(description="name of a public data set in the catalog")
-    rows: int | None = Field(None, ge=1, description="read at most so many rows; None: all")
 
 
 class SimulationSource(Columns):

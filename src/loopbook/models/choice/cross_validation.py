@@ -5,7 +5,6 @@ Every fold is fitted by the same fit as any other and kept by itself, so that wh
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import pandas as pd
 
@@ -52,18 +51,11 @@ def run(stage: Stage, rows: pd.DataFrame, champion: Method, baseline: Method, sh
             rows.iloc[at].reset_index(drop=True) for at in (each.train, each.validation, each.held)
         )
         data = TrainingData(train, validation, Features.fit(train, scenario), scenario.task)
-        found: dict[str, Any] = {}
+        found = held[["row_id", "label"]].assign(repeat=each.repeat, fold=each.fold)
         for name, method in (("probability", champion), ("baseline", baseline)):
-            if name == "baseline" and method == champion:
-                found[name] = found["probability"]
-                continue
-            fit = fit_store.fit(stage, method, data)
-            found[name] = seen_rows.probabilities(Model.load(fit.model), held, stage.project.work / "embeddings")
-        parts.append(
-            pd.DataFrame(
-                {"repeat": each.repeat, "fold": each.fold, **held[["row_id", "label"]].to_dict("list")} | found
-            )
-        )
+            model = Model.load(fit_store.fit(stage, method, data).model)
+            found[name] = seen_rows.probabilities(model, held, stage.project.work / "embeddings")
+        parts.append(found)
     found_nothing = pd.DataFrame(columns=COLUMNS).astype({"repeat": "int64", "fold": "int64", "row_id": "str"})
     return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else found_nothing
 
@@ -84,12 +76,10 @@ def summary(resampled: pd.DataFrame) -> pd.DataFrame:
 
     An area cannot be outside [0, 1], so the ends of its interval are not. An empty table gives an empty one.
     """
-    each = areas(resampled)
-    rows = {}
-    for name, least in (("champion", 0.0), ("baseline", 0.0), ("difference", -1.0)):
-        if len(each):
-            value, low, high = student(each[name].to_numpy(), int(each["fold"].max()) + 1)
-            rows[name] = (value, max(low, least), min(high, 1.0))
+    folds = areas(resampled)
+    least = {"champion": 0.0, "baseline": 0.0, "difference": -1.0} if len(folds) else {}
+    means = {name: student(folds[name].to_numpy(), int(folds["fold"].max()) + 1) for name in least}
+    rows = {name: (mean.value, max(mean.low, least[name]), min(mean.high, 1.0)) for name, mean in means.items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"])
 
 

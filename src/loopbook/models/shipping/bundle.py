@@ -61,7 +61,7 @@ class OnnxModel:
         if config.get("format") != FORMAT:
             raise LoopbookError(f"{file}: format {config.get('format')!r} is not {FORMAT}. Export the model again.")
         return cls(
-            Features.from_dict(content.load(folder / f"{FEATURES}.json")),
+            Features.model_validate(content.load(folder / f"{FEATURES}.json")),
             config,
             Linear.load(folder) if "positions" in config["inputs"] else None,
             session(folder / MODEL),

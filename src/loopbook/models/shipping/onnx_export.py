@@ -48,7 +48,7 @@ def export(model: Model, folder: Path) -> None:
         tokenizer = sentence_encoder.folder() / "tokenizer.json"
         write_atomically(folder / PIECES, lambda file: shutil.copyfile(tokenizer, file))
     write_atomically(folder / MODEL, lambda file: file.write_bytes(graph.SerializeToString(deterministic=True)))
-    content.save(model.features.to_dict(), folder / FEATURES)
+    content.save(model.features.model_dump(mode="json"), folder / FEATURES)
     config = {
         "format": FORMAT,
         "kind": model.family,

@@ -42,7 +42,7 @@ class Fit:
 
 def data(train: pd.DataFrame, validation: pd.DataFrame, features: dict[str, Any], task: Task) -> TrainingData:
     """Return what fits learn from; `features` as the artifact of 02 holds them."""
-    return TrainingData(train, validation, Features.from_dict(features), task)
+    return TrainingData(train, validation, Features.model_validate(features), task)
 
 
 def candidate(stage: Stage, learned: TrainingData) -> Fit:
@@ -63,7 +63,7 @@ def fit(stage: Stage, method: Method, data: TrainingData) -> Fit:
         "settings": method.depends_on,
         "train": content.digest_value(data.train),
         "validation": content.digest_value(data.validation),
-        "features": content.digest_json(data.features.to_dict()),
+        "features": content.digest_json(data.features.model_dump(mode="json")),
     }
     modules = ["loopbook.models.training.fitting", registry.module_of(method.candidate.architecture)]
     cache = stage.project.work / "embeddings"
