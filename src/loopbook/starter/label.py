@@ -91,21 +91,19 @@ def guess(columns: Sequence[Column], given: str | None, name: str) -> LabelGuess
                 "(yes and no, good and bad, a category) or is a number."
             )
         return _meaning(chosen, "named by you", 1.0, ())
-    points = {column.name: _points(column, columns) for column in columns}
-    ranked = sorted((each for each in columns if points[each.name] is not None), key=lambda c: -points[c.name][0])  # type: ignore[index]
-    if not ranked or points[ranked[0].name][0] < _PLAUSIBLE:  # type: ignore[index]
-        near = ", ".join(f"{each.name!r} ({shown(each)})" for each in ranked[:3])
+    possible = [(column, _points(column, columns)) for column in columns if _can_be_label(column)]
+    ranked = sorted(((column, *found) for column, found in possible), key=lambda found: -found[1])
+    if not ranked or ranked[0][1] < _PLAUSIBLE:
+        near = ", ".join(f"{column.name!r} ({shown(column)})" for column, *_ in ranked[:3])
         raise DataError(
             f"{name}: no column looks like a label, the thing to predict (a few values that repeat, such as yes and "
             f"no, or a rating).{f' Nearest: {near}.' if near else ''} {REMEDY}"
         )
-    best = ranked[0]
-    score, why = points[best.name]  # type: ignore[misc]
-    close = [each for each in ranked[1:4] if points[each.name][0] > score - 2 * _CLOSE]  # type: ignore[index]
-    gap = score - points[ranked[1].name][0] if len(ranked) > 1 else 2 * _CLOSE  # type: ignore[index]
+    best, score, why = ranked[0]
+    gap = score - ranked[1][1] if len(ranked) > 1 else 2 * _CLOSE
     sure = min(1.0, 0.3 + 0.25 * max(0.0, gap))
-    rivals = tuple((each.name, shown(each)) for each in close)
-    return _meaning(best, ", ".join(why), sure, rivals)
+    close = (column for column, points, _ in ranked[1:4] if points > score - 2 * _CLOSE)
+    return _meaning(best, why, sure, tuple((column.name, shown(column)) for column in close))
 
 
 def shown(column: Column, most: int = 4) -> str:
@@ -126,57 +124,43 @@ def spellings(column: Column) -> Counter[str]:
     return Counter({each.most_common(1)[0][0]: each.total() for each in folded.values()})
 
 
-def _points(column: Column, columns: Sequence[Column]) -> tuple[float, list[str]] | None:
-    """Return how much speaks for a column as the label, and what; None: it cannot be one."""
+def _can_be_label(column: Column) -> bool:
+    """Say whether a column has few values that repeat, or is a rating."""
     values = spellings(column)
     rating = column.kind == "number" and bool(words.heard(column.name, words.RATING))
     few = 2 <= len(values) <= _MOST_VALUES and column.known >= 3 * len(values)
     if column.kind in ("empty", "constant", "time", "text") or not (rating or few) or column.missing_share > 0.5:
-        return None
-    if column.kind == "number" and len(values) > 2 and not rating and not words.heard(column.name, words.LABEL):
-        return None
-    score, why = 0.0, []
+        return False
+    return column.kind != "number" or len(values) <= 2 or rating or bool(words.heard(column.name, words.LABEL))
 
-    def speaks(points: float, reason: str = "") -> None:
-        nonlocal score
-        score += points
-        if reason:
-            why.append(reason)
 
-    if word := words.heard(column.name, words.LABEL):
-        speaks(4, f"its name says {word!r}")
-    elif word := words.heard(column.name, words.TROUBLE):
-        speaks(3, f"its name says {word!r}")
-    elif word := words.heard(column.name, words.RATING):
-        speaks(2, f"its name says {word!r}")
-    elif word := words.heard(column.name, words.LABEL_LIKE):
-        speaks(1.5, f"its name says {word!r}")
-    if len(values) == 2:
-        speaks(2, "two values")
-        if all(value.casefold() in words.YES | words.NO for value in values):
-            speaks(1, "that say yes and no")
-    elif len(values) <= 10:
-        speaks(0.5, f"{len(values)} values")
-    else:
-        speaks(-1.5 if len(values) > 20 and not rating else -0.5)
+_NAMES = ((words.LABEL, 4.0), (words.TROUBLE, 3.0), (words.RATING, 2.0), (words.LABEL_LIKE, 1.5))
+"""Words of a name that speak for a label, and how much; the first that is heard counts."""
+
+
+def _points(column: Column, columns: Sequence[Column]) -> tuple[float, str]:
+    """Return how much speaks for a column as the label, and what."""
+    values = spellings(column)
+    count, two = len(values), len(values) == 2
+    rating = column.kind == "number" and bool(words.heard(column.name, words.RATING))
+    named = next(((word, points) for among, points in _NAMES if (word := words.heard(column.name, among))), ("", 0.0))
     trouble = [value for value in values if words.heard(value, words.TROUBLE)]
-    if trouble and len(values) <= 10:
-        speaks(2, f"{shorten(trouble[0], 30)!r} sounds like trouble")
-    if column is columns[-1]:
-        speaks(1.5, "it stands last")
-    if sum(_possible(each) for each in columns) == 1:
-        speaks(2, "no other column could be one")
-    if words.heard(column.name, words.PROTECTED) or column.personal:
-        speaks(-3)
-    if min(values.values()) < 0.01 * column.known and len(values) == 2:
-        speaks(-1.5)
-    if column.missing_share > 0.1:
-        speaks(-1)
-    return score, why
-
-
-def _possible(column: Column) -> bool:
-    return column.kind in ("category", "number") and 2 <= len(spellings(column)) <= _MOST_VALUES
+    only = sum(other.kind in ("category", "number") and 2 <= len(spellings(other)) <= _MOST_VALUES for other in columns)
+    spoken = [
+        (bool(named[0]), named[1], f"its name says {named[0]!r}"),
+        (two, 2.0, "two values"),
+        (two and all(value.casefold() in words.YES | words.NO for value in values), 1.0, "that say yes and no"),
+        (2 < count <= 10, 0.5, f"{count} values"),
+        (count > 10, -1.5 if count > 20 and not rating else -0.5, ""),
+        (bool(trouble) and count <= 10, 2.0, f"{shorten(''.join(trouble[:1]), 30)!r} sounds like trouble"),
+        (column is columns[-1], 1.5, "it stands last"),
+        (only == 1, 2.0, "no other column could be one"),
+        (bool(words.heard(column.name, words.PROTECTED) or column.personal), -3.0, ""),
+        (two and min(values.values()) < 0.01 * column.known, -1.5, ""),
+        (column.missing_share > 0.1, -1.0, ""),
+    ]
+    why = ", ".join(reason for holds, _, reason in spoken if holds and reason)
+    return sum(points for holds, points, _ in spoken if holds), why
 
 
 def _meaning(column: Column, which: str, sure: float, rivals: tuple[tuple[str, str], ...]) -> LabelGuess:
@@ -188,11 +172,10 @@ def _meaning(column: Column, which: str, sure: float, rivals: tuple[tuple[str, s
     meant, meaning, certain = _two(values, column) if len(values) == 2 else _several(values, column)
     folded = {value.casefold() for value in meant}
     truth = np.array([value.casefold() in folded for value in column.values], dtype=bool) & ~column.missing
-    names = _names(column, values, meant)
-    guessed = LabelGuess(column, meant, None, names, truth, which, meaning, min(sure, certain), rivals)
-    if not 0 < guessed.truth.sum() < column.known:
+    if not 0 < truth.sum() < column.known:
         raise DataError(f"The column {column.name!r} has one class only: there is nothing to predict.")
-    return guessed
+    names = _names(column, values, meant)
+    return LabelGuess(column, meant, None, names, truth, which, meaning, min(sure, certain), rivals)
 
 
 def _rating(column: Column, which: str, sure: float, rivals: tuple[tuple[str, str], ...]) -> LabelGuess:
@@ -217,18 +200,21 @@ def _rating(column: Column, which: str, sure: float, rivals: tuple[tuple[str, st
 
 
 def _two(values: Counter[str], column: Column) -> tuple[tuple[str, ...], str, float]:
-    says_yes = [value for value in values if value.casefold() in words.YES]
-    says_no = [value for value in values if value.casefold() in words.NO]
+    """Return which of two values means yes, what says so, and how surely."""
+    yes, no = ([value for value in values if value.casefold() in said] for said in (words.YES, words.NO))
     trouble = [value for value in values if words.heard(value, words.TROUBLE)]
-    rarer = values.most_common()[-1][0]
-    head = f"2 values: {shown(column)}"
-    if len(says_yes) == 1 and len(says_no) == 1 and "negative" not in says_no[0].casefold():
-        return (says_yes[0],), f"{head}; {shorten(says_yes[0], 30)!r} says yes", 1.0
-    if len(trouble) == 1:
-        return (trouble[0],), f"{head}; {shorten(trouble[0], 30)!r} sounds like trouble and is taken as yes", 0.8
-    if len(says_yes) == 1:
-        return (says_yes[0],), f"{head}; {shorten(says_yes[0], 30)!r} says yes", 0.9
-    return (rarer,), f"{head}; the rarer one is taken as yes: please check", 0.4
+    says_yes, clear = "{!r} says yes", len(no) == 1 and "negative" not in no[0].casefold()
+    meant, why, sure = next(
+        (found[0], why, sure)
+        for found, why, sure in (
+            (yes if clear else [], says_yes, 1.0),
+            (trouble, "{!r} sounds like trouble and is taken as yes", 0.8),
+            (yes, says_yes, 0.9),
+            ([values.most_common()[-1][0]], "the rarer one is taken as yes: please check", 0.4),
+        )
+        if len(found) == 1
+    )
+    return (meant,), f"2 values: {shown(column)}; {why.format(shorten(meant, 30))}", sure
 
 
 def _several(values: Counter[str], column: Column) -> tuple[tuple[str, ...], str, float]:

@@ -1,6 +1,6 @@
 """What each column is for: input, time, group, key of a row, protected, or not used, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -73,59 +73,52 @@ def assign(columns: Sequence[Column], label: LabelGuess, today: datetime) -> Rol
     DataError
         If no input is left; the message says why each column is not one.
     """
-    others = [each for each in columns if each.name != label.column.name]
+    others = [column for column in columns if column.name != label.column.name]
     time, group, key = _time(others, today), _group(others), _key(others)
-    personal = {each.name: each.personal for each in others if each.personal}
-    labelled = ~label.column.missing
+    taken = {choice.column.name for choice in (time, group, key) if choice is not None}
     fields: dict[str, tuple[FieldKind, str]] = {}
     protected: dict[str, str] = {}
     unused: dict[str, str] = {}
     leaks: list[str] = []
-    for each in others:
-        if each.name in {choice.column.name for choice in (time, group, key) if choice is not None}:
-            continue
-        reason = _unusable(each)
-        if not reason and (word := words.heard(each.name, words.PROTECTED)) and each.distinct <= _FEW_LEVELS:
-            protected[each.name] = f"its name says {word!r}: fairness is watched over it, and it is never an input"
-            continue
-        if not reason and (how := leak.suspect(each, label.truth, labelled)):
-            reason = f"suspected leak: {how}. Was it known before the label? Then add it to task.fields"
-            leaks.append(each.name)
+    for column in (column for column in others if column.name not in taken):
+        reason, word = _unusable(column), words.heard(column.name, words.PROTECTED)
         if reason:
-            unused[each.name] = reason
+            unused[column.name] = reason
+        elif word and column.distinct <= _FEW_LEVELS:
+            protected[column.name] = f"its name says {word!r}: fairness is watched over it, and it is never an input"
+        elif how := leak.suspect(column, label.truth, ~label.column.missing):
+            unused[column.name] = f"suspected leak: {how}. Was it known before the label? Then add it to task.fields"
+            leaks.append(column.name)
         else:
-            fields[each.name] = _field(each)
+            fields[column.name] = _field(column)
     if not fields:
         listed = "".join(f"\n  {shorten(name, 40)!r}: {reason}" for name, reason in unused.items())
         raise DataError(
             f"No column is left to predict {shorten(label.column.name, 40)!r} from.{listed}\n"
             f"Add columns to the file. {REMEDY}"
         )
+    personal = {column.name: column.personal for column in others if column.personal}
     return Roles(fields, time, group, key, personal, protected, unused, tuple(leaks))
 
 
 def _unusable(column: Column) -> str:
     """Return why a column cannot be an input; empty: it can."""
-    if len(column.name) > _LONGEST_NAME:
-        return f"its name has {len(column.name):,} characters; shorten it in the file"
-    if column.kind == "empty":
-        return "empty"
-    if column.kind == "constant":
-        return f"constant: {'the same person' if column.personal else repr(shorten(next(iter(column.counts)), 30))}"
-    if column.personal:
-        return f"personal: {column.personal}"
-    if column.kind == "time":
-        return "a time; only one is used, and it is no input"
-    if column.missing_share > 0.95:
-        return f"{column.missing_share:.0%} missing"
-    if _is_key(column):
-        return "identifier: every value once"
-    if column.kind == "code":
-        return f"nearly unique: {column.distinct:,} values in {column.known:,} rows"
-    return ""
+    only = "the same person" if column.personal else repr(shorten(next(iter(column.counts), ""), 30))
+    reasons = (
+        (len(column.name) > _LONGEST_NAME, f"its name has {len(column.name):,} characters; shorten it in the file"),
+        (column.kind == "empty", "empty"),
+        (column.kind == "constant", f"constant: {only}"),
+        (bool(column.personal), f"personal: {column.personal}"),
+        (column.kind == "time", "a time; only one is used, and it is no input"),
+        (column.missing_share > 0.95, f"{column.missing_share:.0%} missing"),
+        (_is_key(column), "identifier: every value once"),
+        (column.kind == "code", f"nearly unique: {column.distinct:,} values in {column.known:,} rows"),
+    )
+    return next((reason for holds, reason in reasons if holds), "")
 
 
 def _field(column: Column) -> tuple[FieldKind, str]:
+    """Return the type of an input, and what is in it."""
     missing = f"; {column.missing_share:.0%} missing" if column.missing_share >= 0.005 else ""
     if column.kind == "number" and column.numbers is not None:
         known = column.numbers[pd.notna(column.numbers)]
@@ -150,51 +143,54 @@ def _time(columns: Sequence[Column], today: datetime) -> Choice | None:
         late = float((column.times > today).mean())
         return named - 20 * column.missing_share - 5 * (1 - column.readable) - 5 * late - 10 * bool(column.personal)
 
-    found = [
-        each
-        for each in columns
-        if each.kind == "time" and each.missing_share + (1 - each.readable) <= 0.1 and points(each) > -3
+    times = [
+        column for column in columns if column.kind == "time" and column.missing_share + 1 - column.readable <= 0.1
     ]
-    if not found:
+    ranked = _ranked((points(column), column) for column in times if points(column) > -3)
+    if not ranked:
         return None
-    ranked = sorted(found, key=lambda each: -points(each))
-    best = ranked[0]
+    best, *others = ranked
     first, last = best.times.min(), best.times.max()
     written = f"; also written as {', '.join(best.formats)}" if best.formats else ""
     doubt = ", where day and month could be the other way round: please check" if best.ambiguous else ""
     lost = f"; {1 - best.readable:.1%} cannot be read" if best.readable < 1 else ""
-    reason = f"{first.date()} to {last.date()}{written}{doubt}{lost}"
-    sure = 0.3 if best.ambiguous else 0.9 if len(ranked) == 1 else 0.6
-    return Choice(best, reason, sure, tuple(each.name for each in ranked[1:3]))
+    sure = 0.3 if best.ambiguous else 0.6 if others else 0.9
+    return Choice(best, f"{first.date()} to {last.date()}{written}{doubt}{lost}", sure, _names(others))
 
 
 def _group(columns: Sequence[Column]) -> Choice | None:
     """Return the column of the things of which several rows speak."""
-    found: list[tuple[float, Column]] = []
-    for each in columns:
-        entity = words.heard(each.name, words.ENTITY)
-        named = bool(entity) and each.kind in ("code", "category", "number", "text")
-        person = bool(each.personal) and each.kind != "time"
-        repeated = _LEAST_GROUPS <= each.distinct <= 0.8 * each.known
-        if (named or person) and repeated and each.missing_share <= _MANY_MISSING and len(each.name) <= _LONGEST_NAME:
-            keyed = bool(words.heard(each.name, words.ID))
-            if each.kind == "number" and not keyed and not person:
-                continue
-            found.append((named + person + 0.5 * keyed, each))
-    if not found:
+
+    def points(column: Column) -> float:
+        named = bool(words.heard(column.name, words.ENTITY)) and column.kind in ("code", "category", "number", "text")
+        person = bool(column.personal) and column.kind != "time"
+        keyed = bool(words.heard(column.name, words.ID))
+        counted = column.kind == "number" and not keyed and not person
+        repeated = _LEAST_GROUPS <= column.distinct <= 0.8 * column.known
+        usable = repeated and not counted and column.missing_share <= _MANY_MISSING
+        return (named + person + 0.5 * keyed) * (usable and (named or person) and len(column.name) <= _LONGEST_NAME)
+
+    ranked = _ranked((points(column), column) for column in columns if points(column))
+    if not ranked:
         return None
-    ranked = [each for _, each in sorted(found, key=lambda pair: -pair[0])]
-    best = ranked[0]
+    best, *others = ranked
     why = f"{best.distinct:,} values in {best.known:,} rows, and {best.personal or 'its name is that of a thing'}"
-    return Choice(best, why, 0.6, tuple(each.name for each in ranked[1:3]))
+    return Choice(best, why, 0.6, _names(others))
+
+
+def _ranked(found: Iterable[tuple[float, Column]]) -> list[Column]:
+    """Return columns, the one with most points first."""
+    return [column for _, column in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _names(columns: Sequence[Column]) -> tuple[str, ...]:
+    return tuple(column.name for column in columns[:2])
 
 
 def _key(columns: Sequence[Column]) -> Choice | None:
-    found = [each for each in columns if _is_key(each) and len(each.name) <= _LONGEST_NAME]
-    if not found:
-        return None
-    best = max(found, key=lambda each: (bool(words.heard(each.name, words.ID)), not each.personal))
-    return Choice(best, f"{best.distinct:,} values, every one once", 0.8)
+    found = (column for column in columns if _is_key(column) and len(column.name) <= _LONGEST_NAME)
+    best = max(found, key=lambda column: (bool(words.heard(column.name, words.ID)), not column.personal), default=None)
+    return None if best is None else Choice(best, f"{best.distinct:,} values, every one once", 0.8)
 
 
 def _is_key(column: Column) -> bool:
