@@ -19,16 +19,16 @@ def test_an_input_names_the_stage_the_run_and_the_revision_that_made_it(workshop
     first = workshop.run(data, name="20261123-031200", revision="1111111111aaaa")
     second = workshop.run(fresh, fit, name="20261124-031200", dirty=True)
     known = provenance.origins([first, second])
-    found = {source.name: source for source in provenance.lineage(second, fit, known, workshop.data).sources}
-    assert (found["train"].stage, found["train"].run, found["train"].revision) == (
+    found = {source["name"]: source for source in provenance.lineage(second, fit, known, workshop.data)["sources"]}
+    assert (found["train"]["stage"], found["train"]["run"], found["train"]["revision"]) == (
         "02_data", first.run, "1111111111",
     )  # fmt: skip
-    assert found["source"].whence == "the scenario's source"
-    assert found["carried outcomes"].whence == "nothing yet"
-    (read,) = provenance.lineage(second, fresh, known, workshop.data).outputs
-    assert read.readers == (("03_training[lstm]", "03_training-lstm"),)
+    assert found["source"]["whence"] == "the scenario's source"
+    assert found["carried outcomes"]["whence"] == "nothing yet"
+    (read,) = provenance.lineage(second, fresh, known, workshop.data)["outputs"]
+    assert read["readers"] == [("03_training[lstm]", "03_training-lstm")]
     mine = provenance.lineage(second, fit, known, workshop.data)
-    assert (mine.run, mine.revision) == (second.run, "69f829b1c2 with uncommitted changes")
+    assert (mine["run"], mine["revision"]) == (second.run, "69f829b1c2 with uncommitted changes")
 
 
 def test_what_the_store_keeps_goes_before_what_the_records_say(workshop: Workshop) -> None:
@@ -42,7 +42,6 @@ def test_what_the_store_keeps_goes_before_what_the_records_say(workshop: Worksho
     }
     (workshop.data / stage.notebook).with_name("stage.json").write_text(json.dumps(facts), encoding="utf-8")
     found = provenance.lineage(workshop.run(stage), stage, {}, workshop.data)
-    assert (found.run, found.revision) == ("20261101-000000", "2222222222")
-    assert dict(found.facts)["Seeds"] == "training.seed 1"
-    assert "2 cores" in dict(found.facts)["Machine"] and "8 GB" in dict(found.facts)["Machine"]
-    assert found.timings == {"fit": 1.5}
+    assert (found["run"], found["revision"]) == ("20261101-000000", "2222222222")
+    assert dict(found["facts"])["Seeds"] == "training.seed 1"
+    assert "2 cores" in dict(found["facts"])["Machine"] and "8 GB" in dict(found["facts"])["Machine"]

@@ -1,23 +1,21 @@
 """Changes of data between two runs: rows, columns, and the distribution of each column."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api import types
 
 from loopbook.comparison import rows
 from loopbook.comparison.repeats import Say
+from loopbook.statistics import stability
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 TABLES = (("02_data", "train"), ("02_data", "test"), ("02_data", "stream"), ("05_decisions", "decisions"))
 _LEVELS = 50  # values beyond which a column is text: its lengths are compared, not its values
@@ -104,8 +102,6 @@ def _columns(old: pd.DataFrame, new: pd.DataFrame) -> list[Column]:
 
 
 def _column(name: str, old: pd.Series, new: pd.Series) -> Column:
-    from pandas.api import types
-
     both = (old, new)
     if all(types.is_datetime64_any_dtype(times) for times in both):
         a, b = (
@@ -123,10 +119,6 @@ def _column(name: str, old: pd.Series, new: pd.Series) -> Column:
 
 def _numbers(name: str, old: pd.Series, new: pd.Series) -> Column:
     """Compare numbers by the deciles of A; what is missing is a bin of its own."""
-    import numpy as np
-
-    from loopbook.statistics import stability
-
     both = [column.to_numpy("float64", na_value=np.nan) for column in (old, new)]
     known = [values[np.isfinite(values)] for values in both]
     steps = np.linspace(0, 1, stability.BINS + 1)[1:-1]
@@ -143,10 +135,6 @@ def _numbers(name: str, old: pd.Series, new: pd.Series) -> Column:
 
 
 def _levels(name: str, old: pd.Series, new: pd.Series) -> Column:
-    import numpy as np
-
-    from loopbook.statistics import stability
-
     both = sorted({*old, *new})
     counts = (values.value_counts().reindex(both, fill_value=0) for values in (old, new))
     base, now = (np.asarray(count, dtype=np.float64) for count in counts)
@@ -163,8 +151,6 @@ def _frequent(values: Sequence[str], counts: Floats) -> str:
 
 def _histograms(known: Sequence[Floats]) -> tuple[Histogram, Histogram] | None:
     """Count both over the same bars; the outermost thousandths are left out, as they flatten the rest."""
-    import numpy as np
-
     if not all(len(values) for values in known):
         return None
     ends = np.array([np.quantile(values, [0.001, 0.999]) for values in known])

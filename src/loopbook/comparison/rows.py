@@ -1,17 +1,12 @@
 """The rows that two runs were measured on: whether others came in, and what the drawn ones explain."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from loopbook.comparison.metric import Band, Metric
-from loopbook.statistics import metrics
+from loopbook.statistics import evaluation, metrics
 from loopbook.store import content
 from loopbook.store.project import Project
 from loopbook.store.records import Run
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def other(a: Run, b: Run) -> bool:
@@ -35,8 +30,6 @@ def paired(project: Project, a: Run, b: Run) -> Metric | None:
     second = second.loc[first.index]
     if not (first["label"] == second["label"]).all() or set(first["label"]) != {0, 1}:
         return None
-    from loopbook.statistics import evaluation
-
     primary = metrics.primary()
     y, p, q = (column.to_numpy("float64") for column in (first["label"], first["probability"], second["probability"]))
     groups = first["group"].to_numpy() if "group" in first else None

@@ -6,7 +6,6 @@ from typing import Literal
 
 from loopbook.comparison import band, direction, notes, repeats, rows
 from loopbook.comparison.metric import Band, Metric, recorded
-from loopbook.comparison.repeats import Repeats, Say
 from loopbook.statistics import metrics
 from loopbook.store.project import Project
 from loopbook.store.records import Run
@@ -21,7 +20,7 @@ class Verdict:
     a: Run
     b: Run
     kind: Literal["seeds", "paired", "none"]
-    repeats: Repeats
+    repeats: repeats.Repeats
     notes: tuple[str, ...]
     metrics: tuple[Metric, ...]
 
@@ -44,7 +43,7 @@ class Verdict:
         return notes.outcome(self.judged)
 
 
-def compare(project: Project, a: Run, b: Run, say: Say = lambda _: None) -> Verdict:
+def compare(project: Project, a: Run, b: Run, say: repeats.Say = lambda _: None) -> Verdict:
     """Compare B with A; `say` takes what is being done."""
     found = repeats.repeats(project, a, b, say)
     criteria = direction.by_criteria((a, b))
@@ -71,7 +70,7 @@ def compare(project: Project, a: Run, b: Run, say: Say = lambda _: None) -> Verd
     return Verdict(a, b, "paired" if pair else "none", found, tuple(said), (*((pair,) if pair else ()), *compared))
 
 
-def _bands(found: Repeats, names: Sequence[str], headline: str, a: Run, b: Run) -> Mapping[str, Band]:
+def _bands(found: repeats.Repeats, names: Sequence[str], headline: str, a: Run, b: Run) -> Mapping[str, Band]:
     """Return the bands of metrics that all repeats have; the level is shared by those that vary.
 
     Where all repeats and the run that they repeat agree, the band has no width, unless A and B took in other rows or

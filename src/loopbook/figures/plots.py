@@ -5,16 +5,14 @@ light or dark setting, keeps its letters readable at the width of a phone, and t
 as well as by colour. Texts from data are hostile: they are cleaned, shortened, and never read as mathematics.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 from loopbook.figures.figure import DASHES, INK, MARKERS, MUTED, PAPER, Figure, colour, cycle, drawing, plain, short
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import ArrayLike
 
 
 def lines(
@@ -75,9 +73,7 @@ def lines(
     return draw.done
 
 
-def bars(
-    values: pd.Series[Any] | pd.DataFrame, *, title: str, x: str, y: str, alt: str, horizontal: bool = False
-) -> Figure:
+def bars(values: pd.Series | pd.DataFrame, *, title: str, x: str, y: str, alt: str, horizontal: bool = False) -> Figure:
     """Draw one bar a row, or for a DataFrame one a row and column; `x` and `y` name the axes as they are seen.
 
     Raises
@@ -85,9 +81,6 @@ def bars(
     ValueError
         If there is no value, no title or no alt text.
     """
-    import numpy as np
-    import pandas as pd
-
     table = pd.DataFrame(values)
     count, series = table.shape
     height = 1.3 + 0.32 * count * max(1, 0.6 * series) if horizontal else 3.3
@@ -173,8 +166,6 @@ def matrix(table: pd.DataFrame, *, title: str, x: str, y: str, alt: str) -> Figu
     ValueError
         If there is no cell, no title or no alt text.
     """
-    import numpy as np
-
     counts = table.to_numpy(dtype=float)
     total = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
@@ -211,8 +202,6 @@ def histogram(
     ValueError
         If no sample holds a finite value, or title or alt text is empty.
     """
-    import numpy as np
-
     arrays = {name: np.asarray(values, dtype=float) for name, values in samples.items()}
     finite = {name: array[np.isfinite(array)] for name, array in arrays.items()}
     filled = {name: array for name, array in finite.items() if array.size}
@@ -232,7 +221,7 @@ def histogram(
 
 
 def timeline(
-    frame: pd.DataFrame | pd.Series[Any],
+    frame: pd.DataFrame | pd.Series,
     *,
     title: str,
     y: str,
@@ -247,7 +236,6 @@ def timeline(
     ValueError
         If there is no row, no title or no alt text.
     """
-    import pandas as pd
     from matplotlib import dates, ticker
 
     table = pd.DataFrame(frame)
@@ -276,12 +264,8 @@ def timeline(
 
 
 def _length(values: ArrayLike) -> int:
-    import numpy as np
-
     return int(np.size(values))  # type: ignore[arg-type]
 
 
 def _whole(columns: Iterable[ArrayLike]) -> bool:
-    import numpy as np
-
     return all(bool(np.all(np.equal(np.mod(np.asarray(column, dtype=float), 1), 0))) for column in columns)

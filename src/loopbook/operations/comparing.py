@@ -1,22 +1,19 @@
 """One comparison as a person asks for it: find the runs, judge, say what came out, write the page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from loopbook.comparison import code_changes, data_changes, notes, record_changes, runs, verdict
 from loopbook.comparison.repeats import Say
-from loopbook.comparison.verdict import Verdict
 from loopbook.reports import comparison_page
 from loopbook.reports.security import visible
 from loopbook.runner import changes
 from loopbook.store.project import Project
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 def run(project: Project, a: str, b: str, out: Path | None, console: Console, progress: Console) -> bool:
@@ -52,8 +49,6 @@ def run(project: Project, a: str, b: str, out: Path | None, console: Console, pr
 def _shown(console: Console) -> Iterator[Say]:
     """Show what is being done: one line that changes on a terminal, a line for each kind of work elsewhere."""
     if console.is_terminal:
-        from rich.text import Text
-
         with console.status("") as status:
             yield lambda text: status.update(Text(visible(text)))
         return
@@ -69,10 +64,8 @@ def _shown(console: Console) -> Iterator[Say]:
     yield log
 
 
-def _print(console: Console, found: Verdict) -> None:
+def _print(console: Console, found: verdict.Verdict) -> None:
     """Print the verdict first, then what it is made of."""
-    from rich.table import Table
-    from rich.text import Text
 
     def line(text: str, style: str = "") -> None:
         console.print(Text(visible(text), style=style), soft_wrap=True)

@@ -1,7 +1,5 @@
 """Nightly run: several scenarios side by side, none stopped by another, and no night beside another."""
 
-from __future__ import annotations
-
 import json
 import os
 import time
@@ -10,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from loopbook.operations import night_summary, session
 from loopbook.operations.night_summary import Entry, Summary
@@ -19,11 +18,6 @@ from loopbook.scenario.errors import LoopbookError
 from loopbook.store import records
 from loopbook.store.content import write_atomically
 from loopbook.store.project import Project
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from loopbook.store.records import Run
 
 
 class Overlap(Exception):
@@ -96,7 +90,7 @@ def _all(
 ) -> tuple[Entry, ...]:
     """Run the scenarios side by side; a defect of ours at one must not cost the others their night."""
     begun = time.monotonic()
-    before: list[Run | None] = [None] * len(scenarios)
+    before: list[records.Run | None] = [None] * len(scenarios)
     asked: list[Request | Exception] = []
     for place, scenario in enumerate(scenarios):
         try:

@@ -1,14 +1,11 @@
 """Feedback rounds: run, approve, seal, run again, until nothing new is approved or no fresh time is left."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from loopbook.feedback import approval, proposals
-from loopbook.feedback.approval import Policy
-from loopbook.feedback.proposals import Proposal
 from loopbook.operations import session
 from loopbook.runner.execution import Request
 from loopbook.scenario.contract import Scenario
@@ -16,13 +13,9 @@ from loopbook.scenario.errors import LoopbookError, MissingInput
 from loopbook.store import champions, content, records, snapshots
 from loopbook.store.project import Project
 from loopbook.store.records import Run
-from loopbook.store.snapshots import Snapshot
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
-def proposed(project: Project, scenario: str, profile: str) -> tuple[Run, list[Proposal]]:
+def proposed(project: Project, scenario: str, profile: str) -> tuple[Run, list[proposals.Proposal]]:
     """Return the latest run of the current round, and what it proposes.
 
     Raises
@@ -45,15 +38,17 @@ def proposed(project: Project, scenario: str, profile: str) -> tuple[Run, list[P
     return run, proposals.from_plain(content.load(_artifact(project, run, "proposals")))
 
 
-def pending(project: Project, scenario: str, profile: str, run: Run, suggested: Sequence[Proposal]) -> set[str]:
+def pending(
+    project: Project, scenario: str, profile: str, run: Run, suggested: Sequence[proposals.Proposal]
+) -> set[str]:
     """Return the ids of a run's proposals that are not approved already."""
     before, model = snapshots.current(project, scenario, profile), content.digest(_artifact(project, run, "champion"))
     return approval.pending(suggested, before, model)
 
 
 def approve(
-    project: Project, scenario: Scenario, profile: str, which: Policy | Iterable[str], by: str
-) -> Snapshot | None:
+    project: Project, scenario: Scenario, profile: str, which: approval.Policy | Iterable[str], by: str
+) -> snapshots.Snapshot | None:
     """Approve proposals of the latest run and seal them into the snapshot of the next round.
 
     Parameters
@@ -93,10 +88,10 @@ def _sealed(
     scenario: Scenario,
     profile: str,
     run: Run,
-    before: Snapshot,
-    after: Snapshot,
+    before: snapshots.Snapshot,
+    after: snapshots.Snapshot,
     boundaries: list[str],
-) -> Snapshot | None:
+) -> snapshots.Snapshot | None:
     """Keep the champions that the next snapshot names, and seal it; None if somebody else has sealed that round."""
     if after.champion not in (None, before.champion):
         kept = champions.keep(project, _artifact(project, run, "challenger"))
@@ -120,11 +115,8 @@ def loop(
     What was approved stays approved: a loop that is interrupted or started again goes on where it was. It ends early
     when a run fails, when nothing new is approved, and when the agent has lived through all its windows.
     """
-    scenario, policy, windows = (
-        request.resolved,
-        request.resolved.feedback.approve,
-        request.resolved.data.splits.windows,
-    )
+    scenario = request.resolved
+    policy, windows = scenario.feedback.approve, scenario.data.splits.windows
     record = session.run(request, console, jobs, time_limit)
     for _ in range(rounds - 1):
         if not record.good:

@@ -1,29 +1,27 @@
 """Sweep session: check every point of a grid, run them, write the page, say which setting is best."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from rich.console import Console
+
+from loopbook.comparison import metric, sweep_ranking
 from loopbook.data import sources
+from loopbook.operations import preflight
+from loopbook.reports import sweep_pages
 from loopbook.runner import grid
 from loopbook.runner import sweep as runner
 from loopbook.runner.execution import Request
+from loopbook.runner.executor import Engine, Local
+from loopbook.runner.progress import Display
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, MissingInput, suggest
 from loopbook.store import snapshots, sweep_records
 from loopbook.store.project import Project
 from loopbook.store.sweep_records import Point, Sweep
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from loopbook.runner.executor import Engine
-    from loopbook.runner.progress import Display
 
 ENGINES = ("local", "dask")
 HPARAMS = "hparams"
@@ -57,9 +55,6 @@ def run(
         If the grid, a value, the engine, or a point's data or files do not fit, or the cluster cannot be used; nothing
         was started then.
     """
-    from loopbook.reports import sweep_pages
-    from loopbook.runner.progress import Display
-
     _check_engine(engine, address)
     project = request.project
     points = runner.points(project, request.scenario, request.profile, grid.parse(axes), request.given)
@@ -98,7 +93,6 @@ def run(
 
 def write_hparams(project: Project, sweep: Sweep) -> Path:
     """Write what TensorBoard's HParams shows of a sweep, and return the folder."""
-    from loopbook.comparison.metric import recorded
     from loopbook.models.training import hparams
 
     runs = sweep_records.runs(project, sweep)
@@ -106,7 +100,7 @@ def write_hparams(project: Project, sweep: Sweep) -> Path:
         hparams.Session(
             name=point.name,
             values=point.values,
-            metrics=recorded(runs[point.name]) if point.name in runs else {},
+            metrics=metric.recorded(runs[point.name]) if point.name in runs else {},
             good=point.status in ("good", "missed"),
             setting=json.dumps(point.setting, ensure_ascii=False) if point.setting else "seeds",
         )
@@ -151,8 +145,6 @@ def _check_engine(engine: str, address: str | None) -> None:
 
 def _checked(request: Request, points: Sequence[tuple[Point, Scenario]], engine: str) -> list[Request]:
     """Return a request a point, each checked against its data and files; equal sources are fingerprinted once."""
-    from loopbook.operations import preflight
-
     project = request.project
     if engine == "dask":
         # Workers do not know what this process's environment says of folders.
@@ -195,15 +187,10 @@ def _engine(
         from loopbook.runner.cluster import Cluster
 
         return Cluster.open(address, project, time_limit, display.note)
-    from loopbook.runner.executor import Local
-
     return Local.open(jobs, time_limit, display.note)
 
 
 def _say(console: Console, project: Project, done: Sweep) -> None:
-    from loopbook.comparison import sweep_ranking
-    from loopbook.reports import sweep_pages
-
     table = sweep_ranking.rank(done, sweep_records.runs(project, done))
     if table.main is None:
         console.print("No metric differs between the settings." if len(table.settings) > 1 else "One setting.")

@@ -1,7 +1,6 @@
 """Search for leaks: personal data and traces of the machine in every text of the files that leave with a report."""
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -62,7 +61,6 @@ def texts(name: str, content: bytes) -> Iterator[Text]:
         page = _Page(name)
         page.feed(said)
         page.close()
-        page.flush()
         yield from page.found
     elif name.endswith(".svg"):
         yield from _svg(name, "", content)
@@ -83,17 +81,17 @@ def leaks(found: Iterable[Text], run: Run, traces: Traces, allowed: Iterable[str
         Texts that may leave although they are found, such as a public address.
     """
     own, free = _identifiers(run), frozenset(allowed)
-    found_leaks: set[Leak] = set()
+    leaked = set()
     for item in found:
         text = _OWN.sub(lambda match: "…" if "-" in match[0] or match[0][:10] in own else match[0], item.text)
         spans = [(span.start, span.end, str(span.kind)) for span in personal_data.find(text)]
-        found_leaks |= {
+        leaked |= {
             Leak(personal_data.mask(item.page), personal_data.mask(item.place), kind)
             for start, end, kind in (*spans, *traces.find(text))
             if text[start:end] not in free
         }
-    first = ("run.json", "index.html")  # these name the field of the record, and the title
-    return sorted(found_leaks, key=lambda leak: (first.index(leak.page) if leak.page in first else len(first), leak))
+    # The record names the field, and the front page the title.
+    return sorted(leaked, key=lambda leak: (leak.page != "run.json", leak.page != "index.html", leak))
 
 
 def _identifiers(run: Run) -> frozenset[str]:
@@ -145,7 +143,11 @@ class _Page(HTMLParser):
     def _place(self) -> str:
         return f"after #{self._id}" if self._id else "top of the page"
 
-    def flush(self) -> None:
+    def close(self) -> None:
+        super().close()
+        self._end()
+
+    def _end(self) -> None:
         """End a text: what follows is not read together with it."""
         text = "".join(self._parts)
         if text.strip():
@@ -154,18 +156,15 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag not in _INLINE:
-            self.flush()
+            self._end()
             self._tag = tag
+        self._id = dict(attrs).get("id") or self._id
         for name, value in attrs:
-            if value is None:
-                continue
-            if name == "id":
-                self._id = value
-            self._attribute(tag, name, value)
+            self._attribute(tag, name, value or "")
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in _INLINE:
-            self.flush()
+            self._end()
 
     def handle_data(self, data: str) -> None:
         self._parts.append(data)
@@ -180,16 +179,9 @@ class _Page(HTMLParser):
             if not _drawn(name, value):
                 self.found += [Text(self._name, place, text) for text in dict.fromkeys((value, unquote(value)))]
         elif inside[1] == "image/svg+xml":
-            self.found += _svg(self._name, f"{self._place}, picture, ", _decoded(inside[2]))
+            self.found += _svg(self._name, f"{self._place}, picture, ", base64.b64decode(inside[2]))
 
 
 def _drawn(name: str, value: str) -> bool:
     """Say whether an attribute says where a line runs, in numbers that are nobody's."""
     return name in _GEOMETRY and _COORDINATES.fullmatch(value) is not None
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        return b"<svg/>"

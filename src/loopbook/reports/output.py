@@ -3,9 +3,10 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 from typing import Any, Literal
 
 from loopbook.reports import prose
@@ -63,15 +64,13 @@ def outputs(cell: Mapping[str, Any], name: str, root: str) -> tuple[Output, ...]
         kind = output.get("output_type")
         if kind == "stream":
             aside = output.get("name") == "stderr"
-            shown.append(Output("messages" if aside else "text", preformatted(_text(output.get("text", "")), root)))
+            shown.append(Output("messages" if aside else "text", preformatted(output["text"], root)))
         elif kind == "error":
             lines = _text("\n".join(map(str, output.get("traceback") or ())))
             said = lines or f"{output.get('ename', 'Error')}: {output.get('evalue', '')}"
             shown.append(Output("error", preformatted(said, root, everything=True)))
-        else:
-            found = _displayed(output, f"{name}-{number}", root)
-            if found is not None:
-                shown.append(found)
+        elif found := _displayed(output, f"{name}-{number}", root):
+            shown.append(found)
     return tuple(shown)
 
 
@@ -135,9 +134,8 @@ def _displayed(output: Mapping[str, Any], name: str, root: str) -> Output | None
 def _alt(metadata: Mapping[str, Any], media: str, plain: str) -> str:
     own = metadata.get(media)
     alt = (own.get("alt") if isinstance(own, Mapping) else None) or metadata.get("alt")
-    if not alt and plain and not plain.startswith("<"):
-        alt = plain
-    return visible(str(alt or "A figure without a description."))[:2_000]
+    said = "" if plain.startswith("<") else plain
+    return visible(str(alt or said or "A figure without a description."))[:2_000]
 
 
 def _decoded(text: str, media: str) -> bytes | None:
@@ -151,16 +149,10 @@ def _text(value: Any) -> str:
     return "".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _joined(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Join pieces of one stream that follow each other."""
-    joined: list[dict[str, Any]] = []
-    for item in items:
-        if (
-            joined
-            and item.get("output_type") == "stream" == joined[-1].get("output_type")
-            and item.get("name") == joined[-1].get("name")
-        ):
-            joined[-1]["text"] = _text(joined[-1]["text"]) + _text(item.get("text", ""))
-        else:
-            joined.append(dict(item))
-    return joined
+def _joined(items: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Return outputs, with the pieces of one stream that follow each other as one."""
+    for (kind, _), group in groupby(items, key=lambda item: (item.get("output_type"), item.get("name"))):
+        pieces = list(group)
+        if kind == "stream":
+            pieces = [{**pieces[0], "text": "".join(_text(piece.get("text", "")) for piece in pieces)}]
+        yield from pieces

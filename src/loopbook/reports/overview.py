@@ -2,16 +2,19 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from loopbook.statistics import metrics
 from loopbook.store.records import Change, CriterionRecord, Run, StageRecord
 
 _WORDS = {"auc": "AUC", "ms": "(ms)"}  # in names that no registered metric is part of
+_STARTS = {"cv_": " over folds", "baseline_": "Plain baseline: ", "champion_": "Champion: "}
+_STARTS |= {f"{split}_": f" on {split}" for split in ("test", "validation", "train", "gate")}
 _LONGEST = 300  # characters of a recorded text that a page shows
 _LEAST = 1e-6  # below it, a measured value is nothing to whoever reads a report
 _FEW = 2  # changes of a kind that are named one by one
@@ -108,19 +111,13 @@ def numbers(metrics: Mapping[str, Any]) -> tuple[Number, ...]:
 
 def label(name: str) -> str:
     """Return a metric's name in words: ``baseline_test_roc_auc`` is *Plain baseline: ROC AUC on test*."""
-    from loopbook.statistics.metrics import METRICS
-
     prefix, where = "", ""
-    if name.startswith("cv_"):
-        name, where = name.removeprefix("cv_"), " over folds"
-    for start, text in (("baseline_", "Plain baseline: "), ("champion_", "Champion: ")):
+    for start, said in _STARTS.items():
         if name.startswith(start):
-            name, prefix = name.removeprefix(start), text
-    for split in ("test", "validation", "train", "gate"):
-        if name.startswith(f"{split}_"):
-            name, where = name.removeprefix(f"{split}_"), f" on {split}"
+            name = name.removeprefix(start)
+            prefix, where = (said, where) if said.endswith(" ") else (prefix, said)
     text = f"_{name}_"
-    for metric in METRICS.values():
+    for metric in metrics.METRICS.values():
         text = text.replace(f"_{metric.name}_", f"_{metric.title}_")
     words = " ".join(_WORDS.get(word, word) for word in text.split("_") if word) + where
     return (prefix + (words[:1].upper() + words[1:] if not prefix else words))[:_LONGEST]
@@ -133,25 +130,21 @@ def title(name: str) -> str:
 
 def number(value: Any) -> str:
     """Return a measured value in as few figures as tell it, never in powers of ten: 0.000066, or ``< 0.000001``."""
-    if value is None:
-        return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return "–"
-        if value == int(value) and abs(value) < 1000:
-            return f"{value:.0f}"
-        if abs(value) >= 1:
-            return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-        if abs(value) >= 0.001:
-            return f"{value:.3f}"
-        if abs(value) < _LEAST:
-            return f"< {_LEAST:f}" if value > 0 else f"> -{_LEAST:f}"
-        return f"{float(f'{value:.2g}'):.7f}".rstrip("0")
-    return _short(str(value))
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    if not isinstance(value, float):
+        return _short(str(value))
+    if abs(value) >= 1000 or value == int(value):
+        return f"{value:,.0f}"
+    if abs(value) >= 0.001:
+        return f"{value:.4g}" if abs(value) >= 1 else f"{value:.3f}"
+    if abs(value) < _LEAST:
+        return f"< {_LEAST:f}" if value > 0 else f"> -{_LEAST:f}"
+    return f"{float(f'{value:.2g}'):.7f}".rstrip("0")
 
 
 def setting(value: Any) -> str:
@@ -172,10 +165,7 @@ def _short(text: str) -> str:
 
 def when(started: str) -> str:
     """Return a time as people write it: 24 November 2026, 03:12 UTC."""
-    try:
-        moment = datetime.fromisoformat(started)
-    except ValueError:
-        return started
+    moment = datetime.fromisoformat(started)
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
@@ -193,8 +183,6 @@ def _model(run: Run) -> list[Line]:
     champion = run.champion or (number(record.metrics["champion"]) if record else None)
     if champion is None or record is None:
         return [Line("Model", ("No model has been chosen yet.",), "wait")]
-    from loopbook.statistics import metrics
-
     figures, primary = record.metrics, metrics.primary()
     candidates = [stage.candidate for stage in run.stages.values() if stage.candidate]
     chosen = f"The champion is {champion}" + (f", from {len(candidates)} candidates." if len(candidates) > 1 else ".")
@@ -209,23 +197,21 @@ def _model(run: Run) -> list[Line]:
     return [Line("Model", (chosen, *said)), *_gain(figures, champion, difference, of)]
 
 
-def _gain(figures: Mapping[str, Any], champion: str, difference: str, of: str) -> Iterator[Line]:
+def _gain(figures: Mapping[str, Any], champion: str, difference: str, of: str) -> list[Line]:
     """Say what the champion gains in a metric over the best plain baseline, if that was measured."""
     gain, low, baseline = figures.get(difference), figures.get(f"{difference}_low"), figures.get("baseline")
-    if not isinstance(gain, int | float) or isinstance(gain, bool):
-        return
+    if gain is None:
+        return []
     than = "the best plain baseline" + (f" ({baseline})" if baseline else "")
     by = f"by {number(abs(gain))} in {of}{_between(figures, difference)}"
-    if champion == baseline:
-        yield Line("Gain", ("A plain baseline is the best model here; no network beat it.",), "wait")
-    elif gain == 0:
-        yield Line("Gain", (f"No better than {than}.",), "wait")
-    elif gain < 0:
-        yield Line("Gain", (f"Worse than {than} {by}.",), "bad")
-    elif isinstance(low, int | float) and low > 0:
-        yield Line("Gain", (f"Better than {than} {by}, beyond chance.",), "good")
-    else:
-        yield Line("Gain", (f"Better than {than} {by}, but this could be chance.",), "wait")
+    says = (
+        (champion == baseline, "A plain baseline is the best model here; no network beat it.", "wait"),
+        (gain == 0, f"No better than {than}.", "wait"),
+        (gain < 0, f"Worse than {than} {by}.", "bad"),
+        (low is not None and low > 0, f"Better than {than} {by}, beyond chance.", "good"),
+        (True, f"Better than {than} {by}, but this could be chance.", "wait"),
+    )
+    return next([Line("Gain", (text,), mood)] for holds, text, mood in says if holds)
 
 
 def _between(metrics: Mapping[str, Any], name: str) -> str:

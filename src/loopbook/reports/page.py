@@ -15,7 +15,8 @@ from loopbook.reports.security import visible
 from loopbook.store.records import StageRecord
 
 _INJECTED = ("injected-parameters", "papermill-error-cell-tag", "papermill-error-cell")
-_FACTS = ("Goal", "Reads", "Writes", "Runtime")
+_NAMED = r"\*\*(Goal|Reads|Writes|Runtime):?\*\*"
+_FACT = re.compile(rf"{_NAMED}:?\s*(.*?)(?={_NAMED.replace('(', '(?:')}|\n\s*\n|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -98,17 +99,15 @@ def page(
     name = slug(record)
     headings = prose.Headings(name)
     title, facts, body = _opening(today(executed, committed or []))
-    error = ""
-    if record.error is not None:
-        error = preformatted(record.error.traceback or record.error.message, root, everything=True)
+    said = (record.error.traceback or record.error.message) if record.error else ""
+    error = preformatted(said, root, everything=True)
     cells = []
     for number, cell in enumerate(body, start=1):
+        identity = _identity(cell, number)
         if cell.get("cell_type") == "markdown":
-            cells.append(Cell(_identity(cell, number), "prose", prose.html(_source(cell), headings)))
-        elif cell.get("cell_type") == "code":
-            made = _code(cell, _identity(cell, number), record, error, root)
-            if made.outputs or _source(cell).strip():
-                cells.append(made)
+            cells.append(Cell(identity, "prose", prose.html(_source(cell), headings)))
+        elif cell.get("cell_type") == "code" and (cell.get("outputs") or _source(cell).strip()):
+            cells.append(_code(cell, identity, record, error, root))
     named = f"{title or record.stage}" + (f" · {record.candidate}" if record.candidate else "")
     unplaced = "" if any(cell.failed for cell in cells) else error
     return Page(name, visible(named), record, facts, tuple(headings.found), tuple(cells), unplaced)
@@ -151,25 +150,17 @@ def today(executed: list[dict[str, Any]], committed: list[dict[str, Any]]) -> li
     return [prose_now.get(cell.get("id"), cell) if cell.get("cell_type") == "markdown" else cell for cell in own]
 
 
-def _opening(
-    cells: list[dict[str, Any]],
-) -> tuple[str, tuple[tuple[str, str], ...], list[dict[str, Any]]]:
+def _opening(cells: list[dict[str, Any]]) -> tuple[str, tuple[tuple[str, str], ...], list[dict[str, Any]]]:
     """Take the title and the lines Goal, Reads, Writes, Runtime off the first cell."""
     if not cells or cells[0].get("cell_type") != "markdown":
         return "", (), cells
-    source = _source(cells[0]).lstrip()
+    source = _source(cells[0]).strip()
     first, _, rest = source.partition("\n")
-    title = ""
-    if first.startswith("# "):
-        title, source = first[2:].strip(), rest.strip()
-    named = "|".join(_FACTS)
-    facts = []
-    kept = source
-    for match in re.finditer(rf"\*\*({named}):?\*\*:?\s*(.*?)(?=\*\*(?:{named}):?\*\*|\n\s*\n|\Z)", source, re.DOTALL):
-        facts.append((match[1], _inline(match[2].strip().strip("·-•|").strip())))
-        kept = kept.replace(match[0], "", 1)
-    opening = [{**cells[0], "source": kept.strip()}] if kept.strip(" \n·-") else []
-    return title, tuple(facts), [*opening, *cells[1:]]
+    title, source = (first[2:], rest) if first.startswith("# ") else ("", source)
+    found = _FACT.findall(source)
+    kept = _FACT.sub("", source).strip()
+    opening = [{**cells[0], "source": kept}] if kept.strip(" \n·-") else []
+    return title.strip(), tuple((term, _inline(text.strip(" \n·-•|"))) for term, text in found), [*opening, *cells[1:]]
 
 
 def _identity(cell: Mapping[str, Any], number: int) -> str:
