@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.operations.conftest import HOSTILE
 
 from loopbook.operations.delivery import as_json
-from loopbook.operations.night_summary import Entry, Summary, line, of_refusal
+from loopbook.operations.night_summary import Entry, Summary, line, of_error
 from loopbook.scenario.errors import ScenarioError
 
 
@@ -32,7 +32,7 @@ def test_the_text_says_status_criteria_numbers_error_and_place(night: Summary) -
 
 def test_the_worst_run_says_how_the_night_was(night: Summary) -> None:
     assert night.status == "failed"
-    refused = of_refusal("x", ScenarioError("no such"), 0)
+    refused = of_error("x", ScenarioError("no such"), 0)
     assert replace(night, entries=(*night.entries, refused)).status == "refused"
     assert replace(night, entries=night.entries[:2]).status == "missed"
     assert replace(night, entries=night.entries[:1]).status == "good"

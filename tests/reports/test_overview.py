@@ -164,7 +164,7 @@ def test_serious_findings_come_first(workshop: Workshop, good_run: Run) -> None:
 
 
 def test_card_that_lacks_a_part_shows_the_rest() -> None:
-    assert dataset.facts({}) == () and dataset.findings({"findings": None}) == ()
+    assert dataset.facts({}) == [] and dataset.findings({"findings": None}) == []
     assert [item.name for item in dataset.facts({"rows": {"used": 3}, "time": {"first": None}})] == ["Rows used"]
 
 

@@ -43,12 +43,12 @@ def share(
         done = sharing.share(project, found, html, out, allow or ())
     nothing = "nothing was found but what you allowed" if allow else "no personal data found"
     typer.echo(f"{found.title}, run {found.run}: {done.texts:,} texts searched, {nothing}.")
-    pixels = done.searched.pixels
+    pixels = done.pixels
     typer.echo(
         f"{pixels} pictures of pixels could not be searched: look at them." if pixels else "No picture of pixels in it."
     )
-    if done.searched.missing:
-        typer.echo(f"Not in it (not executed, or no longer in the store): {', '.join(done.searched.missing)}.")
+    if done.missing:
+        typer.echo(f"Not in it (not executed, or no longer in the store): {', '.join(done.missing)}.")
     typer.echo(f"Shared: {done.path} ({done.size / 1e6:.1f} MB)")
 
 

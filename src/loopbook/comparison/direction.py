@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from loopbook.statistics import metrics
-from loopbook.statistics.metrics import Direction
 from loopbook.store.records import Run
 
 _BETTER: Mapping[str, Literal["higher", "lower", "nearer"]] = {
@@ -12,10 +11,10 @@ _BETTER: Mapping[str, Literal["higher", "lower", "nearer"]] = {
 }  # fmt: skip
 
 
-def by_criteria(runs: Iterable[Run]) -> dict[str, Direction]:
+def by_criteria(runs: Iterable[Run]) -> dict[str, metrics.Direction]:
     """Return the directions that acceptance criteria give, by stage and metric, in the order of the criteria."""
     return {
-        f"{criterion.stage} {criterion.metric}": Direction(
+        f"{criterion.stage} {criterion.metric}": metrics.Direction(
             _BETTER[criterion.comparison], "the acceptance criterion", criterion.threshold
         )
         for run in runs
@@ -23,7 +22,7 @@ def by_criteria(runs: Iterable[Run]) -> dict[str, Direction]:
     }
 
 
-def of(name: str, criteria: Mapping[str, Direction]) -> Direction | None:
+def of(name: str, criteria: Mapping[str, metrics.Direction]) -> metrics.Direction | None:
     """Return the direction of a metric named by stage and name; None where nothing gives it one."""
     metric = metrics.recorded_as(name.partition(" ")[2])
     return criteria.get(name) or (metric.direction if metric else None)

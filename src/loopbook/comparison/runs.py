@@ -1,6 +1,6 @@
 """Runs by the names that a person types, and whether two of them can be compared."""
 
-from loopbook.scenario.errors import LoopbookError, MissingInput, suggest
+from loopbook.scenario.errors import LoopbookError, MissingInput, refuse, suggest
 from loopbook.store import lookup, sweep_records
 from loopbook.store.project import Project
 from loopbook.store.records import Run
@@ -24,16 +24,19 @@ def pair(project: Project, a: str, b: str) -> tuple[Run, Run]:
                 f"{side}, run {describe(run)}, did not finish{f': {failed} failed' if failed else ''}. "
                 f"The newest run that did: {run.scenario}/{run.profile}"
             )
-    if first.scenario != second.scenario:
-        raise LoopbookError(
+    before = f"{second.scenario}/{second.profile}~1"
+    refuse(
+        LoopbookError,
+        (
+            first.scenario != second.scenario,
             f"A is a run of {first.scenario}, B of {second.scenario}: their metrics are of different tasks. Compare "
-            f"two runs of one scenario: make compare A={second.scenario}/{second.profile}~1 B={describe(second)}"
-        )
-    if first == second:
-        before = f"{second.scenario}/{second.profile}~1"
-        raise LoopbookError(
-            f"A and B are the same run, {describe(first)}. Name two; {before} is the one before the newest."
-        )
+            f"two runs of one scenario: make compare A={before} B={describe(second)}",
+        ),
+        (
+            first == second,
+            f"A and B are the same run, {describe(first)}. Name two; {before} is the one before the newest.",
+        ),
+    )
     return first, second
 
 

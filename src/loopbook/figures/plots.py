@@ -5,7 +5,7 @@ light or dark setting, keeps its letters readable at the width of a phone, and t
 as well as by colour. Texts from data are hostile: they are cleaned, shortened, and never read as mathematics.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ def lines(
     with drawing(title, alt, curves, height=4.6 if diagonal else 3.3) as draw:
         axes = draw.axes(x, y)
         for at, (name, (xs, ys)) in enumerate(curves.items()):
-            points = {"marker": "o", "markersize": 3.5} if _length(xs) <= 20 else {}
+            points = {"marker": "o", "markersize": 3.5} if np.size(xs) <= 20 else {}
             axes.plot(xs, ys, color=colour(at), linestyle=cycle(DASHES, at), label=plain(name), **points)
         if diagonal:
             axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
@@ -67,7 +67,7 @@ def lines(
                 ha="left" if inward > 0 else "right",
                 color=INK,
             )
-        if not diagonal and _whole(xs for xs, _ in curves.values()):
+        if not diagonal and all(np.all(np.mod(xs, 1) == 0) for xs, _ in curves.values()):
             axes.xaxis.get_major_locator().set_params(integer=True)
         draw.legend(len(curves))
     return draw.done
@@ -91,10 +91,7 @@ def bars(values: pd.Series | pd.DataFrame, *, title: str, x: str, y: str, alt: s
             offset = place + (at - (series - 1) / 2) * width
             kind = {"color": colour(at), "label": plain(name)}
             numbers = table[name].to_numpy(dtype=float)
-            if horizontal:
-                drawn = axes.barh(offset, numbers, height=width * 0.94, **kind)
-            else:
-                drawn = axes.bar(offset, numbers, width=width * 0.94, **kind)
+            drawn = (axes.barh if horizontal else axes.bar)(offset, numbers, width * 0.94, **kind)
             if count * series <= 16:
                 axes.bar_label(drawn, labels=[short(value) for value in numbers], padding=2, fontsize=8.5, color=INK)
         axes.margins(**{"x" if horizontal else "y": 0.12})
@@ -261,11 +258,3 @@ def timeline(
             axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
         draw.legend(len(table.columns) + len(spans or {}))
     return draw.done
-
-
-def _length(values: ArrayLike) -> int:
-    return int(np.size(values))  # type: ignore[arg-type]
-
-
-def _whole(columns: Iterable[ArrayLike]) -> bool:
-    return all(bool(np.all(np.equal(np.mod(np.asarray(column, dtype=float), 1), 0))) for column in columns)

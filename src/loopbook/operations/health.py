@@ -35,11 +35,10 @@ def kernel(_: Project) -> Iterator[Finding]:
             output_hook=lambda said: answers.append(said["content"].get("text") or said["content"].get("evalue", "")),
             timeout=30,
         )
-        said = "".join(answers).strip()
-        if said == f"42 {sys.prefix}":
-            yield Finding("kernel", OK, f"started and answered in {time.monotonic() - begun:.1f} s")
-        else:
-            yield Finding("kernel", PROBLEM, f"answers, but not as this environment would: {said[:200]}", remedy)
+        said, seconds = "".join(answers).strip(), time.monotonic() - begun
+        good = said == f"42 {sys.prefix}"
+        seen = f"started and answered in {seconds:.1f} s" if good else "answers, but not as this environment would: "
+        yield Finding("kernel", OK if good else PROBLEM, seen + ("" if good else said[:200]), "" if good else remedy)
     except Exception as error:
         yield Finding("kernel", PROBLEM, f"started, but does not answer: {type(error).__name__}: {error}", remedy)
     finally:
@@ -103,48 +102,29 @@ def _catalog(project: Project, check: str, scenario: str, name: str) -> Finding:
 
 def work(project: Project) -> Iterator[Finding]:
     """Look at runs in progress, and at what runs that were stopped have left."""
-    from filelock import FileLock, Timeout
-
     from loopbook.runner.ongoing import ongoing
     from loopbook.store import content
 
     running = ongoing(project)
     yield Finding("runs in progress", OK, ", ".join(f"{run.scenario} {run.run}" for run in running) or "none")
-    left = []
-    for lock in sorted(project.work.glob("*/*.lock")):
-        folder = lock.with_suffix("")
-        if folder.is_dir():
-            try:
-                with FileLock(lock, blocking=False):
-                    left.append(folder)
-            except Timeout:
-                continue  # somebody works there
-    if left:
-        size = sum(content.size(folder) for folder in left) / 1e6
-        seen = f"{len(left)} piece(s) of stopped runs, {size:,.1f} MB; the next run of the same continues them"
-        yield Finding("unfinished work", WARNING, seen, "make   # continues; make clean removes it")
-    else:
+    left = [lock.with_suffix("") for lock in sorted(project.work.glob("*/*.lock")) if _left_over(lock)]
+    if not left:
         yield Finding("unfinished work", OK, "none")
-    stale = [path for path in project.data.rglob("*.lock") if path.is_file() and _holder_is_gone(path)]
-    if stale:
-        listed = " ".join(f'"{path}"' for path in stale[:5])
-        yield Finding("stale locks", PROBLEM, f"{len(stale)} of processes that are gone", f"rm {listed}")
-    else:
-        yield Finding("stale locks", OK, "none (locks go with the process that holds them)")
+        return
+    size = sum(content.size(folder) for folder in left) / 1e6
+    seen = f"{len(left)} piece(s) of stopped runs, {size:,.1f} MB; the next run of the same continues them"
+    yield Finding("unfinished work", WARNING, seen, "make   # continues; make clean removes it")
 
 
-def _holder_is_gone(lock: Path) -> bool:
-    """Say whether a lock file names a process that is gone; only file systems without locks of their own need it."""
-    first = lock.read_text(encoding="utf-8", errors="replace").split()[:1]
-    if not first or not first[0].isdigit():
-        return False
+def _left_over(lock: Path) -> bool:
+    """Say whether beside a lock stands work in which nobody works."""
+    from filelock import FileLock, Timeout
+
     try:
-        os.kill(int(first[0]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False
+        with FileLock(lock, blocking=False):
+            return lock.with_suffix("").is_dir()
+    except Timeout:
+        return False
 
 
 PARTS: dict[str, Callable[[Project], Iterator[Finding]]] = {"kernel": kernel, "data": data, "work": work}

@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Self
 
-from loopbook.scenario.errors import LoopbookError, suggest
+from loopbook.scenario.errors import LoopbookError, refuse, suggest
 
 PORTS = {"starttls": 587, "ssl": 465, "none": 25}
 """Ways to talk to a server, each with its usual port."""
@@ -52,20 +52,28 @@ class Server:
 
         host, port = given("HOST"), given("PORT")
         security = given("SECURITY") or "starttls"
-        if not host:
-            raise LoopbookError(
-                "--mail needs a server: set LOOPBOOK_SMTP_HOST and, if it asks for them, LOOPBOOK_SMTP_USER and "
-                "LOOPBOOK_SMTP_PASSWORD."
-            )
-        if security not in PORTS:
-            raise LoopbookError(f"LOOPBOOK_SMTP_SECURITY is {security!r}.{suggest(security, PORTS)}")
-        if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-            raise LoopbookError(f"LOOPBOOK_SMTP_PORT is {port!r}, which is no port.")
         user, password = given("USER"), environment.get("LOOPBOOK_SMTP_PASSWORD", "")
-        if bool(user) != bool(password):
-            raise LoopbookError("Set both LOOPBOOK_SMTP_USER and LOOPBOOK_SMTP_PASSWORD, or neither.")
-        if password and security == "none":
-            raise LoopbookError("LOOPBOOK_SMTP_SECURITY=none would send the password in the open; use starttls or ssl.")
+        refuse(
+            LoopbookError,
+            (
+                not host,
+                "--mail needs a server: set LOOPBOOK_SMTP_HOST and, if it asks for them, LOOPBOOK_SMTP_USER and "
+                "LOOPBOOK_SMTP_PASSWORD.",
+            ),
+            (security not in PORTS, f"LOOPBOOK_SMTP_SECURITY is {security!r}.{suggest(security, PORTS)}"),
+            (
+                port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536),
+                f"LOOPBOOK_SMTP_PORT is {port!r}, which is no port.",
+            ),
+            (
+                bool(user) != bool(password),
+                "Set both LOOPBOOK_SMTP_USER and LOOPBOOK_SMTP_PASSWORD, or neither.",
+            ),
+            (
+                password and security == "none",
+                "LOOPBOOK_SMTP_SECURITY=none would send the password in the open; use starttls or ssl.",
+            ),
+        )
         sender = given("FROM") or (user if "@" in user else f"loopbook@{socket.getfqdn()}")
         return cls(host, int(port or PORTS[security]), security, user, password, str(_address(sender)))
 

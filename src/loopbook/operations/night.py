@@ -12,7 +12,6 @@ from pathlib import Path
 from rich.console import Console
 
 from loopbook.operations import night_summary, session
-from loopbook.operations.night_summary import Entry, Summary
 from loopbook.runner.execution import Request
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import records
@@ -59,7 +58,7 @@ def run(
     console: Console,
     jobs: int | None = None,
     keep_days: float | None = None,
-) -> Summary:
+) -> night_summary.Summary:
     """Run scenarios side by side, prune old runs, and return what there is to say.
 
     Parameters
@@ -74,7 +73,7 @@ def run(
     began, clock = datetime.now(UTC), time.monotonic()
     entries = _all(project, scenarios, profile, console, jobs)
     notes, problems = _pruned(project, keep_days) if keep_days is not None else ((), ())
-    return Summary(
+    return night_summary.Summary(
         id=night_summary.named(began),
         started=began.isoformat(timespec="seconds"),
         profile=profile,
@@ -87,7 +86,7 @@ def run(
 
 def _all(
     project: Project, scenarios: Sequence[str], profile: str, console: Console, jobs: int | None
-) -> tuple[Entry, ...]:
+) -> tuple[night_summary.Entry, ...]:
     """Run the scenarios side by side; a defect of ours at one must not cost the others their night."""
     begun = time.monotonic()
     before: list[records.Run | None] = [None] * len(scenarios)
@@ -108,12 +107,11 @@ def _all(
             record, new = outcome
             page = project.reports / record.scenario / record.run / "index.html"
             entries.append(night_summary.of_run(record, was, str(page), record.seconds if new else 0.0))
-        elif isinstance(outcome, LoopbookError):
-            console.print(f"{scenario}: {outcome}", markup=False, soft_wrap=True)
-            entries.append(night_summary.of_refusal(scenario, outcome, time.monotonic() - begun))
         else:
-            console.print("".join(traceback.format_exception(outcome)), markup=False, soft_wrap=True)
-            entries.append(night_summary.of_crash(scenario, outcome, time.monotonic() - begun))
+            refused = isinstance(outcome, LoopbookError)
+            said = f"{scenario}: {outcome}" if refused else "".join(traceback.format_exception(outcome))
+            console.print(said, markup=False, soft_wrap=True)
+            entries.append(night_summary.of_error(scenario, outcome, time.monotonic() - begun))
     return tuple(entries)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from loopbook.privacy import personal_data
 from loopbook.reports import overview, security
+from loopbook.scenario.errors import LoopbookError
 from loopbook.statistics import metrics
 from loopbook.store.records import Run
 
@@ -140,22 +141,13 @@ def of_run(run: Run, before: Run | None, report: str, seconds: float) -> Entry:
     )
 
 
-def of_refusal(scenario: str, error: Exception, seconds: float) -> Entry:
-    """Return the entry of a scenario that was refused before anything was started."""
-    return _without_run(scenario, "refused", seconds, "input", None, error)
-
-
-def of_crash(scenario: str, error: Exception, seconds: float) -> Entry:
-    """Return the entry of a scenario at which Loopbook itself broke, with the place in the program."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return _without_run(scenario, "failed", seconds, "loopbook", f"{frame.name}, line {frame.lineno}", error)
-
-
-def _without_run(
-    scenario: str, status: Status, seconds: float, stage: str, cell: str | None, error: Exception
-) -> Entry:
-    failure = Failure(stage, cell, type(error).__name__, line(str(error)))
-    return Entry(line(scenario), status, round(seconds, 1), errors=(failure,))
+def of_error(scenario: str, error: Exception, seconds: float) -> Entry:
+    """Return the entry of a scenario that was refused, or at which Loopbook itself broke, with the place in it."""
+    refused, kind = isinstance(error, LoopbookError), type(error).__name__
+    frame = None if refused else traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{frame.name}, line {frame.lineno}" if frame else None
+    failure = Failure("input" if refused else "loopbook", place, kind, line(str(error)))
+    return Entry(line(scenario), "refused" if refused else "failed", round(seconds, 1), errors=(failure,))
 
 
 def line(text: str) -> str:

@@ -18,10 +18,9 @@ from loopbook.runner.execution import Request
 from loopbook.runner.executor import Engine, Local
 from loopbook.runner.progress import Display
 from loopbook.scenario.contract import Scenario
-from loopbook.scenario.errors import LoopbookError, MissingInput, suggest
+from loopbook.scenario.errors import LoopbookError, MissingInput, refuse, suggest
 from loopbook.store import snapshots, sweep_records
 from loopbook.store.project import Project
-from loopbook.store.sweep_records import Point, Sweep
 
 ENGINES = ("local", "dask")
 HPARAMS = "hparams"
@@ -35,7 +34,7 @@ def run(
     address: str | None = None,
     jobs: int | None = None,
     time_limit: float | None = None,
-) -> Sweep:
+) -> sweep_records.Sweep:
     """Run every point that is not up to date, write the sweep's page, and say which setting is best.
 
     Parameters
@@ -60,7 +59,7 @@ def run(
     points = runner.points(project, request.scenario, request.profile, grid.parse(axes), request.given)
     first = points[0][1]
     requests = _checked(request, points, engine)
-    asked = Sweep(
+    asked = sweep_records.Sweep(
         scenario=first.name,
         title=first.title,
         simulated=first.simulated,
@@ -91,7 +90,7 @@ def run(
     return done
 
 
-def write_hparams(project: Project, sweep: Sweep) -> Path:
+def write_hparams(project: Project, sweep: sweep_records.Sweep) -> Path:
     """Write what TensorBoard's HParams shows of a sweep, and return the folder."""
     from loopbook.models.training import hparams
 
@@ -131,19 +130,20 @@ def logged(project: Project, scenario: str, name: str) -> Path:
 
 
 def _check_engine(engine: str, address: str | None) -> None:
-    if engine not in ENGINES:
-        raise LoopbookError(f"ENGINE is {engine!r}, but must be local or dask.{suggest(engine, ENGINES)}")
-    if engine == "dask" and not address:
-        raise LoopbookError(
+    refuse(
+        LoopbookError,
+        (engine not in ENGINES, f"ENGINE is {engine!r}, but must be local or dask.{suggest(engine, ENGINES)}"),
+        (
+            engine == "dask" and not address,
             "ENGINE=dask needs the address of a scheduler: make sweep ENGINE=dask DASK=tcp://host:8786\n"
             "To start a cluster, in this folder: .venv/bin/dask scheduler, and on each machine that shares it: "
-            ".venv/bin/dask worker tcp://host:8786 --nthreads 1 --nworkers 2"
-        )
-    if engine == "local" and address:
-        raise LoopbookError(f"DASK={address} is for ENGINE=dask; add that, or leave DASK out.")
+            ".venv/bin/dask worker tcp://host:8786 --nthreads 1 --nworkers 2",
+        ),
+        (engine == "local" and address, f"DASK={address} is for ENGINE=dask; add that, or leave DASK out."),
+    )
 
 
-def _checked(request: Request, points: Sequence[tuple[Point, Scenario]], engine: str) -> list[Request]:
+def _checked(request: Request, points: Sequence[tuple[sweep_records.Point, Scenario]], engine: str) -> list[Request]:
     """Return a request a point, each checked against its data and files; equal sources are fingerprinted once."""
     project = request.project
     if engine == "dask":
@@ -190,7 +190,7 @@ def _engine(
     return Local.open(jobs, time_limit, display.note)
 
 
-def _say(console: Console, project: Project, done: Sweep) -> None:
+def _say(console: Console, project: Project, done: sweep_records.Sweep) -> None:
     table = sweep_ranking.rank(done, sweep_records.runs(project, done))
     if table.main is None:
         console.print("No metric differs between the settings." if len(table.settings) > 1 else "One setting.")

@@ -1,8 +1,8 @@
 """Webhook: a message posted as JSON to an address, tried again a few times, never twice in effect."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from loopbook.scenario.errors import LoopbookError
 
@@ -61,20 +61,12 @@ def sender(address: str, *, timeout: float = 10.0, tries: int = 3) -> Callable[[
 
 
 def _host(address: str) -> str:
-    try:
-        parts = urlsplit(address)
-        return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
-    except ValueError:
-        return "the receiver"
+    """Return the receiver's name and port, without what else an address may hold."""
+    return re.sub(r"^https?://(?:[^/?#]*@)?([^/?#]*).*$", r"\1", address, flags=re.DOTALL)
 
 
 def _reason(error: Exception) -> str:
     """Return the kind of the innermost error; its text may repeat the address."""
-    inner: BaseException = error
-    while True:
-        deeper = getattr(inner, "reason", None) or next(
-            (cause for cause in inner.args if isinstance(cause, BaseException)), None
-        )
-        if not isinstance(deeper, BaseException):
-            return type(inner).__name__
-        inner = deeper
+    causes = [getattr(error, "reason", None), *error.args]
+    deeper = next((cause for cause in causes if isinstance(cause, Exception)), None)
+    return type(error).__name__ if deeper is None else _reason(deeper)

@@ -13,7 +13,6 @@ from loopbook.comparison.data_changes import Table
 from loopbook.comparison.metric import Metric
 from loopbook.comparison.verdict import Verdict
 from loopbook.reports import chart, page, site
-from loopbook.reports.chart import Drawing
 from loopbook.reports.output import Picture
 from loopbook.reports.rendering import render
 from loopbook.store.project import Project
@@ -88,7 +87,7 @@ def write(
     return target
 
 
-def drawing(metrics: Sequence[Metric]) -> Drawing | None:
+def drawing(metrics: Sequence[Metric]) -> chart.Drawing | None:
     """Draw judged metrics in half-widths of their bands; right is better, left of the band a regression.
 
     What lies further out is drawn at the edge; the table has the numbers. A band of no width is drawn only where B is
@@ -123,7 +122,7 @@ def drawing(metrics: Sequence[Metric]) -> Drawing | None:
     return drawn | {"ticks": [(wide["low"], "-1"), middle, (wide["high"], "1")] if wide else [middle]}
 
 
-def distributions(table: Table) -> list[Drawing]:
+def distributions(table: Table) -> list[chart.Drawing]:
     """Draw the distributions of a table that differ most, the greatest difference first."""
     drawn = (
         chart.ridges(

@@ -21,34 +21,26 @@ def card(run: Run, data: Path) -> Mapping[str, Any]:
     return {}
 
 
-def facts(found: Mapping[str, Any]) -> tuple[Number, ...]:
+def facts(found: Mapping[str, Any]) -> list[Number]:
     """Return a card's facts in reading form: rows, time, classes, splits, licence. What the card lacks is left out."""
-    shown = [
-        Number(words, number(found["rows"][name])) for name, words in _ROWS.items() if name in _part(found, "rows")
-    ]
-    shown += [Number("From, to", _days(found["time"]))] if _part(found, "time").get("first") else []
-    shown += [Number(f"Class “{name}”", _counted(part)) for name, part in _part(found, "classes").items()]
-    yes = [*_part(found, "classes"), "yes"][:2][-1]  # the card lists what no means before what yes means
-    shown += [
-        Number(f"Split {name}", _counted(part, "share_yes", yes)) for name, part in _part(found, "splits").items()
-    ]
-    origin = _part(found, "origin")
-    shown += [Number(words, str(origin[name])[:500]) for name, words in _ORIGIN.items() if origin.get(name)]
-    return tuple(shown)
-
-
-def findings(found: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """Return what a reader should know of the data: text and severity, the most serious first."""
-    order = {"serious": 0, "warning": 1}
-    items = [item for item in found.get("findings") or () if isinstance(item, dict) and "text" in item]
-    return tuple(
-        sorted(({"severity": "note"} | item for item in items), key=lambda item: order.get(item["severity"], 2))
+    rows, span, classes, splits, origin = (
+        found.get(name) or {} for name in ("rows", "time", "classes", "splits", "origin")
     )
+    yes = [*classes, "yes"][:2][-1]  # the card lists what no means before what yes means
+    return [
+        *(Number(words, number(rows[name])) for name, words in _ROWS.items() if name in rows),
+        *([Number("From, to", _days(span))] if span.get("first") else []),
+        *(Number(f"Class “{name}”", _counted(part)) for name, part in classes.items()),
+        *(Number(f"Split {name}", _counted(part, "share_yes", yes)) for name, part in splits.items()),
+        *(Number(words, str(origin[name])[:500]) for name, words in _ORIGIN.items() if origin.get(name)),
+    ]
 
 
-def _part(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = found.get(name)
-    return part if isinstance(part, dict) else {}
+def findings(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what a reader should know of the data: text and severity, the most serious first."""
+    order = ("serious", "warning", "note")
+    items = ({"severity": "note"} | item for item in found.get("findings") or ())
+    return sorted(items, key=lambda item: order.index(item["severity"]))
 
 
 def _days(span: Mapping[str, Any]) -> str:

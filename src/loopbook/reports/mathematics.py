@@ -4,16 +4,24 @@ import re
 from html import escape
 from xml.etree import ElementTree
 
-_ELEMENTS = """
+_TAGS = frozenset(
+    re.findall(
+        r"\w+",
+        """
     math mrow mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts
     mtable mtr mtd mstyle mpadded mphantom menclose merror semantics
-"""
-_PRESENTATION = """
+        """,
+    )
+)
+_ATTRIBUTES = frozenset(
+    re.findall(
+        r"\w+",
+        """
     display mathvariant stretchy fence form separator accent accentunder width height depth lspace rspace linethickness
     displaystyle scriptlevel columnalign rowspacing columnspacing minsize maxsize largeop movablelimits symmetric
-"""
-_TAGS = frozenset(_ELEMENTS.split())
-_ATTRIBUTES = frozenset(_PRESENTATION.split())
+        """,
+    )
+)
 _THIN = '<mspace width="0.167em"></mspace>'
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 
@@ -41,8 +49,7 @@ def mathml(latex: str, display: bool = False) -> str:
         re.sub(r"(\\(?:begin|end)\{)(?:equation|displaymath|math)\*?\}", "", source) if "equation" in source else source
     )
     try:
-        root = ElementTree.fromstring(convert(source, display="block" if display else "inline"))
-        written = _write(root)
+        written = _write(ElementTree.fromstring(convert(source, display="block" if display else "inline")))
     except (
         Exception
     ):  # latex2mathml raises many kinds, IndexError and RecursionError among them; none may cost the page

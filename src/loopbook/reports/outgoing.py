@@ -17,10 +17,14 @@ from loopbook.store.records import Run
 PIXELS = (".png", ".jpg")
 """Endings of pictures that hold no text that could be searched."""
 
-_INLINE_TAGS = """
+_INLINE = frozenset(
+    re.findall(
+        r"\w+",
+        """
     a abbr b bdi code em i kbd mark mi mn mo mtext s small span strong sub sup tspan u var wbr
-"""
-_INLINE = frozenset(_INLINE_TAGS.split())
+        """,
+    )
+)
 """Tags that do not part two words: what stands on both their sides is read as one."""
 _OWN = re.compile(r"(?<![\w-])(?:\d{8}-\d{6}(?:-\d+)?|[0-9a-f]{10,64})(?![\w-])")
 _GEOMETRY = frozenset(

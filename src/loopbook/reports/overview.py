@@ -43,22 +43,21 @@ class Number:
 
 def lines(run: Run) -> tuple[Line, ...]:
     """Return what a manager wants to know of a run, each in a sentence or two."""
-    answers = [Line("What it does", (run.description,))]
-    if run.simulated:
-        simulated = "All data in this report is simulated: the figures tell how the agent does in that simulation."
-        answers.append(Line("Data", (simulated,), "wait"))
-    answers.append(Line("Criteria", verdict(run.criteria), _mood(run.criteria)))
     failed = [name for name, record in run.stages.items() if record.state == "failed"]
-    if failed:
-        reason = f"The run stopped at {', '.join(failed)}; what was finished before is kept and shown."
-        answers.append(Line("Failed", (reason,), "bad"))
-    answers += _model(run)
-    answers.append(Line("What to do next", run.next_steps or ("Nothing was proposed.",)))
-    answers.append(Line("What changed", changed(run.changes) or ("Nothing was noted.",)))
+    stopped = f"The run stopped at {', '.join(failed)}; what was finished before is kept and shown."
+    simulated = "All data in this report is simulated: the figures tell how the agent does in that simulation."
     code = f"revision {run.revision[:10]}" if run.revision else "no revision known"
     made = f"{when(run.started)}, in {duration(run.seconds)}, profile {run.profile}, {code}"
-    answers.append(Line("Made", (made + (", with uncommitted changes." if run.dirty else "."),)))
-    return tuple(answers)
+    return (
+        Line("What it does", (run.description,)),
+        *([Line("Data", (simulated,), "wait")] if run.simulated else []),
+        Line("Criteria", verdict(run.criteria), _mood(run.criteria)),
+        *([Line("Failed", (stopped,), "bad")] if failed else []),
+        *_model(run),
+        Line("What to do next", run.next_steps or ("Nothing was proposed.",)),
+        Line("What changed", changed(run.changes) or ("Nothing was noted.",)),
+        Line("Made", (made + (", with uncommitted changes." if run.dirty else "."),)),
+    )
 
 
 def grouped(changes: Sequence[Change]) -> list[tuple[str, list[Change]]]:

@@ -97,7 +97,7 @@ def page(
         return None
     committed = _cells(notebooks / f"{record.stage}.ipynb", hide) if notebooks else None
     name = slug(record)
-    headings = prose.Headings(name)
+    headings: list[tuple[str, str]] = []
     title, facts, body = _opening(today(executed, committed or []))
     said = (record.error.traceback or record.error.message) if record.error else ""
     error = preformatted(said, root, everything=True)
@@ -105,12 +105,12 @@ def page(
     for number, cell in enumerate(body, start=1):
         identity = _identity(cell, number)
         if cell.get("cell_type") == "markdown":
-            cells.append(Cell(identity, "prose", prose.html(_source(cell), headings)))
+            cells.append(Cell(identity, "prose", prose.html(_source(cell), headings, name)))
         elif cell.get("cell_type") == "code" and (cell.get("outputs") or _source(cell).strip()):
             cells.append(_code(cell, identity, record, error, root))
     named = f"{title or record.stage}" + (f" · {record.candidate}" if record.candidate else "")
     unplaced = "" if any(cell.failed for cell in cells) else error
-    return Page(name, visible(named), record, facts, tuple(headings.found), tuple(cells), unplaced)
+    return Page(name, visible(named), record, facts, tuple(headings), tuple(cells), unplaced)
 
 
 def _code(cell: Mapping[str, Any], identity: str, record: StageRecord, error: str, root: str) -> Cell:

@@ -1,7 +1,6 @@
 """Markdown to HTML, by nbconvert's reader, with mathematics as MathML and numbered headings: a notebook's prose."""
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from loopbook.reports.mathematics import mathml
@@ -10,21 +9,7 @@ from loopbook.reports.security import clean_html, visible
 _OPEN, _CLOSE = "\ue000", "\ue001"  # private characters mark where a formula goes, so that cleaning does not touch it
 
 
-@dataclass
-class Headings:
-    """The headings of one page, in order; each gets an address of its own."""
-
-    prefix: str
-    found: list[tuple[str, str]] = field(default_factory=list)
-
-    def add(self, text: str) -> str:
-        """Return the id of the next heading."""
-        name = f"{self.prefix}-{len(self.found) + 1}"
-        self.found.append((name, text))
-        return name
-
-
-def html(markdown: str, headings: Headings | None = None) -> str:
+def html(markdown: str, headings: list[tuple[str, str]] | None = None, prefix: str = "") -> str:
     """Return Markdown as clean HTML.
 
     Parameters
@@ -32,7 +17,9 @@ def html(markdown: str, headings: Headings | None = None) -> str:
     markdown
         Prose with ``$…$`` and ``$$…$$``.
     headings
-        Collects headings of the second level and gives them ids; None: they get none.
+        Collects id and text of headings of the second level; None: they get no id.
+    prefix
+        Beginning of the ids.
 
     Returns
     -------
@@ -68,10 +55,11 @@ def html(markdown: str, headings: Headings | None = None) -> str:
     source = re.sub(f"[{_OPEN}{_CLOSE}]", "", visible(markdown))
     text = clean_html(MarkdownWithMath(renderer=Renderer(escape=False)).render(source))
     if headings is not None:
-        text = re.sub(r"<h2>(.*?)</h2>", lambda match: _addressed(match[1], headings), text, flags=re.DOTALL)
+
+        def addressed(match: re.Match[str]) -> str:
+            bare = re.sub(f"<[^>]*>|{_OPEN}\\d+{_CLOSE}", "", match[1]).strip()
+            headings.append((f"{prefix}-{len(headings) + 1}", bare))
+            return f'<h2 id="{headings[-1][0]}">{match[1]}</h2>'
+
+        text = re.sub(r"<h2>(.*?)</h2>", addressed, text, flags=re.DOTALL)
     return re.sub(f"{_OPEN}(\\d+){_CLOSE}", lambda match: formulas[int(match[1])], text)
-
-
-def _addressed(inside: str, headings: Headings) -> str:
-    bare = re.sub(f"<[^>]*>|{_OPEN}\\d+{_CLOSE}", "", inside).strip()
-    return f'<h2 id="{headings.add(bare)}">{inside}</h2>'

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopbook.reports import chart
-from loopbook.reports.chart import Drawing
 from loopbook.reports.overview import label, number
 from loopbook.statistics import metrics
-from loopbook.statistics.metrics import Metric
 from loopbook.store.records import Run
 
 
@@ -18,13 +16,19 @@ class Timeline:
 
     profile: str
     runs: tuple[Run, ...]
-    panels: tuple[Drawing, ...]
+    panels: tuple[chart.Drawing, ...]
 
-    primary: Metric
+    primary: metrics.Metric
 
-    def figures(self, run: Run) -> Mapping[str, Any]:
+    @staticmethod
+    def figures(run: Run) -> Mapping[str, Any]:
         """Return the recorded results of a run's stages as one."""
-        return _figures(run)
+        return {
+            name: value
+            for record in run.stages.values()
+            if record.candidate is None
+            for name, value in record.metrics.items()
+        }
 
 
 def timeline(runs: Sequence[Run], newest: Run) -> Timeline | None:
@@ -46,7 +50,7 @@ def timeline(runs: Sequence[Run], newest: Run) -> Timeline | None:
             way.insert(0, run)
     if len(way) < 2:
         return None
-    found = [_figures(run) for run in way]
+    found = [Timeline.figures(run) for run in way]
     primary = metrics.primary()
     quality = {
         "this round's champion": [figures.get(f"stream_{primary.name}") for figures in found],
@@ -66,16 +70,7 @@ def _met(run: Run) -> float:
     return float(sum(criterion.met is True for criterion in run.criteria))
 
 
-def _figures(run: Run) -> dict[str, Any]:
-    return {
-        name: value
-        for record in run.stages.values()
-        if record.candidate is None
-        for name, value in record.metrics.items()
-    }
-
-
-def _panel(title: str, runs: Sequence[Run], named: Mapping[str, Sequence[Any]]) -> Drawing | None:
+def _panel(title: str, runs: Sequence[Run], named: Mapping[str, Sequence[Any]]) -> chart.Drawing | None:
     series = {
         name: [
             (float(place), float(value), f"round {runs[place].round}")
@@ -87,7 +82,7 @@ def _panel(title: str, runs: Sequence[Run], named: Mapping[str, Sequence[Any]]) 
     return chart.lines(title, series, [(float(place), f"round {run.round}") for place, run in enumerate(runs)])
 
 
-def sparks(runs: Sequence[Run]) -> tuple[tuple[str, str, Drawing], ...]:
+def sparks(runs: Sequence[Run]) -> tuple[tuple[str, str, chart.Drawing], ...]:
     """Return how the key numbers went over runs, the oldest first: name, last value, drawing."""
     series = {"Criteria met": [_met(run) for run in runs]}
     primary = metrics.primary().name

@@ -21,11 +21,15 @@ POLICY = (
 )
 """Content-security policy of a page with its files beside it: nothing but the site's own style, script and pictures."""
 
-_PROSE = """
+TAGS = frozenset(
+    re.findall(
+        r"\w+",
+        """
     a abbr b blockquote br caption code dd del div dl dt em h2 h3 h4 h5 h6 hr i kbd li ol p pre s small span strong
     sub sup table tbody td tfoot th thead tr ul wbr
-"""
-TAGS = frozenset(_PROSE.split())
+        """,
+    )
+)
 """What prose and tables may be made of: no pictures, frames, forms, styles or scripts."""
 
 _NOT_SHOWN = "script style template noscript iframe object svg math textarea title head select form button"

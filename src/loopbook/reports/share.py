@@ -4,7 +4,9 @@ import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from loopbook.reports import outgoing, provenance, rounds_timeline, run_pages
 from loopbook.reports.rendering import static
@@ -13,7 +15,7 @@ from loopbook.scenario.errors import LoopbookError
 from loopbook.store import records
 from loopbook.store.content import write_atomically
 from loopbook.store.project import Project
-from loopbook.store.records import Run
+from loopbook.store.records import Run, StageRecord
 
 FOLDER = "shared"
 _TOLD = 12  # findings that a message names
@@ -29,32 +31,24 @@ class Withheld(LoopbookError):
 
 
 @dataclass(frozen=True)
-class Searched:
-    """What the shared front page says of the search.
+class Shared:
+    """What was written.
 
     Attributes
     ----------
+    texts
+        How many texts were searched.
     pixels
-        Pictures that hold no text that could be searched.
+        How many pictures hold no text that could be searched.
     missing
         Stages that are not in it: they were not executed, or their notebook is no longer in the store.
     """
 
-    pixels: int
-    missing: tuple[str, ...]
-    allowed: int
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What was written: `texts` is the number of texts that were searched."""
-
     path: Path
-    run: Run
-    files: int
     size: int
     texts: int
-    searched: Searched
+    pixels: int
+    missing: list[str]
 
 
 def share(
@@ -78,7 +72,8 @@ def share(
     """
     traces = Traces.of(project, run)
     clean = traces.record(run)
-    files, searched = _files(project, run, clean, traces, html, len(allowed))
+    missing = [name for name, record in run.stages.items() if not _kept(project, record)]
+    files, pixels = _files(project, run, clean, traces, {"missing": missing, "allowed": len(allowed)}, html)
     found = [text for name, content in files.items() for text in outgoing.texts(name, content)]
     leaks = outgoing.leaks(found, run, traces, allowed)
     if leaks:
@@ -88,34 +83,31 @@ def share(
     content = files["index.html"] if html else _zipped(f"{run.scenario}-{run.run}", files)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(target, lambda file: file.write_bytes(content))
-    return Shared(target, run, len(files), len(content), len(found), searched)
+    return Shared(target, len(content), len(found), pixels, missing)
+
+
+def _kept(project: Project, record: StageRecord) -> bool:
+    return record.notebook is not None and (project.data / record.notebook).is_file()
 
 
 def _files(
-    project: Project, run: Run, clean: Run, traces: Traces, html: bool, allowed: int
-) -> tuple[dict[str, bytes], Searched]:
-    """Return what would leave, by its path; everything is made anew, without traces of this machine."""
+    project: Project, run: Run, clean: Run, traces: Traces, said: Mapping[str, Any], html: bool
+) -> tuple[dict[str, bytes], int]:
+    """Return what would leave, by its path, and the number of pictures of pixels; all is made anew, without traces."""
     every = records.runs(project)
     place = run_pages.Place(project.data, project.reports / FOLDER, project.notebooks, traces.hide)
     way = rounds_timeline.timeline([other for other in every if other.scenario == run.scenario], run)
     if way is not None:
         way = replace(way, runs=tuple(traces.record(other) for other in way.runs))
-    missing = (
-        name
-        for name, record in run.stages.items()
-        if not (record.notebook and (project.data / record.notebook).is_file())
-    )
-    searched = Searched(0, tuple(missing), allowed)
-    known = provenance.origins(every)
-    files = run_pages.make(place, clean, way, known, depth="", shared=searched)
+    make = partial(run_pages.make, place, clean, way, provenance.origins(every), depth="")
+    files = make(shared={**said, "pixels": 0})
     pixels = sum(name.endswith(outgoing.PIXELS) for name in files)
     if pixels:
-        searched = replace(searched, pixels=pixels)
-        files = run_pages.make(place, clean, way, known, depth="", shared=searched)
+        files = make(shared={**said, "pixels": pixels})
     report = files.pop("report.html")
     if html:
-        return {"index.html": report}, searched
-    return files | {f"assets/{name}": static(name).encode() for name in ("style.css", "site.js")}, searched
+        return {"index.html": report}, pixels
+    return files | {f"assets/{name}": static(name).encode() for name in ("style.css", "site.js")}, pixels
 
 
 def _zipped(folder: str, files: Mapping[str, bytes]) -> bytes:

@@ -8,12 +8,9 @@ from typing import Any
 
 from loopbook.reports import overview, page, provenance, rounds_timeline, run_pages
 from loopbook.reports.rendering import program, render, static
-from loopbook.reports.rounds_timeline import Timeline
-from loopbook.reports.run_pages import Place
 from loopbook.store import records
 from loopbook.store.content import digest_text, remove, write_atomically
 from loopbook.store.project import Project
-from loopbook.store.records import Run
 
 BUILT = ".built.json"
 """Beside a run's pages: what they were made from, so that nothing is made twice."""
@@ -44,7 +41,7 @@ def renew(project: Project, only: str | None = None) -> Path:
 
 
 def build(
-    runs: Sequence[Run], data: Path, reports: Path, only: str | None = None, notebooks: Path | None = None
+    runs: Sequence[records.Run], data: Path, reports: Path, only: str | None = None, notebooks: Path | None = None
 ) -> Path:
     """Build the site, as far as it is not up to date.
 
@@ -68,7 +65,7 @@ def build(
         The site's index.
     """
     beside = data.resolve().parent / "notebooks"
-    place = Place(data, reports, notebooks or (beside if beside.is_dir() else None))
+    place = run_pages.Place(data, reports, notebooks or (beside if beside.is_dir() else None))
     assets(reports)
     known = provenance.origins(runs)
     for scenario in sorted({run.scenario for run in runs}):
@@ -87,7 +84,9 @@ def assets(reports: Path) -> None:
         write(reports / "assets" / name, static(name))
 
 
-def _build_run(place: Place, run: Run, way: Timeline | None, known: provenance.Origins) -> None:
+def _build_run(
+    place: run_pages.Place, run: records.Run, way: rounds_timeline.Timeline | None, known: provenance.Origins
+) -> None:
     """Write a run's pages, unless they were made from the same things already."""
     folder = place.folder(run)
     made_from = _made_from(place, run, way, known)
@@ -114,7 +113,7 @@ def _plain(state: Mapping[str, Any]) -> bytes:
     return f"{json.dumps(state, indent=1)}\n".encode()
 
 
-def _build_latest(place: Place, runs: Sequence[Run]) -> None:
+def _build_latest(place: run_pages.Place, runs: Sequence[records.Run]) -> None:
     """Copy the newest good run's pages to ``latest``; say so at their top if a newer run failed."""
     good = [run for run in runs if run.good]
     if not good:
@@ -157,7 +156,7 @@ def _exchange(target: Path, source: Path, names: Sequence[str], own: Mapping[str
     remove(old)
 
 
-def _agents(runs: Sequence[Run], reports: Path) -> list[dict[str, Any]]:
+def _agents(runs: Sequence[records.Run], reports: Path) -> list[dict[str, Any]]:
     """Return what the index shows: an entry for each agent, its runs with the newest first."""
     agents = []
     for scenario in dict.fromkeys(run.scenario for run in reversed(runs)):
@@ -180,7 +179,9 @@ def _agents(runs: Sequence[Run], reports: Path) -> list[dict[str, Any]]:
     return agents
 
 
-def _made_from(place: Place, run: Run, way: Timeline | None, known: provenance.Origins) -> str:
+def _made_from(
+    place: run_pages.Place, run: records.Run, way: rounds_timeline.Timeline | None, known: provenance.Origins
+) -> str:
     """Return the digest of all that a run's pages are made from: contents, never times of files."""
     parts = [run.model_dump_json(), program(), place.root, *(other.run for other in (way.runs if way else ()))]
     parts += [
@@ -191,7 +192,7 @@ def _made_from(place: Place, run: Run, way: Timeline | None, known: provenance.O
     return digest_text("\n".join(parts))
 
 
-def _still_named(name: str, run: Run, folder: Path) -> bool:
+def _still_named(name: str, run: records.Run, folder: Path) -> bool:
     """Keep a page, with its figures, whose notebook has left the store since it was made."""
     slugs = [page.slug(record) for record in run.stages.values() if record.notebook]
     own = Path(name).name

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from loopbook.comparison import sweep_ranking
-from loopbook.comparison.sweep_ranking import Estimate, Setting, VaryingMetric
 from loopbook.reports import chart, overview, site
 from loopbook.reports.overview import number
 from loopbook.reports.rendering import program, render
@@ -15,17 +14,16 @@ from loopbook.scenario.loading import given_text
 from loopbook.store import sweep_records
 from loopbook.store.content import digest_text
 from loopbook.store.project import Project
-from loopbook.store.sweep_records import Point, Sweep
 
 _WIDTH, _ROW, _LEFT, _RIGHT, _TOP = 300, 26, 34, 16, 12
 
 
-def setting_text(setting: Setting) -> str:
+def setting_text(setting: sweep_ranking.Setting) -> str:
     """Return a setting in words: its values, exactly."""
     return ", ".join(f"{name}={overview.setting(value)}" for name, value in setting.values.items()) or "all seeds"
 
 
-def estimate_text(estimate: Estimate) -> str:
+def estimate_text(estimate: sweep_ranking.Estimate) -> str:
     """Return an estimate in words: the mean, and its interval or why there is none."""
     mean, count = number(estimate.mean), len(estimate.values)
     if estimate.low is None:
@@ -35,7 +33,7 @@ def estimate_text(estimate: Estimate) -> str:
     return f"{mean} (95 % interval {number(estimate.low)} to {number(estimate.high)}, n = {count})"
 
 
-def command(sweep: Sweep, point: Point) -> str:
+def command(sweep: sweep_records.Sweep, point: sweep_records.Point) -> str:
     """Return the command that makes an ordinary run, with its whole report, of a point."""
     params = given_text(point.given).replace("$", "$$")
     plain = not set('"$`!\\\n') & set(params)
@@ -65,7 +63,7 @@ def renew(project: Project, scenario: str | None = None) -> dict[str, Path]:
     return pages
 
 
-def _build(project: Project, sweep: Sweep) -> Path:
+def _build(project: Project, sweep: sweep_records.Sweep) -> Path:
     folder = project.reports / sweep.scenario / sweep_records.FOLDER / sweep.sweep
     runs = sweep_records.runs(project, sweep)
     made_from = digest_text("\n".join((program(), sweep.model_dump_json(), *(run.run for run in runs.values()))))
@@ -91,7 +89,7 @@ def _build(project: Project, sweep: Sweep) -> Path:
     return folder / "index.html"
 
 
-def _panel(metric: VaryingMetric, settings: Sequence[Setting]) -> dict[str, Any]:
+def _panel(metric: sweep_ranking.VaryingMetric, settings: Sequence[sweep_ranking.Setting]) -> dict[str, Any]:
     """Draw one metric, the best setting at the top: a row a setting, with its points, its mean and the interval."""
     rows = [(setting, setting.estimates[metric.name]) for setting in settings if metric.name in setting.estimates]
     ends = [end for _, found in rows for end in (*found.values, found.low, found.high) if end is not None]

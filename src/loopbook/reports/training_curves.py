@@ -9,8 +9,6 @@ from types import ModuleType
 from typing import Any
 
 from loopbook.reports import chart, overview
-from loopbook.reports.chart import Drawing
-from loopbook.reports.overview import Number, number
 
 _STUB = "tensorboard.compat.notf"
 _STEPS = 6  # distributions that one drawing shows
@@ -45,7 +43,7 @@ def board(folder: Path) -> dict[str, Any] | None:
         "curves": list(filter(None, (_curve(tag, steps[-1][1]) for tag, steps in found["pr_curves"].items()))),
         "histograms": list(filter(None, (_histogram(tag, found["histograms"][tag]) for tag in kept))),
         "last": [
-            Number(overview.label(tag.rpartition("/")[2]), number(steps[-1][1]))
+            overview.Number(overview.label(tag.rpartition("/")[2]), overview.number(steps[-1][1]))
             for tag, steps in scalars.items()
             if tag not in drawn
         ],
@@ -84,7 +82,7 @@ def _without_tensorflow() -> Iterator[None]:
             del sys.modules[_STUB]
 
 
-def _scalar(tag: str, drawn: dict[str, list[tuple[int, float]]]) -> Drawing | None:
+def _scalar(tag: str, drawn: dict[str, list[tuple[int, float]]]) -> chart.Drawing | None:
     """Draw a scalar, and the one of the same name on validation beside it."""
     held = drawn.get(f"val_{tag}")
     series = {"validation": held, "train": drawn[tag]} if held else {tag: drawn[tag]}
@@ -94,8 +92,8 @@ def _scalar(tag: str, drawn: dict[str, list[tuple[int, float]]]) -> Drawing | No
     }
     steps = [step for points in series.values() for step, _ in points]
     ways = "; ".join(
-        f"{name} goes from {number(values[0])} to {number(values[-1])}, lowest {number(min(values))} "
-        f"and highest {number(max(values))}"
+        f"{name} goes from {overview.number(values[0])} to {overview.number(values[-1])}, "
+        f"lowest {overview.number(min(values))} and highest {overview.number(max(values))}"
         for name, points in lines.items()
         if (values := [value for _, value, _ in points])
     )
@@ -103,22 +101,22 @@ def _scalar(tag: str, drawn: dict[str, list[tuple[int, float]]]) -> Drawing | No
     return chart.lines(_named(tag), lines, ends, alt=f"{_named(tag)} over {len(set(steps))} steps: {ways}.")
 
 
-def _histogram(tag: str, steps: Sequence[tuple[int, Any]]) -> Drawing | None:
+def _histogram(tag: str, steps: Sequence[tuple[int, Any]]) -> chart.Drawing | None:
     """Draw how the distribution went; each step is an array [buckets, 3] of left end, right end, count."""
     buckets = [(str(step), table.astype(float).tolist()) for step, table in _thinned(steps, _STEPS - 1)]
 
     def middle(table: Any) -> str:
         total = float(table[:, 2].sum())
-        return number(float(((table[:, 0] + table[:, 1]) / 2 * table[:, 2]).sum() / total)) if total else "–"
+        return overview.number(float(((table[:, 0] + table[:, 1]) / 2 * table[:, 2]).sum() / total)) if total else "–"
 
     first, last = steps[0][1], steps[-1][1]
-    alt = f"{_named(tag)}: {int(last[:, 2].sum()):,} values from {number(float(last[:, 0].min()))} to "
-    alt += f"{number(float(last[:, 1].max()))} at the last step, mean {middle(last)}"
+    alt = f"{_named(tag)}: {int(last[:, 2].sum()):,} values from {overview.number(float(last[:, 0].min()))} to "
+    alt += f"{overview.number(float(last[:, 1].max()))} at the last step, mean {middle(last)}"
     alt += f"; mean {middle(first)} at the first." if len(steps) > 1 else "."
     return chart.ridges(_named(tag), buckets, alt)
 
 
-def _curve(tag: str, table: Any) -> Drawing | None:
+def _curve(tag: str, table: Any) -> chart.Drawing | None:
     """Draw precision against recall; where nothing is called positive, precision means nothing and is left out."""
     points = sorted(
         (float(recall), float(precision))
@@ -129,9 +127,9 @@ def _curve(tag: str, table: Any) -> Drawing | None:
     if best is None:
         return None
     unique = dict.fromkeys(points)
-    line = [(recall, precision, f"recall {number(recall)}") for recall, precision in unique]
-    alt = f"Precision against recall, {_named(tag)}: precision {number(best[1])} at recall {number(best[0])}, "
-    alt += "where F1 is highest."
+    line = [(recall, precision, f"recall {overview.number(recall)}") for recall, precision in unique]
+    recall, precision = (overview.number(value) for value in best)
+    alt = f"Precision against recall, {_named(tag)}: precision {precision} at recall {recall}, where F1 is highest."
     ends = [(0.0, "recall 0"), (1.0, "1")]
     return chart.lines(f"{_named(tag)} (upwards: precision)", {"precision": line}, ends, alt, (0.0, 1.0))
 

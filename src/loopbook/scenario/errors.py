@@ -20,6 +20,13 @@ class MissingInput(LoopbookError):
     """An output of an earlier stage that does not exist yet."""
 
 
+def refuse(error: type[LoopbookError], *checks: tuple[object, str]) -> None:
+    """Raise an error with the text of the first check that holds; each is a condition and what to say of it."""
+    for wrong, text in checks:
+        if wrong:
+            raise error(text)
+
+
 def suggest(word: object, known: Iterable[object]) -> str:
     """Return `` Did you mean 'epochs'?`` for the nearest known word, or the list of known words if none is near.
 

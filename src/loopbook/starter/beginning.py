@@ -11,11 +11,10 @@ from loopbook.data import download, sources
 from loopbook.data.cleaning import shorten
 from loopbook.requirements.prototype import Prototype
 from loopbook.scenario import reading
-from loopbook.scenario.errors import DataError, ScenarioError, suggest
+from loopbook.scenario.errors import DataError, ScenarioError, refuse, suggest
 from loopbook.scenario.source import CsvSource
 from loopbook.starter import document, form, label, roles, trial
 from loopbook.starter.column import describe
-from loopbook.starter.document import Draft
 from loopbook.starter.notation import quoted
 from loopbook.store import content
 from loopbook.store.project import Project
@@ -73,8 +72,6 @@ def begin(
     """
     target = project.scenarios / f"{name}.yaml"
     _refuse_name(name, target)
-    if file == Path():
-        raise DataError("No file is named. Name a csv file: FILE=my.csv with make.")
     raw = _bytes(file)
     progress(f"Looking at {file.name}")
     written, table = form.read(raw, file.name)
@@ -97,7 +94,7 @@ def begin(
     today = datetime.now(UTC)
     assigned = roles.assign(columns, guessed, today)
     longest = max((len(value) for each in columns if each.name in assigned.texts for value in each.values), default=0)
-    draft = Draft(
+    draft = document.Draft(
         name=name,
         path=source,
         rows=len(table.rows) + len(table.broken),
@@ -127,22 +124,28 @@ def begin(
 
 
 def _refuse_name(name: str, target: Path) -> None:
-    if not _NAME.fullmatch(name):
-        fitting = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "my-agent"
-        raise ScenarioError(
+    fitting = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "my-agent"
+    refuse(
+        ScenarioError,
+        (
+            not _NAME.fullmatch(name),
             f"{name!r} cannot be an agent's name: small letters a to z, digits and hyphens, at most 60, not a hyphen "
-            f"first. Try {fitting}."
-        )
-    if target.exists():
-        raise ScenarioError(
+            f"first. Try {fitting}.",
+        ),
+        (
+            target.exists(),
             f"There is a scenario {target.name} already, and it is not overwritten. Take another name, or remove "
-            f"{target} first."
-        )
+            f"{target} first.",
+        ),
+    )
 
 
 def _bytes(file: Path) -> bytes:
-    if file.is_dir():
-        raise DataError(f"{file} is a folder, not a file.")
+    refuse(
+        DataError,
+        (file == Path(), "No file is named. Name a csv file: FILE=my.csv with make."),
+        (file.is_dir(), f"{file} is a folder, not a file."),
+    )
     try:
         raw = file.read_bytes()
     except FileNotFoundError:
@@ -151,8 +154,6 @@ def _bytes(file: Path) -> bytes:
         raise DataError(f"There is no file {file}.{suggest(file.name, known)}") from None
     except OSError as error:
         raise DataError(f"{file} cannot be read: {error.strerror}.") from error
-    if not raw.strip():
-        raise DataError(f"{file.name} is empty. Is it the right file?")
     return raw
 
 
@@ -180,12 +181,11 @@ def _copy(raw: bytes, target: Path) -> None:
 
 def _write(target: Path, text: str) -> None:
     """Write the scenario whole, unless somebody has written one of this name in the meantime."""
-    if target.exists():
-        raise ScenarioError(f"There is a scenario {target.name} already, and it is not overwritten.")
+    refuse(ScenarioError, (target.exists(), f"There is a scenario {target.name} already, and it is not overwritten."))
     content.write_atomically(target, lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def _guesses(draft: Draft) -> tuple[tuple[str, str, str], ...]:
+def _guesses(draft: document.Draft) -> tuple[tuple[str, str, str], ...]:
     guess, has, written = draft.label, draft.roles, draft.form
     yes = ", ".join(quoted(value) for value in guess.positive) if guess.below is None else f"below {guess.below:g}"
     rows = [("label", quoted(guess.column.name), guess.which), ("yes", shorten(yes, 80), guess.meaning)]
@@ -204,7 +204,7 @@ def _guesses(draft: Draft) -> tuple[tuple[str, str, str], ...]:
     return tuple(rows)
 
 
-def _next(draft: Draft, file: reading.ScenarioFile) -> tuple[str, ...]:
+def _next(draft: document.Draft, file: reading.ScenarioFile) -> tuple[str, ...]:
     """Return what to edit, the least sure first, each with its line."""
     guess, has = draft.label, draft.roles
     steps: list[tuple[float, reading.Location, str]] = [

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from loopbook.data import files, parsing
-from loopbook.data.files import CsvForm, Table
-from loopbook.scenario.errors import DataError
+from loopbook.scenario.errors import DataError, refuse
 
 _KINDS = {
     b"PK\x03\x04": "an Excel workbook or a zip archive",
@@ -22,6 +21,7 @@ _KINDS = {
     b"\x1f\x8b": "a gzip archive",
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_SAVE = "Save the table as CSV (UTF-8) and name that file."
 _LOOKED_AT = 500  # rows from which marks of numbers are found
 _MANY_BROKEN = 0.3
 
@@ -44,7 +44,7 @@ class Form:
     broken: float  # share of rows that cannot be parsed
 
 
-def read(content: bytes, name: str) -> tuple[Form, Table]:
+def read(content: bytes, name: str) -> tuple[Form, files.Table]:
     """Return the form of a file and its rows.
 
     Parameters
@@ -59,41 +59,36 @@ def read(content: bytes, name: str) -> tuple[Form, Table]:
     DataError
         For a file that is empty, no text, has one column or no usable header; the message says what to do.
     """
-    _refuse_binary(content, name)
+    what = next((what for beginning, what in _KINDS.items() if content.startswith(beginning)), "")
+    refuse(DataError, (what, f"{name} is {what}, not a csv file. {_SAVE}"))
     encoding = files.likely_encoding(content)
     text = files.decode(content, encoding, name)
-    if not text.strip():
-        raise DataError(f"{name} is empty. Is it the right file?")
-    if len(_CONTROL.findall(text[:100_000])) > len(text[:100_000]) // 100:
-        raise DataError(f"{name} is no text file. Save the table as CSV (UTF-8) and name that file.")
-    readings: list[tuple[float, bool, str, Table | None, DataError | None]] = []
+    refuse(
+        DataError,
+        (not text.strip(), f"{name} is empty. Is it the right file?"),
+        (len(_CONTROL.findall(text[:100_000])) > len(text[:100_000]) // 100, f"{name} is no text file. {_SAVE}"),
+    )
+    readings: list[tuple[float, bool, str, files.Table]] = []
+    problems: list[DataError] = []
     for quoting in (True, False):
         sign = files.delimiter(text[:200_000], quoting)
         try:
-            table = files.read_csv(content, CsvForm(sign, encoding, (), quoting), name)
+            table = files.read_csv(content, files.CsvForm(sign, encoding, (), quoting), name)
         except DataError as error:
-            readings.append((1.0, quoting, sign, None, error))
+            problems.append(error)
             continue
-        share = len(table.broken) / max(1, len(table.rows) + len(table.broken))
-        readings.append((share, quoting, sign, table, None))
-        if share < 0.02:
+        readings.append((len(table.broken) / max(1, len(table.rows) + len(table.broken)), quoting, sign, table))
+        if readings[-1][0] < 0.02:
             break
-    broken, quoting, sign, found, problem = min(readings, key=lambda reading: (reading[0], not reading[1]))
-    if found is None:
-        assert problem is not None
-        raise problem
+    if not readings:
+        raise problems[0]
+    broken, quoting, sign, found = min(readings, key=lambda reading: (reading[0], not reading[1]))
     _refuse_shape(found, broken, text, sign, name)
     decimal, thousands, reason = _marks(found, sign)
     return Form(encoding, sign, quoting, decimal, thousands, _encoding_reason(content, encoding), reason, broken), found
 
 
-def _refuse_binary(content: bytes, name: str) -> None:
-    for beginning, what in _KINDS.items():
-        if content.startswith(beginning):
-            raise DataError(f"{name} is {what}, not a csv file. Save the table as CSV (UTF-8) and name that file.")
-
-
-def _refuse_shape(table: Table, broken: float, text: str, sign: str, name: str) -> None:
+def _refuse_shape(table: files.Table, broken: float, text: str, sign: str, name: str) -> None:
     if broken > _MANY_BROKEN:
         widths = Counter(line.count(sign) for line in text.splitlines()[:500] if line.strip())
         width = max(widths, key=lambda each: (widths[each], each))
@@ -104,34 +99,35 @@ def _refuse_shape(table: Table, broken: float, text: str, sign: str, name: str) 
             f"{name}: {broken:.0%} of the rows do not fit the header on the first line "
             f"(line {example.line}: {example.detail}).{hint}"
         )
-    if len(table.columns) < 2:
-        raise DataError(
-            f"{name} has one column. A table with a label and at least one input is needed, its columns divided by "
-            "comma, semicolon, tab or |."
-        )
-    if not table.rows:
-        raise DataError(f"{name} has a header and no rows that can be read. Is it the right file?")
     header = pd.Series(table.columns, dtype=object)
     read, bad = parsing.numbers(header, ".")
-    if (~bad & pd.notna(read)).sum() > len(header) / 2:
-        raise DataError(
-            f"{name}: the first line holds numbers, not names. Write a line with the columns' names above it."
-        )
+    refuse(
+        DataError,
+        (
+            len(header) < 2,
+            f"{name} has one column. A table with a label and at least one input is needed, its columns divided by "
+            "comma, semicolon, tab or |.",
+        ),
+        (not table.rows, f"{name} has a header and no rows that can be read. Is it the right file?"),
+        (
+            (~bad & pd.notna(read)).sum() > len(header) / 2,
+            f"{name}: the first line holds numbers, not names. Write a line with the columns' names above it.",
+        ),
+    )
 
 
 def _encoding_reason(content: bytes, encoding: str) -> str:
-    if content.startswith(codecs.BOM_UTF8):
-        return "the file begins with the mark of UTF-8"
-    if content.isascii():
-        return "only plain characters, so any would do"
-    if encoding == "utf-8":
-        return "all bytes are valid UTF-8"
-    if encoding.startswith("utf-16"):
-        return "two bytes a character"
-    return "bytes that are not UTF-8; the usual one of Western European programs"
+    reasons = (
+        (content.startswith(codecs.BOM_UTF8), "the file begins with the mark of UTF-8"),
+        (content.isascii(), "only plain characters, so any would do"),
+        (encoding == "utf-8", "all bytes are valid UTF-8"),
+        (encoding.startswith("utf-16"), "two bytes a character"),
+        (True, "bytes that are not UTF-8; the usual one of Western European programs"),
+    )
+    return next(reason for holds, reason in reasons if holds)
 
 
-def _marks(table: Table, sign: str) -> tuple[str, str | None, str]:
+def _marks(table: files.Table, sign: str) -> tuple[str, str | None, str]:
     """Return decimal mark, thousands separator and the reason: the pair by which most values are numbers."""
     step = max(1, len(table.rows) // _LOOKED_AT)
     columns = [

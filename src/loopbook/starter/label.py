@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopbook.data.cleaning import shorten
-from loopbook.scenario.errors import DataError, suggest
+from loopbook.scenario.errors import DataError, refuse, suggest
 from loopbook.starter import words
 from loopbook.starter.column import Column
 
@@ -80,16 +80,19 @@ def guess(columns: Sequence[Column], given: str | None, name: str) -> LabelGuess
         chosen = next((column for column in columns if column.name == given), None)
         if chosen is None:
             raise DataError(f"{name} has no column {given!r}.{suggest(given, [each.name for each in columns])}")
-        if chosen.distinct < 2:
-            raise DataError(
-                f"The column {given!r} has {chosen.distinct} different values: there is nothing to predict."
-            )
         unique = chosen.distinct > min(_MOST_VALUES, chosen.known // 3)
-        if chosen.kind == "time" or (unique and chosen.numbers is None):
-            raise DataError(
+        refuse(
+            DataError,
+            (
+                chosen.distinct < 2,
+                f"The column {given!r} has {chosen.distinct} different values: there is nothing to predict.",
+            ),
+            (
+                chosen.kind == "time" or (unique and chosen.numbers is None),
                 f"The column {given!r} has {chosen.distinct:,} different values. A label has a few that repeat "
-                "(yes and no, good and bad, a category) or is a number."
-            )
+                "(yes and no, good and bad, a category) or is a number.",
+            ),
+        )
         return _meaning(chosen, "named by you", 1.0, ())
     possible = [(column, _points(column, columns)) for column in columns if _can_be_label(column)]
     ranked = sorted(((column, *found) for column, found in possible), key=lambda found: -found[1])

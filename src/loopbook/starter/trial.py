@@ -4,8 +4,10 @@ import math
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from itertools import chain, compress, product
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +16,10 @@ import pandas as pd
 from loopbook.data import cleaning, splitting, validation
 from loopbook.data.features import column, tokenize
 from loopbook.data.sources import Collected
-from loopbook.data.validation import CANONICAL
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.loading import load
 from loopbook.starter import document
-from loopbook.starter.document import Draft
 from loopbook.starter.label import REMEDY
 
 Shares = tuple[float, float, float, float, float]
@@ -32,9 +32,10 @@ _LEAST_CLASS = 5  # rows of the rarer class that validation, test and gate shoul
 _LEAST_DAYS = 10
 _SMOKE = (1_500, 3_000, 6_000)
 _MOST_LOST = 0.5
+_SIGNS = {">": np.greater, "<": np.less}
 
 
-def scenario_of(draft: Draft, profile: str = "standard") -> Scenario:
+def scenario_of(draft: document.Draft, profile: str = "standard") -> Scenario:
     """Return the scenario that the written draft will be loaded as."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{draft.name}.yaml"
@@ -42,7 +43,7 @@ def scenario_of(draft: Draft, profile: str = "standard") -> Scenario:
         return load(draft.name, Path(folder), profile)
 
 
-def settle(draft: Draft, collected: Collected, today: date) -> Draft:
+def settle(draft: document.Draft, collected: Collected, today: date) -> document.Draft:
     """Return the draft with splits, limits and sizes that its data can bear.
 
     Parameters
@@ -81,7 +82,7 @@ def _lost(aside: pd.DataFrame, share: float) -> str:
     return f"{share:.1%} of the rows cannot be used: {reasons}"
 
 
-def _ways(draft: Draft, rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
+def _ways(draft: document.Draft, rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
     time, group = draft.roles.time, draft.roles.group
     many = time is not None and rows["time"].dt.normalize().nunique() >= _LEAST_DAYS
     if many:
@@ -94,26 +95,22 @@ def _ways(draft: Draft, rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
     yield "stratum", f"stratum: {why}; by chance, the shares of the label kept"
 
 
-def _split(draft: Draft, rows: pd.DataFrame) -> Draft:
+def _split(draft: document.Draft, rows: pd.DataFrame) -> document.Draft:
     """Return the draft with the first way to split that gives all parts enough of both classes."""
     orders = (_SMALL, _LARGE) if len(rows) <= _FEW_ROWS else (_LARGE, _SMALL)
-    possible: list[Draft] = []
-    problem: DataError | None = None
-    for by, reason in _ways(draft, rows):
-        for shares in orders:
-            tried = replace(draft, by=by, by_reason=reason, shares=shares)
-            try:
-                thinnest = _thinnest(splitting.split(rows, scenario_of(tried)))
-            except DataError as error:
-                problem = problem or error
-                continue
-            if thinnest >= _LEAST_CLASS:
+    possible: list[document.Draft] = []
+    problems: list[DataError] = []
+    for (by, reason), shares in product(_ways(draft, rows), orders):
+        tried = replace(draft, by=by, by_reason=reason, shares=shares)
+        try:
+            if _thinnest(splitting.split(rows, scenario_of(tried))) >= _LEAST_CLASS:
                 return tried
             possible.append(tried)
-    if possible:
-        return possible[-1]
-    assert problem is not None
-    raise DataError(f"{problem} {REMEDY}")
+        except DataError as error:
+            problems.append(error)
+    if not possible:
+        raise DataError(f"{problems[0]} {REMEDY}")
+    return possible[-1]
 
 
 def _thinnest(splits: dict[str, pd.DataFrame]) -> int:
@@ -125,30 +122,25 @@ def _thinnest(splits: dict[str, pd.DataFrame]) -> int:
     )
 
 
-def _smoke_rows(draft: Draft, rows: pd.DataFrame) -> int | None:
+def _smoke_rows(draft: document.Draft, rows: pd.DataFrame) -> int | None:
     """Return how many of the earliest rows a smoke run needs; None: all. A sorted file begins with one class."""
     settings = scenario_of(draft).data
     for count in _SMOKE:
         if len(rows) <= 1.2 * count:
             return None
         earliest = validation.window(rows, settings.model_copy(update={"rows": count}))
-        try:
-            splits = splitting.split(earliest, scenario_of(draft))
-        except DataError:
-            continue
-        if _thinnest(splits) >= _LEAST_CLASS:
-            return count
+        with suppress(DataError):
+            if _thinnest(splitting.split(earliest, scenario_of(draft))) >= _LEAST_CLASS:
+                return count
     return None
 
 
-def _sized(draft: Draft, rows: pd.DataFrame) -> Draft:
+def _sized(draft: document.Draft, rows: pd.DataFrame) -> document.Draft:
     """Return the draft with lengths that fit its texts."""
-    texts = draft.roles.texts
+    texts, sample = draft.roles.texts, rows.iloc[:: max(1, len(rows) // 2_000)]
     if not texts:
         return draft
-    parts = [column(rows, name) for name in texts]
-    sample = max(1, len(rows) // 2_000)
-    lengths = [sum(len(tokenize(part.iloc[row])) + 1 for part in parts) for row in range(0, len(rows), sample)]
+    lengths = sum(column(sample, name).map(lambda text: len(tokenize(text)) + 1) for name in texts)
     tokens = int(np.quantile(lengths, 0.9))
     return replace(
         draft,
@@ -157,11 +149,11 @@ def _sized(draft: Draft, rows: pd.DataFrame) -> Draft:
     )
 
 
-def _ruled(draft: Draft, train: pd.DataFrame) -> Draft:
+def _ruled(draft: document.Draft, train: pd.DataFrame) -> document.Draft:
     """Return the draft with the prototype's rules: words and limits that part yes from no in train."""
     texts, table = draft.roles.texts, draft.roles.table
     terms = _terms(train, texts) if texts else ()
-    numbers = [name for name in table if draft.roles.fields[name][0] == "number" and name not in CANONICAL]
+    numbers = [name for name in table if draft.roles.fields[name][0] == "number" and name not in validation.CANONICAL]
     limits = sorted((_limit(train, name) for name in numbers), key=lambda found: -found[0])[:2]
     return replace(draft, terms=terms, rules={} if terms else {name: rule for gain, name, rule in limits if gain > 0.1})
 
@@ -169,16 +161,15 @@ def _ruled(draft: Draft, train: pd.DataFrame) -> Draft:
 def _terms(train: pd.DataFrame, texts: tuple[str, ...]) -> tuple[str, ...]:
     """Return up to eight words that stand far more often in yes than in no, the most telling first."""
     yes = train["label"].to_numpy() == 1
-    counts = {True: Counter[str](), False: Counter[str]()}
-    for row in range(len(train)):
-        words = {word for name in texts for word in tokenize(column(train, name).iloc[row]) if word.isalpha()}
-        counts[bool(yes[row])].update(words)
+    tokens = zip(*(column(train, name).map(tokenize) for name in texts), strict=True)
+    words = [{word for text in row for word in text if word.isalpha()} for row in tokens]
+    often, seldom = (Counter(chain.from_iterable(compress(words, side))) for side in (yes, ~yes))
     rate = {
-        word: (counts[True][word] / max(1, yes.sum()), counts[False][word] / max(1, (~yes).sum()))
-        for word in counts[True]
-        if counts[True][word] >= 3 and len(word) > 2
+        word: (count / max(1, yes.sum()), seldom[word] / max(1, (~yes).sum()))
+        for word, count in often.items()
+        if count >= 3 and len(word) > 2
     }
-    telling = [word for word, (often, seldom) in rate.items() if often > 2 * seldom]
+    telling = [word for word, (with_yes, with_no) in rate.items() if with_yes > 2 * with_no]
     return tuple(sorted(telling, key=lambda word: (rate[word][1] - rate[word][0], word))[:8])
 
 
@@ -186,10 +177,8 @@ def _limit(train: pd.DataFrame, name: str) -> tuple[float, str, str]:
     """Return Youden's J of the best limit of a number, its name, and the rule."""
     values = column(train, name).to_numpy(dtype=np.float64, na_value=np.nan)
     yes = train["label"].to_numpy() == 1
-    best = (0.0, name, "")
-    for level in np.linspace(0.05, 0.95, 19):
-        cut = float(f"{np.nanquantile(values, level):.4g}") if np.isfinite(values).any() else 0.0
-        for sign, holds in ((">", values > cut), ("<", values < cut)):
-            gain = float(holds[yes].mean() - holds[~yes].mean())
-            best = max(best, (gain, name, f"{sign} {cut:.12g}"))
-    return best
+    levels = np.nanquantile(values, np.linspace(0.05, 0.95, 19)) if np.isfinite(values).any() else []
+    cuts = [float(f"{level:.4g}") for level in levels]
+    rules = [(f"{sign} {cut:.12g}", beyond(values, cut)) for cut in cuts for sign, beyond in _SIGNS.items()]
+    gains = ((float(holds[yes].mean() - holds[~yes].mean()), name, rule) for rule, holds in rules)
+    return max(gains, default=(0.0, name, ""))
