@@ -35,21 +35,22 @@ def test_only_code_that_differs_is_shown_with_the_lines_around_it(tmp_path: Path
     project = Project(tmp_path)
     a = run(project, "a", fit="one\ntwo\n---three\nfour", same="x = 1")
     b = run(project, "b", fit="one\ntwo\n+++three\nfour", same="x = 1", more="y = 2")
-    changed, new = code_changes.cells(project, a, b)
-    assert changed.place == "notebooks/05_decisions.ipynb, cell fit"
-    assert changed.lines[1:] == (" one", " two", "----three", "++++three", " four")
-    assert new.lines[1:] == ("+y = 2",)
+    found = code_changes.cells(project, a, b)
+    assert list(found) == ["notebooks/05_decisions.ipynb, cell fit", "notebooks/05_decisions.ipynb, cell more"]
+    changed, new = found.values()
+    assert changed[1:] == [" one", " two", "----three", "++++three", " four"]
+    assert new[1:] == ["+y = 2"]
 
 
 def test_a_long_difference_says_how_much_is_left_out(tmp_path: Path) -> None:
     project = Project(tmp_path)
     a, b = run(project, "a", fit="x"), run(project, "b", fit="\n".join(map(str, range(500))))
-    (cell,) = code_changes.cells(project, a, b)
-    assert cell.lines[-1] == "… 302 lines more"
+    (lines,) = code_changes.cells(project, a, b).values()
+    assert lines[-1] == "… 302 lines more"
 
 
 def test_a_notebook_that_left_the_store_is_not_told_as_new(tmp_path: Path) -> None:
     project = Project(tmp_path)
     a, b = run(project, "a", fit="x"), run(project, "b", fit="y")
     (project.data / str(a.stages["05_decisions"].notebook)).unlink()
-    assert code_changes.cells(project, a, b) == []
+    assert code_changes.cells(project, a, b) == {}

@@ -2,8 +2,6 @@
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from loopbook.store.project import Project
@@ -13,34 +11,32 @@ _AROUND = 2  # lines that are shown around a changed one
 _LONGEST = 200  # lines of one cell's difference
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A notebook's cell whose code is not the same: its lines as a unified diff, each with its sign before it."""
+def cells(project: Project, a: Run, b: Run) -> dict[str, list[str]]:
+    """Return the code cells that differ between the notebooks as they were executed, each notebook once.
 
-    place: str
-    lines: tuple[str, ...]
-
-
-def cells(project: Project, a: Run, b: Run) -> list[Cell]:
-    """Return the code cells that differ between the notebooks as they were executed, each notebook once."""
+    Returns
+    -------
+    dict
+        By notebook and cell: its lines as a unified diff, each with its sign before it.
+    """
     pairs = {}
     for name, old in a.stages.items():
         new = b.stages.get(name)
         if new is not None and old.key != new.key and old.stage not in pairs:
             pairs[old.stage] = (_codes(project.data, old), _codes(project.data, new))
-    both = {stage: codes for stage, codes in pairs.items() if all(codes)}  # else one has left the store
-    return [cell for stage, (old, new) in both.items() for cell in _differing(stage, old, new)]
+    return {
+        f"notebooks/{stage}.ipynb, cell {name}": _difference(old.get(name, ""), new.get(name, ""))
+        for stage, (old, new) in pairs.items()
+        if old and new  # else one has left the store
+        for name in dict.fromkeys((*old, *new))
+        if old.get(name, "").splitlines() != new.get(name, "").splitlines()
+    }
 
 
-def _differing(stage: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Cell]:
-    for name in dict.fromkeys((*old, *new)):
-        was, now = (codes.get(name, "").splitlines() for codes in (old, new))
-        if was == now:
-            continue
-        lines = list(difflib.unified_diff(was, now, n=_AROUND, lineterm=""))[2:]  # without the names of files
-        left = len(lines) - _LONGEST
-        more = (f"… {left} lines more",) if left > 0 else ()
-        yield Cell(f"notebooks/{stage}.ipynb, cell {name}", (*lines[:_LONGEST], *more))
+def _difference(old: str, new: str) -> list[str]:
+    lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), n=_AROUND, lineterm=""))[2:]  # without names
+    left = len(lines) - _LONGEST
+    return [*lines[:_LONGEST], *([f"… {left} lines more"] if left > 0 else [])]
 
 
 def _codes(data: Path, record: StageRecord) -> dict[str, str]:

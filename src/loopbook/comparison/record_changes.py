@@ -1,26 +1,11 @@
 """Changes between two runs' records: parameters that differ, and how criteria turned."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from loopbook.store.records import CriterionRecord, Run
 
 ABSENT = "not there"
-
-
-@dataclass(frozen=True)
-class CriterionChange:
-    """A criterion in both runs, None where it is not there; `turned` says how its verdict changed."""
-
-    text: str
-    a: CriterionRecord | None
-    b: CriterionRecord | None
-
-    @property
-    def turned(self) -> Literal["worse", "better", ""]:
-        if self.a is None or self.b is None or None in (self.a.met, self.b.met) or self.a.met == self.b.met:
-            return ""
-        return "better" if self.b.met else "worse"
+_TURNED: dict[tuple[bool | None, bool | None], str] = {(True, False): "worse", (False, True): "better"}
 
 
 def parameters(a: Run, b: Run) -> list[tuple[str, Any, Any]]:
@@ -33,15 +18,27 @@ def parameters(a: Run, b: Run) -> list[tuple[str, Any, Any]]:
     return [row for row in both if row[1] != row[2]]
 
 
-def criteria(a: Run, b: Run) -> list[CriterionChange]:
-    """Return every criterion of the two runs."""
+def criteria(a: Run, b: Run) -> list[dict[str, Any]]:
+    """Return every criterion of the two runs: its text, its record in each, None where it is not there, how it turned.
+
+    ``turned`` is *worse*, *better*, or empty if its verdict is the same or not known in both.
+    """
     old, new = ({criterion.id: criterion for criterion in run.criteria} for run in (a, b))
     return [
-        CriterionChange((new.get(name) or old[name]).text, old.get(name), new.get(name))
+        {
+            "text": (new.get(name) or old[name]).text,
+            "a": old.get(name),
+            "b": new.get(name),
+            "turned": _TURNED.get((_met(old.get(name)), _met(new.get(name))), ""),
+        }
         for name in dict.fromkeys((*old, *new))
     ]
 
 
+def _met(criterion: CriterionRecord | None) -> bool | None:
+    return criterion.met if criterion else None
+
+
 def missed(a: Run, b: Run) -> list[str]:
     """Return the texts of criteria that A meets and B misses."""
-    return [change.text for change in criteria(a, b) if change.turned == "worse"]
+    return [change["text"] for change in criteria(a, b) if change["turned"] == "worse"]

@@ -150,34 +150,27 @@ def _checked(request: Request, points: Sequence[tuple[sweep_records.Point, Scena
         # Workers do not know what this process's environment says of folders.
         project = replace(project, data_at=project.data.absolute(), reports_at=project.reports.absolute())
     snapshot = snapshots.current(project, request.resolved.name, request.profile)
-    prints: dict[str, str] = {}
-    checked: set[tuple[str, str]] = set()
-    found = []
-    for point, scenario in points:
-        # Seeds and numbers of passes can be wrong in no way that the contract has not refused.
-        training = scenario.training.model_dump_json(include={"only", "candidates"})
-        shape = scenario.model_dump_json(exclude={"training"}), training
-        if shape not in checked:
-            try:
-                preflight.check(project, scenario)
-            except LoopbookError as error:
-                values = " ".join(f"{name}={value}" for name, value in point.values.items())
-                raise type(error)(f"GRID, point {point.name} ({values}): {error}") from error
-            checked.add(shape)
-        source = scenario.source.model_dump_json()
-        if source not in prints:
-            prints[source] = sources.fingerprint(scenario.source, project.root, project.raw)
-        found.append(
-            replace(
-                request,
-                project=project,
-                resolved=scenario,
-                given=point.given,
-                source=prints[source],
-                snapshot=snapshot,
-            )
-        )
-    return found
+    # Seeds and numbers of passes can be wrong in no way that the contract has not refused.
+    shapes = {_shape(scenario): (point, scenario) for point, scenario in reversed(points)}
+    for point, scenario in reversed(shapes.values()):
+        try:
+            preflight.check(project, scenario)
+        except LoopbookError as error:
+            values = " ".join(f"{name}={value}" for name, value in point.values.items())
+            raise type(error)(f"GRID, point {point.name} ({values}): {error}") from error
+    read = {scenario.source.model_dump_json(): scenario.source for _, scenario in points}
+    prints = {text: sources.fingerprint(source, project.root, project.raw) for text, source in read.items()}
+    shared = replace(request, project=project, snapshot=snapshot)
+    return [
+        replace(shared, resolved=scenario, given=point.given, source=prints[scenario.source.model_dump_json()])
+        for point, scenario in points
+    ]
+
+
+def _shape(scenario: Scenario) -> tuple[str, str]:
+    """Return all of a scenario but its seeds and numbers of passes."""
+    training = scenario.training.model_dump_json(include={"only", "candidates"})
+    return scenario.model_dump_json(exclude={"training"}), training
 
 
 def _engine(

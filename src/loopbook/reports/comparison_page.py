@@ -3,12 +3,11 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from loopbook.comparison import notes, record_changes
-from loopbook.comparison.code_changes import Cell
 from loopbook.comparison.data_changes import Table
 from loopbook.comparison.metric import Metric
 from loopbook.comparison.verdict import Verdict
@@ -23,24 +22,11 @@ _FARTHEST = 3.0  # half-widths from the middle beyond which a metric is drawn at
 _DRAWN = 6  # distributions of a table that are drawn, those that differ most
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A figure of both runs, by stage and place in the notebook; None: that run has none there."""
-
-    title: str
-    a: Picture | None
-    b: Picture | None
-
-    @property
-    def same(self) -> bool:
-        return self.a is not None and self.b is not None and self.a.content == self.b.content
-
-
 def write(
     project: Project,
     verdict: Verdict,
     changes: Sequence[Change],
-    cells: Sequence[Cell],
+    cells: Mapping[str, Sequence[str]],
     tables: Sequence[Table],
     to: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
@@ -62,11 +48,9 @@ def write(
     site.assets(folder)
     drawn = figures(project, a, b, say)
     for figure in drawn:
-        for side, picture in (("a", figure.a), ("b", figure.b)):
-            if picture is not None:
-                place = folder / "figures" / f"{side}-{picture.name}"
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(picture.content)
+        for side in "ab":
+            if figure[side] is not None:
+                site.write(folder / "figures" / f"{side}-{figure[side].name}", figure[side].content)
     target = folder / "index.html"
     shown = render(
         "comparison.html.j2",
@@ -137,18 +121,28 @@ def distributions(table: Table) -> list[chart.Drawing]:
     return list(filter(None, drawn))[:_DRAWN]
 
 
-def figures(project: Project, a: Run, b: Run, say: Callable[[str], None] = lambda _: None) -> tuple[Figure, ...]:
-    """Return the figures of both runs, by stage and place in the notebook."""
+def figures(project: Project, a: Run, b: Run, say: Callable[[str], None] = lambda _: None) -> list[dict[str, Any]]:
+    """Return the figures of both runs, by stage and place in the notebook; ``a`` or ``b`` is None in a run without."""
     found: dict[str, dict[str, Picture]] = {}
     root = str(project.root.resolve())
     for side, run in (("a", a), ("b", b)):
         for name, record in run.stages.items():
             say(f"Collecting the figures: {side.upper()}, {name}")
-            for picture in page.pictures(record, project.data, root):
+            shown = page.page(record, project.data, None, root)
+            for picture in shown.pictures if shown else ():
                 # Its file's name says the cell and the output, after the stage, the same in both runs.
                 place = picture.name.removeprefix(f"{page.slug(record)}-").rpartition(".")[0]
                 found.setdefault(f"{name} · {place.removesuffix('-1').removesuffix('-figure')}", {})[side] = picture
-    return tuple(Figure(title, pair.get("a"), pair.get("b")) for title, pair in found.items())
+    return [
+        {
+            "title": title,
+            "a": None,
+            "b": None,
+            **pair,
+            "same": len({picture.content for picture in pair.values()}) == 1 < len(pair),
+        }
+        for title, pair in found.items()
+    ]
 
 
 def _link(project: Project, run: Run, folder: Path) -> str:

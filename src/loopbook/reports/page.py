@@ -126,16 +126,6 @@ def _code(cell: Mapping[str, Any], identity: str, record: StageRecord, error: st
     return Cell(identity, "code", code=_coloured(code), lines=code.count("\n") + 1, outputs=shown, failed=failed)
 
 
-def pictures(record: StageRecord, data: Path, root: str) -> tuple[Picture, ...]:
-    """Return a stage's figures, named as on its page, without making the rest of the page."""
-    found: list[Picture] = []
-    for number, cell in enumerate((_cells(data / record.notebook) if record.notebook else None) or (), start=1):
-        drawn = [item for item in cell.get("outputs", ()) if any("image/" in kind for kind in item.get("data", ()))]
-        shown = outputs({"outputs": drawn}, f"{slug(record)}-{_identity(cell, number)}", root)
-        found += [item.picture for item in shown if item.picture is not None]
-    return tuple(found)
-
-
 def today(executed: list[dict[str, Any]], committed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the cells of a page: today's prose, matched by cell id, around the code and outputs as executed.
 

@@ -77,10 +77,11 @@ def make(place: Place, run: Run, way: Timeline | None, known: provenance.Origins
     chapters = {}
     neighbours = [None, *titles.items(), None]
     for number, (name, shown) in enumerate(made.items()):
+        events = shown.record.artifacts.get("events")
         values = {
             "page": shown,
             "trace": provenance.lineage(run, shown.record, known, place.data),
-            "board": _board(place, shown.record),
+            "board": training_curves.board(place.data / events) if events else None,
         }
         around = {"before": neighbours[number], "after": neighbours[number + 2]}
         files[f"{name}.html"] = render("stage.html.j2", **about, **around, **values).encode()
@@ -118,7 +119,3 @@ def _values(place: Place, run: Run) -> dict[str, Any]:
         "data_facts": dataset.facts(card),
         "findings": dataset.findings(card),
     }
-
-
-def _board(place: Place, record: StageRecord) -> dict[str, Any] | None:
-    return training_curves.board(place.data / record.artifacts["events"]) if "events" in record.artifacts else None
