@@ -48,6 +48,7 @@ class Server:
     content: bytes = b""
     etag: str | None = '"one"'
     break_off: int = 0  # answers that end after half of what they promised
+    ranges: bool = True
     status: list[int] = field(default_factory=list)  # answers to give before any other
     asked: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
@@ -64,8 +65,21 @@ class Server:
             request.send_response(304)
             request.end_headers()
             return
-        request.send_response(200)
-        body = self.content
+        begin = 0
+        wanted = headers.get("Range", "")
+        fits = headers.get("If-Range") in (None, self.etag)
+        if wanted and self.ranges and fits:
+            begin = int(wanted.removeprefix("bytes=").rstrip("-"))
+            if begin >= len(self.content):
+                request.send_response(416)
+                request.send_header("Content-Length", "0")
+                request.end_headers()
+                return
+            request.send_response(206)
+            request.send_header("Content-Range", f"bytes {begin}-{len(self.content) - 1}/{len(self.content)}")
+        else:
+            request.send_response(200)
+        body = self.content[begin:]
         request.send_header("Content-Length", str(len(body)))
         if self.etag:
             request.send_header("ETag", self.etag)

@@ -55,14 +55,14 @@ def dataset(address: str, archive: bytes, member: str = "set/rows.txt", content:
     )
 
 
-def test_an_archive_is_downloaded_again_if_it_broke_off_checked_and_its_member_kept(server, tmp_path, monkeypatch):
+def test_an_archive_is_downloaded_resumed_checked_and_its_member_kept(server, tmp_path, monkeypatch):
     server.content = tar({"set/rows.txt": CONTENT, "set/padding.bin": os.urandom(200_000)})
     server.break_off = 1
     monkeypatch.setattr(download.time, "sleep", lambda _: None)
     wanted = dataset(server.url, server.content)
     path = catalog.fetch(wanted, tmp_path)
     assert path.read_bytes() == CONTENT
-    assert len(server.asked) == 2
+    assert "Range" in server.asked[1]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     server.asked.clear()
     assert catalog.fetch(wanted, tmp_path) == path

@@ -19,15 +19,44 @@ def no_wait(monkeypatch):
     monkeypatch.setattr(download.time, "sleep", lambda _: None)
 
 
-def test_a_download_that_breaks_off_is_tried_again(server, tmp_path):
+def test_a_download_that_breaks_off_goes_on_where_it_ended(server, tmp_path):
     server.content, server.break_off = CONTENT, 2
     said: list[str] = []
     path = download.fetch(server.url, tmp_path / "a.bin", DIGEST, said.append)
     assert path.read_bytes() == CONTENT
-    assert len(server.asked) == 3
+    assert [asked.get("Range") for asked in server.asked] == [None, "bytes=150000-", "bytes=225000-"]
     assert any("broke off" in line for line in said)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [item.name for item in tmp_path.glob("[!.]*")] == ["a.bin"]
+
+
+def test_what_five_attempts_brought_is_kept_for_the_next_run(server, tmp_path):
+    server.content, server.break_off = CONTENT, 5
+    with pytest.raises(DataError, match=r"5 attempts.*bytes are kept; the next run goes on there"):
+        download.fetch(server.url, tmp_path / "a.bin", DIGEST)
+    assert not (tmp_path / "a.bin").exists()
+    assert download.fetch(server.url, tmp_path / "a.bin", DIGEST).read_bytes() == CONTENT
+    assert server.asked[-1]["Range"] == f"bytes={300_000 - 300_000 // 32}-"
+
+
+def test_a_server_without_ranges_sends_the_whole_again(server, tmp_path):
+    server.content, server.break_off, server.ranges = CONTENT, 1, False
+    assert download.fetch(server.url, tmp_path / "a.bin", DIGEST).read_bytes() == CONTENT
+
+
+def test_a_file_that_changed_while_it_was_downloaded_is_taken_as_a_whole(server, tmp_path):
+    server.content, server.break_off = b"x" * 1000, 5
+    with pytest.raises(DataError):
+        download.fetch(server.url, tmp_path / "a.bin", DIGEST)
+    server.content, server.etag = CONTENT, '"two"'
+    assert download.fetch(server.url, tmp_path / "a.bin", DIGEST).read_bytes() == CONTENT
+
+
+def test_a_kept_part_that_is_too_long_is_thrown_away(server, tmp_path):
+    server.content = CONTENT
+    (tmp_path / "a.bin.part").write_bytes(CONTENT + b"more")
+    (tmp_path / "a.bin.part.json").write_text(f'{{"url": "{server.url}", "validator": null}}')
+    assert download.fetch(server.url, tmp_path / "a.bin", DIGEST).read_bytes() == CONTENT
 
 
 def test_a_busy_server_is_asked_again_and_a_missing_file_is_not(server, tmp_path):

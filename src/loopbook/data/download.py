@@ -1,4 +1,6 @@
-"""Download a file: with retry, its hash checked, readable by its owner only."""
+"""Download a file: with retry, resumed where it broke off, its hash checked, readable by its owner only."""
+
+from __future__ import annotations
 
 import hashlib
 import json
@@ -7,17 +9,25 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from loopbook.scenario.errors import DataError
+
+if TYPE_CHECKING:
+    import requests
 
 Progress = Callable[[str], None]
 """Takes one line that says how far the work is."""
 
 ATTEMPTS = 5
-_CHUNK = 1 << 22
+_CHUNK = 1 << 16
 _TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of the answer
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
+
+
+class _BrokenOff(Exception):
+    """The connection ended before the file did; what came is kept."""
 
 
 def silent(_: str) -> None:
@@ -27,7 +37,8 @@ def silent(_: str) -> None:
 def shown(url: str) -> str:
     """Return an address for messages, without user name, password and query."""
     parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    host = parts.hostname or ""
+    return urlunsplit((parts.scheme, f"{host}:{parts.port}" if parts.port else host, parts.path, "", ""))
 
 
 def sha256(path: Path) -> str:
@@ -68,7 +79,7 @@ def fetch(url: str, target: Path, expected: str | None = None, progress: Progres
     url
         Address, http or https.
     target
-        Where the file goes, once it is whole.
+        Where the file goes. Until it is whole it is called ``<target>.part``, and the next call goes on there.
     expected
         SHA-256 of the content; None accepts whatever comes.
     progress
@@ -82,7 +93,7 @@ def fetch(url: str, target: Path, expected: str | None = None, progress: Progres
     with alone(target):
         if expected and target.is_file() and matches(sha256(target), expected):
             return target
-        _get(url, target, {}, progress)
+        _get(url, target, {}, expected, progress)
         if expected and not matches(digest := sha256(target), expected):
             target.unlink()
             raise DataError(
@@ -109,50 +120,115 @@ def refresh(url: str, target: Path, expected: str | None = None, progress: Progr
         state = json.loads(state_path.read_text(encoding="utf-8")) if state_path.is_file() else {}
         known = state if state.get("url") == url and target.is_file() and sha256(target) == state.get("sha256") else {}
         asked = {"If-None-Match": known.get("etag"), "If-Modified-Since": known.get("last_modified")}
-        answer = _get(url, target, {name: value for name, value in asked.items() if value}, progress)
+        answer = _get(url, target, {name: value for name, value in asked.items() if value}, None, progress)
         if answer is not None:
             with os.fdopen(private(state_path), "w", encoding="utf-8") as file:
                 json.dump({"url": url, "sha256": sha256(target), **answer}, file)
     return target
 
 
-def _get(url: str, target: Path, headers: dict[str, str], progress: Progress) -> dict[str, str | None] | None:
+def _get(
+    url: str, target: Path, headers: dict[str, str], expected: str | None, progress: Progress
+) -> dict[str, Any] | None:
     """Bring the file to `target` in up to five attempts; return its validators, or None if it has not changed."""
     import requests
 
-    asked, problem = {"Accept-Encoding": "identity", **headers}, ""  # the file's own bytes, which the hash is of
+    part = target.with_name(target.name + ".part")
+    note = target.with_name(target.name + ".part.json")
+    problem = ""
     for attempt in range(1, ATTEMPTS + 1):
         if attempt > 1:
             progress(f"{problem}; attempt {attempt} of {ATTEMPTS}")
             time.sleep(min(30.0, 2.0 ** (attempt - 2)))
         try:
-            with requests.get(url, headers=asked, stream=True, timeout=_TIMEOUT) as response:
-                if response.status_code == 304:
-                    return None
-                if response.ok:
-                    _keep(response.iter_content(_CHUNK), target, shown(url), progress)
-                    return {
-                        "etag": response.headers.get("ETag"),
-                        "last_modified": response.headers.get("Last-Modified"),
-                    }
-                problem = f"the server answered {response.status_code} {response.reason}"
-                if response.status_code not in _AGAIN:
-                    raise DataError(f"{shown(url)}: {problem}. Check it.")
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            problem = f"no connection, or one that broke off ({type(error).__name__})"
+            answer = _attempt(url, part, note, headers, expected, progress)
+        except _BrokenOff as error:
+            problem = str(error)
+            continue
         except requests.exceptions.RequestException as error:
-            raise DataError(f"{shown(url)}: {type(error).__name__}. Check source.url.") from error
+            if not isinstance(error, (requests.ConnectionError, requests.Timeout)):
+                raise DataError(f"{shown(url)}: {type(error).__name__}. Check source.url.") from error
+            problem = f"no connection ({type(error).__name__})"
+            continue
+        if answer is not None:
+            part.replace(target)
+            note.unlink(missing_ok=True)
+        return answer
+    kept = f" {part.stat().st_size:,} bytes are kept; the next run goes on there." if part.is_file() else ""
     raise DataError(
-        f"{shown(url)} could not be downloaded in {ATTEMPTS} attempts: {problem}. "
+        f"{shown(url)} could not be downloaded in {ATTEMPTS} attempts: {problem}.{kept} "
         "Check the network, or fetch the file by hand and name it as a csv, jsonl or parquet source."
     )
 
 
-def _keep(chunks: Iterator[bytes], target: Path, name: str, progress: Progress) -> None:
-    """Write what comes beside `target`, and put it in place when it is whole."""
-    part = target.with_name(target.name + ".part")
-    with os.fdopen(private(part), "wb") as file:
-        for chunk in chunks:
-            file.write(chunk)
-            progress(f"{name}: {file.tell():,} bytes")
-    part.replace(target)
+def _attempt(
+    url: str, part: Path, note: Path, headers: dict[str, str], expected: str | None, progress: Progress
+) -> dict[str, Any] | None:
+    import requests
+
+    asked = {"Accept-Encoding": "identity", **headers}  # ranges count bytes of the file, not of a compressed stream
+    begin = _resume_from(url, part, note, expected)
+    if begin:
+        asked["Range"] = f"bytes={begin}-"
+        validator = json.loads(note.read_text(encoding="utf-8")).get("validator")
+        if validator:
+            asked["If-Range"] = validator
+    with requests.get(url, headers=asked, stream=True, timeout=_TIMEOUT) as response:
+        if response.status_code == 304:
+            return None
+        if response.status_code == 416:  # what is kept does not belong to this file
+            part.unlink(missing_ok=True)
+            raise _BrokenOff("the part that was kept did not fit")
+        if response.status_code in _AGAIN:
+            raise _BrokenOff(f"the server answered {response.status_code}")
+        if not response.ok:
+            raise DataError(f"{shown(url)}: the server answered {response.status_code} {response.reason}. Check it.")
+        whole = _whole_size(response)
+        begin = begin if response.status_code == 206 else 0
+        if response.status_code == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {begin}-"):
+            part.unlink(missing_ok=True)
+            raise _BrokenOff("the server sent another range than asked for")
+        etag, modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
+        validator = etag if etag and not etag.startswith("W/") else modified
+        with os.fdopen(private(note), "w", encoding="utf-8") as file:
+            json.dump({"url": url, "validator": validator}, file)
+        _write(response, part, begin, whole, progress, shown(url))
+    return {"etag": etag, "last_modified": modified}
+
+
+def _resume_from(url: str, part: Path, note: Path, expected: str | None) -> int:
+    """Return how many bytes are kept of this very file; without a hash or a validator nobody could tell."""
+    if not part.is_file() or not note.is_file():
+        return 0
+    state = json.loads(note.read_text(encoding="utf-8"))
+    return part.stat().st_size if state.get("url") == url and (expected or state.get("validator")) else 0
+
+
+def _whole_size(response: requests.Response) -> int | None:
+    """Return the size of the whole file, if the server says it."""
+    if response.status_code == 206:
+        total = (response.headers.get("Content-Range") or "").rpartition("/")[2]
+    else:
+        total = response.headers.get("Content-Length") or ""
+    return int(total) if total.isdigit() else None
+
+
+def _write(
+    response: requests.Response, part: Path, begin: int, whole: int | None, progress: Progress, name: str
+) -> None:
+    from urllib3.exceptions import HTTPError
+
+    if not begin:
+        os.close(private(part))
+    said = begin
+    with part.open("ab") as file:
+        try:
+            while chunk := response.raw.read1(_CHUNK):  # whatever has come: nothing of it is lost when it breaks off
+                file.write(chunk)
+                if file.tell() - said > 1 << 22:
+                    said = file.tell()
+                    progress(f"{name}: {said:,} of {whole:,} bytes" if whole else f"{name}: {said:,} bytes")
+        except HTTPError as error:
+            raise _BrokenOff(f"broke off after {file.tell():,} bytes") from error
+        if whole is not None and file.tell() < whole:
+            raise _BrokenOff(f"broke off after {file.tell():,} of {whole:,} bytes")
