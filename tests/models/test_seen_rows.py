@@ -98,8 +98,8 @@ def test_a_shipped_model_knows_what_it_has_learned_from(fit: Fit, text: Problem,
 
 def test_a_model_that_does_not_say_what_it_has_learned_from_is_refused(fit: Fit, text: Problem) -> None:
     folder = fit("one", text.train, text.validation, text.features, text)
-    (folder / "learned.npy").unlink()
-    with pytest.raises(LoopbookError, match=r"does not say which rows its model has learned from: learned.npy is miss"):
+    (folder / "learned.npz").unlink()
+    with pytest.raises(LoopbookError, match=r"does not say which rows its model has learned from: learned.npz is miss"):
         Model.load(folder)
 
 

@@ -1,6 +1,5 @@
 """A fitted model: features, network or linear model, and the temperature, as one thing that answers for rows."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,7 +113,15 @@ class Model:
         LoopbookError
             If the folder holds no model, or one of another version.
         """
-        described = read_description(folder / f"{DESCRIPTION}.json", FORMAT)
+        file = folder / f"{DESCRIPTION}.json"
+        if not file.is_file():
+            raise LoopbookError(f"{folder} holds no model: {file.name} is missing.")
+        described = content.load(file)
+        if described.get("format") != FORMAT:
+            raise LoopbookError(
+                f"{file}: format {described.get('format')!r} is not {FORMAT}, which this version reads. Train it "
+                "again; if an earlier round has approved it, go back a round: python -m loopbook approve --undo."
+            )
         architecture = str(described["architecture"])
         return cls(
             architecture,
@@ -126,22 +133,3 @@ class Model:
             float(described["offset"]),
             seen_rows.load(folder),
         )
-
-
-def read_description(file: Path, version: int) -> dict[str, Any]:
-    """Return what describes a saved model.
-
-    Raises
-    ------
-    LoopbookError
-        If it is not there, or was written by another version of Loopbook.
-    """
-    if not file.is_file():
-        raise LoopbookError(f"{file.parent} holds no model: {file.name} is missing.")
-    described = dict(json.loads(file.read_text(encoding="utf-8")))
-    if described.get("format") != version:
-        raise LoopbookError(
-            f"{file}: format {described.get('format')!r} is not {version}, which this version reads. Train it again; "
-            "if an earlier round has approved it, go back a round: python -m loopbook approve --undo."
-        )
-    return described

@@ -15,7 +15,7 @@ from loopbook.scenario.feedback import FeedbackSettings
 from loopbook.scenario.monitoring import MonitoringSettings
 from loopbook.scenario.optimization import OptimizationSettings
 from loopbook.scenario.requirements import RequirementsSettings
-from loopbook.scenario.settings import Settings
+from loopbook.scenario.settings import Settings, refuse
 from loopbook.scenario.source import Source
 from loopbook.scenario.stories import Criterion, Story
 from loopbook.scenario.task import Task
@@ -61,30 +61,39 @@ class Scenario(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        source, splits = self.source, self.data.splits
         ids = [criterion.id for criterion in self.criteria] + [story.id for story in self.stories]
         twice = sorted({name for name in ids if ids.count(name) > 1})
-        if twice:
-            raise ValueError(f"story and criterion ids must differ; used twice: {', '.join(twice)}")
-        for need, by in (("time", "time"), ("group", "group")):
-            if self.data.splits.by == by and getattr(self.source, need) is None:
-                raise ValueError(f"data.splits.by is {by!r}, so the source must name its {need} column (source.{need})")
-        later = getattr(self.source, "later_days", 0)
-        if later and self.data.splits.by != "time":
-            raise ValueError("source.later_days are for later rounds, so data.splits.by must be 'time'")
-        if self.data.splits.windows > 1 and bool(later) == bool(self.data.splits.held_back):
-            raise ValueError(
-                f"data.splits.windows is {self.data.splits.windows}, so rows must be kept for later rounds in one way: "
-                "by data.splits.held_back (a share of the rows), or in a simulation by source.later_days"
-            )
-        if later and self.data.splits.windows == 1:
-            raise ValueError("source.later_days are for later rounds, so data.splits.windows must be 2 or more")
-        if self.optimization.cv_repeats and self.data.splits.by == "time":
-            raise ValueError(
+        later = getattr(source, "later_days", 0)
+        hidden = {source.truth, *source.protected} & {*self.task.fields, self.task.label.column}
+        refuse(
+            (twice, f"story and criterion ids must differ; used twice: {', '.join(twice)}"),
+            (
+                splits.by != "stratum" and getattr(source, splits.by) is None,
+                f"data.splits.by is {splits.by!r}, so the source must name its {splits.by} column (source.{splits.by})",
+            ),
+            (
+                later and splits.by != "time",
+                "source.later_days are for later rounds, so data.splits.by must be 'time'",
+            ),
+            (
+                splits.windows > 1 and bool(later) == bool(splits.held_back),
+                f"data.splits.windows is {splits.windows}, so rows must be kept for later rounds in one way: "
+                "by data.splits.held_back (a share of the rows), or in a simulation by source.later_days",
+            ),
+            (
+                later and splits.windows == 1,
+                "source.later_days are for later rounds, so data.splits.windows must be 2 or more",
+            ),
+            (
+                self.optimization.cv_repeats and splits.by == "time",
                 "optimization.cv_repeats deals rows anew whatever their time, but data.splits.by is 'time': a model "
-                "would learn from the future. Set it to 0, or split by group or stratum"
-            )
-        hidden = {self.source.truth, *self.source.protected} & {*self.task.fields, self.task.label.column}
-        if hidden:
-            shown = ", ".join(sorted(map(str, hidden)))
-            raise ValueError(f"truth and protected columns must be neither inputs nor the label: {shown}")
+                "would learn from the future. Set it to 0, or split by group or stratum",
+            ),
+            (
+                hidden,
+                "truth and protected columns must be neither inputs nor the label: "
+                f"{', '.join(sorted(map(str, hidden)))}",
+            ),
+        )
         return self

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from loopbook.scenario.settings import Settings
+from loopbook.scenario.settings import Settings, refuse
 
 
 class Splits(Settings):
@@ -54,10 +54,18 @@ class DataSettings(Settings):
 
     @model_validator(mode="after")
     def _window(self) -> Self:
-        if self.window is not None and self.window > self.splits.windows:
-            raise ValueError(f"there is no window {self.window}: data.splits.windows is {self.splits.windows}")
-        if self.splits.held_back and self.splits.windows == 1:
-            raise ValueError("splits.held_back keeps rows for later rounds, so data.splits.windows must be 2 or more")
-        if self.start and self.end and self.start >= self.end:
-            raise ValueError(f"the window's start {self.start} is not before its end {self.end}")
+        refuse(
+            (
+                self.window is not None and self.window > self.splits.windows,
+                f"there is no window {self.window}: data.splits.windows is {self.splits.windows}",
+            ),
+            (
+                self.splits.held_back and self.splits.windows == 1,
+                "splits.held_back keeps rows for later rounds, so data.splits.windows must be 2 or more",
+            ),
+            (
+                self.start and self.end and self.start >= self.end,
+                f"the window's start {self.start} is not before its end {self.end}",
+            ),
+        )
         return self

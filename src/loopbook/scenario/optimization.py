@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from loopbook.scenario.settings import Settings
+from loopbook.scenario.settings import Settings, refuse
 
 
 class SearchRange(Settings):
@@ -18,12 +18,12 @@ class SearchRange(Settings):
     @model_validator(mode="after")
     def _range_or_choices(self) -> Self:
         ends = (self.low is not None) + (self.high is not None)
-        if ends != (0 if self.choices else 2):
-            raise ValueError("give either 'low' and 'high' or 'choices'")
-        if self.log and (self.low is None or self.low <= 0):
-            raise ValueError("a logarithmic scale needs a 'low' above 0")
-        if self.low is not None and self.high is not None and self.low >= self.high:
-            raise ValueError(f"'low' {self.low:g} is not below 'high' {self.high:g}")
+        low, high = self.low or 0.0, self.high or 0.0
+        refuse(
+            (ends != (0 if self.choices else 2), "give either 'low' and 'high' or 'choices'"),
+            (self.log and low <= 0, "a logarithmic scale needs a 'low' above 0"),
+            (ends == 2 and low >= high, f"'low' {low:g} is not below 'high' {high:g}"),
+        )
         return self
 
 

@@ -9,6 +9,13 @@ Names = Annotated[tuple[str, ...], Field(strict=False)]
 """A YAML list of names."""
 
 
+def refuse(*problems: tuple[object, str]) -> None:
+    """Raise the first of some problems that is there; each is its condition and its message."""
+    for there, message in problems:
+        if there:
+            raise ValueError(message)
+
+
 class Settings(BaseModel):
     """Base of all settings: strict types, finite numbers, no unknown keys, values that do not change."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from loopbook.scenario.settings import Settings
+from loopbook.scenario.settings import Settings, refuse
 
 
 class Label(Settings):
@@ -22,12 +22,17 @@ class Label(Settings):
 
     @model_validator(mode="after")
     def _one_meaning(self) -> Self:
-        if (self.below is None) == (not self.positive):
-            raise ValueError("say either which values are 'positive' or the rating 'below' which a row is, not both")
-        if self.uncertain and self.below is None:
-            raise ValueError("'uncertain' is for ratings: it needs 'below'")
-        if self.names[0] == self.names[1]:
-            raise ValueError(f"no and yes need different names, not twice {self.names[0]!r}")
+        refuse(
+            (
+                (self.below is None) == (not self.positive),
+                "say either which values are 'positive' or the rating 'below' which a row is, not both",
+            ),
+            (self.uncertain and self.below is None, "'uncertain' is for ratings: it needs 'below'"),
+            (
+                self.names[0] == self.names[1],
+                f"no and yes need different names, not twice {self.names[0]!r}",
+            ),
+        )
         return self
 
 
@@ -51,12 +56,16 @@ class Task(Settings):
 
     @model_validator(mode="after")
     def _has_inputs(self) -> Self:
-        if not self.fields:
-            raise ValueError("a task needs at least one input field")
-        if self.label.column in self.fields:
-            raise ValueError(f"the label column {self.label.column!r} cannot be an input as well")
-        if self.actions[0] == self.actions[1]:
-            raise ValueError(f"the two actions need different names, not twice {self.actions[0]!r}")
-        if "review" in self.actions:
-            raise ValueError("no action can be called 'review': that is the name for asking a person")
+        refuse(
+            (not self.fields, "a task needs at least one input field"),
+            (
+                self.label.column in self.fields,
+                f"the label column {self.label.column!r} cannot be an input as well",
+            ),
+            (
+                self.actions[0] == self.actions[1],
+                f"the two actions need different names, not twice {self.actions[0]!r}",
+            ),
+            ("review" in self.actions, "no action can be called 'review': that is the name for asking a person"),
+        )
         return self
