@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from tests.decisions.conftest import rows
 
-from loopbook.decisions import costs, log, outbox, policy_costs, review
+from loopbook.decisions import costs, log, outbox, policy_costs
 from loopbook.decisions.agent import Agent, Episode
 from loopbook.decisions.building import Plan, build
 from loopbook.decisions.policies import Policy
+from loopbook.decisions.replay import simulated_verdicts
 from loopbook.scenario.decisions import DecisionsSettings, Rule
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Task
@@ -37,7 +38,7 @@ def agent(task: Task, policy: Policy, stream: pd.DataFrame, settings: DecisionsS
         "policy": policy,
         "model_version": "m1",
         "capacity": settings.review_capacity,
-        "reviewer": review.simulated_verdicts(stream, settings.costs.review_error).get,
+        "reviewer": simulated_verdicts(stream, settings.costs.review_error).get,
     }
     return Agent(**{**made, **changed})  # type: ignore[arg-type]
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from tests.decisions.conftest import PRICES
 
-from loopbook.decisions import building, costs, cross_validated_costs, review
+from loopbook.decisions import building, costs, cross_validated_costs
 from loopbook.decisions.building import Plan
-from loopbook.decisions.replay import replay
+from loopbook.decisions.replay import replay, simulated_verdicts
 from loopbook.scenario.decisions import DecisionsSettings
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Task
@@ -45,7 +45,7 @@ def test_each_fold_is_judged_by_policies_of_the_other_folds(
     rows = frame.set_index("row_id", drop=False).rename_axis(None).loc[part["row_id"]].reset_index(drop=True)
     held = part["fold"].to_numpy() == 2
     policy = building.build(plan, rows[~held], rows["p"][~held])["review"]
-    said = review.simulated_verdicts(rows, plan.settings.costs.review_error, 1)
+    said = simulated_verdicts(rows, plan.settings.costs.review_error, 1)
     came = replay(policy, rows[held], rows["p"][held], plan.settings, said)
     mine = judged[(judged["repeat"] == 1) & (judged["fold"] == 2) & (judged["policy"] == "review")].iloc[0]
     recomputed = costs.realised(plan.settings.costs, came.acted, rows["label"][held], came.reviewed)

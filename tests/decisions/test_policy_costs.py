@@ -8,10 +8,10 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 from tests.decisions.conftest import rows
 
-from loopbook.decisions import costs, policy_choice, policy_costs, review
+from loopbook.decisions import costs, policy_choice, policy_costs
 from loopbook.decisions.building import Plan, build
 from loopbook.decisions.policies import Review, Threshold
-from loopbook.decisions.replay import in_time_order, replay
+from loopbook.decisions.replay import granted, in_time_order, replay, simulated_verdicts
 from loopbook.scenario.decisions import Costs, DecisionsSettings, Rule
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Task
@@ -35,7 +35,7 @@ def test_each_policys_cost_is_what_counting_row_by_row_gives(task: Task, setting
     plan = Plan.of(task, settings, {"unsized": rule.model_dump()})
     built = build(plan, learned, learned["p"])
     table = policy_costs.judge(built, stream, stream["p"], settings, resamples=50).table("threshold")
-    verdicts = review.simulated_verdicts(stream, settings.costs.review_error)
+    verdicts = simulated_verdicts(stream, settings.costs.review_error)
     for name, policy in built.items():
         total, asked = 0.0, 0
         for seen, (_, row) in enumerate(stream.sort_values(["time", "row_id"]).iterrows(), start=1):
@@ -65,28 +65,28 @@ def test_free_and_perfect_reviews_never_cost_more(data: st.DataObject) -> None:
 
 @given(st.lists(st.booleans(), max_size=300), st.floats(0, 1))
 def test_reviews_keep_within_capacity_at_every_moment(wanted: list[bool], capacity: float) -> None:
-    given_ = review.granted(wanted, capacity)
+    given_ = granted(wanted, capacity)
     counts = np.cumsum(given_)
     assert (counts <= capacity * np.arange(1, len(wanted) + 1) + 1e-6).all()
     assert not (given_ & ~np.array(wanted, dtype=bool)).any()
 
 
 def test_full_capacity_grants_every_wish() -> None:
-    assert review.granted([True, False, True], 1.0).tolist() == [True, False, True]
-    assert review.granted([True] * 10, 0.2).sum() == 2
+    assert granted([True, False, True], 1.0).tolist() == [True, False, True]
+    assert granted([True] * 10, 0.2).sum() == 2
 
 
 def test_a_simulated_reviewer_is_wrong_as_often_as_said_and_always_about_the_same_rows() -> None:
     frame = rows(20_000)
-    first = review.simulated_verdicts(frame, 0.1)
-    assert first == review.simulated_verdicts(frame.sample(frac=1, random_state=1), 0.1)
+    first = simulated_verdicts(frame, 0.1)
+    assert first == simulated_verdicts(frame.sample(frac=1, random_state=1), 0.1)
     wrong = np.mean([first[row] != (label == 1) for row, label in zip(frame["row_id"], frame["label"], strict=True)])
     assert wrong == pytest.approx(0.1, abs=0.01)
-    assert first != review.simulated_verdicts(frame, 0.1, seed=1)
-    perfect = review.simulated_verdicts(frame, 0.0)
+    assert first != simulated_verdicts(frame, 0.1, seed=1)
+    perfect = simulated_verdicts(frame, 0.0)
     assert all(perfect[row] == (label == 1) for row, label in zip(frame["row_id"], frame["label"], strict=True))
     with pytest.raises(DataError, match="label"):
-        review.simulated_verdicts(frame.drop(columns="label"), 0.1)
+        simulated_verdicts(frame.drop(columns="label"), 0.1)
 
 
 def test_asking_pays_on_rows_with_true_probabilities(task: Task, settings: DecisionsSettings) -> None:

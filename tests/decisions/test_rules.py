@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from loopbook.decisions import rules, symbols
+from loopbook.decisions import language, rules
 from loopbook.scenario.decisions import Rule
 from loopbook.scenario.errors import ScenarioError
 from loopbook.scenario.task import Label, Task
@@ -147,7 +147,7 @@ def test_an_unknown_action_and_a_strange_name_are_refused(task: Task) -> None:
 def test_fields_of_any_name_have_a_symbol_of_their_own() -> None:
     fields = {"a b": "number", "a-b": "number", "in": "category", "1st": "number", "probability": "number"}
     task = Task(fields=fields, label=Label(column="y", positive=(1,)))
-    found = symbols.symbols(task)
+    found = language.symbols(task)
     assert [symbol.fields for symbol in found.values() if symbol.kind == "number"] == [
         (),
         ("a b",),
@@ -156,7 +156,7 @@ def test_fields_of_any_name_have_a_symbol_of_their_own() -> None:
         ("probability",),
     ]
     assert {"a_b", "a_b_", "in_", "_1st", "probability", "probability_"} <= set(found)
-    assert symbols.table(task)["name"].tolist() == list(found)
+    assert language.table(task)["name"].tolist() == list(found)
 
 
 def test_approved_rules_replace_their_namesakes_and_must_be_rules() -> None:

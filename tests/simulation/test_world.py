@@ -126,18 +126,17 @@ def test_personal_data_is_written_down_and_comes_as_often_as_asked(world):
     assert none.truth.personal_data.empty and not none.posts.text.str.contains("example.").any()
 
 
-def test_the_truth_is_plain_values(world):
-    truth = json.loads(json.dumps(world.truth.to_dict()))
-    kinds = {effect["kind"] for effect in truth["effects"]}
-    assert kinds == {
+def test_the_truth_names_every_kind_of_effect(world):
+    assert {*world.truth.effects.kind} == {
         *("surge", "vocabulary", "base_rate", "meaning", "label_noise", "style_gap", "reposts", "personal_data")
     }
-    noise = next(effect for effect in truth["effects"] if effect["kind"] == "label_noise")
+    (noise,) = _effects(world, "label_noise")
     assert noise["parameters"] == {"share": 0.02} and (noise["first_day"], noise["last_day"]) == (0, 119)
 
 
 def _effects(world, kind):
-    return [effect for effect in world.truth.to_dict()["effects"] if effect["kind"] == kind]
+    found = world.truth.effects[world.truth.effects.kind == kind].to_dict(orient="records")
+    return [{**effect, "parameters": json.loads(effect["parameters"])} for effect in found]
 
 
 def test_surges_are_where_the_truth_says(world, days):

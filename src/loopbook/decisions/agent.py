@@ -13,8 +13,7 @@ from loopbook.decisions import log, outbox
 from loopbook.decisions.log import Decision, Versions
 from loopbook.decisions.outbox import Message
 from loopbook.decisions.policies import Policy, rules_digest
-from loopbook.decisions.replay import in_time_order
-from loopbook.decisions.review import Budget
+from loopbook.decisions.replay import Budget, in_time_order
 from loopbook.decisions.rules import REVIEW
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Task

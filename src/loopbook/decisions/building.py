@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from loopbook.decisions import costs, rules, symbols, tree
+from loopbook.decisions import costs, language, rules, tree
 from loopbook.decisions.policies import Constant, Policy, Review, Ruled, Threshold, Tree
 from loopbook.scenario.decisions import DecisionsSettings, PolicyName, Rule
 from loopbook.scenario.errors import ScenarioError
@@ -69,7 +69,7 @@ class Plan:
     @property
     def symbols(self) -> pd.DataFrame:
         """What a rule of this task can speak of."""
-        return symbols.table(self.task)
+        return language.table(self.task)
 
     @property
     def names(self) -> tuple[PolicyName, ...]:
@@ -134,7 +134,7 @@ def build(plan: Plan, frame: pd.DataFrame, probability: ArrayLike) -> dict[Polic
     middle, why = (
         (value, origin) if plan.set_threshold is not None else (scale.invert(value), f"{origin}, recalibrated")
     )
-    tuned = costs.cheapest(frame["label"], probability, settings.costs, resamples=0).value
+    tuned = costs.cheapest(frame["label"], probability, settings.costs).value
     plain = Threshold(actions=actions, threshold=value, origin=origin)
     review = Review(actions=actions, threshold=middle, low=low, high=high, origin=why)
     root = tree.grow(frame, probability, settings.costs, plan.task, settings.tree_depth)

@@ -1,6 +1,5 @@
 """Cost-sensitive decisions: expected and realised cost, and the threshold and band that follow from the matrix."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -8,14 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from loopbook.scenario.decisions import Costs, DecisionsSettings
 from loopbook.scenario.errors import DataError
-from loopbook.statistics import bootstrap
 from loopbook.store.stage import Stage
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Expected:
+class Expected(NamedTuple):
     """Expected cost of the three things one can do with a row, each float [n]."""
 
     leave: Floats
@@ -28,13 +25,10 @@ class Expected:
         return np.minimum(self.leave, self.act) - self.review
 
 
-@dataclass(frozen=True)
-class Cutoff:
-    """The threshold that was cheapest on some rows, with a 95 % interval, and its cost a decision there."""
+class Cutoff(NamedTuple):
+    """The threshold that was cheapest on some rows, and its cost a decision there."""
 
     value: float
-    low: float
-    high: float
     cost: float
 
 
@@ -64,8 +58,7 @@ def expected(costs: Costs, probability: ArrayLike) -> Expected:
     act = p * costs.true_positive + (1 - p) * costs.false_positive
     right = p * costs.true_positive + (1 - p) * costs.true_negative
     wrong = p * costs.false_negative + (1 - p) * costs.false_positive
-    review = costs.review + (1 - costs.review_error) * right + costs.review_error * wrong
-    return Expected(leave, act, review)
+    return Expected(leave, act, costs.review + (1 - costs.review_error) * right + costs.review_error * wrong)
 
 
 def drawn(costs: Costs, grid: Floats, names: tuple[str, str, str]) -> dict[str, tuple[Floats, Floats]]:
@@ -81,8 +74,7 @@ def drawn(costs: Costs, grid: Floats, names: tuple[str, str, str]) -> dict[str, 
     names
         What not acting, acting and asking are called.
     """
-    each = expected(costs, grid)
-    lines = dict(zip(names, (each.leave, each.act, each.review), strict=True))
+    lines = dict(zip(names, expected(costs, grid), strict=True))
     top = 1.5 * sorted(float(line.max()) for line in lines.values())[1]
     return {name: (grid, np.where(line <= top, line, np.nan) if top > 0 else line) for name, line in lines.items()}
 
@@ -116,9 +108,7 @@ def approved(threshold: float | None, model: str | None, now: str) -> tuple[floa
     now
         Content digest of the champion in force.
     """
-    if threshold is None:
-        return None, ""
-    if model == now:
+    if threshold is None or model == now:
         return threshold, ""
     which = f"model {model[:12]}" if model else "a model that was not noted"
     return None, (
@@ -174,9 +164,7 @@ def band(costs: Costs, price: float = 0.0) -> tuple[float, float]:
     error, paid = costs.review_error, costs.review + price
     low = (paid + error * alarm) / ((1 - error) * miss + error * alarm)
     high = ((1 - error) * alarm - paid) / ((1 - error) * alarm + error * miss)
-    if low >= high:
-        return threshold(costs), threshold(costs)
-    return low, high
+    return (low, high) if low < high else (threshold(costs), threshold(costs))
 
 
 def realised(costs: Costs, acted: ArrayLike, label: ArrayLike, reviewed: ArrayLike | bool = False) -> Floats:
@@ -200,19 +188,8 @@ def realised(costs: Costs, acted: ArrayLike, label: ArrayLike, reviewed: ArrayLi
     return np.asarray(each + costs.review * np.asarray(reviewed, dtype=bool), dtype=np.float64)
 
 
-def cheapest(
-    label: ArrayLike,
-    probability: ArrayLike,
-    costs: Costs,
-    *,
-    groups: ArrayLike | None = None,
-    resamples: int = 1_000,
-    seed: int = 0,
-) -> Cutoff:
+def cheapest(label: ArrayLike, probability: ArrayLike, costs: Costs) -> Cutoff:
     """Return the threshold that would have been cheapest on these rows, whether or not they are calibrated.
-
-    The interval comes from resampling groups (rows, if there are none) and finding the cheapest threshold anew: a
-    threshold is a rough thing, and its interval is often wide while its cost hardly changes within it.
 
     Parameters
     ----------
@@ -222,10 +199,6 @@ def cheapest(
         float [n].
     costs
         The cost matrix; reviews do not matter here.
-    groups
-        Group of each row [n]; rows of one group are drawn together.
-    resamples
-        How many; 0 for no interval (both ends are the value).
 
     Returns
     -------
@@ -238,28 +211,23 @@ def cheapest(
     DataError
         If there are no rows.
     """
-    truth, p = _checked(label, probability)
+    truth, p = np.asarray(label) == 1, np.asarray(probability, dtype=np.float64)
+    if not len(p):
+        raise DataError("There are no rows to find a threshold on.")
+    if truth.shape != p.shape:
+        raise DataError(f"There are {len(truth)} labels for {len(p)} probabilities.")
     values, place = np.unique(p, return_inverse=True)
     # The middle of two neighbouring numbers can be the lower one, which would not separate them.
     between = np.maximum((values[1:] + values[:-1]) / 2, np.nextafter(values[:-1], np.inf))
     cuts = np.concatenate([[0.0], between, [1.0 if values[-1] < 1 else np.nextafter(1, 2)]])
     alarm, miss = _regrets(costs)
-    regret = np.where(truth, -miss, alarm)  # of acting, against not acting
-    home = threshold(costs)
-
-    def best(weight: Floats) -> tuple[float, float]:
-        acting = np.bincount(place, weights=regret * weight, minlength=len(values))
-        total = np.concatenate([np.cumsum(acting[::-1])[::-1], [0.0]])
-        at = np.flatnonzero(total <= total.min() + 1e-9 * max(1.0, abs(total.min())))
-        nearest = at[np.argmin(np.abs(cuts[at] - home))]
-        return float(cuts[nearest]), float(total[nearest])
-
-    value, regretted = best(np.ones(len(p)))
+    # What acting costs more than not acting, from each cut on.
+    acting = np.bincount(place, weights=np.where(truth, -miss, alarm), minlength=len(values))
+    total = np.concatenate([np.cumsum(acting[::-1])[::-1], [0.0]])
+    best = np.flatnonzero(total <= total.min() + 1e-9 * max(1.0, abs(total.min())))
+    nearest = best[np.argmin(np.abs(cuts[best] - threshold(costs)))]
     leave = realised(costs, np.zeros(len(p), dtype=bool), truth).mean()
-    blocks = bootstrap.weights(len(p), groups, resamples, seed)
-    drawn = [best(weight)[0] for block in blocks for weight in block] or [value]
-    ends = bootstrap.percentile(value, np.array(drawn))
-    return Cutoff(value, min(ends.low, value), max(ends.high, value), float(leave) + regretted / len(p))
+    return Cutoff(float(cuts[nearest]), float(leave) + float(total[nearest]) / len(p))
 
 
 def capacity_price(costs: Costs, probability: ArrayLike, capacity: float) -> float:
@@ -280,12 +248,3 @@ def capacity_price(costs: Costs, probability: ArrayLike, capacity: float) -> flo
 def _regrets(costs: Costs) -> tuple[float, float]:
     """Return what a false alarm and what a miss cost more than the right action."""
     return costs.false_positive - costs.true_negative, costs.false_negative - costs.true_positive
-
-
-def _checked(label: ArrayLike, probability: ArrayLike) -> tuple[NDArray[np.bool_], Floats]:
-    truth, p = np.asarray(label) == 1, np.asarray(probability, dtype=np.float64)
-    if not len(p):
-        raise DataError("There are no rows to find a threshold on.")
-    if truth.shape != p.shape:
-        raise DataError(f"There are {len(truth)} labels for {len(p)} probabilities.")
-    return truth, p

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from loopbook.decisions import review
 from loopbook.decisions.building import CONSTANTS, THRESHOLDS, Plan, build
-from loopbook.decisions.replay import replay
+from loopbook.decisions.replay import replay, simulated_verdicts
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
 from loopbook.statistics.intervals import Interval, student
@@ -53,7 +52,7 @@ def judge(plan: Plan, rows: Sequence[pd.DataFrame], resampled: pd.DataFrame) -> 
     for repeat, part in resampled.groupby("repeat"):
         frame = known.loc[part["row_id"]].reset_index(drop=True)
         p, fold = part["probability"].to_numpy(dtype=np.float64), part["fold"].to_numpy()
-        said = review.simulated_verdicts(frame, plan.settings.costs.review_error, int(str(repeat)))
+        said = simulated_verdicts(frame, plan.settings.costs.review_error, int(str(repeat)))
         for at in sorted(set(fold)):
             held = frame[fold == at]
             positive = held["label"].to_numpy() == 1

@@ -58,8 +58,7 @@ def gains(
         found[metric.title] = Gain(old, new, *evaluation.paired(label, *better, metric.name, groups, resamples, seed))
     edge = money.threshold(costs)
     spent = [money.realised(costs, p >= edge, label) for p in (champion, challenger)]
-    saved = spent[0] - spent[1]
-    gain = bootstrap.mean(saved, groups, resamples, seed)
+    gain = bootstrap.mean(spent[0] - spent[1], groups, resamples, seed)
     found[COST] = Gain(float(spent[0].mean()), float(spent[1].mean()), *gain)
     return found
 

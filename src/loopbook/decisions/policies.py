@@ -1,7 +1,7 @@
 """Policies: what to do with a row, from the model's probability and the row's fields.
 
 A policy is plain data: it can be kept as JSON, shown, compared and loaded back. It proposes; whether a person has time
-for a review that it proposes is for `review.Budget` to say, so every proposal says what to do otherwise.
+for a review that it proposes is for `replay.Budget` to say, so every proposal says what to do otherwise.
 """
 
 from functools import cached_property

@@ -146,7 +146,7 @@ def hindsight(label: ArrayLike, probability: ArrayLike, prices: Costs) -> float:
 
     A bound, not a policy: nobody could have known it.
     """
-    return costs.cheapest(label, probability, prices, resamples=0).cost
+    return costs.cheapest(label, probability, prices).cost
 
 
 def _quality(outcome: Outcome, label: NDArray[np.int64]) -> dict[str, float]:

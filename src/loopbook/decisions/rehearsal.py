@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from loopbook.decisions import explanation, log, review
+from loopbook.decisions import explanation, log
 from loopbook.decisions.agent import Agent
 from loopbook.decisions.policies import Policy
+from loopbook.decisions.replay import simulated_verdicts
 from loopbook.models.seen_rows import Learner
 from loopbook.store.stage import Stage
 
@@ -34,7 +35,7 @@ def run(stage: Stage, model: Learner, policy: Policy, stream: pd.DataFrame, usua
         Rows whose typical values stand in for a field that is taken away (validation).
     """
     task, settings = stage.scenario.task, stage.settings
-    answer = review.simulated_verdicts(stream, settings.costs.review_error).get
+    answer = simulated_verdicts(stream, settings.costs.review_error).get
     name, version = stage.scenario.name, stage.digest("champion")
     agent = Agent(name, task, model.probabilities, policy, version, settings.review_capacity, answer)
     episode = agent.execute(stream)

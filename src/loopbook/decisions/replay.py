@@ -1,4 +1,4 @@
-"""Replay a policy on rows whose outcome is known: what it would have done, with the same people to ask."""
+"""Replay a policy on rows whose outcome is known, with people to ask as time allows, and a simulated reviewer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.decisions import costs, review
+from loopbook.decisions import costs
 from loopbook.decisions.policies import Policy
 from loopbook.scenario.decisions import DecisionsSettings
 from loopbook.scenario.errors import DataError
+from loopbook.statistics.coin import coin
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -44,6 +45,50 @@ def in_time_order(frame: pd.DataFrame) -> NDArray[np.intp]:
     return np.lexsort((frame["row_id"].astype(str).to_numpy(dtype=object), frame["time"].to_numpy()))
 
 
+@dataclass
+class Budget:
+    """Reviews that people have time for: at no moment more than a share `capacity` of the decisions until then.
+
+    Time not used is kept, so a quiet morning helps a busy afternoon.
+    """
+
+    capacity: float
+    decisions: int = 0
+    reviews: int = 0
+
+    def ask(self, wanted: bool) -> bool:
+        """Count one decision, and say whether a person may be asked about it."""
+        self.decisions += 1
+        granted = wanted and self.reviews + 1 <= self.capacity * self.decisions + 1e-9
+        self.reviews += granted
+        return granted
+
+
+def granted(wanted: ArrayLike, capacity: float) -> Bools:
+    """Return which wishes for a review are granted, in the order in which they come: bool [n]."""
+    budget = Budget(capacity)
+    return np.fromiter((budget.ask(bool(wish)) for wish in np.asarray(wanted)), dtype=bool)
+
+
+def simulated_verdicts(frame: pd.DataFrame, error: float, seed: int = 0) -> Mapping[str, bool]:
+    """Return what a simulated reviewer would say of each row, by `row_id`: the label, or its opposite.
+
+    Wrong with probability `error`, and always wrong about the same rows: the coin is a hash of `row_id` and seed.
+    A simulation: it knows the label, as no real reviewer does.
+
+    Raises
+    ------
+    DataError
+        If the rows carry no label.
+    """
+    if "label" not in frame.columns:
+        raise DataError("A simulated reviewer needs rows with a label; these have none.")
+    return {
+        str(row): (label == 1) != (coin(f"reviewer {seed} {row}") < error)
+        for row, label in zip(frame["row_id"], frame["label"], strict=True)
+    }
+
+
 def replay(
     policy: Policy,
     frame: pd.DataFrame,
@@ -75,10 +120,10 @@ def replay(
     order = in_time_order(frame)
     wanted = proposed["review"].to_numpy(dtype=bool)
     reviewed = np.zeros(len(frame), dtype=bool)
-    reviewed[order] = review.granted(wanted[order], settings.review_capacity)
+    reviewed[order] = granted(wanted[order], settings.review_capacity)
     acted = proposed["act"].to_numpy(dtype=bool).copy()
     if reviewed.any():
-        said = verdicts if verdicts is not None else review.simulated_verdicts(frame, settings.costs.review_error)
+        said = verdicts if verdicts is not None else simulated_verdicts(frame, settings.costs.review_error)
         acted[reviewed] = [said[str(row)] for row in frame["row_id"].to_numpy()[reviewed]]
     cost = costs.realised(settings.costs, acted, frame["label"], reviewed)
     return Outcome(acted, reviewed, wanted & ~reviewed, cost)

@@ -16,8 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from loopbook.data import features
 from loopbook.decisions import language
-from loopbook.decisions.language import Part, where
-from loopbook.decisions.symbols import Symbol, symbols
+from loopbook.decisions.language import Part, Symbol, symbols, where
 from loopbook.scenario.decisions import Rule
 from loopbook.scenario.errors import ScenarioError, suggest
 from loopbook.scenario.task import Task
@@ -114,8 +113,7 @@ def _compiled(name: str, rule: Rule, task: Task, place: str) -> Compiled:
         raise ScenarioError(f"{place}.action is {rule.action!r}, but must be an action.{suggest(rule.action, choices)}")
     known = symbols(task)
     text, place = rule.when, f"{place}.when"
-    parts = language.parts(text, place)
-    _check_names(parts, known, rule, place)
+    _check_names(language.parts(text, place), known, rule, place)
     kinds = rule_engine.DataType
     types = {"number": kinds.FLOAT, "text": kinds.STRING, "truth": kinds.BOOLEAN, "words": kinds.SET(kinds.STRING)}
     context = rule_engine.Context(

@@ -1,29 +1,30 @@
 """Cost-sensitive decision tree (CART), small enough to read aloud and kept as plain data."""
 
+import functools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from loopbook.data import features
-from loopbook.decisions.symbols import words
+from loopbook.decisions.language import words
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.settings import Settings
 from loopbook.scenario.task import Task
 
 Bools = NDArray[np.bool_]
 _WORDS, _LEVELS = 200, 20  # inputs offered to the tree at most: words of the texts, levels of a category
 
 
-class Input(BaseModel):
+class Input(Settings):
     """What one question is about: the probability, a number, whether a category has a level, or a word occurs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Literal["probability", "number", "level", "word"]
     fields: tuple[str, ...] = ()
     value: str = ""
@@ -52,20 +53,18 @@ class Input(BaseModel):
         return f"{name} {'>' if above else '≤'} {cut:.3g}"
 
 
-class Leaf(BaseModel):
+class Leaf(Settings):
     """Where the questions end: act or not, with the rows and the positive ones that it was grown from."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Literal["leaf"] = "leaf"
     act: bool
     rows: int
     positives: int
 
 
-class Split(BaseModel):
+class Split(Settings):
     """A question: rows whose input is at most `cut` go below, the others above."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Literal["split"] = "split"
     input: Input
     cut: float
@@ -76,8 +75,7 @@ class Split(BaseModel):
 Node = Annotated[Leaf | Split, Field(discriminator="kind")]
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the tree says of rows: whether to act, bool [n], and the way through it, in words."""
 
     act: Bools
@@ -122,10 +120,16 @@ def grow(
         raise DataError("A tree cannot be grown without rows.")
     label = frame["label"].to_numpy() == 1
     miss, alarm = costs.false_negative - costs.true_positive, costs.false_positive - costs.true_negative
-    inputs = _inputs(frame, task, label)
+    said = words(frame, task.text_fields) if task.text_fields else []
+    inputs = _inputs(frame, task, label, said)
     least = min_leaf or max(20, math.ceil(len(frame) / 100))
     grown = DecisionTreeClassifier(max_depth=depth, min_samples_leaf=least, random_state=0)
-    matrix = _matrix(inputs, frame, probability)
+    # The texts are read once for all words.
+    columns = (
+        [asked.value in row for row in said] if asked.kind == "word" else asked.values(frame, probability)
+        for asked in inputs
+    )
+    matrix = np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
     grown.fit(matrix, label, sample_weight=np.where(label, miss, alarm))
     return _kept(grown.tree_, inputs, grown.apply(matrix), label, miss, alarm, 0)
 
@@ -140,7 +144,7 @@ def apply(tree: Leaf | Split, frame: pd.DataFrame, probability: ArrayLike) -> An
     """
     act = np.zeros(len(frame), dtype=bool)
     ways = [""] * len(frame)
-    values = {each: each.values(frame, probability) for each in set(_asked(tree))}
+    values = functools.cache(lambda asked: asked.values(frame, probability))
 
     def walk(node: Leaf | Split, rows: NDArray[np.intp], way: tuple[str, ...]) -> None:
         if isinstance(node, Leaf):
@@ -149,7 +153,7 @@ def apply(tree: Leaf | Split, frame: pd.DataFrame, probability: ArrayLike) -> An
                 ways[row] = f"{' and '.join(way) or 'always'} ({node.positives} of {node.rows} such rows were positive)"
             return
         # scikit-learn grew it on single precision; rounding otherwise would send rows near a cut the other way.
-        above = values[node.input][rows].astype(np.float32).astype(np.float64) > node.cut
+        above = values(node.input)[rows].astype(np.float32).astype(np.float64) > node.cut
         walk(node.below, rows[~above], (*way, node.input.question(node.cut, False)))
         walk(node.above, rows[above], (*way, node.input.question(node.cut, True)))
 
@@ -172,14 +176,7 @@ def text(tree: Leaf | Split, actions: tuple[str, str], indent: str = "") -> str:
     )
 
 
-def _asked(tree: Leaf | Split) -> Iterator[Input]:
-    if isinstance(tree, Split):
-        yield tree.input
-        yield from _asked(tree.below)
-        yield from _asked(tree.above)
-
-
-def _inputs(frame: pd.DataFrame, task: Task, label: Bools) -> list[Input]:
+def _inputs(frame: pd.DataFrame, task: Task, label: Bools, said: Sequence[set[str]]) -> list[Input]:
     """Return what the tree may ask about."""
     inputs = [Input(kind="probability")]
     for field, kind in task.fields.items():
@@ -190,42 +187,24 @@ def _inputs(frame: pd.DataFrame, task: Task, label: Bools) -> list[Input]:
             levels = features.column(frame, field).fillna("").astype(str).value_counts()
             ranked = sorted(levels.index, key=lambda level, levels=levels: (-levels[level], level))  # type: ignore[misc]
             inputs += [Input(kind="level", fields=(field,), value=level) for level in ranked[:_LEVELS]]
-    if task.text_fields:
-        inputs += [Input(kind="word", fields=task.text_fields, value=word) for word in _telling(frame, task, label)]
-    return inputs
+    return inputs + [Input(kind="word", fields=task.text_fields, value=word) for word in _telling(said, label)]
 
 
-def _telling(frame: pd.DataFrame, task: Task, label: Bools) -> list[str]:
+def _telling(said: Sequence[set[str]], label: Bools) -> list[str]:
     """Return the words whose presence tells most about the label, by the chi-squared statistic, most telling first."""
-    counts: dict[str, list[int]] = {}
-    for row, positive in zip(words(frame, task.text_fields), label, strict=True):
-        for word in row:
-            counts.setdefault(word, [0, 0])[int(positive)] += 1
+    known = Counter(word for row in said for word in row)
+    yes = (
+        Counter(word for row, positive in zip(said, label, strict=True) if positive for word in row) if said else known
+    )
     rows, positives = len(label), int(label.sum())
-    least = max(5, rows // 200)
 
     def telling(word: str) -> float:
-        no, yes = counts[word]
-        wanted = (no + yes) * positives / max(rows, 1)
-        spread = wanted * (1 - positives / rows) * (1 - (no + yes) / rows)
-        return (yes - wanted) ** 2 / spread if spread > 0 else 0.0
+        wanted = known[word] * positives / rows
+        spread = wanted * (1 - positives / rows) * (1 - known[word] / rows)
+        return (yes[word] - wanted) ** 2 / spread if spread > 0 else 0.0
 
-    known = [word for word, (no, yes) in counts.items() if no + yes >= least and word[:1].isalpha()]
-    return sorted(known, key=lambda word: (-telling(word), word))[:_WORDS]
-
-
-def _matrix(inputs: Sequence[Input], frame: pd.DataFrame, probability: ArrayLike) -> NDArray[np.float64]:
-    """Return the inputs as columns, float [n, k]; the texts are read once for all words."""
-    matrix = np.empty((len(frame), len(inputs)))
-    rows: dict[tuple[str, ...], list[set[str]]] = {}
-    for at, asked in enumerate(inputs):
-        if asked.kind == "word":
-            if asked.fields not in rows:
-                rows[asked.fields] = words(frame, asked.fields)
-            matrix[:, at] = [asked.value in row for row in rows[asked.fields]]
-        else:
-            matrix[:, at] = asked.values(frame, probability)
-    return matrix
+    often = [word for word, count in known.items() if count >= max(5, rows // 200) and word[:1].isalpha()]
+    return sorted(often, key=lambda word: (-telling(word), word))[:_WORDS]
 
 
 def _kept(

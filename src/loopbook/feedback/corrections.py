@@ -124,8 +124,7 @@ def _require(names: list[str], file: str) -> None:
 def _meanings(task: Task) -> Mapping[str, int]:
     """Return what a written label means; a label's own name goes before an action that is called alike."""
     by_action = {action.casefold(): value for value, action in enumerate(task.actions)}
-    by_name = {name.casefold(): value for value, name in enumerate(task.label.names)}
-    return {"0": 0, "1": 1} | by_action | by_name
+    return {"0": 0, "1": 1} | by_action | {name.casefold(): value for value, name in enumerate(task.label.names)}
 
 
 def _answer(

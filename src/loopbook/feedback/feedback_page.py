@@ -48,8 +48,7 @@ def reliability(judged: Trust) -> Figure:
 
 def segments(said: Complaints) -> pd.DataFrame | Sentence:
     """Return the segments in which most decisions are called wrong."""
-    empty = "No segment has answers enough, or the scenario names none."
-    return table(said.by_segment.head(8).round(3), empty)
+    return table(said.by_segment.head(8).round(3), "No segment has answers enough, or the scenario names none.")
 
 
 def topics(said: Complaints) -> pd.DataFrame | Sentence:

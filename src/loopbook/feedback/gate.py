@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,8 +25,7 @@ Probabilities = Callable[[pd.DataFrame], NDArray[np.float64]]
 Decision = Literal["promote", "keep", "not enough data"]
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What the gate says.
 
     Attributes
@@ -76,7 +74,7 @@ class Verdict:
         """Return plain values for JSON; what could not be computed is null."""
         return {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in asdict(self).items()
+            for name, value in self._asdict().items()
         }
 
 

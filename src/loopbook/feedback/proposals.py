@@ -42,14 +42,12 @@ def make(
     kind: Kind, title: str, reason: str, evidence: Mapping[str, Any], change: Mapping[str, Any], caution: str = ""
 ) -> Proposal:
     """Return a proposal with its id; it is safe if there is nothing to caution against."""
-    plain = {name: _plain(value) for name, value in evidence.items()}
-    name = f"{kind}-{digest_json(change)[:8]}"
     return Proposal(
-        id=name,
+        id=f"{kind}-{digest_json(change)[:8]}",
         kind=kind,
         title=title,
         reason=reason,
-        evidence=plain,
+        evidence={name: _plain(value) for name, value in evidence.items()},
         change=dict(change),
         safe=not caution,
         caution=caution,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from loopbook.data.features import column
 from loopbook.decisions import costs as money
 from loopbook.decisions import rules
-from loopbook.decisions.symbols import symbols, words
+from loopbook.decisions.language import symbols, words
 from loopbook.scenario.decisions import Costs, Rule
 from loopbook.scenario.task import Task
 from loopbook.statistics import bootstrap

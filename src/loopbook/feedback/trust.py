@@ -109,8 +109,7 @@ def judge(answers: pd.DataFrame, outcomes: Mapping[str, int]) -> Trust:
     believed = np.isin(users, table.loc[table["verdict"] != MALICIOUS, "user"])[user]
     final = _log_odds(reliability, share, row[believed], user[believed], yes[believed], anchor)
     witnesses = (final - float(logit(share))) * np.sign(final)
-    labels = _labels(rows, final, witnesses, row[believed], yes[believed], known)
-    return Trust(table, labels)
+    return Trust(table, _labels(rows, final, witnesses, row[believed], yes[believed], known))
 
 
 def outcomes_of(log: pd.DataFrame, delay_days: int, replay_days: int) -> dict[str, int]:

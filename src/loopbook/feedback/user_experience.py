@@ -203,8 +203,7 @@ def about(said: pd.DataFrame, count: int = 6) -> pd.DataFrame:
     parts = []
     for kind in KINDS[1:] + KINDS[:1]:
         mine = comments.loc[comments["kind"] == kind, "comment"].tolist()
-        rest = comments.loc[comments["kind"] != kind, "comment"].tolist()
-        table = telling(mine, rest, count)
+        table = telling(mine, comments.loc[comments["kind"] != kind, "comment"].tolist(), count)
         terms_of = [(comment, set(_terms(comment))) for comment in sorted(mine, key=lambda text: (len(text), text))]
         examples = [next(text for text, terms in terms_of if term in terms) for term in table["term"]]
         parts.append(table.assign(kind=kind, example=examples))

@@ -93,19 +93,17 @@ def incidents(log: Log, signals: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, 
     table = table[table["alarm"]].sort_values(["day", "check", "place"], kind="stable").reset_index(drop=True)
     window = log.scenario.monitoring.window_days
     kinds = {name: table[table["check"] == name] for name in (*CAUSES, "volume", "score", "calibration", "ranking")}
-    surges = _surges(kinds["surge"])
-    unfair = _by_attribute(kinds["fairness"])
+    surges, unfair = _surges(kinds["surge"]), _by_attribute(kinds["fairness"])
     drifts = _primary("vocabulary", kinds["vocabulary"], window, [])
     drifts = _primary("meaning", kinds["meaning"], window, drifts, join=("vocabulary",))
     drifts = _primary("field", kinds["field"], SLACK, drifts)
     drifts = _primary("base_rate", kinds["outcomes"], window, drifts, join=("meaning",))
     drifts = _primary("base_rate", kinds["classes"], window, drifts, join=("vocabulary", "meaning", "field"))
-    drifts = [_lasting(one, log) for one in drifts]
+    drifts = [replace(one, last=log.stream.days - 1) for one in drifts]
     for name in ("score", "calibration", "ranking", "volume"):
         drifts = _symptoms(name, kinds[name], log, drifts)
-    drifts = [_named(one, table) for one in drifts]
-    every = sorted([*surges, *unfair, *drifts], key=lambda one: (one.day, one.first, one.cause, one.places))
-    return table, every
+    every = [*surges, *unfair, *(_named(one, table) for one in drifts)]
+    return table, sorted(every, key=lambda one: (one.day, one.first, one.cause, one.places))
 
 
 def sentence(log: Log, incident: Incident) -> str:
@@ -115,33 +113,43 @@ def sentence(log: Log, incident: Incident) -> str:
     return f"{TITLES[incident.cause]}{where}{since}."
 
 
+def _each(cause: str, table: pd.DataFrame) -> list[Incident]:
+    """Return each signal of one check as an incident of its own, in the order of the table."""
+    return [
+        Incident(
+            cause,
+            tuple(row["place"].split(" & ") if cause == "surge" else [row["place"]] if row["place"] else []),
+            row["onset"],
+            row["last"],
+            row["day"],
+            row["day"],
+            (row["index"],),
+            1 if row["value"] > row["expected"] else -1,
+        )
+        for row in table.reset_index().to_dict(orient="records")
+    ]
+
+
 def _surges(table: pd.DataFrame) -> list[Incident]:
     """One for each stretch of days of signals that share a segment."""
     found: list[Incident] = []
-    for at, row in table.iterrows():
-        places = tuple(str(row["place"]).split(" & "))
-        signal, day, first = int(at), int(row["day"]), int(row["onset"])  # type: ignore[call-overload]
+    for signal in _each("surge", table):
         for index, one in enumerate(found):
-            if set(places) & set(one.places) and first <= one.last + 1 and one.first <= day:
-                every = tuple(dict.fromkeys((*one.places, *places)))
-                found[index] = replace(
-                    one,
-                    places=every,
-                    first=min(one.first, first),
-                    last=max(one.last, day),
-                    signals=(*one.signals, signal),
-                )
+            shared = set(signal.places) & set(one.places)
+            if shared and signal.first <= one.last + 1 and one.first <= signal.day:
+                first, last = min(one.first, signal.first), max(one.last, signal.day)
+                found[index] = replace(_with(one, signal, places=True), first=first, last=last)
                 break
         else:
-            found.append(Incident("surge", places, first, day, day, day, (signal,)))
+            found.append(signal)
     return found
 
 
 def _by_attribute(table: pd.DataFrame) -> list[Incident]:
     found = []
     for attribute, rows in table.groupby(table["place"].str.split(":").str[0], sort=True):
-        day = int(rows["day"].min())
-        found.append(Incident("fairness", (str(attribute),), 0, int(rows["last"].max()), day, day, _numbers(rows)))
+        day, last = int(rows["day"].min()), int(rows["last"].max())
+        found.append(Incident("fairness", (str(attribute),), 0, last, day, day, tuple(rows.index)))
     return found
 
 
@@ -174,17 +182,7 @@ def _changes(cause: str, table: pd.DataFrame, reach: int) -> list[Incident]:
     """Put together signals of one check in one direction whose beginnings are near each other."""
     found: list[Incident] = []
     onsets: list[list[int]] = []
-    for at, row in table.sort_values(["day", "p"], kind="stable").iterrows():
-        signal = Incident(
-            cause,
-            (str(row["place"]),) if row["place"] else (),
-            int(row["onset"]),
-            int(row["last"]),
-            int(row["day"]),
-            int(row["day"]),
-            (int(at),),  # type: ignore[call-overload]
-            1 if row["value"] > row["expected"] else -1,
-        )
+    for signal in _each(cause, table.sort_values(["day", "p"], kind="stable")):
         for index, one in enumerate(found):
             if one.sign == signal.sign and abs(one.first - signal.first) < max(reach, SLACK + 1):
                 onsets[index].append(signal.first)
@@ -217,17 +215,15 @@ def _symptoms(name: str, table: pd.DataFrame, log: Log, known: list[Incident]) -
     """
     found = list(known)
     reach = max(log.scenario.monitoring.window_days, SLACK + 1)
-    for at, row in table.iterrows():
-        onset, last = int(row["onset"]), int(row["last"])
-        signal = Incident(name, (), onset, last, int(row["day"]), int(row["day"]), (int(at),))  # type: ignore[call-overload]
+    for signal in _each(name, table):
         # The ranking is looked at over a whole window, so the change may have begun anywhere in it.
-        end = last if name == "ranking" else onset
-        near = [index for index, one in enumerate(found) if onset - reach < one.first <= end + SLACK + 1]
+        end = signal.last if name == "ranking" else signal.first
+        near = [index for index, one in enumerate(found) if signal.first - reach < one.first <= end + SLACK + 1]
         if near:
-            index = min(near, key=lambda one: (found[one].cause == name, abs(found[one].first - onset)))
+            index = min(near, key=lambda one: (found[one].cause == name, abs(found[one].first - signal.first)))
             found[index] = _with(found[index], signal, places=False)
         else:
-            found.append(_lasting(signal, log) if name != "volume" else signal)
+            found.append(signal if name == "volume" else replace(signal, last=log.stream.days - 1))
     return found
 
 
@@ -248,11 +244,3 @@ def _named(incident: Incident, table: pd.DataFrame) -> Incident:
     naming = own[own["check"].map(lambda check: CAUSES.get(check, check) == incident.cause)]
     seen = naming[naming["last"] >= incident.first]
     return replace(incident, named=int((seen if len(seen) else naming)["day"].min()))
-
-
-def _lasting(incident: Incident, log: Log) -> Incident:
-    return replace(incident, last=log.stream.days - 1)
-
-
-def _numbers(rows: pd.DataFrame) -> tuple[int, ...]:
-    return tuple(int(at) for at in rows.index)

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import chi2_contingency, ks_2samp
 
 from loopbook.monitoring import shifts, signals
-from loopbook.monitoring.timeline import Days, Floats, Log, Side
+from loopbook.monitoring.timeline import Days, Floats, Log
 from loopbook.statistics.stability import BINS, index
 
 _LEAST_SPREAD = 0.05  # mean scores of the two classes nearer than this do not tell them apart
@@ -28,7 +28,7 @@ def score(log: Log) -> pd.DataFrame:
         A row a day (`signals.COLUMNS`); ``value`` and ``effect`` are the PSI against the reference.
     """
     now, base = log.stream.probability, log.reference.probability
-    return signals.table(_distribution(log, "score", "the probabilities", now, base, _numbers, log.level))
+    return signals.table(_distribution(log, "the probabilities", now, base, _numbers, log.level), "score")
 
 
 def classes(log: Log) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def classes(log: Log) -> pd.DataFrame:
     settings = log.scenario.monitoring
     steps = shifts.watch(now, base, log.level, settings.window_days, class_index, settings.min_effect)
     words = "the scores speak of a base rate of {value:.1%} instead of {expected:.1%} ({p})"
-    return signals.table(signals.from_steps("classes", "", steps, 0, words))
+    return signals.of_steps("classes", steps, words)
 
 
 def fields(log: Log) -> pd.DataFrame:
@@ -73,28 +73,23 @@ def fields(log: Log) -> pd.DataFrame:
     kinds = {name: kind for name, kind in log.scenario.task.fields.items() if kind != "text"}
     rows: list[dict[str, object]] = []
     for name, kind in kinds.items():
-        if kind == "number":
-            now, base = (_column(side, name) for side in (log.stream, log.reference))
-            level = log.level / len(kinds)
-            rows += _distribution(log, "field", name, now, base, _numbers, level)
-        else:
-            now, base = _codes(log, name)
-            rows += _distribution(log, "field", name, now, base, _categories, log.level / len(kinds))
-    return signals.table(rows)
+        sides, compare = (_columns(log, name), _numbers) if kind == "number" else (_codes(log, name), _categories)
+        found = _distribution(log, name, *sides, compare, log.level / len(kinds))
+        rows += [row | {"place": name} for row in found]
+    return signals.table(rows, "field")
 
 
-def _column(side: Side, name: str) -> Floats:
-    return side.frame[name].to_numpy("float64", na_value=np.nan)
+def _columns(log: Log, name: str) -> tuple[Floats, Floats]:
+    new, old = (side.frame[name].to_numpy("float64", na_value=np.nan) for side in (log.stream, log.reference))
+    return new, old
 
 
 def _codes(log: Log, name: str) -> tuple[Floats, Floats]:
     """Return the values of a category as numbers, the commonest of the reference first; rare ones share a number."""
-    common = log.reference.frame[name].astype(str).value_counts().index[:20].tolist()
-    number = {value: at for at, value in enumerate(common)}
-    new, old = (
-        side.frame[name].astype(str).map(lambda value: number.get(value, len(common))).to_numpy("float64")
-        for side in (log.stream, log.reference)
-    )
+    common = log.reference.frame[name].astype(str).value_counts().index[:20]
+    columns = (pd.Index(side.frame[name].astype(str)) for side in (log.stream, log.reference))
+    found = (common.get_indexer(column) for column in columns)
+    new, old = (np.where(codes < 0, len(common), codes).astype("float64") for codes in found)
     return new, old
 
 
@@ -137,7 +132,6 @@ def _categories(now: Floats, base: Floats) -> tuple[float, float]:
 
 def _distribution(
     log: Log,
-    check: str,
     name: str,
     now: Floats,
     base: Floats,
@@ -146,7 +140,8 @@ def _distribution(
 ) -> list[dict[str, object]]:
     """Compare the trailing window with the base each day; after an alarm the days since become the base."""
     longest, least = log.scenario.monitoring.window_days, log.scenario.monitoring.min_effect
-    day, since, rows = log.stream.day, -1, []
+    day, since = log.stream.day, -1
+    rows: list[dict[str, object]] = []
     for today in range(log.stream.days):
         found = (1.0, 0.0, today)
         lengths = sorted({min(3, longest), longest})
@@ -159,15 +154,13 @@ def _distribution(
             size, p = compare(window, before)
             found = min(found, (min(1.0, p * len(lengths)), size, max(first, 0)))
         p, size, first = found
-        alarm = p <= level and size >= least
-        words = f"the distribution of {name} has moved: PSI {size:.2f} ({signals.shown(p)})" if alarm else ""
-        began = today
+        alarm, began = p <= level and size >= least, today
         if alarm:
             before = base if since < 0 else now[(day >= since) & (day < first)]
             since = began = _began(day, now, before, first, today, compare)
-        place = name if check == "field" else ""
-        numbers = (size, np.nan, np.nan, 0.0, size, p, alarm, words)
-        rows.append(dict(zip(signals.COLUMNS, (check, place, today, began, today, *numbers), strict=True)))
+        words = f"the distribution of {name} has moved: PSI {size:.2f} ({signals.shown(p)})"
+        row = {"day": today, "onset": began, "last": today, "value": size, "expected": 0.0, "effect": size, "p": p}
+        rows.append(row | {"alarm": alarm, "evidence": words})
     return rows
 
 

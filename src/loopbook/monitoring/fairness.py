@@ -8,7 +8,7 @@ References
 Hardt, Price & Srebro (2016), Equality of opportunity in supervised learning.
 """
 
-from itertools import combinations
+from itertools import combinations, product
 from math import sqrt
 
 import numpy as np
@@ -59,12 +59,9 @@ def gaps(log: Log, *, reference: bool = True) -> pd.DataFrame:
         attribute, measure, lower and higher (the groups), value (higher minus lower), low, high, p (two-sided,
         corrected for the number of pairs of groups).
     """
-    rows: list[tuple[object, ...]] = []
-    for attribute in log.scenario.source.protected:
-        for measure in MEASURES:
-            found = _widest(_tallies(log, attribute, measure, log.last, reference))
-            if found is not None:
-                rows.append((attribute, measure, *found))
+    pairs = product(log.scenario.source.protected, MEASURES)
+    found = ((*pair, _widest(_tallies(log, *pair, log.last, reference))) for pair in pairs)
+    rows = [(attribute, measure, *widest) for attribute, measure, widest in found if widest is not None]
     return pd.DataFrame(rows, columns=["attribute", "measure", "lower", "higher", "value", "low", "high", "p"])
 
 
@@ -85,30 +82,22 @@ def watch(log: Log) -> pd.DataFrame:
         is unfair from the first day on, so ``onset`` is day 0. A gap alarms once.
     """
     rows: list[dict[str, object]] = []
-    attributes = log.scenario.source.protected
-    least = log.scenario.monitoring.min_gap
-    for attribute in attributes:
-        for measure in MEASURES:
-            alarmed = False
-            for last in range(log.stream.days):
-                found = _widest(_tallies(log, attribute, measure, last + log.delay, True))
-                if found is None:
-                    continue
-                lower, higher, value, low, high, p = found
-                p = min(1.0, p * len(MEASURES) * len(attributes))
-                alarm = not alarmed and p <= log.level and value >= least
-                alarmed = alarmed or alarm
-                words = (
-                    f"{measure} is {value:.1%} lower for {lower} than for {higher} [{low:.1%}, {high:.1%}] "
-                    f"({signals.shown(p)})"
-                    if alarm
-                    else ""
-                )
-                numbers = (value, low, high, 0.0, value, p, alarm, words)
-                place = f"{attribute}: {measure}"
-                row = ("fairness", place, last + log.delay, 0, last, *numbers)
-                rows.append(dict(zip(signals.COLUMNS, row, strict=True)))
-    return signals.table(rows)
+    attributes, least = log.scenario.source.protected, log.scenario.monitoring.min_gap
+    for attribute, measure in product(attributes, MEASURES):
+        alarmed = False
+        for last in range(log.stream.days):
+            found = _widest(_tallies(log, attribute, measure, last + log.delay, True))
+            if found is None:
+                continue
+            lower, higher, value, low, high, once = found
+            p = min(1.0, once * len(MEASURES) * len(attributes))
+            alarm = not alarmed and p <= log.level and value >= least
+            alarmed = alarmed or alarm
+            words = f"{measure} is {value:.1%} lower for {lower} than for {higher} [{low:.1%}, {high:.1%}]"
+            row = {"place": f"{attribute}: {measure}", "day": last + log.delay, "onset": 0, "last": last}
+            row |= {"value": value, "low": low, "high": high, "expected": 0.0, "effect": value, "p": p}
+            rows.append(row | {"alarm": alarm, "evidence": f"{words} ({signals.shown(p)})"})
+    return signals.table(rows, "fairness")
 
 
 def difference(hits: tuple[int, int], of: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -4,7 +4,7 @@ Looked at when outcomes have arrived, segment by segment: the error of the proba
 of the same days. A change of the base rate or of the whole calibration moves all segments and cancels out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from scipy.stats import chi2, norm
 
 from loopbook.monitoring import shifts, signals
 from loopbook.monitoring.segment_values import Cells, memberships
-from loopbook.monitoring.timeline import Floats, Log, Mask, Side, known
+from loopbook.monitoring.timeline import Floats, Log, Side, known
 
 LEAST_EFFECT = 0.12
 """Smallest change of a segment's mean error, beside the others, worth an alert: so many outcomes in one are others."""
@@ -40,45 +40,31 @@ def watch(log: Log) -> pd.DataFrame:
         ``value`` and ``expected`` are mean errors beside the other rows, in the window and in the reference.
     """
     columns = log.scenario.monitoring.segments
-    if "meaning" not in log.checks:
-        return signals.table([])
-    stream, reference = known(log)
     rows: list[dict[str, object]] = []
-    for column in columns:
-        rows += _column(log, _Segments.of(stream, reference, column), log.level / len(columns))
-    return signals.table(rows)
+    for column in columns if "meaning" in log.checks else ():
+        rows += _column(log, _Segments.of(*known(log), column), log.level / len(columns))
+    return signals.table(rows, "meaning")
 
 
-@dataclass(frozen=True, eq=False)
-class _Usual:
-    """Mean, variance and third moment of the weighted error where nothing changed, by bins of the probability.
+def _usual(reference: Side, probability: Floats) -> Floats:
+    """Return mean, variance and third moment of the weighted error where nothing changed, float64 [3, n].
 
-    They come from the reference, so that probabilities that are wrong in themselves, and mistakes in the labels, are
-    what is expected and no news.
+    They come from the reference, by bins of the probability, so that probabilities that are wrong in themselves, and
+    mistakes in the labels, are what is expected and no news.
     """
-
-    edges: Floats
-    moments: Floats  # [3, bins]
-
-    @classmethod
-    def fit(cls, side: Side) -> "_Usual":
-        bins = max(1, min(_BINS, len(side) // _ROWS_A_BIN))
-        edges = np.quantile(side.probability, np.linspace(0, 1, bins + 1)[1:-1])
-        error = side.probability * (side.label - side.probability)
-        place = np.searchsorted(edges, side.probability, "right")
-        count = np.maximum(np.bincount(place, minlength=bins), 1)
-        mean = np.bincount(place, weights=error, minlength=bins) / count
-        off = error - mean[place]
-        moments = [mean, *(np.bincount(place, weights=off**power, minlength=bins) / count for power in (2, 3))]
-        return cls(np.asarray(edges, dtype="float64"), np.stack(moments))
-
-    def at(self, probability: Floats) -> Floats:
-        """Return the three moments at these probabilities, float64 [3, n]."""
-        return np.asarray(self.moments[:, np.searchsorted(self.edges, probability, "right")], dtype="float64")
+    bins = max(1, min(_BINS, len(reference) // _ROWS_A_BIN))
+    edges = np.quantile(reference.probability, np.linspace(0, 1, bins + 1)[1:-1])
+    place = np.searchsorted(edges, reference.probability, "right")
+    count = np.maximum(np.bincount(place, minlength=bins), 1)
+    error = reference.probability * (reference.label - reference.probability)
+    mean = np.bincount(place, weights=error, minlength=bins) / count
+    off = error - mean[place]
+    moments = [mean, *(np.bincount(place, weights=off**power, minlength=bins) / count for power in (2, 3))]
+    return np.asarray(np.stack(moments)[:, np.searchsorted(edges, probability, "right")], dtype="float64")
 
 
 class _Moments(NamedTuple):
-    """Sums over some rows of what `_Sums` keeps.
+    """Sums over some rows.
 
     `plain` is the error, outcome minus probability; `error` the same, weighted, less what is usual at that probability;
     `variance` and `third` are the moments that it has if nothing changed.
@@ -98,29 +84,7 @@ class _Moments(NamedTuple):
         return np.asarray(np.where(self.variance > 0, np.maximum(1.0, spread), 1.0), dtype="float64")
 
 
-@dataclass(frozen=True, eq=False)
-class _Sums:
-    """Sums over rows by day, of all rows [6, days] and by segment [6, days, segments]; the six are `_Moments`."""
-
-    every: Floats
-    cells: Floats
-
-    @classmethod
-    def of(cls, side: Side, cells: Cells, usual: _Usual, counted: Mask) -> "_Sums":
-        mean, variance, third = usual.at(side.probability)
-        plain = side.label - side.probability
-        error = side.probability * plain - mean
-        values = np.stack([np.ones(len(side)), plain, error, error**2, variance, third]) * counted
-        width = len(cells.names)
-        flat = side.day[cells.row] * width + cells.cell
-        every = [np.bincount(side.day, weights=value, minlength=side.days) for value in values]
-        by_cell = [np.bincount(flat, weights=value[cells.row], minlength=side.days * width) for value in values]
-        shape = (len(values), side.days, width)
-        return cls(np.stack(every).astype("float64"), np.stack(by_cell).astype("float64").reshape(shape))
-
-
-@dataclass(frozen=True, eq=False)
-class _Beside:
+class _Beside(NamedTuple):
     """Segments beside the other rows, each [segments].
 
     rows, mean plain error, mean error, its variance and third moment, and by how much the errors of the segment's own
@@ -134,14 +98,46 @@ class _Beside:
     third: Floats
     excess: Floats
 
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Sums over the rows of a side by day, each of the six of `_Moments`.
+
+    `own` is by segment, [6, days, segments]; `every` and `cells`, of all rows [6, days] and by segment, are without the
+    segments that no longer count among the others. `values` is what is summed, [6, n].
+    """
+
+    side: Side
+    names: Cells
+    values: Floats
+    own: Floats
+    every: Floats
+    cells: Floats
+
     @classmethod
-    def of(cls, own: _Sums, others: _Sums, days: Mask) -> "_Beside":
-        mine = _Moments(*own.cells[:, days].sum(axis=1))
-        rest = _Moments(*others.every[:, days].sum(axis=1)[:, None] - others.cells[:, days].sum(axis=1))
+    def of(cls, side: Side, names: Cells, usual: Floats) -> "_Sums":
+        mean, variance, third = usual
+        plain = side.label - side.probability
+        error = side.probability * plain - mean
+        values = np.stack([np.ones(len(side)), plain, error, error**2, variance, third])
+        every, cells = names.sums(side, values)
+        return cls(side, names, values, cells, every, cells)
+
+    def without(self, excluded: set[int]) -> "_Sums":
+        """Return the same with these segments no longer among the others."""
+        counted = ~np.isin(np.arange(len(self.side)), self.names.row[np.isin(self.names.cell, list(excluded))])
+        every, cells = self.names.sums(self.side, self.values * counted)
+        return replace(self, every=every, cells=cells)
+
+    def beside(self, first: int, last: int) -> _Beside:
+        """Return each segment beside the other rows of the days `first` to `last`."""
+        days = slice(first, last + 1)
+        mine = _Moments(*self.own[:, days].sum(axis=1))
+        rest = _Moments(*self.every[:, days].sum(axis=1)[:, None] - self.cells[:, days].sum(axis=1))
         with np.errstate(divide="ignore", invalid="ignore"):
             # In a world that has changed, errors may spread more than before; the others' show by how much.
             excess = rest.excess
-            return cls(
+            return _Beside(
                 mine.rows,
                 mine.plain / mine.rows - rest.plain / rest.rows,
                 mine.error / mine.rows - rest.error / rest.rows,
@@ -153,56 +149,30 @@ class _Beside:
 
 @dataclass(frozen=True, eq=False)
 class _Segments:
-    """Stream and reference by the segments of one column, and which segments no longer count among the others."""
+    """Stream and reference by the segments of one column."""
 
-    stream: Side
-    reference: Side
-    new: Cells
-    old: Cells
-    usual: _Usual
     now: _Sums
     base: _Sums
-    others: tuple[_Sums, _Sums]
 
     @classmethod
     def of(cls, stream: Side, reference: Side, column: str) -> "_Segments":
         names = sorted({name for side in (stream, reference) for _, name in memberships(side.frame, (column,))})
-        new, old = (Cells.of(side.frame, (column,), names) for side in (stream, reference))
-        usual = _Usual.fit(reference)
-        now = _Sums.of(stream, new, usual, np.ones(len(stream), bool))
-        base = _Sums.of(reference, old, usual, np.ones(len(reference), bool))
-        return cls(stream, reference, new, old, usual, now, base, (now, base))
-
-    def without(self, excluded: set[int]) -> "_Segments":
-        """Return the same with these segments no longer among the others."""
-        parts = []
-        for side, cells in ((self.stream, self.new), (self.reference, self.old)):
-            counted = np.ones(len(side), bool)
-            for cell in excluded:
-                counted &= ~cells.members(len(side), cell)
-            parts.append(_Sums.of(side, cells, self.usual, counted))
-        both = (self.now, self.base)
-        return _Segments(
-            self.stream, self.reference, self.new, self.old, self.usual, *both, others=(parts[0], parts[1])
+        now, base = (
+            _Sums.of(side, Cells.of(side.frame, (column,), names), _usual(reference, side.probability))
+            for side in (stream, reference)
         )
-
-    def window(self, first: int, last: int) -> _Beside:
-        days = np.arange(self.stream.days)
-        return _Beside.of(self.now, self.others[0], (days >= first) & (days <= last))
+        return cls(now, base)
 
     def before(self, first: int, since: NDArray[np.int64]) -> _Beside:
         """Return what a window from `first` on is compared with: the reference, or the stream since `since`."""
-        found = _Beside.of(self.base, self.others[1], np.ones(self.reference.days, bool))
+        found = self.base.beside(0, self.base.side.days)
         for start in sorted(set(since[since >= 0].tolist())):
-            own, at = self.window(start, first - 1), since == start
-            pairs = [(own.rows, found.rows), (own.plain, found.plain), (own.error, found.error)]
-            pairs += [(own.variance, found.variance), (own.third, found.third), (own.excess, found.excess)]
-            found = _Beside(*(np.where(at, mine, theirs) for mine, theirs in pairs))
+            own = self.now.beside(start, first - 1)
+            found = _Beside(*(np.where(since == start, *both) for both in zip(own, found, strict=True)))
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Look:
+class _Look(NamedTuple):
     """One window against its base, by segment [segments]: mean plain errors, z, p-value; and all of them together."""
 
     first: int
@@ -214,35 +184,32 @@ class _Look:
 
 
 def _column(log: Log, segments: _Segments, level: float) -> list[dict[str, object]]:
-    names = segments.new.names
+    names = segments.now.names.names
     since = np.full(len(names), -1)
     excluded: set[int] = set()
     rows: list[dict[str, object]] = []
-    for last in range(segments.stream.days):
+    for last in range(segments.now.side.days):
         named: set[int] = set()
-        while True:
+        alarm = True
+        while alarm:
             cell, q, look = _clearest(log, segments, last, since, level, named)
             value, usual = float(look.value[cell]), float(look.expected[cell])
             size = abs(value - usual) if np.isfinite(value - usual) else 0.0
             alarm = bool(q <= level and size >= LEAST_EFFECT)
             if named and not alarm:
                 break
-            began, words = last, ""
+            words = (
+                f"in {names[cell]}, outcomes are {value:+.2f} from the probabilities beside other rows, instead of "
+                f"{usual:+.2f} ({signals.shown(q)})"
+            )
+            row = {"place": names[cell], "day": last + log.delay, "onset": last, "last": last, "value": value}
+            row |= {"expected": usual, "effect": size, "p": q, "alarm": alarm, "evidence": words}
             if alarm:
-                began = _began(segments, cell, since, look, last)
-                since[cell] = began
-                words = (
-                    f"in {names[cell]}, outcomes are {value:+.2f} from the probabilities beside other rows, instead of "
-                    f"{usual:+.2f} ({signals.shown(q)})"
-                )
-            numbers = (value, np.nan, np.nan, usual, size, q, alarm, words)
-            row = ("meaning", names[cell], last + log.delay, began, last, *numbers)
-            rows.append(dict(zip(signals.COLUMNS, row, strict=True)))
-            if not alarm:
-                break
-            named.add(cell)
-            excluded.add(cell)
-            segments = segments.without(excluded)
+                row["onset"] = since[cell] = _began(segments, cell, since, look, last)
+                named.add(cell)
+                excluded.add(cell)
+                segments = _Segments(segments.now.without(excluded), segments.base.without(excluded))
+            rows.append(row)
     return rows
 
 
@@ -250,14 +217,11 @@ def _clearest(
     log: Log, segments: _Segments, last: int, since: NDArray[np.int64], level: float, named: set[int]
 ) -> tuple[int, float, _Look]:
     """Return the segment that has moved most, its corrected p-value, and the window that shows it."""
-    longest = min(log.scenario.monitoring.window_days, last + 1)
-    looks = [
-        _look(segments, last - size + 1, last, since, log.scenario.monitoring.window_days)
-        for size in shifts.LENGTHS
-        if size <= longest
-    ]
+    longest = log.scenario.monitoring.window_days
+    sizes = [size for size in shifts.LENGTHS if size <= min(longest, last + 1)]
+    looks = [_look(segments, last - size + 1, last, since, longest) for size in sizes]
     p = np.stack([look.p for look in looks])
-    q = np.minimum(1.0, 2 * signals.adjusted(p.ravel()).reshape(p.shape))
+    q = np.minimum(1.0, 2 * signals.adjusted(p))
     for index, look in enumerate(looks):
         # All segments together are a reason for an alarm; those that stand out in that window are its places.
         joint = min(1.0, 2 * len(looks) * look.together)
@@ -266,16 +230,13 @@ def _clearest(
     size = np.stack([np.abs(look.value - look.expected) for look in looks])
     fits = (q <= level) & (size >= LEAST_EFFECT)
     fits[:, list(named)] = False
-    if fits.any():
-        at = int(np.argmax(np.where(fits, strength, -1)))
-    else:
-        at = int(np.argmin(q))
+    at = int(np.argmax(np.where(fits, strength, -1)) if fits.any() else np.argmin(q))
     row, cell = divmod(at, q.shape[1])
     return cell, float(q[row, cell]), looks[row]
 
 
 def _look(segments: _Segments, first: int, last: int, since: NDArray[np.int64], rest: int) -> _Look:
-    now, before = segments.window(first, last), segments.before(first, since)
+    now, before = segments.now.beside(first, last), segments.before(first, since)
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = now.variance + before.variance
         z = (now.error - before.error) / np.sqrt(variance)
@@ -297,7 +258,7 @@ def _began(segments: _Segments, cell: int, since: NDArray[np.int64], look: _Look
     best, began = 0.0, look.first
     before = segments.before(look.first, since)
     for start in range(max(0, int(since[cell]) + 1), last + 1):
-        mine = segments.window(start, last)
+        mine = segments.now.beside(start, last)
         with np.errstate(divide="ignore", invalid="ignore"):
             z = (mine.error[cell] - before.error[cell]) / np.sqrt(mine.variance[cell] + before.variance[cell])
         z = float(z * np.sign(look.z[cell]))

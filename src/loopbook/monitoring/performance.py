@@ -28,7 +28,7 @@ def outcomes(log: Log) -> pd.DataFrame:
     settings = log.scenario.monitoring
     steps = shifts.watch(now, base, log.level, settings.window_days, class_index, settings.min_effect)
     words = "{value:.1%} of the outcomes are positive instead of {expected:.1%} ({p})"
-    return signals.table(signals.from_steps("outcomes", "", steps, log.delay, words))
+    return signals.of_steps("outcomes", steps, words, log.delay)
 
 
 def calibration(log: Log) -> pd.DataFrame:
@@ -37,7 +37,7 @@ def calibration(log: Log) -> pd.DataFrame:
     longest = log.scenario.monitoring.window_days
     steps = shifts.watch(now, base, log.level, longest, _distance, LEAST_ERROR)
     words = "outcomes are {value:+.3f} from the probabilities on average, instead of {expected:+.3f} ({p})"
-    return signals.table(signals.from_steps("calibration", "", steps, log.delay, words))
+    return signals.of_steps("calibration", steps, words, log.delay)
 
 
 def ranking(log: Log) -> pd.DataFrame:
@@ -55,20 +55,19 @@ def ranking(log: Log) -> pd.DataFrame:
     for last in range(stream.days):
         first = max(0, last - longest + 1)
         inside = (stream.day >= first) & (stream.day <= last)
-        found, p, alarm, words = intervals.NOTHING, 1.0, False, ""
+        found, p, alarm, loss = intervals.NOTHING, 1.0, False, 0.0
         if _both(stream.label[inside], 10):
             found = intervals.delong(stream.label[inside], stream.probability[inside])
             spread = float(np.hypot(before.half, found.half)) / intervals.Z
             z = (found.value - before.value) / max(spread, 1e-6)
             p = shifts.tail(z, 0.0) / 2 if z < 0 else 1.0
+            loss = max(0.0, before.value - found.value)
             alarm = p <= log.level and before.value - found.value >= LEAST_AREA and first > after
-            words = f"ROC AUC is {found.value:.3f} instead of {before.value:.3f} ({signals.shown(p)})" if alarm else ""
             after = last if alarm else after
-        loss = max(0.0, before.value - found.value) if found.value == found.value else 0.0
-        numbers = (*found, before.value, loss, p, alarm, words)
-        row = ("ranking", "", last + log.delay, first if alarm else last, last, *numbers)
-        rows.append(dict(zip(signals.COLUMNS, row, strict=True)))
-    return signals.table(rows)
+        words = f"ROC AUC is {found.value:.3f} instead of {before.value:.3f} ({signals.shown(p)})"
+        row = {"day": last + log.delay, "onset": first if alarm else last, "last": last, **found._asdict()}
+        rows.append(row | {"expected": before.value, "effect": loss, "p": p, "alarm": alarm, "evidence": words})
+    return signals.table(rows, "ranking")
 
 
 def quality(log: Log) -> pd.DataFrame:

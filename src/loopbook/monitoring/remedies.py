@@ -61,37 +61,33 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.Dat
     now = money.realised(costs, side.acted, side.label)
     open_ = ~_reviewed(side, log)
 
-    def recalibrated(taught: Side, asked: Side) -> Mask:
-        return platt(taught.label, taught.probability).apply(asked.probability) >= cutoff
-
     def moved(taught: Side, asked: Side) -> Mask:
-        return asked.probability >= money.cheapest(taught.label, taught.probability, costs, resamples=0).value
-
-    def retrained(taught: Side, asked: Side) -> Mask:
-        return _corrected(log, taught, asked) >= cutoff
+        return asked.probability >= money.cheapest(taught.label, taught.probability, costs).value
 
     fit = platt(side.label, side.probability)
-    cheapest = money.cheapest(side.label, side.probability, costs, resamples=0).value
-    equal = fit.invert(cutoff)
+    cheapest, equal = money.cheapest(side.label, side.probability, costs).value, fit.invert(cutoff)
+    recalibration = (
+        f"logit p becomes {fit.slope:.2f} · logit p {fit.intercept:+.2f}; for the decision that is a threshold of "
+        f"{equal:.3f} instead of {threshold:.3f}"
+    )
     options: list[tuple[str, Decide, str, float, float, float]] = [
         (
             "recalibrate",
-            recalibrated,
-            f"logit p becomes {fit.slope:.2f} · logit p {fit.intercept:+.2f}; for the decision that is a threshold of "
-            f"{equal:.3f} instead of {threshold:.3f}",
+            lambda taught, asked: platt(taught.label, taught.probability).apply(asked.probability) >= cutoff,
+            recalibration,
             equal,
             fit.slope,
             fit.intercept,
         ),
+        ("move the threshold", moved, f"act from {cheapest:.3f} instead of {threshold:.3f}", cheapest, np.nan, np.nan),
         (
-            "move the threshold",
-            moved,
-            f"act from {cheapest:.3f} instead of {threshold:.3f}",
-            cheapest,
+            "retrain",
+            lambda taught, asked: _corrected(log, taught, asked) >= cutoff,
+            "learn from the outcomes that have arrived",
+            np.nan,
             np.nan,
             np.nan,
         ),
-        ("retrain", retrained, "learn from the outcomes that have arrived", np.nan, np.nan, np.nan),
     ]
     month = 30 * len(log.stream) / log.stream.days
     rows = []
@@ -167,19 +163,16 @@ def _corrected(log: Log, taught: Side, asked: Side) -> Floats:
         vectorizer = TfidfVectorizer(tokenizer=tokenize, token_pattern=None, lowercase=False, min_df=3)
         parts[0].append(vectorizer.fit_transform(texts(taught, log.scenario)))
         parts[1].append(vectorizer.transform(texts(asked, log.scenario)))
-    for name, kind in log.scenario.task.fields.items():
-        if kind == "text":
-            continue
-        old, new = taught.frame[name], asked.frame[name]
-        if kind == "number":
-            numbers = old.to_numpy("float64", na_value=np.nan)
-            centre, scale = np.nanmean(numbers), max(float(np.nanstd(numbers)), 1e-9)
-            for part, column in zip(parts, (old, new), strict=True):
-                scaled = (column.to_numpy("float64", na_value=np.nan) - centre) / scale
-                part.append(csr_matrix(np.nan_to_num(scaled)[:, None]))
+    for name in log.scenario.task.table_fields:
+        columns = [side.frame[name] for side in (taught, asked)]
+        if log.scenario.task.fields[name] == "number":
+            old, new = (column.to_numpy("float64", na_value=np.nan) for column in columns)
+            centre, scale = np.nanmean(old), max(float(np.nanstd(old)), 1e-9)
+            coded = [np.nan_to_num((numbers - centre) / scale)[:, None] for numbers in (old, new)]
         else:
-            for level in old.astype(str).value_counts().index[:20]:
-                for part, column in zip(parts, (old, new), strict=True):
-                    part.append(csr_matrix((column.astype(str) == level).to_numpy("float64")[:, None]))
+            levels = columns[0].astype(str).value_counts().index[:20].to_numpy()
+            coded = [(column.astype(str).to_numpy()[:, None] == levels).astype("float64") for column in columns]
+        for part, matrix in zip(parts, coded, strict=True):
+            part.append(csr_matrix(matrix))
     model = LogisticRegression(C=1.0, max_iter=500).fit(hstack(parts[0]).tocsr(), taught.label.astype("int64"))
     return np.asarray(model.predict_proba(hstack(parts[1]).tocsr())[:, 1], dtype="float64")

@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,12 +19,10 @@ from loopbook.simulation import world
 WATCHED = ("surge", "vocabulary", "base_rate", "meaning", "style_gap")
 """Kinds of effect that monitoring must find. Label noise, reposts and personal data are for notebook 02."""
 DRIFTS = ("vocabulary", "base_rate", "meaning")
-_CAUSE = {"style_gap": "fairness"}
 EFFECT_COLUMNS = ["effect", "place", "first_day", "last_day", "since", "status", "delay", "alert", "named", "remark"]
 
 
-@dataclass(frozen=True)
-class Injected:
+class Injected(NamedTuple):
     """An injected effect as the stream could show it; days of the stream, both included."""
 
     kind: str
@@ -95,10 +93,8 @@ def score(
         The alerts with ``verdict``: ``right``, ``again`` (a further alert about an effect already found), ``follows``
         (an effect began then, but the alert names another cause) or ``false alarm``.
     """
-    injected = effects(log, truth, start)
-    records = alerts.to_dict(orient="records")
-    verdict = [""] * len(records)
-    rows = []
+    injected, records = effects(log, truth, start), alerts.to_dict(orient="records")
+    verdict, rows = [""] * len(records), []
     for effect in injected:
         hits = [at for at, alert in enumerate(records) if not verdict[at] and _matches(alert, effect, log)]
         hits.sort(key=lambda at: (records[at]["named"], -_named(records[at]["place"], effect.places)))
@@ -164,10 +160,10 @@ def figures(log: Log, scored: pd.DataFrame, judged: pd.DataFrame) -> dict[str, f
 
 
 def _matches(alert: dict[Hashable, Any], effect: Injected, log: Log) -> bool:
-    if alert["cause"] != _CAUSE.get(effect.kind, effect.kind):
-        return False
     if effect.kind == "style_gap":
-        return True
+        return bool(alert["cause"] == "fairness")
+    if alert["cause"] != effect.kind:
+        return False
     if effect.kind == "surge":
         overlaps = alert["first_day"] <= effect.last + 1 and alert["last_day"] >= effect.first
         return bool(overlaps and set(effect.places) & set(str(alert["place"]).split(" & ")))
@@ -176,11 +172,9 @@ def _matches(alert: dict[Hashable, Any], effect: Injected, log: Log) -> bool:
 
 
 def _near(alert: dict[Hashable, Any], effect: Injected) -> bool:
-    if effect.kind == "style_gap":
-        return False
     if effect.kind == "surge":
         return bool(effect.first - SLACK <= alert["first_day"] <= effect.last + SLACK)
-    return bool(abs(alert["first_day"] - effect.first) <= SLACK + 1)
+    return bool(effect.kind != "style_gap" and abs(alert["first_day"] - effect.first) <= SLACK + 1)
 
 
 def _named(named: str, places: tuple[str, ...]) -> float:

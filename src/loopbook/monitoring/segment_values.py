@@ -30,15 +30,18 @@ class Cells:
     def of(cls, frame: pd.DataFrame, columns: tuple[str, ...], names: list[str]) -> "Cells":
         """Look up the segments of each row in `names`."""
         number = {name: at for at, name in enumerate(names)}
-        pairs = [(row, number[name]) for row, name in memberships(frame, columns)]
-        array = np.array(pairs, dtype="int64").reshape(-1, 2)
-        return cls(array[:, 0], array[:, 1], names)
+        pairs = np.array([(row, number[name]) for row, name in memberships(frame, columns)], dtype="int64")
+        row, cell = pairs.reshape(-1, 2).T
+        return cls(row, cell, names)
 
-    def counts(self, side: Side, rows: Mask) -> Floats:
-        """Count `rows` by day and segment, float64 [days, segments]."""
-        kept = rows[self.row]
-        flat = side.day[self.row[kept]] * len(self.names) + self.cell[kept]
-        return np.bincount(flat, minlength=side.days * len(self.names)).reshape(side.days, -1).astype("float64")
+    def sums(self, side: Side, values: Floats) -> tuple[Floats, Floats]:
+        """Sum values [k, n] by day, [k, days], and by day and segment, [k, days, segments]."""
+        width = len(self.names)
+        flat = side.day[self.row] * width + self.cell
+        every = [np.bincount(side.day, weights=value, minlength=side.days) for value in values]
+        cells = [np.bincount(flat, weights=value[self.row], minlength=side.days * width) for value in values]
+        by_cell = np.stack(cells).reshape(len(values), side.days, width)
+        return np.stack(every).astype("float64"), by_cell.astype("float64")
 
     def members(self, rows: int, cell: int) -> Mask:
         """Return which of `rows` rows belong to a segment, bool [rows]."""

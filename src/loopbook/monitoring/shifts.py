@@ -7,6 +7,7 @@ found a change, the days since become the base, so that the next change is found
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +36,7 @@ class Moments:
     def of(cls, values: Floats, day: NDArray[np.int64], days: int) -> "Moments":
         """Sum `values` [n] by `day` [n]; NaN is left out."""
         there = ~np.isnan(values)
-        value, at = values[there], day[there]
-        sums = [np.bincount(at, weights=value**power, minlength=days) for power in range(4)]
+        sums = (np.bincount(day[there], weights=values[there] ** power, minlength=days) for power in range(4))
         return cls(*(part.astype("float64") for part in sums))
 
     def between(self, first: int, last: int) -> "Moments":
@@ -62,12 +62,10 @@ class Moments:
     @property
     def skewness(self) -> float:
         """Third standardised moment of a row; 0 where there is no spread."""
-        mean, variance = self.mean, self.variance
-        if variance <= 0:
+        if self.variance <= 0:
             return 0.0
         square, cube = float(self.square.sum()) / self.rows, float(self.cube.sum()) / self.rows
-        third = cube - 3 * mean * square + 2 * mean**3
-        return third / float(np.sqrt(variance)) ** 3
+        return (cube - 3 * self.mean * square + 2 * self.mean**3) / float(np.sqrt(self.variance)) ** 3
 
     @property
     def dispersion(self) -> float:
@@ -83,8 +81,7 @@ class Moments:
         return max(1.0, chi_square / (int(filled.sum()) - 1))
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One day of a watch over a mean.
 
     Attributes
@@ -126,15 +123,9 @@ def tail(z: float, skewness: float) -> float:
     ----------
     Hall (1983), Chi squared approximations to the distribution of a sum of independent random variables.
     """
-    if abs(skewness) < 1e-3:
-        skewness = 1e-3
-    shape = 4 / skewness**2
-    if skewness < 0:
-        z = -z
-    at = shape + z * np.sqrt(shape)
-    above = float(gammaincc(shape, max(at, 0.0)))
-    below = float(gammainc(shape, max(at, 0.0)))
-    return min(1.0, 2 * min(above, below))
+    shape = 4 / max(abs(skewness), 1e-3) ** 2
+    at = max(shape + (-z if skewness <= -1e-3 else z) * np.sqrt(shape), 0.0)
+    return min(1.0, 2 * min(float(gammaincc(shape, at)), float(gammainc(shape, at))))
 
 
 def compare(now: Moments, base: Moments, dispersion: float) -> tuple[float, float]:
@@ -164,8 +155,6 @@ def watch(
     longest: int,
     effect: Callable[[float, float], float],
     least: float,
-    *,
-    restarts: tuple[int, ...] = (),
 ) -> list[Step]:
     """Watch a mean day after day and say when it has changed.
 
@@ -183,8 +172,6 @@ def watch(
         Size of a change from (window's mean, base's mean); not negative.
     least
         Smallest effect worth an alarm.
-    restarts
-        Days from which on the stream itself is the base, known from elsewhere (an explained change).
 
     Returns
     -------
@@ -196,8 +183,6 @@ def watch(
     dispersion, regime, steps = base.dispersion, 0, []
     changed = False
     for day in range(len(now.count)):
-        if day in restarts and day > regime:
-            regime, changed = day, True
         best: tuple[float, float, float, Moments, Moments] | None = None
         for length in lengths:
             first = day - length + 1
@@ -215,8 +200,7 @@ def watch(
             shown = now.between(day, day)
             steps.append(Step(day, day, shown.mean, *_interval(shown, dispersion), base.mean, 1.0, 0.0, False))
             continue
-        p, z, size, window, compared = best
-        p = min(1.0, p * len(lengths))
+        p, z, size, window, compared = min(1.0, best[0] * len(lengths)), *best[1:]
         alarm = p <= level and size >= least
         began = onset(now, compared, regime + changed, day, dispersion, z) if alarm else day
         low, high = _interval(window, dispersion)

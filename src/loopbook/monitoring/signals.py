@@ -1,10 +1,11 @@
 """The table in which every check reports, so that alerts can put together what belongs together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+from scipy.stats import false_discovery_control
 
 from loopbook.monitoring.shifts import Step
 
@@ -43,54 +44,59 @@ evidence
 """
 
 
-def table(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
-    """Return rows as a table of signals, with all columns in order even if there is no row."""
-    frame = pd.DataFrame(list(rows), columns=list(COLUMNS))
+_BLANK = {"place": "", "low": np.nan, "high": np.nan, "evidence": ""}
+
+
+def table(rows: Iterable[Mapping[str, object]], check: str = "") -> pd.DataFrame:
+    """Return rows of a check, by `COLUMNS`, as a table of signals; place, interval and evidence may be missing.
+
+    All columns are there in order even if there is no row; evidence is kept where there is an alarm.
+    """
+    frame = pd.DataFrame([_BLANK | {"check": check} | dict(row) for row in rows], columns=list(COLUMNS))
     kinds = {"day": "int64", "onset": "int64", "last": "int64", "alarm": "bool"}
     kinds |= dict.fromkeys(("value", "low", "high", "expected", "effect", "p"), "float64")
     kinds |= dict.fromkeys(("check", "place", "evidence"), "str")
-    return frame.astype(kinds)
+    frame = frame.astype(kinds)
+    return frame.assign(evidence=frame["evidence"].where(frame["alarm"], ""))
 
 
-def from_steps(check: str, place: str, steps: Sequence[Step], delay: int, evidence: str) -> list[dict[str, object]]:
-    """Return a watch over a mean as rows of a table of signals.
+def of_steps(check: str, steps: Sequence[Step], evidence: str, delay: int = 0) -> pd.DataFrame:
+    """Return a watch over a mean as a table of signals.
 
     Parameters
     ----------
-    check, place
+    check
         As in `COLUMNS`.
     steps
         The watch, one step a day.
-    delay
-        Days by which what the watch needs comes later (outcomes).
     evidence
         A sentence with the places ``{value}``, ``{expected}`` and ``{p}``.
+    delay
+        Days by which what the watch needs comes later (outcomes).
     """
-    rows = []
-    for step in steps:
-        words = evidence.format(value=step.value, expected=step.expected, p=shown(step.p)) if step.alarm else ""
-        numbers = (step.value, step.low, step.high, step.expected, step.effect, step.p, step.alarm, words)
-        rows.append(dict(zip(COLUMNS, (check, place, step.day + delay, step.onset, step.day, *numbers), strict=True)))
-    return rows
+    return table(
+        (
+            {
+                **step._asdict(),
+                "day": step.day + delay,
+                "last": step.day,
+                "evidence": evidence.format(value=step.value, expected=step.expected, p=shown(step.p)),
+            }
+            for step in steps
+        ),
+        check,
+    )
 
 
-def adjusted(p: ArrayLike) -> Floats:
-    """Return p-values adjusted for many tests, float64 [n]: reject where it is at most the level.
+def adjusted(p: Floats) -> Floats:
+    """Return p-values adjusted for many tests, of the same shape: reject where it is at most the level.
 
     References
     ----------
     Benjamini & Hochberg (1995), Controlling the false discovery rate. Where nothing at all has changed, the
     probability of any rejection is at most the level, too, which is what the false-alarm promise needs.
     """
-    values = np.asarray(p, dtype="float64")
-    count = len(values)
-    if not count:
-        return values
-    order = np.argsort(values)[::-1]
-    scaled = values[order] * count / np.arange(count, 0, -1)
-    result = np.empty(count)
-    result[order] = np.minimum(1.0, np.minimum.accumulate(scaled))
-    return result
+    return np.asarray(false_discovery_control(p, axis=None).reshape(p.shape) if p.size else p, dtype="float64")
 
 
 def shown(p: float) -> str:

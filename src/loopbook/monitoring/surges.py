@@ -6,9 +6,11 @@ surge explains is taken out of all later checks: a busy day of one segment is no
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import nbinom
 
 from loopbook.monitoring import signals
@@ -60,7 +62,7 @@ def watch(log: Log) -> Surges:
         taken = _sweep(log, reference, old, _history(reference, old, ~taken), own=True)[0]
     history = _history(reference, old, ~taken)
     rows, found = _sweep(log, stream, new, history, own=False)
-    return Surges(signals.table(_signals(log, new, found, history)), rows, taken)
+    return Surges(signals.table(_signals(log, new, found, history), "surge"), rows, taken)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +74,9 @@ class _History:
     dispersion: Floats
 
 
-@dataclass(frozen=True)
-class _Found:
+class _Found(NamedTuple):
+    """A surge of a segment on a day."""
+
     cell: int
     day: int
     first: int
@@ -81,12 +84,11 @@ class _Found:
     seen: float
     expected: float
     p: float
-    rows: tuple[int, ...]
+    rows: NDArray[np.intp]
 
 
 def _history(side: Side, cells: Cells, rows: Mask) -> _History:
-    daily = [cells.counts(side, rows), cells.counts(side, rows & side.acted)]
-    totals = [np.bincount(side.day[kept], minlength=side.days) for kept in (rows, rows & side.acted)]
+    totals, daily = cells.sums(side, np.stack([rows, rows & side.acted]).astype("float64"))
     dispersion = []
     for counts, total in zip(daily, totals, strict=True):
         share = counts.sum(axis=0) / max(total.sum(), 1)
@@ -95,11 +97,7 @@ def _history(side: Side, cells: Cells, rows: Mask) -> _History:
         degrees = max(1, seen.sum() - seen.any(axis=0).sum())
         ratio = float(((counts - expected)[seen] ** 2 / expected[seen]).sum() / degrees)
         dispersion.append(float(np.clip(ratio, 1.0, 10.0)))
-    return _History(
-        np.stack([counts.sum(axis=0) for counts in daily]),
-        np.array([total.sum() for total in totals], dtype="float64"),
-        np.array(dispersion),
-    )
+    return _History(daily.sum(axis=1), totals.sum(axis=1), np.array(dispersion))
 
 
 def _tail(seen: Floats, exposure: Floats, history: _History) -> tuple[Floats, Floats]:
@@ -131,7 +129,7 @@ def _sweep(log: Log, side: Side, cells: Cells, history: _History, *, own: bool) 
             if hit is None:
                 break
             found.append(hit)
-            left[list(hit.rows)] = False
+            left[hit.rows] = False
         if not own:
             counts, exposure = _window(side, cells, left, day, day)
             base = _History(base.counts + counts, base.exposure + exposure, base.dispersion)
@@ -145,68 +143,51 @@ def _window(side: Side, cells: Cells, left: Mask, first: int, last: int) -> tupl
     return np.stack(counts).astype("float64"), np.array([rows.sum() for rows in counted], dtype="float64")
 
 
-def _less(history: _History, counts: Floats, exposure: Floats) -> _History:
-    rest = np.maximum(history.counts - counts, 0), np.maximum(history.exposure - exposure, 1)
-    return _History(*rest, history.dispersion)
-
-
 def _largest(log: Log, side: Side, cells: Cells, history: _History, left: Mask, day: int, own: bool) -> _Found | None:
     """Return the clearest surge that the day's end shows, if any is beyond the limits."""
     looks = []
-    for length in LENGTHS:
-        first = day - length + 1
-        if first < 0:
-            break
+    for first in (day - length + 1 for length in LENGTHS if length <= day + 1):
         counts, exposure = _window(side, cells, left, first, day)
         # Earlier days of the window are in the history already.
-        known = counts if own else _window(side, cells, left, first, day - 1)[0]
-        known_exposure = exposure if own else _window(side, cells, left, first, day - 1)[1]
-        expected, p = _tail(counts, exposure, _less(history, known, known_exposure))
-        looks.append((first, counts, expected, p))
-    p = np.stack([look[3] for look in looks])
-    corrected = signals.adjusted(p.ravel()).reshape(p.shape)
-    seen, expected = np.stack([look[1] for look in looks]), np.stack([look[2] for look in looks])
+        known, known_exposure = (counts, exposure) if own else _window(side, cells, left, first, day - 1)
+        rest = np.maximum(history.counts - known, 0), np.maximum(history.exposure - known_exposure, 1)
+        looks.append((counts, *_tail(counts, exposure, _History(*rest, history.dispersion))))
+    seen, expected, p = (np.stack(parts) for parts in zip(*looks, strict=True))
+    corrected = signals.adjusted(p)
     large = (seen >= LEAST_RATIO * expected) & (seen - expected >= LEAST_EXCESS) & (corrected <= log.level)
     if not large.any():
         return None
     at = np.unravel_index(np.argmin(np.where(large, p, 2.0)), p.shape)
     length, kind, cell = (int(part) for part in at)
-    first = looks[length][0]
+    first = day - LENGTHS[length] + 1
     members = cells.members(len(side), cell) & left & (side.day >= first) & (side.day <= day)
-    return _Found(
-        cell,
-        day,
-        first,
-        kind,
-        float(seen[at]),
-        float(expected[at]),
-        float(corrected[at]),
-        tuple(np.flatnonzero(members).tolist()),
-    )
+    figures = (float(seen[at]), float(expected[at]), float(corrected[at]))
+    return _Found(cell, day, first, kind, *figures, np.flatnonzero(members))
 
 
 def _signals(log: Log, cells: Cells, found: list[_Found], history: _History) -> list[dict[str, object]]:
     began: dict[int, tuple[int, int]] = {}
-    rows = []
+    rows: list[dict[str, object]] = []
     for hit in found:
         first, last = began.get(hit.cell, (hit.first, hit.first))
         first = hit.first if hit.first - last > _PAUSE else first
         began[hit.cell] = (first, hit.day)
         what = "rows" if hit.kind == 0 else f"rows with action {log.scenario.task.actions[1]!r}"
-        evidence = f"{hit.seen:.0f} {what} where {hit.expected:.1f} were expected ({signals.shown(hit.p)})"
         with_it = _shared_segment(cells, hit, history)
-        evidence += f", most of them with {with_it}" if with_it else ""
-        ratio = hit.seen / max(hit.expected, 0.5)
-        numbers = (hit.seen, np.nan, np.nan, hit.expected, ratio, hit.p, True, evidence)
-        place = cells.names[hit.cell] + (f" & {with_it}" if with_it else "")
-        rows.append(dict(zip(signals.COLUMNS, ("surge", place, hit.day, first, hit.day, *numbers), strict=True)))
+        evidence = f"{hit.seen:.0f} {what} where {hit.expected:.1f} were expected ({signals.shown(hit.p)})"
+        place = cells.names[hit.cell]
+        if with_it:
+            evidence, place = f"{evidence}, most of them with {with_it}", f"{place} & {with_it}"
+        row = {"place": place, "day": hit.day, "onset": first, "last": hit.day, "value": hit.seen}
+        row |= {"expected": hit.expected, "effect": hit.seen / max(hit.expected, 0.5), "p": hit.p, "alarm": True}
+        rows.append(row | {"evidence": evidence})
     return rows
 
 
 def _shared_segment(cells: Cells, hit: _Found, history: _History) -> str:
     """Return the segment of another column that most rows of a surge share, if it is far commoner there than before."""
     inside = np.zeros(int(cells.row.max(initial=-1)) + 1, bool)
-    inside[list(hit.rows)] = True
+    inside[hit.rows] = True
     counts = np.bincount(cells.cell[inside[cells.row]], minlength=len(cells.names)) / max(1, len(hit.rows))
     usual = history.counts[0] / max(history.exposure[0], 1)
     column = cells.names[hit.cell].partition("=")[0]

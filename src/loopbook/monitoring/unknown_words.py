@@ -47,7 +47,7 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> pd.DataFrame:
     # Only more new words are a change of vocabulary; fewer mean that the words of a surge have gone again.
     steps = shifts.watch(now, base, log.level, longest, _ratio, LEAST_RATIO)
     words = "{value:.1%} of the words of a text are unknown instead of {expected:.1%} ({p})"
-    return signals.table(signals.from_steps("vocabulary", "", steps, 0, words))
+    return signals.of_steps("vocabulary", steps, words)
 
 
 def unknown(log: Log, earlier: Iterable[str] | None = None) -> tuple[Floats, Floats]:

@@ -37,13 +37,13 @@ def watch(log: Log) -> pd.DataFrame:
         expected, low, high, p = _expected(past, weekday, float(count), today)
         change = float(abs(np.log((count + 0.5) / (expected + 0.5))))
         alarm = whole and p <= log.level and change >= np.log1p(LEAST_CHANGE)
-        evidence = f"{count:.0f} decisions where {expected:.0f} were expected ({signals.shown(p)})" if alarm else ""
-        numbers = (count, low, high, expected, change, p if whole else 1.0, alarm, evidence)
-        rows.append(dict(zip(signals.COLUMNS, ("volume", "", day, day, day, *numbers), strict=True)))
+        evidence = f"{count:.0f} decisions where {expected:.0f} were expected ({signals.shown(p)})"
+        row = {"day": day, "onset": day, "last": day, "value": count, "low": low, "high": high, "expected": expected}
+        rows.append(row | {"effect": change, "p": p if whole else 1.0, "alarm": alarm, "evidence": evidence})
         if whole and not alarm:
             past.append(float(count))
             weekday.append(today)
-    return signals.table(rows)
+    return signals.table(rows, "volume")
 
 
 def _history(log: Log, start: date) -> tuple[list[float], list[int]]:
@@ -71,8 +71,7 @@ def _expected(past: list[float], weekday: list[int], count: float, today: int) -
     # Chance alone gives a count a relative variance of one over it; the days seen may be alike by luck.
     variance = max(float((rest**2).sum()) / degrees, 1 / max(float(np.mean(past)), 1.0))
     spread = float(np.sqrt(variance * (1 + 1 / (kinds == today).sum())))
-    z = (float(np.log(count + 0.5)) - means[today]) / spread
-    half = spread * float(student.ppf(0.975, degrees))
-    centre = means[today]
+    centre, half = means[today], spread * float(student.ppf(0.975, degrees))
+    z = (float(np.log(count + 0.5)) - centre) / spread
     low, high = (float(np.exp(centre + sign * half) - 0.5) for sign in (-1, 1))
     return float(np.exp(centre) - 0.5), max(0.0, low), high, float(2 * student.sf(abs(z), degrees))

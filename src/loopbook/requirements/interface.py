@@ -98,8 +98,7 @@ def schemas(scenario: Scenario, sample: Mapping[str, Any] | None = None) -> dict
         if sample is not None and name not in sample:
             raise DataError(f"The sample has no value for the field {name!r}.")
         fields[name] = _plain(sample[name], kind) if sample is not None else _EXAMPLES[kind]
-    prototype = Prototype.of(scenario.requirements, scenario.task)
-    scored = prototype.score(pd.DataFrame([fields])).iloc[0]
+    scored = Prototype.of(scenario.requirements, scenario.task).score(pd.DataFrame([fields])).iloc[0]
     acts = bool(scored["acts"])
     request = {"id": "example-1", "time": "2026-01-05T09:30:00Z", "fields": fields}
     answer = {

@@ -34,8 +34,7 @@ def read(path: Path) -> pd.DataFrame:
         If a column is absent or an answer is incomplete, with a line for each problem: file, line, value, remedy.
         A survey is small and made by people, so it is mended rather than put into quarantine row by row.
     """
-    text = _text(path)
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = _text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     notes = next((index for index, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
     if notes == len(lines):
         raise DataError(f"{path.name}: the survey is empty; it needs a header {','.join(COLUMNS)} and answers.")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 _FEW = ("three", "four", "five", "six", "seven", "eight", "nine", "eleven", "a dozen", "twenty")
-_PERCENT = tuple(n for n in range(20, 76))
+_PERCENT = tuple(range(20, 76))
 _SMALL_PERCENT = ("1", "2", "0.5", "1.5", "3")
 
 
@@ -15,13 +15,9 @@ def usd(rng: Random) -> str:
     else:
         amount, long, short = str(rng.randint(4, 95) * 10), "million", "m"
     form = rng.random()
-    if form < 0.5:
-        return f"${amount} {long}"
     if form < 0.6:
-        return f"€{amount} {long}"
-    if form < 0.8:
-        return f"${amount}{short}"
-    return f"EUR {amount}{short}"
+        return f"{'$' if form < 0.5 else '€'}{amount} {long}"
+    return f"{'$' if form < 0.8 else 'EUR '}{amount}{short}"
 
 
 def small(rng: Random) -> str:
@@ -49,33 +45,13 @@ def bign(rng: Random) -> str:
     )
 
 
-def few(rng: Random) -> str:
-    """Return a small count in words."""
-    return rng.choice(_FEW)
-
-
-def bigpct(rng: Random) -> str:
-    """Return a large share, in percent."""
-    return f"{rng.choice(_PERCENT)}{'%' if rng.random() < 0.4 else ' percent'}"
-
-
-def smallpct(rng: Random) -> str:
-    """Return a small share, in percent."""
-    return f"{rng.choice(_SMALL_PERCENT)} percent"
-
-
-def n(rng: Random) -> str:
-    """Return a count between three and thirty, as a number."""
-    return str(rng.randint(3, 30))
-
-
 MAKERS: dict[str, Callable[[Random], str]] = {
     "usd": usd,
     "small": small,
     "bign": bign,
-    "few": few,
-    "bigpct": bigpct,
-    "smallpct": smallpct,
-    "n": n,
+    "few": lambda rng: rng.choice(_FEW),
+    "bigpct": lambda rng: f"{rng.choice(_PERCENT)}{'%' if rng.random() < 0.4 else ' percent'}",
+    "smallpct": lambda rng: f"{rng.choice(_SMALL_PERCENT)} percent",
+    "n": lambda rng: str(rng.randint(3, 30)),
 }
-"""A maker for each slot that stands for a number."""
+"""A maker for each slot that stands for a number: amounts, counts in front of a noun or in words, shares."""

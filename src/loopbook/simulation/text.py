@@ -7,6 +7,7 @@ hard cases add a second one of the opposite polarity, or turn `a` round. So a la
 import re
 from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from loopbook.simulation import numbers, personal
 from loopbook.simulation.surface import capital, finish, join
@@ -19,6 +20,15 @@ _SECOND_TAIL = 0.25
 _HASHTAG = {"formal": 0.08, "casual": 0.38}
 _SHORTEST = 8
 _FRAME_SKEW = 2.2  # clause orders early in their list are more common: this power of an even roll chooses
+_PEOPLE = {
+    "place": "places",
+    "regulator": "regulators",
+    "month": "months",
+    "weekday": "weekdays",
+    "src": "sources",
+    "analyst": "analysts",
+}
+"""Slots that are filled from a list of words, with the list's name."""
 _FLIPPED = 0.55  # where a case can be told with and without turning its statement round
 
 
@@ -41,8 +51,7 @@ class Brief:
     personal_data: bool = False
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(NamedTuple):
     """A written post: its text, the topics it touches, and the personal data in it as (kind, value)."""
 
     text: str
@@ -50,8 +59,7 @@ class Draft:
     personal_data: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class _Statement:
+class _Statement(NamedTuple):
     topic: str
     of: str  # name of the phrase list
     about: Company
@@ -80,7 +88,9 @@ class _Page:
             value = personal.MAKERS[name](self.rng, self.person)
             self.personal_data.append((name, value))
             return value
-        return str(getattr(self, f"_{name}")())
+        if name in _PEOPLE:
+            return self.rng.choice(words().people[_PEOPLE[name]])
+        return self._of_company(name)
 
     def _statement(self, statement: _Statement, form: str) -> str:
         phrases, self.about = words().topics[statement.topic], statement.about
@@ -93,7 +103,22 @@ class _Page:
         self.about = self.brief.company
         return text
 
-    def _co(self) -> str:
+    def _of_company(self, name: str) -> str:
+        company = self.brief.company
+        match name:
+            case "co" | "Co":
+                return self._named()
+            case "it":
+                return self._it()
+            case "tick":
+                self.named = True
+                full = self.brief.style == "formal" and self.rng.random() < 0.5
+                return f"{company.name} (${company.ticker})" if full else f"${company.ticker}"
+            case "product":
+                return self.rng.choice(self.about.products)
+        return {"rival": self.brief.rival.name, "person": self.person, "sector": company.sector}[name]
+
+    def _named(self) -> str:
         company, roll = self.brief.company, self.rng.random()
         if self.named and roll < 0.5:
             return self._it()
@@ -104,47 +129,8 @@ class _Page:
             return company.name
         return f"{company.name} (${company.ticker})" if roll < 0.85 else f"${company.ticker}"
 
-    _Co = _co
-
     def _it(self) -> str:
         return self.rng.choice((*self.brief.company.called, "the company"))
-
-    def _tick(self) -> str:
-        company = self.brief.company
-        self.named = True
-        if self.brief.style == "formal" and self.rng.random() < 0.5:
-            return f"{company.name} (${company.ticker})"
-        return f"${company.ticker}"
-
-    def _rival(self) -> str:
-        return self.brief.rival.name
-
-    def _product(self) -> str:
-        return self.rng.choice(self.about.products)
-
-    def _person(self) -> str:
-        return self.person
-
-    def _sector(self) -> str:
-        return self.brief.company.sector
-
-    def _place(self) -> str:
-        return self.rng.choice(words().people["places"])
-
-    def _regulator(self) -> str:
-        return self.rng.choice(words().people["regulators"])
-
-    def _month(self) -> str:
-        return self.rng.choice(words().people["months"])
-
-    def _weekday(self) -> str:
-        return self.rng.choice(words().people["weekdays"])
-
-    def _src(self) -> str:
-        return self.rng.choice(words().people["sources"])
-
-    def _analyst(self) -> str:
-        return self.rng.choice(words().people["analysts"])
 
 
 def compose(rng: Random, brief: Brief) -> Draft:

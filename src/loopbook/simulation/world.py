@@ -1,5 +1,7 @@
 """The simulated world of posts about companies: one seeded world, any window of its days."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
@@ -11,22 +13,26 @@ from loopbook.scenario.source import SimulationSource
 from loopbook.simulation import events
 from loopbook.simulation.events import Effect
 from loopbook.simulation.posts import CASUAL_SHARE, HARD_SHARES, REPOST_SHARE, tastes_of, write_day
-from loopbook.simulation.truth import Truth, effects_table
 
-_COLUMNS = [
-    "post_id",
-    "author",
-    "time",
-    "company",
-    "text",
-    "topics",
-    "sentiment",
-    "material",
-    "alert",
-    "style",
-    "true_alert",
-    "hard_case",
-]
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What was injected into the posts of a window.
+
+    Attributes
+    ----------
+    effects
+        One row an effect: kind, first_day, last_day (counted from the world's first day, both included), company, topic
+        (empty: all), parameters (JSON).
+    reposts
+        One row a repost: post_id, original (its post_id), form ("exact", "rt" or "edited").
+    personal_data
+        One row a piece of personal data: post_id, kind (mail, phone, card, iban, ip), value as it stands in the text.
+    """
+
+    effects: pd.DataFrame
+    reposts: pd.DataFrame
+    personal_data: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +82,7 @@ def simulate(settings: SimulationSource, first_day: int = 0, days: int | None = 
     effects = events.schedule(settings.days, settings.seed, later) if settings.effects else ()
     volumes = events.volumes(settings.rows, settings.days, settings.start.weekday(), settings.seed, effects, later)
     tastes = tastes_of(settings.seed)
-    rows: list[tuple[object, ...]] = []
+    rows: list[dict[str, object]] = []
     reposts: list[tuple[str, str, str]] = []
     personal: list[tuple[str, str, str]] = []
     for day in range(first_day, last):
@@ -87,25 +93,25 @@ def simulate(settings: SimulationSource, first_day: int = 0, days: int | None = 
         for name, post in zip(names, posts, strict=True):
             wrong = rng.random() < settings.label_noise
             rows.append(
-                (
-                    name,
-                    post.author,
-                    midnight + np.timedelta64(post.second, "s"),
-                    post.company,
-                    post.text,
-                    "|".join(post.topics),
-                    post.sentiment,
-                    post.material,
-                    int(post.true_alert != wrong),
-                    post.style,
-                    int(post.true_alert),
-                    post.hard_case,
-                )
+                {
+                    "post_id": name,
+                    "author": post.author,
+                    "time": midnight + np.timedelta64(post.second, "s"),
+                    "company": post.company,
+                    "text": post.text,
+                    "topics": "|".join(post.topics),
+                    "sentiment": post.sentiment,
+                    "material": post.material,
+                    "alert": int(post.true_alert != wrong),
+                    "style": post.style,
+                    "true_alert": int(post.true_alert),
+                    "hard_case": post.hard_case,
+                }
             )
             personal += [(name, kind, value) for kind, value in post.personal_data]
             if post.copy_form:
                 reposts.append((name, names[post.copy_of], post.copy_form))
-    frame = pd.DataFrame(rows, columns=_COLUMNS)
+    frame = pd.DataFrame(rows)
     frame["time"] = frame["time"].astype("datetime64[us]").dt.tz_localize("UTC")
     frame = frame.astype({"alert": "int8", "true_alert": "int8", "material": bool})
     injected = [
@@ -114,7 +120,7 @@ def simulate(settings: SimulationSource, first_day: int = 0, days: int | None = 
         if effect.first_day < last and effect.last_day >= first_day
     ]
     truth = Truth(
-        effects=effects_table(injected),
+        effects=_effects_table(injected),
         reposts=pd.DataFrame(reposts, columns=["post_id", "original", "form"]),
         personal_data=pd.DataFrame(personal, columns=["post_id", "kind", "value"]),
     )
@@ -131,3 +137,13 @@ def _standing(settings: SimulationSource) -> list[Effect]:
         Effect("reposts", 0, last, parameters=(("share", REPOST_SHARE),)),
         Effect("personal_data", 0, last, parameters=(("share", settings.personal_data_share),)),
     ]
+
+
+def _effects_table(effects: Iterable[Effect]) -> pd.DataFrame:
+    """Return effects as a table, one row each; the parameters as JSON, so that the table can be stored anywhere."""
+    columns = ["kind", "first_day", "last_day", "company", "topic", "parameters"]
+    rows = [
+        (e.kind, e.first_day, e.last_day, e.company, e.topic, json.dumps(dict(e.parameters), sort_keys=True))
+        for e in effects
+    ]
+    return pd.DataFrame(rows, columns=columns)
