@@ -9,20 +9,25 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from loopbook.data import features
 from loopbook.decisions.language import words
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.settings import Settings
 from loopbook.scenario.task import Task
 
 Bools = NDArray[np.bool_]
 _WORDS, _LEVELS = 200, 20  # inputs offered to the tree at most: words of the texts, levels of a category
 
 
-class Input(Settings):
+class _Plain(BaseModel):
+    """Base of a tree's parts: plain values that do not change and are kept as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Input(_Plain):
     """What one question is about: the probability, a number, whether a category has a level, or a word occurs."""
 
     kind: Literal["probability", "number", "level", "word"]
@@ -53,7 +58,7 @@ class Input(Settings):
         return f"{name} {'>' if above else '≤'} {cut:.3g}"
 
 
-class Leaf(Settings):
+class Leaf(_Plain):
     """Where the questions end: act or not, with the rows and the positive ones that it was grown from."""
 
     kind: Literal["leaf"] = "leaf"
@@ -62,7 +67,7 @@ class Leaf(Settings):
     positives: int
 
 
-class Split(Settings):
+class Split(_Plain):
     """A question: rows whose input is at most `cut` go below, the others above."""
 
     kind: Literal["split"] = "split"

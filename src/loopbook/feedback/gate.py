@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,8 @@ Probabilities = Callable[[pd.DataFrame], NDArray[np.float64]]
 Decision = Literal["promote", "keep", "not enough data"]
 
 
-class Verdict(NamedTuple):
+@dataclass(frozen=True)
+class Verdict:
     """What the gate says.
 
     Attributes
@@ -74,7 +76,7 @@ class Verdict(NamedTuple):
         """Return plain values for JSON; what could not be computed is null."""
         return {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in self._asdict().items()
+            for name, value in asdict(self).items()
         }
 
 
