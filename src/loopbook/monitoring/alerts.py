@@ -118,7 +118,7 @@ def _each(cause: str, table: pd.DataFrame) -> list[Incident]:
     return [
         Incident(
             cause,
-            tuple(row["place"].split(" & ") if cause == "surge" else [row["place"]] if row["place"] else []),
+            tuple(filter(None, row["place"].split(" & ") if cause == "surge" else [row["place"]])),
             row["onset"],
             row["last"],
             row["day"],
@@ -141,7 +141,7 @@ def _surges(table: pd.DataFrame) -> list[Incident]:
                 found[index] = replace(_with(one, signal, places=True), first=first, last=last)
                 break
         else:
-            found.append(signal)
+            found.append(replace(signal, last=signal.day))
     return found
 
 
