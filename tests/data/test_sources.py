@@ -115,6 +115,14 @@ def test_the_quick_check_passes_what_fits(scenario, root):
     sources.check(scenario({"kind": "http", "url": "http://127.0.0.1:9/x.csv"}), root)
 
 
+def test_damaged_pages_of_a_parquet_file_are_told_by_its_name(root):
+    content = bytearray((root / "rows.parquet").read_bytes())
+    content[4:60] = bytes(56)  # the first pages; the footer, which the quick check reads, is whole
+    (root / "rows.parquet").write_bytes(content)
+    with pytest.raises(DataError, match=r"rows\.parquet is not a readable parquet file"):
+        collect(ParquetSource(kind="parquet", path="rows.parquet"), root)
+
+
 def test_the_quick_check_imports_no_table_library():
     code = "import sys; from loopbook.data import sources; print({'pandas', 'numpy', 'sqlalchemy'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

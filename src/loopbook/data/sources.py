@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,7 +155,8 @@ def _columns(source: Source, root: Path) -> tuple[str, Sequence[str] | None]:
         case JsonlSource():
             return source.path, files.jsonl_columns(_file(source.path, root), source.path)
         case ParquetSource():
-            return source.path, _parquet(_file(source.path, root), Path(source.path).name).schema_arrow.names
+            file = _file(source.path, root)
+            return source.path, _parquet(file, file.name, lambda opened: opened.schema_arrow.names)
         case CatalogSource():
             return f"data set {source.dataset}", catalog.find(source.dataset).all_columns
         case SqlSource():
@@ -226,7 +227,7 @@ def _of_file(path: Path, kind: str, form: CsvForm, limit: int | None, address: s
         return _of_table(files.read_csv(content, form, path.name, limit), origin)
     if kind == "jsonl":
         return _of_table(files.read_jsonl(content, path.name, limit), origin)
-    table = _parquet(io.BytesIO(content), path.name).read()
+    table = _parquet(io.BytesIO(content), path.name, lambda opened: opened.read())
     if not table.num_rows:
         raise DataError(f"{path.name} is empty. Is it the right file?")
     return _whole(table.slice(0, limit).to_pandas(), origin)
@@ -243,13 +244,13 @@ def _of_table(table: Table, origin: dict[str, Any]) -> Collected:
     return Collected(frame, np.array(table.lines, dtype=np.int64), broken, {**origin, "rows": rows})
 
 
-def _parquet(file: Path | io.BytesIO, name: str) -> Any:
-    """Open a parquet file."""
+def _parquet(file: Path | io.BytesIO, name: str, take: Callable[[Any], Any]) -> Any:
+    """Return what is taken from an opened parquet file; its pages are read, and may be damaged, only then."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(file)
+        return take(pq.ParquetFile(file))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{name} is not a readable parquet file: {str(error).splitlines()[0]}") from error
 
