@@ -18,7 +18,7 @@ from loopbook.scenario.settings import Scalar
 from loopbook.statistics.scores import sigmoid
 from loopbook.store import content
 
-FORMAT = 3
+FORMAT = 4
 DESCRIPTION, FEATURES = "model", "features"
 
 

@@ -19,7 +19,7 @@ from loopbook.scenario.errors import LoopbookError
 from loopbook.statistics.scores import sigmoid
 from loopbook.store import content
 
-FORMAT = 1
+FORMAT = 2
 MODEL, CONFIG, FEATURES, PIECES = "model.onnx", "config", "features", "tokenizer.json"
 _BATCH = 256
 
