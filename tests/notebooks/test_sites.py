@@ -44,17 +44,23 @@ def test_a_stages_page_is_small_besides_its_figures(site: Visit) -> None:
     assert {name: size for name, size in sizes.items() if size > LARGEST} == {}
 
 
+def follow(page: Any, link: Any) -> None:
+    """Click a link, and wait until the page behind it is whole."""
+    with page.expect_navigation():
+        link.click()
+
+
 def test_a_reader_walks_from_the_index_through_all_stages_and_back(site: Visit) -> None:
     page = site.open("index.html")
-    page.locator("h2 a").first.click()
+    follow(page, page.locator("h2 a").first)
     front = page.url
-    page.locator("svg.ring a").first.click()
+    follow(page, page.locator("svg.ring a").first)
     seen = [page.title()]
     while page.locator("a[rel=next]").count():
-        page.locator("a[rel=next]").click()
+        follow(page, page.locator("a[rel=next]"))
         seen.append(page.title())
     assert len(set(seen)) == len(pages(site)) - 1 and seen[-1].startswith("7 · Feedback")
-    page.locator(".around a:last-child").click()
+    follow(page, page.locator(".around a:last-child"))
     assert page.url == front
     assert site.noted == site.blocked == []
     page.context.close()
