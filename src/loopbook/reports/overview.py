@@ -164,7 +164,10 @@ def _short(text: str) -> str:
 
 def when(started: str) -> str:
     """Return a time as people write it: 24 November 2026, 03:12 UTC."""
-    moment = datetime.fromisoformat(started)
+    try:
+        moment = datetime.fromisoformat(started)
+    except ValueError:
+        return started
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
