@@ -120,6 +120,7 @@ class _Progress:
     finished: dict[str, StageRecord] = field(default_factory=dict)
     keys: dict[str, tuple[str, int]] = field(default_factory=dict)
     failure: Exception | None = None
+    told: bool = False
 
     def named(self, name: str) -> str:
         return f"{self.work.label} {name}" if self.work.label else name
@@ -173,13 +174,16 @@ class _Queue:
         return {run.at: run.failure for run in self.all if run.failure is not None}
 
     def _advance(self, run: _Progress) -> None:
-        """Take every node of a work as far as it goes now."""
+        """Take every node of a work as far as it goes now, and tell when it has ended."""
         for name, node in list(run.waiting.items()):
             if run.failure is None and node.needs <= run.finished.keys():
                 try:
                     self._take(run, name, node)
                 except Exception as error:  # one work's defect must not cost the others their results
                     run.failure = error
+        if not run.waiting and not run.told:
+            run.told = True
+            self.ended(run.at, {stage: run.finished[stage] for stage in run.work.nodes})
 
     def _take(self, run: _Progress, name: str, node: Node) -> None:
         """Finish a node that need not be executed, and start one that must be if there is room for it."""
@@ -231,8 +235,6 @@ class _Queue:
         del run.waiting[name]
         run.finished[name] = record
         self.display.finished(record, run.named(name))
-        if not run.waiting:
-            self.ended(run.at, {stage: run.finished[stage] for stage in run.work.nodes})
 
     def _level(self, node: Node) -> Level:
         stage = node.declaration.stage
@@ -245,5 +247,4 @@ class _Queue:
             run.named(name): execution.progress(run.work.request, run.work.nodes[name], key)
             for run, name, (_, key) in self.running.values()
         }
-        left = sum(len(run.waiting) for run in self.all if run.failure is None)
-        self.display.running(said, left - len(said))
+        self.display.running(said, sum(len(run.waiting) for run in self.all if run.failure is None) - len(said))

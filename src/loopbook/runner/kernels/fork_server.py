@@ -158,10 +158,12 @@ def unfit() -> str | None:
     return _tensorflow_has_begun() if "tensorflow" in sys.modules else None
 
 
-def tell(channel: socket.socket, **facts: Any) -> None:
-    """Send facts as one line; whoever has stopped listening does not need them."""
+def tell(channel: socket.socket, **facts: Any) -> bool:
+    """Send facts as one line, and say whether somebody still listened."""
     with suppress(OSError):
         channel.sendall(json.dumps(facts).encode() + b"\n")
+        return True
+    return False
 
 
 def hear(channel: socket.socket, timeout: float | None) -> dict[str, Any] | None:

@@ -100,16 +100,16 @@ class Server:
         Raises
         ------
         CannotFork
-            If the server is not fit to be forked, or gone.
+            If the server is not fit to be forked, or gone, or the new process was ended before it became a kernel.
         """
         self._ready()
         ours = self._order(KERNEL, log)
         facts = hear(ours, PATIENCE)
-        if not facts or "pid" not in facts:
-            ours.close()
-            raise CannotFork(self._why(facts))
-        tell(ours, arguments=list(arguments), environment=dict(environment), folder=folder)
-        return Forked(facts["pid"], ours)
+        pid = (facts or {}).get("pid")
+        if pid and tell(ours, arguments=list(arguments), environment=dict(environment), folder=folder):
+            return Forked(pid, ours)
+        ours.close()
+        raise CannotFork("the forked process was ended before it became a kernel" if pid else self._why(facts))
 
     def end(self) -> None:
         """Let it end its kernels and itself."""
