@@ -14,7 +14,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tests.models.conftest import Problem, frame, settings, silent
 
-from loopbook.models.model import Model
+from loopbook.models.model import FORMAT, Model
 from loopbook.models.training import fitting
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.candidate import Candidate
@@ -245,6 +245,7 @@ def test_a_split_that_teaches_nothing_is_refused(change: object, message: str, t
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(LoopbookError, match=r"holds no model: model.json is missing"):
         Model.load(tmp_path)
-    (tmp_path / "model.json").write_text('{"format": 99}')
-    with pytest.raises(LoopbookError, match="format 99 is not 3"):
-        Model.load(tmp_path)
+    for other in (FORMAT - 1, FORMAT + 1):
+        (tmp_path / "model.json").write_text(f'{{"format": {other}}}')
+        with pytest.raises(LoopbookError, match=f"format {other} is not {FORMAT}.* Train it again"):
+            Model.load(tmp_path)
