@@ -212,7 +212,11 @@ def test_a_wide_table_scrolls_in_its_own_box_by_keyboard(visit: Visit) -> None:
     page = visit.open(f"{SWEEP}/index.html", width=PHONE)
     page.locator(".scroll").first.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('.scroll').scrollLeft > 0")
+    # wait_for_function needs eval, which the page's policy forbids; evaluate does not
+    page.evaluate(
+        "new Promise((moved) => { const box = document.querySelector('.scroll');"
+        " const look = () => box.scrollLeft > 0 ? moved() : requestAnimationFrame(look); look(); })"
+    )
     assert page.evaluate("scrollX") == 0
 
 
