@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
@@ -40,6 +39,8 @@ def why(
 
 def verify() -> None:
     """Hash the store again: name what is not as it was sealed, and end with code 1 if anything is."""
+
+    from rich.progress import track
 
     project = Project.find()
     checks, expected = verification.verify(project), len(vault.folders(project.store))

@@ -8,7 +8,6 @@ import os
 import tarfile
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 from loopbook.data.download import Progress, alone, matches, private, sha256, silent
@@ -185,6 +184,8 @@ def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
 
 def _installed(dataset: Dataset, package: str) -> Path:
     """Return the file inside an installed package, which is not imported."""
+    from importlib import metadata
+
     with suppress(metadata.PackageNotFoundError):
         path = Path(str(metadata.distribution(package).locate_file(dataset.member)))
         if path.is_file():

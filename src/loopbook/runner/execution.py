@@ -1,14 +1,14 @@
 """Execute one node of a run: from the store if its key is there, else by its notebook, sealed when it is whole."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from loopbook.runner import engine
 from loopbook.runner.graph import Node
-from loopbook.runner.kernels.pool import Kernels, Level, environment
 from loopbook.scenario.contract import Scenario
 from loopbook.store import content, disk_space, job, keys, origin, stage, vault
 from loopbook.store.declaration import SOURCE_INPUT
@@ -16,6 +16,9 @@ from loopbook.store.parameters import flat, is_seed, sections_of
 from loopbook.store.project import Project
 from loopbook.store.records import ErrorRecord, StageRecord
 from loopbook.store.snapshots import Snapshot
+
+if TYPE_CHECKING:
+    from loopbook.runner.kernels.pool import Kernels, Level
 
 NOTEBOOK, JOB = "notebook.ipynb", "job.json"
 """The executed notebook, beside what its stage has written."""
@@ -179,6 +182,9 @@ def _run(
     request: Request, node: Node, work: Path, kernels: Kernels, level: Level, gpus: Sequence[str]
 ) -> ErrorRecord | None:
     """Run the notebook in its folder; what it declares and did not write is a failure too."""
+    from loopbook.runner import engine
+    from loopbook.runner.kernels.pool import environment
+
     failure = engine.execute(
         node.declaration.path,
         work / NOTEBOOK,

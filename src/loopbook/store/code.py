@@ -1,7 +1,7 @@
 """The modules that a piece of code imports, directly or not, digested by what they do."""
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -106,8 +106,12 @@ def resources(modules: Iterable[str]) -> dict[str, str]:
     """Return the digests of the files that lie in the packages among `modules` and are no Python, by their place."""
     files = [module_file(name) for name in modules]
     packages = [file.parent for file in files if file is not None and file.name == "__init__.py"]
-    found = [entry for folder in packages for entry in _remembered(("data", folder), partial(_data, folder))]
-    return dict(sorted(found))
+    data = _remembered("data", _data)
+    found = [path for folder in packages for path in data[str(folder)]]
+    return {
+        os.path.relpath(path, SOURCE): _remembered(("digest", path), partial(digest_file, Path(path)))
+        for path in sorted(found)
+    }
 
 
 def module_file(name: str) -> Path | None:
@@ -141,14 +145,14 @@ def _absolute(name: str, module: str) -> str:
     return ".".join(part for part in (*parts[: len(parts) - level + 1], bare) if part)
 
 
-def _data(folder: Path) -> list[tuple[str, str]]:
-    """Return place and digest of a package's files that are no Python, without those of packages in it."""
-    packages = {file.parent for file in folder.glob("*/**/__init__.py")}
-    return [
-        (path.relative_to(SOURCE).as_posix(), digest_file(path))
-        for path in folder.rglob("*")
-        if path.is_file()
-        and path.suffix not in (".py", ".pyc", ".pyi")
-        and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(folder).parts)
-        and packages.isdisjoint(path.parents)
-    ]
+def _data() -> Mapping[str, list[str]]:
+    """Return the files in `SOURCE` that are no Python, by the folder of the package in which they lie."""
+    found: dict[str, list[str]] = {"": []}
+    package = {}
+    for folder, below, files in os.walk(SOURCE):
+        below[:] = [name for name in below if not name.startswith((".", "__pycache__"))]
+        package[folder] = folder if "__init__.py" in files else package.get(os.path.dirname(folder), "")  # noqa: PTH120
+        found.setdefault(package[folder], []).extend(
+            f"{folder}/{name}" for name in files if name[0] != "." and not name.endswith((".py", ".pyc", ".pyi"))
+        )
+    return found
