@@ -148,7 +148,7 @@ def _absolute(name: str, module: str) -> str:
 def _data() -> Mapping[str, list[str]]:
     """Return the files in `SOURCE` that are no Python, by the folder of the package in which they lie."""
     found: dict[str, list[str]] = {"": []}
-    package = {}
+    package: dict[str, str] = {}
     for folder, below, files in os.walk(SOURCE):
         below[:] = [name for name in below if not name.startswith((".", "__pycache__"))]
         package[folder] = folder if "__init__.py" in files else package.get(os.path.dirname(folder), "")  # noqa: PTH120
