@@ -31,7 +31,7 @@ from tests import browsing, smoke
 ROOT = Path(__file__).resolve().parents[1]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# Tests run side by side, one process a processor: what they start and compute themselves takes one thread each.
+# Tests run side by side: what they start and compute themselves takes one thread each.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(name, "1")
 
@@ -132,9 +132,12 @@ def small(folder: Path) -> Project:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes ``-n auto`` starts: one a processor, but no more than there are long files."""
+    """Return how many processes ``-n auto`` starts: no more than there are long files.
+
+    One more than there are processors: a third of the time a test waits for a browser, a kernel or a server.
+    """
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(processors, len(LONGEST))
+    return min(processors + 1, len(LONGEST))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

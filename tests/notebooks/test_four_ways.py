@@ -83,22 +83,22 @@ def test_a_misspelt_parameter_is_refused_by_plain_papermill_too(place: Callable[
 
 
 def test_jupyterlab_gives_the_same_figures_from_the_notebooks_folder(
-    ran: Ran, place: Callable[[str], Place], monkeypatch: pytest.MonkeyPatch
+    clinic: Ran, place: Callable[[str], Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where = place("lab")
+    where, record = place("lab"), clinic[1]
     for name, value in where.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("LOOPBOOK_PROJECT")
-    for stage, candidate in STEPS:
+    for step in record["stages"].values():
+        stage, candidate = step["stage"], step["candidate"]
         book = nbformat.read(ROOT / "notebooks" / f"{stage}.ipynb", as_version=4)
         cell = next(cell for cell in book.cells if "parameters" in cell.metadata.get("tags", []))
-        # What somebody types into the cell: a smaller profile, and another candidate.
+        # What somebody types into the cell: another agent, a smaller profile, and another candidate.
+        cell.source = cell.source.replace('scenario = "market-monitor"', 'scenario = "clinic-triage"')
         cell.source = cell.source.replace('profile = "standard"', 'profile = "smoke"')
         cell.source = cell.source.replace('candidate = "lstm"', f'candidate = "{candidate}"')
         NotebookClient(book, timeout=600, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
-        name = f"{stage}[{candidate}]" if candidate else stage
-        found = where.draft("market-monitor", folder_of(stage, candidate), "results")
-        same(dict(found), ran[1]["stages"][name]["metrics"])
+        same(dict(where.draft("clinic-triage", folder_of(stage, candidate), "results")), step["metrics"])
 
 
 OTHER = """\

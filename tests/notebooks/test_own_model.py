@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.smoke import ROOT, Place
+from tests.smoke import ROOT, Place, Ran
 
 MODEL = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "own-agent.md").read_text(encoding="utf-8"), flags=re.S)[0]
 PARAMS = (
@@ -25,8 +25,9 @@ class OwnSource(Place):
         return {**super().environment, "PYTHONPATH": str(self.folder / "src")}
 
 
-def test_the_readme_model_is_trained_compared_and_shipped(place: Callable[[str], Place]) -> None:
+def test_the_readme_model_is_trained_compared_and_shipped(ran: Ran, place: Callable[[str], Place]) -> None:
     where = OwnSource(place("own-model").folder)
+    shutil.copytree(ran[0].folder / "data", where.folder / "data")
     shutil.copytree(ROOT / "src", where.folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
     module = where.folder / "src" / "my_agent" / "models.py"
     module.parent.mkdir()
@@ -34,7 +35,8 @@ def test_the_readme_model_is_trained_compared_and_shipped(place: Callable[[str],
     module.write_text(MODEL, encoding="utf-8")
     first = where.run("market-monitor", "--params", PARAMS)
     assert first["stages"]["03_training[mine]"]["metrics"]["family"] == "network"
-    assert {stage["state"] for stage in first["stages"].values()} == {"done"}
+    states = {name: stage["state"] for name, stage in first["stages"].items()}
+    assert {name for name, state in states.items() if state == "fresh"} == {"01_requirements", "02_data"}
 
     module.write_text(MODEL.replace("units: int = 32", "units: int = 16"), encoding="utf-8")
     second = where.run("market-monitor", "--params", PARAMS)
