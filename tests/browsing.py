@@ -62,7 +62,7 @@ CONTRAST = """() => {
   }
   return low;
 }"""
-"""Letters that do not stand out from their paper by 4.5 to 1, drawings included. It stands for axe's rule of contrast."""
+"""Letters that do not stand out from their paper by 4.5 to 1, drawings included. It stands for axe's rule."""
 
 
 @dataclass
