@@ -130,9 +130,7 @@ training:
   patience: 3
   bootstrap: 100
   candidates:
-    words: {architecture: tfidf}
     table: {architecture: table_logistic}
-    mlp: {architecture: mlp, settings: {units: 8, layers: 1}}
     network: {architecture: cnn, settings: {filters: 8, embedding: 8}}
 optimization:
   trials: 1
@@ -167,7 +165,7 @@ def test_a_scenario_of_ones_own_runs_through_all_notebooks(place: Callable[[str]
     scenario = where.folder / "tickets.yaml"
     scenario.write_text(OTHER % (where.folder / "tickets.csv"), encoding="utf-8")
     record = where.run(str(scenario))
-    assert len(record["stages"]) == len(NOTEBOOKS) + 3
+    assert len(record["stages"]) == len(NOTEBOOKS) + 1
     data = record["stages"]["02_data"]["metrics"]
     assert data["rows"] + data["quarantined"] == 1_000
     assert data["quarantined"] > 0
