@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from loopbook.data import catalog, download, sources
-from loopbook.data.catalog import Dataset, Derived
+from loopbook.data.catalog import Dataset
 from loopbook.data.files import CsvForm
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.source import CatalogSource
@@ -38,12 +38,11 @@ def tar(members: dict[str, bytes], links: dict[str, str] | None = None) -> bytes
     return buffer.getvalue()
 
 
-def dataset(address: str, archive: bytes, member: str = "set/rows.txt", content: bytes = CONTENT) -> Dataset:
+def dataset(address: str, member: str = "set/rows.txt", content: bytes = CONTENT) -> Dataset:
     return Dataset(
         name="authored",
         title="Two sentences",
         address=f"{address}/set.tar.gz",
-        archive_sha256=hashlib.sha256(archive).hexdigest(),
         member=member,
         member_sha256=hashlib.sha256(content).hexdigest(),
         mirror="mirrored/rows.txt",
@@ -51,7 +50,7 @@ def dataset(address: str, archive: bytes, member: str = "set/rows.txt", content:
         citation="nobody",
         columns=("id", "rating", "text"),
         form=CsvForm(delimiter="\t", header=("id", "rating", "text"), quoting=False),
-        derived=(Derived("article", "id", "_"),),
+        derived={"article": ("id", "_")},
     )
 
 
@@ -59,7 +58,7 @@ def test_an_archive_is_downloaded_resumed_checked_and_its_member_kept(server, tm
     server.content = tar({"set/rows.txt": CONTENT, "set/padding.bin": os.urandom(200_000)})
     server.break_off = 1
     monkeypatch.setattr(download.time, "sleep", lambda _: None)
-    wanted = dataset(server.url, server.content)
+    wanted = dataset(server.url)
     path = catalog.fetch(wanted, tmp_path)
     assert path.read_bytes() == CONTENT
     assert "Range" in server.asked[1]
@@ -71,7 +70,7 @@ def test_an_archive_is_downloaded_resumed_checked_and_its_member_kept(server, tm
 
 def test_a_member_that_was_changed_here_is_taken_from_the_archive_again(server, tmp_path):
     server.content = tar({"set/rows.txt": CONTENT})
-    wanted = dataset(server.url, server.content)
+    wanted = dataset(server.url)
     catalog.fetch(wanted, tmp_path).write_bytes(b"changed")
     said: list[str] = []
     assert catalog.fetch(wanted, tmp_path, said.append).read_bytes() == CONTENT
@@ -79,7 +78,7 @@ def test_a_member_that_was_changed_here_is_taken_from_the_archive_again(server, 
 
 
 def test_the_mirror_is_used_instead_and_a_wrong_byte_in_it_refused(tmp_path, monkeypatch):
-    wanted = dataset("http://127.0.0.1:9", b"")
+    wanted = dataset("http://127.0.0.1:9")
     mirrored = tmp_path / "mirror" / "mirrored" / "rows.txt"
     mirrored.parent.mkdir(parents=True)
     mirrored.write_bytes(CONTENT)
@@ -97,7 +96,7 @@ def test_the_mirror_is_used_instead_and_a_wrong_byte_in_it_refused(tmp_path, mon
 def test_a_wrong_member_in_a_right_archive_is_refused(server, tmp_path):
     server.content = tar({"set/rows.txt": CONTENT[:-1]})
     with pytest.raises(DataError, match="the catalog says"):
-        catalog.fetch(dataset(server.url, server.content), tmp_path)
+        catalog.fetch(dataset(server.url), tmp_path)
     assert not (tmp_path / "authored" / "rows.txt").exists()
     assert not list(tmp_path.rglob("*.part"))
 
@@ -105,37 +104,31 @@ def test_a_wrong_member_in_a_right_archive_is_refused(server, tmp_path):
 @pytest.mark.parametrize("name", ["../evil.txt", "/tmp/evil.txt", "set/../../evil.txt", "..\\evil.txt"])
 def test_of_an_archive_nothing_is_written_but_the_member(server, tmp_path, name):
     server.content = tar({"set/rows.txt": CONTENT, name: b"evil"})
-    assert catalog.fetch(dataset(server.url, server.content), tmp_path / "raw").read_bytes() == CONTENT
+    assert catalog.fetch(dataset(server.url), tmp_path / "raw").read_bytes() == CONTENT
     assert not list(tmp_path.rglob("evil*"))
 
 
 def test_a_member_that_is_a_link_is_not_followed(server, tmp_path):
     server.content = tar({}, {"set/rows.txt": "/etc/hostname"})
     with pytest.raises(DataError, match="a link or a folder"):
-        catalog.fetch(dataset(server.url, server.content), tmp_path)
+        catalog.fetch(dataset(server.url), tmp_path)
 
 
 def test_an_archive_without_the_member_names_the_likely_one(server, tmp_path):
     server.content = tar({"set/row.txt": CONTENT})
     with pytest.raises(DataError, match=r"Did you mean 'set/row\.txt'"):
-        catalog.fetch(dataset(server.url, server.content), tmp_path)
+        catalog.fetch(dataset(server.url), tmp_path)
 
 
 def test_an_archive_that_is_none_says_so(server, tmp_path):
     server.content = b"<html>not found</html>"
     with pytest.raises(DataError, match="cannot be unpacked"):
-        catalog.fetch(dataset(server.url, server.content), tmp_path)
-
-
-def test_an_archive_whose_hash_is_unknown_is_protected_by_the_members(server, tmp_path):
-    server.content = tar({"set/rows.txt": CONTENT})
-    wanted = dataclasses.replace(dataset(server.url, server.content), archive_sha256=None)
-    assert catalog.fetch(wanted, tmp_path).read_bytes() == CONTENT
+        catalog.fetch(dataset(server.url), tmp_path)
 
 
 def test_the_source_reads_quotation_marks_as_they_are_and_derives_the_article(server, tmp_path, monkeypatch):
     server.content = tar({"set/rows.txt": CONTENT})
-    monkeypatch.setitem(catalog.CATALOG, "authored", dataset(server.url, server.content))
+    monkeypatch.setitem(catalog.CATALOG, "authored", dataset(server.url))
     collected = sources.collect(CatalogSource(kind="catalog", dataset="authored"), Path(), tmp_path)
     assert collected.frame.to_dict("list") == {
         "id": ["1_1", "1_2"],

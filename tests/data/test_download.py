@@ -104,10 +104,3 @@ def test_nobody_there_is_said_so_without_the_password(tmp_path):
         download.fetch("http://jane:secret@127.0.0.1:9/a.csv?token=abc", tmp_path / "a")
     assert "secret" not in str(caught.value)
     assert "abc" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("expected", "holds"), [("abcdef", True), ("ab…ef", True), ("ab…ff", False), ("ab", False), ("abcdee", False)]
-)
-def test_a_hash_may_be_known_in_part(expected, holds):
-    assert download.matches("abcdef", expected) is holds

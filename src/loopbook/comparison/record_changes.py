@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from loopbook.store.records import CriterionRecord, Run
+from loopbook.store.records import Run
 
 ABSENT = "not there"
 _TURNED: dict[tuple[bool | None, bool | None], str] = {(True, False): "worse", (False, True): "better"}
@@ -29,14 +29,10 @@ def criteria(a: Run, b: Run) -> list[dict[str, Any]]:
             "text": (new.get(name) or old[name]).text,
             "a": old.get(name),
             "b": new.get(name),
-            "turned": _TURNED.get((_met(old.get(name)), _met(new.get(name))), ""),
+            "turned": _TURNED.get((getattr(old.get(name), "met", None), getattr(new.get(name), "met", None)), ""),
         }
         for name in dict.fromkeys((*old, *new))
     ]
-
-
-def _met(criterion: CriterionRecord | None) -> bool | None:
-    return criterion.met if criterion else None
 
 
 def missed(a: Run, b: Run) -> list[str]:

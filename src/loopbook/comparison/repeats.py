@@ -88,7 +88,7 @@ def repeats(project: Project, a: Run, b: Run, say: Say = lambda _: None) -> Repe
 
 def twins(project: Project, a: Run, b: Run) -> bool:
     """Say whether A and B themselves differ only by seed, so that whatever differs between them is chance."""
-    return bool(a.resolved) and _alike(a, b) and _Code(project, a).same(b)
+    return bool(a.resolved) and _alike(a, b) and _same_code(project, a, b, {})
 
 
 def seeds(run: Run) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _repeats(project: Project, of: str, like: Run, without: tuple[Run, ...], eve
     if not like.resolved:
         return Repeats(of, like, ())
     taken = {_seeds(run) for run in without}
-    code = _Code(project, like)
+    known_code: dict[str, str | None] = {}
     found: dict[str, Run] = {}
     other: set[str] = set()
     for run in every:
@@ -115,7 +115,7 @@ def _repeats(project: Project, of: str, like: Run, without: tuple[Run, ...], eve
         if known is not None and known.run not in other:
             continue  # of two runs with the same seeds, one of the same code is kept
         found[_seeds(run)] = run
-        if not code.same(run):
+        if not _same_code(project, like, run, known_code):
             other.add(run.run)
     return Repeats(of, like, tuple(found.values()), frozenset(other & {run.run for run in found.values()}))
 
@@ -135,30 +135,19 @@ def _runs(project: Project, scenario: str) -> Iterator[Run]:
         yield from sweep_records.runs(project, sweep).values()
 
 
-class _Code:
-    """What one run is made of besides data, settings and seeds, held against other runs."""
+def _same_code(project: Project, one: Run, other: Run, known: dict[str, str | None]) -> bool:
+    """Say whether two runs are made of the same besides data, settings and seeds; `known` keeps digests by key."""
 
-    def __init__(self, project: Project, like: Run) -> None:
-        self._like = like
-        self._project = project
-        self._made: dict[str, str | None] = {}
+    def made(record: StageRecord) -> str | None:
+        if record.key not in known:
+            parts = keys.kept(project, record)
+            known[record.key] = None if parts is None else _digest(parts)
+        return known[record.key]
 
-    def same(self, run: Run) -> bool:
-        if run.stages.keys() != self._like.stages.keys():
-            return False
-        return all(self._equal(record, run.stages[name]) for name, record in self._like.stages.items())
-
-    def _equal(self, own: StageRecord, other: StageRecord) -> bool:
-        if own.key == other.key:
-            return True
-        made = self._digest(own)
-        return made is not None and made == self._digest(other)
-
-    def _digest(self, record: StageRecord) -> str | None:
-        if record.key not in self._made:
-            parts = keys.kept(self._project, record)
-            self._made[record.key] = None if parts is None else _digest(parts)
-        return self._made[record.key]
+    if one.stages.keys() != other.stages.keys():
+        return False
+    pairs = [(record, other.stages[name]) for name, record in one.stages.items()]
+    return all(own.key == its.key or (made(own) is not None and made(own) == made(its)) for own, its in pairs)
 
 
 def _digest(parts: Mapping[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """Ranking of a sweep's settings: every metric with its mean and interval over seeds, the best setting first."""
 
 import json
-import math
 import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any, Self
 
 from loopbook.comparison import direction
 from loopbook.comparison.metric import recorded
+from loopbook.statistics.intervals import student
 from loopbook.statistics.metrics import HIGHER, Direction
 from loopbook.store.records import Run
 from loopbook.store.sweep_records import Point, Sweep
@@ -46,13 +46,8 @@ class Estimate:
     @classmethod
     def of(cls, values: Sequence[float]) -> Self:
         """Return the estimate of a mean from independent values, one a seed."""
-        mean, count = statistics.fmean(values), len(values)
-        if count == 1:
-            return cls(tuple(values), mean, None, None)
-        from scipy import stats
-
-        half = float(stats.t.ppf(0.975, count - 1)) * statistics.stdev(values) / math.sqrt(count)
-        return cls(tuple(values), mean, mean - half, mean + half)
+        ends = student(values)[1:] if len(values) > 1 else (None, None)
+        return cls(tuple(values), statistics.fmean(values), *ends)
 
     @property
     def equal(self) -> bool:

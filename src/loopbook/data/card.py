@@ -12,6 +12,9 @@ from loopbook.scenario.contract import Scenario
 _TOP = 10  # most frequent values of a category
 _FEW = 1_000  # rows below which one split misleads
 
+Finding = tuple[object, str, str, str]
+"""Whether it holds, its kind, its severity, and what it says."""
+
 
 def dataset_card(
     splits: dict[str, pd.DataFrame],
@@ -123,92 +126,115 @@ def _shares(rows: pd.DataFrame, name: str) -> dict[str, dict[str, float]]:
 
 def _findings(card: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> list[dict[str, str]]:
     """Return what somebody who writes requirements for this data should know."""
-    findings: list[dict[str, str]] = []
-
-    def note(kind: str, severity: str, text: str) -> None:
-        findings.append({"kind": kind, "severity": severity, "text": text})
-
-    if card["origin"].get("caution"):
-        note("caution", "serious", card["origin"]["caution"])
-    if len(rows) < _FEW:
-        note(
+    label, longest, fields = scenario.task.label, scenario.data.sequence_length, card["fields"].items()
+    caution = card["origin"].get("caution")
+    rare = min(label.names, key=lambda name: card["classes"][name]["share"])
+    share = card["classes"][rare]["share"]
+    source, aside = card["rows"]["source"], card["rows"]["quarantine"]
+    reason = max(card["quarantine"], key=card["quarantine"].__getitem__, default="")
+    contradictions = card["quarantine"].get("duplicate-text-other-label", 0)
+    uncertain = card["uncertain"]["rows"]
+    why = "are labelled by users who are not wholly certain"
+    if label.below is not None:
+        why = f"lie near the limit {label.below:g} of {label.column}"
+    rates = [split["share_yes"] for split in card["splits"].values()]
+    moved = scenario.data.splits.by == "time" and abs(rates[-1] - rates[0]) > 0.05
+    found: list[Finding] = [
+        (caution, "caution", "serious", f"{caution}"),
+        (
+            len(rows) < _FEW,
             "few-rows",
             "warning",
             f"There are only {len(rows):,} rows, {card['splits']['test']['rows']:,} of them in the test: one split "
             "says little, repeated cross-validation more (optimization.cv_repeats).",
-        )
-    names = scenario.task.label.names
-    rare = min(names, key=lambda name: card["classes"][name]["share"])
-    share = card["classes"][rare]["share"]
-    if share < 0.2:
-        always = 1 - share
-        note(
+        ),
+        (
+            share < 0.2,
             "imbalance",
             "warning",
-            f"Only {share:.1%} of the rows are {rare!r}: always saying the other is {always:.1%} right.",
-        )
-    source, aside = card["rows"]["source"], card["rows"]["quarantine"]
-    if aside:
-        reason = max(card["quarantine"], key=card["quarantine"].__getitem__)
-        severity = "serious" if aside > 0.1 * source else "note"
-        note(
+            f"Only {share:.1%} of the rows are {rare!r}: always saying the other is {1 - share:.1%} right.",
+        ),
+        (
+            aside,
             "quarantine",
-            severity,
-            f"{aside:,} of {source:,} rows are in quarantine, most for {reason} ({card['quarantine'][reason]:,}).",
-        )
-    contradictions = card["quarantine"].get("duplicate-text-other-label", 0)
-    if contradictions:
-        note(
-            "label-noise", "warning", f"{contradictions:,} repeated texts were labelled differently: labels have noise."
-        )
-    uncertain = card["uncertain"]["rows"]
-    if uncertain:
-        label = scenario.task.label
-        why = "are labelled by users who are not wholly certain"
-        if label.below is not None:
-            why = f"lie near the limit {label.below:g} of {label.column}"
-        note("label-noise", "note", f"{uncertain:,} rows ({uncertain / len(rows):.0%}) {why} and weigh less than 1.")
-    for name, field in card["fields"].items():
-        if field["missing"] > 0.05 * len(rows):
-            note("missing", "warning", f"{name} is missing in {field['missing'] / len(rows):.0%} of the rows.")
-        if field["type"] == "text" and field["tokens"]["p95"] > scenario.data.sequence_length:
-            note(
+            "serious" if aside > 0.1 * source else "note",
+            f"{aside:,} of {source:,} rows are in quarantine, most for {reason} "
+            f"({card['quarantine'].get(reason, 0):,}).",
+        ),
+        (
+            contradictions,
+            "label-noise",
+            "warning",
+            f"{contradictions:,} repeated texts were labelled differently: labels have noise.",
+        ),
+        (
+            uncertain,
+            "label-noise",
+            "note",
+            f"{uncertain:,} rows ({uncertain / len(rows):.0%}) {why} and weigh less than 1.",
+        ),
+        *(
+            (
+                field["missing"] > 0.05 * len(rows),
+                "missing",
+                "warning",
+                f"{name} is missing in {field['missing'] / len(rows):.0%} of the rows.",
+            )
+            for name, field in fields
+        ),
+        *(
+            (
+                field["tokens"]["p95"] > longest,
                 "truncation",
                 "note",
                 f"One text in twenty of {name} has more than {field['tokens']['p95']:.0f} tokens; "
-                f"models read the first {scenario.data.sequence_length}.",
+                f"models read the first {longest}.",
             )
-    _note_personal(card, scenario, note)
-    rates = [split["share_yes"] for split in card["splits"].values()]
-    if scenario.data.splits.by == "time" and abs(rates[-1] - rates[0]) > 0.05:
-        note("drift", "warning", f"{names[1]!r} is {rates[0]:.1%} of train and {rates[-1]:.1%} of the stream after it.")
-    for name, values in card["protected"].items():
-        yes = {value: part["share_yes"] for value, part in values.items() if part["rows"] >= 50}
-        if yes and max(yes.values()) - min(yes.values()) > 0.05:
-            low, high = min(yes, key=yes.__getitem__), max(yes, key=yes.__getitem__)
-            note(
-                "fairness",
-                "note",
-                f"{names[1]!r} is {yes[high]:.1%} where {name} is {high} and {yes[low]:.1%} where {low}.",
-            )
-    if card["origin"]["licence"] == "not stated":
-        note("licence", "note", "The scenario does not say under which licence the data may be used.")
-    return findings
+            for name, field in fields
+            if field["type"] == "text"
+        ),
+        *_personal(card["personal"], scenario.data.mask_personal_data),
+        (
+            moved,
+            "drift",
+            "warning",
+            f"{label.names[1]!r} is {rates[0]:.1%} of train and {rates[-1]:.1%} of the stream after it.",
+        ),
+        *(_fairness(name, values, label.names[1]) for name, values in card["protected"].items()),
+        (
+            card["origin"]["licence"] == "not stated",
+            "licence",
+            "note",
+            "The scenario does not say under which licence the data may be used.",
+        ),
+    ]
+    return [{"kind": kind, "severity": severity, "text": text} for holds, kind, severity, text in found if holds]
 
 
-def _note_personal(card: dict[str, Any], scenario: Scenario, note: Any) -> None:
-    inside = [found for found in card["personal"] if found["column"] not in ("row_id", "group")]
-    if inside:
-        total, where = sum(found["findings"] for found in inside), sorted({found["column"] for found in inside})
-        done = scenario.data.mask_personal_data
-        text = f"Personal data in {', '.join(where)}, found {total:,} times, is {'masked' if done else 'not masked'}."
-        note("personal-data", "note" if done else "serious", text)
-    for found in card["personal"]:
-        if found["column"] in ("row_id", "group"):
-            key = "id" if found["column"] == "row_id" else "group"
-            note(
+def _personal(personal: list[dict[str, Any]], masked: bool) -> list[Finding]:
+    keys = {"row_id": "id", "group": "group"}
+    inside = [found for found in personal if found["column"] not in keys]
+    total, where = sum(found["findings"] for found in inside), sorted({found["column"] for found in inside})
+    text = f"Personal data in {', '.join(where)}, found {total:,} times, is {'masked' if masked else 'not masked'}."
+    return [
+        (inside, "personal-data", "note" if masked else "serious", text),
+        *(
+            (
+                True,
                 "personal-data",
                 "serious",
-                f"The {key} column holds personal data ({found['kind']}, {found['rows']:,} rows): "
+                f"The {keys[found['column']]} column holds personal data ({found['kind']}, {found['rows']:,} rows): "
                 "name it in source.personal, so that a pseudonym stands for it.",
             )
+            for found in personal
+            if found["column"] in keys
+        ),
+    ]
+
+
+def _fairness(name: str, values: dict[str, Any], positive: str) -> Finding:
+    """Compare the share of *yes* between the values of a protected column that have enough rows."""
+    yes = {value: part["share_yes"] for value, part in values.items() if part["rows"] >= 50} or {"": 0.0}
+    low, high = min(yes, key=yes.__getitem__), max(yes, key=yes.__getitem__)
+    text = f"{positive!r} is {yes[high]:.1%} where {name} is {high} and {yes[low]:.1%} where {low}."
+    return yes[high] - yes[low] > 0.05, "fairness", "note", text

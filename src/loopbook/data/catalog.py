@@ -6,11 +6,12 @@ Some come inside an installed package: they are read where they lie, and need no
 import hashlib
 import os
 import tarfile
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from loopbook.data.download import Progress, alone, matches, private, sha256, silent
+from loopbook.data.download import Progress, alone, private, sha256, silent
 from loopbook.data.download import fetch as download
 from loopbook.data.files import CsvForm
 from loopbook.scenario.errors import DataError, suggest
@@ -22,15 +23,6 @@ _LARGEST = 1 << 30  # bytes that a member may unpack to
 
 
 @dataclass(frozen=True)
-class Derived:
-    """A column made from another: the part of `source` before the last `before`."""
-
-    column: str
-    source: str
-    before: str
-
-
-@dataclass(frozen=True)
 class Dataset:
     """A public data set: one file, taken from an archive or from an installed package.
 
@@ -38,16 +30,16 @@ class Dataset:
     ----------
     address
         Where the archive is downloaded; of a file in a package: where the data set is published.
-    archive_sha256
-        Its hash; None: unknown, then the member's hash alone protects the content.
     member
         Path of the file in the archive or in the package.
     member_sha256
-        The file's hash.
+        The file's hash, which protects the content whatever the archive is.
     mirror
         Path of the file in a mirror folder; empty for a file in a package.
-    columns, form, derived
+    columns, form
         How to read it.
+    derived
+        Columns made from another, by name: the other, and the mark before whose last occurrence the part lies.
     package
         The installed package that holds the file, by its name on the registry; it is not imported. None: the file is
         in an archive.
@@ -62,7 +54,6 @@ class Dataset:
     name: str
     title: str
     address: str
-    archive_sha256: str | None
     member: str
     member_sha256: str
     mirror: str
@@ -70,7 +61,7 @@ class Dataset:
     citation: str
     columns: tuple[str, ...]
     form: CsvForm
-    derived: tuple[Derived, ...] = ()
+    derived: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     package: str | None = None
     preamble: int = 0
     number: str | None = None
@@ -79,7 +70,7 @@ class Dataset:
     @property
     def all_columns(self) -> tuple[str, ...]:
         numbered = (self.number,) if self.number else ()
-        return (*numbered, *self.columns, *(derived.column for derived in self.derived))
+        return (*numbered, *self.columns, *self.derived)
 
 
 _NUCLEUS = ("radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave_points")
@@ -94,8 +85,6 @@ CATALOG: dict[str, Dataset] = {
             name="nyt-editorials",
             title="Sentences of newspaper editorials, each rated by 20 people from -4 (negative) to 4 (positive)",
             address="https://github.com/cjhutto/vaderSentiment/raw/44fc044/additional_resources/hutto_ICWSM_2014.tar.gz",
-            # Only the first eight and the last six digits are published with the data set; the member's hash is whole.
-            archive_sha256="d5bb07d8…95c5fa",
             member="hutto_ICWSM_2014/nytEditorialSnippets_GroundTruth.txt",
             member_sha256="7d8fbcce7dde5d716da53e78f4ef4be6b706e9ef1e1d51887e6d0ad4b69cc27e",
             mirror="vader/nytEditorialSnippets_GroundTruth.txt",
@@ -104,13 +93,12 @@ CATALOG: dict[str, Dataset] = {
             "Media Text, Eighth International Conference on Weblogs and Social Media (ICWSM-14).",
             columns=("id", "rating", "text"),
             form=CsvForm(delimiter="\t", header=("id", "rating", "text"), quoting=False),
-            derived=(Derived("article", "id", "_"),),
+            derived={"article": ("id", "_")},
         ),
         Dataset(
             name="wisconsin-biopsies",
             title="Breast biopsies by fine needle, each with 30 measurements of its cell nuclei and the diagnosis",
             address="https://doi.org/10.24432/C5DW2B",
-            archive_sha256=None,
             member="sklearn/datasets/data/breast_cancer.csv",
             member_sha256="fed3eb72d0575ef6192293f5093c6e801b1476b577d0386bf4455504522172ed",
             mirror="",
@@ -175,10 +163,10 @@ def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
             if sha256(kept) == dataset.member_sha256:
                 return kept
             progress(f"{kept.name} was changed since it was fetched; it is taken from its source again")
-        archive, known = raw / dataset.name / PurePosixPath(dataset.address).name, dataset.archive_sha256
-        if not archive.is_file() or (known and not matches(sha256(archive), known)):
+        archive = raw / dataset.name / PurePosixPath(dataset.address).name
+        if not archive.is_file():
             progress(f"downloading {archive.name}")
-            download(dataset.address, archive, known, progress)
+            download(dataset.address, archive, progress=progress)
         return _keep(_member(archive, dataset.member), kept, dataset)
 
 

@@ -27,8 +27,6 @@ def normalise(text: str) -> str:
     go. The joiner that holds an emoji together stays, and so do HTML and formulas: they are text like any other here,
     and whoever shows them escapes them.
     """
-    if text.isascii():
-        return _SPACES.sub(" ", _INVISIBLE.sub("", text)).strip()
     return unicodedata.normalize("NFC", _SPACES.sub(" ", _INVISIBLE.sub("", text))).strip()
 
 

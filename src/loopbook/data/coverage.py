@@ -47,15 +47,11 @@ def _table(features: Features, frame: pd.DataFrame, train: pd.DataFrame) -> dict
     if features.numbers:
         fields = [number.field for number in features.numbers]
         found["missing"] = [column(frame, field).isna().mean() for field in fields]
-        found["outside"] = [_outside(frame, train, field) for field in fields]
+        pairs = [(column(frame, field), column(train, field)) for field in fields]
+        found["outside"] = [((now < known.min()) | (now > known.max())).mean() for now, known in pairs]
     if features.categories:
         found["unknown category" if features.texts else "unknown"] = [
             (~column(frame, category.field).fillna("").astype(str).isin(category.levels)).mean()
             for category in features.categories
         ]
     return {name: 100 * float(np.mean(shares)) for name, shares in found.items()}
-
-
-def _outside(frame: pd.DataFrame, train: pd.DataFrame, field: str) -> float:
-    known, values = column(train, field), column(frame, field)
-    return float(((values < known.min()) | (values > known.max())).mean())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from loopbook.scenario.errors import DataError, suggest
+from loopbook.scenario.errors import DataError, refuse, suggest
 from loopbook.scenario.source import SqlSource
 
 if TYPE_CHECKING:
@@ -100,10 +100,12 @@ def check(source: SqlSource, root: Path) -> None:
     DataError
         If the address cannot be used, or if there is not exactly one of table and SELECT.
     """
-    if bool(source.table) == bool(source.query):
-        raise DataError("source: say either 'table' or 'query', not both and not neither.")
-    if source.query and not _READS.match(source.query):
-        raise DataError(f"source.query must be a SELECT; it begins with {source.query.split()[:1]}.")
+    query = source.query or ""
+    refuse(
+        DataError,
+        (bool(source.table) == bool(query), "source: say either 'table' or 'query', not both and not neither."),
+        (query and not _READS.match(query), f"source.query must be a SELECT; it begins with {query.split()[:1]}."),
+    )
     address(source, root)
 
 

@@ -47,12 +47,6 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def matches(digest: str, expected: str) -> bool:
-    """Say whether a digest is the expected one, of which the middle may be left out (``d5bb07d8…95c5fa``)."""
-    begin, _, end = expected.partition("…")
-    return digest == expected or ("…" in expected and digest.startswith(begin) and digest.endswith(end))
-
-
 def private(path: Path) -> int:
     """Open a new file for writing that its owner alone can read, and return its descriptor."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -91,10 +85,10 @@ def fetch(url: str, target: Path, expected: str | None = None, progress: Progres
         If the address answers with an error, if five attempts end early, or if the content has another hash.
     """
     with alone(target):
-        if expected and target.is_file() and matches(sha256(target), expected):
+        if expected and target.is_file() and sha256(target) == expected:
             return target
         _get(url, target, {}, expected, progress)
-        if expected and not matches(digest := sha256(target), expected):
+        if expected and (digest := sha256(target)) != expected:
             target.unlink()
             raise DataError(
                 f"{shown(url)}: the file has the SHA-256 {digest}, not {expected}. "
@@ -142,14 +136,11 @@ def _get(
             time.sleep(min(30.0, 2.0 ** (attempt - 2)))
         try:
             answer = _attempt(url, part, note, headers, expected, progress)
-        except _BrokenOff as error:
-            problem = str(error)
+        except (_BrokenOff, requests.ConnectionError, requests.Timeout) as error:
+            problem = str(error) if isinstance(error, _BrokenOff) else f"no connection ({type(error).__name__})"
             continue
-        except requests.exceptions.RequestException as error:
-            if not isinstance(error, (requests.ConnectionError, requests.Timeout)):
-                raise DataError(f"{shown(url)}: {type(error).__name__}. Check source.url.") from error
-            problem = f"no connection ({type(error).__name__})"
-            continue
+        except requests.RequestException as error:
+            raise DataError(f"{shown(url)}: {type(error).__name__}. Check source.url.") from error
         if answer is not None:
             part.replace(target)
             note.unlink(missing_ok=True)
@@ -183,7 +174,9 @@ def _attempt(
             raise _BrokenOff(f"the server answered {response.status_code}")
         if not response.ok:
             raise DataError(f"{shown(url)}: the server answered {response.status_code} {response.reason}. Check it.")
-        whole = _whole_size(response)
+        size = response.headers.get("Content-Range" if response.status_code == 206 else "Content-Length", "")
+        size = size.rpartition("/")[2]
+        whole = int(size) if size.isdigit() else None
         begin = begin if response.status_code == 206 else 0
         if response.status_code == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {begin}-"):
             part.unlink(missing_ok=True)
@@ -202,15 +195,6 @@ def _resume_from(url: str, part: Path, note: Path, expected: str | None) -> int:
         return 0
     state = json.loads(note.read_text(encoding="utf-8"))
     return part.stat().st_size if state.get("url") == url and (expected or state.get("validator")) else 0
-
-
-def _whole_size(response: requests.Response) -> int | None:
-    """Return the size of the whole file, if the server says it."""
-    if response.status_code == 206:
-        total = (response.headers.get("Content-Range") or "").rpartition("/")[2]
-    else:
-        total = response.headers.get("Content-Length") or ""
-    return int(total) if total.isdigit() else None
 
 
 def _write(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from loopbook.data import catalog, databases, download, files
 from loopbook.data.download import Progress, silent
-from loopbook.data.files import CsvForm, Table
+from loopbook.data.files import Broken, CsvForm, Table
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
 from loopbook.scenario.source import (
@@ -230,18 +230,15 @@ def _of_file(path: Path, kind: str, form: CsvForm, limit: int | None, address: s
     table = _parquet(io.BytesIO(content), path.name, lambda opened: opened.read())
     if not table.num_rows:
         raise DataError(f"{path.name} is empty. Is it the right file?")
-    return _whole(table.slice(0, limit).to_pandas(), origin)
+    return _collected(table.slice(0, limit).to_pandas(), origin)
 
 
 def _of_table(table: Table, origin: dict[str, Any]) -> Collected:
-    import numpy as np
     import pandas as pd
 
     columns = list(zip(*table.rows, strict=True)) or [()] * len(table.columns)
     frame = pd.DataFrame({name: list(values) for name, values in zip(table.columns, columns, strict=True)})
-    rows = len(table.rows) + len(table.broken)
-    broken = pd.DataFrame(table.broken, columns=_BROKEN)
-    return Collected(frame, np.array(table.lines, dtype=np.int64), broken, {**origin, "rows": rows})
+    return _collected(frame, origin, table.lines, table.broken)
 
 
 def _parquet(file: Path | io.BytesIO, name: str, take: Callable[[Any], Any]) -> Any:
@@ -264,9 +261,9 @@ def _from_catalog(source: CatalogSource, raw: Path, progress: Progress) -> Colle
     if dataset.number:
         collected.frame.insert(0, dataset.number, collected.lines.astype(str))
     collected.lines[:] += dataset.preamble
-    for derived in dataset.derived:
-        parts = collected.frame[derived.source].str.rpartition(derived.before)
-        collected.frame[derived.column] = parts[0].where(parts[1] != "", parts[2])
+    for name, (source_column, mark) in dataset.derived.items():
+        parts = collected.frame[source_column].str.rpartition(mark)
+        collected.frame[name] = parts[0].where(parts[1] != "", parts[2])
     return collected
 
 
@@ -275,17 +272,20 @@ def _simulated(source: SimulationSource) -> Collected:
 
     digest = hashlib.sha256(json.dumps(source.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
     origin = _origin(f"simulated, seed {source.seed}", digest, "none needed: the texts are invented")
-    return _whole(simulate(source).posts, origin)
+    return _collected(simulate(source).posts, origin)
 
 
-def _whole(frame: pd.DataFrame, origin: dict[str, Any]) -> Collected:
-    """Return rows from a source that cannot hold broken ones."""
+def _collected(
+    frame: pd.DataFrame, origin: dict[str, Any], lines: Sequence[int] | None = None, broken: Sequence[Broken] = ()
+) -> Collected:
+    """Return the rows of a source; without `lines`, of one that cannot hold broken ones, they are numbered."""
     import numpy as np
     import pandas as pd
 
-    broken = pd.DataFrame(columns=_BROKEN)
-    lines = np.arange(1, len(frame) + 1)
-    return Collected(frame.reset_index(drop=True), lines, broken, {**origin, "rows": len(frame)})
+    begins = np.array(range(1, len(frame) + 1) if lines is None else lines, dtype=np.int64)
+    unread = pd.DataFrame(list(broken), columns=_BROKEN)
+    rows = len(frame) + len(unread)
+    return Collected(frame.reset_index(drop=True), begins, unread, {**origin, "rows": rows})
 
 
 def _digest_rows(rows: list[list[Any]]) -> str:

@@ -12,7 +12,7 @@ from loopbook.data import neighbours
 from loopbook.data.cleaning import texts
 from loopbook.data.features import column
 from loopbook.scenario.contract import Scenario
-from loopbook.scenario.errors import DataError
+from loopbook.scenario.errors import DataError, refuse
 from loopbook.scenario.source import SimulationSource
 from loopbook.statistics.coin import coin
 
@@ -211,28 +211,30 @@ def _hashes(groups: "pd.Series[str]", seed: int) -> NDArray[np.float64]:
 
 def _refuse_thin(splits: dict[str, pd.DataFrame], rows: pd.DataFrame, scenario: Scenario) -> None:
     settings = scenario.data.splits
+    stratum = scenario.source.stratum or "label"
+    stratum = f"{stratum}_source" if f"{stratum}_source" in rows.columns else stratum
     many = f"{len(rows):,} rows in {rows['group'].nunique():,} groups, split by {settings.by}"
     for name, frame in splits.items():
         if name in (PAST, LATER):
             continue
-        if not len(frame):
-            raise DataError(
+        classes, learning = frame["label"].unique(), name in _LEARNING
+        only = "".join(scenario.task.label.names[int(value)] for value in classes[:1])
+        checked = settings.by == "stratum" and learning and len(frame) >= len(SPLITS)
+        missing = sorted(map(str, set(rows[stratum]) - set(frame[stratum]))) if checked else []
+        refuse(
+            DataError,
+            (
+                not len(frame),
                 f"The split {name!r} is empty ({many}). Use more rows, raise data.splits.{name}, "
-                f"or {'choose other days' if settings.by == 'time' else 'try another data.split_seed'}."
-            )
-        if name in _LEARNING and frame["label"].nunique() < 2:
-            only = scenario.task.label.names[int(frame["label"].iloc[0])]
-            raise DataError(f"The split {name!r} has {len(frame):,} rows and all are {only!r} ({many}). Use more rows.")
-        if settings.by == "stratum":
-            stratum = _stratum(rows, scenario)
-            missing = set(rows[stratum]) - set(frame[stratum]) if len(frame) >= len(SPLITS) else set()
-            if missing and name in _LEARNING:
-                raise DataError(
-                    f"The split {name!r} has no row whose {stratum} is {sorted(map(str, missing))[0]!r} ({many}). "
-                    "Use more rows, or a stratum with fewer values."
-                )
-
-
-def _stratum(rows: pd.DataFrame, scenario: Scenario) -> str:
-    name = scenario.source.stratum or "label"
-    return f"{name}_source" if f"{name}_source" in rows.columns else name
+                f"or {'choose other days' if settings.by == 'time' else 'try another data.split_seed'}.",
+            ),
+            (
+                learning and len(classes) < 2,
+                f"The split {name!r} has {len(frame):,} rows and all are {only!r} ({many}). Use more rows.",
+            ),
+            (
+                missing,
+                f"The split {name!r} has no row whose {stratum} is {''.join(missing[:1])!r} ({many}). "
+                "Use more rows, or a stratum with fewer values.",
+            ),
+        )

@@ -41,7 +41,7 @@ class Model:
     offset
         Is subtracted from the logit before: what weights of rows and classes had added to it.
     learned
-        Which rows it has learned from, as `unseen.learned` returns it: on none of them may it be measured.
+        Which rows it has learned from, as `seen_rows.learned` returns it: on none of them may it be measured.
     """
 
     architecture: str

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from loopbook.models.arrays import Arrays, encode, lengths
 from loopbook.models.training import runtime
-from loopbook.scenario.errors import ScenarioError
+from loopbook.scenario.errors import ScenarioError, refuse
 from loopbook.scenario.settings import Scalar
 from loopbook.store.content import write_atomically
 
@@ -154,13 +154,9 @@ class Network:
         return answer
 
 
-def by_length(arrays: Arrays, rows: NDArray[np.int64], batch: int) -> Iterator[tuple[NDArray[np.int64], int | None]]:
+def by_length(arrays: Arrays, rows: NDArray[np.int64], batch: int) -> Iterator[tuple[NDArray[np.int64], int]]:
     """Give `rows` in batches, rows of like length together, with the longest row's number of tokens."""
-    if "tokens" not in arrays:
-        for start in range(0, len(rows), batch):
-            yield rows[start : start + batch], None
-        return
-    long = lengths(arrays["tokens"][rows])
+    long = lengths(arrays["tokens"][rows]) if "tokens" in arrays else np.zeros(len(rows), np.int64)
     order = np.argsort(long, kind="stable")
     for start in range(0, len(rows), batch):
         part = order[start : start + batch]
@@ -182,24 +178,31 @@ def _numbered(config: Any, seen: dict[int, int]) -> Any:
 def _with_logits(model: Any, architecture: str) -> Any:
     import keras
 
-    def wrong(what: str) -> ScenarioError:
-        return ScenarioError(f"The architecture {architecture!r} {what}")
-
+    named = f"The architecture {architecture!r}"
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
-        raise wrong("must return a keras.Model made of its inputs: keras.Model(inputs, output).")
+        raise ScenarioError(f"{named} must return a keras.Model made of its inputs: keras.Model(inputs, output).")
     for given in model.inputs:
-        if given.name not in _KNOWN:
-            raise wrong(
-                f"uses an input {given.name!r}; it may use inputs.tokens(), inputs.table(), inputs.embedding()."
-            )
-        if given.dtype != _KNOWN[given.name]:
-            raise wrong(f"takes {given.name} as {given.dtype}; it is {_KNOWN[given.name]}.")
-    if len(model.outputs) != 1 or tuple(model.outputs[0].shape) != (None, 1):
-        raise wrong(f"must have one output of shape (rows, 1), not {[tuple(out.shape) for out in model.outputs]}.")
+        wanted = _KNOWN.get(given.name)
+        refuse(
+            ScenarioError,
+            (
+                wanted is None,
+                f"{named} uses an input {given.name!r}; it may use inputs.tokens(), inputs.table(), "
+                "inputs.embedding().",
+            ),
+            (given.dtype != wanted, f"{named} takes {given.name} as {given.dtype}; it is {wanted}."),
+        )
+    shapes = [tuple(out.shape) for out in model.outputs]
     last = model.outputs[0]._keras_history.operation
     activation = getattr(last, "activation", None)
-    if activation not in (keras.activations.sigmoid, keras.activations.linear):
-        raise wrong(f"must end in a layer with the activation sigmoid (or linear, for logits), not {last.name!r}.")
+    refuse(
+        ScenarioError,
+        (shapes != [(None, 1)], f"{named} must have one output of shape (rows, 1), not {shapes}."),
+        (
+            activation not in (keras.activations.sigmoid, keras.activations.linear),
+            f"{named} must end in a layer with the activation sigmoid (or linear, for logits), not {last.name!r}.",
+        ),
+    )
     last.activation = keras.activations.linear
     # One structure for all: batches are given by the inputs' names.
     return keras.Model({given.name: given for given in model.inputs}, model.outputs[0], name=model.name)

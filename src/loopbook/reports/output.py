@@ -1,7 +1,6 @@
 """Cell outputs to clean HTML and pictures: what a code cell printed, showed or raised."""
 
 import base64
-import binascii
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -141,7 +140,7 @@ def _alt(metadata: Mapping[str, Any], media: str, plain: str) -> str:
 def _decoded(text: str, media: str) -> bytes | None:
     try:
         return clean_pixels(base64.b64decode(text), media)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None
 
 

@@ -5,24 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from loopbook.scenario.errors import LoopbookError
 from loopbook.statistics import evaluation, metrics
 
 if TYPE_CHECKING:
     from loopbook.models.architecture import Family
-
-
-class Answers(Protocol):
-    """Anything that gives probabilities for rows: `Model` or `OnnxModel`."""
-
-    def probabilities(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the probability of *yes* for each row."""
+    from loopbook.models.seen_rows import Learner
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ def leaderboard(
     return table.sort_values([primary.name, "candidate"], ascending=[ascending, True], ignore_index=True)
 
 
-def latency(model: Answers, frame: pd.DataFrame, repeats: int = 200) -> dict[str, float]:
+def latency(model: Learner, frame: pd.DataFrame, repeats: int = 200) -> dict[str, float]:
     """Return ``median_ms`` and ``p95_ms`` of a single decision: encoding one row and computing its probability.
 
     Parameters

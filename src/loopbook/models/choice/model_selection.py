@@ -126,8 +126,10 @@ def tune(stage: Stage, name: str | None, data: TrainingData) -> Tuned:
         held = fit.predictions
         return metrics.score("log_loss", held["label"], held["probability"])
 
-    found = tuning.search(candidate, settings.search, settings.trials, settings.search_seed, fit_once, stage.progress)
-    return Tuned(found.trials, fits[str(sorted(found.best.items()))])
+    trials, best = tuning.search(
+        candidate, settings.search, settings.trials, settings.search_seed, fit_once, stage.progress
+    )
+    return Tuned(trials, fits[str(sorted(best.items()))])
 
 
 def ship(model: Model, folder: Path, frame: pd.DataFrame, *, export: bool, repeats: int, cache: Path) -> Shipped:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -20,25 +19,6 @@ TRAINING = ("learning_rate", "batch_size")
 """Settings of training that a search may vary; all others are arguments of the architecture."""
 
 
-@dataclass(frozen=True)
-class Search:
-    """The result of a search.
-
-    Attributes
-    ----------
-    trials
-        A row a trial: ``trial``, ``score``, and the settings tried; the smallest score is the best.
-    best
-        The settings of the best trial; empty if there was no trial.
-    score
-        Its score; None if there was no trial.
-    """
-
-    trials: pd.DataFrame
-    best: Settings
-    score: float | None
-
-
 def search(
     candidate: Candidate,
     ranges: Mapping[str, SearchRange],
@@ -46,7 +26,7 @@ def search(
     seed: int,
     fit_once: Callable[[Settings], float],
     progress: Callable[[str], object] = lambda text: None,
-) -> Search:
+) -> tuple[pd.DataFrame, Settings]:
     """Try settings one after another; each choice rests on the scores so far.
 
     Parameters
@@ -56,7 +36,7 @@ def search(
     ranges
         What may be tried, by the setting's name.
     trials
-        How many settings to try.
+        How many settings to try, at least one.
     seed
         Equal seeds and scores give equal choices, so a search that was killed is repeated exactly: with a `fit_once`
         that keeps its fits, only the unfinished one costs time.
@@ -64,6 +44,13 @@ def search(
         Fits with the settings and returns the score, such as the validation's log loss; smaller is better.
     progress
         Told which trial it is.
+
+    Returns
+    -------
+    trials
+        A row a trial: ``trial``, ``score``, and the settings tried; the smallest score is the best.
+    best
+        The settings of the best trial.
 
     Raises
     ------
@@ -79,8 +66,6 @@ def search(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     ranges = suited(candidate, ranges)
     names = sorted(ranges)
-    if not names or not trials:
-        return Search(pd.DataFrame(columns=["trial", "score", *names]), {}, None)
     # The first third is drawn at random, so that there is something to learn from.
     sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(2, trials // 3))
     study = optuna.create_study(sampler=sampler, direction="minimize")
@@ -92,9 +77,8 @@ def search(
         score = float(fit_once(tried))
         study.tell(trial, score)
         rows.append({"trial": at, "score": score, **tried})
-    table = pd.DataFrame(rows)
-    best = rows[int(table["score"].argmin())]
-    return Search(table, {name: best[name] for name in names}, float(table["score"].min()))
+    best = min(rows, key=lambda row: row["score"])
+    return pd.DataFrame(rows), {name: best[name] for name in names}
 
 
 def applied(method: Method, tried: Mapping[str, Scalar]) -> Method:

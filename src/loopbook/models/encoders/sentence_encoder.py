@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loopbook.models.shipping.onnx_graph import Graph
+from loopbook.models.shipping.onnx_graph import Graph, session
 from loopbook.scenario.errors import ScenarioError
 from loopbook.store import content
 
@@ -174,7 +174,7 @@ def add_to(graph: Graph, name: str = "embedding") -> str:
 def _session() -> Any:
     graph = Graph("all-MiniLM-L6-v2")
     graph.output(add_to(graph), np.float32, ["rows", WIDTH])
-    return graph.session()
+    return session(graph.model().SerializeToString())
 
 
 def _weights(file: Path) -> dict[str, NDArray[np.float32]]:

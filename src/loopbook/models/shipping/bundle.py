@@ -47,7 +47,7 @@ class OnnxModel:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Load a folder that `compression.export` wrote.
+        """Load a folder that `onnx_export.export` wrote.
 
         Raises
         ------
@@ -72,10 +72,13 @@ class OnnxModel:
         """Return the logit of each row before the temperature, float64 [n]."""
         if not len(frame):
             return np.zeros(0)
-        result = np.empty(len(frame))
-        arrays = self._encode(frame)
-        for batch in self._batches(arrays, len(frame)):
-            given = {name: self._cut(name, values[batch]) for name, values in arrays.items()}
+        result, arrays = np.empty(len(frame)), self._encode(frame)
+        # Tokens of one length go together where the graph knows no padding, and word pieces always.
+        cut = [name for name in arrays if name == "pieces" or (name == "tokens" and self.config["unpadded"])]
+        long = lengths(arrays[cut[0]]) if cut else np.zeros(len(frame), dtype=np.int64)
+        for batch in _batches(long, sentence_encoder.BATCH if "pieces" in arrays else _BATCH):
+            given = {name: values[batch] for name, values in arrays.items()}
+            given |= {name: given[name][:, : int(lengths(given[name]).max())] for name in cut}
             result[batch] = self._session.run(None, given)[0].reshape(-1)
         return result - float(self.config["offset"])
 
@@ -95,20 +98,9 @@ class OnnxModel:
             )
         return arrays
 
-    def _batches(self, arrays: Arrays, rows: int) -> list[NDArray[np.int64]]:
-        """Return batches of rows: tokens of one length together where the graph knows no padding."""
-        if "tokens" in arrays and self.config["unpadded"]:
-            long = lengths(arrays["tokens"])
-        elif "pieces" in arrays:
-            long = lengths(arrays["pieces"])
-        else:
-            return [np.arange(start, min(start + _BATCH, rows)) for start in range(0, rows, _BATCH)]
-        order = np.argsort(long, kind="stable")
-        same = np.split(order, np.flatnonzero(np.diff(long[order])) + 1)
-        size = sentence_encoder.BATCH if "pieces" in arrays else _BATCH
-        return [part[start : start + size] for part in same for start in range(0, len(part), size)]
 
-    def _cut(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
-        if name == "pieces" or (name == "tokens" and self.config["unpadded"]):
-            return values[:, : int(lengths(values).max())]
-        return values
+def _batches(long: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    """Return batches of rows, in each of which all are of one length."""
+    order = np.argsort(long, kind="stable")
+    same = np.split(order, np.flatnonzero(np.diff(long[order])) + 1)
+    return [part[start : start + size] for part in same for start in range(0, len(part), size)]

@@ -60,10 +60,6 @@ class Graph:
         onnx.checker.check_model(model)
         return model
 
-    def session(self) -> Any:
-        """Return the graph ready to run."""
-        return session(self.model().SerializeToString())
-
 
 def session(model: bytes | Path) -> Any:
     """Return ONNX Runtime's session for a model: on the CPU, with one thread, so that results are repeatable."""

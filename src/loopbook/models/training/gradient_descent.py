@@ -165,12 +165,7 @@ def _save(file: Path, variables: list[Any], state: Progress) -> None:
     arrays = {f"now_{at}": variable.numpy() for at, variable in enumerate(variables)}
     arrays |= {f"best_{at}": value for at, value in enumerate(state.best)}
     arrays["history"], arrays["best_epoch"] = np.array(state.history), np.array(state.best_epoch)
-
-    def write(path: Path) -> None:
-        with path.open("wb") as stream:
-            np.savez(stream, **arrays)
-
-    write_atomically(file, write)
+    write_atomically(file, lambda path: np.savez(path, **arrays))
 
 
 def _restore(file: Path, variables: list[Any], own: int) -> Progress:
