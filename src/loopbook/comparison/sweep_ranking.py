@@ -95,7 +95,9 @@ def rank(sweep: Sweep, runs: Mapping[str, Run]) -> Ranking:
     found = {name: recorded(run) for name, run in runs.items()}
     criteria = direction.by_criteria(runs.values())
     known = dict.fromkeys(name for numbers in found.values() for name in numbers)
-    names = [name for name in known if name in criteria or not _is_bound(name, known)]
+    # An end of another metric's interval, such as ``test_roc_auc_low``, is no metric of its own.
+    ends = {f"{name}{end}" for name in known for end in ("_low", "_high")}
+    names = [name for name in known if name in criteria or name not in ends]
     vary = [name for name in names if len({numbers[name] for numbers in found.values() if name in numbers}) > 1]
     ordered = [*(name for name in criteria if name in vary), *(name for name in vary if name not in criteria)]
     metrics = tuple(VaryingMetric(name, direction.of(name, criteria)) for name in ordered)
@@ -108,11 +110,6 @@ def rank(sweep: Sweep, runs: Mapping[str, Run]) -> Ranking:
         settings.sort(key=lambda setting: _loss(setting, main))
     ranked = tuple(replace(setting, rank=rank) for rank, setting in enumerate(settings, 1))
     return Ranking(main, ranked, metrics, tuple(name for name in names if name not in vary))
-
-
-def _is_bound(name: str, known: Collection[str]) -> bool:
-    """Say whether a metric is an end of another's interval: ``test_roc_auc_low``."""
-    return name.endswith(("_low", "_high")) and name.rpartition("_")[0] in known
 
 
 def _setting(points: Sequence[Point], names: Sequence[str], found: Mapping[str, Mapping[str, float]]) -> Setting:

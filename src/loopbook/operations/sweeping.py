@@ -1,6 +1,5 @@
 """Sweep session: check every point of a grid, run them, write the page, say which setting is best."""
 
-import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -94,19 +93,9 @@ def write_hparams(project: Project, sweep: sweep_records.Sweep) -> Path:
     """Write what TensorBoard's HParams shows of a sweep, and return the folder."""
     from loopbook.models.training import hparams
 
-    runs = sweep_records.runs(project, sweep)
-    sessions = [
-        hparams.Session(
-            name=point.name,
-            values=point.values,
-            metrics=metric.recorded(runs[point.name]) if point.name in runs else {},
-            good=point.status in ("good", "missed"),
-            setting=json.dumps(point.setting, ensure_ascii=False) if point.setting else "seeds",
-        )
-        for point in sweep.points
-        if point.status != "waiting"
-    ]
-    return hparams.write(events(project, sweep.scenario, sweep.sweep), sessions)
+    ended = [point for point in sweep.points if point.status != "waiting"]
+    measured = {name: metric.recorded(run) for name, run in sweep_records.runs(project, sweep).items()}
+    return hparams.write(events(project, sweep.scenario, sweep.sweep), ended, measured)
 
 
 def events(project: Project, scenario: str, name: str) -> Path:

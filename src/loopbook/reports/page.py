@@ -103,7 +103,7 @@ def page(
     error = preformatted(said, root, everything=True)
     cells = []
     for number, cell in enumerate(body, start=1):
-        identity = _identity(cell, number)
+        identity = re.sub(r"[^\w-]", "", str(cell.get("id") or number))[:40]
         if cell.get("cell_type") == "markdown":
             cells.append(Cell(identity, "prose", prose.html(_source(cell), headings, name)))
         elif cell.get("cell_type") == "code" and (cell.get("outputs") or _source(cell).strip()):
@@ -151,10 +151,6 @@ def _opening(cells: list[dict[str, Any]]) -> tuple[str, tuple[tuple[str, str], .
     kept = _FACT.sub("", source).strip()
     opening = [{**cells[0], "source": kept}] if kept.strip(" \n·-") else []
     return title.strip(), tuple((term, _inline(text.strip(" \n·-•|"))) for term, text in found), [*opening, *cells[1:]]
-
-
-def _identity(cell: Mapping[str, Any], number: int) -> str:
-    return re.sub(r"[^\w-]", "", str(cell.get("id") or number))[:40]
 
 
 def _inline(markdown: str) -> str:

@@ -15,7 +15,7 @@ from loopbook.scenario.errors import LoopbookError
 from loopbook.store import records
 from loopbook.store.content import write_atomically
 from loopbook.store.project import Project
-from loopbook.store.records import Run, StageRecord
+from loopbook.store.records import Run
 
 FOLDER = "shared"
 _TOLD = 12  # findings that a message names
@@ -72,7 +72,11 @@ def share(
     """
     traces = Traces.of(project, run)
     clean = traces.record(run)
-    missing = [name for name, record in run.stages.items() if not _kept(project, record)]
+    missing = [
+        name
+        for name, record in run.stages.items()
+        if not record.notebook or not (project.data / record.notebook).is_file()
+    ]
     files, pixels = _files(project, run, clean, traces, {"missing": missing, "allowed": len(allowed)}, html)
     found = [text for name, content in files.items() for text in outgoing.texts(name, content)]
     leaks = outgoing.leaks(found, run, traces, allowed)
@@ -84,10 +88,6 @@ def share(
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(target, lambda file: file.write_bytes(content))
     return Shared(target, len(content), len(found), pixels, missing)
-
-
-def _kept(project: Project, record: StageRecord) -> bool:
-    return record.notebook is not None and (project.data / record.notebook).is_file()
 
 
 def _files(

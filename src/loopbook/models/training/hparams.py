@@ -7,34 +7,25 @@ TensorFlow.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from loopbook.models.training.tensorboard import Events
 from loopbook.store import content
+from loopbook.store.sweep_records import Point
 
 
-@dataclass(frozen=True)
-class Session:
-    """One point: its values by parameter, its metrics by name, and how it ended."""
-
-    name: str
-    values: Mapping[str, Any]
-    metrics: Mapping[str, float]
-    good: bool
-    setting: str
-
-
-def write(folder: Path, sessions: Sequence[Session]) -> Path:
+def write(folder: Path, points: Sequence[Point], measured: Mapping[str, Mapping[str, float]]) -> Path:
     """Write the experiment anew.
 
     Parameters
     ----------
     folder
         Where; what is in it is taken away before.
-    sessions
-        The points that have ended. Points of equal `setting` are one group to TensorBoard, which shows its mean.
+    points
+        Those that have ended. Points of equal setting are one group to TensorBoard, which shows its mean.
+    measured
+        By the point's name: its metrics by name; a point that failed may have none.
 
     Returns
     -------
@@ -45,21 +36,20 @@ def write(folder: Path, sessions: Sequence[Session]) -> Path:
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summary_v2
 
     content.remove(folder)
-    names = list(dict.fromkeys(name for session in sessions for name in session.values))
-    metrics = list(dict.fromkeys(name for session in sessions for name in session.metrics))
-    parameters = [
-        summary_v2.HParam(name, _domain([session.values.get(name) for session in sessions])) for name in names
-    ]
+    names = list(dict.fromkeys(name for point in points for name in point.values))
+    metrics = list(dict.fromkeys(name for point in points for name in measured.get(point.name, {})))
+    parameters = [summary_v2.HParam(name, _domain([point.values.get(name) for point in points])) for name in names]
     with Events(folder) as events:
         events.add(summary_v2.hparams_config_pb(parameters, [summary_v2.Metric(name) for name in metrics]))
-    for session in sessions:
-        values = {name: _plain(value) for name, value in session.values.items()}
-        status = api_pb2.STATUS_SUCCESS if session.good else api_pb2.STATUS_FAILURE
+    for point in points:
+        values = {name: _plain(value) for name, value in point.values.items()}
+        setting = json.dumps(point.setting, ensure_ascii=False) if point.setting else "seeds"
+        status = api_pb2.STATUS_FAILURE if point.status == "failed" else api_pb2.STATUS_SUCCESS
         ended = plugin_data_pb2.HParamsPluginData(session_end_info=plugin_data_pb2.SessionEndInfo(status=status))
         end = Summary.Value(tag=metadata.SESSION_END_INFO_TAG, metadata=metadata.create_summary_metadata(ended))
-        with Events(folder / session.name) as events:
-            events.add(summary_v2.hparams_pb(values, session.setting or session.name))
-            events.scalars(0, session.metrics)
+        with Events(folder / point.name) as events:
+            events.add(summary_v2.hparams_pb(values, setting))
+            events.scalars(0, measured.get(point.name, {}))
             events.add(Summary(value=[end]))
     return folder
 
