@@ -154,7 +154,7 @@ def test_proposals_are_plain_values_and_come_back(
         *proposals.outcomes(truth, decisions, contents, scenario.task, KEEP),
         *proposals.champion(replace(PROMOTE, p=float("nan")), "abc"),
     ]
-    text = json.dumps(proposals.to_plain(made), allow_nan=False)
+    text = json.dumps([one.model_dump() for one in made], allow_nan=False)
     assert proposals.from_plain(json.loads(text)) == made
     assert feedback_page.proposals(made).index.tolist() == [one.id for one in made]
     with pytest.raises(LoopbookError, match="Run notebook 07 again"):

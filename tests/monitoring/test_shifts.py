@@ -52,7 +52,7 @@ def test_a_change_is_found_once_with_the_day_on_which_it_began() -> None:
     base, now = rng.normal(size=2000), rng.normal(size=2000)
     now[800:] += 1.0
     steps = shifts.watch(moments(now, 100), moments(base, 100), 1e-3, 7, distance, 0.1)
-    assert [(step.day, step.onset) for step in steps if step.alarm] == [(8, 8)]
+    assert [(step["day"], step["onset"]) for step in steps if step["alarm"]] == [(8, 8)]
 
 
 def test_after_a_change_the_next_one_is_found_as_well() -> None:
@@ -61,15 +61,15 @@ def test_after_a_change_the_next_one_is_found_as_well() -> None:
     now[500:] += 1.0
     now[1200:] += 1.0
     steps = shifts.watch(moments(now, 100), moments(base, 100), 1e-3, 7, distance, 0.1)
-    assert [step.onset for step in steps if step.alarm] == [5, 12]
+    assert [step["onset"] for step in steps if step["alarm"]] == [5, 12]
 
 
 def test_a_change_too_small_to_matter_gives_no_alarm_however_certain() -> None:
     rng = np.random.default_rng(5)
     base, now = rng.normal(size=20_000), rng.normal(0.2, size=20_000)
     steps = shifts.watch(moments(now, 1000), moments(base, 1000), 1e-3, 7, distance, 0.5)
-    assert min(step.p for step in steps) < 1e-6
-    assert not any(step.alarm for step in steps)
+    assert min(step["p"] for step in steps) < 1e-6
+    assert not any(step["alarm"] for step in steps)
 
 
 @pytest.mark.parametrize("kind", ["normal", "exponential", "rare"])
@@ -83,7 +83,7 @@ def test_false_alarms_keep_to_the_level(kind: str) -> None:
     level, alarms, days = 0.01, 0, 0
     for _ in range(30):
         steps = shifts.watch(moments(draw(20 * 80), 80), moments(draw(1200), 80), level, 7, distance, 0.0)
-        alarms += sum(step.alarm for step in steps)
+        alarms += sum(step["alarm"] for step in steps)
         days += len(steps)
     # An exact one-sided test: the count is not above what the level promises.
     assert stats.binomtest(alarms, days, level, alternative="greater").pvalue > 0.01

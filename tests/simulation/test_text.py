@@ -10,7 +10,6 @@ from random import Random
 
 import pytest
 
-from loopbook.simulation.template import Slot
 from loopbook.simulation.text import Brief, compose
 from loopbook.simulation.vocabulary import CLASSES, HARD_CASES, OPPOSITE, words
 
@@ -18,15 +17,12 @@ MEANING = {name: meaning for meaning, name in CLASSES.items()}
 
 
 def _pattern(template):
-    out = ""
-    for part in template.parts:
-        if isinstance(part, str):
-            out += re.escape(part)
-        elif isinstance(part, Slot):
-            out += r"\$?€?[\w$€.,% ]+?"
-        else:
-            out += f"(?:{'|'.join(map(_pattern, part))})"
-    return out
+    out, at = "", 0
+    for mark in re.finditer(r"\[([^]]*)\]|\{[^}]+\}", template):
+        out += re.escape(template[at : mark.start()])
+        out += r"\$?€?[\w$€.,% ]+?" if mark[1] is None else f"(?:{'|'.join(map(_pattern, mark[1].split('|')))})"
+        at = mark.end()
+    return out + re.escape(template[at:])
 
 
 def _readers():

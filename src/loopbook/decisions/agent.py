@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from loopbook.data import features
 from loopbook.decisions import log, outbox
-from loopbook.decisions.log import Decision, Versions
-from loopbook.decisions.outbox import Message
+from loopbook.decisions.log import Decision
 from loopbook.decisions.policies import Policy, rules_digest
 from loopbook.decisions.replay import Budget, in_time_order
 from loopbook.decisions.rules import REVIEW
@@ -66,9 +65,9 @@ class Agent:
     batch: int = 256
 
     @property
-    def versions(self) -> Versions:
-        """What decides: model, policy, rules."""
-        return Versions(self.model_version, self.policy.digest, rules_digest(self.policy))
+    def versions(self) -> tuple[str, str, str]:
+        """Content digests of what decides: model, policy, rules."""
+        return self.model_version, self.policy.digest, rules_digest(self.policy)
 
     def perceive(self, stream: pd.DataFrame) -> Iterator[pd.DataFrame]:
         """Yield the stream in the order of time, in batches.
@@ -105,7 +104,7 @@ class Agent:
 
     def decide(self, rows: pd.DataFrame, probability: NDArray[np.float64], budget: Budget) -> Iterator[Decision]:
         """Yield a decision for each row, in their order; `budget` remembers who has been asked so far."""
-        versions = self.versions
+        model, policy, rules = self.versions
         times: list[Any] = rows["time"].tolist() if "time" in rows.columns else [pd.NaT] * len(rows)
         proposals = self.policy.propose(rows, probability).itertuples(index=False)
         ids = rows["row_id"].astype(str)
@@ -122,7 +121,7 @@ class Agent:
                 action = REVIEW if verdict is None else self.task.actions[verdict]
                 reasons += "" if verdict is None else f" The reviewer decided: {action}."
             yield Decision(
-                decision_id=log.decision_id(row_id, versions),
+                decision_id=log.decision_id(row_id, (model, policy, rules)),
                 row_id=row_id,
                 time=None if pd.isna(time) else time.to_pydatetime(),
                 probability=p,
@@ -134,12 +133,12 @@ class Agent:
                 reviewed=asked,
                 review_refused=refused,
                 verdict=verdict,
-                model_version=versions.model,
-                policy_version=versions.policy,
-                rules_version=versions.rules,
+                model_version=model,
+                policy_version=policy,
+                rules_version=rules,
             )
 
-    def act(self, decision: Decision, row: pd.Series) -> tuple[Message, ...]:
+    def act(self, decision: Decision, row: pd.Series) -> list[dict[str, str]]:
         """Return the messages that carry a decision out; delivering them is another operation."""
         fields = {name: _plain(row[_found(row, name)]) for name in self.task.fields}
         return outbox.messages(self.name, decision, fields, self.task)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -13,14 +12,6 @@ from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Task
 from loopbook.store.content import digest_json
-
-
-class Versions(NamedTuple):
-    """Content digests of what decided."""
-
-    model: str
-    policy: str
-    rules: str
 
 
 @dataclass(frozen=True)
@@ -67,8 +58,8 @@ class Decision:
 COLUMNS = [field.name for field in fields(Decision)]
 
 
-def decision_id(row_id: str, versions: Versions) -> str:
-    """Return the name of the decision that these versions take on a row."""
+def decision_id(row_id: str, versions: tuple[str, str, str]) -> str:
+    """Return the name of the decision that these versions of model, policy and rules take on a row."""
     return digest_json([row_id, *versions])[:20]
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
@@ -13,32 +12,19 @@ from loopbook.scenario.task import Task
 from loopbook.store.content import digest_json
 
 COLUMNS = ["id", "kind", "decision_id", "row_id", "time", "payload"]
+"""Columns of the outbox.
+
+id
+    The same for the same action on the same row, whichever version of the agent decided it and however often: nobody
+    is told twice.
+kind
+    The action, or ``review``.
+payload
+    What is needed to do it, as JSON.
+"""
 
 
-@dataclass(frozen=True)
-class Message:
-    """Something to be done: the action on a row, or a question to a reviewer.
-
-    Attributes
-    ----------
-    id
-        The same for the same action on the same row, whichever version of the agent decided it and however often:
-        nobody is told twice.
-    kind
-        The action, or ``review``.
-    payload
-        What is needed to do it, as JSON.
-    """
-
-    id: str
-    kind: str
-    decision_id: str
-    row_id: str
-    time: str
-    payload: str
-
-
-def messages(agent: str, decision: Decision, fields: Mapping[str, Any], task: Task) -> tuple[Message, ...]:
+def messages(agent: str, decision: Decision, fields: Mapping[str, Any], task: Task) -> list[dict[str, str]]:
     """Return what a decision sets off: a question to a reviewer, the action, both one after the other, or nothing.
 
     Parameters
@@ -66,20 +52,20 @@ def messages(agent: str, decision: Decision, fields: Mapping[str, Any], task: Ta
         "decision_id": decision.decision_id,
         "versions": [decision.model_version, decision.policy_version, decision.rules_version],
     }
-    return tuple(
-        Message(
-            id=digest_json([agent, decision.row_id, kind])[:20],
-            kind=kind,
-            decision_id=decision.decision_id,
-            row_id=decision.row_id,
-            time=time,
-            payload=json.dumps({"kind": kind, **common}, ensure_ascii=False, allow_nan=False),
-        )
+    return [
+        {
+            "id": digest_json([agent, decision.row_id, kind])[:20],
+            "kind": kind,
+            "decision_id": decision.decision_id,
+            "row_id": decision.row_id,
+            "time": time,
+            "payload": json.dumps({"kind": kind, **common}, ensure_ascii=False, allow_nan=False),
+        }
         for kind in kinds
-    )
+    ]
 
 
-def table(found: Sequence[Message]) -> pd.DataFrame:
+def table(found: Sequence[Mapping[str, str]]) -> pd.DataFrame:
     """Return messages as a table, each id once."""
-    frame = pd.DataFrame([asdict(message) for message in found], columns=COLUMNS).astype("str")
+    frame = pd.DataFrame(found, columns=COLUMNS).astype("str")
     return frame.drop_duplicates("id", ignore_index=True)

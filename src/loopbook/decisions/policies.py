@@ -129,12 +129,11 @@ class Tree(Policy):
     root: tree.Node
 
     def _propose(self, frame: pd.DataFrame, p: NDArray[np.float64]) -> pd.DataFrame:
-        answer = tree.apply(self.root, frame, p)
+        act, ways = tree.apply(self.root, frame, p)
         reasons = [
-            f"{way[:1].upper()}{way[1:]}: {self.actions[acts]}."
-            for way, acts in zip(answer.ways, answer.act.tolist(), strict=True)
+            f"{way[:1].upper()}{way[1:]}: {self.actions[acts]}." for way, acts in zip(ways, act.tolist(), strict=True)
         ]
-        return _proposals(frame, answer.act, reasons=reasons)
+        return _proposals(frame, act, reasons=reasons)
 
     @property
     def text(self) -> str:
@@ -178,11 +177,6 @@ class Ruled(Policy):
                 columns["reasons"][row] = reason if before else f"{columns['reasons'][row]} {reason}"
         return pd.DataFrame(columns, index=frame.index)
 
-    @property
-    def rules_digest(self) -> str:
-        """The rules' version; their order counts."""
-        return digest_json([[name, rule.model_dump(mode="json")] for name, rule in self.rules.items()])
-
 
 _ADAPTER: TypeAdapter[Constant | Threshold | Review | Tree | Ruled] = TypeAdapter(
     Annotated[Constant | Threshold | Review | Tree | Ruled, Field(discriminator="kind")]
@@ -204,8 +198,9 @@ def load(values: dict[str, Any]) -> Constant | Threshold | Review | Tree | Ruled
 
 
 def rules_digest(policy: Policy) -> str:
-    """Return the version of a policy's rules; the digest of no rules, if it has none."""
-    return policy.rules_digest if isinstance(policy, Ruled) else digest_json([])
+    """Return the version of a policy's rules, whose order counts; the digest of no rules, if it has none."""
+    rules = policy.rules if isinstance(policy, Ruled) else {}
+    return digest_json([[name, rule.model_dump(mode="json")] for name, rule in rules.items()])
 
 
 def _proposals(frame: pd.DataFrame, act: NDArray[np.bool_], reasons: list[str]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -80,13 +80,6 @@ class Split(_Plain):
 Node = Annotated[Leaf | Split, Field(discriminator="kind")]
 
 
-class Answer(NamedTuple):
-    """What the tree says of rows: whether to act, bool [n], and the way through it, in words."""
-
-    act: Bools
-    ways: list[str]
-
-
 def grow(
     frame: pd.DataFrame, probability: ArrayLike, costs: Costs, task: Task, depth: int, min_leaf: int | None = None
 ) -> Leaf | Split:
@@ -139,7 +132,7 @@ def grow(
     return _kept(grown.tree_, inputs, grown.apply(matrix), label, miss, alarm, 0)
 
 
-def apply(tree: Leaf | Split, frame: pd.DataFrame, probability: ArrayLike) -> Answer:
+def apply(tree: Leaf | Split, frame: pd.DataFrame, probability: ArrayLike) -> tuple[Bools, list[str]]:
     """Ask the tree about rows.
 
     Raises
@@ -163,7 +156,7 @@ def apply(tree: Leaf | Split, frame: pd.DataFrame, probability: ArrayLike) -> An
         walk(node.above, rows[above], (*way, node.input.question(node.cut, True)))
 
     walk(tree, np.arange(len(frame)), ())
-    return Answer(act, ways)
+    return act, ways
 
 
 def text(tree: Leaf | Split, actions: tuple[str, str], indent: str = "") -> str:

@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from loopbook.data import parsing
@@ -14,7 +13,6 @@ from loopbook.data.files import CsvForm, read_csv
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
-from loopbook.scenario.task import Task
 
 COLUMNS = ("row_id", "user", "label", "comment", "rating", "seconds", "time", "source")
 """Columns of a table of answers; `label` is what the user says is right (Int8, missing: no opinion)."""
@@ -31,13 +29,11 @@ _SLOWEST = 86_400.0  # seconds: who needs longer has gone home in between
 def table(answers: list[dict[str, Any]]) -> pd.DataFrame:
     """Return answers as a table in canonical types: `COLUMNS`, ordered by row and user."""
     frame = pd.DataFrame(answers, columns=list(COLUMNS))
-    frame["label"] = pd.array([pd.NA if pd.isna(value) else int(value) for value in frame["label"]], dtype="Int8")
+    texts = ["row_id", "user", "comment", "source"]
+    frame[texts] = frame[texts].fillna("")
     frame["time"] = pd.to_datetime(frame["time"], utc=True).astype("datetime64[us, UTC]")
-    for name in ("rating", "seconds"):
-        frame[name] = pd.to_numeric(frame[name]).astype("float64")
-    for name in ("row_id", "user", "comment", "source"):
-        frame[name] = frame[name].fillna("").astype("str")
-    return frame.sort_values(["row_id", "user"], kind="stable", ignore_index=True)
+    types = dict.fromkeys(texts, "str") | {"label": "Int8", "rating": "float64", "seconds": "float64"}
+    return frame.astype(types).sort_values(["row_id", "user"], kind="stable", ignore_index=True)
 
 
 def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -76,9 +72,11 @@ def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -
     names = [name.strip().lower() for name in read_rows.columns]
     _require(names, path.name)
     decided = dict(zip(decisions["row_id"].astype(str), decisions["time"], strict=True))
-    meanings = _meanings(scenario.task)
+    # A label's own name goes before an action that is called alike.
+    spelt = [("0", "1"), scenario.task.actions, scenario.task.label.names]
+    meanings = {name.casefold(): value for names in spelt for value, name in enumerate(names)}
     latest = None if scenario.simulated else pd.Timestamp(today + timedelta(days=1), tz="UTC")
-    broken = [(each.line, each.reason, each.detail) for each in read_rows.broken]
+    broken = [(row.line, row.reason, row.detail) for row in read_rows.broken]
     found: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
     for line, values in zip(read_rows.lines, read_rows.rows, strict=True):
         written = {name: str(value).strip() for name, value in zip(names, values, strict=True) if name in _KNOWN}
@@ -87,12 +85,13 @@ def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -
             broken.append((line, reason, detail))
             continue
         answer |= {"user": personal_data.pseudonym(answer["user"], scenario.name), "source": path.name}
-        of = (answer["row_id"], answer["user"])
-        if of in found:
-            before, earlier = found[of]
-            line, answer, out = (line, answer, before) if not _older(answer, earlier) else (before, earlier, line)
+        key = (answer["row_id"], answer["user"])
+        if key in found:
+            out, earlier = found[key]
+            if answer["time"] < earlier["time"]:  # an unknown time (NaT) is before none
+                line, answer, out = out, earlier, line
             broken.append((out, "replaced", f"the same user answers about this row again on line {line}"))
-        found[of] = (line, answer)
+        found[key] = (line, answer)
     answers = table([answer for _, answer in found.values()])
     return answers, pd.DataFrame(sorted(broken), columns=list(BROKEN)).astype({"line": "int64"})
 
@@ -115,16 +114,10 @@ def with_file(
 def _require(names: list[str], file: str) -> None:
     for name in _NEEDED:
         if name not in names:
-            others = [other for other in names if other not in _KNOWN]
-            raise DataError(f"{file}: the column {name!r} is missing.{suggest(name, others)}")
+            hint = suggest(name, set(names) - set(_KNOWN))
+            raise DataError(f"{file}: the column {name!r} is missing.{hint}")
     if not any(name in names for name in _SAYING):
         raise DataError(f"{file}: answers say nothing; add a column {', '.join(_SAYING)}.")
-
-
-def _meanings(task: Task) -> Mapping[str, int]:
-    """Return what a written label means; a label's own name goes before an action that is called alike."""
-    by_action = {action.casefold(): value for value, action in enumerate(task.actions)}
-    return {"0": 0, "1": 1} | by_action | {name.casefold(): value for value, name in enumerate(task.label.names)}
 
 
 def _answer(
@@ -174,9 +167,4 @@ def _number(written: Mapping[str, str], name: str, none: Mapping[str, bool]) -> 
     try:
         return float(written[name])
     except ValueError:
-        return float(np.nan)
-
-
-def _older(answer: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Say whether an answer that stands later in the file was given earlier."""
-    return bool(pd.notna(answer["time"]) and pd.notna(other["time"]) and answer["time"] < other["time"])
+        return float("nan")

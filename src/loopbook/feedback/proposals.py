@@ -243,11 +243,6 @@ def requirements(by_segment: pd.DataFrame, comments: pd.DataFrame) -> list[Propo
     return found
 
 
-def to_plain(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
-    """Return proposals as plain values, for an artifact."""
-    return [one.model_dump() for one in proposals]
-
-
 def from_plain(values: Sequence[Mapping[str, Any]]) -> list[Proposal]:
     """Return the proposals of an artifact.
 

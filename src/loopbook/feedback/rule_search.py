@@ -88,15 +88,14 @@ def search(
     group = (side["group"] if "group" in side else side["row_id"]).astype(str)
     half = group.map(lambda name: coin(f"rules {seed} {name}") < 0.5).to_numpy(dtype=bool)
     savings = _savings(side, truth, task, costs)
-    clear: list[tuple[float, str, int]] = []
-    for text, mask in _conditions(side, half, task):
-        seen = mask & half
-        if seen.sum() < LEAST:
-            continue
-        for act in (0, 1):
-            z = _score(np.where(seen, savings[act], 0.0)[half])
-            if z >= _CLEAR:
-                clear.append((z, text, act))
+    seen = ((text, mask & half) for text, mask in _conditions(side, half, task))
+    scored = [
+        (_score(np.where(rows, savings[act], 0.0)[half]), text, act)
+        for text, rows in seen
+        if rows.sum() >= LEAST
+        for act in (0, 1)
+    ]
+    clear = [found for found in scored if found[0] >= _CLEAR]
     tried = sorted(clear, key=lambda found: (-found[0], found[1]))[:_TRIED]
     judged, gains = side[~half].reset_index(drop=True), savings[:, ~half]
     found: list[FoundRule] = []
@@ -118,30 +117,25 @@ def search(
 
 def _savings(side: pd.DataFrame, truth: NDArray[np.int64], task: Task, costs: Costs) -> Floats:
     """Return what not acting, and acting, would have saved on each row against what was done: float [2, n]."""
-    acted = (side["action"] == task.actions[1]).to_numpy(dtype=bool)
-    reviewed = side["reviewed"].to_numpy(dtype=bool) if "reviewed" in side else np.zeros(len(side), dtype=bool)
-    spent = money.realised(costs, acted, truth, reviewed)
+    spent = money.realised(costs, side["action"] == task.actions[1], truth, side["reviewed"])
     return np.stack([spent - money.realised(costs, np.full(len(side), bool(act)), truth) for act in (0, 1)])
 
 
 def _conditions(side: pd.DataFrame, half: Mask, task: Task) -> Iterator[tuple[str, Mask]]:
     """Yield expressions, and where they hold: bool [n]. Only the half on which rules are looked for names them."""
     if task.text_fields:
-        sets = words(side, task.text_fields)
-        rows_of: dict[str, list[int]] = {}
-        for row, found in enumerate(sets):
-            for word in found:
-                rows_of.setdefault(word, []).append(row)
-        for word in sorted(rows_of):
+        found = pd.Series([list(row) for row in words(side, task.text_fields)], dtype=object).explode()
+        for word, rows in found.groupby(found).groups.items():
             mask = np.zeros(len(side), dtype=bool)
-            mask[rows_of[word]] = True
-            if LEAST <= (mask & half).sum() <= _COMMON * half.sum() and not _REFUSED.search(word):
+            mask[rows] = True
+            if LEAST <= (mask & half).sum() <= _COMMON * half.sum() and not _REFUSED.search(str(word)):
                 yield f'"{word}" in words', mask
     for symbol in symbols(task).values():
         kind = task.fields.get(symbol.fields[0]) if len(symbol.fields) == 1 else None
         if kind == "number" and symbol.kind == "number":
             values = column(side, symbol.fields[0]).to_numpy(dtype=np.float64, na_value=np.nan)
-            for cut in dict.fromkeys(f"{end:.4g}" for end in _ends(values[half])):
+            known = values[half & np.isfinite(values)]
+            for cut in dict.fromkeys(f"{end:.4g}" for end in (np.quantile(known, _CUTS) if len(known) else ())):
                 yield f"{symbol.name} > {cut}", values > float(cut)
                 yield f"{symbol.name} <= {cut}", values <= float(cut)
         elif kind == "category" and symbol.kind == "text":
@@ -149,11 +143,6 @@ def _conditions(side: pd.DataFrame, half: Mask, task: Task) -> Iterator[tuple[st
             for value in sorted(set(texts[half])):
                 if value and not _REFUSED.search(value) and len(value) <= 60:
                     yield f'{symbol.name} == "{value}"', (texts == value).to_numpy(dtype=bool)
-
-
-def _ends(values: Floats) -> list[float]:
-    known = values[np.isfinite(values)]
-    return [float(end) for end in np.quantile(known, _CUTS)] if len(known) else []
 
 
 def _score(saved: Floats) -> float:

@@ -90,12 +90,10 @@ def by_segment(said: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
                 f"The decision log has no column {name!r} to make segments of.{suggest(name, said.columns)}"
             )
     names = ["segment", "answers", "users", "wrong", "low", "high", "elsewhere", "missed", "false_alarms", "p"]
-    members: dict[str, list[int]] = {}
-    for row, segment in memberships(said, tuple(columns)):
-        members.setdefault(segment, []).append(row)
+    members = pd.DataFrame(memberships(said, tuple(columns)), columns=["row", "segment"]).groupby("segment")["row"]
     wrong, kind = said["wrong"].to_numpy(dtype=bool), said["kind"].to_numpy(dtype=object)
     rows: list[dict[str, object]] = []
-    for segment, at in members.items():
+    for segment, at in members:
         if len(at) < LEAST:
             continue
         bad, all_bad = int(wrong[at].sum()), int(wrong.sum())

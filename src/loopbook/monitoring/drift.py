@@ -50,13 +50,10 @@ def classes(log: Log) -> pd.DataFrame:
     low, high = (float(np.nanmean(log.reference.probability[log.reference.label == of])) for of in (0, 1))
     if not high - low >= _LEAST_SPREAD:
         return signals.table([])
-    now = shifts.Moments.of((log.stream.probability - low) / (high - low), log.stream.day, log.stream.days)
-    rates = (log.reference.probability - low) / (high - low)
-    base = shifts.Moments.of(rates, log.reference.day, log.reference.days)
-    settings = log.scenario.monitoring
-    steps = shifts.watch(now, base, log.level, settings.window_days, class_index, settings.min_effect)
+    rates = (log.stream.probability - low) / (high - low), (log.reference.probability - low) / (high - low)
+    least = log.scenario.monitoring.min_effect
     words = "the scores speak of a base rate of {value:.1%} instead of {expected:.1%} ({p})"
-    return signals.of_steps("classes", steps, words)
+    return signals.of_mean("classes", log, (log.stream, log.reference), rates, class_index, least, words)
 
 
 def fields(log: Log) -> pd.DataFrame:

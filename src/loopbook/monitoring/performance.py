@@ -23,21 +23,17 @@ _RESAMPLES = 200
 
 def outcomes(log: Log) -> pd.DataFrame:
     """Watch the share of positive outcomes; ``value`` is the share, ``effect`` the PSI of the two classes."""
-    now = shifts.Moments.of(log.stream.label, log.stream.day, log.stream.days)
-    base = shifts.Moments.of(log.reference.label, log.reference.day, log.reference.days)
-    settings = log.scenario.monitoring
-    steps = shifts.watch(now, base, log.level, settings.window_days, class_index, settings.min_effect)
+    values, least = (log.stream.label, log.reference.label), log.scenario.monitoring.min_effect
     words = "{value:.1%} of the outcomes are positive instead of {expected:.1%} ({p})"
-    return signals.of_steps("outcomes", steps, words, log.delay)
+    return signals.of_mean("outcomes", log, (log.stream, log.reference), values, class_index, least, words, log.delay)
 
 
 def calibration(log: Log) -> pd.DataFrame:
     """Watch the mean error of the probabilities, outcome minus probability (0 if calibrated on the reference)."""
-    now, base = (shifts.Moments.of(side.label - side.probability, side.day, side.days) for side in known(log))
-    longest = log.scenario.monitoring.window_days
-    steps = shifts.watch(now, base, log.level, longest, _distance, LEAST_ERROR)
+    stream, reference = known(log)
+    errors = stream.label - stream.probability, reference.label - reference.probability
     words = "outcomes are {value:+.3f} from the probabilities on average, instead of {expected:+.3f} ({p})"
-    return signals.of_steps("calibration", steps, words, log.delay)
+    return signals.of_mean("calibration", log, (stream, reference), errors, _distance, LEAST_ERROR, words, log.delay)
 
 
 def ranking(log: Log) -> pd.DataFrame:

@@ -7,7 +7,7 @@ found a change, the days since become the base, so that the next change is found
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,38 +81,6 @@ class Moments:
         return max(1.0, chi_square / (int(filled.sum()) - 1))
 
 
-class Step(NamedTuple):
-    """One day of a watch over a mean.
-
-    Attributes
-    ----------
-    day
-        The day on which this was known.
-    onset
-        The day on which the change most likely began (stream days).
-    value, low, high
-        Mean of the window behind the smallest p-value, with its 95 % interval.
-    expected
-        Mean of the base.
-    p
-        Two-sided p-value, corrected for the number of window lengths.
-    effect
-        What the watch's `effect` says of value and base; the size of the change.
-    alarm
-        Whether p is within the level and the effect large enough to matter.
-    """
-
-    day: int
-    onset: int
-    value: float
-    low: float
-    high: float
-    expected: float
-    p: float
-    effect: float
-    alarm: bool
-
-
 def tail(z: float, skewness: float) -> float:
     """Return the two-sided p-value of a standardised mean whose distribution has this skewness.
 
@@ -155,7 +123,7 @@ def watch(
     longest: int,
     effect: Callable[[float, float], float],
     least: float,
-) -> list[Step]:
+) -> list[dict[str, Any]]:
     """Watch a mean day after day and say when it has changed.
 
     Parameters
@@ -175,13 +143,14 @@ def watch(
 
     Returns
     -------
-    list of Step
-        One a day of the stream, days without rows too. Alarms are the days on which a change was found; a change that
-        lasts gives one.
+    list of dict
+        One a day of the stream, days without rows too, under the names of `signals.COLUMNS`: `value` is the mean of the
+        window behind the smallest p-value, `p` is corrected for the number of window lengths, `expected` the mean of
+        the base. Alarms are the days on which a change was found; a change that lasts gives one.
     """
     lengths = tuple(length for length in LENGTHS if length <= longest) or (1,)
-    dispersion, regime, steps = base.dispersion, 0, []
-    changed = False
+    dispersion, regime, changed = base.dispersion, 0, False
+    steps: list[dict[str, Any]] = []
     for day in range(len(now.count)):
         best: tuple[float, float, float, Moments, Moments] | None = None
         for length in lengths:
@@ -196,15 +165,13 @@ def watch(
             size = effect(window.mean, compared.mean)
             if best is None or (p, -abs(z)) < (best[0], -abs(best[1])):
                 best = (p, z, size, window, compared)
-        if best is None:
-            shown = now.between(day, day)
-            steps.append(Step(day, day, shown.mean, *_interval(shown, dispersion), base.mean, 1.0, 0.0, False))
-            continue
-        p, z, size, window, compared = min(1.0, best[0] * len(lengths)), *best[1:]
+        p, z, size, window, compared = best or (1.0, 0.0, 0.0, now.between(day, day), base)
+        p = min(1.0, p * len(lengths))
         alarm = p <= level and size >= least
         began = onset(now, compared, regime + changed, day, dispersion, z) if alarm else day
         low, high = _interval(window, dispersion)
-        steps.append(Step(day, began, window.mean, low, high, compared.mean, p, size, alarm))
+        step = {"day": day, "onset": began, "last": day, "value": window.mean, "low": low, "high": high}
+        steps.append(step | {"expected": compared.mean, "effect": size, "p": p, "alarm": alarm})
         if alarm:
             regime, changed = began, True
     return steps

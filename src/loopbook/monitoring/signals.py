@@ -1,15 +1,14 @@
 """The table in which every check reports, so that alerts can put together what belongs together."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
-from loopbook.monitoring.shifts import Step
+from loopbook.monitoring import shifts
+from loopbook.monitoring.timeline import Floats, Log, Side
 
-Floats = NDArray[np.float64]
 COLUMNS = (
     "check",
     "place",
@@ -60,32 +59,40 @@ def table(rows: Iterable[Mapping[str, object]], check: str = "") -> pd.DataFrame
     return frame.assign(evidence=frame["evidence"].where(frame["alarm"], ""))
 
 
-def of_steps(check: str, steps: Sequence[Step], evidence: str, delay: int = 0) -> pd.DataFrame:
-    """Return a watch over a mean as a table of signals.
+def of_mean(
+    check: str,
+    log: Log,
+    sides: tuple[Side, Side],
+    values: tuple[Floats, Floats],
+    effect: Callable[[float, float], float],
+    least: float,
+    evidence: str,
+    delay: int = 0,
+) -> pd.DataFrame:
+    """Return the watch over a mean of the stream as a table of signals (`shifts.watch`).
 
     Parameters
     ----------
     check
         As in `COLUMNS`.
-    steps
-        The watch, one step a day.
+    log
+        Its level and its longest window hold.
+    sides, values
+        Stream and reference, and what is averaged, float64 [n] for each; NaN is left out.
+    effect, least
+        Size of a change from (mean, expected mean), and the smallest worth an alarm.
     evidence
         A sentence with the places ``{value}``, ``{expected}`` and ``{p}``.
     delay
         Days by which what the watch needs comes later (outcomes).
     """
-    return table(
-        (
-            {
-                **step._asdict(),
-                "day": step.day + delay,
-                "last": step.day,
-                "evidence": evidence.format(value=step.value, expected=step.expected, p=shown(step.p)),
-            }
-            for step in steps
-        ),
-        check,
+    now, base = (shifts.Moments.of(part, side.day, side.days) for part, side in zip(values, sides, strict=True))
+    steps = shifts.watch(now, base, log.level, log.scenario.monitoring.window_days, effect, least)
+    rows = (
+        step | {"day": step["day"] + delay, "evidence": evidence.format_map(step | {"p": shown(step["p"])})}
+        for step in steps
     )
+    return table(rows, check)
 
 
 def adjusted(p: Floats) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from loopbook.data.features import tokenize
-from loopbook.monitoring import shifts, signals
+from loopbook.monitoring import signals
 from loopbook.monitoring.timeline import Floats, Log, texts
 
 LEAST_RATIO = 1.25
@@ -41,13 +41,9 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> pd.DataFrame:
     if "vocabulary" not in log.checks:
         return signals.table([])
     old, new = (np.minimum(shares, MOST_OF_A_TEXT) for shares in unknown(log, earlier))
-    now = shifts.Moments.of(new, log.stream.day, log.stream.days)
-    base = shifts.Moments.of(old, log.reference.day, log.reference.days)
-    longest = log.scenario.monitoring.window_days
-    # Only more new words are a change of vocabulary; fewer mean that the words of a surge have gone again.
-    steps = shifts.watch(now, base, log.level, longest, _ratio, LEAST_RATIO)
     words = "{value:.1%} of the words of a text are unknown instead of {expected:.1%} ({p})"
-    return signals.of_steps("vocabulary", steps, words)
+    # Only more new words are a change of vocabulary; fewer mean that the words of a surge have gone again.
+    return signals.of_mean("vocabulary", log, (log.stream, log.reference), (new, old), _ratio, LEAST_RATIO, words)
 
 
 def unknown(log: Log, earlier: Iterable[str] | None = None) -> tuple[Floats, Floats]:

@@ -1,7 +1,7 @@
 """The whole watch: every check in its order, and what comes of it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,6 @@ import pandas as pd
 
 from loopbook.monitoring import alerts, damage, drift, fairness, meaning, performance, surges, unknown_words, volume
 from loopbook.monitoring.alerts import Incident
-from loopbook.monitoring.surges import Surges
 from loopbook.monitoring.timeline import Log
 
 
@@ -21,12 +20,6 @@ class Watch:
     ----------
     log
         Everything, surges included.
-    surges
-        The surges and their rows.
-    rest
-        The log without the rows of surges: what all other checks look at.
-    checks
-        Name of a check to its table (`signals.COLUMNS`).
     signals
         The rows with an alarm, of all checks.
     incidents
@@ -36,9 +29,6 @@ class Watch:
     """
 
     log: Log
-    surges: Surges
-    rest: Log
-    checks: Mapping[str, pd.DataFrame]
     signals: pd.DataFrame
     incidents: tuple[Incident, ...]
     alerts: pd.DataFrame
@@ -58,22 +48,22 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> Watch:
     """
     found = surges.watch(log)
     rest = log.without(found.rows, found.reference_rows)
-    checks = {
-        "surge": found.signals,
-        "volume": volume.watch(rest),
-        "vocabulary": unknown_words.watch(rest, earlier),
-        "score": drift.score(rest),
-        "classes": drift.classes(rest),
-        "field": drift.fields(rest),
-        "outcomes": performance.outcomes(rest),
-        "calibration": performance.calibration(rest),
-        "ranking": performance.ranking(rest),
-        "meaning": meaning.watch(rest),
-        "fairness": fairness.watch(rest),
-    }
-    raised, together = alerts.incidents(rest, checks.values())
+    checks = [
+        found.signals,
+        volume.watch(rest),
+        unknown_words.watch(rest, earlier),
+        drift.score(rest),
+        drift.classes(rest),
+        drift.fields(rest),
+        performance.outcomes(rest),
+        performance.calibration(rest),
+        performance.ranking(rest),
+        meaning.watch(rest),
+        fairness.watch(rest),
+    ]
+    raised, together = alerts.incidents(rest, checks)
     table = damage.table(log, raised, together, found.rows)
-    return Watch(log, found, rest, checks, raised, tuple(together), table)
+    return Watch(log, raised, tuple(together), table)
 
 
 def figures(seen: Watch, offered: pd.DataFrame) -> dict[str, Any]:

@@ -94,11 +94,8 @@ class Prototype:
         reasons: list[list[str]] = [[] for _ in range(len(frame))]
         hits = np.zeros(len(frame), dtype=np.int64)
         if self.terms:
-            texts = [
-                _normal(" ¦ ".join(row))
-                for row in zip(*(_words(frame[name]) for name in self.text_fields), strict=True)
-            ]
-            for row, text in enumerate(texts):
+            texts = frame[list(self.text_fields)].map(lambda value: value if isinstance(value, str) else "")
+            for row, text in enumerate(_normal(" ¦ ".join(values)) for values in texts.to_numpy()):
                 for name, pattern in self._patterns.items():
                     found = dict.fromkeys(self._term(name, match) for match in pattern.findall(text))
                     if found:
@@ -114,7 +111,7 @@ class Prototype:
                 "hits": hits,
                 "score": hits / (hits + self.threshold),
                 "acts": hits >= self.threshold,
-                "reasons": [" · ".join(each) for each in reasons],
+                "reasons": [" · ".join(found) for found in reasons],
             },
             index=frame.index,
         )
@@ -238,10 +235,6 @@ def metrics(label: np.ndarray | pd.Series, scored: pd.DataFrame) -> dict[str, fl
         "precision": right / int(acts.sum()) if acts.any() else float("nan"),
         "recall": right / int(truth.sum()),
     }
-
-
-def _words(column: pd.Series) -> list[str]:
-    return [value if isinstance(value, str) else "" for value in column]
 
 
 def _normal(text: str) -> str:

@@ -1,23 +1,20 @@
 """Rules over tables: a field compared with a value, read without ever executing it."""
 
-import operator
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from loopbook.scenario.errors import ScenarioError
 
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    "==": operator.eq,
-    "!=": operator.ne,
-    ">": operator.gt,
-    "<": operator.lt,
+_COMPARE = {
+    ">=": np.greater_equal,
+    "<=": np.less_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+    ">": np.greater,
+    "<": np.less,
 }
 _RULE = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*(\S.*?)\s*")
 
@@ -54,10 +51,7 @@ class Rule:
             raise ScenarioError(f"{place}, but should be a comparison and a value, such as '> 3.5' or '== red'.")
         comparison, value = match.groups()
         if kind == "number":
-            try:
-                number = float(value)
-            except ValueError:
-                number = float("nan")
+            number = float(pd.to_numeric(value, errors="coerce"))
             if not np.isfinite(number):
                 raise ScenarioError(f"{place}, but {field} is a number and {value!r} is not.")
             return cls(field, comparison, number)

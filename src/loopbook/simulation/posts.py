@@ -8,7 +8,7 @@ import numpy as np
 from loopbook.scenario.source import SimulationSource
 from loopbook.simulation import events
 from loopbook.simulation.events import Effect
-from loopbook.simulation.text import Brief, compose
+from loopbook.simulation.text import Brief, Draft, compose
 from loopbook.simulation.vocabulary import HARD_CASES, Sentiment, Style, words
 
 CASUAL_SHARE = 0.38
@@ -30,24 +30,19 @@ _AUTHORS = 260
 
 @dataclass(frozen=True)
 class Post:
-    """A post of a day: `second` of the day; `copy_of` is the place in the day of what it repeats, or -1."""
+    """A post of a day: `sentiment` as it counts that day; `copy_of`: place in the day of what it repeats, or -1."""
 
     author: str
     second: int
-    company: str
-    text: str
-    topics: tuple[str, ...]
+    brief: Brief
+    draft: Draft
     sentiment: Sentiment
-    material: bool
-    style: Style
-    hard_case: str
-    personal_data: tuple[tuple[str, str], ...]
     copy_of: int = -1
     copy_form: str = ""
 
     @property
     def true_alert(self) -> bool:
-        return self.sentiment == "negative" and self.material
+        return self.sentiment == "negative" and self.brief.material
 
 
 @dataclass(frozen=True)
@@ -157,14 +152,9 @@ def _write(rng: Random, brief: Brief, changed: dict[str, Sentiment]) -> Post:
     return Post(
         author=_author(rng, brief.style),
         second=min(int(hour * 3600), 86_399),
-        company=brief.company.name,
-        text=draft.text,
-        topics=draft.topics,
+        brief=brief,
+        draft=draft,
         sentiment=sentiment,
-        material=brief.material,
-        style=brief.style,
-        hard_case=brief.hard_case,
-        personal_data=draft.personal_data,
     )
 
 
@@ -187,10 +177,11 @@ def _repost(rng: Random, posts: list[Post], at: int) -> Post:
     """What stands at `at` instead: an earlier post of the same day, shared again by somebody else."""
     original = rng.randrange(at)
     source, form = posts[original], rng.choice(("exact", "rt", "edited"))
-    text = source.text
+    text = source.draft.text
     if form == "rt":
         text = f"RT @{source.author.replace(' ', '')}: {text}"
     elif form == "edited":
         text = f"{text} {rng.choice(('(via ' + source.author + ')', '!!', '- worth a read', '^ this'))}"
-    author = _author(rng, source.style)
-    return replace(source, author=author, second=posts[at].second, text=text, copy_of=original, copy_form=form)
+    author = _author(rng, source.brief.style)
+    draft = source.draft._replace(text=text)
+    return replace(source, author=author, second=posts[at].second, draft=draft, copy_of=original, copy_form=form)

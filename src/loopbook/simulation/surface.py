@@ -4,6 +4,7 @@ import functools
 import re
 from random import Random
 
+from loopbook.simulation.template import write
 from loopbook.simulation.vocabulary import Style, words
 
 _BEFORE_VOWEL = re.compile(r"\b([Aa]) (?=[$€]?(?:8|1[18]\b(?!\.)))")  # "an $80 fine", "an 11-hour outage"
@@ -61,7 +62,7 @@ def finish(rng: Random, text: str, style: Style, misspelt: bool, new_words: floa
         text = renew(rng, text, new_words)
     if style == "casual":
         slang = words().casual
-        text = _any_of(tuple(slang)).sub(lambda old: slang[old[0].lower()].write(rng, str), text)
+        text = _any_of(tuple(slang)).sub(lambda old: write(slang[old[0].lower()], rng, str), text)
         if rng.random() < _LOWER:
             text = text.lower()
         if rng.random() < _EMOJI:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from loopbook.simulation import numbers, personal
 from loopbook.simulation.surface import capital, finish, join
+from loopbook.simulation.template import write
 from loopbook.simulation.vocabulary import CLASSES, OPPOSITE, Company, Frame, Sentiment, Style, words
 
 _ARTICLE = re.compile(r"^(?:an?|the) ")
@@ -95,11 +96,11 @@ class _Page:
     def _statement(self, statement: _Statement, form: str) -> str:
         phrases, self.about = words().topics[statement.topic], statement.about
         if form in ("thing", "bare"):
-            text = self.rng.choice(phrases.things[statement.of]).write(self.rng, self.fill)
+            text = write(self.rng.choice(phrases.things[statement.of]), self.rng, self.fill)
             text = _ARTICLE.sub("", text) if form == "bare" else text
         else:
             form = "negated" if form == "not" else form
-            text = self.rng.choice(phrases.verbs[statement.of])[form].write(self.rng, self.fill)
+            text = write(self.rng.choice(phrases.verbs[statement.of])[form], self.rng, self.fill)
         self.about = self.brief.company
         return text
 
@@ -162,19 +163,19 @@ def compose(rng: Random, brief: Brief) -> Draft:
     page = _Page(rng, brief, statements)
     topics: tuple[str, ...] = (brief.topic,)
     opening = (
-        rng.choice(lexicon.openings[brief.style]).write(rng, page.fill) if rng.random() < _OPENING[brief.style] else ""
+        write(rng.choice(lexicon.openings[brief.style]), rng, page.fill) if rng.random() < _OPENING[brief.style] else ""
     )
-    core = frame.template.write(rng, page.fill)
-    if any(slot.startswith("b.") for slot in frame.template.slots):
+    core = write(frame.template, rng, page.fill)
+    if "{b." in frame.template:
         topics = tuple(dict.fromkeys((brief.topic, statements["b"].topic)))
     text = join(opening, core, brief.style)
     tails = (rng.random() < _TAIL[brief.style]) + (rng.random() < _SECOND_TAIL)
     while tails > 0 or len(text.split()) < _SHORTEST:
-        text = join(text, rng.choice(lexicon.tails[brief.style]).write(rng, page.fill), brief.style)
+        text = join(text, write(rng.choice(lexicon.tails[brief.style]), rng, page.fill), brief.style)
         tails -= 1
     text = finish(rng, text, brief.style, brief.hard_case == "typo", brief.new_words)
     if brief.personal_data:
-        text = join(text, rng.choice(lexicon.personal[brief.style]).write(rng, page.fill), brief.style)
+        text = join(text, write(rng.choice(lexicon.personal[brief.style]), rng, page.fill), brief.style)
     if rng.random() < _HASHTAG[brief.style]:
         pool = (*lexicon.topics[brief.topic].tags, *lexicon.hashtags)
         text += "".join(f" #{tag}" for tag in rng.sample(pool, rng.randint(1, 3)))
@@ -196,7 +197,7 @@ def _frame(rng: Random, brief: Brief) -> Frame:
         frames = turned if turned and rng.random() < _FLIPPED else straight
         frame = frames[int(len(frames) * rng.random() ** _FRAME_SKEW)]
         surface = OPPOSITE[brief.sentiment] if frame.flips else brief.sentiment
-        has_thing = any(slot in ("a.thing", "a.bare", "a.thing.cap") for slot in frame.template.slots)
+        has_thing = any(slot in frame.template for slot in ("{a.thing}", "{a.bare}", "{a.thing.cap}"))
         if (frame.only is None or frame.only == surface) and not (has_thing and surface == "neutral"):
             return frame
 

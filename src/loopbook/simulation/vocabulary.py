@@ -8,7 +8,6 @@ from typing import Any, Literal
 import yaml
 
 from loopbook.simulation.inflection import verb_forms
-from loopbook.simulation.template import Template, parse
 
 Style = Literal["formal", "casual"]
 Sentiment = Literal["negative", "neutral", "positive"]
@@ -40,15 +39,15 @@ class Phrases:
     """What can happen in one topic, by class (`CLASSES`): verb phrases in all forms, and noun phrases."""
 
     tags: tuple[str, ...]
-    verbs: dict[str, tuple[dict[str, Template], ...]]
-    things: dict[str, tuple[Template, ...]]
+    verbs: dict[str, tuple[dict[str, str], ...]]
+    things: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Frame:
     """A clause order. `flips`: the post means the opposite of its statement; `only`: polarity that fits it, or none."""
 
-    template: Template
+    template: str
     flips: bool
     only: Sentiment | None
 
@@ -60,12 +59,12 @@ class Words:
     companies: tuple[Company, ...]
     topics: dict[str, Phrases]
     frames: dict[tuple[str, Style], tuple[tuple[Frame, ...], tuple[Frame, ...]]]
-    versus: dict[tuple[Sentiment, Style], tuple[Template, ...]]
-    openings: dict[Style, tuple[Template, ...]]
-    tails: dict[Style, tuple[Template, ...]]
-    personal: dict[Style, tuple[Template, ...]]
+    versus: dict[tuple[Sentiment, Style], tuple[str, ...]]
+    openings: dict[Style, tuple[str, ...]]
+    tails: dict[Style, tuple[str, ...]]
+    personal: dict[Style, tuple[str, ...]]
     people: dict[str, tuple[str, ...]]
-    casual: dict[str, Template]
+    casual: dict[str, str]
     drift: dict[str, str]
     hashtags: tuple[str, ...]
 
@@ -79,34 +78,30 @@ def _read(name: str) -> dict[str, Any]:
     return dict(content)
 
 
-def _lines(block: str) -> list[str]:
-    return [line for line in block.splitlines() if line]
+def _lines(block: str) -> tuple[str, ...]:
+    return tuple(line for line in block.splitlines() if line)
 
 
 def _cells(block: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split(" | ", maxsplit=2)] for line in _lines(block)]
 
 
-def _templates(block: str) -> tuple[Template, ...]:
-    return tuple(parse(line) for line in _lines(block))
-
-
-def _verb_phrase(line: str) -> dict[str, Template]:
+def _verb_phrase(line: str) -> dict[str, str]:
     verb, _, rest = line.partition(" ")
-    return {form: parse(f"{text} {rest}") for form, text in verb_forms(verb)._asdict().items()}
+    return {form: f"{text} {rest}" for form, text in verb_forms(verb)._asdict().items()}
 
 
 def _topic(content: dict[str, Any]) -> Phrases:
     return Phrases(
         tags=tuple(content["tags"]),
         verbs={name: tuple(_verb_phrase(line) for line in _lines(content[name])) for name in CLASSES.values()},
-        things={name: _templates(content[f"{name}_thing"]) for name in ("bad", "nuisance", "good", "nice")},
+        things={name: _lines(content[f"{name}_thing"]) for name in ("bad", "nuisance", "good", "nice")},
     )
 
 
 def _frame(line: str, flips: bool) -> Frame:
     only: Sentiment | None = {"+ ": "positive", "- ": "negative"}.get(line[:2])  # type: ignore[assignment]
-    return Frame(parse(line[2:] if only else line), flips, only)
+    return Frame(line[2:] if only else line, flips, only)
 
 
 def _frames(content: dict[str, Any]) -> dict[tuple[str, Style], tuple[tuple[Frame, ...], tuple[Frame, ...]]]:
@@ -132,12 +127,12 @@ def words() -> Words:
         companies=tuple(Company(name, ticker, s, *sectors[s]) for name, ticker, s in _cells(trade["companies"])),
         topics={name: _topic(of) for name, of in _read("events").items()},
         frames=_frames(content),
-        versus={(sentiment, style): _templates(two[key][style]) for sentiment, key in outcomes for style in STYLES},
-        openings={style: _templates(content["openings"][style]) for style in STYLES},
-        tails={style: _templates(content["tails"][style]) for style in STYLES},
-        personal={style: _templates(block) for style, block in _read("personal").items() if style in STYLES},
+        versus={(sentiment, style): _lines(two[key][style]) for sentiment, key in outcomes for style in STYLES},
+        openings={style: _lines(content["openings"][style]) for style in STYLES},
+        tails={style: _lines(content["tails"][style]) for style in STYLES},
+        personal={style: _lines(block) for style, block in _read("personal").items() if style in STYLES},
         people={name: tuple(of) for name, of in _read("people").items()},
-        casual={left: parse(right) for left, right in _cells(slang["casual"])},
+        casual={cells[0]: cells[1] for cells in _cells(slang["casual"])},
         drift={cells[0]: cells[1] for cells in _cells(slang["drift"])},
         hashtags=tuple(content["hashtags"]),
     )

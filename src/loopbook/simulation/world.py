@@ -97,18 +97,18 @@ def simulate(settings: SimulationSource, first_day: int = 0, days: int | None = 
                     "post_id": name,
                     "author": post.author,
                     "time": midnight + np.timedelta64(post.second, "s"),
-                    "company": post.company,
-                    "text": post.text,
-                    "topics": "|".join(post.topics),
+                    "company": post.brief.company.name,
+                    "text": post.draft.text,
+                    "topics": "|".join(post.draft.topics),
                     "sentiment": post.sentiment,
-                    "material": post.material,
+                    "material": post.brief.material,
                     "alert": int(post.true_alert != wrong),
-                    "style": post.style,
+                    "style": post.brief.style,
                     "true_alert": int(post.true_alert),
-                    "hard_case": post.hard_case,
+                    "hard_case": post.brief.hard_case,
                 }
             )
-            personal += [(name, kind, value) for kind, value in post.personal_data]
+            personal += [(name, kind, value) for kind, value in post.draft.personal_data]
             if post.copy_form:
                 reposts.append((name, names[post.copy_of], post.copy_form))
     frame = pd.DataFrame(rows)
