@@ -146,5 +146,4 @@ def _quarantine(rows: pd.DataFrame, lines: list[int], dropped: dict[int, tuple[s
     for position in sorted(dropped):
         row = {name: shorten(str(rows[name].iloc[position]), 80) for name in rows.columns[:30]}
         records.append((lines[position], *dropped[position], json.dumps(row, ensure_ascii=False)))
-    frame = pd.DataFrame(records, columns=["line", "reason", "detail", "row"])
-    return frame.astype({"line": "int64"})
+    return pd.DataFrame(records, columns=["line", "reason", "detail", "row"]).astype({"line": "int64"})

@@ -79,7 +79,8 @@ def preformatted(text: str, root: str, everything: bool = False) -> str:
 
     last = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     escapes = re.sub("\x1b(?!\\[)|\x1b\\[[\\d;?]*[^\\d;?m]", "", last)
-    html = str(ansi2html(_keep_colours(shortened(escapes))))
+    # Control characters go now, but not the escape that begins a colour.
+    html = str(ansi2html("\x1b[".join(visible(part) for part in shortened(escapes).split("\x1b["))))
     html = re.sub(r'(<span(?: class="[\w -]*")?) style="[^"]*"', r"\1", html)
     return visible(shorten_paths(html, root, everything)).rstrip()
 
@@ -90,11 +91,6 @@ def shortened(text: str, longest: int = LONGEST_TEXT) -> str:
         return text
     left = len(text) - longest
     return f"{text[: longest // 2]}\n… {left:,} characters are left out here …\n{text[-(longest - longest // 2) :]}"
-
-
-def _keep_colours(text: str) -> str:
-    """Drop control characters now, but not the escape that begins a colour."""
-    return "\x1b[".join(visible(part) for part in text.split("\x1b["))
 
 
 def _displayed(output: Mapping[str, Any], name: str, root: str) -> Output | None:
