@@ -20,7 +20,7 @@ def key(project: Project, stage: str, candidate: str | None = None, inputs: Any 
     values = {name.replace("__", "."): value for name, value in given.items()}
     scenario = loading.load("tiny", project.scenarios, "standard", values)
     declared = declarations(project.notebooks)[stage]
-    return keys.stage_parts(declared, scenario, candidate, inputs or {}, project.lock).key
+    return keys.key(keys.stage_parts(declared, scenario, candidate, inputs or {}, project.lock))
 
 
 def test_a_key_is_the_same_for_the_same(project: Project) -> None:
@@ -53,7 +53,7 @@ def test_a_key_is_the_same_in_every_process(project: Project) -> None:
         "from loopbook.scenario import loading; from loopbook.store import keys; "
         "from loopbook.store.declaration import declarations; from loopbook.store.project import Project; "
         "project = Project.find(); scenario = loading.load('tiny', project.scenarios); "
-        "[print(keys.stage_parts(each, scenario, 'one' if each.each else None, {}, project.lock).key) "
+        "[print(keys.key(keys.stage_parts(each, scenario, 'one' if each.each else None, {}, project.lock))) "
         "for each in declarations(project.notebooks).values()]"
     )
     seeds = ({**os.environ, "PYTHONHASHSEED": str(seed)} for seed in range(3))

@@ -136,10 +136,10 @@ def _execute(
         if (already := stored(request, node, stage_key)) is not None:
             return already
         made_of = parts(request, node, finished)
-        if made_of.key != stage_key:
+        if keys.key(made_of) != stage_key:
             text = f"{node.name} was edited as it was about to start; the next make takes it as it is then."
-            return _stopped(node, stage_key, "Edited", text, made_of.inputs)
-        task = _hand_over(request, node, stage_key, finished, work)
+            return _stopped(node, stage_key, "Edited", text, made_of["inputs"])
+        task = _hand_over(request, node, finished, work)
         begun = time.monotonic()
         failure = _run(request, node, work, kernels, level, gpus)
         facts = _facts(request, node, made_of, work, time.monotonic() - begun)
@@ -148,9 +148,7 @@ def _execute(
         return _seal(request, node, made_of, work, facts)
 
 
-def _hand_over(
-    request: Request, node: Node, stage_key: str, finished: Mapping[str, StageRecord], work: Path
-) -> job.Job:
+def _hand_over(request: Request, node: Node, finished: Mapping[str, StageRecord], work: Path) -> job.Job:
     """Empty the work folder, and write there what the notebook is given."""
     with vault.written_by(work):
         content.remove(work)
@@ -161,10 +159,6 @@ def _hand_over(
 
     task = job.Job(
         stage=node.declaration.stage,
-        scenario=request.scenario,
-        profile=request.profile,
-        candidate=node.candidate,
-        key=stage_key,
         given=dict(request.given),
         inputs={name: place(writer, name) for name, writer in node.reads.items()},
         gathered={
@@ -224,9 +218,9 @@ def _failed(
     if (work / NOTEBOOK).is_file():
         content.save(work / NOTEBOOK, kept.with_suffix(""))
         task.save(kept.with_suffix(".json"))
-        content.write_json(kept.with_suffix(f".{keys.PARTS}"), made_of.plain())
+        content.write_json(kept.with_suffix(f".{keys.PARTS}"), made_of)
     shown = str(kept.relative_to(project.data)) if kept.is_file() else None
-    return _record(request, node, made_of.key, work, facts, "failed").model_copy(
+    return _record(request, node, facts["key"], work, facts, "failed").model_copy(
         update={"error": failure, "notebook": shown, "artifacts": {}, "digests": {}}
     )
 
@@ -235,9 +229,9 @@ def _seal(request: Request, node: Node, made_of: keys.Parts, work: Path, facts: 
     """Move a finished folder into the store, without what served its making only; return the stage's record."""
     for name in _TEMPORARY:
         content.remove(work / name)
-    content.write_json(work / keys.PARTS, made_of.plain())
-    target = vault.seal(work, request.project.store / node.declaration.stage / made_of.key, facts)
-    return _record(request, node, made_of.key, target, vault.manifest(target), "done")
+    content.write_json(work / keys.PARTS, made_of)
+    target = vault.seal(work, request.project.store / node.declaration.stage / facts["key"], facts)
+    return _record(request, node, facts["key"], target, vault.manifest(target), "done")
 
 
 def _stopped(node: Node, stage_key: str, kind: str, text: str, read: Mapping[str, str] | None = None) -> StageRecord:
@@ -260,19 +254,19 @@ def _facts(request: Request, node: Node, made_of: keys.Parts, work: Path, second
         "scenario": request.resolved.name,
         "profile": request.profile,
         "run": request.run,
-        "key": made_of.key,
+        "key": keys.key(made_of),
         "seconds": round(seconds, 2),
         "parameters": _json(work / stage.PARAMETERS) or [],
         "metrics": _json(work / stage.RESULTS),
         "measurements": _json(work / stage.MEASUREMENTS),
         "artifacts": {name: entry["path"] for name, entry in outputs.items()},
         "digests": {name: entry["digest"] for name, entry in outputs.items()},
-        "inputs": dict(made_of.inputs),
+        "inputs": made_of["inputs"],
         "uses": sorted(_json(work / stage.USES)),
         "origin": origin.origin(request.project.root, request.run).model_dump(),
-        "versions": {name: version.rpartition(" ")[0] for name, version in made_of.packages.items()},
+        "versions": {name: version.rpartition(" ")[0] for name, version in made_of["packages"].items()},
         "seeds": {
-            name: value for name, value in flat(made_of.settings).items() if is_seed(name) and isinstance(value, int)
+            name: value for name, value in flat(made_of["settings"]).items() if is_seed(name) and isinstance(value, int)
         },
         "cells": origin.timings(executed) if executed else {},
     }

@@ -17,6 +17,7 @@ from loopbook.runner.graph import Node
 from loopbook.runner.kernels.pool import Kernels, Level, level_of
 from loopbook.runner.progress import Display
 from loopbook.runner.tokens import Grant, Tokens
+from loopbook.store import keys
 from loopbook.store.records import StageRecord
 
 LOOK = 0.2
@@ -195,7 +196,7 @@ class _Queue:
         while True:
             fresh = name not in run.keys
             if fresh:
-                run.keys[name] = execution.parts(request, node, run.finished).key, self.turn
+                run.keys[name] = keys.key(execution.parts(request, node, run.finished)), self.turn
             key, turn = run.keys[name]
             place = node.declaration.stage, key
             record = self.failed.get((request.scenario, *place)) or (

@@ -6,26 +6,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 from loopbook.runner.graph import Node
-from loopbook.store import code, keys
+from loopbook.store import code
 from loopbook.store.declaration import SOURCE_INPUT
+from loopbook.store.keys import Parts
 from loopbook.store.parameters import flat
-
-Parts = Mapping[str, Any]
-"""What `keys.Parts.plain` returns."""
 
 Kind = Literal["code", "settings", "libraries"]
 
 
-def differences(was: Parts, now: keys.Parts, node: Node, root: Path) -> list[str]:
+def differences(was: Parts, now: Parts, node: Node, root: Path) -> list[str]:
     """Return a line for each thing that differs between what a key was made of and what it is made of now.
 
     Code is named by file and line, and in a notebook by the cell; the rest by parameter, input and package.
     """
-    current, notebook = now.plain(), node.declaration.path
+    notebook = node.declaration.path
     shown = notebook.relative_to(root).as_posix() if notebook.is_relative_to(root) else notebook.name
     return [
-        *chain.from_iterable(made_differently(was, current, shown, root).values()),
-        *_inputs(was["inputs"], current["inputs"], node),
+        *chain.from_iterable(made_differently(was, now, shown, root).values()),
+        *_inputs(was["inputs"], now["inputs"], node),
     ]
 
 
@@ -35,7 +33,7 @@ def made_differently(was: Parts, now: Parts, notebook: str, root: Path) -> dict[
     Parameters
     ----------
     was, now
-        As `keys.Parts.plain` returns them, or as they are kept beside a stage's outputs.
+        As `keys.stage_parts` returns them, or as they are kept beside a stage's outputs.
     notebook
         What to call the notebook.
     root

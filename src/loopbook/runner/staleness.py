@@ -65,7 +65,7 @@ def nothing_to_do(request: Request) -> Run | None:
     with code.once():
         nodes = graph.plan(declarations(request.project.notebooks), request.resolved.training.chosen)
         for name, node in nodes.items():
-            record = execution.stored(request, node, execution.parts(request, node, known).key)
+            record = execution.stored(request, node, keys.key(execution.parts(request, node, known)))
             if record is None:
                 return None
             known[name] = record
@@ -93,7 +93,7 @@ def _judge(
     if unwritten := _unwritten(node, known):
         return Verdict(node.name, "stale", (*depends, *unwritten)), sealed
     parts = execution.parts(request, node, known)
-    record = execution.stored(request, node, parts.key)
+    record = execution.stored(request, node, keys.key(parts))
     if record is not None:
         return Verdict(node.name, "depends" if behind else "fresh", depends), record
     if sealed is None:

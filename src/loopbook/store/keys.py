@@ -2,18 +2,17 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from loopbook.scenario.contract import Scenario
-from loopbook.store import code, packages
+from loopbook.store import code, packages, syntax
 from loopbook.store.content import digest_json
 from loopbook.store.declaration import Declaration
 from loopbook.store.parameters import sections_of
 from loopbook.store.project import Project
 from loopbook.store.records import StageRecord
-from loopbook.store.syntax import Reading
+from loopbook.store.syntax import Reading, Statement
 
 PARTS = "key.json"
 """Where the parts of a stage's key are kept, beside its outputs."""
@@ -26,66 +25,32 @@ FOLDERS = {"loopbook.models.architectures.registry": "loopbook.models.architectu
 these. A fit has its candidate's architecture alone."""
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What a key is made of, in full, so that two of them can be compared.
+Parts = Mapping[str, Any]
+"""What a key is made of, in full and as plain values, so that it can be kept and two of them compared.
 
-    Attributes
-    ----------
-    about
-        The stage, the candidate, and the names that the stage writes.
-    cells
-        What the notebook's code cells do, by their ids, in their order. Ids do not enter the key.
-    given
-        Values that stand in the notebook's parameters cell itself.
-    settings
-        The part of the scenario that the stage sees.
-    inputs
-        Content digests of what it reads, gathers and carries, by name.
-    modules
-        What the modules do that it imports, directly or not, by name.
-    resources
-        Digests of the files that belong to these modules and are no Python.
-    packages
-        Versions and files of the distributions that all this code uses.
-    """
+``about``
+    The stage, the candidate, and the names that the stage writes.
+``cells``
+    The statements of the notebook's code cells by their ids, in their order. Ids do not enter the key.
+``given``
+    Values that stand in the notebook's parameters cell itself.
+``settings``
+    The part of the scenario that the stage sees.
+``inputs``
+    Content digests of what it reads, gathers and carries, by name.
+``modules``
+    The statements of the modules that it imports, directly or not, by name.
+``resources``
+    Digests of the files that belong to these modules and are no Python.
+``packages``
+    Versions and files of the distributions that all this code uses.
+"""
 
-    about: Mapping[str, Any]
-    cells: Mapping[str, Reading]
-    given: Mapping[str, Any]
-    settings: Mapping[str, Any]
-    inputs: Mapping[str, str]
-    modules: Mapping[str, Reading]
-    resources: Mapping[str, str]
-    packages: Mapping[str, str]
 
-    @property
-    def key(self) -> str:
-        return _short(
-            {
-                **self.about,
-                "cells": [reading.digest for reading in self.cells.values()],
-                "given": self.given,
-                "settings": self.settings,
-                "inputs": self.inputs,
-                "modules": _digests(self.modules),
-                "resources": self.resources,
-                "packages": self.packages,
-            }
-        )
-
-    def plain(self) -> dict[str, Any]:
-        """Return the parts as plain values, to be kept beside a stage's outputs."""
-        return {
-            "about": dict(self.about),
-            "cells": {name: reading.statements for name, reading in self.cells.items()},
-            "given": dict(self.given),
-            "settings": dict(self.settings),
-            "inputs": dict(self.inputs),
-            "modules": {name: reading.statements for name, reading in self.modules.items()},
-            "resources": dict(self.resources),
-            "packages": dict(self.packages),
-        }
+def key(parts: Parts) -> str:
+    """Return the key that is made of some parts."""
+    cells = [syntax.digest(statements) for statements in parts["cells"].values()]
+    return _short({**parts, "cells": cells, "modules": _digests(parts["modules"])})
 
 
 def stage_parts(
@@ -104,19 +69,19 @@ def stage_parts(
     modules = code.readings(declaration.modules | _users_modules(seen) | _section_modules(declaration))
     found = {name for registry, package in FOLDERS.items() if registry in modules for name in code.members(package)}
     modules = code.readings({*modules, *found})
-    return Parts(
-        about={"stage": declaration.stage, "candidate": candidate, "writes": sorted(declaration.writes)},
-        cells=declaration.code,
-        given={name: declaration.cell[name] for name in declaration.flat if declaration.cell[name] is not None},
-        settings=seen,
-        inputs=dict(inputs),
-        modules=modules,
-        resources=code.resources(modules),
-        packages=_packages([*declaration.code.values(), *modules.values()], lock),
-    )
+    return {
+        "about": {"stage": declaration.stage, "candidate": candidate, "writes": sorted(declaration.writes)},
+        "cells": _statements(declaration.code),
+        "given": {name: declaration.cell[name] for name in declaration.flat if declaration.cell[name] is not None},
+        "settings": seen,
+        "inputs": dict(inputs),
+        "modules": _statements(modules),
+        "resources": code.resources(modules),
+        "packages": _packages([*declaration.code.values(), *modules.values()], lock),
+    }
 
 
-def kept(project: Project, record: StageRecord) -> Mapping[str, Any] | None:
+def kept(project: Project, record: StageRecord) -> Parts | None:
     """Return what a stage's key was made of, a failed one's too; None if that is not in the store any more."""
     notebook = project.data / (record.notebook or "")
     file = notebook.with_suffix(f".{PARTS}") if record.state == "failed" else notebook.with_name(PARTS)
@@ -137,7 +102,7 @@ def cache_key(parts: Mapping[str, Any], modules: Iterable[str], lock: Path) -> s
     return _short(
         {
             "parts": dict(parts),
-            "modules": _digests(readings),
+            "modules": _digests(_statements(readings)),
             "resources": code.resources(readings),
             "packages": _packages(readings.values(), lock),
         }
@@ -176,8 +141,12 @@ def _packages(readings: Iterable[Reading], lock: Path) -> dict[str, str]:
     return packages.used(outside, {text for reading in readings for text in reading.texts}, lock)
 
 
-def _digests(readings: Mapping[str, Reading]) -> dict[str, str]:
-    return {name: reading.digest for name, reading in readings.items()}
+def _statements(readings: Mapping[str, Reading]) -> dict[str, tuple[Statement, ...]]:
+    return {name: reading.statements for name, reading in readings.items()}
+
+
+def _digests(code: Mapping[str, tuple[Statement, ...]]) -> dict[str, str]:
+    return {name: syntax.digest(statements) for name, statements in code.items()}
 
 
 def _short(value: Any) -> str:

@@ -32,8 +32,6 @@ class Reading(NamedTuple):
 
     Attributes
     ----------
-    digest
-        Of all statements, in their order.
     imports
         Full names of all that is imported, in functions too; relative ones begin with their dots. Imports for type
         checkers only, which are never executed, are not among them.
@@ -45,7 +43,6 @@ class Reading(NamedTuple):
         The statements at the top.
     """
 
-    digest: str
     imports: tuple[str, ...]
     at_once: tuple[str, ...]
     texts: tuple[str, ...]
@@ -71,8 +68,8 @@ def read(text: str, *, cell: bool = False) -> Reading:
     _used.add(key)
     if key not in _known:
         _known[key] = list(_read_cell(text) if cell else _read(ast.parse(text), cell=False))
-    digest, imports, at_once, texts, statements = _known[key]
-    return Reading(digest, tuple(imports), tuple(at_once), tuple(texts), tuple(Statement(*row) for row in statements))
+    imports, at_once, texts, statements = _known[key]
+    return Reading(tuple(imports), tuple(at_once), tuple(texts), tuple(Statement(*row) for row in statements))
 
 
 @contextmanager
@@ -110,7 +107,7 @@ def _read_cell(text: str) -> Reading:
     plain = _read(ast.parse("\n".join("" if number in magic else line for number, line in enumerate(lines))), cell=True)
     extra = [Statement("", number + 1, number + 1, _digest(lines[number])) for number in magic]
     statements = tuple(sorted((*plain.statements, *extra), key=lambda statement: statement.first))
-    return plain._replace(digest=_whole(statements), statements=statements)
+    return plain._replace(statements=statements)
 
 
 def _read(tree: ast.Module, *, cell: bool) -> Reading:
@@ -125,7 +122,6 @@ def _read(tree: ast.Module, *, cell: bool) -> Reading:
         for node in tree.body
     )
     return Reading(
-        _whole(statements),
         tuple(sorted(imports)),
         tuple(sorted(_imported(_executed(tree, _LATER)))),
         tuple(sorted(text for text in texts if len(text) < 80)) if by_name else (),
@@ -195,5 +191,6 @@ def _digest(text: str) -> str:
     return digest_text(text)[:20]
 
 
-def _whole(statements: tuple[Statement, ...]) -> str:
+def digest(statements: tuple[Statement, ...]) -> str:
+    """Return the digest of what a piece of code does: of its statements, in their order."""
     return _digest("\n".join(statement.digest for statement in statements))
