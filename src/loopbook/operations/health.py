@@ -13,37 +13,27 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from loopbook.scenario.errors import LoopbookError
-from loopbook.setup.finding import OK, PROBLEM, WARNING, Finding
+from loopbook.setup.finding import OK, PROBLEM, WARNING, Finding, judged
 from loopbook.store.project import Project
 
 
 def kernel(_: Project) -> Iterator[Finding]:
     """Start the notebooks' kernel and let it compute something."""
-    from jupyter_client.manager import start_new_kernel
+    from nbclient import NotebookClient
+    from nbformat.v4 import new_code_cell, new_notebook
 
-    begun = time.monotonic()
-    remedy = "make setup"
+    begun, remedy = time.monotonic(), "make setup"
+    book = new_notebook(cells=[new_code_cell("import sys, loopbook; print(6 * 7, sys.prefix)")])
     try:
-        manager, client = start_new_kernel(kernel_name="python3", startup_timeout=60)
-    except Exception as error:  # whatever keeps it from starting is what is asked for
-        yield Finding("kernel", PROBLEM, f"does not start: {type(error).__name__}: {error}"[:300], remedy)
+        NotebookClient(book, kernel_name="python3", startup_timeout=60, timeout=30, allow_errors=True).execute()
+    except Exception as error:  # whatever keeps it from starting or answering is what is asked for
+        seen = f"does not start, or does not answer: {type(error).__name__}: {error}"[:300]
+        yield Finding("kernel", PROBLEM, seen, remedy)
         return
-    try:
-        answers: list[str] = []
-        client.execute_interactive(
-            "import sys, loopbook; print(6 * 7, sys.prefix)",
-            output_hook=lambda said: answers.append(said["content"].get("text") or said["content"].get("evalue", "")),
-            timeout=30,
-        )
-        said, seconds = "".join(answers).strip(), time.monotonic() - begun
-        good = said == f"42 {sys.prefix}"
-        seen = f"started and answered in {seconds:.1f} s" if good else "answers, but not as this environment would: "
-        yield Finding("kernel", OK if good else PROBLEM, seen + ("" if good else said[:200]), "" if good else remedy)
-    except Exception as error:
-        yield Finding("kernel", PROBLEM, f"started, but does not answer: {type(error).__name__}: {error}", remedy)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+    said = "".join(output.get("text") or output.get("evalue", "") for output in book.cells[0].outputs).strip()
+    fine = f"started and answered in {time.monotonic() - begun:.1f} s"
+    otherwise = f"answers, but not as this environment would: {said[:200]}"
+    yield judged("kernel", said == f"42 {sys.prefix}", fine, otherwise, remedy, PROBLEM)
 
 
 def data(project: Project) -> Iterator[Finding]:
@@ -118,13 +108,13 @@ def work(project: Project) -> Iterator[Finding]:
 
 def _left_over(lock: Path) -> bool:
     """Say whether beside a lock stands work in which nobody works."""
-    from filelock import FileLock, Timeout
+    from loopbook.store import locks
 
-    try:
-        with FileLock(lock, blocking=False):
-            return lock.with_suffix("").is_dir()
-    except Timeout:
+    seized = locks.seized(lock)
+    if seized is None:
         return False
+    with seized:
+        return lock.with_suffix("").is_dir()
 
 
 PARTS: dict[str, Callable[[Project], Iterator[Finding]]] = {"kernel": kernel, "data": data, "work": work}

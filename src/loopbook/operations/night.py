@@ -14,7 +14,7 @@ from rich.console import Console
 from loopbook.operations import night_summary, session
 from loopbook.runner.execution import Request
 from loopbook.scenario.errors import LoopbookError
-from loopbook.store import records
+from loopbook.store import locks, records
 from loopbook.store.content import write_atomically
 from loopbook.store.project import Project
 
@@ -32,23 +32,15 @@ def alone(project: Project) -> Iterator[None]:
     Overlap
         If another process holds it.
     """
-    from filelock import FileLock, Timeout
-
-    project.state.mkdir(parents=True, exist_ok=True)
-    note = project.state / "nightly.json"
-    lock = FileLock(project.state / "nightly.lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
+    note, lock = project.state / "nightly.json", locks.seized(project.state / "nightly.lock")
+    if lock is None:
         raise Overlap(
             f"Another nightly run is still going on{_held(note)}. This one does nothing; start it later, or less often."
-        ) from None
-    try:
+        )
+    with lock:
         mine = {"process": os.getpid(), "started": datetime.now(UTC).isoformat(timespec="seconds")}
         write_atomically(note, lambda file: file.write_text(json.dumps(mine), encoding="utf-8"))
         yield
-    finally:
-        lock.release()
 
 
 def run(

@@ -31,23 +31,20 @@ class Rule:
 
     Attributes
     ----------
-    runs_before
-        Records of runs that began earlier leave; None: all stay.
-    unnamed_before
-        Outputs that no run names and that nothing has used since leave; None: all stay.
+    before
+        Records of runs that began earlier leave, and outputs that no run names and that nothing has used since; None:
+        all stay.
     unnamed_bytes
         Of the unnamed, those used last stay, up to so many bytes; None: as many as there are.
     """
 
-    runs_before: datetime | None = None
-    unnamed_before: datetime | None = None
+    before: datetime | None = None
     unnamed_bytes: int | None = None
 
     @classmethod
     def older_than(cls, days: float | None, unnamed_bytes: int | None = None) -> Self:
         """Return the rule that lets runs and unnamed outputs leave after some days; None: all stay."""
-        moment = None if days is None else datetime.now(UTC) - timedelta(days=days)
-        return cls(moment, moment, unnamed_bytes)
+        return cls(None if days is None else datetime.now(UTC) - timedelta(days=days), unnamed_bytes)
 
     @classmethod
     def read(cls, days: float | None, size: str | None) -> tuple[Self, str]:
@@ -185,8 +182,8 @@ def _old(found: Sequence[T], rule: Rule) -> list[T]:
     return [
         record
         for record in found
-        if rule.runs_before is not None
-        and datetime.fromisoformat(record.started) < rule.runs_before
+        if rule.before is not None
+        and datetime.fromisoformat(record.started) < rule.before
         and record is not newest[record.scenario, record.profile]
     ]
 
@@ -216,7 +213,7 @@ def _beyond(used: dict[Path, datetime], rule: Rule) -> list[Path]:
     for folder in sorted(used, key=lambda each: used[each], reverse=True):
         if room is not None:
             room -= content.size(folder)
-        if (rule.unnamed_before is not None and used[folder] < rule.unnamed_before) or (room is not None and room < 0):
+        if (rule.before is not None and used[folder] < rule.before) or (room is not None and room < 0):
             gone.append(folder)
     return gone
 

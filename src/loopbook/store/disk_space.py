@@ -45,19 +45,14 @@ def remedy(place: Path) -> str:
     place
         A file or folder on that disk; it need not exist.
     """
+    from rich.filesize import decimal
+
     there = next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.exists())
     mount = next(folder for folder in (there, *there.parents) if folder.is_mount())
     usage = shutil.disk_usage(there)
     return (
-        f"The disk that holds {there} is full: of {_size(usage.total)} at {mount}, {_size(usage.free)} are free. "
+        f"The disk that holds {there} is full: of {decimal(usage.total)} at {mount}, {decimal(usage.free)} are free. "
         "Make room there (make clean removes unfinished work and drafts, python -m loopbook gc --days 30 old runs), "
         "or take another disk: LOOPBOOK_DATA=/folder/there for data, LOOPBOOK_REPORTS for reports. "
         "What was finished is whole, and the next make goes on from there."
     )
-
-
-def _size(count: int) -> str:
-    for unit, bytes_ in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= bytes_:
-            return f"{count / bytes_:.1f} {unit}"
-    return f"{count} bytes"
