@@ -34,7 +34,7 @@ def test_a_policy_comes_back_from_plain_values_and_decides_row_by_row(
     name: str, built: dict[str, Policy], frame: pd.DataFrame
 ) -> None:
     policy = built[name]
-    back = policies.load(policy.to_dict())
+    back = policies.load(policy.model_dump(mode="json"))
     assert back.digest == policy.digest
     whole = policy.propose(frame, frame["p"])
     pd.testing.assert_frame_equal(back.propose(frame, frame["p"]), whole)

@@ -77,8 +77,8 @@ def table(judged: pd.DataFrame, prices: Costs) -> pd.DataFrame:
         `difference_low`, `difference_high`: less that of the best single threshold, paired by fold; `ratio`: over it;
         `review_share`, `precision`, `recall`: over all folds. Empty if nothing was resampled.
     """
-    names = ["cost", "low", "high", "difference", "difference_low", "difference_high", "ratio"]
-    columns = [*names, "review_share", "precision", "recall"]
+    columns = ["cost", "low", "high", "difference", "difference_low", "difference_high"]
+    columns += ["ratio", "review_share", "precision", "recall"]
     if judged.empty:
         return pd.DataFrame(columns=columns, index=pd.Index([], name="policy"))
     least = min(prices.true_positive, prices.true_negative)

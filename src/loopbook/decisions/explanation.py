@@ -121,11 +121,8 @@ def occlusion(
 def to_explain(log: pd.DataFrame, task: Task, most: int) -> pd.Series:
     """Return which decisions of a log to explain: up to `most` to act or to ask, evenly over the stream."""
     wanted = np.flatnonzero((log["decision"] != task.actions[0]).to_numpy())
-    chosen = (
-        wanted[np.linspace(0, len(wanted) - 1, min(most, len(wanted))).round().astype(int)] if len(wanted) else wanted
-    )
-    marked: NDArray[np.bool_] = np.isin(np.arange(len(log)), chosen)
-    return pd.Series(marked, index=log.index)
+    chosen = wanted[np.linspace(0, len(wanted) - 1, min(most, len(wanted))).round().astype(int)]
+    return pd.Series(np.isin(np.arange(len(log)), chosen), index=log.index)
 
 
 def sentences(explained: pd.DataFrame, task: Task, top: int = 3) -> dict[str, str]:

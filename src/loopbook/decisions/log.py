@@ -88,10 +88,7 @@ def table(decisions: Iterable[Decision], rows: pd.DataFrame, task: Task) -> pd.D
     """
     log = pd.DataFrame([asdict(decision) for decision in decisions], columns=COLUMNS)
     log["time"] = pd.to_datetime(log["time"], utc=True).astype("datetime64[us, UTC]")
-    log["verdict"] = log["verdict"].astype("boolean")
-    for name in ("reviewed", "review_refused"):
-        log[name] = log[name].astype(bool)
-    log["probability"] = log["probability"].astype("float64")
+    log = log.astype({"verdict": "boolean", "reviewed": bool, "review_refused": bool, "probability": "float64"})
     beside = rows.drop(columns=["time", "label", task.label.column], errors="ignore").set_index(
         rows["row_id"].astype(str)
     )

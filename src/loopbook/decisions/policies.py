@@ -61,14 +61,10 @@ class Policy(BaseModel):
     def _propose(self, frame: pd.DataFrame, p: NDArray[np.float64]) -> pd.DataFrame:
         raise NotImplementedError
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; `load` reads them back."""
-        return self.model_dump(mode="json")
-
     @property
     def digest(self) -> str:
         """The policy's version: a digest of its content."""
-        return digest_json(self.to_dict())
+        return digest_json(self.model_dump(mode="json"))
 
 
 class Constant(Policy):
@@ -184,7 +180,7 @@ _ADAPTER: TypeAdapter[Constant | Threshold | Review | Tree | Ruled] = TypeAdapte
 
 
 def load(values: dict[str, Any]) -> Constant | Threshold | Review | Tree | Ruled:
-    """Return the policy that `to_dict` wrote.
+    """Return a policy from its plain values, as `model_dump` gives them.
 
     Raises
     ------

@@ -1,11 +1,10 @@
 """Choose the agent's policy on validation, before the stream is seen."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from loopbook.decisions.building import CONSTANTS, THRESHOLDS, Plan, build
 from loopbook.decisions.policy_costs import Judged
@@ -40,13 +39,14 @@ def cross_validated(
     if count < folds:
         raise DataError(f"{folds} folds need at least {folds} groups of rows; there are {count}.")
     fold = grouped(groups, folds, seed, ordered=True)
-    parts: dict[str, list[Outcome]] = {}
+    parts: dict[str, list[pd.DataFrame]] = {}
     for at in range(folds):
         kept, held = fold != at, fold == at
         for name, policy in build(plan, frame[kept], p[kept]).items():
-            parts.setdefault(name, []).append(replay(policy, frame[held], p[held], plan.settings))
-    order = np.concatenate([np.flatnonzero(fold == at) for at in range(folds)])
-    outcomes = {name: _joined(pieces, order) for name, pieces in parts.items()}
+            outcome = replay(policy, frame[held], p[held], plan.settings)
+            parts.setdefault(name, []).append(pd.DataFrame(vars(outcome), index=np.flatnonzero(held)))
+    joined = {name: pd.concat(pieces).sort_index() for name, pieces in parts.items()}
+    outcomes = {name: Outcome(*(table[column].to_numpy() for column in table)) for name, table in joined.items()}
     return Judged(outcomes, frame["label"].to_numpy(dtype=np.int64), groups.to_numpy(), resamples, seed)
 
 
@@ -91,14 +91,4 @@ def sentence(choice: Choice, saving: Interval, ratio: float, currency: str, aske
         f"{stale}{chosen} **{choice.policy}**. Against {choice.constant}, the better of always and never, it saves "
         f"{saving.value:,.2f} {currency} a decision ({saving.low:,.2f} to {saving.high:,.2f}). Asking a person costs "
         f"{ratio:.2f} of the single threshold here, so it {asks}."
-    )
-
-
-def _joined(pieces: Sequence[Outcome], order: NDArray[np.intp]) -> Outcome:
-    back = np.argsort(order)
-    return Outcome(
-        *(
-            np.concatenate([getattr(piece, name) for piece in pieces])[back]
-            for name in ("acted", "reviewed", "refused", "cost")
-        )
     )

@@ -60,10 +60,6 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.Dat
     cutoff = money.threshold(costs)
     now = money.realised(costs, side.acted, side.label)
     open_ = ~_reviewed(side, log)
-
-    def moved(taught: Side, asked: Side) -> Mask:
-        return asked.probability >= money.cheapest(taught.label, taught.probability, costs).value
-
     fit = platt(side.label, side.probability)
     cheapest, equal = money.cheapest(side.label, side.probability, costs).value, fit.invert(cutoff)
     recalibration = (
@@ -79,7 +75,14 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.Dat
             fit.slope,
             fit.intercept,
         ),
-        ("move the threshold", moved, f"act from {cheapest:.3f} instead of {threshold:.3f}", cheapest, np.nan, np.nan),
+        (
+            "move the threshold",
+            lambda taught, asked: asked.probability >= money.cheapest(taught.label, taught.probability, costs).value,
+            f"act from {cheapest:.3f} instead of {threshold:.3f}",
+            cheapest,
+            np.nan,
+            np.nan,
+        ),
         (
             "retrain",
             lambda taught, asked: _corrected(log, taught, asked) >= cutoff,

@@ -255,8 +255,7 @@ def _is_phone(written: str, before: str) -> bool:
         return False
     numbered = _NUMBER_BEFORE.search(before) is not None
     if international and not (numbered and digits.startswith("00")):
-        plain = re.sub(r"\(0\)", "", written)
-        number = re.sub(r"\D", "", plain)
+        number = re.sub(r"\D", "", written.replace("(0)", ""))
         try:
             parsed = phonenumbers.parse("+" + number.removeprefix("00"), None)
         except phonenumbers.NumberParseException:

@@ -51,11 +51,10 @@ def ranked(stories: Sequence[Story], survey: pd.DataFrame | None) -> pd.DataFram
         found.insert(0, "rank", range(1, len(found) + 1))
         return found.assign(answers=0, rating=nan, low=nan, high=nan, rests_on="")
     answers = [survey[survey["need"] == need_of(story)] for story in stories]
-    intervals = [interval(each["rating"].astype(float).tolist()) for each in answers]
-    found["answers"] = [len(each) for each in answers]
-    for place, name in enumerate(("rating", "low", "high")):
-        found[name] = [each[place] for each in intervals]
-    found["rests_on"] = [", ".join(each["answer"]) for each in answers]
+    found["answers"] = [len(part) for part in answers]
+    rated = [interval(part["rating"].astype(float).tolist()) for part in answers]
+    found[["rating", "low", "high"]] = pd.DataFrame(rated, columns=["rating", "low", "high"])
+    found["rests_on"] = [", ".join(part["answer"]) for part in answers]
     found = found.sort_values(["low", "rating"], ascending=False, na_position="last", kind="stable", ignore_index=True)
     found.insert(0, "rank", range(1, len(found) + 1))
     return found

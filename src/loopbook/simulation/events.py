@@ -56,20 +56,17 @@ def schedule(days: int, seed: int, later_days: int = 0) -> tuple[Effect, ...]:
     last = days + later_days - 1
     effects = [*_surges(Random(f"schedule {seed}"), 0, days), *_surges(Random(f"later {seed}"), days, last + 1)]
     begin = {kind: round(share * days) for kind, share in DRIFT_STARTS.items()}
-    effects.append(Effect("vocabulary", begin["vocabulary"], last, parameters=(("new_words", NEW_WORDS),)))
-    effects.append(
-        Effect(
-            "base_rate",
-            begin["base_rate"],
-            last,
-            parameters=(("before", QUIET_MATERIAL_NEGATIVE), ("after", RAISED_MATERIAL_NEGATIVE)),
-        )
-    )
-    effects += [
+    rates = ("before", QUIET_MATERIAL_NEGATIVE), ("after", RAISED_MATERIAL_NEGATIVE)
+    meanings = [
         Effect("meaning", begin["meaning"], last, topic=topic, parameters=(("before", "negative"), ("after", becomes)))
         for topic, becomes in MEANING.items()
     ]
-    return tuple(effects)
+    return (
+        *effects,
+        Effect("vocabulary", begin["vocabulary"], last, parameters=(("new_words", NEW_WORDS),)),
+        Effect("base_rate", begin["base_rate"], last, parameters=rates),
+        *meanings,
+    )
 
 
 def _surges(rng: Random, first: int, end: int) -> list[Effect]:
