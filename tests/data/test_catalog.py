@@ -99,6 +99,8 @@ def test_a_wrong_member_in_a_right_archive_is_refused(server, tmp_path):
         catalog.fetch(dataset(server.url), tmp_path)
     assert not (tmp_path / "authored" / "rows.txt").exists()
     assert not list(tmp_path.rglob("*.part"))
+    server.content = tar({"set/rows.txt": CONTENT})
+    assert catalog.fetch(dataset(server.url), tmp_path).read_bytes() == CONTENT, "no wrong archive is kept"
 
 
 @pytest.mark.parametrize("name", ["../evil.txt", "/tmp/evil.txt", "set/../../evil.txt", "..\\evil.txt"])

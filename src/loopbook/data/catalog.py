@@ -167,7 +167,11 @@ def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
         if not archive.is_file():
             progress(f"downloading {archive.name}")
             download(dataset.address, archive, progress=progress)
-        return _keep(_member(archive, dataset.member), kept, dataset)
+        try:
+            return _keep(_member(archive, dataset.member), kept, dataset)
+        except DataError:
+            archive.unlink()  # kept, it would be refused for ever
+            raise
 
 
 def _installed(dataset: Dataset, package: str) -> Path:
