@@ -66,7 +66,7 @@ def run(
     entries = _all(project, scenarios, profile, console, jobs)
     notes, problems = _pruned(project, keep_days) if keep_days is not None else ((), ())
     return night_summary.Summary(
-        id=night_summary.named(began),
+        id=f"nightly-{began:%Y%m%d-%H%M%S-%f}",  # a receiver knows by it that it has had the summary already
         started=began.isoformat(timespec="seconds"),
         profile=profile,
         seconds=round(time.monotonic() - clock, 1),

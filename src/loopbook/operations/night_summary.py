@@ -6,7 +6,6 @@ All text in it is one line, without controls and personal data: it goes into mai
 import traceback
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from typing import Any, Literal
 
 from loopbook.privacy import personal_data
@@ -194,8 +193,3 @@ def _lines(entry: Entry) -> list[str]:
     if entry.report:
         lines.append(f"  Report: {entry.report}")
     return lines
-
-
-def named(started: datetime) -> str:
-    """Return a night's id; a receiver knows by it that it has had the summary already."""
-    return f"nightly-{started:%Y%m%d-%H%M%S-%f}"

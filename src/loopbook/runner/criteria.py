@@ -70,10 +70,4 @@ def next_steps(
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that matter most."""
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for name in _VERSIONS:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    return {"python": ".".join(map(str, sys.version_info[:3])), **{name: metadata.version(name) for name in _VERSIONS}}
