@@ -174,8 +174,8 @@ def test_messages_say_what_to_do_and_carry_what_is_needed(episode: Episode, sett
         (lambda each: each.drop(columns="row_id"), "row_id"),
         (lambda each: each.drop(columns="kind"), "kind"),
         (lambda each: pd.concat([each, each.head(1)]), "comes twice"),
-        (lambda each: each.assign(p=np.nan), "one probability"),
-        (lambda each: each.assign(p=2.0), "one probability"),
+        (lambda each: each.assign(p=np.nan), "as the probability of row 0"),
+        (lambda each: each.assign(p=2.0), "as the probability of row 0"),
     ],
 )
 def test_a_stream_that_cannot_be_decided_on_is_refused(

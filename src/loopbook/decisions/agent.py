@@ -90,17 +90,8 @@ class Agent:
             yield ordered.iloc[start : start + self.batch]
 
     def reason(self, rows: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the model's probability of each row, float [n].
-
-        Raises
-        ------
-        DataError
-            If it is not one probability a row.
-        """
-        probability = np.asarray(self.probabilities(rows), dtype=np.float64)
-        if probability.shape != (len(rows),) or not ((probability >= 0) & (probability <= 1)).all():
-            raise DataError(f"The model must give one probability in [0, 1] for each of {len(rows)} rows.")
-        return probability
+        """Return the model's probability of each row, float [n]; the policy refuses what is none."""
+        return np.asarray(self.probabilities(rows), dtype=np.float64)
 
     def decide(self, rows: pd.DataFrame, probability: NDArray[np.float64], budget: Budget) -> Iterator[Decision]:
         """Yield a decision for each row, in their order; `budget` remembers who has been asked so far."""

@@ -110,9 +110,8 @@ def occlusion(
             for start in range(0, len(parts), batch)
         ]
     )
-    found = pd.DataFrame(parts, columns=["row", "field", "part"])
-    found["effect"] = whole[rows] - without
-    found["size"] = found["effect"].abs()
+    effect = whole[rows] - without
+    found = pd.DataFrame(parts, columns=["row", "field", "part"]).assign(effect=effect, size=np.abs(effect))
     found = found.sort_values(["row", "size"], ascending=[True, False], kind="stable")
     found["row_id"] = frame["row_id"].astype(str).to_numpy()[found["row"].to_numpy()]
     return found[COLUMNS].reset_index(drop=True)

@@ -131,8 +131,14 @@ def champion(verdict: Verdict, challenger: str) -> list[Proposal]:
     """Propose to make the challenger, named by its content digest, the champion of record, if the gate says so."""
     if verdict.decision != "promote":
         return []
-    evidence = {f"gain in {PRIMARY}": verdict.gain, "low": verdict.low, "high": verdict.high, "p": verdict.p}
-    evidence |= {"saving a decision": verdict.saving, "rows": verdict.rows}
+    evidence = {
+        f"gain in {PRIMARY}": verdict.gain,
+        "low": verdict.low,
+        "high": verdict.high,
+        "p": verdict.p,
+        "saving a decision": verdict.saving,
+        "rows": verdict.rows,
+    }
     return [make("champion", "Promote the challenger", verdict.reason, evidence, {"champion": challenger})]
 
 

@@ -70,8 +70,7 @@ def schedule(days: int, seed: int, later_days: int = 0) -> tuple[Effect, ...]:
 
 
 def _surges(rng: Random, first: int, end: int) -> list[Effect]:
-    starts = range(first, end - 4, _DAYS_PER_SURGE)
-    return [_surge(rng, start, min(start + _DAYS_PER_SURGE, end)) for start in starts]
+    return [_surge(rng, start, min(start + _DAYS_PER_SURGE, end)) for start in range(first, end - 4, _DAYS_PER_SURGE)]
 
 
 def _surge(rng: Random, start: int, end: int) -> Effect:
