@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from loopbook.store.content import write_text
 from loopbook.store.project import Project
@@ -143,6 +143,12 @@ class Change(Record):
     about: Literal["approved", "champion", "stages", "data", "settings", "code", "libraries", "followed", "noted"]
     text: str
     stages: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sentence(cls, value: Any) -> Any:
+        """Read a record of before there were kinds: a sentence."""
+        return {"about": "noted", "text": value.removesuffix(".")} if isinstance(value, str) else value
 
     @property
     def sentence(self) -> str:
