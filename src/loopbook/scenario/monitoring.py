@@ -1,7 +1,5 @@
 """Settings of stage 06: false-alarm budget, windows, what is watched."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from loopbook.scenario.settings import Names, Settings

@@ -5,8 +5,6 @@ and pages have it from then on. A function scores many weightings of the rows at
 products: a weighting counts how often each row is drawn, all ones for the score itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal

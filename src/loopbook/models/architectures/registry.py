@@ -3,8 +3,6 @@
 Importing this module is cheap and builds nothing; `check` runs before any kernel starts.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib
 import importlib.util
