@@ -16,14 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loopbook.decisions.outbox import Message, table
+from loopbook.decisions.outbox import COLUMNS, table
 from loopbook.operations import outbox_delivery, webhook
 from loopbook.scenario.errors import LoopbookError
 
 
 def box(*numbers: int) -> pd.DataFrame:
-    found = [Message(f"id{at}", "alert", f"d{at}", f"r{at}", "", json.dumps({"text": f"ü {at}\n"})) for at in numbers]
-    return table(found)
+    rows = ((f"id{at}", "alert", f"d{at}", f"r{at}", "", json.dumps({"text": f"ü {at}\n"})) for at in numbers)
+    return table([dict(zip(COLUMNS, row, strict=True)) for row in rows])
 
 
 def ids(sent: Path) -> list[str]:

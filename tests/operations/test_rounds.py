@@ -62,7 +62,7 @@ def agent(project: Project) -> Project:
             proposals.make("rule", "Rule: alert where x > 5", "It saves.", {}, {"rule": rule}, "A person should read."),
             proposals.make("requirement", "A criterion", "They complain.", {}, {"requirement": criterion}, "Decide."),
         ]
-        stage.write("proposals", proposals.to_plain(made))
+        stage.write("proposals", [proposal.model_dump() for proposal in made])
         """,
     )
     return project

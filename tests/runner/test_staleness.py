@@ -358,7 +358,7 @@ EDITS = (
         "transitive import of the simulation",
         text(src("simulation/vocabulary"), '"typo")', '"typo", "none")'),
         "126",
-        why=r"src/loopbook/simulation/vocabulary.py:74 HARD_CASES changed",
+        why=r"src/loopbook/simulation/vocabulary.py:73 HARD_CASES changed",
     ),
     Edit(
         "words of the simulation",

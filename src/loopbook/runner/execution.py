@@ -159,6 +159,7 @@ def _hand_over(request: Request, node: Node, finished: Mapping[str, StageRecord]
 
     task = job.Job(
         stage=node.declaration.stage,
+        candidate=node.candidate,
         given=dict(request.given),
         inputs={name: place(writer, name) for name, writer in node.reads.items()},
         gathered={

@@ -15,6 +15,7 @@ class Job(Settings):
     """A stage to execute: what it is given, where its inputs lie, where it works."""
 
     stage: str
+    candidate: str | None = None
     given: dict[str, Any] = Field(default_factory=dict, description="given values by dotted name")
     inputs: dict[str, str] = Field(default_factory=dict, description="paths of what is read")
     gathered: dict[str, dict[str, str]] = Field(default_factory=dict, description="paths by name and candidate")
