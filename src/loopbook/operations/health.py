@@ -113,8 +113,9 @@ def _left_over(lock: Path) -> bool:
     seized = locks.seized(lock)
     if seized is None:
         return False
-    with seized:
-        return lock.with_suffix("").is_dir()
+    left = lock.with_suffix("").is_dir()
+    seized.release()
+    return left
 
 
 PARTS: dict[str, Callable[[Project], Iterator[Finding]]] = {"kernel": kernel, "data": data, "work": work}

@@ -37,10 +37,12 @@ def alone(project: Project) -> Iterator[None]:
         raise Overlap(
             f"Another nightly run is still going on{_held(note)}. This one does nothing; start it later, or less often."
         )
-    with lock:
+    try:
         mine = {"process": os.getpid(), "started": datetime.now(UTC).isoformat(timespec="seconds")}
         write_atomically(note, lambda file: file.write_text(json.dumps(mine), encoding="utf-8"))
         yield
+    finally:
+        lock.release()
 
 
 def run(

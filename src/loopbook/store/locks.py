@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 
 
 def seized(path: Path) -> FileLock | None:
-    """Return a lock that is held from now on; None if another process holds it."""
+    """Return a lock that is held until its `release` (a ``with`` would hold it twice); None if another process does."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     with suppress(Timeout):
