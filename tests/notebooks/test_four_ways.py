@@ -49,26 +49,16 @@ def test_a_notebook_that_neither_trains_nor_tunes_does_not_import_tensorflow(ran
     assert not {"tensorflow", "keras"} & set(imported)
 
 
-def test_plain_papermill_in_a_fresh_process_gives_the_same_figures(ran: Ran, place: Callable[[str], Place]) -> None:
+def test_plain_papermill_in_a_fresh_process_gives_the_same_figures(clinic: Ran, place: Callable[[str], Place]) -> None:
     where = place("papermill")
-    for stage, candidate in STEPS:
-        more = ["-p", "candidate", candidate] if candidate else []
-        output = where.folder / f"{folder_of(stage, candidate)}.ipynb"
-        done = where.python(
-            "-m",
-            "papermill",
-            f"notebooks/{stage}.ipynb",
-            str(output),
-            "-p",
-            "profile",
-            "smoke",
-            "--no-progress-bar",
-            *more,
-        )
+    for step in clinic[1]["stages"].values():
+        stage, candidate = step["stage"], step["candidate"]
+        output = str(where.folder / f"{folder_of(stage, candidate)}.ipynb")
+        given = {"scenario": "clinic-triage", "profile": "smoke", **({"candidate": candidate} if candidate else {})}
+        words = [word for name, value in given.items() for word in ("-p", name, value)]
+        done = where.python("-m", "papermill", f"notebooks/{stage}.ipynb", output, "--no-progress-bar", *words)
         assert done.returncode == 0, done.stderr[-3_000:]
-        name = f"{stage}[{candidate}]" if candidate else stage
-        found = where.draft("market-monitor", folder_of(stage, candidate), "results")
-        same(dict(found), ran[1]["stages"][name]["metrics"])
+        same(dict(where.draft("clinic-triage", folder_of(stage, candidate), "results")), step["metrics"])
     assert not (where.folder / "data" / "store").exists()
 
 

@@ -48,15 +48,22 @@ def dataset_card(
         quarantine, personal, protected, findings (a list of kind, text, severity: note, warning or serious).
     """
     rows = pd.concat(splits.values(), ignore_index=True)
+    label = rows["label"]
     card: dict[str, Any] = {
         "title": scenario.title,
         "simulated": scenario.simulated,
         "origin": dict(origin),
         "rows": {"source": int(origin["rows"]), "used": len(rows), "quarantine": len(quarantine)},
-        "splits": {name: _split(frame, scenario) for name, frame in splits.items()},
+        "splits": {
+            name: {"rows": len(frame), "share_yes": float(frame["label"].mean()), **_span(frame)}
+            for name, frame in splits.items()
+        },
         "boundaries": list(dates),
         "time": _span(rows),
-        "classes": _classes(rows["label"], scenario),
+        "classes": {
+            name: {"rows": int((label == value).sum()), "share": float((label == value).mean())}
+            for value, name in enumerate(scenario.task.label.names)
+        },
         "fields": {name: _field(column(rows, name), kind) for name, kind in scenario.task.fields.items()},
         "groups": {
             "column": scenario.source.group,
@@ -72,21 +79,10 @@ def dataset_card(
     return card
 
 
-def _split(frame: pd.DataFrame, scenario: Scenario) -> dict[str, Any]:
-    return {"rows": len(frame), "share_yes": float(frame["label"].mean()), **_span(frame)}
-
-
 def _span(frame: pd.DataFrame) -> dict[str, str | None]:
     first, last = frame["time"].min(), frame["time"].max()
     known = pd.notna(first)
     return {"first": first.isoformat() if known else None, "last": last.isoformat() if known else None}
-
-
-def _classes(label: "pd.Series[int]", scenario: Scenario) -> dict[str, dict[str, float]]:
-    return {
-        name: {"rows": int((label == value).sum()), "share": float((label == value).mean())}
-        for value, name in enumerate(scenario.task.label.names)
-    }
 
 
 def _field(values: "pd.Series[Any]", kind: str) -> dict[str, Any]:

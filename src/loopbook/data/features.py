@@ -145,9 +145,8 @@ class Features(BaseModel):
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns of `table`."""
-        names: list[str] = []
-        for number in self.numbers:
-            names += [number.field, f"{number.field} missing"] if number.flag else [number.field]
+        flagged = ((number.field, f"{number.field} missing" if number.flag else "") for number in self.numbers)
+        names = [name for pair in flagged for name in pair if name]
         for category in self.categories:
             names += [f"{category.field} = {level or 'missing'}" for level in category.levels]
             names.append(f"{category.field} = other")
@@ -220,8 +219,10 @@ def _floats(frame: pd.DataFrame, field: str) -> NDArray[np.float64]:
 
 def _tokens_of(frame: pd.DataFrame, fields: tuple[str, ...]) -> Iterable[list[str]]:
     """Give the tokens of each row; a mark stands between those of two fields."""
-    for parts in zip(*(_strings(frame, field) for field in fields), strict=True):
-        yield list(itertools.chain(tokenize(parts[0]), *([_FIELD_END, *tokenize(part)] for part in parts[1:])))
+    return (
+        list(itertools.chain(tokenize(parts[0]), *([_FIELD_END, *tokenize(part)] for part in parts[1:])))
+        for parts in zip(*(_strings(frame, field) for field in fields), strict=True)
+    )
 
 
 def _number(field: str, values: "pd.Series[Any]", scaling: Literal["standard", "minmax"]) -> Number:

@@ -211,17 +211,14 @@ def read_jsonl(content: bytes, name: str, limit: int | None = None) -> Table:
     if not records and not broken:
         raise DataError(f"{name} is empty. Is it the right file?")
     columns = tuple(dict.fromkeys(column for _, value in records for column in value))
-    rows = [[_plain(value.get(column)) for column in columns] for _, value in records]
+    rows = [
+        [
+            json.dumps(item, ensure_ascii=False) if isinstance(item, dict | list) else item
+            for item in map(value.get, columns)
+        ]
+        for _, value in records
+    ]
     return Table(columns, rows, [line for line, _ in records], broken)
-
-
-def jsonl_columns(path: Path, name: str) -> tuple[str, ...]:
-    """Return the names that the first lines of a json lines file use."""
-    return read_jsonl(head(path), name).columns
-
-
-def _plain(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
 
 
 def _physical(text: str) -> list[str]:

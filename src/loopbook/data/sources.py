@@ -37,9 +37,6 @@ _POSTS = (
 )
 
 
-_BROKEN = ["line", "reason", "detail", "text"]
-
-
 @dataclass(frozen=True)
 class Collected:
     """What came from a source.
@@ -153,7 +150,7 @@ def _columns(source: Source, root: Path) -> tuple[str, Sequence[str] | None]:
         case CsvSource():
             return source.path, files.csv_columns(_file(source.path, root), _form(source), source.path)
         case JsonlSource():
-            return source.path, files.jsonl_columns(_file(source.path, root), source.path)
+            return source.path, files.read_jsonl(files.head(_file(source.path, root)), source.path).columns
         case ParquetSource():
             file = _file(source.path, root)
             return source.path, _parquet(file, file.name, lambda opened: opened.schema_arrow.names)
@@ -283,7 +280,7 @@ def _collected(
     import pandas as pd
 
     begins = np.array(range(1, len(frame) + 1) if lines is None else lines, dtype=np.int64)
-    unread = pd.DataFrame(list(broken), columns=_BROKEN)
+    unread = pd.DataFrame(list(broken), columns=list(Broken._fields))
     rows = len(frame) + len(unread)
     return Collected(frame.reset_index(drop=True), begins, unread, {**origin, "rows": rows})
 

@@ -86,8 +86,7 @@ class Agent:
         for field in self.task.fields:
             features.column(stream, field)
         ordered = stream.iloc[in_time_order(stream)]
-        for start in range(0, len(ordered), self.batch):
-            yield ordered.iloc[start : start + self.batch]
+        yield from (ordered.iloc[start : start + self.batch] for start in range(0, len(ordered), self.batch))
 
     def reason(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Return the model's probability of each row, float [n]; the policy refuses what is none."""
@@ -131,7 +130,9 @@ class Agent:
 
     def act(self, decision: Decision, row: pd.Series) -> list[dict[str, str]]:
         """Return the messages that carry a decision out; delivering them is another operation."""
-        fields = {name: _plain(row[_found(row, name)]) for name in self.task.fields}
+        fields = {
+            name: _plain(row[f"{name}_source" if f"{name}_source" in row.index else name]) for name in self.task.fields
+        }
         return outbox.messages(self.name, decision, fields, self.task)
 
     def run(self, stream: pd.DataFrame) -> Iterator[Decision]:
@@ -152,10 +153,6 @@ class Agent:
         rows = {str(row["row_id"]): row for _, row in stream.iterrows()}
         found = [message for decision in decisions for message in self.act(decision, rows[decision.row_id])]
         return Episode(log.table(decisions, stream, self.task), outbox.table(found))
-
-
-def _found(row: pd.Series, field: str) -> str:
-    return f"{field}_source" if f"{field}_source" in row.index else field
 
 
 def _plain(value: Any) -> Any:

@@ -140,9 +140,8 @@ def _conditions(side: pd.DataFrame, half: Mask, task: Task) -> Iterator[tuple[st
                 yield f"{symbol.name} <= {cut}", values <= float(cut)
         elif kind == "category" and symbol.kind == "text":
             texts = column(side, symbol.fields[0]).astype(str)
-            for value in sorted(set(texts[half])):
-                if value and not _REFUSED.search(value) and len(value) <= 60:
-                    yield f'{symbol.name} == "{value}"', (texts == value).to_numpy(dtype=bool)
+            fit = (value for value in sorted(set(texts[half])) if 0 < len(value) <= 60 and not _REFUSED.search(value))
+            yield from ((f'{symbol.name} == "{value}"', (texts == value).to_numpy(dtype=bool)) for value in fit)
 
 
 def _score(saved: Floats) -> float:

@@ -110,7 +110,10 @@ def simulate(decisions: pd.DataFrame, truth: Mapping[str, int], task: Task, sett
                     "label": 1 - right if wrong else right,
                     "comment": _comment(seed, row, user, felt, word, hard[at] if not wrong else "") if comments else "",
                     "rating": _rating(seed, row, user, felt),
-                    "seconds": _seconds(seed, row, user, felt),
+                    # A decision that seemed wrong keeps the user busy for twice as long.
+                    "seconds": round(
+                        8 * math.exp(2.2 * _coin(seed, "seconds", row, user)) * (1 if felt == "right" else 2), 1
+                    ),
                     "time": time + wait if pd.notna(time) else pd.NaT,
                     "source": SOURCE,
                 }
@@ -160,11 +163,6 @@ def _rating(seed: int, row: str, user: str, felt: str) -> int | None:
         return None
     best, spread = (5, 2) if felt == "right" else (2, 2)
     return best - int((coin - 1 / 3) * 1.5 * spread)
-
-
-def _seconds(seed: int, row: str, user: str, felt: str) -> float:
-    """Return how long the user was busy with the decision: twice as long if it seemed wrong."""
-    return round(8 * math.exp(2.2 * _coin(seed, "seconds", row, user)) * (1 if felt == "right" else 2), 1)
 
 
 def _word(seed: int, row: str, texts: Sequence[str]) -> str:

@@ -169,12 +169,11 @@ def matrix(table: pd.DataFrame, *, title: str, x: str, y: str, alt: str) -> Figu
     with drawing(title, alt, table.index, height=1.5 + 0.75 * len(table)) as draw:
         axes = draw.axes(x, y)
         axes.grid(visible=False)
-        for row in range(counts.shape[0]):
-            for column in range(counts.shape[1]):
-                part = float(share[row, column])
-                axes.add_patch(draw.cell(column, row, alpha=0.06 + 0.5 * part))
-                words = f"{short(counts[row, column])}\n{part:.0%} of row"
-                axes.text(column, row, words, ha="center", va="center", color=INK, linespacing=1.35)
+        for row, column in np.ndindex(counts.shape):
+            part = float(share[row, column])
+            axes.add_patch(draw.cell(column, row, alpha=0.06 + 0.5 * part))
+            words = f"{short(float(counts[row, column]))}\n{part:.0%} of row"
+            axes.text(column, row, words, ha="center", va="center", color=INK, linespacing=1.35)
         axes.set(xlim=(-0.5, counts.shape[1] - 0.5), ylim=(len(table) - 0.5, -0.5))
         draw.names(axes, list(table.columns), horizontal=False)
         draw.names(axes, list(table.index), horizontal=True)

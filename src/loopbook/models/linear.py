@@ -141,10 +141,12 @@ class Linear:
 
 def terms_of(tokens: Sequence[str], ngrams: int) -> list[str]:
     """Return the tokens and the phrases of 2 to `ngrams` of them, joined by a space."""
-    found = list(tokens)
-    for size in range(2, ngrams + 1):
-        found += [" ".join(tokens[start : start + size]) for start in range(len(tokens) - size + 1)]
-    return found
+    phrases = (
+        " ".join(tokens[start : start + size])
+        for size in range(2, ngrams + 1)
+        for start in range(len(tokens) - size + 1)
+    )
+    return [*tokens, *phrases]
 
 
 def counted(features: Features, frame: pd.DataFrame, ngrams: int, min_rows: int) -> tuple[list[str], Any]:

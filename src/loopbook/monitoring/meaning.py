@@ -40,10 +40,9 @@ def watch(log: Log) -> pd.DataFrame:
         ``value`` and ``expected`` are mean errors beside the other rows, in the window and in the reference.
     """
     columns = log.scenario.monitoring.segments
-    rows: list[dict[str, object]] = []
-    for column in columns if "meaning" in log.checks else ():
-        rows += _column(log, _Segments.of(*known(log), column), log.level / len(columns))
-    return signals.table(rows, "meaning")
+    watched = columns if "meaning" in log.checks else ()
+    looks = (_column(log, _Segments.of(*known(log), column), log.level / len(columns)) for column in watched)
+    return signals.table([row for rows in looks for row in rows], "meaning")
 
 
 def _usual(reference: Side, probability: Floats) -> Floats:

@@ -33,7 +33,8 @@ def calibration(log: Log) -> pd.DataFrame:
     stream, reference = known(log)
     errors = stream.label - stream.probability, reference.label - reference.probability
     words = "outcomes are {value:+.3f} from the probabilities on average, instead of {expected:+.3f} ({p})"
-    return signals.of_mean("calibration", log, (stream, reference), errors, _distance, LEAST_ERROR, words, log.delay)
+    sides, distance = (stream, reference), lambda value, expected: abs(value - expected)
+    return signals.of_mean("calibration", log, sides, errors, distance, LEAST_ERROR, words, log.delay)
 
 
 def ranking(log: Log) -> pd.DataFrame:
@@ -107,10 +108,6 @@ def _figures(side: Side) -> dict[str, Interval]:
         bootstrap.mean(side.cost[paid], side.day[paid], _RESAMPLES, 0) if paid.any() else intervals.NOTHING
     )
     return figures
-
-
-def _distance(value: float, expected: float) -> float:
-    return abs(value - expected)
 
 
 def _both(label: Floats, least: int) -> bool:

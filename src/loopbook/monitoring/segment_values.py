@@ -11,11 +11,13 @@ from loopbook.monitoring.timeline import Floats, Mask, Side
 
 def memberships(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple[int, str]]:
     """Return (row number, segment) for each value; a cell may hold several, joined by ``|``."""
-    pairs = []
-    for column in columns:
-        for row, value in enumerate(frame[column].astype(str).tolist()):
-            pairs += [(row, f"{column}={part.strip()}") for part in dict.fromkeys(value.split("|")) if part.strip()]
-    return pairs
+    return [
+        (row, f"{column}={part.strip()}")
+        for column in columns
+        for row, value in enumerate(frame[column].astype(str).tolist())
+        for part in dict.fromkeys(value.split("|"))
+        if part.strip()
+    ]
 
 
 @dataclass(frozen=True, eq=False)

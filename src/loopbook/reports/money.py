@@ -88,9 +88,11 @@ def _rows(run: Run, data: Path, name: str) -> tuple[StageRecord, list[dict[str, 
             import pyarrow.parquet as pq  # as much as is needed of what pandas would bring
 
             rows = pq.read_table(path).to_pylist()
-            return record, [{key: None if _nan(value) else value for key, value in row.items()} for row in rows]
+            return record, [
+                {
+                    name: None if isinstance(value, float) and not math.isfinite(value) else value
+                    for name, value in row.items()
+                }
+                for row in rows
+            ]
     return None
-
-
-def _nan(value: Any) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)

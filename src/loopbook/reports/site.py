@@ -187,8 +187,7 @@ def _made_from(
     parts += [
         f"{name} {known[name, record.key].run}" for name, record in run.stages.items() if (name, record.key) in known
     ]
-    for record in run.stages.values():
-        parts += place.digests(record)
+    parts += [digest for record in run.stages.values() for digest in place.digests(record)]
     return digest_text("\n".join(parts))
 
 

@@ -56,10 +56,10 @@ def read(path: Path) -> pd.DataFrame:
         problems += [f"{path.name}:{line}: {problem}" for problem in _problems(answer)]
         answers.append({"line": line, **{name: answer[name] for name in COLUMNS}})
     frame = pd.DataFrame(answers, columns=["line", *COLUMNS])
-    for _, again in frame[frame.duplicated(["person", "need"])].iterrows():
-        problems.append(
-            f"{path.name}:{again['line']}: {again['person']!r} has already rated {again['need']!r}; keep one answer."
-        )
+    problems += [
+        f"{path.name}:{again['line']}: {again['person']!r} has already rated {again['need']!r}; keep one answer."
+        for _, again in frame[frame.duplicated(["person", "need"])].iterrows()
+    ]
     if problems:
         more = f"\n… and {len(problems) - _SHOWN} more." if len(problems) > _SHOWN else ""
         raise DataError("\n".join(problems[:_SHOWN]) + more)

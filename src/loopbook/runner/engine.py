@@ -97,7 +97,9 @@ def execute(
                 failure = provided[0].cause()
         elif isinstance(error, DeadKernelError):
             said = log.read_text(encoding="utf-8", errors="replace")
-            failure, text = provided[0].cause(said), _end_of(said)
+            failure = provided[0].cause(said)
+            # The end of what the kernel printed past its notebook, without the list of all libraries in it.
+            text = "\n".join(line for line in said.splitlines() if not line.startswith("Extension modules:"))[-4_000:]
         else:
             raise
         return failure.model_copy(update={"cell": _failed_cell(output), "traceback": _ANSI.sub("", text)})
@@ -105,11 +107,6 @@ def execute(
         papermill_engines._engines.pop(name, None)
     log.unlink()
     return None
-
-
-def _end_of(log: str, most: int = 4_000) -> str:
-    """Return the end of what a kernel printed past its notebook, without the list of all libraries in it."""
-    return "\n".join(line for line in log.splitlines() if not line.startswith("Extension modules:"))[-most:]
 
 
 def _failed_cell(output: Path) -> str | None:

@@ -64,14 +64,16 @@ class Request:
 def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) -> dict[str, str]:
     """Return the content digests of all that a node reads, gathers and carries."""
     digests = {name: finished[writer].digests[name] for name, writer in node.reads.items()}
-    for name, writers in node.gathers.items():
-        digests |= {f"{name}[{candidate}]": finished[writer].digests[name] for candidate, writer in writers.items()}
+    digests |= {
+        f"{name}[{candidate}]": finished[writer].digests[name]
+        for name, writers in node.gathers.items()
+        for candidate, writer in writers.items()
+    }
     if SOURCE_INPUT in node.declaration.reads:
         digests[SOURCE_INPUT] = request.source
     seen = {section.partition(".")[0] for section in sections_of(node.declaration)}
-    for section, path in request.resolved.files.items():
-        if section in seen:
-            digests[path] = content.digest(request.project.root / path)
+    files = (path for section, path in request.resolved.files.items() if section in seen)
+    digests |= {path: content.digest(request.project.root / path) for path in files}
     digests |= {f"carried {name}": request.snapshot.digest(name) for name in node.declaration.carries}
     return digests
 

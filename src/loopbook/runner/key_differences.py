@@ -110,8 +110,10 @@ def _statements(was: Sequence[Any], now: Sequence[Any], place: str) -> Iterator[
 
 
 def _files(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    for name in sorted(differing(was, now)):
-        yield f"src/{name} {'is new' if name not in was else 'is gone' if name not in now else 'changed'}"
+    yield from (
+        f"src/{name} {'is new' if name not in was else 'is gone' if name not in now else 'changed'}"
+        for name in sorted(differing(was, now))
+    )
 
 
 def _inputs(was: Mapping[str, str], now: Mapping[str, str], node: Node) -> Iterator[str]:

@@ -91,10 +91,10 @@ def compare(project: Project, run: Run, again: Run) -> Comparison:
     return Comparison(run, len(rows), differing, tuple(artifacts), tuple(_obstacles(project, run, again.origin)))
 
 
-def _metrics(name: str, was: StageRecord | None, now: StageRecord | None) -> Iterator[tuple[str, str, Any, Any]]:
+def _metrics(name: str, was: StageRecord | None, now: StageRecord | None) -> list[tuple[str, str, Any, Any]]:
     old, new = (record.metrics if record else {} for record in (was, now))
-    for metric in dict.fromkeys((*old, *new)):
-        yield name, metric, old.get(metric, "not there"), new.get(metric, "not there")
+    known = dict.fromkeys((*old, *new))
+    return [(name, metric, old.get(metric, "not there"), new.get(metric, "not there")) for metric in known]
 
 
 def _obstacles(project: Project, run: Run, now: Origin) -> Iterator[str]:
@@ -111,8 +111,10 @@ def _obstacles(project: Project, run: Run, now: Origin) -> Iterator[str]:
             ("Python:", was.python, now.python),
             *((f"hardware: {name}", value, now.hardware.get(name)) for name, value in was.hardware.items()),
         ]
-        for name, version in facts.get("versions", {}).items():
-            compared.append((f"version of {name}:", version, locked[name].version if name in locked else "none"))
+        compared += [
+            (f"version of {name}:", version, locked[name].version if name in locked else "none")
+            for name, version in facts.get("versions", {}).items()
+        ]
         told |= dict.fromkeys(f"other {what} {old} then, {new} now" for what, old, new in compared if old != new)
     yield from told
 

@@ -105,7 +105,9 @@ def run(
         syntax.remembered(project.cache),
         engine as there,
     ):
-        before, known, spent = _before(project, asked), None, 0.0
+        newest = reversed(sweep_records.sweeps(project, asked.scenario))
+        before = next((sweep for sweep in newest if _identity(sweep) == _identity(asked)), None)
+        known, spent = None, 0.0
         now = asked.model_copy(update={"sweep": free, "started": began.isoformat(timespec="seconds")})
         if before is not None and before.over:
             # The same once more is recorded only if it turns out to be different.
@@ -171,9 +173,3 @@ def _identity(sweep: Sweep) -> str:
     """Return what makes two sweeps the same: the scenario, the profile, and what its points are given."""
     given = [(point.values, point.given) for point in sweep.points]
     return digest_json([sweep.scenario, sweep.profile, sweep.round, given])
-
-
-def _before(project: Project, asked: Sweep) -> Sweep | None:
-    """Return the newest sweep of the same points."""
-    newest = reversed(sweep_records.sweeps(project, asked.scenario))
-    return next((sweep for sweep in newest if _identity(sweep) == _identity(asked)), None)

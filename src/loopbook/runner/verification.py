@@ -44,8 +44,9 @@ def verify(project: Project) -> Iterator[Checked]:
             yield Checked(place)
         except LoopbookError as error:
             yield Checked(place, (str(error),))
-    for run in records.runs(project):
-        yield Checked(f"store/runs/{run.scenario}/{run.run}.json", tuple(_run(project, run)))
+    yield from (
+        Checked(f"store/runs/{run.scenario}/{run.run}.json", tuple(_run(project, run))) for run in records.runs(project)
+    )
 
 
 def _folder(folder: Path, place: str) -> Checked:

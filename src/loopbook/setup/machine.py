@@ -68,9 +68,7 @@ def room(place: Place) -> Iterator[Finding]:
 
 def existing(folder: Path) -> Path:
     """Return a folder, or the nearest one above it that is there."""
-    while not folder.exists():
-        folder = folder.parent
-    return folder
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def memory(_: Place) -> Iterator[Finding]:

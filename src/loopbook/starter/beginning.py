@@ -192,11 +192,12 @@ def _guesses(draft: document.Draft) -> tuple[tuple[str, str, str], ...]:
     for kind in ("text", "number", "category"):
         names = [quoted(name) for name, (each, _) in has.fields.items() if each == kind]
         rows.append((f"{kind} fields", ", ".join(names) or "none", ""))
-    for what, choice in (("time", has.time), ("group", has.group), ("id", has.id)):
-        rows.append((what, quoted(choice.column.name) if choice else "none", choice.reason if choice else ""))
-    for what, found in (("personal", has.personal), ("protected", has.protected)):
-        if found:
-            rows.append((what, ", ".join(map(quoted, found)), ""))
+    rows += [
+        (what, quoted(choice.column.name) if choice else "none", choice.reason if choice else "")
+        for what, choice in (("time", has.time), ("group", has.group), ("id", has.id))
+    ]
+    people = (("personal", has.personal), ("protected", has.protected))
+    rows += [(what, ", ".join(map(quoted, found)), "") for what, found in people if found]
     rows += [("not used", quoted(name), reason) for name, reason in has.unused.items()]
     marks = f"decimal {written.decimal!r}" + (f", thousands {written.thousands!r}" if written.thousands else "")
     rows.append(("file", f"delimiter {written.delimiter!r}, {marks}, {written.encoding}", written.marks_reason))
@@ -218,9 +219,11 @@ def _next(draft: document.Draft, file: reading.ScenarioFile) -> tuple[str, ...]:
     if has.leaks:
         names = ", ".join(map(quoted, has.leaks))
         steps.append((0.15, ("task", "fields"), f"suspected leak, left out: {names}. Was it known before the label?"))
-    for key, choice in (("time", has.time), ("group", has.group)):
-        if choice is not None and choice.sure < 0.9:
-            steps.append((choice.sure, ("source", key), f"{quoted(choice.column.name)}: {choice.reason}"))
+    steps += [
+        (choice.sure, ("source", key), f"{quoted(choice.column.name)}: {choice.reason}")
+        for key, choice in (("time", has.time), ("group", has.group))
+        if choice is not None and choice.sure < 0.9
+    ]
     if has.personal:
         names = ", ".join(map(quoted, has.personal))
         steps.append((0.45, ("source", "personal"), f"whether these are all the columns that name people: {names}"))

@@ -178,7 +178,8 @@ def _times(
         best = max(offered, key=lambda form: reads[form])
         if reads[best] < max(1, 0.01 * len(sample)):
             break
-        other = _swapped(best)
+        # The same with day and month exchanged.
+        other = best.replace("%d", "%·").replace("%m", "%d").replace("%·", "%m") if "%m" in best else best
         ambiguous |= reads.get(other, 0) == reads[best] and other != best and "." not in best
         offered = [form for form in offered if form not in (best, other)]
         formats.append(best)
@@ -186,8 +187,3 @@ def _times(
     read, _ = parsing.times(series, formats)
     share = float(read.notna().sum()) / max(1, len(series) - int(missing.sum()))
     return (tuple(formats), ambiguous, share) if share >= _TIMES else None
-
-
-def _swapped(form: str) -> str:
-    """Return a format with day and month exchanged."""
-    return form.replace("%d", "%·").replace("%m", "%d").replace("%·", "%m") if "%m" in form else form

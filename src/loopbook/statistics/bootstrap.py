@@ -23,8 +23,7 @@ def weights(rows: int, groups: ArrayLike | None, resamples: int, seed: int) -> I
     Efron & Tibshirani (1993), An introduction to the bootstrap; Davison & Hinkley (1997), section 3.8, for groups.
     """
     members, count = _members(rows, groups)
-    for drawn in _drawn(count, rows, resamples, seed):
-        yield drawn[:, members]
+    yield from (drawn[:, members] for drawn in _drawn(count, rows, resamples, seed))
 
 
 def means(values: Floats, groups: ArrayLike | None, resamples: int, seed: int) -> Floats:

@@ -218,7 +218,8 @@ def matthews(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
 def roc_auc(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Chance that a positive row scores higher than a negative one, ties counted half."""
     tp, fp = _above(y, p, w)
-    area = (np.diff(fp, axis=1, prepend=0) * (tp + _started(tp)) / 2).sum(axis=1)
+    before = np.pad(tp[:, :-1], ((0, 0), (1, 0)))
+    area = (np.diff(fp, axis=1, prepend=0) * (tp + before) / 2).sum(axis=1)
     return _ratio(area, tp[:, -1] * fp[:, -1])
 
 
@@ -259,11 +260,6 @@ def _above(y: Floats, p: Floats, w: Floats) -> tuple[Floats, Floats]:
     drawn = w[:, order]
     positive = np.cumsum(drawn * y[order], axis=1)[:, ends]
     return positive, np.cumsum(drawn, axis=1)[:, ends] - positive
-
-
-def _started(counts: Floats) -> Floats:
-    """Return each count's predecessor, 0 for the first."""
-    return np.concatenate([np.zeros((len(counts), 1)), counts[:, :-1]], axis=1)
 
 
 for _measured in (

@@ -89,7 +89,7 @@ def _module(name: str, at_once: bool) -> tuple[syntax.Reading, set[str]]:
     if file is None:
         raise LoopbookError(f"There is no module {name} in {SOURCE.name}/, where code that enters keys must be.")
     try:
-        reading = _read(file)
+        reading = _remembered(file, lambda: syntax.read(file.read_text(encoding="utf-8")))
     except (SyntaxError, UnicodeDecodeError) as error:
         raise LoopbookError(f"{SOURCE.name}/{file.relative_to(SOURCE)} cannot be read as Python: {error}") from error
     names = reading.at_once if at_once else (*reading.imports, name)
@@ -122,10 +122,6 @@ def module_file(name: str) -> Path | None:
 def _find(name: str) -> Path | None:
     path = os.path.join(SOURCE, *name.split("."))  # noqa: PTH118 (asked thousands of times a run)
     return next((Path(file) for file in (f"{path}/__init__.py", f"{path}.py") if os.path.isfile(file)), None)  # noqa: PTH113
-
-
-def _read(file: Path) -> syntax.Reading:
-    return _remembered(file, lambda: syntax.read(file.read_text(encoding="utf-8")))
 
 
 def ours(name: str) -> bool:

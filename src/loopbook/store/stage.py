@@ -124,11 +124,6 @@ class Stage:
         return pd.DataFrame(shown, columns=["parameter", "value", "from", "meaning"]).set_index("parameter")
 
     @property
-    def raw(self) -> Path:
-        """The folder of sources as they came."""
-        return self.project.raw
-
-    @property
     def events(self) -> Path:
         """The folder for TensorBoard's event files."""
         return self.work / "events"

@@ -128,8 +128,7 @@ def batches(
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(rows)
     if "tokens" not in arrays:
-        for start in range(0, rows, size):
-            yield order[start : start + size], None
+        yield from ((order[start : start + size], None) for start in range(0, rows, size))
         return
     long = lengths(arrays["tokens"])
     parts: list[NDArray[np.int64]] = []
@@ -137,8 +136,7 @@ def batches(
         chunk = order[start : start + size * _CHUNK]
         chunk = chunk[np.argsort(long[chunk], kind="stable")]
         parts += [chunk[at : at + size] for at in range(0, len(chunk), size)]
-    for at in random.permutation(len(parts)):
-        yield parts[at], int(long[parts[at]].max())
+    yield from ((parts[at], int(long[parts[at]].max())) for at in random.permutation(len(parts)))
 
 
 def _step(network: Network, optimizer: Any) -> Any:

@@ -7,6 +7,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -77,7 +78,7 @@ def level_of(declared: Declaration) -> Level:
     return Level.HEAVY if heavy else Level.LIGHT
 
 
-class Kernels:
+class Kernels(AbstractContextManager["Kernels"]):
     """The kernels of a run.
 
     Parameters
@@ -100,9 +101,6 @@ class Kernels:
         self._alive: set[Provisioner] = set()
         self._said: set[str | None] = {None}
         self._lock = threading.RLock()
-
-    def __enter__(self) -> Kernels:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.end()
