@@ -245,8 +245,15 @@ def until(what: Any, seconds: float = 60) -> bool:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are found by /proc")
-@pytest.mark.parametrize("way", [pytest.param("fork", marks=needs_fork), "spawn"])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("way", "number", "code"),
+    [
+        pytest.param("fork", signal.SIGINT, 130, marks=needs_fork),
+        ("spawn", signal.SIGTERM, 143),
+        pytest.param("fork", signal.SIGKILL, -9, marks=needs_fork),
+        ("spawn", signal.SIGKILL, -9),
+    ],
+)
 def test_an_interrupted_run_leaves_no_process_and_goes_on_later(
     project: Project, tmp_path: Path, way: str, number: int, code: int
 ) -> None:
