@@ -223,7 +223,7 @@ def read_jsonl(content: bytes, name: str, limit: int | None = None) -> Table:
 
 def _physical(text: str) -> list[str]:
     """Return the lines of a text, ended by the line ends that files have, and by nothing else in Unicode."""
-    return list(io.StringIO(text, newline=""))
+    return list(io.TextIOWrapper(io.BytesIO(text.encode("utf-8")), "utf-8", newline=""))
 
 
 def _header(records: Iterator[Record], name: str) -> tuple[str, ...]:
@@ -244,20 +244,23 @@ def _records(lines: list[str], sign: str, quoting: bool, width: int) -> Iterator
     So when a record over several lines does not fit, only its first line is broken and the others are read again.
     """
     csv.field_size_limit(_FIELD_LIMIT)
-    position = 0
+    position, begin, reader = 0, 0, None
     while position < len(lines):
-        left = (lines[index] for index in range(position, len(lines)))
-        reader = csv.reader(
-            left, delimiter=sign, strict=quoting, quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
-        )
+        if reader is None:
+            begin, left = position, (lines[index] for index in range(position, len(lines)))
+            reader = csv.reader(
+                left, delimiter=sign, strict=quoting, quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
+            )
         record, problem = [], ""
         try:
             record = next(reader)
         except csv.Error as error:
             problem = _QUOTE if '"' in str(error) or "end of data" in str(error) else str(error)
-        taken = reader.line_num
+        taken = begin + reader.line_num - position
         if taken > 1 and (problem or (width and len(record) != width)):
             record, problem, taken = [], _QUOTE, 1
+        if problem:
+            reader = None
         if record or problem:
             yield record or [lines[position].rstrip("\r\n")], position + 1, problem
         width = width or len(record)
