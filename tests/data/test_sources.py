@@ -6,13 +6,15 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from pydantic import TypeAdapter
 
 from loopbook.data import sources, splitting, validation
 from loopbook.data.sources import Collected
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.source import CsvSource, HttpSource, JsonlSource, ParquetSource, SimulationSource
+from loopbook.scenario.source import CsvSource, HttpSource, JsonlSource, ParquetSource, SimulationSource, Source
 
 ROWS = [{"id": 1, "text": 'eins, "zwei"', "alarm": "yes"}, {"id": 2, "text": "drei\nvier", "alarm": "no"}]
 
@@ -160,3 +162,25 @@ def test_masking_finds_the_personal_data_that_the_simulation_wrote_down():
     plain = texts[~texts.index.isin(personal["post_id"])]
     wrong = [text for text in plain if personal_data.find(text)]
     assert len(wrong) <= 0.02 * len(personal), wrong[:10]
+
+
+@pytest.mark.parametrize("group", [None, "shop"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_sample_is_drawn_over_the_whole_source_and_keeps_groups_whole(tmp_path, kind, group):
+    rows = 6_000
+    frame = pd.DataFrame({"day": range(rows), "shop": [f"s{day * 7919 % 1_000}" for day in range(rows)]}).astype("str")
+    write = {
+        "csv": lambda path: frame.to_csv(path, index=False),
+        "jsonl": lambda path: frame.to_json(path, orient="records", lines=True),
+        "parquet": lambda path: frame.to_parquet(path),
+    }[kind]
+    write(tmp_path / f"rows.{kind}")
+    settings = {"kind": kind, "path": f"rows.{kind}", "group": group, "sample": 2_000}
+    found = sources.collect(TypeAdapter(Source).validate_python(settings), tmp_path, tmp_path)
+    taken = found.frame["day"].astype(int)
+    assert len(taken) == found.origin["rows"] == pytest.approx(2_000, abs=200)
+    assert np.histogram(taken, bins=4, range=(0, rows))[0].min() > 400
+    assert "about 2,000 of 6,000 rows" in found.origin["caution"]
+    assert found.lines.tolist() == (taken + (2 if kind == "csv" else 1)).tolist()
+    if group:
+        assert set(found.frame["shop"].value_counts()) == {6}

@@ -177,6 +177,13 @@ def csv_columns(path: Path, form: CsvForm, name: str) -> tuple[str, ...]:
     return columns
 
 
+def csv_head(content: bytes, form: CsvForm, name: str) -> tuple[tuple[str, ...], str]:
+    """Return the column names of a csv file, and its delimiter, from its first lines."""
+    begin = content[:_HEAD]
+    whole = content if len(content) <= _HEAD else begin[: _last_line_end(begin)] or content
+    return _opened(whole, form, name)[:2]
+
+
 def _opened(content: bytes, form: CsvForm, name: str) -> tuple[tuple[str, ...], str, Iterator[Record]]:
     """Return the columns of a csv file, its delimiter, and its records."""
     text = decode(content, form.encoding, name)

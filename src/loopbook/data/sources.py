@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loopbook.data import catalog, databases, download, files
+from loopbook.data import catalog, databases, download, files, plain_csv
 from loopbook.data.download import Progress, silent
 from loopbook.data.files import Broken, CsvForm, Table
 from loopbook.scenario.contract import Scenario
@@ -21,10 +21,12 @@ from loopbook.scenario.source import (
     HttpSource,
     JsonlSource,
     ParquetSource,
+    Read,
     SimulationSource,
     Source,
     SqlSource,
 )
+from loopbook.statistics.coin import coin
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,10 +88,10 @@ def collect(source: Source, root: Path, raw: Path, progress: Progress = silent) 
     match source:
         case CsvSource() | JsonlSource() | ParquetSource():
             path = _file(source.path, root)
-            return _of_file(path, source.kind, _form(source), source.rows, source.path)
+            return _of_file(path, source.kind, _form(source), source, source.path)
         case HttpSource():
             path = download.refresh(source.url, _kept(source, raw), source.sha256, progress)
-            return _of_file(path, source.format, CsvForm(), source.rows, download.shown(source.url))
+            return _of_file(path, source.format, CsvForm(), source, download.shown(source.url))
         case CatalogSource():
             return _from_catalog(source, raw, progress)
         case SqlSource():
@@ -97,7 +99,7 @@ def collect(source: Source, root: Path, raw: Path, progress: Progress = silent) 
             if not rows:
                 raise DataError(f"source.{'table' if source.table else 'query'} gave no rows.")
             table = Table(tuple(names), rows, list(range(1, len(rows) + 1)))
-            return _of_table(table, _origin(databases.shown(source), _digest_rows(rows)))
+            return _drawn(_of_table(table, _origin(databases.shown(source), _digest_rows(rows))), source)
         case SimulationSource():
             return _simulated(source)
 
@@ -217,17 +219,45 @@ def _origin(
     return known | ({"caution": caution} if caution else {})
 
 
-def _of_file(path: Path, kind: str, form: CsvForm, limit: int | None, address: str) -> Collected:
+def _of_file(path: Path, kind: str, form: CsvForm, source: Read, address: str) -> Collected:
     content = path.read_bytes()
     origin = _origin(address, hashlib.sha256(content).hexdigest())
     if kind == "csv":
-        return _of_table(files.read_csv(content, form, path.name, limit), origin)
+        return _drawn(_of_csv(content, form, path.name, source.rows, origin), source)
     if kind == "jsonl":
-        return _of_table(files.read_jsonl(content, path.name, limit), origin)
+        return _drawn(_of_table(files.read_jsonl(content, path.name, source.rows), origin), source)
     table = _parquet(io.BytesIO(content), path.name, lambda opened: opened.read())
     if not table.num_rows:
         raise DataError(f"{path.name} is empty. Is it the right file?")
-    return _collected(table.slice(0, limit).to_pandas(), origin)
+    return _drawn(_collected(table.slice(0, source.rows).to_pandas(), origin), source)
+
+
+def _of_csv(content: bytes, form: CsvForm, name: str, limit: int | None, origin: dict[str, Any]) -> Collected:
+    plain = plain_csv.read(content, form, name)
+    if plain is None:
+        return _of_table(files.read_csv(content, form, name, limit), origin)
+    frame = plain if limit is None else plain.head(limit)
+    first = 1 if form.header else 2
+    return _collected(frame, origin, range(first, first + len(frame)))
+
+
+def _drawn(collected: Collected, source: Read) -> Collected:
+    """Return the sample that a source asks for: by a hash of the group or the line, so the same rows each time."""
+    frame, lines, unread, origin = collected.frame, collected.lines, collected.broken, collected.origin
+    if source.sample is None or source.sample >= origin["rows"]:
+        return collected
+    share = source.sample / origin["rows"]
+    by = frame[source.group].astype(str).str.strip() if source.group in frame else lines.astype(str)
+    kept = [coin(text) < share for text in by]
+    still = [coin(str(line)) < share for line in unread["line"]]
+    said = f"A sample: about {source.sample:,} of {origin['rows']:,} rows, drawn over the whole source."
+    caution = " ".join(text for text in (origin.get("caution"), said) if text)
+    return Collected(
+        frame[kept].reset_index(drop=True),
+        lines[kept],
+        unread[still].reset_index(drop=True),
+        origin | {"caution": caution, "rows": sum(kept) + sum(still)},
+    )
 
 
 def _of_table(table: Table, origin: dict[str, Any]) -> Collected:
@@ -254,14 +284,14 @@ def _from_catalog(source: CatalogSource, raw: Path, progress: Progress) -> Colle
     path = catalog.fetch(dataset, raw, progress)
     origin = _origin(dataset.address, dataset.member_sha256, dataset.licence, dataset.citation, dataset.caution)
     content = path.read_bytes().split(b"\n", dataset.preamble)[-1]
-    collected = _of_table(files.read_csv(content, dataset.form, path.name, source.rows), origin)
+    collected = _of_csv(content, dataset.form, path.name, source.rows, origin)
     if dataset.number:
         collected.frame.insert(0, dataset.number, collected.lines.astype(str))
     collected.lines[:] += dataset.preamble
     for name, (source_column, mark) in dataset.derived.items():
         parts = collected.frame[source_column].str.rpartition(mark)
         collected.frame[name] = parts[0].where(parts[1] != "", parts[2])
-    return collected
+    return _drawn(collected, source)
 
 
 def _simulated(source: SimulationSource) -> Collected:

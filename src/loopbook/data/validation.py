@@ -3,7 +3,9 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,11 +38,11 @@ class _Verdict:
         self.reason = np.full(rows, "", dtype=object)
         self.detail = np.full(rows, "", dtype=object)
 
-    def note(self, bad: Any, reason: str, detail: str | list[str]) -> None:
-        """Mark the rows where `bad` holds and nothing was wrong before."""
-        fresh = np.asarray(bad, dtype=bool) & self.good
+    def note(self, bad: Any, reason: str, detail: str | Callable[[int], str]) -> None:
+        """Mark the rows where `bad` holds and nothing was wrong before; a detail is made of a row's position."""
+        fresh = np.flatnonzero(np.asarray(bad, dtype=bool) & self.good)
         self.reason[fresh] = reason
-        self.detail[fresh] = detail if isinstance(detail, str) else np.array(detail, dtype=object)[fresh]
+        self.detail[fresh] = detail if isinstance(detail, str) else [detail(position) for position in fresh.tolist()]
 
     @property
     def good(self) -> NDArray[np.bool_]:
@@ -153,11 +155,14 @@ def _times(
     read, missing = parsing.times(values, formats)
     verdict.note(missing, "missing-time", f"no {values.name}")
     remedy = "write YYYY-MM-DD or ISO 8601, or name its form in source.time_formats"
-    details = [f"{values.name} is {parsing.plain(value)!r}; {remedy}" for value in values.tolist()]
-    verdict.note(read.isna().to_numpy(), "bad-time", details)
+    verdict.note(
+        read.isna().to_numpy(),
+        "bad-time",
+        lambda position: f"{values.name} is {parsing.plain(values.iloc[position])!r}; {remedy}",
+    )
     if today is not None:
         late = (read >= pd.Timestamp(today + timedelta(days=1), tz="UTC")).to_numpy()
-        verdict.note(late, "future-date", [f"{values.name} is after {today}: {time}" for time in read])
+        verdict.note(late, "future-date", lambda position: f"{values.name} is after {today}: {read.iloc[position]}")
     return read
 
 
@@ -168,13 +173,16 @@ def _marks(source: Source) -> Marks:
     return (source.decimal, source.thousands) if isinstance(source, CsvSource) else (".", None)
 
 
-def _number_details(values: "pd.Series[Any]", decimal: str) -> list[str]:
+def _no_number(values: "pd.Series[Any]", decimal: str) -> Callable[[int], str]:
+    """Return what says of a row's position why its value is no number."""
     hint = {".": "; set source.decimal to ',' if that is its decimal mark", ",": "; source.decimal is ','"}[decimal]
     other = "," if decimal == "." else "."
-    return [
-        f"{values.name} is {value!r}, not a number{hint if other in value else ''}"
-        for value in (parsing.plain(value) for value in values.tolist())
-    ]
+
+    def detail(position: int) -> str:
+        value = parsing.plain(values.iloc[position])
+        return f"{values.name} is {value!r}, not a number{hint if other in value else ''}"
+
+    return detail
 
 
 def _labels(
@@ -186,7 +194,7 @@ def _labels(
     weight = np.ones(len(frame), dtype=np.float32)
     if label.below is not None:
         numbers, bad = parsing.numbers(values, *marks)
-        verdict.note(bad, "bad-label", _number_details(values, marks[0]))
+        verdict.note(bad, "bad-label", _no_number(values, marks[0]))
         distance = np.nan_to_num(np.abs(numbers - label.below))
         if label.uncertain:
             weight = np.minimum(1.0, distance / label.uncertain).astype(np.float32)
@@ -205,20 +213,25 @@ def _fields(frame: pd.DataFrame, scenario: Scenario, marks: Marks, verdict: _Ver
     for name, kind in scenario.task.fields.items():
         if kind == "number":
             numbers, bad = parsing.numbers(frame[name], *marks)
-            verdict.note(bad, "bad-number", _number_details(frame[name], marks[0]))
+            verdict.note(bad, "bad-number", _no_number(frame[name], marks[0]))
             fields[name] = numbers
             continue
         texts = [parsing.plain(value) for value in frame[name].tolist()]
         lengths = np.array([len(text) for text in texts])
         if kind == "text":
-            details = [f"{name} has {length:,} characters; data.max_characters is {limit:,}" for length in lengths]
-            verdict.note(lengths > limit, "too-long", details)
-        fields[name] = [normalise(text) if size <= limit else "" for text, size in zip(texts, lengths, strict=True)]
+            verdict.note(lengths > limit, "too-long", partial(_too_long, name, lengths, limit))
+        fields[name] = pd.array(
+            [normalise(text) if size <= limit else "" for text, size in zip(texts, lengths, strict=True)], dtype="str"
+        )
     texts_of = [fields[name] for name in scenario.task.text_fields]
     if texts_of:
         empty = [not any(parts) for parts in zip(*texts_of, strict=True)]
         verdict.note(empty, "empty-text", f"nothing to read in {', '.join(scenario.task.text_fields)}")
     return fields
+
+
+def _too_long(name: str, lengths: NDArray[np.int64], limit: int, position: int) -> str:
+    return f"{name} has {lengths[position]:,} characters; data.max_characters is {limit:,}"
 
 
 def _ids(frame: pd.DataFrame, column: str | None, verdict: _Verdict) -> list[str]:

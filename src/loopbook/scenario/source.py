@@ -39,7 +39,10 @@ class Columns(Settings):
 class Read(Columns):
     """Common to the kinds that read rows which stand somewhere."""
 
-    rows: int | None = Field(None, ge=1, description="read at most so many rows; None: all")
+    rows: int | None = Field(None, ge=1, description="read at most so many rows, the first; None: all")
+    sample: int | None = Field(
+        None, ge=200, description="take about so many rows, drawn over the whole source, groups whole; None: all"
+    )
 
 
 class FileSource(Read):
