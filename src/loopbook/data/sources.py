@@ -52,7 +52,7 @@ class Collected:
     broken
         Rows that could not be parsed: line, reason, detail, text.
     origin
-        address, licence, citation, sha256, rows.
+        address, licence, citation, sha256, rows; of a sample also caution and of_rows, how many there are.
     """
 
     frame: pd.DataFrame
@@ -99,7 +99,7 @@ def collect(source: Source, root: Path, raw: Path, progress: Progress = silent) 
             if not rows:
                 raise DataError(f"source.{'table' if source.table else 'query'} gave no rows.")
             table = Table(tuple(names), rows, list(range(1, len(rows) + 1)))
-            return _drawn(_of_table(table, _origin(databases.shown(source), _digest_rows(rows))), source)
+            return _sampled(_of_table(table, _origin(databases.shown(source), _digest_rows(rows))), source)
         case SimulationSource():
             return _simulated(source)
 
@@ -223,13 +223,13 @@ def _of_file(path: Path, kind: str, form: CsvForm, source: Read, address: str) -
     content = path.read_bytes()
     origin = _origin(address, hashlib.sha256(content).hexdigest())
     if kind == "csv":
-        return _drawn(_of_csv(content, form, path.name, source.rows, origin), source)
+        return _sampled(_of_csv(content, form, path.name, source.rows, origin), source)
     if kind == "jsonl":
-        return _drawn(_of_table(files.read_jsonl(content, path.name, source.rows), origin), source)
+        return _sampled(_of_table(files.read_jsonl(content, path.name, source.rows), origin), source)
     table = _parquet(io.BytesIO(content), path.name, lambda opened: opened.read())
     if not table.num_rows:
         raise DataError(f"{path.name} is empty. Is it the right file?")
-    return _drawn(_collected(table.slice(0, source.rows).to_pandas(), origin), source)
+    return _sampled(_collected(table.slice(0, source.rows).to_pandas(), origin), source)
 
 
 def _of_csv(content: bytes, form: CsvForm, name: str, limit: int | None, origin: dict[str, Any]) -> Collected:
@@ -241,22 +241,26 @@ def _of_csv(content: bytes, form: CsvForm, name: str, limit: int | None, origin:
     return _collected(frame, origin, range(first, first + len(frame)))
 
 
-def _drawn(collected: Collected, source: Read) -> Collected:
+def drawn(values: Iterable[Any], share: float) -> list[bool]:
+    """Say for each group or line whether it belongs to a sample of this share, by a hash of its text."""
+    return [coin(str(value)) < share for value in values]
+
+
+def _sampled(collected: Collected, source: Read) -> Collected:
     """Return the sample that a source asks for: by a hash of the group or the line, so the same rows each time."""
     frame, lines, unread, origin = collected.frame, collected.lines, collected.broken, collected.origin
     if source.sample is None or source.sample >= origin["rows"]:
         return collected
     share = source.sample / origin["rows"]
-    by = frame[source.group].astype(str).str.strip() if source.group in frame else lines.astype(str)
-    kept = [coin(text) < share for text in by]
-    still = [coin(str(line)) < share for line in unread["line"]]
+    kept = drawn(frame[source.group].astype(str).str.strip() if source.group in frame else lines, share)
+    still = drawn(unread["line"], share)
     said = f"A sample: about {source.sample:,} of {origin['rows']:,} rows, drawn over the whole source."
     caution = " ".join(text for text in (origin.get("caution"), said) if text)
     return Collected(
         frame[kept].reset_index(drop=True),
         lines[kept],
         unread[still].reset_index(drop=True),
-        origin | {"caution": caution, "rows": sum(kept) + sum(still)},
+        origin | {"caution": caution, "rows": sum(kept) + sum(still), "of_rows": origin["rows"]},
     )
 
 
@@ -291,7 +295,7 @@ def _from_catalog(source: CatalogSource, raw: Path, progress: Progress) -> Colle
     for name, (source_column, mark) in dataset.derived.items():
         parts = collected.frame[source_column].str.rpartition(mark)
         collected.frame[name] = parts[0].where(parts[1] != "", parts[2])
-    return _drawn(collected, source)
+    return _sampled(collected, source)
 
 
 def _simulated(source: SimulationSource) -> Collected:

@@ -20,7 +20,6 @@ from loopbook.store import content
 from loopbook.store.project import Project
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
-_LOOKED_AT = 50_000  # rows from which columns are described; spread over the file
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def begin(
     _refuse_name(name, target)
     raw = _bytes(file)
     progress(f"Looking at {file.name}")
-    written, table = form.read(raw, file.name)
+    written, _ = form.read(raw, file.name)
     source, copied = _place(project, name, file)
     settings = CsvSource(
         kind="csv",
@@ -84,12 +83,10 @@ def begin(
         thousands=written.thousands,  # type: ignore[arg-type]
         encoding=written.encoding,
         quoting=written.quoting,
+        sample=trial.SMOKE[-1],
     )
-    step = max(1, len(table.rows) // _LOOKED_AT)
-    columns = [
-        describe(each, [str(value) for value in values], written)
-        for each, values in zip(table.columns, zip(*table.rows[::step], strict=True), strict=True)
-    ]
+    collected = sources.collect(settings, project.root, project.raw)
+    columns = [describe(each, collected.frame[each].tolist(), written) for each in map(str, collected.frame)]
     guessed = label.guess(columns, given, file.name)
     today = datetime.now(UTC)
     assigned = roles.assign(columns, guessed, today)
@@ -97,7 +94,7 @@ def begin(
     draft = document.Draft(
         name=name,
         path=source,
-        rows=len(table.rows) + len(table.broken),
+        rows=collected.origin.get("of_rows", collected.origin["rows"]),
         form=written,
         label=guessed,
         roles=assigned,
@@ -112,7 +109,6 @@ def begin(
         longest=min(100_000, max(10_000, 2 * longest)),
     )
     progress("Trying the guesses: checking rows, repeated texts and splits")
-    collected = sources.collect(settings, project.root, project.raw)
     draft = trial.settle(draft, collected, today.date())
     checked = trial.scenario_of(replace(draft, path=str(file.resolve())), "smoke")
     sources.check(checked, project.root)

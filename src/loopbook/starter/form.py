@@ -22,7 +22,8 @@ _KINDS = {
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _SAVE = "Save the table as CSV (UTF-8) and name that file."
-_LOOKED_AT = 500  # rows from which marks of numbers are found
+_ROWS = 50_000  # rows, the first, from which the form is found
+_LOOKED_AT = 500  # of these, from which marks of numbers are found
 _MANY_BROKEN = 0.3
 
 Marks = tuple[str, str | None]
@@ -45,7 +46,7 @@ class Form:
 
 
 def read(content: bytes, name: str) -> tuple[Form, files.Table]:
-    """Return the form of a file and its rows.
+    """Return the form of a file and its first rows.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def read(content: bytes, name: str) -> tuple[Form, files.Table]:
     for quoting in (True, False):
         sign = files.delimiter(text[:200_000], quoting)
         try:
-            table = files.read_csv(content, files.CsvForm(sign, encoding, (), quoting), name)
+            table = files.read_csv(content, files.CsvForm(sign, encoding, (), quoting), name, _ROWS)
         except DataError as error:
             problems.append(error)
             continue

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from loopbook.data import cleaning, splitting, validation
+from loopbook.data import cleaning, sources, splitting, validation
 from loopbook.data.features import column, tokenize
 from loopbook.data.sources import Collected
 from loopbook.scenario.contract import Scenario
@@ -30,7 +30,8 @@ _FEW_ROWS = 2_000  # up to here the splits but train need larger shares
 _LEAST_ROWS = 60
 _LEAST_CLASS = 5  # rows of the rarer class that validation, test and gate should have
 _LEAST_DAYS = 10
-_SMOKE = (1_500, 3_000, 6_000)
+SMOKE = (1_500, 3_000, 6_000, 50_000)
+"""Rows of a smoke run: the first that suffices. No run of that profile, and no look at the door, takes more."""
 _MOST_LOST = 0.5
 _SIGNS = {">": np.greater, "<": np.less}
 
@@ -123,16 +124,16 @@ def _thinnest(splits: dict[str, pd.DataFrame]) -> int:
 
 
 def _smoke_rows(draft: document.Draft, rows: pd.DataFrame) -> int | None:
-    """Return how many of the earliest rows a smoke run needs; None: all. A sorted file begins with one class."""
-    settings = scenario_of(draft).data
-    for count in _SMOKE:
+    """Return about how many rows, drawn over the whole file, a smoke run needs; None: all."""
+    scenario = scenario_of(draft)
+    for count in SMOKE[:-1] if draft.rows <= SMOKE[-1] else SMOKE[-2:-1]:
         if len(rows) <= 1.2 * count:
             return None
-        earliest = validation.window(rows, settings.model_copy(update={"rows": count}))
+        drawn = sources.drawn(rows["group"] if draft.roles.group else rows.index, count / len(rows))
         with suppress(DataError):
-            if _thinnest(splitting.split(earliest, scenario_of(draft))) >= _LEAST_CLASS:
+            if _thinnest(splitting.split(rows[drawn], scenario)) >= _LEAST_CLASS:
                 return count
-    return None
+    return None if draft.rows <= SMOKE[-1] else SMOKE[-1]
 
 
 def _sized(draft: document.Draft, rows: pd.DataFrame) -> document.Draft:
