@@ -5,9 +5,9 @@ import re
 from collections import Counter
 
 import pytest
+from tests.privacy.second_set import CASES
 
 from loopbook.privacy import personal_data
-from tests.privacy.second_set import CASES
 
 MARK = re.compile("⟦([^⟧]+)⟧")
 WANTED = 0.95

@@ -12,9 +12,9 @@ from urllib.parse import quote
 from loopbook.runner.kernels.pool import environment
 from loopbook.scenario.errors import MissingInput
 from loopbook.store import content, job, records
+from loopbook.store.by_hand import draft
 from loopbook.store.project import Project
 from loopbook.store.records import ErrorRecord, StageRecord
-from loopbook.store.stage import draft
 
 TOP, ENTER, HERE = "debug-top", "debug-enter", "debug-here"
 _MARKED = "papermill-error-cell-tag"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from loopbook.runner.graph import Node
 from loopbook.scenario.contract import Scenario
-from loopbook.store import content, disk_space, job, keys, origin, stage, vault
+from loopbook.store import content, disk_space, job, keys, origin, vault
 from loopbook.store.declaration import SOURCE_INPUT
 from loopbook.store.parameters import flat, is_seed, sections_of
 from loopbook.store.project import Project
@@ -25,12 +25,12 @@ NOTEBOOK, JOB = "notebook.ipynb", "job.json"
 
 _TEMPORARY = (
     JOB,
-    stage.PROGRESS,
-    stage.OUTPUTS,
-    stage.RESULTS,
-    stage.MEASUREMENTS,
-    stage.USES,
-    stage.PARAMETERS,
+    job.PROGRESS,
+    job.OUTPUTS,
+    job.RESULTS,
+    job.MEASUREMENTS,
+    job.USES,
+    job.PARAMETERS,
 )
 """What runner and notebook tell each other in the work folder; it is in the marker, or of no use, when all is done."""
 
@@ -95,7 +95,7 @@ def stored(request: Request, node: Node, stage_key: str) -> StageRecord | None:
 def progress(request: Request, node: Node, stage_key: str) -> str:
     """Return what a running node last said of how far it is."""
     try:
-        return (_work(request, node, stage_key) / stage.PROGRESS).read_text(encoding="utf-8")
+        return (_work(request, node, stage_key) / job.PROGRESS).read_text(encoding="utf-8")
     except OSError:
         return ""
 
@@ -198,7 +198,7 @@ def _run(
         kernels=kernels,
         level=level,
     )
-    missing = [name for name in node.declaration.writes if name not in _json(work / stage.OUTPUTS)]
+    missing = [name for name in node.declaration.writes if name not in _json(work / job.OUTPUTS)]
     if failure is None and missing:
         text = f"{node.name} declares that it writes {', '.join(missing)}, but did not write it."
         return ErrorRecord(kind="Unwritten", message=text)
@@ -250,7 +250,7 @@ def _stopped(node: Node, stage_key: str, kind: str, text: str, read: Mapping[str
 
 
 def _facts(request: Request, node: Node, made_of: keys.Parts, work: Path, seconds: float) -> dict[str, Any]:
-    outputs, executed = _json(work / stage.OUTPUTS), _json(work / NOTEBOOK)
+    outputs, executed = _json(work / job.OUTPUTS), _json(work / NOTEBOOK)
     return {
         "stage": node.declaration.stage,
         "candidate": node.candidate,
@@ -259,13 +259,13 @@ def _facts(request: Request, node: Node, made_of: keys.Parts, work: Path, second
         "run": request.run,
         "key": keys.key(made_of),
         "seconds": round(seconds, 2),
-        "parameters": _json(work / stage.PARAMETERS) or [],
-        "metrics": _json(work / stage.RESULTS),
-        "measurements": _json(work / stage.MEASUREMENTS),
+        "parameters": _json(work / job.PARAMETERS) or [],
+        "metrics": _json(work / job.RESULTS),
+        "measurements": _json(work / job.MEASUREMENTS),
         "artifacts": {name: entry["path"] for name, entry in outputs.items()},
         "digests": {name: entry["digest"] for name, entry in outputs.items()},
         "inputs": made_of["inputs"],
-        "uses": sorted(_json(work / stage.USES)),
+        "uses": sorted(_json(work / job.USES)),
         "origin": origin.origin(request.project.root, request.run).model_dump(),
         "versions": {name: version.rpartition(" ")[0] for name, version in made_of["packages"].items()},
         "seeds": {

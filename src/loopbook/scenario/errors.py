@@ -1,11 +1,18 @@
 """What Loopbook says when an input cannot be used: what was wrong, where, and what to do."""
 
 import difflib
+import os
 from collections.abc import Iterable
 
 
 class LoopbookError(Exception):
     """A problem that the user can mend; its message names the input, the place and the remedy."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows of it under a cell of a notebook opened by hand: the message."""
+        if "LOOPBOOK_JOB" in os.environ:
+            raise NotImplementedError("the whole way to it is kept for the page of a failed run")
+        return [f"{type(self).__name__}: {self}"]
 
 
 class ScenarioError(LoopbookError):

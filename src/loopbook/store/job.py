@@ -9,6 +9,10 @@ from pydantic import Field
 from loopbook.scenario.settings import Settings
 
 VARIABLE = "LOOPBOOK_JOB"
+OUTPUTS, RESULTS, MEASUREMENTS, PARAMETERS = "outputs.json", "results.json", "measurements.json", "parameters.json"
+PROGRESS, USES = "progress.txt", "uses.json"
+"""Files that a notebook leaves in its folder of work. The last: what it took from the store by its own key, such as
+``fits/<key>``; kept as long as the stage is."""
 
 
 class Job(Settings):

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
-from loopbook.scenario.errors import LoopbookError, MissingInput, ScenarioError, suggest
-from loopbook.store import content, job, keys, records, snapshots, vault
-from loopbook.store.declaration import GENERAL, Declaration, declaration, declarations
+from loopbook.scenario.errors import LoopbookError, ScenarioError, suggest
+from loopbook.store import by_hand, content, job, keys, records, snapshots, vault
+from loopbook.store.declaration import GENERAL, SOURCE_INPUT, Declaration, declaration
+from loopbook.store.job import MEASUREMENTS, OUTPUTS, PARAMETERS, PROGRESS, RESULTS, USES
 from loopbook.store.parameters import View, in_force, own_values, sections_of
 from loopbook.store.project import Project
 
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
     from loopbook.scenario.candidate import Candidate
-
-OUTPUTS, RESULTS, MEASUREMENTS, PARAMETERS = "outputs.json", "results.json", "measurements.json", "parameters.json"
-PROGRESS, USES = "progress.txt", "uses.json"
-"""The last: what a stage took from the store by its own key, such as ``fits/<key>``; kept as long as the stage is."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +52,8 @@ class Stage:
         stage
             The notebook's name, such as ``03_training``.
         values
-            The parameters by name; a notebook hands in its ``globals()``, of which those in its parameters cell are
-            taken. The value None means *as the scenario says*.
+            The parameters by name; a notebook hands in its ``globals()``, of which those are taken that its parameters
+            cell says now. The value None means *as the scenario says*.
 
         Raises
         ------
@@ -71,6 +68,8 @@ class Stage:
         task = job.from_environment()
         if task is not None and task.stage != stage:
             raise LoopbookError(f"The runner executes {task.stage}, but this notebook opens {stage!r}.")
+        typed = by_hand.parameters_cell(values)
+        values = values if typed is None else typed
         _refuse_unknown(declared, values)
         scenario, profile, candidate = (values.get(name) for name in GENERAL)
         if not isinstance(scenario, str) or not isinstance(profile, str):
@@ -82,7 +81,7 @@ class Stage:
         if declared.each and candidate not in known:
             raise ScenarioError(f"{resolved.name} has no candidate {candidate!r}.{suggest(candidate, known)}")
         chosen = candidate if declared.each else None
-        work = Path(task.work) if task is not None else draft(project, resolved.name, profile, stage, chosen)
+        work = Path(task.work) if task is not None else by_hand.draft(project, resolved.name, profile, stage, chosen)
         if task is not None and not task.by_hand:
             if work not in _written:
                 _written[work] = vault.written_by(work)
@@ -92,7 +91,13 @@ class Stage:
                 content.remove(work / file)
         work.mkdir(parents=True, exist_ok=True)
         pd.options.display.max_colwidth = 240  # tables under cells show texts to a readable length
+        pd.options.display.html.use_mathjax = False  # a dollar in data is no mathematics
+        pd.options.display.chop_threshold = 1e-12  # what is left of a zero by rounding is zero
         content.write_json(work / PARAMETERS, [record.model_dump() for record in parameters])
+        if task is None:
+            whole: dict[str, tuple[str | None, ...]] = {n: (None,) for n in declared.reads if n != SOURCE_INPUT}
+            each = dict.fromkeys(declared.gathers, tuple(resolved.training.chosen))
+            print(by_hand.reading(project, resolved.name, profile, whole | each))
         return cls(declared, project, profile, chosen, work, resolved, parameters, task)
 
     @property
@@ -252,47 +257,18 @@ class Stage:
             )
 
     def _by_hand(self, candidate: str | None, name: str) -> Path:
-        every, scenario = declarations(self.project.notebooks).values(), self._scenario.name
-        stage = next((declared.stage for declared in every if name in declared.writes), None)
-        if stage is None:
-            raise MissingInput(f"No notebook writes {name!r}.")
-        place = draft(self.project, scenario, self.profile, stage, candidate)
-        written = _read(place / OUTPUTS)
-        if name in written:
-            return place / str(written[name]["path"])
-        run = records.latest(self.project, scenario, self.profile)
-        record = run.stages.get(records.name_of(stage, candidate)) if run is not None else None
-        if record is not None and name in record.artifacts:
-            return self.project.data / record.artifacts[name]
-        also = f" with candidate = {candidate!r}" if candidate else ""
-        raise MissingInput(
-            f"There is no {name!r} for {scenario} in profile {self.profile!r} yet. Run notebook {stage}{also} first, "
-            f"or all of them: make SCENARIO={scenario} PROFILE={self.profile}"
-        )
-
-
-def draft(project: Project, scenario: str, profile: str, stage: str, candidate: str | None) -> Path:
-    """Return the folder where a stage writes that was opened by hand."""
-    return project.drafts / scenario / profile / (f"{stage}-{candidate}" if candidate else stage)
+        return by_hand.artifact(self.project, self._scenario.name, self.profile, name, candidate)[0]
 
 
 _written: dict[Path, FileLock] = {}
 """The folder that this kernel works in for a runner, with the lock that it holds as long as it lives."""
 
-_opened: set[str] = set()
-"""Stages opened in this kernel; a cell that is run again later finds the notebook's own variables beside them."""
-
 
 def _refuse_unknown(declared: Declaration, values: Mapping[str, Any]) -> None:
-    namespace = "__builtins__" in values
-    if namespace and declared.stage in _opened:
-        return
     for name, value in values.items():
         plain = isinstance(value, bool | int | float | str | None) and not name.startswith("_")
         if plain and name not in declared.cell:
             raise ScenarioError(f"{declared.stage} has no parameter {name!r}.{suggest(name, declared.cell)}")
-    if namespace:
-        _opened.add(declared.stage)
 
 
 def _read(path: Path) -> dict[str, Any]:
