@@ -70,7 +70,7 @@ SETUP := -S -m loopbook.setup --environment "$(ENVIRONMENT)" --gpu "$(filter 0 1
 # Without bytecode, importing TensorFlow takes 15 s instead of 4.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONNOUSERSITE := 1
-export TF_CPP_MIN_LOG_LEVEL := 2
+export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := run
 .PHONY: run why debug loop sweep compare new test lab tensorboard nightly report share doctor setup lock clean help ready

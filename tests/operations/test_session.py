@@ -65,6 +65,13 @@ def test_where_nothing_is_to_do_no_library_is_imported_for_kernels(started: list
     assert started == once
 
 
+def test_a_parameter_saved_in_a_notebook_is_named(project: Project) -> None:
+    assert session.saved(project) == {}
+    path = project.notebooks / "02_data.ipynb"
+    path.write_text(path.read_text().replace("rows = None", "rows = 700"))
+    assert session.saved(project) == {"02_data": "rows = 700"}
+
+
 def test_checking_notebooks_builds_no_grammar() -> None:
     code = """
 import sys

@@ -15,7 +15,7 @@ import pytest
 
 from loopbook.setup.lock import pins
 from loopbook.setup.place import Place, SetupError
-from loopbook.setup.steps import FILTER, ROOM, create, locked
+from loopbook.setup.steps import FILTER, ROOM, UNFILTERED, create, locked
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ("uv", "hatchling", "editables", "packaging", "pathspec", "pluggy", "trove-classifiers", "ipykernel")
@@ -114,6 +114,23 @@ def test_outputs_stay_out_of_commits_and_cell_ids_in(project: Path) -> None:
     staged = json.loads(done.stdout)
     assert staged["cells"][0] == cell | {"outputs": [], "execution_count": None}
     assert staged["metadata"] == metadata
+
+
+def test_without_its_environment_git_goes_on_and_says_that_outputs_stay(project: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".venv"), symlinks=True)
+    (copy / "ten.ipynb").write_text("{}\n", encoding="utf-8")
+    done = subprocess.run(
+        ["git", "add", "--verbose", "ten.ipynb"],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=surroundings({}),
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, UNFILTERED)
+    done = subprocess.run(["git", "status", "--short"], cwd=copy, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "A  ten.ipynb" in done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from loopbook.runner.execution import Request
 from loopbook.scenario import loading
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import snapshots, syntax
+from loopbook.store.declaration import declarations
 from loopbook.store.project import Project
 
 if TYPE_CHECKING:
@@ -104,6 +105,9 @@ def together(
                 continue
             kind = "simulated data" if request.resolved.simulated else "real data"
             console.print(f"[bold]{request.resolved.title}[/] · {request.profile} · {kind}")
+            if place in waiting:
+                for stage, values in saved(request.project).items():
+                    console.print(f"  {stage}: its parameters cell says {values}", markup=False)
         if engine is not None and waiting:
             from loopbook.runner import run as runner
 
@@ -118,6 +122,17 @@ def together(
             except Exception as error:
                 outcomes[place] = error
     return [outcomes[place] for place in range(len(requests))]
+
+
+def saved(project: Project) -> dict[str, str]:
+    """Return the values that somebody has saved in parameters cells instead of None, by stage."""
+    found = {
+        stage: ", ".join(
+            f"{name} = {declared.cell[name]!r}" for name in declared.flat if declared.cell[name] is not None
+        )
+        for stage, declared in declarations(project.notebooks).items()
+    }
+    return {stage: values for stage, values in found.items() if values}
 
 
 def _latest(request: Request) -> tuple[Request, Run | None]:

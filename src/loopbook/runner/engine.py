@@ -84,6 +84,7 @@ def execute(
                 None,
                 parameters=dict(parameters),
                 engine_name=name,
+                kernel_name="python3",  # the environment's own, whatever a notebook names, or if it names none
                 language="python",
                 progress_bar=False,
             )

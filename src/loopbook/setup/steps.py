@@ -26,6 +26,7 @@ from loopbook.setup.tools import REMEDIES, step, tool
 ROOM = {LOCK: 5.0, GPU_LOCK: 12.0}
 """Gigabytes that a new environment needs, downloads included."""
 
+UNFILTERED = "loopbook: outputs stay in notebooks, the environment is gone; type: make setup"
 FILTER = ("-I", "-m", "nbstripout", "--keep-id", "--extra-keys", "metadata.language_info")
 """What git runs: cell ids stay, because they tie the stored outputs of a run to the notebook's prose; the exact Python
 that JupyterLab writes down on saving goes."""
@@ -189,6 +190,7 @@ def filter_outputs(place: Place) -> None:
     python = place.python  # git runs filters in the top folder: a relative path serves worktrees and moved clones too
     if Path(top.stdout.strip()).resolve() == place.root and place.root in python.parents:
         python = python.relative_to(place.root)
-    settings = {"clean": " ".join([f'"{python}"', *FILTER]), "smudge": "cat", "required": "true"}
+    clean = f"""if [ -x "{python}" ]; then "{python}" {" ".join(FILTER)}; else echo "{UNFILTERED}" >&2; cat; fi"""
+    settings = {"clean": clean, "smudge": "cat", "required": "true"}
     for name, value in settings.items():
         tool(place, *git, "config", "--local", f"filter.nbstripout.{name}", value)

@@ -1,6 +1,9 @@
 """The one place that makes TensorFlow repeatable: seeds, deterministic operations, one thread an operation."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from loopbook.scenario.errors import LoopbookError
 
@@ -22,8 +25,9 @@ def prepare(seed: int | None = None) -> None:
         If this process already computes with several threads: they cannot be changed once TensorFlow has begun.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
-    import tensorflow as tf
+    with _without_notes():
+        import keras
+        import tensorflow as tf
 
     if tf.config.threading.get_intra_op_parallelism_threads() != 1:
         try:
@@ -38,3 +42,19 @@ def prepare(seed: int | None = None) -> None:
     if seed is not None:
         # keras refuses seeds of 2**32 and more
         keras.utils.set_random_seed(seed % 2**32)
+
+
+@contextmanager
+def _without_notes() -> Iterator[None]:
+    """Keep back what TensorFlow notes of its start, past Python's own streams; it is shown if the start fails."""
+    with tempfile.TemporaryFile() as notes:
+        stream = os.dup(2)
+        os.dup2(notes.fileno(), 2)
+        try:
+            yield
+            notes.truncate(0)
+        finally:
+            os.dup2(stream, 2)
+            os.close(stream)
+            notes.seek(0)
+            os.write(2, notes.read())
