@@ -53,7 +53,9 @@ def test_a_missed_criterion_ends_with_3(tiny: Project) -> None:
     path.write_text(path.read_text().replace("threshold: 10", "threshold: 99"))
     done = call("run", "--scenario", "tiny")
     assert done.exit_code == 3
-    assert "missed: The sum is large (total 12, wanted >= 99)" in done.output
+    assert "missed: The sum is large (total: wanted ≥ 99, measured 12)" in done.output
+    assert "Not ready: 1 of 1 criteria missed" in done.output
+    assert done.output.rstrip().endswith("criterion missed"), "the last line, above make's own"
 
 
 def test_a_failing_notebook_ends_with_1_and_leaves_latest_good(tiny: Project) -> None:
@@ -69,6 +71,7 @@ def test_a_failing_notebook_ends_with_1_and_leaves_latest_good(tiny: Project) ->
     assert "failed" in notice
     assert "03_training[two]" in notice
     failed = max(path for path in (tiny.reports / "tiny").iterdir() if path.name != "latest")
+    assert f"Report of this failed run: {failed / 'index.html'}" in done.output.replace("\n", "")
     page = (failed / "03_training-two.html").read_text()
     assert "two is &lt;b&gt;broken&lt;/b&gt;" in page
     assert (failed / "03_training-one.html").is_file()

@@ -31,7 +31,7 @@ def run(workshop: Workshop, policies: list[dict[str, Any]], **metrics: Any) -> R
         pd.DataFrame(rows).to_parquet(path)
         paths[name] = path.relative_to(workshop.data).as_posix()
     stage = workshop.stage("05_decisions", [], metrics=metrics, artifacts=paths)
-    return workshop.run(stage)
+    return workshop.run(stage, resolved={"currency": "EUR"})
 
 
 def test_the_cheapest_comes_first_and_the_finding_names_it_with_its_saving(workshop: Workshop) -> None:
@@ -41,15 +41,37 @@ def test_the_cheapest_comes_first_and_the_finding_names_it_with_its_saving(works
     assert [row["policy"] for row in found["policies"]] == ["review", "threshold", "never"]
     assert found["policies"][0]["chosen"] and found["policies"][2]["precision"] is None
     assert found["finding"] == (
-        "Review, which the agent follows, is the cheapest: 2 a decision (1.6 to 2.4). Against the better of always and "
-        "never it saves 7 a decision (6 to 8), beyond chance."
+        "Review, which the agent follows, is the cheapest: 2 EUR a decision (1.6 to 2.4). Against the better of always "
+        "and never it saves 7 EUR a decision, beyond chance (6 to 8)."
     )
+
+
+@pytest.mark.parametrize(
+    ("saving", "words"),
+    [((-7.0, -8.0, -6.0), "never it loses 7 EUR a decision, beyond chance (6 to 8)."),
+     ((-1.0, -3.0, 1.0), "never there is no difference beyond chance: -1 EUR a decision saved (-3 to 1)."),
+     ((1.0, -1.0, 3.0), "never there is no difference beyond chance: 1 EUR a decision saved (-1 to 3).")],
+)  # fmt: skip
+def test_sign_and_interval_of_a_saving_agree(
+    workshop: Workshop, saving: tuple[float, float, float], words: str
+) -> None:
+    names = ("saving_per_decision", "saving_per_decision_low", "saving_per_decision_high")
+    found = money.money(
+        run(workshop, POLICIES, policy="review", **dict(zip(names, saving, strict=True))), workshop.data
+    )
+    assert found is not None and found["finding"].endswith(words)
+
+
+def test_a_negative_cost_is_explained_as_a_gain(workshop: Workshop) -> None:
+    gaining = [*POLICIES, {**POLICIES[0], "policy": "tuned", "cost": -4.0, "low": -5.0, "high": -3.0}]
+    found = money.money(run(workshop, gaining, policy="tuned"), workshop.data)
+    assert found is not None and "below zero is a gain" in found["finding"] and "-4 EUR a decision" in found["finding"]
 
 
 def test_a_policy_that_would_have_been_cheaper_is_named(workshop: Workshop) -> None:
     found = money.money(run(workshop, POLICIES, policy="threshold"), workshop.data)
     assert found is not None
-    assert found["finding"].endswith("on these rows review would have been cheapest, 2.")
+    assert found["finding"].endswith("on these rows review would have been cheapest, 2 EUR.")
 
 
 def test_a_far_dearer_policy_is_listed_but_does_not_hide_the_others(workshop: Workshop) -> None:

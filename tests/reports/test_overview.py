@@ -26,7 +26,8 @@ def test_overview_answers_in_ten_lines_at_most(good_run: Run, failed_run: Run) -
 def test_overview_says_what_it_does_what_to_do_and_what_changed(good_run: Run) -> None:
     lines = said(good_run)
     assert lines["What it does"] == good_run.description
-    assert lines["What to do next"] == good_run.next_steps[0]
+    assert lines["What to do next"].startswith("“95 of 100 are right.")
+    assert "wanted ≥ 0.95, measured 0.912. In 04_optimization: add candidates" in lines["What to do next"]
     assert lines["What changed"] == "The champion is now lstm; it was tfidf."
     assert lines["Made"] == "24 November 2026, 03:12 UTC, in 4 min 5 s, profile standard, revision 69f829b1c2."
 
@@ -38,7 +39,7 @@ def test_simulated_data_is_called_simulated_and_real_data_is_not(good_run: Run) 
 
 def test_criteria_are_counted_by_verdict(good_run: Run) -> None:
     assert said(good_run)["Criteria"].startswith(
-        "Of 3 acceptance criteria: 1 met, 1 missed, 1 not yet tested. Missed: 95"
+        "Of 3 acceptance criteria: 1 met, 1 missed, 1 not yet tested. Missed, wanted ≥ 0.95, measured 0.912: “95"
     )
 
 
@@ -49,15 +50,16 @@ def test_model_and_gain_carry_their_intervals(good_run: Run) -> None:
         "ROC AUC on test 0.931 (95 % interval 0.920 to 0.940)."
     )
     assert lines["Gain"] == (
-        "Better than the best plain baseline (tfidf) by 0.030 in ROC AUC (95 % interval 0.021 to 0.039), beyond chance."
+        "Better than the best plain baseline (tfidf), beyond chance: 0.030 in ROC AUC (95 % interval 0.021 to 0.039)."
     )
 
 
 @pytest.mark.parametrize(
     ("difference", "low", "high", "words", "mood"),
     [
-        (0.004, -0.01, 0.018, "but this could be chance", "wait"),
-        (-0.02, -0.03, -0.01, "Worse than the best plain baseline (tfidf) by 0.020", "bad"),
+        (0.004, -0.01, 0.018, "No difference beyond chance from the best plain baseline (tfidf): 0.004", "wait"),
+        (-0.004, -0.018, 0.01, "No difference beyond chance from the best plain baseline (tfidf): -0.004", "wait"),
+        (-0.02, -0.03, -0.01, "Worse than the best plain baseline (tfidf), beyond chance: -0.020", "bad"),
         (0.0, 0.0, 0.0, "No better than the best plain baseline (tfidf)", "wait"),
     ],
 )
@@ -81,6 +83,40 @@ def test_failed_run_says_where_it_stopped_and_promises_no_model(failed_run: Run)
     lines = said(failed_run)
     assert "03_training[lstm]" in lines["Failed"]
     assert lines["Model"] == "No model has been chosen yet."
+
+
+def test_open_alerts_are_counted_and_the_dearest_named(good_run: Run) -> None:
+    made = good_run.model_copy(update={"resolved": {"currency": "CHF"}})
+    alerts = [{"title": f"Odd {number}.", "cost": cost} for number, cost in enumerate((9.5, 3.0, -2.0, None))]
+    line = next(line for line in overview.lines(made, alerts) if line.term == "Alerts")
+    assert line.sentences == (
+        "4 open; the 3 dearest:", "Odd 0. 9.5 CHF so far.", "Odd 1. 3 CHF so far.", "Odd 2. 2 CHF gained so far.",
+    )  # fmt: skip
+
+
+def test_a_tuned_champion_is_explained_and_internals_are_left_out(workshop: Workshop) -> None:
+    metrics = {"champion": "cnn, tuned", "export_difference": 4e-8, "ceiling_roc_auc": None, "test_roc_auc": 0.9}
+    run = workshop.run(workshop.stage("04_optimization", [], metrics=metrics), champion="cnn, tuned")
+    assert "cnn, tuned (cnn with the settings that the search found best)" in said(run)["Model"]
+    assert [number.name for number in overview.numbers(metrics)] == ["Champion", "ROC AUC on test"]
+
+
+@pytest.mark.parametrize(
+    ("met", "mood", "word"),
+    [
+        ((True, True), "met", "2 met"),
+        ((True, False), "missed", "1 of 2 missed"),
+        ((None, None), "unjudged", "computed"),
+    ],
+)
+def test_the_wheel_colours_a_phase_by_its_criteria(
+    good_run: Run, met: tuple[bool | None], mood: str, word: str
+) -> None:
+    found = zip(good_run.criteria[:2], met, strict=True)
+    run = good_run.model_copy(update={"criteria": tuple(one.model_copy(update={"met": own}) for one, own in found)})
+    nodes = {node["name"]: node for node in loop.ring(run, [])["nodes"]}
+    assert (nodes["Optimisation"]["mood"], nodes["Optimisation"]["word"]) == (mood, word)
+    assert nodes["Monitoring"]["mood"] == "" and nodes["Requirements"]["mood"] == "unjudged"
 
 
 def test_lows_and_highs_become_the_interval_of_their_metric() -> None:
@@ -140,7 +176,7 @@ def test_the_difference_over_folds_stands_for_the_one_on_a_small_test(workshop: 
                "cv_difference": -0.004, "cv_difference_low": -0.006, "cv_difference_high": -0.002}  # fmt: skip
     told = said(workshop.run(workshop.stage("04_optimization", [], metrics=metrics), champion="mlp"))
     assert "ROC AUC over folds 0.995 (95 % interval 0.990 to 1)" in told["Model"]
-    assert "Worse than the best plain baseline (logistic) by 0.004 in ROC AUC over folds" in told["Gain"]
+    assert "Worse than the best plain baseline (logistic), beyond chance: -0.004 in ROC AUC over folds" in told["Gain"]
 
 
 @pytest.mark.parametrize(

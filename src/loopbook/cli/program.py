@@ -34,6 +34,13 @@ CODES = {"good": Exit.GOOD, "missed": Exit.MISSED, "failed": Exit.FAILED, "refus
 """By the status of a run, or of a night: the worst of its runs."""
 
 
+def ended(status: str) -> typer.Exit:
+    """Return the exit of a run; where a criterion is missed, that is the last line."""
+    if status == "missed":
+        typer.secho("criterion missed", fg="red", err=True)
+    return typer.Exit(CODES[status])
+
+
 class Plain(TyperGroup):
     """The commands; whatever one of them raises that a person can mend is told without a traceback."""
 

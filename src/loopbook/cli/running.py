@@ -14,6 +14,7 @@ from loopbook.cli.program import (
     ProfileOption,
     ScenarioOption,
     TimeOption,
+    ended,
     terminal,
 )
 from loopbook.operations import session
@@ -29,7 +30,7 @@ def run(
 ) -> None:
     """Run all notebooks of a scenario that are not up to date, and write the report."""
 
-    raise typer.Exit(CODES[session.run(session.read(scenario, profile, params), terminal(), jobs, time_limit).status])
+    raise ended(session.run(session.read(scenario, profile, params), terminal(), jobs, time_limit).status)
 
 
 def loop(
@@ -44,7 +45,7 @@ def loop(
     from loopbook.operations import rounds as operation
 
     request = session.read(scenario, profile, params)
-    raise typer.Exit(CODES[operation.loop(request, rounds, terminal(), jobs, time_limit).status])
+    raise ended(operation.loop(request, rounds, terminal(), jobs, time_limit).status)
 
 
 def sweep(
@@ -64,7 +65,7 @@ def sweep(
 
     request = session.read(scenario, profile, params)
     record = sweeping.run(request, grid, terminal(), engine, dask or None, jobs, time_limit)
-    raise typer.Exit(CODES[record.status])
+    raise ended(record.status)
 
 
 def nightly(

@@ -120,7 +120,7 @@ def of_run(run: Run, before: Run | None, report: str, seconds: float) -> Entry:
         if stage.error is not None
     )
     missed = tuple(
-        line(f"{criterion.text}: {criterion.metric} is {criterion.measured}")
+        line(f"{criterion.text}: {criterion.metric} {criterion.measured}")
         for criterion in run.criteria
         if criterion.met is False and criterion.value is not None
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loopbook.comparison import standing
 from loopbook.data import sources
 from loopbook.runner import staleness
 from loopbook.runner.execution import Request
@@ -156,10 +157,16 @@ def _tell(project: Project, record: Run, new: bool, console: Console) -> None:
         console.print(f"Nothing to do: everything is up to date since run {record.run}.")
     for found in record.criteria:
         mark = {True: "[green]met[/]", False: "[red]missed[/]", None: f"[dim]{found.verdict}[/]"}[found.met]
-        measured = f" ({found.metric} {found.measured})" if found.measured else ""
+        measured = f" ({found.metric}: {found.measured})" if found.measured else ""
         console.print(f"  {mark}: ", end="")
         console.print(f"{found.text}{measured}", markup=False, soft_wrap=True)
-    console.print(f"Report: {page}", markup=False, soft_wrap=True)
+    place = standing.standing(record, standing.open_alerts(record, project.data))
+    console.print(
+        place.sentence, style={"good": "green", "bad": "red"}.get(place.mood, ""), markup=False, soft_wrap=True
+    )
+    if not record.good:
+        page = project.reports / record.scenario / record.run / "index.html"
+    console.print(f"Report{'' if record.good else ' of this failed run'}: {page}", markup=False, soft_wrap=True)
 
 
 def _reported(project: Project, run: Run) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from loopbook.reports.overview import duration
 from loopbook.reports.page import slug
-from loopbook.store.records import Run, StageRecord
+from loopbook.store.records import SMOKE, Run, StageRecord
 
 PHASES = (
     ("01_requirements", "Requirements"),
@@ -49,7 +49,13 @@ def ring(run: Run, pages: Collection[str]) -> dict[str, Any]:
     """
     nodes = [_node(run, place, pages) for place in range(len(PHASES))]
     arrows = [(_arrow(place), node["state"] not in ("absent", "skipped")) for place, node in enumerate(nodes)]
-    return {"width": _WIDTH, "height": _HEIGHT, "middle": _MIDDLE[1], "nodes": nodes, "arrows": arrows}
+    met, judged = (sum(found.met in verdicts for found in run.criteria) for verdicts in ((True,), (True, False)))
+    centre = (f"{met} of {len(run.criteria)}", "criteria met")
+    if run.profile == SMOKE and not judged:
+        centre = ("smoke", "nothing judged")
+    return {
+        "width": _WIDTH, "height": _HEIGHT, "middle": _MIDDLE[1], "centre": centre, "nodes": nodes, "arrows": arrows,
+    }  # fmt: skip
 
 
 def _node(run: Run, place: int, pages: Collection[str]) -> dict[str, Any]:
@@ -62,6 +68,15 @@ def _node(run: Run, place: int, pages: Collection[str]) -> dict[str, Any]:
     if len(records) > 1:
         further = [word, *further] if state in ("failed", "skipped") else further
         word = f"{len(records)} candidates"
+    mood = ""
+    if state in ("done", "fresh"):
+        verdicts = [found.met for found in run.criteria if found.stage == stage and found.met is not None]
+        missed, mood = verdicts.count(False), "met" if verdicts else "unjudged"
+        if verdicts:
+            further = [word, *further]
+            word = f"{missed} of {len(verdicts)} missed" if missed else f"{len(verdicts)} met"
+        if missed:
+            mood, sign = "missed", "✗"
     more = ", ".join(further)
     own = [slug(record) for record in records if slug(record) in pages]
     x, y = _at(_STEP * place)
@@ -70,6 +85,7 @@ def _node(run: Run, place: int, pages: Collection[str]) -> dict[str, Any]:
         "number": stage[:2].lstrip("0"),
         "name": name,
         "state": state,
+        "mood": mood,
         "word": word,
         "sign": sign,
         "more": more,

@@ -9,6 +9,8 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from loopbook.comparison.standing import difference as measured
+from loopbook.comparison.standing import standing
 from loopbook.statistics import metrics
 from loopbook.store.records import Change, CriterionRecord, Run, StageRecord
 
@@ -19,6 +21,8 @@ _LONGEST = 300  # characters of a recorded text that a page shows
 _LEAST = 1e-6  # below it, a measured value is nothing to whoever reads a report
 _FEW = 2  # changes of a kind that are named one by one
 _MANY = {"settings": "settings", "code": "places in the code", "libraries": "libraries", "stages": "stages"}
+_INTERNAL = ("export_difference",)
+_DEAREST = 3  # open alerts that the first screen names
 _ORDER = {True: 0, False: 1, None: 2}
 
 
@@ -41,8 +45,8 @@ class Number:
     numeric: bool = True
 
 
-def lines(run: Run) -> tuple[Line, ...]:
-    """Return what a manager wants to know of a run, each in a sentence or two."""
+def lines(run: Run, alerts: Sequence[Mapping[str, Any]] = ()) -> tuple[Line, ...]:
+    """Return what a manager wants to know of a run, each in a sentence or two; `alerts` are the open ones."""
     failed = [name for name, record in run.stages.items() if record.state == "failed"]
     stopped = f"The run stopped at {', '.join(failed)}; what was finished before is kept and shown."
     simulated = "All data in this report is simulated: the figures tell how the agent does in that simulation."
@@ -54,7 +58,8 @@ def lines(run: Run) -> tuple[Line, ...]:
         Line("Criteria", verdict(run.criteria), _mood(run.criteria)),
         *([Line("Failed", (stopped,), "bad")] if failed else []),
         *_model(run),
-        Line("What to do next", run.next_steps or ("Nothing was proposed.",)),
+        *_alerts(run, alerts),
+        Line("What to do next", standing(run, alerts).steps),
         Line("What changed", changed(run.changes) or ("Nothing was noted.",)),
         Line("Made", (made + (", with uncommitted changes." if run.dirty else "."),)),
     )
@@ -84,7 +89,11 @@ def verdict(criteria: Sequence[CriterionRecord]) -> tuple[str, ...]:
         return ("No acceptance criteria are stated.",)
     counts = Counter(criterion.verdict for criterion in sorted(criteria, key=lambda criterion: _ORDER[criterion.met]))
     parts = [f"{count} {word}" for word, count in counts.items()]
-    missed = tuple(f"Missed: {criterion.text}" for criterion in criteria if criterion.met is False)
+    missed = tuple(
+        f"Missed, {criterion.measured}: “{criterion.text.rstrip('.')}”."
+        for criterion in criteria
+        if criterion.met is False
+    )
     return (f"Of {len(criteria)} acceptance criteria: {', '.join(parts)}.", *missed)
 
 
@@ -94,9 +103,14 @@ def deciding(run: Run) -> StageRecord | None:
 
 
 def numbers(metrics: Mapping[str, Any]) -> tuple[Number, ...]:
-    """Return recorded results in reading form; ``x_low`` and ``x_high`` become the interval of ``x``."""
+    """Return recorded results in reading form; ``x_low`` and ``x_high`` become the interval of ``x``.
+
+    What was not measured has no row, nor has what only tells that Loopbook itself works.
+    """
     shown = []
     for name, value in metrics.items():
+        if value is None or name in _INTERNAL:
+            continue
         base = name.removesuffix("_low").removesuffix("_high")
         if base != name and base in metrics:
             continue
@@ -187,7 +201,11 @@ def _model(run: Run) -> list[Line]:
         return [Line("Model", ("No model has been chosen yet.",), "wait")]
     figures, primary = record.metrics, metrics.primary()
     candidates = [stage.candidate for stage in run.stages.values() if stage.candidate]
-    chosen = f"The champion is {champion}" + (f", from {len(candidates)} candidates." if len(candidates) > 1 else ".")
+    tuned = champion.removesuffix(", tuned")
+    what = f" ({tuned} with the settings that the search found best)" if tuned != champion else ""
+    chosen = f"The champion is {champion}{what}" + (
+        f", from {len(candidates)} candidates." if len(candidates) > 1 else "."
+    )
     tested = [f"test_{name}" for name in metrics.scores(shown=("full",)) if f"test_{name}" in figures]
     measured = [f"{label(name)} {number(figures[name])}{_between(figures, name)}" for name in tested]
     said = [f"{'; '.join(measured)}."] if measured else []
@@ -201,19 +219,35 @@ def _model(run: Run) -> list[Line]:
 
 def _gain(figures: Mapping[str, Any], champion: str, difference: str, of: str) -> list[Line]:
     """Say what the champion gains in a metric over the best plain baseline, if that was measured."""
-    gain, low, baseline = figures.get(difference), figures.get(f"{difference}_low"), figures.get("baseline")
+    gain, baseline = measured(figures, difference), figures.get("baseline")
     if gain is None:
         return []
     than = "the best plain baseline" + (f" ({baseline})" if baseline else "")
-    by = f"by {number(abs(gain))} in {of}{_between(figures, difference)}"
-    says = (
-        (champion == baseline, "A plain baseline is the best model here; no network beat it.", "wait"),
-        (gain == 0, f"No better than {than}.", "wait"),
-        (gain < 0, f"Worse than {than} {by}.", "bad"),
-        (low is not None and low > 0, f"Better than {than} {by}, beyond chance.", "good"),
-        (True, f"Better than {than} {by}, but this could be chance.", "wait"),
-    )
-    return next([Line("Gain", (text,), mood)] for holds, text, mood in says if holds)
+    if champion == baseline:
+        return [Line("Gain", ("A plain baseline is the best model here; no network beat it.",), "wait")]
+    said = f"{number(gain.value)} in {of}{_between(figures, difference)}"
+    text, mood = {
+        "equal": (f"No better than {than}: equal on every row.", "wait"),
+        "worse": (f"Worse than {than}, beyond chance: {said}.", "bad"),
+        "better": (f"Better than {than}, beyond chance: {said}.", "good"),
+    }.get(gain.word, (f"No difference beyond chance from {than}: {said}.", "wait"))
+    return [Line("Gain", (text,), mood)]
+
+
+def _alerts(run: Run, alerts: Sequence[Mapping[str, Any]]) -> list[Line]:
+    """Count the open alerts and name the three dearest."""
+    if not alerts:
+        return []
+    costs = [f" {amount(alert['cost'], run)} so far." if alert.get("cost") is not None else "" for alert in alerts]
+    dearest = tuple(f"{alert['title']}{cost}" for alert, cost in zip(alerts[:_DEAREST], costs, strict=False))
+    more = f"; the {_DEAREST} dearest:" if len(alerts) > _DEAREST else "."
+    return [Line("Alerts", (f"{len(alerts)} open{more}", *dearest), "bad")]
+
+
+def amount(value: float, run: Run) -> str:
+    """Return an amount with its currency; a negative cost is called a gain."""
+    said = f"{number(abs(value))} {run.resolved.get('currency', '')}".rstrip()
+    return f"{said} gained" if value < 0 else said
 
 
 def _between(metrics: Mapping[str, Any], name: str) -> str:

@@ -5,7 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loopbook.reports import dataset, loop, money, overview, page, provenance, security, traces, training_curves
+from loopbook.comparison.standing import open_alerts, standing
+from loopbook.reports import (
+    dataset,
+    evidence,
+    loop,
+    money,
+    overview,
+    page,
+    provenance,
+    security,
+    traces,
+    training_curves,
+)
 from loopbook.reports.rendering import render, static
 from loopbook.reports.rounds_timeline import Timeline
 from loopbook.store.content import digest_file
@@ -107,12 +119,14 @@ def _overviews(
 
 
 def _values(place: Place, run: Run) -> dict[str, Any]:
-    deciding = overview.deciding(run)
+    deciding, alerts = overview.deciding(run), open_alerts(run, place.data)
     card = dataset.card(run, place.data)
     if place.hide is not None:
         card = traces.mapped(card, place.hide)
     return {
-        "lines": overview.lines(run),
+        "standing": standing(run, alerts),
+        "pictures": evidence.pictures(run),
+        "lines": overview.lines(run, alerts),
         "numbers": overview.numbers(deciding.metrics) if deciding else (),
         "money": money.money(run, place.data),
         "alerts": money.alerts(run, place.data),

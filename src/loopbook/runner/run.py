@@ -55,7 +55,7 @@ def work(request: Request, label: str = "") -> Work:
 def record(request: Request, began: datetime, seconds: float, stages: Mapping[str, StageRecord]) -> Run:
     """Return the record of a run whose stages have all ended, as far as it tells nothing of runs before."""
     scenario, snapshot = request.resolved, request.snapshot
-    found = criteria.criteria(scenario, stages, snapshot.requirement_changes)
+    found = criteria.criteria(scenario, stages, snapshot.requirement_changes, request.profile)
     failed = any(each.state in ("failed", "skipped") for each in stages.values())
     missed = any(each.met is False for each in found)
     champion = next((str(each.metrics["champion"]) for each in stages.values() if "champion" in each.metrics), None)
@@ -80,7 +80,6 @@ def record(request: Request, began: datetime, seconds: float, stages: Mapping[st
         origin=made_by,
         resolved=scenario.model_dump(mode="json"),
         versions=criteria.versions(),
-        next_steps=criteria.next_steps(found, stages, champion),
     )
 
 

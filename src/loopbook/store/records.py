@@ -88,6 +88,10 @@ class StageRecord(Record):
 
 NO_FRESH_ROWS = "no fresh rows"
 """Why a criterion is not tested whose stage recorded ``fresh_rows`` as False."""
+SMOKE = "smoke"
+"""The profile that only shows that everything runs: it judges no criterion."""
+NOT_IN_SMOKE = "not judged in smoke"
+_SIGNS = {">=": "≥", "<=": "≤", "==": "="}
 
 
 class CriterionRecord(Record):
@@ -102,19 +106,26 @@ class CriterionRecord(Record):
     threshold: float
     value: float | None = None
     met: bool | None = None
-    untested: str = Field("", description="why it is not tested though its value is there: no fresh rows")
+    untested: str = Field("", description="why it is not tested: no fresh rows, not judged in smoke")
 
     @property
     def verdict(self) -> str:
         """The verdict in words, for people."""
         if self.met is not None:
             return "met" if self.met else "missed"
+        if self.untested == NOT_IN_SMOKE:
+            return NOT_IN_SMOKE
         return f"not tested: {self.untested}" if self.untested else "not yet tested"
 
     @property
+    def wanted(self) -> str:
+        """What was wanted: ``≥ 0.8``."""
+        return f"{_SIGNS.get(self.comparison, self.comparison)} {self.threshold:g}"
+
+    @property
     def measured(self) -> str:
-        """What was measured and what was wanted: ``0.71, wanted >= 0.8``; empty without a value."""
-        return f"{self.value:.3g}, wanted {self.comparison} {self.threshold:g}" if self.value is not None else ""
+        """What was wanted and what was measured: ``wanted ≥ 0.8, measured 0.71``; empty without a value."""
+        return f"wanted {self.wanted}, measured {self.value:.3g}" if self.value is not None else ""
 
 
 class Approval(Record):
@@ -183,7 +194,6 @@ class Run(Record):
     versions: dict[str, str] = Field(default_factory=dict)
     before: str | None = Field(None, description="the run that the changes are told against")
     changes: tuple[Change, ...] = ()
-    next_steps: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
