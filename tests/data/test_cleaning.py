@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from loopbook.data import cleaning
+from loopbook.scenario.data import DataSettings
 
 STORY = "profit at the northern mill fell for the third time in a row and the board looks for a buyer"
 
@@ -131,3 +133,17 @@ def test_a_repost_is_near_its_original_however_short_both_are(scenario):
         rows(["mill closes", "RT @a_long_name_99: mill closes", "RT is no handle"]), scenario()
     )
     assert kept["group"].tolist() == ["r0", "r0", "r2"]
+
+
+def test_a_scenario_says_which_phones_and_identity_numbers_are_masked_too(scenario):
+    said = ["98765 43210 is mine", "OIB 33392005961 please", "password=hunter22!"]
+    plain, _ = cleaning.mask(rows(said), scenario())
+    assert plain["text"].tolist() == [*said[:2], "password=[SECRET]"]
+    further, _ = cleaning.mask(rows(said), scenario(phone_regions=("IN",), identity_numbers=("hr.oib",)))
+    assert further["text"].tolist() == ["[PHONE] is mine", "OIB [ID] please", "password=[SECRET]"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("phone_regions", "INDIA"), ("identity_numbers", "hr.oibb")])
+def test_regions_and_identity_numbers_that_nobody_knows_are_refused(name, value):
+    with pytest.raises(ValidationError, match=value):
+        DataSettings.model_validate({name: (value,)})

@@ -60,7 +60,7 @@ def digits(count: int, first: str = "123456789") -> str:
 def chinese() -> str:
     """Return a made-up resident identity number with its check digit."""
     number = "110101" + "19870314" + digits(3)
-    return number + ric.calc_check_digit(number)
+    return number + ric.calc_check_digit(number + "0")
 
 
 def indian(gap: str = " ") -> str:

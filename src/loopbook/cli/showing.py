@@ -42,12 +42,14 @@ def share(
     project = Project.find()
     found = lookup.run(project, run)
 
+    from loopbook.privacy import personal_data
     from loopbook.reports import share as sharing
 
     with terminal(stderr=True).status(f"Making the pages of {found.title} and searching every text in them"):
         done = sharing.share(project, found, html, out, allow or ())
-    nothing = "nothing was found but what you allowed" if allow else "no personal data found"
-    typer.echo(f"{found.title}, run {found.run}: {done.texts:,} texts searched, {nothing}.")
+    nothing = "nothing was found but what you allowed" if allow else "nothing was found"
+    searched = f"searched for {personal_data.IN_WORDS}, and for paths and names of this machine: {nothing}"
+    typer.echo(f"{found.title}, run {found.run}: {done.texts:,} texts {searched}.")
     pixels = done.pixels
     typer.echo(
         f"{pixels} pictures of pixels could not be searched: look at them." if pixels else "No picture of pixels in it."

@@ -12,6 +12,7 @@ from loopbook.data import identity, neighbours
 from loopbook.data.features import column
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
+from loopbook.scenario.data import DataSettings
 
 _REPOST = re.compile(r"^(?:rt\s+@\w+:?\s*)+", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
@@ -59,9 +60,9 @@ def mask(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, pd.DataF
         replaced: dict[str, str] = {}
         kinds: dict[str, list[str]] = {}
         for value in rows[name].unique():
-            if found := personal_data.find(value):
+            if found := personal_data.find(value, scenario.data.phone_regions, scenario.data.identity_numbers):
                 kinds[value] = [finding.kind for finding in found]
-                replaced[value] = personal_data.mask(value)
+                replaced[value] = personal_data.masked(value, found)
         hit = rows[name][rows[name].isin(list(kinds))]
         for kind in personal_data.KINDS:
             per_row = hit.map(lambda value, kind=kind, kinds=kinds: kinds[value].count(kind))
@@ -132,12 +133,12 @@ def texts(rows: pd.DataFrame, scenario: Scenario) -> list[str]:
     return [" ".join(parts) for parts in zip(*fields, strict=True)]
 
 
-def shorten(text: str, length: int) -> str:
-    """Return a text on one line, masked, and cut to `length` characters."""
+def shorten(text: str, length: int, settings: DataSettings | None = None) -> str:
+    """Return a text on one line, masked as a scenario's `settings` say, and cut to `length` characters."""
     cut = normalise(text[: 5 * length])
     if len(text) > 5 * length:
         cut = cut.rpartition(" ")[0] or cut[:length]  # half an address at the end could escape the mask
-    masked = personal_data.mask(cut)
+    masked = personal_data.mask(cut, *((settings.phone_regions, settings.identity_numbers) if settings else ()))
     return masked if len(masked) <= length and len(text) <= 5 * length else masked[: length - 1] + "…"
 
 

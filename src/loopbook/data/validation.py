@@ -266,15 +266,22 @@ def _quarantine(collected: Collected, verdict: _Verdict, scenario: Scenario, sal
         shown = {
             name: personal_data.pseudonym(parsing.plain(value).strip(), salt)
             if name in personal
-            else shorten(parsing.plain(value), _SHOWN)
+            else shorten(parsing.plain(value), _SHOWN, scenario.data)
             for name, value in zip(names, values, strict=True)
         }
         row = json.dumps(shown, ensure_ascii=False)
-        records.append((int(collected.lines[index]), verdict.reason[index], shorten(verdict.detail[index], 200), row))
+        records.append(
+            (
+                int(collected.lines[index]),
+                verdict.reason[index],
+                shorten(verdict.detail[index], 200, scenario.data),
+                row,
+            )
+        )
     for line, reason, detail, text in collected.broken.itertuples(index=False):
         # Which part of a broken line names a person cannot be told, so where there are such columns no part is kept.
-        kept = {"characters": len(text)} if personal else {"line": shorten(text, _SHOWN)}
-        records.append((int(line), reason, shorten(detail, 200), json.dumps(kept, ensure_ascii=False)))
+        kept = {"characters": len(text)} if personal else {"line": shorten(text, _SHOWN, scenario.data)}
+        records.append((int(line), reason, shorten(detail, 200, scenario.data), json.dumps(kept, ensure_ascii=False)))
     records.sort(key=lambda record: record[0])
     return pd.DataFrame(records, columns=list(QUARANTINE)).astype({"line": "int64"})
 

@@ -84,11 +84,12 @@ def leaks(found: Iterable[Text], run: Run, traces: Traces, allowed: Iterable[str
     allowed
         Texts that may leave although they are found, such as a public address.
     """
-    own, free = _identifiers(run), frozenset(allowed)
+    own, free, data = _identifiers(run), frozenset(allowed), run.resolved.get("data", {})
+    further = (data.get("phone_regions", ()), data.get("identity_numbers", ()))
     leaked = set()
     for item in found:
         text = _OWN.sub(lambda match: "…" if "-" in match[0] or match[0][:10] in own else match[0], item.text)
-        spans = [(span.start, span.end, str(span.kind)) for span in personal_data.find(text)]
+        spans = [(span.start, span.end, str(span.kind)) for span in personal_data.find(text, *further)]
         leaked |= {
             Leak(personal_data.mask(item.page), personal_data.mask(item.place), kind)
             for start, end, kind in (*spans, *traces.find(text))

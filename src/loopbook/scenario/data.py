@@ -3,8 +3,9 @@
 from datetime import date
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from loopbook.privacy import identity_numbers, phones
 from loopbook.scenario.settings import Settings, refuse
 
 
@@ -44,13 +45,42 @@ class DataSettings(Settings):
     split_seed: int = Field(1, ge=0, description="seed of the hash that puts groups or rows into splits")
     max_characters: int = Field(10_000, ge=10, description="longest text, in characters; longer goes to quarantine")
     near_duplicate: float = Field(0.85, ge=0.5, le=1, description="Jaccard similarity of near duplicates")
-    mask_personal_data: bool = Field(True, description="mask mail, phone, card, IBAN and IP in texts")
+    mask_personal_data: bool = Field(
+        True,
+        description="mask in texts: keys and passwords, mail, phone, card, IBAN, IP and MAC addresses, national "
+        "identity numbers, dates that are called birth dates",
+    )
+    phone_regions: tuple[str, ...] = Field(
+        (), description="countries (IN, BR) whose phone numbers are masked without the country's code too"
+    )
+    identity_numbers: tuple[str, ...] = Field(
+        (), description="further identity numbers to mask beside their name, as python-stdnum calls them: hr.oib"
+    )
     max_quarantine_share: float = Field(0.2, ge=0, le=1, description="stop if a larger share of rows is in quarantine")
     vocabulary_size: int = Field(8_000, ge=50, le=200_000, description="most frequent tokens of train to know")
     sequence_length: int = Field(64, ge=4, le=512, description="tokens a text; longer is cut, shorter is padded")
     scaling: Literal["standard", "minmax"] = Field("standard", description="how numbers are scaled")
     splits: Splits = Splits()
     window: int | None = Field(None, ge=1, description="which window is the stream; None: that of the current round")
+
+    @field_validator("phone_regions")
+    @classmethod
+    def _regions(cls, regions: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [region for region in regions if not phones.known(region)]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is no country; write two capital letters (ISO 3166), such as IN or BR")
+        return regions
+
+    @field_validator("identity_numbers")
+    @classmethod
+    def _numbers(cls, standards: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [standard for standard in standards if not identity_numbers.known(standard)]
+        if unknown:
+            raise ValueError(
+                f"python-stdnum knows no {unknown[0]!r}; write country and number, such as hr.oib (its documentation "
+                "lists them)"
+            )
+        return standards
 
     @model_validator(mode="after")
     def _window(self) -> Self:
