@@ -55,3 +55,36 @@ def test_settings_nearer_to_what_a_criterion_equals_come_first() -> None:
     }
     table = sweep_ranking.rank(sweeping.sweep(points), runs)
     assert [setting.estimates["04_optimization acts"].mean for setting in table.settings] == [0.7, 0.2, 1.5]
+
+
+RECORD = {"record_test_roc_auc": 0.95, "record_test_roc_auc_low": 0.9}
+
+
+@pytest.mark.parametrize("beside", [{}, RECORD], ids=["before", "after"])
+@pytest.mark.parametrize("names", [("majority", "tfidf"), ("cnn", "lstm"), ("a b", "cnn, tuned")])
+def test_settings_are_judged_by_their_own_candidates_before_and_after_an_approval(
+    names: tuple[str, str], beside: dict[str, float]
+) -> None:
+    points = grid((0.0012, 1), (0.0014, 1))
+    runs = {
+        point.name: sweeping.run(point.name, {"test_roc_auc": value, **beside}, candidate=name)
+        for point, name, value in zip(points, names, (0.5, 0.8), strict=True)
+    }
+    table = sweep_ranking.rank(sweeping.sweep(points), runs)
+    assert [setting.values["training.learning_rate"] for setting in table.settings] == [0.0014, 0.0012]
+    assert table.main is not None and table.main.name == "04_optimization test_roc_auc"
+    one_name = "03_training test_roc_auc"
+    assert one_name in {metric.name for metric in table.metrics}, "under one name, whatever the candidate is called"
+    assert not any("record" in metric.name for metric in table.metrics) and not any(
+        "record" in name for name in table.same
+    )
+    line = table.lines.get("04_optimization test_roc_auc")
+    assert (line.mean if line else None) == beside.get("record_test_roc_auc")
+
+
+def test_of_several_candidates_a_point_each_keeps_its_name() -> None:
+    one, two = (sweeping.run("1", {"roc_auc": 0.7}, candidate=name) for name in ("cnn", "lstm"))
+    both = one.model_copy(update={"stages": one.stages | two.stages})
+    assert {name for name in sweep_ranking.measured(both) if name.startswith("03")} == {
+        "03_training[cnn] roc_auc", "03_training[lstm] roc_auc"
+    }  # fmt: skip

@@ -109,6 +109,16 @@ def without(found: Repeats, a: Run, b: Run, paired: bool) -> list[str]:
     return [why, instead, "The command below makes repeats; type it with the PARAMS that the run was given."]
 
 
+def of_record(a: Run, b: Run) -> list[str]:
+    """Say so where both runs shipped the champion of record: what they vary in training was not compared then."""
+    if not all((run.champion or "").endswith(", as approved") for run in (a, b)):
+        return []
+    return [
+        "Both runs shipped the champion of record, so from 04 on the same model was compared with itself: what they "
+        "vary in training is judged by a sweep, whose points choose among their own candidates."
+    ]
+
+
 def command(a: Run) -> str:
     """Return the command that repeats a run with other seeds."""
     return f'make sweep SCENARIO={a.scenario} PROFILE={a.profile} GRID="training.seed=101:108"'

@@ -13,6 +13,9 @@ from loopbook.statistics.metrics import HIGHER, Direction
 from loopbook.store.records import Run
 from loopbook.store.sweep_records import Point, Sweep
 
+_OF_RECORD = " record_test_"
+"""In the names of what 04 measures of the champion of record."""
+
 
 @dataclass(frozen=True)
 class VaryingMetric:
@@ -78,12 +81,25 @@ class Ranking:
         a criterion is about them.
     same
         Names of metrics that are equal in all points.
+    lines
+        The champion of record, which no point chooses, by the name of the metric: the line to beat.
     """
 
     main: VaryingMetric | None
     settings: tuple[Setting, ...]
     metrics: tuple[VaryingMetric, ...]
     same: tuple[str, ...]
+    lines: Mapping[str, Estimate]
+
+
+def measured(run: Run) -> dict[str, float]:
+    """Return what a point recorded; its only candidate's training under one name, whatever the candidate is called."""
+    trained = [name for name, record in run.stages.items() if record.candidate]
+    only = f"{trained[0]} " if len(trained) == 1 else ""
+    return {
+        f"{name.partition('[')[0]} {name.removeprefix(only)}" if only and name.startswith(only) else name: value
+        for name, value in recorded(run).items()
+    }
 
 
 def rank(sweep: Sweep, runs: Mapping[str, Run]) -> Ranking:
@@ -92,9 +108,17 @@ def rank(sweep: Sweep, runs: Mapping[str, Run]) -> Ranking:
     The order is by the first acceptance criterion whose metric differs between settings; without one, by the first
     metric that does, of the latest stage that has any.
     """
-    found = {name: recorded(run) for name, run in runs.items()}
+    found = {name: measured(run) for name, run in runs.items()}
     criteria = direction.by_criteria(runs.values())
-    known = dict.fromkeys(name for numbers in found.values() for name in numbers)
+    every = dict.fromkeys(name for numbers in found.values() for name in numbers)
+    known = [name for name in every if _OF_RECORD not in name]
+    lines = {
+        name.replace(_OF_RECORD, " test_"): Estimate.of(
+            [numbers[name] for numbers in found.values() if name in numbers]
+        )
+        for name in every
+        if _OF_RECORD in name
+    }
     # An end of another metric's interval, such as ``test_roc_auc_low``, is no metric of its own.
     ends = {f"{name}{end}" for name in known for end in ("_low", "_high")}
     names = [name for name in known if name in criteria or name not in ends]
@@ -109,7 +133,7 @@ def rank(sweep: Sweep, runs: Mapping[str, Run]) -> Ranking:
     if main is not None:
         settings.sort(key=lambda setting: _loss(setting, main))
     ranked = tuple(replace(setting, rank=rank) for rank, setting in enumerate(settings, 1))
-    return Ranking(main, ranked, metrics, tuple(name for name in names if name not in vary))
+    return Ranking(main, ranked, metrics, tuple(name for name in names if name not in vary), lines)
 
 
 def _setting(points: Sequence[Point], names: Sequence[str], found: Mapping[str, Mapping[str, float]]) -> Setting:

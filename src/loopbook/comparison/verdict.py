@@ -60,13 +60,13 @@ def compare(project: Project, a: Run, b: Run, say: repeats.Say = lambda _: None)
         if name in old or name in new
     )
     if bands:
-        said = notes.basis(found, bands, a, b)
+        said = [*notes.of_record(a, b), *notes.basis(found, bands, a, b)]
         if repeats.twins(project, a, b):
             said.append("A and B themselves differ only by seed, so whatever differs between them is chance.")
         return Verdict(a, b, "seeds", found, tuple(said), compared)
     say("Drawing the rows of the stream again")
     pair = rows.paired(project, a, b)
-    said = notes.without(found, a, b, paired=pair is not None)
+    said = [*notes.of_record(a, b), *notes.without(found, a, b, paired=pair is not None)]
     return Verdict(a, b, "paired" if pair else "none", found, tuple(said), (*((pair,) if pair else ()), *compared))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from loopbook.comparison import metric, sweep_ranking
+from loopbook.comparison import sweep_ranking
 from loopbook.data import sources
 from loopbook.operations import preflight
 from loopbook.reports import sweep_pages
@@ -94,7 +94,7 @@ def write_hparams(project: Project, sweep: sweep_records.Sweep) -> Path:
     from loopbook.models.training import hparams
 
     ended = [point for point in sweep.points if point.status != "waiting"]
-    measured = {name: metric.recorded(run) for name, run in sweep_records.runs(project, sweep).items()}
+    measured = {name: sweep_ranking.measured(run) for name, run in sweep_records.runs(project, sweep).items()}
     return hparams.write(events(project, sweep.scenario, sweep.sweep), ended, measured)
 
 
@@ -149,6 +149,8 @@ def _checked(request: Request, points: Sequence[tuple[sweep_records.Point, Scena
             raise type(error)(f"GRID, point {point.name} ({values}): {error}") from error
     read = {scenario.source.model_dump_json(): scenario.source for _, scenario in points}
     prints = {text: sources.fingerprint(source, project.root, project.raw) for text, source in read.items()}
+    # The champion of record would win in every point: it is measured beside their own candidates instead.
+    snapshot = snapshot.model_copy(update={"elects_record": not snapshot.champion})
     shared = replace(request, project=project, snapshot=snapshot)
     return [
         replace(shared, resolved=scenario, given=point.given, source=prints[scenario.source.model_dump_json()])
@@ -174,6 +176,10 @@ def _engine(
 
 def _say(console: Console, project: Project, done: sweep_records.Sweep) -> None:
     table = sweep_ranking.rank(done, sweep_records.runs(project, done))
+    line = table.lines.get(table.main.name if table.main else "")
+    if line is not None and table.main is not None:
+        text = f"champion of record, the line to beat: {table.main.name} {sweep_pages.estimate_text(line)}"
+        console.print(f"  {text}", markup=False, soft_wrap=True)
     if table.main is None:
         console.print("No metric differs between the settings." if len(table.settings) > 1 else "One setting.")
         return

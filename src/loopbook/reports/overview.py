@@ -15,7 +15,12 @@ from loopbook.statistics import metrics
 from loopbook.store.records import Change, CriterionRecord, Run, StageRecord
 
 _WORDS = {"auc": "AUC", "ms": "(ms)"}  # in names that no registered metric is part of
-_STARTS = {"cv_": " over folds", "baseline_": "Plain baseline: ", "champion_": "Champion: "}
+_STARTS = {
+    "cv_": " over folds",
+    "baseline_": "Plain baseline: ",
+    "champion_": "Champion: ",
+    "record_": "Champion of record: ",
+}
 _STARTS |= {f"{split}_": f" on {split}" for split in ("test", "validation", "train", "gate")}
 _LONGEST = 300  # characters of a recorded text that a page shows
 _LEAST = 1e-6  # below it, a measured value is nothing to whoever reads a report

@@ -71,7 +71,7 @@ def _build(project: Project, sweep: sweep_records.Sweep) -> Path:
     if built.is_file() and json.loads(built.read_text(encoding="utf-8")) == made_from:
         return folder / "index.html"
     table = sweep_ranking.rank(sweep, runs)
-    panels = [_panel(metric, table.settings) for metric in table.metrics]
+    panels = [_panel(metric, table.settings, table.lines.get(metric.name)) for metric in table.metrics]
     about = {
         "sweep": sweep,
         "table": table,
@@ -89,10 +89,16 @@ def _build(project: Project, sweep: sweep_records.Sweep) -> Path:
     return folder / "index.html"
 
 
-def _panel(metric: sweep_ranking.VaryingMetric, settings: Sequence[sweep_ranking.Setting]) -> dict[str, Any]:
-    """Draw one metric, the best setting at the top: a row a setting, with its points, its mean and the interval."""
+def _panel(
+    metric: sweep_ranking.VaryingMetric, settings: Sequence[sweep_ranking.Setting], line: sweep_ranking.Estimate | None
+) -> dict[str, Any]:
+    """Draw one metric, the best setting at the top: a row a setting, with its points, its mean and the interval.
+
+    `line` is the champion of record, to be beaten.
+    """
     rows = [(setting, setting.estimates[metric.name]) for setting in settings if metric.name in setting.estimates]
     ends = [end for _, found in rows for end in (*found.values, found.low, found.high) if end is not None]
+    ends += [line.mean] if line else []
     least, most = min(ends), max(ends)
     x = chart.scale(least, most if most > least else least + (abs(least) or 1.0), _LEFT, _WIDTH - _RIGHT)
     bars = [
@@ -111,6 +117,8 @@ def _panel(metric: sweep_ranking.VaryingMetric, settings: Sequence[sweep_ranking
         "metric": metric,
         "height": _TOP + _ROW * len(rows) + 24,
         "bars": bars,
+        "line": x(line.mean) if line else None,
         "ticks": chart.ticks(least, most, x),
-        "alt": f"{overview.title(metric.name)}: {'; '.join(said)}",
+        "alt": f"{overview.title(metric.name)}: {'; '.join(said)}"
+        + (f"; champion of record: {number(line.mean)}" if line else ""),
     }

@@ -36,6 +36,9 @@ class Snapshot(Settings):
     requirement_changes: list[dict[str, Any]] = Field(default_factory=list)
     findings: list[dict[str, Any]] = Field(default_factory=list, description="findings of 02 in the round before")
     champion: str | None = Field(None, description="content digest of the champion of record")
+    elects_record: bool = Field(
+        True, description="whether the champion of record stands for election; in a sweep it is only the line to beat"
+    )
     window: int = Field(1, ge=1, description="window of the agent's life that is the stream")
     fresh: bool = Field(True, description="whether nobody has lived through that window before this round")
     first: str | None = Field(None, description="content digest of the first round's champion, to compare with")

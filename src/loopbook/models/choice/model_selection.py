@@ -23,6 +23,9 @@ from loopbook.store import champions, content
 from loopbook.store.project import Project
 from loopbook.store.stage import Stage
 
+RECORD = ", as approved"
+"""Ending of the name under which the champion of record stands among the candidates."""
+
 
 @dataclass(frozen=True)
 class Tuned:
@@ -45,13 +48,24 @@ class Shipped:
 def candidates(fitted: Mapping[str, Path], approved: str | None, project: Project) -> dict[str, Model]:
     """Return the fitted candidates by name, and the champion of record, if an earlier round approved one.
 
-    The champion of record stands again under its architecture's name with ``, as approved`` behind it.
+    The champion of record stands again under its architecture's name with `RECORD` behind it.
     """
     models = {name: Model.load(folder) for name, folder in fitted.items()}
     if approved:
         record = Model.load(champions.find(project, approved))
-        models[f"{record.architecture}, as approved"] = record
+        models[f"{record.architecture}{RECORD}"] = record
     return models
+
+
+def electable(board: pd.DataFrame, elects_record: bool) -> pd.DataFrame:
+    """Return the candidates of a leaderboard that may be chosen: in a sweep, all but the champion of record."""
+    return board if elects_record else board[~board["candidate"].str.endswith(RECORD)]
+
+
+def of_record(board: pd.DataFrame) -> dict[str, float]:
+    """Return the figures of the champion of record on test, ``record_test_…``; none where there is no such champion."""
+    names = [name for name in board["candidate"] if name.endswith(RECORD)]
+    return figures(board, names[0], "record_test_") if names else {}
 
 
 def on_validation(
