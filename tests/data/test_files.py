@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loopbook.data import files
+from loopbook.data import encodings, files
 from loopbook.data.files import CsvForm
 from loopbook.scenario.errors import DataError
 
@@ -144,8 +144,43 @@ def test_the_head_of_a_large_file_ends_with_a_whole_line(encoding, tmp_path):
     path.write_bytes(begin + text.encode(encoding))
     head = files.head(path)
     assert 60_000 < len(head) <= 65_536
-    likely = files.likely_encoding(path.read_bytes())
+    likely = encodings.likely(path.read_bytes())[0]
     shown = files.decode(head, likely, "rows.csv").removeprefix("\ufeff")
     assert shown.endswith("\n")
     assert text.startswith(shown)
     assert files.csv_columns(path, CsvForm(encoding=likely), "rows.csv") == ("id", "text")
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("a,b\n1,2,\n3,4,\n", [["1", "2"], ["3", "4"]]),
+        ("a;b\n1;2;;\n3;4\n", [["1", "2"], ["3", "4"]]),
+        ('a,b\n"x\ny",2,\n3,4,\n', [["x\ny", "2"], ["3", "4"]]),
+        ("a\tb\n1\t\t\n3\t4\n", [["1", ""], ["3", "4"]]),
+        ("a,b,\n1,2\n3,4,\n", [["1", "2", ""], ["3", "4", ""]]),
+    ],
+)
+def test_a_delimiter_at_the_end_of_a_line_makes_no_field(text: str, rows: list[list[str]]) -> None:
+    table = read(text)
+    assert table.rows == rows
+    assert not table.broken
+
+
+def test_a_field_too_many_that_holds_something_breaks_the_line() -> None:
+    assert [row.line for row in read("a,b\n1,2,3\n4,5,\n").broken] == [2]
+
+
+@pytest.mark.parametrize(
+    ("field", "meant"),
+    [
+        (r'"He said \"late\" again"', 'He said "late" again'),
+        (r'"\"", it"', None),
+        (r'"a \\ b"', r"a \ b"),
+        (r'"5\" pipe, 3 m"', '5" pipe, 3 m'),
+        (r'"ends with \\"', "ends with \\"),
+    ],
+)
+def test_a_backslash_before_a_quotation_mark(field: str, meant: str | None) -> None:
+    table = read(f"a,b\n{field},2\n", escapes=True)
+    assert [row[0] for row in table.rows] == ([] if meant is None else [meant])
