@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from loopbook.data import parsing
+from loopbook.data.parsing import Notation
 from loopbook.scenario.source import CsvSource
 
 
@@ -25,14 +26,14 @@ def test_times_in_no_named_format_are_not_guessed_at() -> None:
 
 def test_a_named_thousands_separator_stands_before_groups_of_three_only() -> None:
     written = pd.Series(["1.234,56", "-12.345.678", "12,5", "1.23", "1234.567", "1.234"])
-    values, bad = parsing.numbers(written, ",", ".")
+    values, bad = parsing.numbers(written, Notation(",", "."))
     assert bad.tolist() == [False, False, False, True, True, False]
     np.testing.assert_allclose(values[~bad], [1234.56, -12345678, 12.5, 1234])
 
 
 def test_a_thousands_separator_that_nobody_named_is_refused() -> None:
-    assert parsing.numbers(pd.Series(["1,234.5", "1.234,5"]), ".")[1].all()
-    assert parsing.numbers(pd.Series(["1.234,5", "1.234"]), ",")[1].all()
+    assert parsing.numbers(pd.Series(["1,234.5", "1.234,5"]))[1].all()
+    assert parsing.numbers(pd.Series(["1.234,5", "1.234"]), Notation(","))[1].all()
 
 
 @pytest.mark.parametrize("form", ["%d.%m.", "%H:%M", "%Y-%m", "no format", "%Q"])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.data.conftest import build_scenario
 
 from loopbook.data import parsing, sources, validation
+from loopbook.data.parsing import Notation
 from loopbook.data.sources import Collected
 from loopbook.scenario.data import DataSettings
 from loopbook.scenario.errors import DataError
@@ -193,7 +194,7 @@ def test_the_window_takes_the_days_and_then_the_earliest_rows(scenario):
     ],
 )
 def test_numbers_are_read(value, decimal, expected):
-    numbers, bad = parsing.numbers(pd.Series([value, "7"]), decimal)
+    numbers, bad = parsing.numbers(pd.Series([value, "7"]), Notation(decimal))
     assert not bad.any()
     assert np.isnan(numbers[0]) if expected is None else numbers[0] == expected
 
@@ -202,7 +203,7 @@ def test_numbers_are_read(value, decimal, expected):
     ("value", "decimal"), [("1,5", "."), ("1.234,5", ","), ("1.5", ","), ("inf", "."), ("x", "."), ("1 000", ".")]
 )
 def test_numbers_that_could_mean_two_things_are_refused(value, decimal):
-    assert parsing.numbers(pd.Series([value, "7"]), decimal)[1].tolist() == [True, False]
+    assert parsing.numbers(pd.Series([value, "7"]), Notation(decimal))[1].tolist() == [True, False]
 
 
 @pytest.mark.parametrize(

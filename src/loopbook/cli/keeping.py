@@ -32,6 +32,10 @@ def new(
 
     console = terminal()
     begun = beginning.begin(Project.find(), name, file, label or None, lambda what: console.print(Text(what)))
+    if begun.doubts:
+        console.print("Please check first:")
+        for doubt in begun.doubts:
+            console.print(f"  {doubt}", markup=False, soft_wrap=True)
     table = Table("what", "guess", "why", box=None, pad_edge=False)
     for row in begun.guesses:
         table.add_row(*map(Text, row))

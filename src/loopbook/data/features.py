@@ -20,6 +20,12 @@ _LEAST = 2  # a token seen once stays unknown, so that training learns what 'unk
 _LEVELS = 50  # levels of a category that get a column of their own; rarer ones share one
 _FIELD_END = "¶"  # stands between the texts of two fields
 
+BLANKLESS = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff]+"
+)
+"""Runs of scripts that put no blank between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
+
 _TOKEN = re.compile(
     r"\[[a-z]+\]"  # a mask such as [mail]
     r"|[$#@]\w+"  # ticker, hashtag, handle

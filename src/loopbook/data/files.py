@@ -5,16 +5,20 @@ import csv
 import io
 import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from loopbook.data import encodings
 from loopbook.scenario.errors import DataError, suggest
 
 _HEAD = 65_536  # bytes that a quick look reads
 _DELIMITERS = ",;\t|"
+_ESCAPED = re.compile(r'\\(["\\])')
+_UNNAMED = "unnamed_"  # with its number: the name of a column that the header leaves out
 _QUOTE = "a quotation mark is not closed, or stands inside a field without being doubled"
 _FIELD_LIMIT = 2**31 - 1  # the csv module's own limit, 131,072 characters, would break a long text into an error
 
@@ -50,6 +54,7 @@ class CsvForm:
     encoding: str = "utf-8"
     header: tuple[str, ...] = ()
     quoting: bool = True
+    escapes: bool = False
 
 
 def decode(content: bytes, encoding: str, name: str) -> str:
@@ -80,24 +85,9 @@ def decode(content: bytes, encoding: str, name: str) -> str:
     return text
 
 
-def likely_encoding(content: bytes) -> str:
-    """Return the encoding that the bytes speak for: utf-8, utf-16, utf-16-le, cp1252 or latin-1."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if content.count(b"\0") > len(content) // 10:
-        return "utf-16-le"
-    for encoding in ("utf-8", "cp1252"):
-        try:
-            content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    return "latin-1"
-
-
 def _likely(content: bytes, tried: str) -> str:
     """Return a sentence with the encoding that the bytes speak for."""
-    likely = likely_encoding(content)
+    likely = encodings.likely(content)[0]
     if likely == tried:
         return " Save the file as UTF-8."
     return f" It is probably {likely}: set source.encoding to {likely}, or save the file as UTF-8."
@@ -113,7 +103,7 @@ def head(path: Path) -> bytes:
 
 def _last_line_end(content: bytes) -> int:
     """Return where the last whole line ends; in UTF-16 a line's end is two bytes, of which one alone says nothing."""
-    if not likely_encoding(content).startswith("utf-16"):
+    if not encodings.likely(content)[0].startswith("utf-16"):
         return content.rfind(b"\n") + 1
     codec = "utf-16-be" if content.startswith(codecs.BOM_UTF16_BE) else "utf-16-le"
     text = content.decode(codec, "ignore")
@@ -158,6 +148,8 @@ def read_csv(content: bytes, form: CsvForm, name: str, limit: int | None = None)
     columns, sign, records = _opened(content, form, name)
     table = Table(columns)
     for record, line, problem in itertools.islice(records, limit):
+        if all(name.startswith(_UNNAMED) for name in columns[len(record) :]):
+            record += [""] * (len(columns) - len(record))
         wrong = f"{len(record)} fields where the header has {len(columns)}" if len(record) != len(columns) else ""
         if problem or wrong:
             table.broken.append(Broken(line, "broken-line", problem or wrong, sign.join(record)))
@@ -190,6 +182,8 @@ def _opened(content: bytes, form: CsvForm, name: str) -> tuple[tuple[str, ...], 
     if not text.strip():
         raise DataError(f"{name} is empty. Is it the right file?")
     sign = form.delimiter or delimiter(text, form.quoting)
+    if form.escapes:
+        text = unescaped(text)
     records = _records(_physical(text), sign, form.quoting, len(form.header))
     return form.header or _header(records, name), sign, records
 
@@ -228,6 +222,11 @@ def read_jsonl(content: bytes, name: str, limit: int | None = None) -> Table:
     return Table(columns, rows, [line for line, _ in records], broken)
 
 
+def unescaped(text: str) -> str:
+    """Return a text in which quotation marks behind a backslash are doubled, as csv files have them elsewhere."""
+    return _ESCAPED.sub(lambda found: '""' if found[1] == '"' else "\\", text)
+
+
 def _physical(text: str) -> list[str]:
     """Return the lines of a text, ended by the line ends that files have, and by nothing else in Unicode."""
     return list(io.TextIOWrapper(io.BytesIO(text.encode("utf-8")), "utf-8", newline=""))
@@ -237,7 +236,7 @@ def _header(records: Iterator[Record], name: str) -> tuple[str, ...]:
     record, line, problem = next(records, ([], 1, "no header"))
     if problem:
         raise DataError(f"{name}:{line}: the header cannot be read: {problem}.")
-    columns = [column.strip() or f"unnamed_{index}" for index, column in enumerate(record, start=1)]
+    columns = [column.strip() or f"{_UNNAMED}{index}" for index, column in enumerate(record, start=1)]
     twice = [column for column, count in Counter(columns).items() if count > 1]
     if twice:
         raise DataError(f"{name}:{line}: the header names {', '.join(map(repr, twice))} more than once; rename one.")
@@ -263,6 +262,8 @@ def _records(lines: list[str], sign: str, quoting: bool, width: int) -> Iterator
             record = next(reader)
         except csv.Error as error:
             problem = _QUOTE if '"' in str(error) or "end of data" in str(error) else str(error)
+        if width < len(record) and width and not any(field.strip() for field in record[width:]):
+            del record[width:]  # a delimiter at the end of the line makes an empty field
         taken = begin + reader.line_num - position
         if taken > 1 and (problem or (width and len(record) != width)):
             record, problem, taken = [], _QUOTE, 1

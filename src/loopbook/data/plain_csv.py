@@ -41,7 +41,12 @@ def read(content: bytes, form: files.CsvForm, name: str) -> pd.DataFrame | None:
 
     columns, sign = files.csv_head(content, form, name)
     plain = files.decode(content, form.encoding, name).encode("utf-8").replace(b"\r\n", b"\n")
-    careful = not form.quoting or plain.startswith(b"\n") or any(sign in plain for sign in (b"\r", b"\n\n", b'\\"'))
+    careful = (
+        form.escapes
+        or not form.quoting
+        or plain.startswith(b"\n")
+        or any(sign in plain for sign in (b"\r", b"\n\n", b'\\"'))
+    )
     if careful or (b'"' in plain and not _values(sign.encode()).fullmatch(plain)):
         return None
     try:

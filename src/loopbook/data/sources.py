@@ -182,7 +182,8 @@ def require(scenario: Scenario, known: Iterable[str], where: str) -> None:
     named += [
         (f"source.{key}", name) for key in ("id", "time", "group", "stratum", "truth") if (name := getattr(source, key))
     ]
-    named += [(f"source.{key}", name) for key in ("protected", "personal") for name in getattr(source, key)]
+    listed = ("protected", "personal", "missing", "units")
+    named += [(f"source.{key}", name) for key in listed for name in getattr(source, key)]
     problems = [
         f"{where} has no column {name!r}, which {place} names.{suggest(name, known)}"
         for place, name in named
@@ -204,8 +205,9 @@ def _file(written: str, root: Path) -> Path:
 
 
 def _form(source: Source) -> CsvForm:
-    named = (source.delimiter, source.encoding, source.header, source.quoting) if isinstance(source, CsvSource) else ()
-    return CsvForm(*named)
+    if not isinstance(source, CsvSource):
+        return CsvForm()
+    return CsvForm(source.delimiter, source.encoding, source.header, source.quoting, source.escapes)
 
 
 def _kept(source: HttpSource, raw: Path) -> Path:

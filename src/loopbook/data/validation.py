@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from loopbook.data import parsing, sources
 from loopbook.data.cleaning import normalise, shorten
+from loopbook.data.parsing import Notation
 from loopbook.data.sources import Collected
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
@@ -120,22 +121,21 @@ def window(rows: pd.DataFrame, settings: DataSettings) -> pd.DataFrame:
 def _canonical(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict, today: date, salt: str) -> dict[str, Any]:
     """Return the columns of all rows, the bad ones included, and note in `verdict` what is wrong."""
     source = scenario.source
-    marks = _marks(source)
 
     def hidden(name: str | None, values: list[str]) -> list[str]:
         personal = name in source.personal
         return [personal_data.pseudonym(value, salt) if value else "" for value in values] if personal else values
 
     if source.time:
-        time = _times(frame[source.time], source.time_formats, verdict, None if scenario.simulated else today)
+        time = _times(frame[source.time], source, verdict, None if scenario.simulated else today)
     else:
         time = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]")
-    label, weight = _labels(frame, scenario.task.label, marks, verdict)
-    fields = _fields(frame, scenario, marks, verdict)
+    label, weight = _labels(frame, scenario.task.label, source, verdict)
+    fields = _fields(frame, scenario, verdict)
     groups = parsing.strings(frame[source.group]) if source.group else None
     if groups is not None:
         verdict.note([not value for value in groups], "missing-group", f"no {source.group}")
-    ids = hidden(source.id, _ids(frame, source.id, verdict))
+    ids = hidden(source.id, _ids(frame, source, verdict))
     group = ids if groups is None else hidden(source.group, groups)
     columns: dict[str, Any] = {"row_id": ids, "time": time, "group": group, "label": label, "weight": weight}
     for name in map(str, frame.columns):
@@ -149,10 +149,8 @@ def _canonical(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict, today
     return columns
 
 
-def _times(
-    values: "pd.Series[Any]", formats: tuple[str, ...], verdict: _Verdict, today: date | None
-) -> "pd.Series[Any]":
-    read, missing = parsing.times(values, formats)
+def _times(values: "pd.Series[Any]", source: Source, verdict: _Verdict, today: date | None) -> "pd.Series[Any]":
+    read, missing = parsing.times(values, source.time_formats, source.missing.get(str(values.name)))
     verdict.note(missing, "missing-time", f"no {values.name}")
     remedy = "write YYYY-MM-DD or ISO 8601, or name its form in source.time_formats"
     verdict.note(
@@ -166,11 +164,10 @@ def _times(
     return read
 
 
-Marks = tuple[str, str | None]  # decimal mark and thousands separator
-
-
-def _marks(source: Source) -> Marks:
-    return (source.decimal, source.thousands) if isinstance(source, CsvSource) else (".", None)
+def notation(source: Source, column: str) -> Notation:
+    """Return how the numbers of a column are written."""
+    marks = (source.decimal, source.thousands) if isinstance(source, CsvSource) else (".", None)
+    return Notation(*marks, source.units.get(column, ""), source.missing.get(column))
 
 
 def _no_number(values: "pd.Series[Any]", decimal: str) -> Callable[[int], str]:
@@ -186,15 +183,17 @@ def _no_number(values: "pd.Series[Any]", decimal: str) -> Callable[[int], str]:
 
 
 def _labels(
-    frame: pd.DataFrame, label: Label, marks: Marks, verdict: _Verdict
+    frame: pd.DataFrame, label: Label, source: Source, verdict: _Verdict
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     values = frame[label.column]
     written = parsing.strings(values)
-    verdict.note(parsing.is_missing(written), "missing-label", f"no {label.column}")
+    missing = parsing.is_missing(written, source.missing.get(label.column))
+    verdict.note(missing, "missing-label", f"no {label.column}")
     weight = np.ones(len(frame), dtype=np.float32)
     if label.below is not None:
-        numbers, bad = parsing.numbers(values, *marks)
-        verdict.note(bad, "bad-label", _no_number(values, marks[0]))
+        written_as = notation(source, label.column)
+        numbers, bad = parsing.numbers(values, written_as)
+        verdict.note(bad, "bad-label", _no_number(values, written_as.decimal))
         distance = np.nan_to_num(np.abs(numbers - label.below))
         if label.uncertain:
             weight = np.minimum(1.0, distance / label.uncertain).astype(np.float32)
@@ -206,17 +205,21 @@ def _labels(
     return np.array([value.casefold() in positive for value in written], dtype=np.int8), weight
 
 
-def _fields(frame: pd.DataFrame, scenario: Scenario, marks: Marks, verdict: _Verdict) -> dict[str, Any]:
+def _fields(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict) -> dict[str, Any]:
     """Return the input fields in their types."""
     fields: dict[str, Any] = {}
     limit = scenario.data.max_characters
     for name, kind in scenario.task.fields.items():
         if kind == "number":
-            numbers, bad = parsing.numbers(frame[name], *marks)
-            verdict.note(bad, "bad-number", _no_number(frame[name], marks[0]))
+            written_as = notation(scenario.source, name)
+            numbers, bad = parsing.numbers(frame[name], written_as)
+            verdict.note(bad, "bad-number", _no_number(frame[name], written_as.decimal))
             fields[name] = numbers
             continue
         texts = [parsing.plain(value) for value in frame[name].tolist()]
+        if kind == "category":
+            missing = parsing.is_missing([text.strip() for text in texts], scenario.source.missing.get(name))
+            texts = ["" if gone else text for text, gone in zip(texts, missing, strict=True)]
         lengths = np.array([len(text) for text in texts])
         if kind == "text":
             verdict.note(lengths > limit, "too-long", partial(_too_long, name, lengths, limit))
@@ -234,8 +237,9 @@ def _too_long(name: str, lengths: NDArray[np.int64], limit: int, position: int) 
     return f"{name} has {lengths[position]:,} characters; data.max_characters is {limit:,}"
 
 
-def _ids(frame: pd.DataFrame, column: str | None, verdict: _Verdict) -> list[str]:
+def _ids(frame: pd.DataFrame, source: Source, verdict: _Verdict) -> list[str]:
     """Return unique ids: the source's, or a hash of the row's content with the number of its occurrence."""
+    column = source.id
     if column is None:
         rows = zip(*(parsing.strings(frame[name]) for name in frame.columns), strict=True)
         texts = (json.dumps(values, ensure_ascii=False).encode("utf-8", "replace") for values in rows)
@@ -243,7 +247,7 @@ def _ids(frame: pd.DataFrame, column: str | None, verdict: _Verdict) -> list[str
         before = digests.groupby(digests).cumcount()
         return [f"{digest}-{count + 1}" if count else digest for digest, count in zip(digests, before, strict=True)]
     ids = parsing.strings(frame[column])
-    verdict.note(parsing.is_missing(ids), "missing-id", f"no {column}")
+    verdict.note(parsing.is_missing(ids, source.missing.get(column)), "missing-id", f"no {column}")
     repeated = pd.Series(ids, dtype=object).where(verdict.good).duplicated()
     verdict.note(repeated, "duplicate-id", f"an earlier row has the same {column}")
     return ids
@@ -306,7 +310,7 @@ def _refuse_one_class(rows: pd.DataFrame, frame: pd.DataFrame, scenario: Scenari
     label = scenario.task.label
     meaning = label.names[classes.pop()]
     if label.below is not None:
-        numbers, _ = parsing.numbers(frame[label.column], *_marks(scenario.source))
+        numbers, _ = parsing.numbers(frame[label.column], notation(scenario.source, label.column))
         seen = f"it runs from {np.nanmin(numbers):g} to {np.nanmax(numbers):g}, and task.label.below is {label.below:g}"
         raise DataError(f"All {len(rows):,} rows have one class, {meaning!r}: {label.column}: {seen}.")
     counts = Counter(parsing.strings(frame[label.column])).most_common(5)

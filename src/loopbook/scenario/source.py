@@ -1,22 +1,27 @@
 """Where an agent's data comes from: one settings class for each kind of source."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from loopbook.scenario.settings import Names, Settings
 
-_DAY = datetime(2026, 2, 13)
+COUNTED = ("unix", "unix_ms", "unix_us", "unix_ns", "excel")
+"""Time formats that are a count: since 1970, or a spreadsheet's days since 30 December 1899."""
+
+_DAY = datetime(2026, 2, 13, tzinfo=UTC)
 
 
 def _says_the_day(form: str) -> str:
     """Refuse a time format that does not hold day, month and year."""
+    if form in COUNTED:
+        return form
     try:
         read = datetime.strptime(_DAY.strftime(form), form)
     except ValueError as error:
         raise ValueError(f"{form!r} is no time format ({error}); write one such as '%d.%m.%Y %H:%M'") from error
-    if read.replace(tzinfo=None) != _DAY:
+    if read.replace(tzinfo=UTC) != _DAY:
         raise ValueError(f"{form!r} must hold year, month and day, such as '%d.%m.%Y %H:%M'")
     return form
 
@@ -27,7 +32,17 @@ class Columns(Settings):
     id: str | None = Field(None, description="column that identifies a row; None: a hash of the row's content")
     time: str | None = Field(None, description="column with the time of a row")
     time_formats: Annotated[tuple[Annotated[str, AfterValidator(_says_the_day)], ...], Field(strict=False)] = Field(
-        (), description="how times are written that are not ISO 8601, such as '%d.%m.%Y %H:%M'; the first that fits"
+        (),
+        description="how times are written that are not ISO 8601, such as '%d.%m.%Y %H:%M', or what they count: "
+        "unix, unix_ms, unix_us, unix_ns, excel; the first that fits",
+    )
+    missing: dict[str, Names] = Field(
+        default_factory=dict,
+        description="what means that there is no value, by column, beside an empty cell: {ratio: ['-', '#N/A']}; in a "
+        "column that is not named: NA, N/A, NaN, null, ? and spreadsheets' errors",
+    )
+    units: dict[str, str] = Field(
+        default_factory=dict, description="what may stand before or behind the numbers of a column: {price: '$'}"
     )
     group: str | None = Field(None, description="column whose equal values must stay on one side of every split")
     stratum: str | None = Field(None, description="column whose shares every split keeps; None: the label")
@@ -51,16 +66,24 @@ class FileSource(Read):
     path: str = Field(description="file, relative to the project's root")
 
 
+def _plain_mark(mark: object) -> object:
+    """Return every kind of space as a blank, and a curly apostrophe as a straight one."""
+    return " " if isinstance(mark, str) and mark.isspace() else "'" if mark == "\u2019" else mark
+
+
 class CsvSource(FileSource):
     kind: Literal["csv"]
     delimiter: str | None = Field(None, max_length=1, description="None: found from the file's first lines")
     decimal: Literal[".", ","] = Field(".", description="decimal mark of numbers")
-    thousands: Literal[".", ",", " ", "'"] | None = Field(
-        None, description="what groups digits by three; None: nothing"
+    thousands: Annotated[Literal[".", ",", " ", "'"] | None, BeforeValidator(_plain_mark)] = Field(
+        None, description="what groups digits by three, a blank for every kind of space; None: nothing"
     )
     encoding: str = Field("utf-8", description="encoding of the file; a wrong byte is an error that names its line")
     header: Names = Field((), description="column names, for a file that has no header line")
     quoting: bool = Field(True, description="False: quotation marks are ordinary characters")
+    escapes: bool = Field(
+        False, description='True: \\" inside a quoted field is a quotation mark, and \\\\ a backslash'
+    )
 
     @model_validator(mode="after")
     def _two_marks(self) -> Self:

@@ -36,12 +36,15 @@ class Beginning:
         What, guess and reason, for a short table.
     next
         What to edit, the least sure first.
+    doubts
+        What comes before all else: columns and marks that may have been read otherwise than they were meant.
     """
 
     path: Path
     copied: Path | None
     guesses: tuple[tuple[str, str, str], ...]
     next: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
 
 def begin(
@@ -83,6 +86,7 @@ def begin(
         thousands=written.thousands,  # type: ignore[arg-type]
         encoding=written.encoding,
         quoting=written.quoting,
+        escapes=written.escapes,
         sample=trial.SMOKE[-1],
     )
     collected = sources.collect(settings, project.root, project.raw)
@@ -107,6 +111,7 @@ def begin(
         sequence_length=64,
         vocabulary=8_000,
         longest=min(100_000, max(10_000, 2 * longest)),
+        columns=tuple(columns),
     )
     progress("Trying the guesses: checking rows, repeated texts and splits")
     draft = trial.settle(draft, collected, today.date())
@@ -116,7 +121,9 @@ def begin(
     if copied is not None:
         _copy(raw, copied)
     _write(target, document.write(draft))
-    return Beginning(target, copied, _guesses(draft), _next(draft, reading.parse(target)))
+    doubts = (f"{quoted(column)} is {doubt}" for column, doubt in draft.roles.doubts.items())
+    said = (*(doubt.text for doubt in written.doubts), *doubts)
+    return Beginning(target, copied, _guesses(draft), _next(draft, reading.parse(target)), said)
 
 
 def _refuse_name(name: str, target: Path) -> None:
@@ -209,6 +216,8 @@ def _next(draft: document.Draft, file: reading.ScenarioFile) -> tuple[str, ...]:
         (0.35, ("decisions", "costs"), "what a wrong decision costs; the decisions rest on it"),
         (0.5, ("stories",), "who needs what, and from which threshold on the agent is good enough"),
     ]
+    steps += [(doubt.sure, ("source", doubt.key), doubt.text) for doubt in draft.form.doubts]
+    steps += [(0.1, ("task", "fields"), f"{quoted(name)} is {doubt}") for name, doubt in has.doubts.items()]
     if guess.rivals:
         others = "; ".join(f"{quoted(name)} ({what})" for name, what in guess.rivals)
         steps.append((guess.sure - 0.01, ("task", "label", "column"), f"whether this is the label, or {others}"))

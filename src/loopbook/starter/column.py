@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -11,25 +11,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.data import parsing
+from loopbook.data.features import BLANKLESS
 from loopbook.privacy import personal_data
-from loopbook.starter import words
+from loopbook.starter import moments, quantities, words
 from loopbook.starter.form import Form
+from loopbook.starter.notation import quoted
 
 Kind = Literal["empty", "constant", "number", "time", "text", "category", "code"]
 
 _SAMPLE = 300  # values that are looked at for personal data and for the form of times
+_FEW = 10  # different values up to which a column is a scale or some levels, whatever its name
 _NUMBERS = 0.95  # share of values that must be numbers; the others go to quarantine
-_TIMES = 0.9
 _MANY_LEVELS = 50
-_DAYS = (
-    *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%y", "%d/%m/%y"),
-    *("%m/%d/%y", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d. %b %Y", "%d %B %Y", "%d. %B %Y", "%d-%b-%Y", "%d-%b-%y"),
-    "%a, %d %b %Y",
-)
-_HOURS = ("", " %H:%M", " %H:%M:%S", ", %H:%M", ", %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %H:%M:%S %z")
-_LOOKS_LIKE_TIME = re.compile(
-    r"\d{1,4}[./-]\d{1,2}[./-]\d{2,4}|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -58,6 +51,12 @@ class Column:
         Why the column names a person; empty: it does not.
     mentions
         Of a text: the share of looked-at values with personal data inside, which is masked in the run.
+    unit
+        Of a number: what stands before or behind it.
+    missing_as
+        As in `CsvSource.missing`, where the usual words for a missing value are not the right ones.
+    doubt
+        What somebody should know: that the column is not what its name says, or how it was read.
     """
 
     name: str
@@ -71,6 +70,9 @@ class Column:
     readable: float = 1.0
     personal: str = ""
     mentions: float = 0.0
+    unit: str = ""
+    missing_as: tuple[str, ...] | None = None
+    doubt: str = ""
 
     @property
     def known(self) -> int:
@@ -85,52 +87,129 @@ class Column:
     def distinct(self) -> int:
         return len(self.counts)
 
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The words that stand where a value is missing."""
+        return tuple(sorted({value for value, gone in zip(self.values, self.missing, strict=True) if gone and value}))
+
     @cached_property
     def times(self) -> pd.Series:
         """The values as times in UTC."""
-        return parsing.times(pd.Series(self.values, dtype=object), self.formats)[0]
+        return parsing.times(pd.Series(self.values, dtype=object), self.formats, self.missing_as)[0]
 
 
 def describe(name: str, values: list[str], form: Form) -> Column:
     """Return what a column holds."""
     written = [value.strip() for value in values]
-    missing = parsing.is_missing(written)
-    counts = Counter(value for value, gone in zip(written, missing, strict=True) if not gone)
-    series = pd.Series(written, dtype=object)
-    known = len(written) - int(missing.sum())
+    found = _number_or_time(name, written, form) or _of_words(name, written)
+    return replace(found, doubt=found.doubt or _named_otherwise(found))
+
+
+def _counted(written: list[str], missing: NDArray[np.bool_]) -> Counter[str]:
+    return Counter(value for value, gone in zip(written, missing, strict=True) if not gone)
+
+
+def _number_or_time(name: str, written: list[str], form: Form) -> Column | None:
+    """Return a column whose values can be read as numbers or times; None: it is neither, or has no two values."""
+    counts = _counted(written, parsing.is_missing(written))
+    if len(counts) < 2:
+        return None
+    sample = _sample(counts)
+    found = quantities.read(written, counts, form)
+    missing = np.isnan(found.numbers) & ~found.bad
+    readable = 1 - float(found.bad.sum()) / max(1, int((~missing).sum()))
+    coded = sum(re.fullmatch(r"0\d+", value) is not None for value in sample) > 0.02 * len(sample)
+    if readable >= _NUMBERS and not coded and not moments.compact(name, sample):
+        counts = _counted(written, missing)
+        if len(counts) < 2:
+            return None
+        if form_ := moments.counted(name, found.numbers):
+            return Column(
+                name, "time", written, missing, counts, None, (form_,), False, readable, missing_as=found.tokens
+            )
+        return Column(
+            name,
+            "number",
+            written,
+            missing,
+            counts,
+            numbers=found.numbers,
+            readable=readable,
+            personal=_person(name, counts, sample)[0],
+            unit=found.unit,
+            missing_as=found.tokens,
+            doubt=found.doubt,
+        )
+    timed = moments.read(name, written, counts)
+    if timed is None:
+        return replace(_of_words(name, written), doubt=found.doubt) if found.doubt else None
+    missing = parsing.is_missing(written, timed.tokens)
+    by_name = words.heard(name, ("birth", "birthday", "birthdate", "dob", "geburtsdatum", "geburtstag"))
+    personal = f"its name says {by_name!r}" if by_name else ""
+    spelled = (timed.formats, timed.ambiguous, timed.readable, personal)
+    return Column(name, "time", written, missing, _counted(written, missing), None, *spelled, missing_as=timed.tokens)
+
+
+def _of_words(name: str, written: list[str]) -> Column:
+    """Return a column of texts, categories or codes, or one with fewer than two values."""
+    missing_as = () if _is_code_list(written) else None
+    missing = parsing.is_missing(written, missing_as)
+    counts = _counted(written, missing)
     if not counts:
         return Column(name, "empty", written, missing, counts)
-    sample = list(counts)[:: max(1, len(counts) // _SAMPLE)]
-    personal, mentions = _person(name, counts, sample)
-    if len(counts) == 1:
-        return Column(name, "constant", written, missing, counts, personal=personal)
-    numbers, bad = parsing.numbers(series, form.decimal, form.thousands)
-    readable = 1 - float(bad.sum()) / known
-    coded = sum(re.fullmatch(r"0\d+", value) is not None for value in sample) > 0.02 * len(sample)
-    if readable >= _NUMBERS and not coded and not _compact_dates(name, sample):
-        return Column(name, "number", written, missing, counts, numbers=numbers, readable=readable, personal=personal)
-    timed = _times(name, series, missing, sample)
-    if timed is not None:
-        formats, ambiguous, share = timed
-        by_name = words.heard(name, ("birth", "birthday", "birthdate", "dob", "geburtsdatum", "geburtstag"))
-        personal = f"its name says {by_name!r}" if by_name else ""
-        return Column(name, "time", written, missing, counts, None, formats, ambiguous, share, personal)
-    kind = _text_kind(counts, known)
+    personal, mentions = _person(name, counts, _sample(counts))
+    kind: Kind = "constant" if len(counts) == 1 else _text_kind(counts, counts.total())
     if kind == "text":
         inside = personal if personal.startswith("its values") else ""
-        person = words.person(name)
-        short = _mean_words(counts) < 6  # "Smith, Mr. John Paul" is four words; a text with "mail" in its name is more
-        personal = personal if person and short else inside
-    return Column(name, kind, written, missing, counts, personal=personal, mentions=mentions)
+        short = mean_words(counts) < 6  # "Smith, Mr. John Paul" is four words; a text with "mail" in its name is more
+        personal = personal if words.person(name) and short else inside
+    shown = mentions if kind == "text" else 0.0
+    return Column(name, kind, written, missing, counts, personal=personal, mentions=shown, missing_as=missing_as)
 
 
-def _mean_words(counts: Counter[str]) -> float:
-    return sum(len(value.split()) * count for value, count in counts.items()) / counts.total()
+def _sample(counts: Counter[str]) -> list[str]:
+    return list(counts)[:: max(1, len(counts) // _SAMPLE)]
+
+
+def _is_code_list(written: list[str]) -> bool:
+    """Say whether what could mean "missing" is a code among codes: capital letters, as NA for Namibia."""
+    found = {value for value in written if value}
+    codes = {value for value in found if re.fullmatch(r"[A-Z]{2,4}", value)}
+    said = {value for value in codes if value.casefold() in parsing.NOTHING}
+    return bool(said & {"NA", "NAN"}) and len(codes) >= 3 and len(codes) >= 0.9 * len(found)
+
+
+def _named_otherwise(column: Column) -> str:
+    """Return how a column's name and its values differ, where the name is that of a time or an amount."""
+    if column.distinct <= _FEW:
+        return ""
+    example = quoted(next(iter(column.counts)))
+    named = words.heard(column.name, words.TIME_ITSELF)
+    if named and column.kind != "time":
+        return f"named like a time ({named}), but not to be read as one, such as {example}: taken as {column.kind}"
+    named = words.heard(column.name, words.AMOUNT)
+    if named and column.kind in ("text", "code", "category"):
+        return f"named like an amount ({named}), but not to be read as one, such as {example}: taken as {column.kind}"
+    return ""
+
+
+def mean_words(counts: Counter[str]) -> float:
+    """Return the words of a value, on average."""
+    return sum(_spoken(value) * count for value, count in counts.items()) / counts.total()
+
+
+def _spoken(value: str) -> float:
+    """Return the words of a text; where a script has no blanks, two characters count as one word."""
+    return len(BLANKLESS.sub(" ", value).split()) + _unparted(value) / 2
+
+
+def _unparted(value: str) -> int:
+    return 0 if value.isascii() else sum(map(len, BLANKLESS.findall(value)))
 
 
 def _text_kind(counts: Counter[str], known: int) -> Kind:
-    length = sum(len(value) * count for value, count in counts.items()) / known
-    spoken = _mean_words(counts)
+    length = sum((len(value) + 2 * _unparted(value)) * count for value, count in counts.items()) / known
+    spoken = mean_words(counts)
     share = len(counts) / known
     if spoken >= 3 and length >= 15 and (len(counts) > _MANY_LEVELS or (share > 0.5 and known >= 20)):
         return "text"
@@ -153,37 +232,3 @@ def _person(name: str, counts: Counter[str], sample: list[str]) -> tuple[str, fl
     if word and len(counts) > 10:
         return f"its name says {word!r}", inside
     return "", inside
-
-
-def _compact_dates(name: str, sample: list[str]) -> bool:
-    return bool(words.heard(name, words.TIME)) and all(re.fullmatch(r"(?:19|20)\d{6}", value) for value in sample)
-
-
-def _times(
-    name: str, series: pd.Series, missing: NDArray[np.bool_], sample: list[str]
-) -> tuple[tuple[str, ...], bool, float] | None:
-    """Return formats, whether they are ambiguous, and the readable share of a column of times; None: it is none."""
-    looks = sum(len(value) <= 40 and _LOOKS_LIKE_TIME.search(value) is not None for value in sample)
-    if looks < 0.7 * len(sample) and not _compact_dates(name, sample):
-        return None
-    tried = pd.Series(sample, dtype=object)
-    left = tried[parsing.times(tried)[0].isna()]
-    formats: list[str] = []
-    ambiguous = False
-    offered = [day + hour for day in _DAYS for hour in _HOURS]
-    while len(left) > 0.005 * len(sample):
-        reads = {
-            form: int(pd.to_datetime(left, format=form, utc=True, errors="coerce").notna().sum()) for form in offered
-        }
-        best = max(offered, key=lambda form: reads[form])
-        if reads[best] < max(1, 0.01 * len(sample)):
-            break
-        # The same with day and month exchanged.
-        other = best.replace("%d", "%·").replace("%m", "%d").replace("%·", "%m") if "%m" in best else best
-        ambiguous |= reads.get(other, 0) == reads[best] and other != best and "." not in best
-        offered = [form for form in offered if form not in (best, other)]
-        formats.append(best)
-        left = left[pd.to_datetime(left, format=best, utc=True, errors="coerce").isna()]
-    read, _ = parsing.times(series, formats)
-    share = float(read.notna().sum()) / max(1, len(series) - int(missing.sum()))
-    return (tuple(formats), ambiguous, share) if share >= _TIMES else None

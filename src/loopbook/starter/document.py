@@ -7,9 +7,11 @@ comments as a quoted text on one line.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from loopbook.starter.column import Column
 from loopbook.starter.form import Form
 from loopbook.starter.label import LabelGuess
 from loopbook.starter.notation import comment, listed, listing, noted, quoted, scalar
@@ -18,6 +20,7 @@ from loopbook.starter.roles import Roles
 if TYPE_CHECKING:
     from jinja2 import Template
 
+_FORM = ("decimal", "thousands", "encoding")
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,8}")
 
 
@@ -42,6 +45,7 @@ class Draft:
     longest: int
     terms: tuple[str, ...] = ()
     rules: dict[str, str] = field(default_factory=dict)
+    columns: tuple[Column, ...] = ()
 
 
 def write(draft: Draft) -> str:
@@ -59,8 +63,20 @@ def write(draft: Draft) -> str:
         odds=odds,
         missed=min(20, max(2, round(odds))),
         rivals="; ".join(f"{quoted(name)} ({what})" for name, what in label.rivals),
+        missing=_of_columns(draft, lambda column: column.missing_as),
+        units=_of_columns(draft, lambda column: column.unit or None),
+        form_doubts={key: "; ".join(doubt.text for doubt in draft.form.doubts if doubt.key == key) for key in _FORM},
         positive=[int(value) if _WHOLE.fullmatch(value) else value for value in label.positive],
     )
+
+
+def _of_columns(draft: Draft, setting: Callable[[Column], object]) -> dict[str, object]:
+    """Return a setting of those columns that the scenario uses and that need it."""
+    has = draft.roles
+    parts = (choice.column.name for choice in (has.time, has.group, has.id) if choice is not None)
+    used = {*has.fields, *has.protected, draft.label.column.name, *parts}
+    found = {column.name: setting(column) for column in draft.columns if column.name in used}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _template() -> Template:

@@ -3,12 +3,16 @@
 import codecs
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from loopbook.data import files, parsing
+from loopbook.data import encodings, files, parsing
+from loopbook.data.cleaning import shorten
 from loopbook.scenario.errors import DataError, refuse
+from loopbook.starter import marks
+from loopbook.starter.marks import Doubt
 
 _KINDS = {
     b"PK\x03\x04": "an Excel workbook or a zip archive",
@@ -26,10 +30,6 @@ _ROWS = 50_000  # rows, the first, from which the form is found
 _LOOKED_AT = 500  # of these, from which marks of numbers are found
 _MANY_BROKEN = 0.3
 
-Marks = tuple[str, str | None]
-_MARKS: tuple[Marks, ...] = ((".", None), (",", None), (",", "."), (",", " "), (".", ","), (".", "'"))
-_MARKS_AMONG_COMMAS: tuple[Marks, ...] = ((".", None), (".", ","), (",", None), (",", "."))
-
 
 @dataclass(frozen=True)
 class Form:
@@ -43,6 +43,8 @@ class Form:
     encoding_reason: str
     marks_reason: str
     broken: float  # share of rows that cannot be parsed
+    escapes: bool = False
+    doubts: tuple[Doubt, ...] = ()
 
 
 def read(content: bytes, name: str) -> tuple[Form, files.Table]:
@@ -62,46 +64,60 @@ def read(content: bytes, name: str) -> tuple[Form, files.Table]:
     """
     what = next((what for beginning, what in _KINDS.items() if content.startswith(beginning)), "")
     refuse(DataError, (what, f"{name} is {what}, not a csv file. {_SAVE}"))
-    encoding = files.likely_encoding(content)
+    likely = encodings.likely(content)
+    encoding = likely[0]
     text = files.decode(content, encoding, name)
     refuse(
         DataError,
         (not text.strip(), f"{name} is empty. Is it the right file?"),
         (len(_CONTROL.findall(text[:100_000])) > len(text[:100_000]) // 100, f"{name} is no text file. {_SAVE}"),
     )
-    readings: list[tuple[float, bool, str, files.Table]] = []
+    readings: list[tuple[float, files.CsvForm, files.Table]] = []
     problems: list[DataError] = []
-    for quoting in (True, False):
-        sign = files.delimiter(text[:200_000], quoting)
+    for quoting, escapes in ((True, False), (True, True), (False, False)):
+        head = files.unescaped(text[:200_000]) if escapes else text[:200_000]
+        form = files.CsvForm(files.delimiter(head, quoting), encoding, (), quoting, escapes)
         try:
-            table = files.read_csv(content, files.CsvForm(sign, encoding, (), quoting), name, _ROWS)
+            table = files.read_csv(content, form, name, _ROWS)
         except DataError as error:
             problems.append(error)
             continue
-        readings.append((len(table.broken) / max(1, len(table.rows) + len(table.broken)), quoting, sign, table))
-        if readings[-1][0] < 0.02:
+        readings.append((len(table.broken) / max(1, len(table.rows) + len(table.broken)), form, table))
+        if readings[-1][0] < 0.02 and not (quoting and not escapes and '\\"' in text):
             break
     if not readings:
         raise problems[0]
-    broken, quoting, sign, found = min(readings, key=lambda reading: (reading[0], not reading[1]))
+    broken, form, found = min(readings, key=lambda reading: reading[0])
+    sign = form.delimiter or ","
     _refuse_shape(found, broken, text, sign, name)
-    decimal, thousands, reason = _marks(found, sign)
-    return Form(encoding, sign, quoting, decimal, thousands, _encoding_reason(content, encoding), reason, broken), found
+    step = max(1, len(found.rows) // _LOOKED_AT)
+    cells = zip(*found.rows[::step], strict=True)
+    looked_at = {column: list(map(str, values)) for column, values in zip(found.columns, cells, strict=True)}
+    (decimal, thousands), reason, doubts = marks.find(looked_at, sign)
+    return Form(
+        encoding=encoding,
+        delimiter=sign,
+        quoting=form.quoting,
+        decimal=decimal,
+        thousands=thousands,
+        encoding_reason=_encoding_reason(content, encoding),
+        marks_reason=reason,
+        broken=broken,
+        escapes=form.escapes,
+        doubts=(*_encoding_doubt(content, likely), *doubts),
+    ), found
 
 
 def _refuse_shape(table: files.Table, broken: float, text: str, sign: str, name: str) -> None:
     if broken > _MANY_BROKEN:
-        widths = Counter(line.count(sign) for line in text.splitlines()[:500] if line.strip())
-        width = max(widths, key=lambda each: (widths[each], each))
-        first = next(number for number, line in enumerate(text.splitlines(), 1) if line.count(sign) == width)
-        hint = f" Line {first} looks like the header: delete the lines above it." if first > 1 else ""
         example = table.broken[0]
+        hint = _shape_hint(text.splitlines()[:500], sign)
         raise DataError(
             f"{name}: {broken:.0%} of the rows do not fit the header on the first line "
             f"(line {example.line}: {example.detail}).{hint}"
         )
     header = pd.Series(table.columns, dtype=object)
-    read, bad = parsing.numbers(header, ".")
+    read, bad = parsing.numbers(header)
     refuse(
         DataError,
         (
@@ -117,33 +133,35 @@ def _refuse_shape(table: files.Table, broken: float, text: str, sign: str, name:
     )
 
 
+def _shape_hint(lines: list[str], sign: str) -> str:
+    """Return what is wrong where most rows do not fit the first line, as far as the number of fields tells it."""
+    widths = Counter(line.count(sign) for line in lines if line.strip())
+    width = max(widths, key=lambda each: (widths[each], each))
+    first = next(number for number, line in enumerate(lines, 1) if line.count(sign) == width)
+    above, header = lines[: first - 1], lines[first - 1].split(sign)
+    named = len(set(header)) == len(header) and not any(re.search(r"\d", field) for field in header)
+    if above and named and all(line.count(sign) < width for line in above):
+        return f" Line {first} looks like the header: delete the lines above it."
+    if above and len(above) == 1:
+        return f" Most rows have {width + 1} fields, the header has {above[0].count(sign) + 1}: name all columns there."
+    return ""
+
+
 def _encoding_reason(content: bytes, encoding: str) -> str:
     reasons = (
         (content.startswith(codecs.BOM_UTF8), "the file begins with the mark of UTF-8"),
         (content.isascii(), "only plain characters, so any would do"),
         (encoding == "utf-8", "all bytes are valid UTF-8"),
         (encoding.startswith("utf-16"), "two bytes a character"),
-        (True, "bytes that are not UTF-8; the usual one of Western European programs"),
+        (True, "bytes that are not UTF-8; this is what their letters speak for"),
     )
     return next(reason for holds, reason in reasons if holds)
 
 
-def _marks(table: files.Table, sign: str) -> tuple[str, str | None, str]:
-    """Return decimal mark, thousands separator and the reason: the pair by which most values are numbers."""
-    step = max(1, len(table.rows) // _LOOKED_AT)
-    columns = [
-        pd.Series([str(value) for value in values], dtype=object) for values in zip(*table.rows[::step], strict=True)
-    ]
-    columns = [values for values in columns if values.str.contains(r"\d").any()]
-
-    def reads(marks: Marks) -> int:
-        return sum(int(pd.notna(parsing.numbers(values, *marks)[0]).sum()) for values in columns)
-
-    among = _MARKS_AMONG_COMMAS if sign == "," else _MARKS
-    counts = {marks: reads(marks) for marks in among}
-    best = max(among, key=lambda marks: counts[marks])
-    plain = counts[(".", None)]
-    if best == (".", None):
-        return *best, "no number with a decimal comma" if plain else "no numbers"
-    more = counts[best] - plain
-    return *best, f"{more:,} values in {len(table.rows[::step]):,} rows are numbers only when read so"
+def _encoding_doubt(content: bytes, likely: Sequence[str]) -> tuple[Doubt, ...]:
+    """Return an excerpt in each encoding in which the file could be written, where there are several."""
+    if len(likely) < 2:
+        return ()
+    line = next(line for line in content.split(b"\n") if not line.isascii())
+    read = "; ".join(f"{each}: {shorten(line.decode(each, 'replace'), 40)!r}" for each in likely)
+    return (Doubt(f"please check which reading is right: {read}", 0.2, "encoding"),)

@@ -1,7 +1,7 @@
 """What each column is for: input, time, group, key of a row, protected, or not used, and why."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -9,9 +9,11 @@ import pandas as pd
 
 from loopbook.data.cleaning import shorten
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.source import COUNTED
 from loopbook.starter import leak, words
-from loopbook.starter.column import Column
+from loopbook.starter.column import Column, mean_words
 from loopbook.starter.label import REMEDY, LabelGuess
+from loopbook.starter.notation import quoted
 
 FieldKind = Literal["text", "number", "category"]
 
@@ -45,6 +47,8 @@ class Roles:
         Reason by column name.
     leaks
         Of the unused ones: those that tell the label all by themselves.
+    doubts
+        What somebody should know of a column before all else: that it is not what its name says.
     """
 
     fields: dict[str, tuple[FieldKind, str]]
@@ -55,6 +59,7 @@ class Roles:
     protected: dict[str, str]
     unused: dict[str, str]
     leaks: tuple[str, ...]
+    doubts: dict[str, str] = field(default_factory=dict)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -98,7 +103,9 @@ def assign(columns: Sequence[Column], label: LabelGuess, today: datetime) -> Rol
             f"Add columns to the file. {REMEDY}"
         )
     personal = {column.name: column.personal for column in others if column.personal}
-    return Roles(fields, time, group, key, personal, protected, unused, tuple(leaks))
+    doubts = {column.name: column.doubt or _no_key(column) for column in columns}
+    doubts = {name: doubt for name, doubt in doubts.items() if doubt and name not in taken}
+    return Roles(fields, time, group, key, personal, protected, unused, tuple(leaks), doubts)
 
 
 def _unusable(column: Column) -> str:
@@ -112,6 +119,8 @@ def _unusable(column: Column) -> str:
         (column.kind == "time", "a time; only one is used, and it is no input"),
         (column.missing_share > 0.95, f"{column.missing_share:.0%} missing"),
         (_is_key(column), "identifier: every value once"),
+        (bool(_no_key(column)), _no_key(column)),
+        (bool(column.doubt) and column.kind != "number", f"{column.doubt}; to use it, add it to task.fields"),
         (column.kind == "code", f"nearly unique: {column.distinct:,} values in {column.known:,} rows"),
     )
     return next((reason for holds, reason in reasons if holds), "")
@@ -119,13 +128,16 @@ def _unusable(column: Column) -> str:
 
 def _field(column: Column) -> tuple[FieldKind, str]:
     """Return the type of an input, and what is in it."""
-    missing = f"; {column.missing_share:.0%} missing" if column.missing_share >= 0.005 else ""
+    tokens = f" ({', '.join(map(quoted, column.tokens[:5]))})" if column.tokens else ""
+    missing = f"; {column.missing_share:.1%} missing{tokens}" if column.missing_share >= 0.005 or tokens else ""
     if column.kind == "number" and column.numbers is not None:
         known = column.numbers[pd.notna(column.numbers)]
         bad = f"; {1 - column.readable:.1%} are no numbers" if column.readable < 1 else ""
-        return "number", f"{known.min():g} to {known.max():g}{missing}{bad}"
+        unit = f" {quoted(column.unit)}" if column.unit else ""
+        doubt = f"; {column.doubt}" if column.doubt else ""
+        return "number", f"{known.min():g} to {known.max():g}{unit}{missing}{bad}{doubt}"
     if column.kind == "text":
-        spoken = sum(len(value.split()) for value in column.counts) / column.distinct
+        spoken = mean_words(column.counts)
         masked = f"; {column.mentions:.0%} hold personal data, which is masked" if column.mentions else ""
         return "text", f"{spoken:.0f} words on average{missing}{masked}"
     often = ", ".join(repr(shorten(value, 20)) for value, _ in column.counts.most_common(3))
@@ -151,7 +163,8 @@ def _time(columns: Sequence[Column], today: datetime) -> Choice | None:
         return None
     best, *others = ranked
     first, last = best.times.min(), best.times.max()
-    written = f"; also written as {', '.join(best.formats)}" if best.formats else ""
+    counted = "counted as" if set(best.formats) & set(COUNTED) else "also written as"
+    written = f"; {counted} {', '.join(best.formats)}" if best.formats else ""
     doubt = ", where day and month could be the other way round: please check" if best.ambiguous else ""
     lost = f"; {1 - best.readable:.1%} cannot be read" if best.readable < 1 else ""
     sure = 0.3 if best.ambiguous else 0.6 if others else 0.9
@@ -193,9 +206,24 @@ def _key(columns: Sequence[Column]) -> Choice | None:
     return None if best is None else Choice(best, f"{best.distinct:,} values, every one once", 0.8)
 
 
+def _no_key(column: Column) -> str:
+    """Return why a column that is named like a row's key is none; empty: it is one, or is not named so."""
+    last = words.of(column.name)[-1:]
+    if last not in (["id"], ["uuid"], ["guid"]) or column.kind not in ("code", "number") or _is_key(column):
+        return ""
+    if column.distinct < 0.5 * column.known:
+        return ""
+    twice = 1 - column.distinct / max(1, column.known)
+    return (
+        f"named like a row's key, but {twice:.1%} of its values stand there again and {column.missing_share:.1%} miss"
+    )
+
+
 def _is_key(column: Column) -> bool:
-    """Say whether a column identifies rows: hardly a value twice, and named or counted like a key."""
+    """Say whether a column identifies rows: hardly a value twice, and named or counted like a key; never an amount."""
     if column.kind not in ("code", "number", "category") or column.missing_share > _MANY_MISSING:
+        return False
+    if column.unit or column.doubt or words.heard(column.name, words.AMOUNT):
         return False
     if column.distinct < 0.98 * column.known or column.known < 20:
         return False

@@ -87,6 +87,50 @@ LATER_TIME = frozenset(
     )
 )
 
+TIME_ITSELF = frozenset(
+    (
+        *("time", "date", "datetime", "timestamp", "ts", "created", "datum", "zeitpunkt", "zeitstempel", "uhrzeit"),
+        *("epoch", "fecha", "日期", "时间", "日時", "日付"),
+    )
+)
+"""Words of columns that must hold a time, or somebody should look."""
+
+AMOUNT = frozenset(
+    (
+        *(
+            "price",
+            "amount",
+            "cost",
+            "costs",
+            "revenue",
+            "sales",
+            "turnover",
+            "salary",
+            "wage",
+            "fee",
+            "balance",
+            "fare",
+        ),
+        *(
+            "preis",
+            "betrag",
+            "kosten",
+            "umsatz",
+            "gehalt",
+            "lohn",
+            "gebühr",
+            "saldo",
+            "summe",
+            "prix",
+            "montant",
+            "coût",
+        ),
+        *("precio", "importe", "coste", "costo", "salario", "prezzo", "importo", "preço", "valor", "prijs", "bedrag"),
+        *("价格", "金额", "単価", "価格", "金額"),
+    )
+)
+"""Words of columns that must hold numbers, or somebody should look; never a row's key."""
+
 ID = frozenset(
     [
         "id",

@@ -1,0 +1,99 @@
+"""Columns of numbers: their unit, and the words among them that say that there is none."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from loopbook.data import characters, parsing
+from loopbook.data.parsing import Notation
+from loopbook.starter import marks
+from loopbook.starter.form import Form
+from loopbook.starter.notation import quoted
+
+_REPEATED = 3  # times that a word stands among numbers, from which it says that there is none
+_MANY = 20  # different numbers beside which such a word is no level of a scale
+_BARE = 0.02  # share of numbers without the unit of the others, from which it is said
+_MOST_WORDS = 3
+_LOOKED_AT = 5_000
+_DUBIOUS = frozenset(
+    (
+        *("-", "--", "---", ".", "..", "...", "/", "\\", "*", "x", "nil", "none", "n.a.", "n.a", "n. a.", "n/d"),
+        *("n.d.", "nd", "k.a.", "k. a.", "missing", "unknown", "unbekannt", "empty", "leer", "void", "not available"),
+        *("not applicable", "not reported", "tba", "tbd", "#", "0000-00-00", "0000-00-00 00:00:00"),
+    )
+)
+"""Words that mean "no value" among numbers and times; elsewhere they can be values."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A column read as numbers: float64 [n], NaN where there is none; `bad` where something else stands.
+
+    `tokens` is what `CsvSource.missing` must say; None: what it means everywhere is right.
+    """
+
+    numbers: NDArray[np.float64]
+    bad: NDArray[np.bool_]
+    unit: str
+    tokens: tuple[str, ...] | None
+    doubt: str = ""
+
+
+def read(written: list[str], counts: Counter[str], form: Form) -> Quantity:
+    """Return a column as numbers, as far as its values are some."""
+    unit, doubt, mixed = _unit(counts)
+    notation = Notation(form.decimal, form.thousands, unit)
+    series = pd.Series(written, dtype=object)
+    numbers, bad = parsing.numbers(series, notation)
+    if mixed:
+        return Quantity(numbers, ~parsing.is_missing(written), "", None, doubt)
+    tokens = words_for_none(written, bad, len(np.unique(numbers[~np.isnan(numbers)])) > _MANY)
+    if tokens:
+        numbers, bad = parsing.numbers(series, Notation(form.decimal, form.thousands, unit, tokens))
+    return Quantity(numbers, bad, unit, tokens, doubt)
+
+
+def words_for_none(written: list[str], bad: NDArray[np.bool_], many: bool) -> tuple[str, ...] | None:
+    """Return all words of a column that mean "no value", where the usual ones are not enough; None: they are.
+
+    Parameters
+    ----------
+    written, bad
+        The values, and which of them could not be read.
+    many
+        Whether so many different values could be read that a word among them is no level of a scale.
+    """
+    others = Counter(value for value, unread in zip(written, bad, strict=True) if unread)
+    found = [value for value in others if characters.plain(value).casefold() in _DUBIOUS]
+    repeated = [value for value, count in others.items() if count >= _REPEATED and not re.search(r"\d", value)]
+    if many and len({*found, *repeated}) <= _MOST_WORDS:
+        found = list({*found, *repeated})
+    if not found:
+        return None
+    usual = {value for value in written if value and value.casefold() in parsing.NOTHING | {"none"}}
+    return tuple(sorted({*found, *usual}))
+
+
+def _unit(counts: Counter[str]) -> tuple[str, str, bool]:
+    """Return the unit of most amounts, what to say about it, and whether there are two that cannot be compared."""
+    step = max(1, len(counts) // _LOOKED_AT)
+    units = marks.units(dict(list(counts.items())[::step]))
+    spelled = Counter({unit: units[unit] for unit in units if unit})
+    if not spelled:
+        return "", "", False
+    total, (unit, _) = units.total(), spelled.most_common(1)[0]
+    others = [other for other in spelled if other.casefold() != unit.casefold() and spelled[other] >= _BARE * total]
+    if others:
+        named = f"{quoted(unit)} and {quoted(others[0])}"
+        return (
+            "",
+            f"a column of numbers in two units, {named}, which cannot be compared: convert them in the file",
+            True,
+        )
+    bare = units[""] / total
+    says = f"a column of numbers, {bare:.0%} without {quoted(unit)} and taken in the same unit: please check"
+    return unit, says if bare >= _BARE else "", False
