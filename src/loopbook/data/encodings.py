@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 _LATIN = {
-    "cp1252": "àáâãäåæçèéêëìíîïñòóôõöøùúûüÿßœ€£§°«»“”‘’„‚–—…•¿¡·½®©™",
+    "cp1252": "àáâãäåæçèéêëìíîïñòóôõöøùúûüÿßœ€£§°«»“”‘’„‚–—…•¿¡·²ºª½®©™",
     "cp1254": "ğıİşçöüâîû€“”‘’–—…",
     "cp1250": "ąćčďęěéłńňóőöôřśšťúůüűýźžżáâăäîíţşđßçë€§°«»“”‘’„‚–—…•",
     "iso8859_2": "ąćčďęěéłńňóőöôřśšťúůüűýźžżáâăäîíţşđßçë§°",
@@ -19,8 +19,9 @@ _OTHERS = (
 )
 _CLOSE = 0.1  # by which another encoding may be less fitting, and still be shown
 _SAMPLE = 65_536
-_TOGETHER = re.compile(rb"[\x80-\xff]{2,}")
-_RUNS = 0.5  # share of the bytes above 127 that stand beside another one; in Latin letters few do
+_FREQUENT = 0.8  # share of frequent letters from which a text is taken for Latin
+_IN_WORD = re.compile(rb"(?<=[A-Za-z])[\x80-\xff]{1,2}(?![\x80-\xff])|(?<![\x80-\xff])[\x80-\xff]{1,2}(?=[A-Za-z])")
+_SINGLE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 
 
 def likely(content: bytes) -> tuple[str, ...]:
@@ -34,7 +35,7 @@ def likely(content: bytes) -> tuple[str, ...]:
     # Only lines with other than plain characters tell anything.
     telling = b"\n".join(line for line in content.split(b"\n") if not line.isascii())[:_SAMPLE]
     telling = telling[: telling.rfind(b"\n")] if len(telling) == _SAMPLE and b"\n" in telling else telling
-    ranked = _latin(telling) if _looks_latin(telling) else _other(telling)
+    ranked = _latin(telling) or _other(telling)
     fitting = [encoding for encoding in (*ranked, "cp1252", "latin-1") if _decodes(content, encoding)]
     return tuple(dict.fromkeys(encoding for encoding in fitting if encoding in ranked)) or (fitting[0],)
 
@@ -47,13 +48,15 @@ def _decodes(content: bytes, encoding: str) -> bool:
     return True
 
 
-def _looks_latin(telling: bytes) -> bool:
-    high = len(re.findall(rb"[\x80-\xff]", telling))
-    return sum(map(len, _TOGETHER.findall(telling))) <= _RUNS * high
-
-
 def _latin(telling: bytes) -> list[str]:
-    """Return the Latin encodings by the share of letters that are frequent where they are used."""
+    """Return the Latin encodings by the share of letters that are frequent where they are used; none: it is not Latin.
+
+    Latin words have their other letters among plain ones, one or two at a time.
+    """
+    high = len(re.findall(rb"[\x80-\xff]", telling))
+    single = len(_SINGLE.findall(telling))
+    if max(single, sum(map(len, _IN_WORD.findall(telling)))) < 0.5 * high:
+        return []
     shares: dict[str, float] = {}
     texts: dict[str, str] = {}
     for encoding, letters in _LATIN.items():
@@ -62,6 +65,8 @@ def _latin(telling: bytes) -> list[str]:
         frequent = sum(each in letters or each.lower() in letters for each in others)
         shares[encoding] = frequent / max(1, len(others))
         texts.setdefault(text, encoding)
+    if max(shares.values()) < _FREQUENT:
+        return []
     return _close((-shares[encoding], encoding) for encoding in texts.values())
 
 
