@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import traceback
 from collections.abc import Iterable
 
 
@@ -9,9 +10,9 @@ class LoopbookError(Exception):
     """A problem that the user can mend; its message names the input, the place and the remedy."""
 
     def _render_traceback_(self) -> list[str]:
-        """Return what IPython shows of it under a cell of a notebook opened by hand: the message."""
+        """Return what IPython shows of it: the message by hand; in a run the whole way to it, for the failed page."""
         if "LOOPBOOK_JOB" in os.environ:
-            raise NotImplementedError("the whole way to it is kept for the page of a failed run")
+            return "".join(traceback.format_exception(self)).splitlines()
         return [f"{type(self).__name__}: {self}"]
 
 
