@@ -113,13 +113,17 @@ def test_no_threshold_beats_hindsight(task: Task, frame: pd.DataFrame, settings:
     assert table.loc["tuned", "cost"] == pytest.approx(bound)
 
 
-def test_saving_is_the_difference_with_its_sign_turned(frame: pd.DataFrame, settings: DecisionsSettings) -> None:
+def test_saving_is_the_difference_to_the_cheapest_trivial_policy(
+    frame: pd.DataFrame, settings: DecisionsSettings
+) -> None:
     made = {
         "a": Threshold(actions=ACTIONS, threshold=0.2, origin="x"),
         "b": Threshold(actions=ACTIONS, threshold=0.8, origin="x"),
     }
-    judged = policy_costs.judge(made, frame, frame["p"], settings, resamples=300)
-    row, saved = judged.table("b").loc["a"], judged.saving("a", "b")
+    trivial = {"b": replay(made["b"], frame, frame["p"], settings)}
+    judged = policy_costs.judge(made, frame, frame["p"], settings, trivial, resamples=300)
+    row, (saved, over) = judged.table("b").loc["a"], judged.saving("a")
+    assert over == "b"
     assert saved == pytest.approx((-row["difference"], -row["difference_high"], -row["difference_low"]))
     with pytest.raises(DataError, match="no policy 'c'"):
         judged.table("c")
@@ -158,7 +162,6 @@ def test_the_choice_is_the_cheapest_eligible_policy(
     cost = judged.table("fixed")["cost"]
     assert choice.policy == cost.idxmin()
     assert choice.threshold == cost[["fixed", "threshold", "tuned"]].idxmin()
-    assert choice.constant == cost[["never", "always"]].idxmin()
     named = Plan.of(task, settings.model_copy(update={"policy": "tree"}))
     assert policy_choice.choose(named, judged).policy == "tree"
 
@@ -194,13 +197,14 @@ def test_what_is_far_dearer_than_the_middle_is_not_drawn() -> None:
 
 
 def test_the_sentence_says_what_is_saved_and_warns_of_rows_that_were_lived_through() -> None:
-    choice = policy_choice.Choice("review", "tuned", "always")
+    choice = policy_choice.Choice("review", "tuned")
     saving = Interval(1.5, 1.0, 2.0)
-    said = policy_choice.sentence(choice, saving, 0.8, "EUR", False)
+    said = policy_choice.sentence(choice, saving, "always yes", 0.8, "EUR", False)
     assert said == (
-        "Validation chose **review**. Against always, the better of always and never, it saves 1.50 EUR a decision "
-        "(1.00 to 2.00). Asking a person costs 0.80 of the single threshold here, so it is worth it."
+        "Validation chose **review**. Against “always yes”, the cheapest here without a model, it saves "
+        "1.50 EUR a decision (1.00 to 2.00). Asking a person costs 0.80 of the single threshold here, so it is "
+        "worth it."
     )
-    stale = policy_choice.sentence(choice, saving, 0.95, "EUR", True, fresh=False)
+    stale = policy_choice.sentence(choice, saving, "always yes", 0.95, "EUR", True, fresh=False)
     assert stale.startswith("**These rows are not fresh**") and "The scenario asks for **review**" in stale
     assert stale.endswith("so it does not save a tenth.")

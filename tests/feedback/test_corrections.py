@@ -36,6 +36,37 @@ def test_labels_are_understood_by_name_action_or_number(
 
 
 @pytest.mark.parametrize(
+    ("positive", "yes", "no"),
+    [
+        (("yes",), ["YES", "yes "], ["no", "No"]),
+        ((1,), ["1.0", "1", "1,0"], ["0.0", "0"]),
+        ((True,), ["TRUE", "true"], ["FALSE"]),
+        (("ja",), ["Ja"], ["nein"]),
+        (("bad",), ["BAD"], ["fine"]),
+    ],
+)
+def test_labels_are_understood_as_the_source_writes_them(
+    tmp_path: Path, decisions: pd.DataFrame, scenario: Scenario, positive: tuple[object], yes: list[str], no: list[str]
+) -> None:
+    label = scenario.task.label.model_copy(update={"positive": positive})
+    said = scenario.model_copy(update={"task": scenario.task.model_copy(update={"label": label})})
+    rows = "".join(f'r{at:05d};ann;"{value}"\n' for at, value in enumerate([*yes, *no]))
+    answers, broken = read(tmp_path, f"row_id;user;label\n{rows}", decisions.assign(y=["bad", "fine", ""] * 500), said)
+    assert broken.empty
+    assert answers["label"].tolist() == [1] * len(yes) + [0] * len(no)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "latin-1"])
+def test_the_advice_on_an_encoding_is_about_the_file_of_answers(
+    tmp_path: Path, decisions: pd.DataFrame, scenario: Scenario, encoding: str
+) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_bytes("row_id,user,label\nr00001,jörg,calm\n".encode(encoding))
+    with pytest.raises(DataError, match=r"answers\.csv.* save this file of answers as UTF-8"):
+        corrections.read(path, decisions, scenario, TODAY)
+
+
+@pytest.mark.parametrize(
     ("row", "reason", "detail"),
     [
         ("r00001,,grave,,,,", "missing-user", "no user"),

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -32,7 +33,7 @@ def test_rates_by_hand(quiet: Callable[..., Log]) -> None:
 def test_a_gap_is_found_once_and_names_the_groups(quiet: Callable[..., Log]) -> None:
     alarms = fairness.watch(quiet(1, overlooked, per_day=200)).query("alarm")
     assert alarms["place"].tolist() == ["style: recall"]
-    assert "lower for casual than for formal" in alarms["evidence"].iloc[0]
+    assert re.search(r"lower for casual \(n = \d+\) than for formal \(n = \d+\)", alarms["evidence"].iloc[0])
 
 
 def test_the_recall_gap_is_the_difference_of_recalls(quiet: Callable[..., Log]) -> None:

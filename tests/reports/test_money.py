@@ -41,8 +41,8 @@ def test_the_cheapest_comes_first_and_the_finding_names_it_with_its_saving(works
     assert [row["policy"] for row in found["policies"]] == ["review", "threshold", "never"]
     assert found["policies"][0]["chosen"] and found["policies"][2]["precision"] is None
     assert found["finding"] == (
-        "Review, which the agent follows, is the cheapest: 2 EUR a decision (1.6 to 2.4). Against the better of always "
-        "and never it saves 7 EUR a decision, beyond chance (6 to 8)."
+        "Review, which the agent follows, is the cheapest: 2 EUR a decision (1.6 to 2.4). Against the cheapest "
+        "without a model it saves 7 EUR a decision, beyond chance (6 to 8)."
     )
 
 

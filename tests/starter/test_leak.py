@@ -29,7 +29,7 @@ NOISE = [DRAW.random() for _ in TRUTH]
                 f"case number {noise} was {'closed' if yes else 'left'} by us"
                 for yes, noise in zip(TRUTH, NOISE, strict=True)
             ],
-            "the word 'closed' alone",
+            "' alone tells the label",
         ),
     ],
 )
@@ -40,11 +40,11 @@ def test_leaks_are_suspected(values: Sequence[object], how: str) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        ["refused" if yes and noise < 0.95 else "paid" for yes, noise in zip(TRUTH, NOISE, strict=True)],
+        ["refused" if yes and noise < 0.85 else "paid" for yes, noise in zip(TRUTH, NOISE, strict=True)],
         [3 * yes + 4 * noise for yes, noise in zip(TRUTH, NOISE, strict=True)],
         [f"level {number}" for number in range(len(TRUTH))],
         [
-            f"{noise} {'bad' if yes and noise < 0.9 else 'fine'} thing in town"
+            f"{noise} {'bad' if yes and noise < 0.85 else 'fine'} thing in town"
             for yes, noise in zip(TRUTH, NOISE, strict=True)
         ],
     ],

@@ -8,6 +8,7 @@ import pandas as pd
 
 from loopbook.data.features import column, tokenize
 from loopbook.scenario.contract import Scenario
+from loopbook.statistics import bands
 
 _TOP = 10  # most frequent values of a category
 _FEW = 1_000  # rows below which one split misleads
@@ -114,7 +115,8 @@ def _field(values: "pd.Series[Any]", kind: str) -> dict[str, Any]:
 
 
 def _shares(rows: pd.DataFrame, name: str) -> dict[str, dict[str, float]]:
-    by_value = rows.groupby(column(rows, name).astype(str))["label"].agg(["size", "mean"])
+    values = column(rows, name).astype(str)
+    by_value = rows.groupby(bands.groups(values, values))["label"].agg(["size", "mean"])
     return {
         str(value): {"rows": int(row["size"]), "share_yes": float(row["mean"])} for value, row in by_value.iterrows()
     }

@@ -27,6 +27,7 @@ _UNIX = {"unix": ("s", 10), "unix_ms": ("ms", 13), "unix_us": ("us", 16), "unix_
 """Times counted since 1970: the unit, and the digits that one of our days (2001 to 2286) has."""
 
 _ISO = "ISO8601"
+_WHOLE = re.compile(r"^([+-]?\d+)[.,]0+$")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ def plain(value: Any) -> str:
 def strings(values: "pd.Series[Any]") -> list[str]:
     """Return a column as texts without space around them."""
     return [plain(value).strip() for value in values.tolist()]
+
+
+def level(value: str) -> str:
+    """Return a value of a label as it is compared: in small letters, a whole number without decimals."""
+    return _WHOLE.sub(r"\1", value.strip().casefold())
 
 
 def is_missing(values: list[str], tokens: Collection[str] | None = None) -> NDArray[np.bool_]:

@@ -199,10 +199,22 @@ def _labels(
             weight = np.minimum(1.0, distance / label.uncertain).astype(np.float32)
         return (numbers < label.below).astype(np.int8), weight
     # Case does not count: every other value means no, so that 'Yes' for 'yes' would silently become a no.
-    positive = {parsing.plain(value).strip().casefold() for value in label.positive}
-    if any(isinstance(value, int) and not isinstance(value, bool) for value in label.positive):
-        written = [value.removesuffix(".0") for value in written]
-    return np.array([value.casefold() in positive for value in written], dtype=np.int8), weight
+    positive = {parsing.level(parsing.plain(value)) for value in label.positive}
+    levels = [parsing.level(value) for value in written]
+    _refuse_unquoted(label, set(levels))
+    return np.array([value in positive for value in levels], dtype=np.int8), weight
+
+
+def _refuse_unquoted(label: Label, levels: set[str]) -> None:
+    """Refuse a yes or no that YAML has read as true or false, where the column itself says yes or no."""
+    unquoted = {True: {"yes", "y", "on"}, False: {"no", "n", "off"}}
+    for value in label.positive:
+        meant = sorted(unquoted[value] & levels) if isinstance(value, bool) else []
+        if meant and parsing.plain(value) not in levels:
+            raise DataError(
+                f"task.label.positive is {value}: YAML reads {' and '.join(meant)} without quotation marks as true or "
+                f'false. Put it in quotation marks: positive: ["{meant[-1]}"].'
+            )
 
 
 def _fields(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict) -> dict[str, Any]:

@@ -75,10 +75,10 @@ def table(judged: pd.DataFrame, prices: Costs) -> pd.DataFrame:
     DataFrame
         Index `policy`; `cost`, `low`, `high`: cost a decision with its 95 % interval over the folds; `difference`,
         `difference_low`, `difference_high`: less that of the best single threshold, paired by fold; `ratio`: over it;
-        `review_share`, `precision`, `recall`: over all folds. Empty if nothing was resampled.
+        `review_share`, `precision`, `recall`, `informedness`: over all folds. Empty if nothing was resampled.
     """
     columns = ["cost", "low", "high", "difference", "difference_low", "difference_high"]
-    columns += ["ratio", "review_share", "precision", "recall"]
+    columns += ["ratio", "review_share", "precision", "recall", "informedness"]
     if judged.empty:
         return pd.DataFrame(columns=columns, index=pd.Index([], name="policy"))
     least = min(prices.true_positive, prices.true_negative)
@@ -92,7 +92,9 @@ def table(judged: pd.DataFrame, prices: Costs) -> pd.DataFrame:
         ratio = own.value / base.mean() if base.mean() > 0 else np.nan
         count = total.loc[name]
         precision = count["right"] / count["acts"] if count["acts"] else np.nan
-        shares = (count["reviews"] / count["rows"], precision, count["right"] / count["positives"])
+        recall = count["right"] / count["positives"]
+        alarms = (count["acts"] - count["right"]) / (count["rows"] - count["positives"])
+        shares = (count["reviews"] / count["rows"], precision, recall, recall - alarms)
         rows[name] = (*own, *apart, ratio, *shares)
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("policy").sort_values("cost")
 
@@ -126,7 +128,7 @@ def figures(judged: pd.DataFrame, prices: Costs, policy: str) -> Mapping[str, fl
     shown = table(judged, prices)
     saved = saving(judged, policy, best(judged, CONSTANTS))
     named = {
-        "cv": (policy, ("cost", "low", "high", "review_share", "precision", "recall")),
+        "cv": (policy, ("cost", "low", "high", "review_share", "precision", "recall", "informedness")),
         "cv_threshold": (best(judged, THRESHOLDS), ("cost", "low", "high")),
         "cv_review": ("review", ("cost", "low", "high", "ratio", "difference", "difference_low", "difference_high")),
     }

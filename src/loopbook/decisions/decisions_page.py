@@ -49,9 +49,9 @@ def compared(judged: pd.DataFrame, choice: Choice, currency: str) -> Figure:
 
 def verdict(plan: Plan, choice: Choice, judged: Judged, currency: str, fresh: bool) -> Sentence:
     """Return in words which policy the agent has, and what it saves; first, why an approved threshold is void."""
-    saving, ratio = judged.saving(choice.policy, choice.constant), judged.ratio("review", choice.threshold)
+    (saving, over), ratio = judged.saving(choice.policy), judged.ratio("review", choice.threshold)
     asked_for = plan.settings.policy is not None
-    return Sentence(plan.void + policy_choice.sentence(choice, saving, ratio, currency, asked_for, fresh))
+    return Sentence(plan.void + policy_choice.sentence(choice, saving, over, ratio, currency, asked_for, fresh))
 
 
 def resampled(often: pd.DataFrame, prices: Costs) -> pd.DataFrame | Sentence:

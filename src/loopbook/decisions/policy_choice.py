@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from loopbook.decisions.building import CONSTANTS, THRESHOLDS, Plan, build
+from loopbook.decisions.building import THRESHOLDS, Plan, build
 from loopbook.decisions.policy_costs import Judged
 from loopbook.decisions.replay import Outcome, replay
 from loopbook.scenario.errors import DataError
@@ -51,25 +51,28 @@ def cross_validated(
 
 
 class Choice(NamedTuple):
-    """What validation says: the agent's policy, and the two that it is held against."""
+    """What validation says: the agent's policy, and the threshold that it is held against."""
 
     policy: str
     threshold: str
-    constant: str
 
 
 def choose(plan: Plan, judged: Judged) -> Choice:
-    """Choose by cost on validation: the cheapest eligible policy, the best single threshold, always or never acting."""
-    return Choice(judged.best(plan.eligible), judged.best(THRESHOLDS), judged.best(CONSTANTS))
+    """Choose by cost on validation: the cheapest eligible policy, and the best single threshold."""
+    return Choice(judged.best(plan.eligible), judged.best(THRESHOLDS))
 
 
-def sentence(choice: Choice, saving: Interval, ratio: float, currency: str, asked_for: bool, fresh: bool = True) -> str:
+def sentence(
+    choice: Choice, saving: Interval, over: str, ratio: float, currency: str, asked_for: bool, fresh: bool = True
+) -> str:
     """Return in words which policy the agent has, what it saves, and whether asking a person is worth it.
 
     Parameters
     ----------
     saving
-        Of the policy against the better of always and never, a decision.
+        Of the policy against the cheapest trivial policy on the same rows, a decision.
+    over
+        Which one that is.
     ratio
         Cost of asking a person over that of the best single threshold.
     asked_for
@@ -88,7 +91,7 @@ def sentence(choice: Choice, saving: Interval, ratio: float, currency: str, aske
     )
     asks = "is worth it" if ratio <= 0.9 else "does not save a tenth"
     return (
-        f"{stale}{chosen} **{choice.policy}**. Against {choice.constant}, the better of always and never, it saves "
+        f"{stale}{chosen} **{choice.policy}**. Against “{over}”, the cheapest here without a model, it saves "
         f"{saving.value:,.2f} {currency} a decision ({saving.low:,.2f} to {saving.high:,.2f}). Asking a person costs "
         f"{ratio:.2f} of the single threshold here, so it {asks}."
     )

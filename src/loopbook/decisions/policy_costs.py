@@ -1,18 +1,19 @@
 """Compare policies in money: what each would have cost on the same rows, with the same people to ask."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.decisions import costs
-from loopbook.decisions.policies import Policy
+from loopbook.decisions.policies import Policy, Review, Threshold
 from loopbook.decisions.replay import Outcome, replay
+from loopbook.scenario.contract import Scenario
 from loopbook.scenario.decisions import Costs, DecisionsSettings
 from loopbook.scenario.errors import DataError, suggest
-from loopbook.statistics import bootstrap
+from loopbook.statistics import baselines, bootstrap
 from loopbook.statistics.intervals import Interval
 
 
@@ -30,6 +31,8 @@ class Judged:
         Group of each row [n]; resamples draw whole groups.
     resamples, seed
         Of the bootstrap. All policies share each resample, so that differences are paired.
+    trivial
+        What becomes of the same rows without a model (`trivial`).
     """
 
     outcomes: Mapping[str, Outcome]
@@ -37,6 +40,7 @@ class Judged:
     groups: ArrayLike | None
     resamples: int
     seed: int
+    trivial: Mapping[str, Outcome] = field(default_factory=dict)
 
     def table(self, reference: str) -> pd.DataFrame:
         """Return one row a policy, indexed by its name.
@@ -80,12 +84,37 @@ class Judged:
             )
         return pd.DataFrame(rows).set_index("policy")
 
-    def saving(self, policy: str, against: str) -> Interval:
-        """Return what `policy` costs less a decision than `against`, with the paired 95 % interval."""
+    def saving(self, policy: str) -> tuple[Interval, str]:
+        """Return what `policy` costs less a decision than the cheapest trivial policy on these rows, and which that is.
+
+        The 95 % interval is paired, and each resample has its own cheapest one (`baselines.gain`).
+        """
+        return self._gain(policy, lambda outcome: baselines.mean(-outcome.cost))
+
+    def figures(self, policy: str) -> dict[str, float | str]:
+        """Return flat numbers to record: what `policy` gains over the best trivial one, in money and informedness."""
+        (saved, *ends), over = self.saving(policy)
+
+        def informed(outcome: Outcome) -> baselines.Scored:
+            return baselines.metric("informedness", self.label, outcome.acted)
+
+        (more, *apart), _ = self._gain(policy, informed)
+        names = ("saving_per_decision", "informedness_gain")
+        found = dict(
+            zip(
+                (f"{name}{end}" for name in names for end in ("", "_low", "_high")),
+                (saved, *ends, more, *apart),
+                strict=True,
+            )
+        )
+        here = float(informed(self.outcomes[policy])(np.ones((1, len(self.label))))[0])
+        return {**found, "saving_over": over, "informedness": here}
+
+    def _gain(self, policy: str, scored: Callable[[Outcome], baselines.Scored]) -> tuple[Interval, str]:
         self._known(policy)
-        self._known(against)
-        saved = self.outcomes[against].cost - self.outcomes[policy].cost
-        return bootstrap.mean(saved, self.groups, self.resamples, self.seed)
+        others = {name: scored(outcome) for name, outcome in self.trivial.items()}
+        own = scored(self.outcomes[policy])
+        return baselines.gain(own, others, len(self.label), self.groups, self.resamples, self.seed)
 
     def ratio(self, policy: str, against: str) -> float:
         """Return the cost of `policy` over that of `against`; NaN where the latter costs nothing."""
@@ -107,6 +136,7 @@ def judge(
     frame: pd.DataFrame,
     probability: ArrayLike,
     settings: DecisionsSettings,
+    trivial: Mapping[str, Outcome] | None = None,
     *,
     resamples: int = 1_000,
     seed: int = 0,
@@ -121,6 +151,8 @@ def judge(
         Rows with the task's fields, `row_id`, `label` and, if known, `time` and `group`.
     probability
         The model's probability, float [n].
+    trivial
+        What the gains of `Judged.saving` are over; None: they are not asked for.
 
     Raises
     ------
@@ -132,7 +164,28 @@ def judge(
     p = np.asarray(probability, dtype=np.float64)
     outcomes = {name: replay(policy, frame, p, settings) for name, policy in policies.items()}
     groups = frame["group"].to_numpy() if "group" in frame.columns else None
-    return Judged(outcomes, frame["label"].to_numpy(dtype=np.int64), groups, resamples, seed)
+    return Judged(outcomes, frame["label"].to_numpy(dtype=np.int64), groups, resamples, seed, trivial or {})
+
+
+def trivial(train: pd.DataFrame, frame: pd.DataFrame, scenario: Scenario) -> dict[str, Outcome]:
+    """Replay what needs no model: always or never acting, each segment's cheaper one, and asking as time allows.
+
+    Parameters
+    ----------
+    train
+        Rows with `label`, from which a segment's share of yes is learned.
+    frame
+        As in `judge`.
+    scenario
+        Names the segments and the costs.
+    """
+    settings, actions = scenario.decisions, scenario.task.actions
+    plain = Threshold(actions=actions, threshold=costs.threshold(settings.costs), origin="the cost matrix")
+    asking = Review(actions=actions, threshold=plain.threshold, low=-1, high=2, origin=plain.origin)
+    answers = baselines.answers(train, frame, scenario.segments)
+    found = {name: replay(plain, frame, answer, settings) for name, answer in answers.items()}
+    asked = {f"ask, else {name}": answers[name] for name in ("always no", "always yes")}
+    return found | {name: replay(asking, frame, answer, settings) for name, answer in asked.items()}
 
 
 def drawable(table: pd.DataFrame, times: float = 5) -> pd.DataFrame:

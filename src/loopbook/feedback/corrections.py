@@ -1,5 +1,6 @@
 """What people say of decisions: answers with a label, a comment, a rating; from a file, checked row by row."""
 
+import codecs
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ BROKEN = ("line", "reason", "detail")
 _NEEDED = ("row_id", "user")
 _SAYING = ("label", "comment", "rating")  # an answer says at least one of these
 _KNOWN = ("row_id", "label", "comment", "user", "time", "rating", "seconds")
+_PAIRS = (("no", "yes"), ("n", "y"), ("false", "true"), ("off", "on"), ("nein", "ja"))
 _COMMENT = 500  # characters of a comment that are kept
 _SLOWEST = 86_400.0  # seconds: who needs longer has gone home in between
 
@@ -40,7 +42,8 @@ def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -
     """Read real answers from a CSV file.
 
     The file has the columns `row_id` and `user`, at least one of `label`, `comment` and `rating`, and may have `time`
-    and `seconds`. A label is written by its name, by the action that would have been right, or as 0 or 1. A user's
+    and `seconds`. A label is written by its name, by the action that would have been right, as the
+    source writes it, or as 0 or 1. A user's
     name is replaced by a pseudonym, and personal data in comments is masked, before anything is kept.
 
     Parameters
@@ -68,13 +71,16 @@ def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -
     """
     if not path.is_file():
         raise DataError(f"There is no file of answers {path.name}; correct feedback.file in the scenario.")
-    read_rows = read_csv(path.read_bytes(), CsvForm(), path.name)
+    content = path.read_bytes()
+    _require_utf8(content, path.name)
+    read_rows = read_csv(content, CsvForm(), path.name)
     names = [name.strip().lower() for name in read_rows.columns]
     _require(names, path.name)
     decided = dict(zip(decisions["row_id"].astype(str), decisions["time"], strict=True))
     # A label's own name goes before an action that is called alike.
     spelt = [("0", "1"), scenario.task.actions, scenario.task.label.names]
-    meanings = {name.casefold(): value for names in spelt for value, name in enumerate(names)}
+    meanings = _source_meanings(decisions, scenario)
+    meanings |= {name.casefold(): value for names in spelt for value, name in enumerate(names)}
     latest = None if scenario.simulated else pd.Timestamp(today + timedelta(days=1), tz="UTC")
     broken = [(row.line, row.reason, row.detail) for row in read_rows.broken]
     found: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
@@ -111,6 +117,27 @@ def with_file(
     return merged(real, answers), broken
 
 
+def _source_meanings(decisions: pd.DataFrame, scenario: Scenario) -> dict[str, int]:
+    """Return what the source's own values of the label mean, as far as the scenario and the log know them."""
+    label = scenario.task.label
+    yes = {parsing.level(parsing.plain(value)) for value in label.positive}
+    said = parsing.strings(decisions[label.column].dropna()) if yes and label.column in decisions else []
+    seen = {parsing.level(value) for value in said} - parsing.NOTHING
+    opposite = {no for pair in _PAIRS for no, it in (pair, pair[::-1]) if it in yes}
+    return {**dict.fromkeys((seen | opposite) - yes, 0), **dict.fromkeys(yes, 1)}
+
+
+def _require_utf8(content: bytes, file: str) -> None:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(f"{file} is UTF-16; save this file of answers as UTF-8.")
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        byte = f"byte 0x{content[error.start]:02x}"
+        raise DataError(f"{file}:{line}: {byte} is not UTF-8; save this file of answers as UTF-8.") from error
+
+
 def _require(names: list[str], file: str) -> None:
     for name in _NEEDED:
         if name not in names:
@@ -137,7 +164,7 @@ def _answer(
         return {}, "empty-answer", "neither label nor comment nor rating"
     label: int | None = None
     if not none.get("label", True):
-        label = meanings.get(written["label"].casefold())
+        label = meanings.get(parsing.level(written["label"]))
         if label is None:
             return {}, "bad-label", f"label is {shorten(written['label'], 40)!r}.{suggest(written['label'], meanings)}"
     rating, seconds = (_number(written, name, none) for name in ("rating", "seconds"))

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from loopbook.monitoring import shifts, signals
-from loopbook.monitoring.timeline import Floats, Log, Mask
-from loopbook.statistics import intervals
+from loopbook.monitoring.timeline import Floats, Log, Mask, Side
+from loopbook.statistics import bands, intervals
 
 MEASURES = ("recall", "false-positive rate")
 """What is watched; the others of `rates` are shown."""
@@ -35,7 +35,7 @@ def rates(log: Log) -> pd.DataFrame:
     rows = []
     for attribute in log.scenario.source.protected:
         side = log.stream.keep(~np.isnan(log.stream.label))
-        values = side.frame[attribute].astype(str).to_numpy()
+        values = _groups(log, side, attribute).to_numpy()
         for group in sorted(set(values.tolist())):
             for measure, (hits, of) in _counts(side.acted[values == group], side.label[values == group]).items():
                 value, low, high = intervals.wilson(hits / of if of else np.nan, of)
@@ -86,18 +86,25 @@ def watch(log: Log) -> pd.DataFrame:
     for attribute, measure in product(attributes, MEASURES):
         alarmed = False
         for last in range(log.stream.days):
-            found = _widest(_tallies(log, attribute, measure, last + log.delay, True))
+            tallies = _tallies(log, attribute, measure, last + log.delay, True)
+            found = _widest(tallies)
             if found is None:
                 continue
             lower, higher, value, low, high, once = found
             p = min(1.0, once * len(MEASURES) * len(attributes))
             alarm = not alarmed and p <= log.level and value >= least
             alarmed = alarmed or alarm
-            words = f"{measure} is {value:.1%} lower for {lower} than for {higher} [{low:.1%}, {high:.1%}]"
+            one, other = (f"{group} (n = {tallies[group][1]:,})" for group in (lower, higher))
+            words = f"{measure} is {value:.1%} lower for {one} than for {other} [{low:.1%}, {high:.1%}]"
             row = {"place": f"{attribute}: {measure}", "day": last + log.delay, "onset": 0, "last": last}
             row |= {"value": value, "low": low, "high": high, "expected": 0.0, "effect": value, "p": p}
             rows.append(row | {"alarm": alarm, "evidence": f"{words} ({signals.shown(p)})"})
     return signals.table(rows, "fairness")
+
+
+def _groups(log: Log, side: Side, attribute: str) -> "pd.Series[str]":
+    """Return the group of each row, numbers in bands that the reference fixes."""
+    return bands.groups(side.frame[attribute].astype(str), log.reference.frame[attribute].astype(str))
 
 
 def difference(hits: tuple[int, int], of: tuple[int, int]) -> tuple[float, float, float, float]:
@@ -133,7 +140,7 @@ def _tallies(log: Log, attribute: str, measure: str, day: int, reference: bool) 
     total: dict[str, tuple[int, int]] = {}
     for side, last in ((log.stream, day - log.delay), *([(log.reference, log.reference.days)] if reference else [])):
         known = ~np.isnan(side.label) & (side.day <= last)
-        codes, groups = pd.factorize(side.frame[attribute].astype(str), sort=True)
+        codes, groups = pd.factorize(_groups(log, side, attribute), sort=True)
         for number, group in enumerate(groups):
             rows = known & (codes == number)
             hits, of = _counts(side.acted[rows], side.label[rows])[measure]

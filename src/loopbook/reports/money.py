@@ -78,7 +78,7 @@ def _finding(policies: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any], 
         value = abs(saving.value) if saving.word == "worse" else saving.value
         ends = (saving.low, saving.high) if saving.word != "worse" else (-(saving.high or 0.0), -saving.low)
         beyond = ", beyond chance" if saving.word in ("better", "worse") else " saved"
-        said += f" Against the better of always and never {sure} {number(value)}{money} a decision{beyond}"
+        said += f" Against the cheapest without a model {sure} {number(value)}{money} a decision{beyond}"
         said += f" ({_between(*ends)})."
     if any(row["cost"] < 0 for row in policies):
         said += " A cost below zero is a gain: the scenario says that an outcome brings money in."

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from loopbook.store.records import StageRecord
 
+_MOST_LINES = 20  # of an error that are shown; all of it is on the page
 _MARKS = {"done": "[green]✓[/]", "fresh": "[dim]·[/]", "failed": "[red]✗[/]", "skipped": "[yellow]–[/]"}
 
 
@@ -78,3 +79,5 @@ class Display:
             Text.from_markup(_MARKS[record.state]), f" {name:<{self.width}} {seconds}  ", (note, "dim")
         )
         self.console.print(line, soft_wrap=True)
+        for more in record.error.message.strip().splitlines()[1:_MOST_LINES] if record.error is not None else ():
+            self.console.print(Text(f"      {more}", "dim"), soft_wrap=True)

@@ -56,6 +56,12 @@ class Scenario(Settings):
         return {section: path for section, path in named.items() if path is not None}
 
     @property
+    def segments(self) -> tuple[str, ...]:
+        """Columns whose values part the rows: those that are watched, protected attributes, and categories."""
+        categories = (name for name, kind in self.task.fields.items() if kind == "category")
+        return tuple(dict.fromkeys((*self.monitoring.segments, *self.source.protected, *categories)))
+
+    @property
     def criteria(self) -> tuple[Criterion, ...]:
         return tuple(criterion for story in self.stories for criterion in story.criteria)
 

@@ -222,13 +222,18 @@ def _next(draft: document.Draft, file: reading.ScenarioFile) -> tuple[str, ...]:
         others = "; ".join(f"{quoted(name)} ({what})" for name, what in guess.rivals)
         steps.append((guess.sure - 0.01, ("task", "label", "column"), f"whether this is the label, or {others}"))
     if has.leaks:
-        names = ", ".join(map(quoted, has.leaks))
-        steps.append((0.15, ("task", "fields"), f"suspected leak, left out: {names}. Was it known before the label?"))
+        steps.append((0.15, ("task", "fields"), "; ".join(f"{quoted(name)}: {has.unused[name]}" for name in has.leaks)))
     steps += [
         (choice.sure, ("source", key), f"{quoted(choice.column.name)}: {choice.reason}")
         for key, choice in (("time", has.time), ("group", has.group))
         if choice is not None and choice.sure < 0.9
     ]
+    damaged = [name for name, reason in has.unused.items() if reason.startswith("ids damaged")]
+    if damaged:
+        steps.append((0.16, ("source",), f"{', '.join(map(quoted, damaged))}: {has.unused[damaged[0]]}"))
+    if has.coded:
+        names = ", ".join(map(quoted, has.coded))
+        steps.append((0.5, ("task", "fields"), f"whether these small whole numbers are codes or amounts: {names}"))
     if has.personal:
         names = ", ".join(map(quoted, has.personal))
         steps.append((0.45, ("source", "personal"), f"whether these are all the columns that name people: {names}"))

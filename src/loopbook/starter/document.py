@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from loopbook.data import parsing
 from loopbook.starter.column import Column
 from loopbook.starter.form import Form
 from loopbook.starter.label import LabelGuess
@@ -66,7 +67,7 @@ def write(draft: Draft) -> str:
         missing=_of_columns(draft, lambda column: column.missing_as),
         units=_of_columns(draft, lambda column: column.unit or None),
         form_doubts={key: "; ".join(doubt.text for doubt in draft.form.doubts if doubt.key == key) for key in _FORM},
-        positive=[int(value) if _WHOLE.fullmatch(value) else value for value in label.positive],
+        positive=[int(level) if _WHOLE.fullmatch(level := parsing.level(value)) else value for value in label.positive],
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from loopbook.data import parsing
 from loopbook.data.cleaning import shorten
 from loopbook.scenario.errors import DataError, refuse, suggest
 from loopbook.starter import words
@@ -123,7 +124,7 @@ def spellings(column: Column) -> Counter[str]:
     """Return the known values by their most frequent spelling: case does not count in labels."""
     folded: dict[str, Counter[str]] = {}
     for value, count in column.counts.items():
-        folded.setdefault(value.casefold(), Counter())[value] += count
+        folded.setdefault(parsing.level(value), Counter())[value] += count
     return Counter({each.most_common(1)[0][0]: each.total() for each in folded.values()})
 
 
@@ -152,13 +153,13 @@ def _points(column: Column, columns: Sequence[Column]) -> tuple[float, str]:
     spoken = [
         (bool(named[0]), named[1], f"its name says {named[0]!r}"),
         (two, 2.0, "two values"),
-        (two and all(value.casefold() in words.YES | words.NO for value in values), 1.0, "that say yes and no"),
+        (two and all(parsing.level(value) in words.YES | words.NO for value in values), 1.0, "that say yes and no"),
         (2 < count <= 10, 0.5, f"{count} values"),
         (count > 10, -1.5 if count > 20 and not rating else -0.5, ""),
         (bool(trouble) and count <= 10, 2.0, f"{shorten(''.join(trouble[:1]), 30)!r} sounds like trouble"),
         (column is columns[-1], 1.5, "it stands last"),
         (only == 1, 2.0, "no other column could be one"),
-        (bool(words.heard(column.name, words.PROTECTED) or column.personal), -3.0, ""),
+        (bool(words.protected(column.name) or column.personal), -3.0, ""),
         (two and min(values.values()) < 0.01 * column.known, -1.5, ""),
         (column.missing_share > 0.1, -1.0, ""),
     ]
@@ -173,8 +174,8 @@ def _meaning(column: Column, which: str, sure: float, rivals: tuple[tuple[str, s
     if number and (len(values) > 20 or (len(values) > 2 and words.heard(column.name, words.RATING))):
         return _rating(column, which, sure, rivals)
     meant, meaning, certain = _two(values, column) if len(values) == 2 else _several(values, column)
-    folded = {value.casefold() for value in meant}
-    truth = np.array([value.casefold() in folded for value in column.values], dtype=bool) & ~column.missing
+    folded = {parsing.level(value) for value in meant}
+    truth = np.array([parsing.level(value) in folded for value in column.values], dtype=bool) & ~column.missing
     if not 0 < truth.sum() < column.known:
         raise DataError(f"The column {column.name!r} has one class only: there is nothing to predict.")
     names = _names(column, values, meant)
@@ -204,13 +205,16 @@ def _rating(column: Column, which: str, sure: float, rivals: tuple[tuple[str, st
 
 def _two(values: Counter[str], column: Column) -> tuple[tuple[str, ...], str, float]:
     """Return which of two values means yes, what says so, and how surely."""
-    yes, no = ([value for value in values if value.casefold() in said] for said in (words.YES, words.NO))
+    yes, no = ([value for value in values if parsing.level(value) in said] for said in (words.YES, words.NO))
+    found, lost = ([value for value in values if value.casefold() in said] for said in (words.POSITIVE, words.NEGATIVE))
+    if found and lost and found != lost:
+        return _signed(found[0], lost[0], column)
     trouble = [value for value in values if words.heard(value, words.TROUBLE)]
-    says_yes, clear = "{!r} says yes", len(no) == 1 and "negative" not in no[0].casefold()
+    says_yes = "{!r} says yes"
     meant, why, sure = next(
         (found[0], why, sure)
         for found, why, sure in (
-            (yes if clear else [], says_yes, 1.0),
+            (yes if len(no) == 1 else [], says_yes, 1.0),
             (trouble, "{!r} sounds like trouble and is taken as yes", 0.8),
             (yes, says_yes, 0.9),
             ([values.most_common()[-1][0]], "the rarer one is taken as yes: please check", 0.4),
@@ -220,11 +224,29 @@ def _two(values: Counter[str], column: Column) -> tuple[tuple[str, ...], str, fl
     return (meant,), f"2 values: {shown(column)}; {why.format(shorten(meant, 30))}", sure
 
 
+def _signed(positive: str, negative: str, column: Column) -> tuple[tuple[str, ...], str, float]:
+    """Return which of positive and negative means yes: of a finding the first, of a feeling the second."""
+    tested, felt = words.heard(column.name, words.TESTED), words.heard(column.name, words.FELT)
+    head = f"2 values: {shown(column)}; "
+    if bool(tested) != bool(felt):
+        meant, what = (positive, "a finding") if tested else (negative, "trouble")
+        return (meant,), f"{head}{meant!r} is {what}, as {tested or felt!r} in the column's name says", 0.9
+    why = "please check first: of a test positive would be yes, of an opinion negative, and the name does not say which"
+    return (positive,), f"{head}{positive!r} is taken as yes; {why}", 0.1
+
+
 def _several(values: Counter[str], column: Column) -> tuple[tuple[str, ...], str, float]:
     head = f"{len(values)} values: {shown(column)}"
+    findings = [value for value in values if value.casefold() in words.POSITIVE]
+    if findings and words.heard(column.name, words.TESTED) and not words.heard(column.name, words.FELT):
+        return tuple(findings), f"{head}; {findings[0]!r} is a finding: yes against the rest; please check", 0.3
     trouble = [value for value in values if words.heard(value, words.TROUBLE)]
     share = sum(values[value] for value in trouble) / values.total()
-    if trouble and share <= _MOST_SHARE and sum(values[value] for value in trouble) >= min(_FEW, 0.02 * column.known):
+    if (
+        trouble
+        and share <= (_MOST_SHARE if len(trouble) > 1 else 1)
+        and sum(values[value] for value in trouble) >= min(_FEW, 0.02 * column.known)
+    ):
         what = f"{len(trouble)} that sound" if len(trouble) > 1 else f"{shorten(trouble[0], 30)!r} sounds"
         return tuple(trouble), f"{head}; {what} like trouble: yes ({share:.0%}) against the rest; please check", 0.3
     enough = [value for value, count in values.most_common() if count >= max(_FEW, 0.02 * column.known)]

@@ -1,5 +1,6 @@
 """What each column is for: input, time, group, key of a row, protected, or not used, and why."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,7 @@ from loopbook.scenario.errors import DataError
 from loopbook.scenario.source import COUNTED
 from loopbook.starter import leak, words
 from loopbook.starter.column import Column, mean_words
-from loopbook.starter.label import REMEDY, LabelGuess
+from loopbook.starter.label import REMEDY, LabelGuess, spellings
 from loopbook.starter.notation import quoted
 
 FieldKind = Literal["text", "number", "category"]
@@ -21,6 +22,8 @@ _LONGEST_NAME = 200  # characters; YAML reads a key on one line of at most 1,024
 _MANY_MISSING = 0.02  # of a time, group or key: such rows go to quarantine
 _LEAST_GROUPS = 30
 _FEW_LEVELS = 12
+_MOST_GROUPS = 60  # of a protected attribute
+_SHORTENED = re.compile(r"-?\d(?:[.,]\d{0,6})?[eE]\+?(?:1[1-9]|[2-9]\d)")
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,9 @@ class Roles:
     personal, protected, unused
         Reason by column name.
     leaks
-        Of the unused ones: those that tell the label all by themselves.
+        Of the unused ones: those that tell the label nearly alone, or are known only after it.
+    coded
+        Of the fields: numbers that may be codes.
     doubts
         What somebody should know of a column before all else: that it is not what its name says.
     """
@@ -59,6 +64,7 @@ class Roles:
     protected: dict[str, str]
     unused: dict[str, str]
     leaks: tuple[str, ...]
+    coded: tuple[str, ...] = ()
     doubts: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -79,25 +85,35 @@ def assign(columns: Sequence[Column], label: LabelGuess, today: datetime) -> Rol
         If no input is left; the message says why each column is not one.
     """
     others = [column for column in columns if column.name != label.column.name]
-    time, group, key = _time(others, today), _group(others), _key(others)
+    free = [column for column in others if not (words.protected(column.name) or _damaged(column))]
+    time, group, key = _time(free, today), _group(free), _key(free)
     taken = {choice.column.name for choice in (time, group, key) if choice is not None}
     fields: dict[str, tuple[FieldKind, str]] = {}
     protected: dict[str, str] = {}
     unused: dict[str, str] = {}
     leaks: list[str] = []
+    coded: list[str] = []
+    values = spellings(label.column) if label.below is None else ()
     for column in (column for column in others if column.name not in taken):
-        reason, word = _unusable(column), words.heard(column.name, words.PROTECTED)
-        if reason:
+        word = words.protected(column.name)
+        if reason := _damaged(column) or ("" if word else _unusable(column)):
             unused[column.name] = reason
-        elif word and column.distinct <= _FEW_LEVELS:
-            protected[column.name] = f"its name says {word!r}: fairness is watched over it, and it is never an input"
-        elif how := leak.suspect(column, label.truth, ~label.column.missing):
+        elif word and column.kind not in ("empty", "constant"):
+            many = column.kind == "time" or (column.kind != "number" and column.distinct > _MOST_GROUPS)
+            watched = "it is" if many else "fairness is watched over it, and it is"
+            (unused if many else protected)[column.name] = f"its name says {word!r}: {watched} never an input"
+        elif reason := _unusable(column):
+            unused[column.name] = reason
+        elif how := leak.afterwards(column.name, label.column.name, values) or leak.suspect(
+            column, label.truth, ~label.column.missing
+        ):
             unused[column.name] = f"suspected leak: {how}. Was it known before the label? Then add it to task.fields"
             leaks.append(column.name)
         else:
             fields[column.name] = _field(column)
+            coded += [column.name] * _could_be_codes(column)
     if not fields:
-        listed = "".join(f"\n  {shorten(name, 40)!r}: {reason}" for name, reason in unused.items())
+        listed = "".join(f"\n  {shorten(name, 40)!r}: {reason}" for name, reason in (unused | protected).items())
         raise DataError(
             f"No column is left to predict {shorten(label.column.name, 40)!r} from.{listed}\n"
             f"Add columns to the file. {REMEDY}"
@@ -105,7 +121,7 @@ def assign(columns: Sequence[Column], label: LabelGuess, today: datetime) -> Rol
     personal = {column.name: column.personal for column in others if column.personal}
     doubts = {column.name: column.doubt or _no_key(column) for column in columns}
     doubts = {name: doubt for name, doubt in doubts.items() if doubt and name not in taken}
-    return Roles(fields, time, group, key, personal, protected, unused, tuple(leaks), doubts)
+    return Roles(fields, time, group, key, personal, protected, unused, tuple(leaks), tuple(coded), doubts)
 
 
 def _unusable(column: Column) -> str:
@@ -126,6 +142,26 @@ def _unusable(column: Column) -> str:
     return next((reason for holds, reason in reasons if holds), "")
 
 
+def _damaged(column: Column) -> str:
+    """Return why a column holds ids that a spreadsheet has damaged; empty: it does not."""
+    written = [value for value in column.counts if _SHORTENED.fullmatch(value)]
+    named = words.heard(column.name, words.ID) or column.distinct < 0.9 * column.known
+    if not written or len(written) < 0.9 * column.distinct or not named:
+        return ""
+    return (
+        f"ids damaged by a spreadsheet, which keeps a few digits only: {column.known:,} rows share {column.distinct:,} "
+        f"such as {written[0]!r}. Export them anew as text"
+    )
+
+
+def _could_be_codes(column: Column) -> bool:
+    """Say whether whole numbers may be codes of categories: few, small, and not called a number of something."""
+    if column.kind != "number" or column.numbers is None or words.heard(column.name, words.COUNTED):
+        return False
+    known = column.numbers[pd.notna(column.numbers)]
+    return 2 < column.distinct <= _FEW_LEVELS and bool(((known == known.round()) & (abs(known) < 100)).all())
+
+
 def _field(column: Column) -> tuple[FieldKind, str]:
     """Return the type of an input, and what is in it."""
     tokens = f" ({', '.join(map(quoted, column.tokens[:5]))})" if column.tokens else ""
@@ -135,7 +171,8 @@ def _field(column: Column) -> tuple[FieldKind, str]:
         bad = f"; {1 - column.readable:.1%} are no numbers" if column.readable < 1 else ""
         unit = f" {quoted(column.unit)}" if column.unit else ""
         doubt = f"; {column.doubt}" if column.doubt else ""
-        return "number", f"{known.min():g} to {known.max():g}{unit}{missing}{bad}{doubt}"
+        codes = "; codes or amounts? If codes, write category" if _could_be_codes(column) else ""
+        return "number", f"{known.min():g} to {known.max():g}{unit}{missing}{bad}{doubt}{codes}"
     if column.kind == "text":
         spoken = mean_words(column.counts)
         masked = f"; {column.mentions:.0%} hold personal data, which is masked" if column.mentions else ""

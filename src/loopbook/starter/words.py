@@ -256,11 +256,254 @@ _NO_PERSON = frozenset(
 )
 
 PROTECTED = frozenset(
+    [
+        "sex",
+        "gender",
+        "geschlecht",
+        "sexe",
+        "sexo",
+        "género",
+        "genero",
+        "genre",
+        "sesso",
+        "geslacht",
+        "age",
+        "alter",
+        "âge",
+        "edad",
+        "idade",
+        "età",
+        "leeftijd",
+        "ages",
+        "geburtsjahr",
+        "birthyear",
+        "yob",
+        "birthplace",
+        "geburtsort",
+        "race",
+        "rasse",
+        "raza",
+        "raça",
+        "ethnicity",
+        "ethnic",
+        "ethnie",
+        "etnia",
+        "etnicidad",
+        "religion",
+        "religión",
+        "religião",
+        "religione",
+        "konfession",
+        "confession",
+        "glaube",
+        "faith",
+        "nationality",
+        "nationalität",
+        "nacionalidad",
+        "nationalité",
+        "nacionalidade",
+        "nazionalità",
+        "citizenship",
+        "staatsangehörigkeit",
+        "foreign",
+        "foreigner",
+        "ausländer",
+        "herkunft",
+        "origin",
+        "migration",
+        "immigrant",
+        "disability",
+        "disabled",
+        "behinderung",
+        "handicap",
+        "discapacidad",
+        "marital",
+        "married",
+        "marriage",
+        "familienstand",
+        "verheiratet",
+        "civil",
+        "matrimonial",
+        "pregnant",
+        "pregnancy",
+        "schwanger",
+        "orientation",
+        "sexual",
+        "transgender",
+        "caste",
+        "skin",
+        "hautfarbe",
+        "veteran",
+    ]
+)
+"""Words of columns about what people must not be treated differently for."""
+
+_BIRTH = frozenset(["birth", "naissance", "nacimiento", "nascimento", "geburt", "nascita"])
+_BORN = frozenset(["year", "jahr", "année", "annee", "año", "ano", "anno", "decade", "country", "land", "place"])
+_WORN = frozenset(
+    [
+        "alter",
+        "age",
+        "ages",
+        "âge",
+        "edad",
+        "idade",
+        "età",
+        "leeftijd",
+        "orientation",
+        "civil",
+        "origin",
+        "skin",
+        "migration",
+    ]
+)
+
+AFTERWARDS = frozenset(
+    [
+        "confidence",
+        "konfidenz",
+        "conf",
+        "gold",
+        "reason",
+        "reasons",
+        "why",
+        "grund",
+        "gründe",
+        "begründung",
+        "motivo",
+        "raison",
+        "explanation",
+        "erklärung",
+        "trust",
+        "trusted",
+        "agreement",
+        "judgments",
+        "annotator",
+        "annotators",
+        "annotation",
+        "rater",
+        "raters",
+        "reviewer",
+        "certainty",
+        "sicherheit",
+        "probability",
+        "prob",
+        "proba",
+        "score",
+        "prediction",
+        "predicted",
+        "date",
+        "time",
+        "at",
+        "by",
+        "datum",
+        "am",
+        "von",
+        "comment",
+        "comments",
+        "note",
+        "notes",
+    ]
+)
+"""What is said of a label, in a column's name behind the label's own, and is known only when the label is."""
+
+TESTED = frozenset(
+    [
+        "test",
+        "tests",
+        "testing",
+        "result",
+        "covid",
+        "corona",
+        "sars",
+        "hiv",
+        "pcr",
+        "swab",
+        "antigen",
+        "antibody",
+        "antikörper",
+        "culture",
+        "kultur",
+        "biopsy",
+        "biopsie",
+        "serology",
+        "screening",
+        "diagnosis",
+        "diagnose",
+        "diagnostic",
+        "befund",
+        "abstrich",
+        "labor",
+        "lab",
+        "assay",
+        "virus",
+        "infection",
+        "infektion",
+        "infected",
+        "malaria",
+        "tuberculosis",
+        "hepatitis",
+        "doping",
+        "toxicology",
+        "pregnancy",
+        "mutation",
+        "marker",
+    ]
+)
+"""Words of columns whose positive is a finding."""
+
+FELT = frozenset(
+    [
+        "sentiment",
+        "sentiments",
+        "tone",
+        "tonality",
+        "tonalität",
+        "stimmung",
+        "mood",
+        "opinion",
+        "meinung",
+        "feeling",
+        "emotion",
+        "feedback",
+        "attitude",
+        "review",
+        "reviews",
+        "satisfaction",
+        "zufriedenheit",
+        "comment",
+        "valence",
+    ]
+)
+"""Words of columns whose negative is the trouble."""
+
+POSITIVE = frozenset(["positive", "positiv", "pos", "positivo", "positif", "reactive", "reaktiv", "detected", "+"])
+NEGATIVE = frozenset(
     (
-        *("sex", "gender", "geschlecht", "race", "ethnicity", "ethnic", "religion", "nationality", "nationalität"),
-        *("foreign", "disability", "behinderung", "herkunft", "marital", "familienstand"),
+        *("negative", "negativ", "neg", "negativo", "négatif", "non-reactive", "nonreactive", "non reactive"),
+        *("nicht reaktiv", "not detected", "undetected", "-"),
     )
 )
+
+COUNTED = frozenset(
+    [
+        "number",
+        "count",
+        "anzahl",
+        "zahl",
+        "quantity",
+        "qty",
+        "amount",
+        "menge",
+        "total",
+        "sum",
+        "years",
+        "months",
+        "days",
+        "kinder",
+    ]
+)
+"""Words of columns whose small whole numbers are amounts."""
 
 
 def of(name: str) -> list[str]:
@@ -273,6 +516,16 @@ def heard(name: str, among: Iterable[str]) -> str:
     """Return the first word of a name that is among some, or nothing."""
     known = frozenset(among)
     return next((word for word in of(name) if word in known), "")
+
+
+def protected(name: str) -> str:
+    """Return the word of a column's name that says that it is about a protected attribute of people, or nothing."""
+    spoken = of(name)
+    if _BIRTH & set(spoken) and _BORN & set(spoken):
+        return " ".join(spoken)
+    word = heard(name, PROTECTED)
+    things = (ENTITY - PERSON) | _NO_PERSON | {"account", "car", "loan", "site", "file"}
+    return "" if word in _WORN and set(spoken) & (things - _WORN) else word
 
 
 def person(name: str) -> str:

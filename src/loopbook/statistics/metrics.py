@@ -186,6 +186,13 @@ def balanced_accuracy(y: Floats, p: Floats, threshold: float, w: Floats) -> Floa
     return (_ratio(tp, tp + fn) + _ratio(tn, tn + fp)) / 2
 
 
+@_metric("informedness", HIGHER, shown="asked")
+def informedness(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
+    """Share of positive rows called so less that of negative rows (Youden 1950); 0 for whoever answers by lot."""
+    tp, fp, tn, fn = _counts(y, p, threshold, w)
+    return _ratio(tp, tp + fn) - _ratio(fp, tn + fp)
+
+
 @_metric("precision", HIGHER, shown="asked")
 def precision(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Of the rows called positive, the share that is; 0 where none is called positive."""
@@ -267,6 +274,8 @@ for _measured in (
     Metric("error", "error", LOWER),
     Metric("score", "score", HIGHER),
     Metric("gain", "gain", HIGHER, needs=("resamples",)),
+    Metric("accuracy_gain", "accuracy above the best trivial baseline", HIGHER, needs=("resamples",)),
+    Metric("roc_auc_gain", "ROC AUC above the best trivial baseline", HIGHER, needs=("resamples",)),
     Metric("cost", "cost", LOWER, needs=("costs",)),
     Metric("cost_per_decision", "cost per decision", LOWER, needs=("costs",)),
     Metric("saving", "saving", HIGHER, needs=("costs",)),
