@@ -48,9 +48,9 @@ def test_the_cheapest_comes_first_and_the_finding_names_it_with_its_saving(works
 
 @pytest.mark.parametrize(
     ("saving", "words"),
-    [((-7.0, -8.0, -6.0), "never it loses 7 EUR a decision, beyond chance (6 to 8)."),
-     ((-1.0, -3.0, 1.0), "never there is no difference beyond chance: -1 EUR a decision saved (-3 to 1)."),
-     ((1.0, -1.0, 3.0), "never there is no difference beyond chance: 1 EUR a decision saved (-1 to 3).")],
+    [((-7.0, -8.0, -6.0), "model it loses 7 EUR a decision, beyond chance (6 to 8)."),
+     ((-1.0, -3.0, 1.0), "model there is no difference beyond chance: -1 EUR a decision saved (-3 to 1)."),
+     ((1.0, -1.0, 3.0), "model there is no difference beyond chance: 1 EUR a decision saved (-1 to 3).")],
 )  # fmt: skip
 def test_sign_and_interval_of_a_saving_agree(
     workshop: Workshop, saving: tuple[float, float, float], words: str
