@@ -93,7 +93,6 @@ def assign(columns: Sequence[Column], label: LabelGuess, today: datetime) -> Rol
     unused: dict[str, str] = {}
     leaks: list[str] = []
     coded: list[str] = []
-    values = spellings(label.column) if label.below is None else ()
     for column in (column for column in others if column.name not in taken):
         word = words.protected(column.name)
         if reason := _damaged(column) or ("" if word else _unusable(column)):
@@ -104,9 +103,7 @@ def assign(columns: Sequence[Column], label: LabelGuess, today: datetime) -> Rol
             (unused if many else protected)[column.name] = f"its name says {word!r}: {watched} never an input"
         elif reason := _unusable(column):
             unused[column.name] = reason
-        elif how := leak.afterwards(column.name, label.column.name, values) or leak.suspect(
-            column, label.truth, ~label.column.missing
-        ):
+        elif how := "; ".join(filter(None, _leaks(column, label))):
             unused[column.name] = f"suspected leak: {how}. Was it known before the label? Then add it to task.fields"
             leaks.append(column.name)
         else:
@@ -140,6 +137,13 @@ def _unusable(column: Column) -> str:
         (column.kind == "code", f"nearly unique: {column.distinct:,} values in {column.known:,} rows"),
     )
     return next((reason for holds, reason in reasons if holds), "")
+
+
+def _leaks(column: Column, label: LabelGuess) -> tuple[str, str]:
+    """Return what speaks for a leak: the column's name, and what it tells on rows held out."""
+    values = spellings(label.column) if label.below is None else ()
+    named = leak.afterwards(column.name, label.column.name, values)
+    return named, leak.suspect(column, label.truth, ~label.column.missing)
 
 
 def _damaged(column: Column) -> str:
