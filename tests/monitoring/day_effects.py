@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from loopbook.monitoring import changes
+from loopbook.monitoring.alerts import AGAIN
+from loopbook.statistics import day_spread
+from loopbook.statistics.day_spread import Daily, Pooled
 
 Floats = NDArray[np.float64]
 
@@ -15,6 +21,18 @@ WEEKDAYS = np.array([0.5, 0.2, 0.0, -0.1, 0.1, -0.6, -0.9])
 """What a weekday adds, in standard deviations between days."""
 HOLIDAYS, HOLIDAY = 0.02, 2.5
 """Share of the days that are holidays, and what one adds or takes away, in standard deviations between days."""
+
+
+START = 30
+"""Day of the stream on which a rise comes."""
+
+
+class Outcome(NamedTuple):
+    """False incidents (without a rise), days watched, and days up to the alarm of each column (with one)."""
+
+    incidents: int
+    days: int
+    delays: Floats
 
 
 @dataclass(frozen=True)
@@ -58,6 +76,45 @@ def counts(
     size = 1 / kind.icc - 1 if kind.icc else np.inf
     true = rng.beta(centre * size, (1 - centre) * size) if kind.icc else centre
     return rows.astype("float64"), rng.binomial(rows[:, None], true).astype("float64")
+
+
+def daily(rows: Floats, yes: Floats, like: Daily | None = None) -> Daily:
+    """Return counts [days, k] among rows [days, k] as shares by day, the first a Monday."""
+    share = (yes.sum(axis=0) + 0.5) / (rows.sum(axis=0) + 1)
+    unit = share * (1 - share) if like is None else like.unit
+    lean = (1 - 2 * share) / np.sqrt(share * (1 - share)) if like is None else like.lean
+    return Daily(yes / rows, unit / rows, unit, lean, np.arange(len(rows)) % 7)
+
+
+def alarms(kind: Kind, columns: int, reference: int, days: int, seeds: int, rise: float = 0.0) -> Outcome:
+    """Watch streams of many seeds at once, at one false alarm a hundred days for all columns of a stream together.
+
+    A rise comes on day 30 of the stream. Alarms of one column within four weeks of each other are one incident.
+    """
+    drawn = [
+        counts(np.random.default_rng([seed, kind.rows, columns, reference]), kind, reference + days, columns, rise,
+               reference + START)
+        for seed in range(seeds)
+    ]  # fmt: skip
+    rows = np.concatenate([np.repeat(count[:, None], columns, axis=1) for count, _ in drawn], axis=1)
+    yes = np.concatenate([part for _, part in drawn], axis=1)
+    learned = [
+        day_spread.pooled([daily(np.repeat(count[:reference, None], columns, axis=1), part[:reference])])
+        for count, part in drawn
+    ]
+    prior = Pooled(*(np.repeat([float(one[at]) for one in learned], columns) for at in range(3)))
+    base = daily(rows[:reference], yes[:reference])
+    now = daily(rows[reference:], yes[reference:], base)
+    found = changes.watch(now, base, 0.01 / columns, lambda column, value, expected: True, prior)
+    last: dict[int, int] = {}
+    incidents, delays = 0, {}
+    for change in sorted(found, key=lambda one: one.day):
+        incidents += change.day - last.get(change.column, -AGAIN - 1) > AGAIN
+        last[change.column] = change.day
+        if change.day >= START and change.value > change.expected:
+            delays.setdefault(change.column, change.day - START + 1)
+    waited = np.array([delays.get(column, np.inf) for column in range(columns * seeds)])
+    return Outcome(incidents, days * seeds, waited)
 
 
 def labels(rng: np.random.Generator, rows: Floats, yes: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -14,7 +14,7 @@ from loopbook.monitoring.timeline import Log
 def signal(check: str, onset: int, *, place: str = "", day: int | None = None, up: bool = True) -> dict[str, object]:
     late = 5 if check in ("outcomes", "calibration", "ranking", "meaning", "fairness") else 0
     last = onset + 1
-    numbers = (1.0 if up else -1.0, np.nan, np.nan, 0.0, 1.0, 1e-6, True, f"evidence of {check} {place}")
+    numbers = (1.0 if up else -1.0, np.nan, np.nan, 0.0, 1.0, 1e-6, True, False, "", f"evidence of {check} {place}")
     known = last + late if day is None else day
     return dict(zip(signals.COLUMNS, (check, place, known, onset, last, *numbers), strict=True))
 

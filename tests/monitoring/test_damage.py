@@ -10,7 +10,7 @@ from loopbook.monitoring.timeline import Log
 
 
 def row(check: str) -> pd.DataFrame:
-    numbers = (1.0, np.nan, np.nan, 0.0, 1.0, 1e-6, True, f"evidence of {check}")
+    numbers = (1.0, np.nan, np.nan, 0.0, 1.0, 1e-6, True, False, "", f"evidence of {check}")
     return signals.table([dict(zip(signals.COLUMNS, (check, "", 12, 10, 11, *numbers), strict=True))])
 
 

@@ -29,7 +29,7 @@ def test_the_scores_tell_of_a_new_base_rate_before_any_outcome(
     stream = pd.concat([before, after], ignore_index=True).assign(label=np.nan)
     alarms = drift.classes(prepare(stream, rows(3, 14), scenario)).query("alarm")
     assert alarms["onset"].tolist() == [10]
-    assert alarms["day"].iloc[0] <= 11
+    assert alarms["day"].iloc[0] <= 12
     assert alarms["value"].iloc[0] == pytest.approx(0.5, abs=0.1)
 
 
@@ -61,7 +61,7 @@ def test_the_field_that_moved_is_named_and_no_other(rows: Callable[..., pd.DataF
     for field, changed in (("size", stream["size"] + 0.8), ("kind", "a"), ("age", np.nan)):
         moved = stream.assign(**{field: stream[field].mask(late, changed)})
         alarms = drift.fields(prepare(moved, reference, table_scenario(scenario))).query("alarm")
-        assert alarms["place"].tolist() == [field]
+        assert set(alarms["place"]) == {field}
         assert alarms["onset"].iloc[0] in (11, 12, 13)
 
 

@@ -36,7 +36,7 @@ def test_a_log_without_times_and_segments_is_watched_too(rows: Callable[..., pd.
     values["monitoring"]["segments"], values["source"]["protected"] = [], []
     plain = Scenario.model_validate(values)
     seen = watch(prepare(rows(1, 14).drop(columns="time"), rows(2, 14).drop(columns="time"), plain))
-    assert set(seen.log.checks) == {"vocabulary", "score", "classes", "outcomes", "calibration", "ranking"}
+    assert set(seen.log.checks) == {"vocabulary", "flagged", "score", "classes", "outcomes", "calibration", "ranking"}
     assert seen.alerts.empty
 
 

@@ -12,7 +12,7 @@ from loopbook.cli.program import Plain
 
 COMMANDS = {
     "Run": (running.run, running.loop, running.sweep, running.nightly),
-    "Decide": (deciding.approve, deciding.deliver),
+    "Decide": (deciding.approve, deciding.deliver, deciding.incidents),
     "Ask": (asking.why, asking.verify, asking.reproduce, asking.compare, asking.parameters),
     "Show": (showing.report, showing.share, showing.lab, showing.debug, showing.tensorboard),
     "Keep": (keeping.new, keeping.doctor, keeping.schema, keeping.gc, keeping.clean),

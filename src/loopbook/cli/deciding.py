@@ -84,3 +84,39 @@ def deliver(
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(Exit.FAILED) from error
     typer.echo(f"Delivered {delivered:,} messages; {before:,} had been delivered before. Memory: {sent}")
+
+
+def incidents(
+    what: Annotated[str, typer.Argument(help="list, ack or silence.")] = "list",
+    incident: Annotated[str, typer.Argument(help="The incident's id.")] = "",
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    until: Annotated[str, typer.Option(help="silence: the last day, such as 2027-01-31.")] = "",
+    reason: Annotated[str, typer.Option(help="silence: why, for whoever looks next.")] = "",
+    by: Annotated[str | None, typer.Option(help="Who says so; by default your login.")] = None,
+) -> None:
+    """List the latest run's incidents, acknowledge one, or silence one until a day: it is sent to nobody."""
+    from loopbook.operations import incidents as told
+    from loopbook.store import records
+
+    project, console = Project.find(), terminal()
+    run = records.latest(project, scenario, profile)
+    if what == "list":
+        table = Table("id", "state", "since", "peak", "until", "what", "note", box=None, pad_edge=False)
+        found = told.known(project, run)
+        for one in found:
+            table.add_row(
+                *(Text(part) for part in (one.id, one.state, one.since, one.peak, one.until, one.title, one.note))
+            )
+        console.print(table if found else f"No incident in the latest run of {scenario} ({profile}).")
+        return
+    who = by or getpass.getuser()
+    if what == "ack":
+        told.say(project, run, incident, "acknowledged", by=who)
+    elif what == "silence":
+        if not until or not reason:
+            raise LoopbookError("silence needs --until DATE and --reason TEXT, so that it ends and somebody knows why.")
+        told.say(project, run, incident, "silenced", by=who, until=until, reason=reason)
+    else:
+        raise LoopbookError(f"incidents knows list, ack and silence, not {what!r}.")
+    console.print(f"{incident}: {'acknowledged' if what == 'ack' else f'silent until {until}'}.", markup=False)

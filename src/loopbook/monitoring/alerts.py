@@ -7,6 +7,7 @@ meaning, a field, an unfair gap) gives the incident its name. A symptom without 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from statistics import median_low
 
 import pandas as pd
@@ -15,6 +16,7 @@ from loopbook.monitoring.timeline import Log
 
 CAUSES = {
     "surge": "surge",
+    "segment": "segment",
     "vocabulary": "vocabulary",
     "meaning": "meaning",
     "outcomes": "base_rate",
@@ -24,13 +26,15 @@ CAUSES = {
 }
 """Check to the cause that it names; the other checks are symptoms."""
 TITLES = {
-    "surge": "Many more rows than usual",
+    "surge": "More than usual",
+    "segment": "A new segment",
     "vocabulary": "The texts use new words",
     "meaning": "The same texts mean something else",
     "base_rate": "The share of positive cases has changed",
     "field": "An input field has changed",
     "fairness": "Groups are not treated alike",
     "volume": "The number of decisions has changed",
+    "flagged": "The share of flagged rows has changed, for no known cause",
     "score": "The probabilities have changed, for no known cause",
     "calibration": "The probabilities are wrong on average, for no known cause",
     "ranking": "The model ranks worse, for no known cause",
@@ -38,6 +42,10 @@ TITLES = {
 """What each cause is called in an alert."""
 SLACK = 2
 """Days by which the estimated beginnings of one change may differ."""
+AGAIN = 28
+"""Days within which what has ended and comes again, or swings, is the same incident."""
+_SWINGING = ("field", "score", "flagged", "calibration", "volume")
+_SYMPTOMS = ("flagged", "score", "calibration", "ranking", "volume")
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,12 @@ class Incident:
         +1 or -1 as the value of the first signal is above or below what was expected.
     signals
         The signals' numbers in the table.
+    peak
+        Day of the signal that was furthest from what was expected.
+    open
+        Whether it still lasted when the stream ended.
+    title
+        What has changed, which way and from which number to which, without a full stop.
     """
 
     cause: str
@@ -70,6 +84,14 @@ class Incident:
     named: int
     signals: tuple[int, ...]
     sign: int = 0
+    peak: int = -1
+    open: bool = True
+    title: str = ""
+
+    def id(self, log: Log) -> str:
+        """Return a name that stays the same as long as cause, places and beginning do, for `incidents ack`."""
+        parts = (log.scenario.name, self.cause, *sorted(self.places), log.date(self.first))
+        return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def incidents(log: Log, signals: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, list[Incident]]:
@@ -92,25 +114,30 @@ def incidents(log: Log, signals: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, 
     table = pd.concat(list(signals), ignore_index=True)
     table = table[table["alarm"]].sort_values(["day", "check", "place"], kind="stable").reset_index(drop=True)
     window = log.scenario.monitoring.window_days
-    kinds = {name: table[table["check"] == name] for name in (*CAUSES, "volume", "score", "calibration", "ranking")}
-    surges, unfair = _surges(kinds["surge"]), _by_attribute(kinds["fairness"])
+    kinds = {name: table[table["check"] == name] for name in (*CAUSES, *_SYMPTOMS)}
+    surges, unfair = _surges("surge", kinds["surge"]), _by_attribute(kinds["fairness"])
+    surges += _surges("segment", kinds["segment"])
     drifts = _primary("vocabulary", kinds["vocabulary"], window, [])
     drifts = _primary("meaning", kinds["meaning"], window, drifts, join=("vocabulary",))
     drifts = _primary("field", kinds["field"], SLACK, drifts)
     drifts = _primary("base_rate", kinds["outcomes"], window, drifts, join=("meaning",))
     drifts = _primary("base_rate", kinds["classes"], window, drifts, join=("vocabulary", "meaning", "field"))
     drifts = [replace(one, last=log.stream.days - 1) for one in drifts]
-    for name in ("score", "calibration", "ranking", "volume"):
+    for name in _SYMPTOMS:
         drifts = _symptoms(name, kinds[name], log, drifts)
-    every = [*surges, *unfair, *(_named(one, table) for one in drifts)]
+    every = [_lived(one, table, log) for one in (*surges, *unfair, *_again(drifts, table))]
     return table, sorted(every, key=lambda one: (one.day, one.first, one.cause, one.places))
 
 
 def sentence(log: Log, incident: Incident) -> str:
-    """Return what an alert says first: what, where, since when."""
-    where = f" in {', '.join(incident.places)}" if incident.places else ""
+    """Return what an alert says first: what, where, since when, and whether it is over."""
+    what = incident.title or TITLES[incident.cause]
+    places = "" if incident.title else ", ".join(incident.places)
     since = "" if incident.cause == "fairness" else f", since {log.date(incident.first)}"
-    return f"{TITLES[incident.cause]}{where}{since}."
+    over = "" if incident.open else f", until {log.date(incident.last)}"
+    if not what.startswith(incident.places):  # a name from the data stays as it is
+        what = f"{what[:1].upper()}{what[1:]}"
+    return f"{what}{f' in {places}' if places else ''}{since}{over}."
 
 
 def _each(cause: str, table: pd.DataFrame) -> list[Incident]:
@@ -118,7 +145,7 @@ def _each(cause: str, table: pd.DataFrame) -> list[Incident]:
     return [
         Incident(
             cause,
-            tuple(filter(None, row["place"].split(" & ") if cause == "surge" else [row["place"]])),
+            tuple(filter(None, row["place"].split(" & ") if cause in ("surge", "segment") else [row["place"]])),
             row["onset"],
             row["last"],
             row["day"],
@@ -130,10 +157,10 @@ def _each(cause: str, table: pd.DataFrame) -> list[Incident]:
     ]
 
 
-def _surges(table: pd.DataFrame) -> list[Incident]:
+def _surges(cause: str, table: pd.DataFrame) -> list[Incident]:
     """One for each stretch of days of signals that share a segment."""
     found: list[Incident] = []
-    for signal in _each("surge", table):
+    for signal in _each(cause, table):
         for index, one in enumerate(found):
             shared = set(signal.places) & set(one.places)
             if shared and signal.first <= one.last + 1 and one.first <= signal.day:
@@ -219,7 +246,7 @@ def _symptoms(name: str, table: pd.DataFrame, log: Log, known: list[Incident]) -
         # The ranking is looked at over a whole window, so the change may have begun anywhere in it.
         end = signal.last if name == "ranking" else signal.first
         near = [index for index, one in enumerate(found) if signal.first - reach < one.first <= end + SLACK + 1]
-        if near:
+        if near and name != "volume":
             index = min(near, key=lambda one: (found[one].cause == name, abs(found[one].first - signal.first)))
             found[index] = _with(found[index], signal, places=False)
         else:
@@ -238,9 +265,47 @@ def _with(incident: Incident, signal: Incident, *, places: bool) -> Incident:
     )
 
 
-def _named(incident: Incident, table: pd.DataFrame) -> Incident:
-    """Take as naming the cause only signals that saw rows since the change began; the earliest if none did."""
+def _again(incidents: list[Incident], table: pd.DataFrame) -> list[Incident]:
+    """Make one incident of what has come back or swings: the same cause in the same place within `AGAIN` days."""
+    found: list[Incident] = []
+    for one in sorted(incidents, key=lambda incident: incident.first):
+        for index, before in enumerate(found):
+            own = table.loc[list(before.signals)]
+            near = one.first - int(own["last"].max()) <= AGAIN
+            same = before.cause == one.cause and (before.places == one.places or bool({*before.places} & {*one.places}))
+            if same and near and (one.cause in _SWINGING or bool(own["back"].any()) or _is_back(one, table)):
+                found[index] = replace(_with(before, one, places=True), last=max(before.last, one.last))
+                break
+        else:
+            found.append(one)
+    return found
+
+
+def _is_back(incident: Incident, table: pd.DataFrame) -> bool:
+    return bool(table.loc[list(incident.signals), "back"].all())
+
+
+def _lived(incident: Incident, table: pd.DataFrame, log: Log) -> Incident:
+    """Say when an incident was named, peaked and ended, and what it is called.
+
+    Only signals that saw rows since the change began name the cause; the earliest if none did.
+    """
     own = table.loc[list(incident.signals)]
     naming = own[own["check"].map(lambda check: CAUSES.get(check, check) == incident.cause)]
     seen = naming[naming["last"] >= incident.first]
-    return replace(incident, named=int((seen if len(seen) else naming)["day"].min()))
+    naming = seen if len(seen) else naming
+    counted = incident.cause in ("surge", "segment")
+    peak = naming.sort_values("value" if counted else "effect", kind="stable").iloc[-1]
+    latest = naming.sort_values(["last", "onset"], kind="stable").iloc[-1]
+    if counted or incident.cause == "volume":
+        last = incident.last if counted else int(naming["last"].max())
+        lasting = last >= log.stream.days - 2
+    else:
+        last, lasting = (int(latest["onset"]), False) if latest["back"] else (log.stream.days - 1, True)
+    first = min(incident.first, incident.day)
+    more = len(set(naming["place"])) - 1
+    title = f"{peak['title']}{f', and {more} more' if more else ''}" if peak["title"] else ""
+    day = int(naming["day"].min())
+    return replace(
+        incident, named=day, peak=int(peak["last"]), last=max(first, last), first=first, open=lasting, title=title
+    )

@@ -29,12 +29,13 @@ def table(log: Log, signals: pd.DataFrame, incidents: Sequence[Incident], surge_
     Returns
     -------
     DataFrame
-        alert (a number from 1), cause, place, title (a sentence), evidence (the signals' sentences, the cause's first),
-        first_day, last_day, day, named (days of the stream), since, date (of the alert; names of days), signals (how
-        many), p (the smallest), decisions (concerned), cost, cost_low, cost_high (what those decisions cost more than
-        was usual, with a 95 % interval; NaN where too few outcomes are known).
+        alert (a number from 1), id (stays from night to night), cause, place, title (a sentence), evidence (the
+        signals' sentences, the cause's first), first_day, last_day, day, named (days of the stream), since, peak,
+        until (empty while it lasts), date (of the alert; names of days), signals (how many), p (the smallest),
+        decisions (concerned), cost, cost_low, cost_high (what those decisions cost more than was usual, with a 95 %
+        interval; NaN where too few outcomes are known).
     """
-    drifts = [one for one in incidents if one.cause not in ("surge", "fairness", "volume")]
+    drifts = [one for one in incidents if one.cause not in ("surge", "segment", "fairness", "volume")]
     rows = []
     for number, one in enumerate(incidents, 1):
         if one.cause == "fairness":
@@ -49,6 +50,7 @@ def table(log: Log, signals: pd.DataFrame, incidents: Sequence[Incident], surge_
         rows.append(
             {
                 "alert": number,
+                "id": one.id(log),
                 "cause": one.cause,
                 "place": " & ".join(one.places),
                 "title": sentence(log, one),
@@ -58,6 +60,8 @@ def table(log: Log, signals: pd.DataFrame, incidents: Sequence[Incident], surge_
                 "day": one.day,
                 "named": one.named,
                 "since": log.date(one.first),
+                "peak": log.date(one.peak),
+                "until": "" if one.open else log.date(one.last),
                 "date": log.date(one.day),
                 "signals": len(one.signals),
                 "p": float(own["p"].min()),
@@ -72,6 +76,7 @@ def table(log: Log, signals: pd.DataFrame, incidents: Sequence[Incident], surge_
 
 COLUMNS = [
     "alert",
+    "id",
     "cause",
     "place",
     "title",
@@ -81,6 +86,8 @@ COLUMNS = [
     "day",
     "named",
     "since",
+    "peak",
+    "until",
     "date",
     "signals",
     "p",
@@ -99,9 +106,9 @@ def _rows(log: Log, one: Incident, drifts: Sequence[Incident], surge_rows: Mask)
     """
     day = log.stream.day
     inside = np.ones(len(log.stream), bool)
-    if one.places and one.cause in ("surge", "meaning"):
-        inside = _members(log, one.places[:1] if one.cause == "surge" else one.places)
-    if one.cause in ("surge", "volume"):
+    if one.places and one.cause in ("surge", "segment", "meaning"):
+        inside = _members(log, one.places[:1] if one.cause != "meaning" else one.places)
+    if one.cause in ("surge", "segment", "volume"):
         concerned = inside & (day >= one.first) & (day <= one.last)
         quiet = ~surge_rows & (day < min([other.first for other in drifts], default=log.stream.days))
         return concerned, quiet & ~concerned

@@ -98,7 +98,14 @@ def watch(log: Log) -> pd.DataFrame:
             words = f"{measure} is {value:.1%} lower for {one} than for {other} [{low:.1%}, {high:.1%}]"
             row = {"place": f"{attribute}: {measure}", "day": last + log.delay, "onset": 0, "last": last}
             row |= {"value": value, "low": low, "high": high, "expected": 0.0, "effect": value, "p": p}
-            rows.append(row | {"alarm": alarm, "evidence": f"{words} ({signals.shown(p)})"})
+            rows.append(
+                row
+                | {
+                    "alarm": alarm,
+                    "title": f"{measure} is {value:.0%} lower for {lower} than for {higher}",
+                    "evidence": f"{words} ({signals.shown(p)})",
+                }
+            )
     return signals.table(rows, "fairness")
 
 

@@ -201,7 +201,15 @@ def _column(log: Log, segments: _Segments, level: float) -> list[dict[str, objec
                 f"in {names[cell]}, outcomes are {value:+.2f} from the probabilities beside other rows, instead of "
                 f"{usual:+.2f} ({signals.shown(q)})"
             )
-            row = {"place": names[cell], "day": last + log.delay, "onset": last, "last": last, "value": value}
+            title = f"the same inputs mean something else in {names[cell]}"
+            row = {
+                "title": title,
+                "place": names[cell],
+                "day": last + log.delay,
+                "onset": last,
+                "last": last,
+                "value": value,
+            }
             row |= {"expected": usual, "effect": size, "p": q, "alarm": alarm, "evidence": words}
             if alarm:
                 row["onset"] = since[cell] = _began(segments, cell, since, look, last)

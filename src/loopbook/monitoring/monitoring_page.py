@@ -9,6 +9,16 @@ from loopbook.figures.sentence import Sentence, table
 from loopbook.monitoring import fairness
 from loopbook.monitoring.timeline import Log
 from loopbook.monitoring.watch import Watch
+from loopbook.statistics.day_spread import FLOOR, kinds
+
+_LEAST_DAYS = 3  # with a row, below which the reference has no spread to show
+
+_WEEK = (
+    "It teaches no week: weekends and weekdays are taken alike, so a weekend may look like a change.",
+    "Workdays and weekends are told apart, single weekdays not.",
+    "Each weekday is compared with its like.",
+)
+"""By how many kinds of day the reference tells apart."""
 
 
 def volume(log: Log) -> Figure:
@@ -35,6 +45,25 @@ def scores(log: Log) -> Figure:
         x="probability",
         alt="Distribution of the model's probabilities in the reference and in the last window.",
     )
+
+
+def spread(log: Log) -> Sentence:
+    """Say what the reference teaches of days and weeks, and what cannot be watched."""
+    side, learned = log.reference, log.spread
+    filled = int((np.bincount(side.day, minlength=side.days) > 0).sum())
+    words = [
+        f"The reference has {filled} days with {log.scenario.task.units}, {len(side) / max(1, filled):,.0f} a day."
+    ]
+    if filled < _LEAST_DAYS:
+        words.append(
+            f"From fewer than {_LEAST_DAYS} days no spread between days can be learned: shares are not watched."
+        )
+    else:
+        assumed = float(learned.correlation) <= FLOOR
+        how = f"not beyond the {FLOOR:g} that is assumed at least" if assumed else f"{float(learned.correlation):.2g}"
+        words.append(f"Two {log.scenario.task.units} of one day are alike by a correlation of {how}.")
+    words.append(_WEEK[min(int(kinds(side.weekday, np.bincount(side.day, minlength=side.days) > 0).max(initial=0)), 2)])
+    return Sentence(" ".join(words))
 
 
 def alerts(seen: Watch) -> pd.DataFrame | Sentence:

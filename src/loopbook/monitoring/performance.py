@@ -7,8 +7,9 @@ average (calibration), and do they still rank (ranking).
 import numpy as np
 import pandas as pd
 
-from loopbook.monitoring import shifts, signals
+from loopbook.monitoring import rates, shifts, signals
 from loopbook.monitoring.drift import class_index
+from loopbook.monitoring.rates import Rate
 from loopbook.monitoring.timeline import Floats, Log, Side, known
 from loopbook.statistics import bootstrap, evaluation, intervals
 from loopbook.statistics.intervals import Interval
@@ -23,18 +24,18 @@ _RESAMPLES = 200
 
 def outcomes(log: Log) -> pd.DataFrame:
     """Watch the share of positive outcomes; ``value`` is the share, ``effect`` the PSI of the two classes."""
-    values, least = (log.stream.label, log.reference.label), log.scenario.monitoring.min_effect
-    words = "{value:.1%} of the outcomes are positive instead of {expected:.1%} ({p})"
-    return signals.of_mean("outcomes", log, (log.stream, log.reference), values, class_index, least, words, log.delay)
+    name, least = f"share of *{log.scenario.task.label.names[1]}*", log.scenario.monitoring.min_effect
+    found = [Rate("", name, log.stream.label, log.reference.label, class_index, least)]
+    return rates.watch("outcomes", log, (log.stream, log.reference), found, log.level, log.delay)
 
 
 def calibration(log: Log) -> pd.DataFrame:
     """Watch the mean error of the probabilities, outcome minus probability (0 if calibrated on the reference)."""
     stream, reference = known(log)
-    errors = stream.label - stream.probability, reference.label - reference.probability
-    words = "outcomes are {value:+.3f} from the probabilities on average, instead of {expected:+.3f} ({p})"
-    sides, distance = (stream, reference), lambda value, expected: abs(value - expected)
-    return signals.of_mean("calibration", log, sides, errors, distance, LEAST_ERROR, words, log.delay)
+    now, base = (side.label - side.probability for side in (stream, reference))
+    name = "mean error of the probabilities (outcome minus probability)"
+    found = [Rate("", name, now, base, lambda one, other: abs(one - other), LEAST_ERROR, share=False)]
+    return rates.watch("calibration", log, (stream, reference), found, log.level, log.delay)
 
 
 def ranking(log: Log) -> pd.DataFrame:
@@ -63,7 +64,9 @@ def ranking(log: Log) -> pd.DataFrame:
             after = last if alarm else after
         words = f"ROC AUC is {found.value:.3f} instead of {before.value:.3f} ({signals.shown(p)})"
         row = {"day": last + log.delay, "onset": first if alarm else last, "last": last, **found._asdict()}
-        rows.append(row | {"expected": before.value, "effect": loss, "p": p, "alarm": alarm, "evidence": words})
+        title = rates.moved("ROC AUC", found.value, before.value, share=False)
+        row |= {"expected": before.value, "effect": loss, "p": p, "alarm": alarm}
+        rows.append(row | {"title": title, "evidence": words})
     return signals.table(rows, "ranking")
 
 

@@ -127,7 +127,9 @@ def since_last_change(log: Log, incidents: Sequence[Incident]) -> Side | None:
 
     Where that change is too fresh, nothing is proposed: what came before is another world.
     """
-    lasting = [one.first for one in incidents if one.cause not in ("surge", "volume", "fairness")]
+    lasting = [
+        one.first for one in incidents if one.cause not in ("surge", "segment", "volume", "fairness") and one.open
+    ]
     stream, _ = known(log)
     side = stream.keep(stream.day >= max(lasting, default=0))
     classes = [int((side.label == kind).sum()) for kind in (0, 1)]

@@ -1,13 +1,12 @@
 """The table in which every check reports, so that alerts can put together what belongs together."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
-from loopbook.monitoring import shifts
-from loopbook.monitoring.timeline import Floats, Log, Side
+from loopbook.monitoring.timeline import Floats
 
 COLUMNS = (
     "check",
@@ -22,6 +21,8 @@ COLUMNS = (
     "effect",
     "p",
     "alarm",
+    "back",
+    "title",
     "evidence",
 )
 """Columns of a table of signals.
@@ -38,12 +39,16 @@ effect, p
     Size of the difference in the check's own measure, and p-value before the day's level is applied.
 alarm
     Whether both are beyond their limits.
+back
+    Whether what is measured is where the reference was again.
+title
+    What has changed, which way, from which number to which; empty where the cause says it all.
 evidence
     A sentence for the alert; empty without alarm.
 """
 
 
-_BLANK = {"place": "", "low": np.nan, "high": np.nan, "evidence": ""}
+_BLANK = {"place": "", "low": np.nan, "high": np.nan, "back": False, "title": "", "evidence": ""}
 
 
 def table(rows: Iterable[Mapping[str, object]], check: str = "") -> pd.DataFrame:
@@ -52,47 +57,11 @@ def table(rows: Iterable[Mapping[str, object]], check: str = "") -> pd.DataFrame
     All columns are there in order even if there is no row; evidence is kept where there is an alarm.
     """
     frame = pd.DataFrame([_BLANK | {"check": check} | dict(row) for row in rows], columns=list(COLUMNS))
-    kinds = {"day": "int64", "onset": "int64", "last": "int64", "alarm": "bool"}
+    kinds = {"day": "int64", "onset": "int64", "last": "int64", "alarm": "bool", "back": "bool"}
     kinds |= dict.fromkeys(("value", "low", "high", "expected", "effect", "p"), "float64")
-    kinds |= dict.fromkeys(("check", "place", "evidence"), "str")
+    kinds |= dict.fromkeys(("check", "place", "title", "evidence"), "str")
     frame = frame.astype(kinds)
     return frame.assign(evidence=frame["evidence"].where(frame["alarm"], ""))
-
-
-def of_mean(
-    check: str,
-    log: Log,
-    sides: tuple[Side, Side],
-    values: tuple[Floats, Floats],
-    effect: Callable[[float, float], float],
-    least: float,
-    evidence: str,
-    delay: int = 0,
-) -> pd.DataFrame:
-    """Return the watch over a mean of the stream as a table of signals (`shifts.watch`).
-
-    Parameters
-    ----------
-    check
-        As in `COLUMNS`.
-    log
-        Its level and its longest window hold.
-    sides, values
-        Stream and reference, and what is averaged, float64 [n] for each; NaN is left out.
-    effect, least
-        Size of a change from (mean, expected mean), and the smallest worth an alarm.
-    evidence
-        A sentence with the places ``{value}``, ``{expected}`` and ``{p}``.
-    delay
-        Days by which what the watch needs comes later (outcomes).
-    """
-    now, base = (shifts.Moments.of(part, side.day, side.days) for part, side in zip(values, sides, strict=True))
-    steps = shifts.watch(now, base, log.level, log.scenario.monitoring.window_days, effect, least)
-    rows = (
-        step | {"day": step["day"] + delay, "evidence": evidence.format_map(step | {"p": shown(step["p"])})}
-        for step in steps
-    )
-    return table(rows, check)
 
 
 def adjusted(p: Floats) -> Floats:

@@ -21,6 +21,7 @@ LENGTHS = (1, 2, 3)
 """Days over which rows are counted together, so that a small surge is found on its second or third day."""
 LEAST_RATIO, LEAST_EXCESS = 2.0, 5.0
 """A surge worth an alert is at least this many times what was expected, and this many rows more."""
+_HARDLY = 0.001  # share of the reference's rows up to which a segment was not there
 _MOST_A_DAY = 10
 _PAUSE = 2  # days without an alarm after which the same segment's next alarm is a surge of its own
 
@@ -172,13 +173,27 @@ def _signals(log: Log, cells: Cells, found: list[_Found], history: _History) -> 
         first, last = began.get(hit.cell, (hit.first, hit.first))
         first = hit.first if hit.first - last > _PAUSE else first
         began[hit.cell] = (first, hit.day)
-        what = "rows" if hit.kind == 0 else f"rows with action {log.scenario.task.actions[1]!r}"
+        units, action = log.scenario.task.units, log.scenario.task.actions[1]
+        what = units if hit.kind == 0 else f"{units} with action *{action}*"
+        before = history.counts[0][hit.cell]
+        new = before <= _HARDLY * max(history.exposure[0], 1) and hit.kind == 0
         with_it = _shared_segment(cells, hit, history)
         evidence = f"{hit.seen:.0f} {what} where {hit.expected:.1f} were expected ({signals.shown(hit.p)})"
         place = cells.names[hit.cell]
         if with_it:
             evidence, place = f"{evidence}, most of them with {with_it}", f"{place} & {with_it}"
-        row = {"place": place, "day": hit.day, "onset": first, "last": hit.day, "value": hit.seen}
+        title = f"{cells.names[hit.cell]}: {hit.seen:.0f} {what} where {hit.expected:.1f} were expected"
+        if new:
+            title = f"{cells.names[hit.cell]} is new: {hit.seen:.0f} {units}, {before:.0f} in the whole reference"
+        row: dict[str, object] = {
+            "check": "segment" if new else "surge",
+            "title": title,
+            "place": place,
+            "day": hit.day,
+            "onset": first,
+            "last": hit.day,
+            "value": hit.seen,
+        }
         row |= {"expected": hit.expected, "effect": hit.seen / max(hit.expected, 0.5), "p": hit.p, "alarm": True}
         rows.append(row | {"evidence": evidence})
     return rows

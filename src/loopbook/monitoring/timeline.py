@@ -8,8 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.decisions.costs import realised
+from loopbook.monitoring import spread
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
+from loopbook.statistics.day_spread import Pooled
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.int64]
@@ -36,6 +38,11 @@ class Side:
         bool [n], whether the agent took the action for "yes".
     cost
         float64 [n], in the scenario's currency; NaN where the outcome will not be known.
+    weekday
+        int64 [days], 0 for Monday; None for rows without times.
+    flagged
+        float64 [n], 0 or 1: whether the row is one to act on, by the same measure on both sides; NaN where a rule
+        decided. A person who reviews may have done otherwise.
     """
 
     frame: pd.DataFrame
@@ -45,6 +52,8 @@ class Side:
     label: Floats
     acted: Mask
     cost: Floats
+    weekday: Days | None
+    flagged: Floats
 
     def keep(self, rows: Mask) -> "Side":
         """Return the side with these rows only, bool [n]; the days stay."""
@@ -56,6 +65,8 @@ class Side:
             self.label[rows],
             self.acted[rows],
             self.cost[rows],
+            self.weekday,
+            self.flagged[rows],
         )
 
     def __len__(self) -> int:
@@ -79,6 +90,8 @@ class Log:
         of false alarms a hundred days is at most 100 · level · checks, the scenario's promise (union bound).
     checks
         The kinds of check that this log allows.
+    spread
+        What the reference tells of the spread between days.
     """
 
     stream: Side
@@ -87,6 +100,7 @@ class Log:
     scenario: Scenario
     level: float
     checks: tuple[str, ...]
+    spread: Pooled
 
     @property
     def delay(self) -> int:
@@ -137,6 +151,7 @@ def prepare(
     DataError
         If a side is empty, a column is missing, or some rows have a time and others do not.
     """
+    cut = threshold if "action" not in reference.columns else None
     if "action" not in reference.columns:
         if threshold is None:
             raise DataError(
@@ -149,11 +164,14 @@ def prepare(
         _complete(name, frame, scenario)
     timed = [_timed(name, frame) for name, frame in (("decision log", decisions), ("reference", reference))]
     per_day = max(1.0, len(decisions) / scenario.monitoring.replay_days)
-    stream = _side(decisions, scenario, timed[0], per_day)
+    stream = _side(decisions, scenario, timed[0], per_day, cut)
     start = decisions["time"].min().date() if timed[0] else None
     checks = _checks(scenario, timed[0])
     level = scenario.monitoring.false_alarms / 100 / len(checks)
-    return Log(stream, _side(reference, scenario, timed[1], per_day), start, scenario, level, checks)
+    base = _side(reference, scenario, timed[1], per_day, cut)
+    known = (base.probability, base.label, base.flagged)
+    learned = spread.learn(base.frame, known, base.day, base.weekday, scenario)
+    return Log(stream, base, start, scenario, level, checks, learned)
 
 
 def texts(side: Side, scenario: Scenario) -> list[str]:
@@ -174,6 +192,7 @@ def _checks(scenario: Scenario, timed: bool) -> tuple[str, ...]:
         "surge": bool(segments),
         "volume": timed,
         "vocabulary": bool(scenario.task.text_fields),
+        "flagged": True,
         "score": True,
         "classes": True,
         "field": bool(scenario.task.table_fields),
@@ -205,11 +224,13 @@ def _timed(name: str, frame: pd.DataFrame) -> bool:
     return missing == 0
 
 
-def _side(frame: pd.DataFrame, scenario: Scenario, timed: bool, per_day: float) -> Side:
+def _side(frame: pd.DataFrame, scenario: Scenario, timed: bool, per_day: float, cut: float | None) -> Side:
+    weekday = None
     if timed:
         frame = frame.sort_values("time", kind="stable").reset_index(drop=True)
         dates = frame["time"].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[D]")
         day = (dates - dates[0]).astype("int64")
+        weekday = (pd.Timestamp(dates[0]).weekday() + np.arange(int(day[-1]) + 1)) % 7
     else:
         frame = frame.reset_index(drop=True)
         day = (np.arange(len(frame)) / per_day).astype("int64")
@@ -222,4 +243,6 @@ def _side(frame: pd.DataFrame, scenario: Scenario, timed: bool, per_day: float) 
         there = ~np.isnan(label)
         cost[there] = realised(scenario.decisions.costs, acted[there], label[there])
     probability = frame["probability"].to_numpy("float64", na_value=np.nan)
-    return Side(frame, day, int(day[-1]) + 1, probability, label, acted, cost)
+    flagged = acted.astype("float64") if cut is None else (probability >= cut).astype("float64")
+    flagged[np.isnan(probability)] = np.nan
+    return Side(frame, day, int(day[-1]) + 1, probability, label, acted, cost, weekday, flagged)

@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 
 from loopbook.data.features import tokenize
-from loopbook.monitoring import signals
+from loopbook.monitoring import rates, signals
+from loopbook.monitoring.rates import Rate
 from loopbook.monitoring.timeline import Floats, Log, texts
 
 LEAST_RATIO = 1.25
 """Smallest growth of the share of new words worth an alert."""
+LEAST_RISE = 0.01
+"""Smallest rise of that share: one word in a hundred."""
 MOST_OF_A_TEXT = 0.15
 """No text counts for a larger share than this: a few texts full of slips of the keyboard are no new vocabulary."""
 
@@ -41,9 +44,9 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> pd.DataFrame:
     if "vocabulary" not in log.checks:
         return signals.table([])
     old, new = (np.minimum(shares, MOST_OF_A_TEXT) for shares in unknown(log, earlier))
-    words = "{value:.1%} of the words of a text are unknown instead of {expected:.1%} ({p})"
     # Only more new words are a change of vocabulary; fewer mean that the words of a surge have gone again.
-    return signals.of_mean("vocabulary", log, (log.stream, log.reference), (new, old), _ratio, LEAST_RATIO, words)
+    found = [Rate("", "share of unknown words", new, old, _ratio, LEAST_RATIO)]
+    return rates.watch("vocabulary", log, (log.stream, log.reference), found, log.level, rise_only=True)
 
 
 def unknown(log: Log, earlier: Iterable[str] | None = None) -> tuple[Floats, Floats]:
@@ -62,7 +65,9 @@ def unknown(log: Log, earlier: Iterable[str] | None = None) -> tuple[Floats, Flo
 
 
 def _ratio(value: float, expected: float) -> float:
-    return value / expected if expected > 0 else (float("inf") if value > 0 else 0.0)
+    if value - expected < LEAST_RISE:
+        return 0.0
+    return value / expected if expected > 0 else float("inf")
 
 
 def _days_of_words(tokens: list[list[str]], day: np.ndarray) -> tuple[set[str], set[str]]:

@@ -37,9 +37,13 @@ def watch(log: Log) -> pd.DataFrame:
         expected, low, high, p = _expected(past, weekday, float(count), today)
         change = float(abs(np.log((count + 0.5) / (expected + 0.5))))
         alarm = whole and p <= log.level and change >= np.log1p(LEAST_CHANGE)
-        evidence = f"{count:.0f} decisions where {expected:.0f} were expected ({signals.shown(p)})"
+        units = log.scenario.task.units
+        title = f"{f'{count:,.0f}' if count else 'no'} {units} a day where {expected:,.0f} were expected"
+        evidence = f"{title} ({signals.shown(p)})"
         row = {"day": day, "onset": day, "last": day, "value": count, "low": low, "high": high, "expected": expected}
-        rows.append(row | {"effect": change, "p": p if whole else 1.0, "alarm": alarm, "evidence": evidence})
+        rows.append(
+            row | {"effect": change, "p": p if whole else 1.0, "alarm": alarm, "title": title, "evidence": evidence}
+        )
         if whole and not alarm:
             past.append(float(count))
             weekday.append(today)

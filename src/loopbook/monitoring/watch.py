@@ -52,6 +52,7 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> Watch:
         found.signals,
         volume.watch(rest),
         unknown_words.watch(rest, earlier),
+        drift.flagged(rest),
         drift.score(rest),
         drift.classes(rest),
         drift.fields(rest),

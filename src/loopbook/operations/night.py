@@ -6,12 +6,13 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from loopbook.operations import night_summary, session
+from loopbook.operations import incidents, night_summary, session
 from loopbook.runner.execution import Request
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import locks, records
@@ -65,7 +66,7 @@ def run(
         Runs older than this leave; None: all stay.
     """
     began, clock = datetime.now(UTC), time.monotonic()
-    entries = _all(project, scenarios, profile, console, jobs)
+    entries, untold = _all(project, scenarios, profile, console, jobs)
     notes, problems = _pruned(project, keep_days) if keep_days is not None else ((), ())
     return night_summary.Summary(
         id=f"nightly-{began:%Y%m%d-%H%M%S-%f}",  # a receiver knows by it that it has had the summary already
@@ -74,14 +75,14 @@ def run(
         seconds=round(time.monotonic() - clock, 1),
         entries=entries,
         notes=notes,
-        problems=problems,
+        problems=(*untold, *problems),
     )
 
 
 def _all(
     project: Project, scenarios: Sequence[str], profile: str, console: Console, jobs: int | None
-) -> tuple[night_summary.Entry, ...]:
-    """Run the scenarios side by side; a defect of ours at one must not cost the others their night."""
+) -> tuple[tuple[night_summary.Entry, ...], tuple[str, ...]]:
+    """Run the scenarios and tell of their incidents; a defect of ours at one must not cost the others their night."""
     begun = time.monotonic()
     before: list[records.Run | None] = [None] * len(scenarios)
     asked: list[Request | Exception] = []
@@ -96,17 +97,22 @@ def _all(
     done = iter(session.together(ready, console, jobs))
     outcomes = [next(done) if isinstance(request, Request) else request for request in asked]
     entries = []
-    for scenario, was, outcome in zip(scenarios, before, outcomes, strict=True):
+    problems: list[str] = []
+    for scenario, was, request, outcome in zip(scenarios, before, asked, outcomes, strict=True):
         if isinstance(outcome, tuple):
             record, new = outcome
             page = project.reports / record.scenario / record.run / "index.html"
-            entries.append(night_summary.of_run(record, was, str(page), record.seconds if new else 0.0))
+            entry = night_summary.of_run(record, was, str(page), record.seconds if new else 0.0)
+            entries.append(replace(entry, incidents=incidents.counts(project, record, was)))
+            if isinstance(request, Request):
+                failed = incidents.tell(project, request.resolved, record)
+                problems += [night_summary.line(f"{scenario}: alerts by {way}: {why}") for way, why in failed.items()]
         else:
             refused = isinstance(outcome, LoopbookError)
             said = f"{scenario}: {outcome}" if refused else "".join(traceback.format_exception(outcome))
             console.print(said, markup=False, soft_wrap=True)
             entries.append(night_summary.of_error(scenario, outcome, time.monotonic() - begun))
-    return tuple(entries)
+    return tuple(entries), tuple(problems)
 
 
 def _pruned(project: Project, days: float) -> tuple[tuple[str, ...], tuple[str, ...]]:

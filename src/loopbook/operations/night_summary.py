@@ -57,6 +57,8 @@ class Entry:
         A sentence for each criterion that is missed.
     report
         Page of this run, as a path on the machine that ran it.
+    incidents
+        How many are new since the run before, open, and ended since; None where nothing was watched.
     """
 
     scenario: str
@@ -71,6 +73,7 @@ class Entry:
     changes: tuple[str, ...] = ()
     report: str | None = None
     errors: tuple[Failure, ...] = ()
+    incidents: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,8 @@ def _lines(entry: Entry) -> list[str]:
         now, was = overview.number(number.value), overview.number(number.before)
         lines.append(f"  {overview.label(number.metric)} ({number.stage}): {now}, before {was}")
     lines += [f"  Changed: {text}" for text in entry.changes]
+    if entry.incidents is not None:
+        lines.append(f"  Incidents: {', '.join(f'{count} {what}' for what, count in entry.incidents.items())}")
     if entry.report:
         lines.append(f"  Report: {entry.report}")
     return lines

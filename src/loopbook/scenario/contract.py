@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from loopbook.scenario.alerting import AlertSettings
 from loopbook.scenario.data import DataSettings
 from loopbook.scenario.decisions import DecisionsSettings
 from loopbook.scenario.feedback import FeedbackSettings
@@ -42,6 +43,7 @@ class Scenario(Settings):
     decisions: DecisionsSettings = DecisionsSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     feedback: FeedbackSettings = FeedbackSettings()
+    alerts: AlertSettings = AlertSettings()
     profiles: dict[Profile, dict[str, Any]] = Field(default_factory=dict, description="what a profile changes")
 
     @property

@@ -40,11 +40,19 @@ class Task(Settings):
     """The decision problem: inputs, label, actions' names."""
 
     type: Literal["binary"] = Field("binary", description="one yes-or-no label")
+    unit: str = Field("row", min_length=1, max_length=40, description="what a row is called: post, patient, machine")
     fields: dict[str, Literal["text", "number", "category"]] = Field(description="the model's inputs and their types")
     label: Label
     actions: Annotated[tuple[str, str], Field(strict=False)] = Field(
         ("ignore", "alert"), description="what the agent does when the answer is no, and when it is yes"
     )
+
+    @property
+    def units(self) -> str:
+        """What several rows are called."""
+        if self.unit.endswith("y") and self.unit[-2:-1] not in "aeiou":
+            return f"{self.unit[:-1]}ies"
+        return f"{self.unit}es" if self.unit.endswith(("s", "x", "ch", "sh")) else f"{self.unit}s"
 
     @property
     def text_fields(self) -> tuple[str, ...]:

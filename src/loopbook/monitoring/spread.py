@@ -1,0 +1,57 @@
+"""Spread between days of a whole reference: what its quantities have in common, learned from many of them at once."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from loopbook.data.features import tokenize
+from loopbook.scenario.contract import Scenario
+from loopbook.statistics import day_spread
+from loopbook.statistics.day_spread import Daily, Floats, Kinds, Pooled
+
+_COMMON, _WORDS, _TEXTS = 20, 60, 20_000
+_LEAST_SHARE = 0.05  # of the rows that have a value or a word, below which it says little of the spread
+
+
+def learn(
+    frame: pd.DataFrame, known: Iterable[Floats], day: Kinds, weekday: Kinds | None, scenario: Scenario
+) -> Pooled:
+    """Return what the rows of a reference, on these days, tell of the spread between days.
+
+    `known` are scores and labels, float64 [n] each; fields, segments and common words are added to them.
+    """
+    columns = [*known, *_quantities(frame, scenario)]
+    moving = [column for column in columns if len(set(column[~np.isnan(column)].tolist())) > 1]
+    return day_spread.pooled([Daily.of(moving, day, int(day[-1]) + 1, weekday)])
+
+
+def ranks(values: Floats, sample: Floats) -> Floats:
+    """Return the mid-ranks of values in a sorted sample, in [0, 1]; NaN stays."""
+    rank = (np.searchsorted(sample, values, "left") + np.searchsorted(sample, values, "right")) / (2 * len(sample))
+    return np.where(np.isnan(values), np.nan, rank)
+
+
+def _quantities(frame: pd.DataFrame, scenario: Scenario) -> Iterator[Floats]:
+    kinds = scenario.task.fields
+    for name in (name for name, kind in kinds.items() if kind == "number"):
+        values = frame[name].to_numpy("float64", na_value=np.nan)
+        if not np.isnan(values).all():
+            yield ranks(values, np.sort(values[~np.isnan(values)]))
+    for name in (*(name for name, kind in kinds.items() if kind == "category"), *scenario.monitoring.segments):
+        text = frame[name].astype(str).to_numpy()
+        shares = pd.Series(text).value_counts(normalize=True)
+        yield from ((text == value) * 1.0 for value in shares.index[:_COMMON] if shares[value] >= _LEAST_SHARE)
+    for name in scenario.task.text_fields:
+        yield from _words(frame[name].astype(str).tolist())
+
+
+def _words(texts: list[str]) -> Iterator[Floats]:
+    """Return which texts hold each of the commonest words; of very many texts only some are read."""
+    step = -(-len(texts) // _TEXTS)
+    sets = [set(tokenize(text)) for text in texts[::step]]
+    counts = pd.Series([word for words in sets for word in words], dtype="str").value_counts()
+    for word in counts.index[:_WORDS][counts[:_WORDS] >= _LEAST_SHARE * len(sets)]:
+        column = np.full(len(texts), np.nan)
+        column[::step] = [word in words for words in sets]
+        yield column

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from scipy import stats
+from tests.monitoring import day_effects
+from tests.monitoring.day_effects import Kind
+
+from loopbook.monitoring import changes
+from loopbook.monitoring.changes import Change
+from loopbook.statistics.day_spread import Daily, Pooled
+
+
+def watched(now: np.ndarray, base: np.ndarray, level: float = 1e-3) -> list[Change]:
+    """Watch values of which each day has one, and which are as spread as they look."""
+    sides = [Daily(side[:, None], np.full((len(side), 1), 0.5), np.ones(1), np.zeros(1), None) for side in (now, base)]
+    return changes.watch(sides[0], sides[1], level, lambda column, value, expected: True, Pooled())
+
+
+def test_a_lasting_change_is_found_once_with_the_day_on_which_it_began() -> None:
+    rng = np.random.default_rng(3)
+    now = rng.normal(size=20)
+    now[8:] += 6
+    (found,) = watched(now, rng.normal(size=30))
+    assert (found.onset, found.back) == (8, False)
+    assert found.day <= 10
+    assert found.low < found.value < found.high
+
+
+def test_the_next_change_is_found_as_well_and_one_that_goes_back_is_called_so() -> None:
+    rng = np.random.default_rng(4)
+    now = rng.normal(size=40)
+    now[5:15] += 8
+    now[28:] -= 8
+    found = watched(now, rng.normal(size=30))
+    assert [(one.onset, one.back) for one in found] == [(5, False), (15, True), (28, False)]
+
+
+def test_one_odd_day_is_no_change_of_level() -> None:
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        now = rng.normal(size=20)
+        now[8] += 12
+        assert not watched(now, rng.normal(size=60), 1e-4)
+
+
+def test_days_without_rows_are_passed_over() -> None:
+    rng = np.random.default_rng(6)
+    now = rng.normal(size=40)
+    now[5:20] = np.nan
+    now[20:] += 6
+    assert [one.onset for one in watched(now, rng.normal(size=30))] == [20]
+
+
+def test_the_limit_keeps_the_run_length_of_a_cusum_of_normal_values() -> None:
+    rng, height, level = np.random.default_rng(7), changes.limit(0.01), 0.01
+    up, alarms = np.zeros(400), 0
+    for _ in range(500):
+        up = np.maximum(0, up + rng.normal(size=400) - changes.SLACK)
+        alarms += int((up > height).sum())
+        up[up > height] = 0
+    assert 2 * alarms / (400 * 500) == pytest.approx(level, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "reference"),
+    [(20, 1, 7), (20, 20, 30), (200, 1, 7), (200, 20, 7), (2000, 1, 30), (2000, 20, 7)],
+)
+def test_false_alarms_keep_the_promise_where_the_rows_of_a_day_are_alike(
+    rows: int, columns: int, reference: int
+) -> None:
+    incidents, days, _ = day_effects.alarms(Kind(rows), columns, reference, 60, 25)
+    # An exact one-sided test: the count is not above one in a hundred days.
+    assert stats.poisson.sf(incidents - 1, days / 100) > 0.01
+
+
+@pytest.mark.parametrize(("rise", "most"), [(0.3, 4), (0.2, 5), (0.1, 13)])
+def test_a_rise_is_found_in_as_many_days_as_its_size_allows(rise: float, most: int) -> None:
+    kind = Kind(200, share=0.4, weekdays=False, holidays=False)
+    delays = day_effects.alarms(kind, 1, 30, 90, 60, rise).delays
+    assert np.median(delays) <= most
