@@ -232,3 +232,19 @@ def test_rows_of_a_file_go_all_the_way(scenario, tmp_path):
     got = sources.collect(CsvSource(kind="csv", path="rows.csv"), tmp_path, Path())
     rows, quarantine = validation.validate(got, scenario(max_quarantine_share=0.5), TODAY)
     assert len(rows) + len(quarantine) == got.origin["rows"] == 3
+
+
+@pytest.mark.parametrize(
+    ("positive", "values", "quoted"),
+    [
+        ([True], ["yes ", "YES", "No"], "yes"),
+        ([False], ["no", "NO", "ok"], "no"),
+        ([True], ["on", "off"], "on"),
+        ([True], ["y", "n"], "y"),
+    ],
+)
+def test_a_yes_that_yaml_has_read_as_true_is_to_be_put_in_quotation_marks(scenario, positive, values, quoted):
+    made = scenario(source(), label={"column": "alarm", "positive": positive})
+    rows = {"id": [f"r{n}" for n in range(30)], "text": [f"note {n}" for n in range(30)], "alarm": (values * 30)[:30]}
+    with pytest.raises(DataError, match=rf'quotation marks: positive: \["{quoted}"\]'):
+        validation.validate(collected(rows), made, TODAY)
