@@ -1,9 +1,13 @@
 """Figures and tables of notebook 05: costs of the actions, rules, policies compared, the agent's work by day."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from loopbook.decisions import cross_validated_costs, log, policy_choice, policy_costs
+from loopbook.decisions import what_if as hypothetical
 from loopbook.decisions.building import Plan
 from loopbook.decisions.costs import band, drawn
 from loopbook.decisions.policy_choice import Choice
@@ -45,6 +49,11 @@ def compared(judged: pd.DataFrame, choice: Choice, currency: str) -> Figure:
         reference=0,
         reference_name="the same",
     )
+
+
+def what_if(plan: Plan, stream: pd.DataFrame, live: ArrayLike, currency: str) -> dict[str, Any]:
+    """Return the counts from which a page answers what another threshold, other costs or more reviews would do."""
+    return hypothetical.plain(stream["label"], live, plan.settings, plan.threshold[0], currency)
 
 
 def verdict(plan: Plan, choice: Choice, judged: Judged, currency: str, fresh: bool) -> Sentence:

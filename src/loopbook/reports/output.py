@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from loopbook.reports import prose
 from loopbook.reports.mathematics import mathml
+from loopbook.reports.notebook_tables import readable
 from loopbook.reports.security import clean_html, clean_pixels, clean_svg, shorten_paths, visible
 
 LONGEST_TEXT = 20_000
@@ -106,7 +107,7 @@ def _displayed(output: Mapping[str, Any], name: str, root: str) -> Output | None
         html = _text(data["text/html"])
         if len(html) > LONGEST_HTML:
             return Output("note", f"A table of {len(html):,} characters is too large for a page and is not shown.")
-        clean = shorten_paths(clean_html(html), root)
+        clean = readable(shorten_paths(clean_html(html), root))
         if not re.sub(r"<[^>]*>|\s", "", clean):
             return Output("note", "An empty table.")
         return Output(

@@ -17,6 +17,7 @@ from loopbook.reports import (
     security,
     traces,
     training_curves,
+    what_if,
 )
 from loopbook.reports.rendering import render, static
 from loopbook.reports.rounds_timeline import Timeline
@@ -84,7 +85,14 @@ def make(place: Place, run: Run, way: Timeline | None, known: provenance.Origins
         name for record in run.stages.values() if (place.folder(run) / f"{(name := page.slug(record))}.html").is_file()
     }
     titles = {name: shown.title for name, shown in made.items()}
-    about: dict[str, Any] = {"run": run, "there": there, "titles": titles, "depth": "../../", **frame}
+    about: dict[str, Any] = {
+        "hypothetical": what_if.known(run, place.data),
+        "run": run,
+        "there": there,
+        "titles": titles,
+        "depth": "../../",
+        **frame,
+    }
     files: dict[str, bytes] = {}
     chapters = {}
     neighbours = [None, *titles.items(), None]

@@ -62,6 +62,13 @@ def electable(board: pd.DataFrame, elects_record: bool) -> pd.DataFrame:
     return board if elects_record else board[~board["candidate"].str.endswith(RECORD)]
 
 
+def elect(board: pd.DataFrame, elects_record: bool) -> tuple[str, str]:
+    """Return the champion and the plain baseline that others are measured by: the first of those that may be chosen."""
+    elected = electable(board, elects_record)
+    champion = str(elected["candidate"].iloc[0])
+    return champion, best(elected, "plain") or champion
+
+
 def of_record(board: pd.DataFrame) -> dict[str, float]:
     """Return the figures of the champion of record on test, ``record_test_…``; none where there is no such champion."""
     names = [name for name in board["candidate"] if name.endswith(RECORD)]

@@ -1,0 +1,93 @@
+"""What-if analysis: cost, recall, precision and reviews at another threshold, other costs, another review capacity.
+
+The score is cut into at most `BINS` bins of about equally many rows, so that a page can hold the counts and work
+everything out by itself. Each row is decided by the threshold; the rows for which asking a person is expected to save
+most are reviewed, as many as capacity allows. Rules and the order in which rows come in are left out.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from loopbook.decisions import costs
+from loopbook.scenario.decisions import Costs, DecisionsSettings
+
+BINS = 200
+_SHOWN = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+"""Thresholds of the table, besides the one in force."""
+
+
+class Bin(NamedTuple):
+    """Rows of about the same score: their mean probability, and how many are positive and negative."""
+
+    probability: float
+    positive: int
+    negative: int
+
+
+class Effect(NamedTuple):
+    """What a setting leads to; `cost` a decision, `reviews` as a share, None where there is nothing to divide by."""
+
+    threshold: float
+    cost: float
+    recall: float | None
+    precision: float | None
+    reviews: float
+
+
+def bins(label: ArrayLike, probability: ArrayLike) -> list[Bin]:
+    """Cut scores into at most `BINS` bins of about equally many rows; rows of one score are never parted."""
+    truth, p = np.asarray(label) == 1, np.asarray(probability, dtype=np.float64)
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, BINS + 1)[1:-1], method="lower")) if len(p) else p
+    place = np.searchsorted(edges, p, side="right")
+    return [
+        Bin(float(p[place == at].mean()), int(truth[place == at].sum()), int((~truth[place == at]).sum()))
+        for at in np.unique(place)
+    ]
+
+
+def effect(counts: Sequence[Bin], prices: Costs, threshold: float, capacity: float) -> Effect:
+    """Return what a threshold leads to on these rows, with a share of them that people can review."""
+    p, positive, negative = (np.array(column, dtype=np.float64) for column in zip(*counts, strict=True))
+    rows, acts, expected = positive + negative, p >= threshold, costs.expected(prices, p)
+    gain = np.where(acts, expected.act, expected.leave) - expected.review
+    asked, left = np.zeros(len(p)), capacity * rows.sum()
+    for at in np.argsort(-gain, kind="stable"):
+        if gain[at] > 0 and left > 0:
+            asked[at] = min(1.0, left / rows[at])
+            left -= asked[at] * rows[at]
+    # The share of a bin's positives, and of its negatives, that is acted on in the end.
+    on_positive = asked * (1 - prices.review_error) + (1 - asked) * acts
+    on_negative = asked * prices.review_error + (1 - asked) * acts
+    right, alarms = float(positive @ on_positive), float(negative @ on_negative)
+    missed, rest, reviews = positive.sum() - right, negative.sum() - alarms, float(rows @ asked)
+    paid = (
+        right * prices.true_positive + alarms * prices.false_positive + missed * prices.false_negative
+        + rest * prices.true_negative + reviews * prices.review
+    )  # fmt: skip
+    return Effect(
+        threshold,
+        float(paid / rows.sum()),
+        float(right / positive.sum()) if positive.any() else None,
+        right / (right + alarms) if right + alarms else None,
+        float(reviews / rows.sum()),
+    )
+
+
+def plain(
+    label: ArrayLike, probability: ArrayLike, settings: DecisionsSettings, threshold: float, currency: str
+) -> dict[str, Any]:
+    """Return the bins with the settings in force and a small table of effects, as plain values for a page."""
+    counts = bins(label, probability)
+    thresholds: Iterable[float] = sorted({*_SHOWN, threshold})
+    table = [effect(counts, settings.costs, each, settings.review_capacity)._asdict() for each in thresholds]
+    return {
+        "bins": [list(one) for one in counts],
+        "costs": settings.costs.model_dump(),
+        "capacity": settings.review_capacity,
+        "threshold": threshold,
+        "currency": currency,
+        "table": table,
+    }

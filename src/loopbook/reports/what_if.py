@@ -1,0 +1,30 @@
+"""What-if on a page: sliders over the counts that notebook 05 wrote, and the same in print as a small table."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from loopbook.store.records import Run
+
+_COSTS = {
+    "true_positive": "Cost of acting rightly",
+    "false_positive": "Cost of acting wrongly",
+    "false_negative": "Cost of a miss",
+    "true_negative": "Cost of rightly not acting",
+    "review": "Cost of a review",
+}
+
+
+def known(run: Run, data: Path) -> dict[str, Any] | None:
+    """Return what a page needs to draw it; None if the run has no such artifact (any more)."""
+    paths = (record.artifacts["what_if"] for record in run.stages.values() if "what_if" in record.artifacts)
+    path = next((data / path for path in paths), None)
+    if path is None or not path.is_file():
+        return None
+    values = json.loads(path.read_text(encoding="utf-8"))
+    needed = {name: values[name] for name in ("bins", "costs", "capacity", "threshold")}
+    return {
+        **values,
+        "data": json.dumps(needed, separators=(",", ":")),
+        "costs": [(name, words, f"{values['costs'][name]:g}") for name, words in _COSTS.items()],
+    }
