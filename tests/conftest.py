@@ -36,12 +36,13 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"
     os.environ.setdefault(name, "1")
 
 LONGEST = (
-    "notebooks/test_four_ways.py",
+    "notebooks/test_three_ways.py",
     "test_readme.py",
     "starter/test_three_files.py",
     "notebooks/test_rounds.py",
     "test_environment.py",
     "notebooks/test_own_model.py",
+    "notebooks/test_jupyterlab.py",
     "setup/test_steps.py",
     "notebooks/test_sites.py",
 )

@@ -62,8 +62,14 @@ def share(
 def lab() -> None:
     """Open JupyterLab on the notebooks; it asks nobody for news or updates."""
 
-    quiet = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
-    _be("-m", "jupyter", "lab", *quiet, *(["--allow-root"] if os.geteuid() == 0 else []), str(Project.find().notebooks))
+    _be(
+        "-m",
+        "jupyter",
+        "lab",
+        *debugging.QUIET,
+        *(["--allow-root"] if os.geteuid() == 0 else []),
+        str(Project.find().notebooks),
+    )
 
 
 def debug(

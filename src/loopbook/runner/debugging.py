@@ -17,6 +17,9 @@ from loopbook.store.project import Project
 from loopbook.store.records import ErrorRecord, StageRecord
 
 TOP, ENTER, HERE = "debug-top", "debug-enter", "debug-here"
+QUIET = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
+"""JupyterLab asks nobody for news or updates."""
+
 _MARKED = "papermill-error-cell-tag"
 """The tag of cells that papermill adds to say that a notebook failed."""
 
@@ -44,7 +47,7 @@ class Opened:
         """Start JupyterLab in the notebook's folder."""
         root = ["--ServerApp.allow_root=True"] if os.geteuid() == 0 else []
         folder = f"--ServerApp.root_dir={self.path.parent}"
-        return subprocess.Popen([sys.executable, "-m", "jupyter", "lab", "--no-browser", *root, folder])
+        return subprocess.Popen([sys.executable, "-m", "jupyter", "lab", "--no-browser", *QUIET, *root, folder])
 
     def address(self, server: subprocess.Popen[bytes]) -> str | None:
         """Wait until JupyterLab serves; return the notebook's address at the cell, or None if JupyterLab ended.

@@ -43,7 +43,8 @@ def parameters_cell(namespace: Mapping[str, Any]) -> dict[str, Any] | None:
     for found in cells[begins[-1] :]:
         if not found:
             break
-        values |= {name: namespace.get(name) if value is ... else value for name, value in found.items()}
+        computed = {name: namespace.get(name) if value is ... else value for name, value in found.items()}
+        values |= {name: value for name, value in computed.items() if not name.startswith("_")}
     return values
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -71,6 +71,7 @@ class Stage:
         typed = by_hand.parameters_cell(values)
         values = values if typed is None else typed
         _refuse_unknown(declared, values)
+        declared = declared if typed is None else replace(declared, cell=typed)
         scenario, profile, candidate = (values.get(name) for name in GENERAL)
         if not isinstance(scenario, str) or not isinstance(profile, str):
             raise ScenarioError(f"{stage} needs a scenario and a profile, each a text; see its parameters cell.")
@@ -265,10 +266,12 @@ _written: dict[Path, FileLock] = {}
 
 
 def _refuse_unknown(declared: Declaration, values: Mapping[str, Any]) -> None:
+    section = Scenario.model_fields.get(declared.section)
+    known = {*declared.cell, *getattr(section and section.annotation, "model_fields", ())}
     for name, value in values.items():
         plain = isinstance(value, bool | int | float | str | None) and not name.startswith("_")
-        if plain and name not in declared.cell:
-            raise ScenarioError(f"{declared.stage} has no parameter {name!r}.{suggest(name, declared.cell)}")
+        if plain and name not in known:
+            raise ScenarioError(f"{declared.stage} has no parameter {name!r}.{suggest(name, known)}")
 
 
 def _read(path: Path) -> dict[str, Any]:
