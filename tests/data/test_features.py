@@ -136,3 +136,17 @@ def test_features_need_no_tensorflow():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("体验很棒, iPhone15好", ["体验", "验很", "很棒", "iphone", "00", "好"]),
+        ("返金を求めます", ["返金", "金を", "を求", "求め", "めま", "ます"]),
+        ("ดี มาก", ["ดี", "มา", "าก"]),
+        ("서비스가 좋았습니다", ["서비스가", "좋았습니다"]),
+        ("[mail] 退款", ["[mail]", "退款"]),
+    ],
+)
+def test_text_without_blanks_is_cut_into_pairs_of_characters(text: str, tokens: list[str]) -> None:
+    assert tokenize(text) == tokens

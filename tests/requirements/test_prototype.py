@@ -208,3 +208,10 @@ def test_the_metrics_are_those_of_scikit_learn(rows: list[tuple[int, int]]) -> N
 def test_one_class_only_cannot_be_scored() -> None:
     with pytest.raises(DataError, match="one class"):
         prototype.metrics(np.ones(3), made().score(texts("a", "b", "c")))
+
+
+def test_a_term_in_a_script_without_blanks_stands_anywhere() -> None:
+    found = made(found=("退款", "坏了", "late")).score(
+        texts("产品到货时坏了我要退款", "体验很棒", "chocolate", "too late")
+    )
+    assert found["hits"].tolist() == [2, 0, 0, 1]

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from loopbook.requirements.scripts import BLANKLESS
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
 
@@ -19,12 +20,6 @@ _FIRST = 2  # index of the first known token
 _LEAST = 2  # a token seen once stays unknown, so that training learns what 'unknown' is like
 _LEVELS = 50  # levels of a category that get a column of their own; rarer ones share one
 _FIELD_END = "¶"  # stands between the texts of two fields
-
-BLANKLESS = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff]+"
-)
-"""Runs of scripts that put no blank between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
 
 _TOKEN = re.compile(
     r"\[[a-z]+\]"  # a mask such as [mail]
@@ -39,6 +34,7 @@ _DIGIT = re.compile(r"\d")
 def tokenize(text: str) -> list[str]:
     """Return the tokens of a text: lower-case words, tickers, hashtags, masks, marks that carry tone, and numbers.
 
+    A script that puts no blank between words gives overlapping pairs of characters, the usual n-grams of such text.
     Every digit becomes 0, so that ``12.5%`` and ``37.1%`` are one token: the size of a number counts, not its value.
 
     Parameters
@@ -51,7 +47,19 @@ def tokenize(text: str) -> list[str]:
     list of str
         Tokens in the order of the text; empty for a text with nothing to read.
     """
-    return _TOKEN.findall(_DIGIT.sub("0", text.lower()))
+    plain = _DIGIT.sub("0", text.lower())
+    if plain.isascii() or not BLANKLESS.search(plain):
+        return _TOKEN.findall(plain)
+    tokens: list[str] = []
+    ends = itertools.chain.from_iterable(run.span() for run in BLANKLESS.finditer(plain))
+    for start, end in itertools.pairwise((0, *ends, len(plain))):
+        part = plain[start:end]
+        tokens += _pairs(part) if BLANKLESS.match(part) else _TOKEN.findall(part)
+    return tokens
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[place : place + 2] for place in range(max(1, len(run) - 1))]
 
 
 class Number(BaseModel):

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from loopbook.requirements.scripts import BLANKLESS
 from loopbook.requirements.table_rules import Rule
 from loopbook.scenario.errors import DataError, ScenarioError, suggest
 from loopbook.scenario.requirements import RequirementsSettings
@@ -242,7 +243,14 @@ def _normal(text: str) -> str:
 
 
 def _pattern(terms: tuple[str, ...]) -> re.Pattern[str]:
-    """Return a pattern for whole words; only escaped words and ``\\w*`` go into it, so it cannot run away."""
+    """Return a pattern for whole words; only escaped words and ``\\w*`` go into it, so it cannot run away.
+
+    A term in a script without blanks may stand anywhere.
+    """
     longest = sorted(terms, key=len, reverse=True)
+    unparted = [BLANKLESS.fullmatch(term.removesuffix("*")) is not None for term in longest]
     parts = [re.escape(term[:-1]) + r"\w*" if term.endswith("*") else re.escape(term) for term in longest]
-    return re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?!\w)")
+    within = [part for part, free in zip(parts, unparted, strict=True) if free]
+    apart = [part for part, free in zip(parts, unparted, strict=True) if not free]
+    words = [rf"(?<!\w)(?:{'|'.join(apart)})(?!\w)"] if apart else []
+    return re.compile("|".join([*words, *within]))

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.data import parsing
-from loopbook.data.features import BLANKLESS
 from loopbook.privacy import personal_data
+from loopbook.requirements.scripts import BLANKLESS
 from loopbook.starter import moments, quantities, words
 from loopbook.starter.form import Form
 from loopbook.starter.notation import quoted

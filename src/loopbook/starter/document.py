@@ -47,6 +47,7 @@ class Draft:
     terms: tuple[str, ...] = ()
     rules: dict[str, str] = field(default_factory=dict)
     columns: tuple[Column, ...] = ()
+    english: bool = True
 
 
 def write(draft: Draft) -> str:

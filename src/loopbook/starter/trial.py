@@ -16,6 +16,8 @@ import pandas as pd
 from loopbook.data import cleaning, sources, splitting, validation
 from loopbook.data.features import column, tokenize
 from loopbook.data.sources import Collected
+from loopbook.models.encoders import sentence_encoder
+from loopbook.requirements.scripts import BLANKLESS
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.loading import load
@@ -30,6 +32,8 @@ _FEW_ROWS = 2_000  # up to here the splits but train need larger shares
 _LEAST_ROWS = 60
 _LEAST_CLASS = 5  # rows of the rarer class that validation, test and gate should have
 _LEAST_DAYS = 10
+_PIECED = 300  # texts whose word pieces are counted
+_MOST_UNKNOWN = 0.2  # share of unknown pieces from which the English encoder is not offered
 SMOKE = (1_500, 3_000, 6_000, 50_000)
 """Rows of a smoke run: the first that suffices. No run of that profile, and no look at the door, takes more."""
 _MOST_LOST = 0.5
@@ -145,9 +149,19 @@ def _sized(draft: document.Draft, rows: pd.DataFrame) -> document.Draft:
     tokens = int(np.quantile(lengths, 0.9))
     return replace(
         draft,
+        english=_unknown_pieces(sample, texts) <= _MOST_UNKNOWN,
         sequence_length=int(np.clip(8 * math.ceil(tokens / 8), 16, 256)),
         vocabulary=8_000 if len(rows) > 2_000 else 4_000,
     )
+
+
+def _unknown_pieces(sample: pd.DataFrame, texts: tuple[str, ...]) -> float:
+    """Return the share of the texts' pieces that the English sentence encoder does not know."""
+    made = sentence_encoder.load_tokenizer(sentence_encoder.folder() / "tokenizer.json")
+    unknown = made.token_to_id("[UNK]")
+    values = [str(value) for name in texts for value in column(sample, name).iloc[:_PIECED]]
+    found = [piece for row in sentence_encoder.pieces(values, made) for piece in row[1:-1]]
+    return found.count(unknown) / max(1, len(found))
 
 
 def _ruled(draft: document.Draft, train: pd.DataFrame) -> document.Draft:
@@ -163,12 +177,12 @@ def _terms(train: pd.DataFrame, texts: tuple[str, ...]) -> tuple[str, ...]:
     """Return up to eight words that stand far more often in yes than in no, the most telling first."""
     yes = train["label"].to_numpy() == 1
     tokens = zip(*(column(train, name).map(tokenize) for name in texts), strict=True)
-    words = [{word for text in row for word in text if word.isalpha()} for row in tokens]
+    words = [{word for text in row for word in text if word.isalpha() or BLANKLESS.match(word)} for row in tokens]
     often, seldom = (Counter(chain.from_iterable(compress(words, side))) for side in (yes, ~yes))
     rate = {
         word: (count / max(1, yes.sum()), seldom[word] / max(1, (~yes).sum()))
         for word, count in often.items()
-        if count >= 3 and len(word) > 2
+        if count >= 3 and len(word) > (1 if BLANKLESS.match(word) else 2)
     }
     telling = [word for word, (with_yes, with_no) in rate.items() if with_yes > 2 * with_no]
     return tuple(sorted(telling, key=lambda word: (rate[word][1] - rate[word][0], word))[:8])
