@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from loopbook.comparison.standing import Difference, standing
+from loopbook.comparison.standing import Difference, open_alerts, standing
 from loopbook.store.records import NOT_IN_SMOKE, CriterionRecord, ErrorRecord, Run, StageRecord
 
 GAIN = {"champion": "cnn", "baseline": "tfidf", "paired_difference": 0.03, "paired_difference_low": 0.02,
@@ -48,6 +50,16 @@ def test_criteria_and_alerts_are_counted_in_one_sentence() -> None:
     assert found.mood == "bad" and len(found.steps) == 4, "one action for each thing that is wrong"
     assert found.steps[0].startswith("“At least 9 in 10 are right”: wanted ≥ 0.9, measured 0.625.")
     assert "Groups" in found.steps[2] and "New words; More rows" in found.steps[3]
+
+
+def test_an_alert_that_has_ended_is_not_open(tmp_path: Path) -> None:
+    rows = [
+        {"title": f"Odd {cost}", "cost": cost, "until": until}
+        for cost, until in ((1.0, ""), (9.0, "2026-03-01"), (3.0, ""))
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "alerts.parquet")
+    found = open_alerts(run(stage("06_monitoring", artifacts={"alerts": "alerts.parquet"})), tmp_path)
+    assert [row["cost"] for row in found] == [3.0, 1.0]
 
 
 FAILED = stage("03_training", "failed", error=ErrorRecord(kind="ValueError", message="no rows\nat all"))
