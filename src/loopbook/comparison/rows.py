@@ -4,7 +4,7 @@ import pandas as pd
 
 from loopbook.comparison.metric import Band, Metric
 from loopbook.statistics import evaluation, metrics
-from loopbook.store import content
+from loopbook.store import content, vault
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
@@ -43,7 +43,7 @@ def table(project: Project, run: Run, stage: str, name: str) -> pd.DataFrame | N
     """Return a table that a stage of a run wrote; None if it is not in the store."""
     record = run.stages.get(stage)
     place = project.data / record.artifacts[name] if record and name in record.artifacts else None
-    return content.load(place) if place is not None and place.exists() else None
+    return content.load(vault.checked(place)) if place is not None and place.exists() else None
 
 
 def _labelled(project: Project, run: Run) -> pd.DataFrame | None:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from loopbook.scenario.errors import LoopbookError, MissingInput
-from loopbook.store import content, records
+from loopbook.store import content, records, vault
 from loopbook.store.project import Project
 
 Send = Callable[[Mapping[str, Any]], None]
@@ -27,7 +27,7 @@ def latest(project: Project, scenario: str, profile: str) -> pd.DataFrame:
     run = records.latest(project, scenario, profile)
     for stage in run.stages.values() if run else ():
         if "outbox" in stage.artifacts:
-            found: pd.DataFrame = content.load(project.data / stage.artifacts["outbox"])
+            found: pd.DataFrame = content.load(vault.checked(project.data / stage.artifacts["outbox"]))
             return found
     raise MissingInput(f"There is no outbox of {scenario} in profile {profile!r} yet; type: make SCENARIO={scenario}")
 

@@ -10,7 +10,7 @@ from loopbook.operations import session
 from loopbook.runner.execution import Request
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, MissingInput
-from loopbook.store import champions, content, records, snapshots
+from loopbook.store import champions, content, records, snapshots, vault
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
@@ -143,5 +143,5 @@ def loop(
 def _artifact(project: Project, run: Run, name: str) -> Path:
     for stage in run.stages.values():
         if name in stage.artifacts:
-            return project.data / stage.artifacts[name]
+            return vault.checked(project.data / stage.artifacts[name])
     raise MissingInput(f"Run {run.run} has no {name!r}; run the notebooks again.")

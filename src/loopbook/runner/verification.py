@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loopbook.scenario.errors import LoopbookError
-from loopbook.store import content, records, snapshots, vault
+from loopbook.store import champions, content, records, snapshots, vault
 from loopbook.store.project import Project
 
 
@@ -35,8 +35,8 @@ def verify(project: Project) -> Iterator[Checked]:
         if folder.is_dir():  # not taken away by retention meanwhile
             yield checked
     for kept in sorted((project.state / "champions").glob("[!.]*")):
-        same = content.digest(kept) == kept.name
-        yield Checked(kept.relative_to(project.data).as_posix(), () if same else ("the model was changed",))
+        wrong = () if champions.is_kept(kept) else ("the model was changed",)
+        yield Checked(kept.relative_to(project.data).as_posix(), wrong)
     for scenario, profile in sorted({path.parts[-3:-1] for path in (project.state / "snapshots").glob("*/*/*.json")}):
         place = f"state/snapshots/{scenario}/{profile}"
         try:
@@ -44,17 +44,20 @@ def verify(project: Project) -> Iterator[Checked]:
             yield Checked(place)
         except LoopbookError as error:
             yield Checked(place, (str(error),))
-    yield from (
-        Checked(f"store/runs/{run.scenario}/{run.run}.json", tuple(_run(project, run))) for run in records.runs(project)
-    )
+    for path in records.by_age(project.runs, None):
+        place = path.relative_to(project.data).as_posix()
+        try:
+            yield Checked(place, tuple(_run(project, records.load(path))))
+        except vault.Damaged as error:
+            yield Checked(place, (str(error),))
 
 
 def _folder(folder: Path, place: str) -> Checked:
     if not vault.is_whole(folder):
         return Checked(place, ("it has no marker, so it is not whole",))
     try:
-        facts, wrong = vault.manifest(folder), vault.damage(folder)
-    except (OSError, ValueError, KeyError) as error:
+        facts, wrong = vault.marker(folder), vault.damage(folder)
+    except (OSError, *vault.UNREADABLE) as error:
         return Checked(place, (f"its marker cannot be read: {error}",))
     for name, digest in facts.get("digests", {}).items():
         file = folder / facts.get("artifacts", {}).get(name, name)
@@ -74,5 +77,13 @@ def _run(project: Project, run: records.Run) -> Iterator[str]:
         folder = project.store / stage.stage / stage.key
         if not vault.is_whole(folder):
             yield f"{name} names {stage.stage}/{stage.key}, which is not in the store"
-        elif vault.manifest(folder).get("digests") != stage.digests:
+        elif _digests(folder) not in (None, stage.digests):
             yield f"{name} names other content than {stage.stage}/{stage.key} holds"
+
+
+def _digests(folder: Path) -> dict[str, str] | None:
+    """Return the content digests in a marker; None if it cannot be read, which is told of its folder."""
+    try:
+        return dict(vault.marker(folder).get("digests", {}))
+    except vault.UNREADABLE:
+        return None

@@ -1,12 +1,15 @@
 """The record of a run: it names the keys of its stages, and is the contract of ``run.json`` for other programs."""
 
+import json
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from loopbook.store.content import write_text
+from loopbook.store.content import digest_json, write_text
 from loopbook.store.project import Project
+from loopbook.store.vault import SEAL, Damaged
 
 STARTED = "%Y%m%d-%H%M%S"
 """A run's name: when it began, in UTC; of runs of one second the later ones carry a number: ``20261124-031200-2``."""
@@ -204,13 +207,32 @@ class Run(Record):
 def save(project: Project, run: Run) -> Path:
     """Write a run's record."""
     path = project.runs / run.scenario / f"{run.run}.json"
-    write_text(path, run.model_dump_json(indent=1))
+    write_text(path, sealed(run))
     return path
 
 
+def sealed(run: Run) -> str:
+    """Return a run's record as it is kept: with a digest of what it says."""
+    said = json.loads(run.model_dump_json())
+    return json.dumps({**said, SEAL: digest_json(said)}, indent=1, ensure_ascii=False)
+
+
 def load(path: Path) -> Run:
-    """Read a run's record."""
-    return Run.model_validate_json(path.read_text(encoding="utf-8"))
+    """Read a run's record; one of before there were seals has none.
+
+    Raises
+    ------
+    Damaged
+        If it is not as it was written.
+    """
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        seal = said.pop(SEAL, None)
+        if seal not in (None, digest_json(said)):
+            raise Damaged(f"{path} is not as it was written, and is not used.")
+        return Run.model_validate(said)
+    except (ValueError, AttributeError, TypeError) as error:  # no JSON, no record, no text
+        raise Damaged(f"{path} cannot be read as the record of a run ({type(error).__name__}).") from error
 
 
 def runs(project: Project, scenario: str | None = None) -> list[Run]:
@@ -234,8 +256,13 @@ def by_age(folder: Path, scenario: str | None) -> list[Path]:
 
 
 def _load(path: Path) -> Run | None:
-    """Read a record; None if another process has pruned it since it was listed."""
+    """Read a record; None if another process has pruned it since it was listed. A damaged one is set aside."""
     try:
         return load(path)
     except FileNotFoundError:
+        return None
+    except Damaged as error:
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        sys.stderr.write(f"{error} It is set aside as {aside.name}; the next make writes a new one.\n")
         return None

@@ -144,14 +144,16 @@ class Stage:
         MissingInput
             If it does not exist yet.
         """
-        return content.load(self._input(name))
+        return content.load(vault.checked(self._input(name)))
 
     def gather(self, name: str) -> dict[str, Any]:
         """Return an artifact of every candidate, by the candidate's name."""
         self._declared(name, self.declaration.gathers, "gathers")
         if self._job is not None:
-            return {candidate: content.load(Path(path)) for candidate, path in self._job.gathered[name].items()}
-        return {candidate: content.load(self._by_hand(candidate, name)) for candidate in self._scenario.training.chosen}
+            given = self._job.gathered[name].items()
+            return {candidate: content.load(vault.checked(Path(path))) for candidate, path in given}
+        chosen = self._scenario.training.chosen
+        return {candidate: content.load(vault.checked(self._by_hand(candidate, name))) for candidate in chosen}
 
     def carry(self, name: str) -> Any:
         """Return what the round before hands on under a name; empty in the first round."""
@@ -231,7 +233,7 @@ class Stage:
 
     def digest(self, name: str) -> str:
         """Return the content digest of an artifact that this stage reads."""
-        return content.digest(self._input(name))
+        return content.digest(vault.checked(self._input(name)))
 
     @property
     def _for_runner(self) -> bool:

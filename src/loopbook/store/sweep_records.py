@@ -74,7 +74,7 @@ def sweeps(project: Project, scenario: str | None = None) -> list[Sweep]:
 
 def save_point(project: Project, sweep: Sweep, name: str, run: Run) -> None:
     """Write the record of a point's run."""
-    write_text(_point(project, sweep, name), run.model_dump_json(indent=1))
+    write_text(_point(project, sweep, name), records.sealed(run))
 
 
 def runs(project: Project, sweep: Sweep) -> Mapping[str, Run]:
