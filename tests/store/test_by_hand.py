@@ -7,7 +7,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from loopbook.scenario.errors import LoopbookError, MissingInput, ScenarioError
-from loopbook.store.by_hand import parameters_cell
+from loopbook.store.by_hand import aligned, parameters_cell
 from loopbook.store.project import Project
 from loopbook.store.stage import Stage
 
@@ -76,3 +76,13 @@ def test_what_is_missing_is_said_without_our_own_traceback(shell: InteractiveShe
     except LoopbookError as error:
         assert error._render_traceback_() == ["MissingInput: There is no 'train' yet."]
     assert not shell.run_cell(cell).success
+
+
+def test_texts_of_a_table_stand_at_the_left_and_dates_on_one_line() -> None:
+    frame = pd.DataFrame({"n": [1.5, -2e-7], "day": ["2026-03-01", ""], "text": ["<b>$x$</b> " * 5, "a"]})
+    html = aligned(frame)
+    assert html is not None
+    assert (
+        "<td>1.500000e+00</td>" in html and '<td style="text-align: left; white-space: nowrap">2026-03-01</td>' in html
+    )
+    assert '<td style="text-align: left">&lt;b&gt;$x$' in html

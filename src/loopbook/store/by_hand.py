@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loopbook.scenario.errors import MissingInput
 from loopbook.store import content, records
 from loopbook.store.declaration import declarations
 from loopbook.store.job import OUTPUTS, PARAMETERS
 from loopbook.store.project import Project
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NO_NUMBER = re.compile(r"<td>(?!\s*[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?\s*</td>)")
 
 
 def draft(project: Project, scenario: str, profile: str, stage: str, candidate: str | None) -> Path:
@@ -123,3 +129,23 @@ def reading(project: Project, scenario: str, profile: str, names: Mapping[str, t
                 place = "nowhere yet"
             places.setdefault(place, []).append(f"{name} of {candidate}" if candidate else name)
     return "\n".join(f"Reads {', '.join(found)} from {place}." for place, found in places.items())
+
+
+def align_tables() -> None:
+    """Let IPython show what is no number in a table at its left and on one line; pandas puts all to the right."""
+    import pandas as pd
+    from IPython.core.getipython import get_ipython
+
+    if (shell := get_ipython()) is not None:
+        shell.display_formatter.formatters["text/html"].for_type(pd.DataFrame, aligned)  # type: ignore[no-untyped-call]
+
+
+def aligned(frame: pd.DataFrame) -> str | None:
+    """Return a table as HTML, its numbers at the right, its texts at the left, its short ones unbroken."""
+    html: str | None = frame._repr_html_()  # type: ignore[operator]
+    if html is None:
+        return None
+    html = _NO_NUMBER.sub('<td style="text-align: left">', html)
+    return re.sub(
+        r'<td style="text-align: left">(?=[^<]{1,25}</td>)', '<td style="text-align: left; white-space: nowrap">', html
+    )

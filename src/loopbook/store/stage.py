@@ -96,6 +96,7 @@ class Stage:
         pd.options.display.chop_threshold = 1e-12  # what is left of a zero by rounding is zero
         content.write_json(work / PARAMETERS, [record.model_dump() for record in parameters])
         if task is None:
+            by_hand.align_tables()
             whole: dict[str, tuple[str | None, ...]] = {n: (None,) for n in declared.reads if n != SOURCE_INPUT}
             each = dict.fromkeys(declared.gathers, tuple(resolved.training.chosen))
             print(by_hand.reading(project, resolved.name, profile, whole | each))
