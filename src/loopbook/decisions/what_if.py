@@ -15,6 +15,7 @@ from loopbook.decisions import costs
 from loopbook.scenario.decisions import Costs, DecisionsSettings
 
 BINS = 200
+_DIGITS = 6  # of a probability: more say nothing, and look like the number of a card to a search for personal data
 _SHOWN = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 """Thresholds of the table, besides the one in force."""
 
@@ -43,7 +44,7 @@ def bins(label: ArrayLike, probability: ArrayLike) -> list[Bin]:
     edges = np.unique(np.quantile(p, np.linspace(0, 1, BINS + 1)[1:-1], method="lower")) if len(p) else p
     place = np.searchsorted(edges, p, side="right")
     return [
-        Bin(float(p[place == at].mean()), int(truth[place == at].sum()), int((~truth[place == at]).sum()))
+        Bin(round(float(p[place == at].mean()), _DIGITS), int(truth[place == at].sum()), int((~truth[place == at]).sum()))
         for at in np.unique(place)
     ]
 
@@ -80,7 +81,7 @@ def plain(
     label: ArrayLike, probability: ArrayLike, settings: DecisionsSettings, threshold: float, currency: str
 ) -> dict[str, Any]:
     """Return the bins with the settings in force and a small table of effects, as plain values for a page."""
-    counts = bins(label, probability)
+    counts, threshold = bins(label, probability), round(threshold, _DIGITS)
     thresholds: Iterable[float] = sorted({*_SHOWN, threshold})
     table = [effect(counts, settings.costs, each, settings.review_capacity)._asdict() for each in thresholds]
     return {
