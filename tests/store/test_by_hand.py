@@ -44,6 +44,7 @@ def test_a_misspelt_parameter_is_refused_in_a_warm_kernel_too(shell: Interactive
     [
         (["rows = 3", CELL, "import os", "rows = 4"], {}),
         ([CELL + "rows = 3", "# Parameters\nrows = 5", "import os"], {"rows": 5}),
+        ([CELL + "rows = 3\nstart = None", f"# Parameters\n{CELL}rows = 5", "import os"], {"rows": 5, "start": None}),
         ([CELL + "rows: int = 3", CELL, "share = f(1)\n_own = 1", "x += 1"], {"share": None}),
         ([CELL + "rows = 2 * 350"], {"rows": 700}),
     ],

@@ -44,7 +44,11 @@ def bins(label: ArrayLike, probability: ArrayLike) -> list[Bin]:
     edges = np.unique(np.quantile(p, np.linspace(0, 1, BINS + 1)[1:-1], method="lower")) if len(p) else p
     place = np.searchsorted(edges, p, side="right")
     return [
-        Bin(round(float(p[place == at].mean()), _DIGITS), int(truth[place == at].sum()), int((~truth[place == at]).sum()))
+        Bin(
+            round(float(p[place == at].mean()), _DIGITS),
+            int(truth[place == at].sum()),
+            int((~truth[place == at]).sum()),
+        )
         for at in np.unique(place)
     ]
 

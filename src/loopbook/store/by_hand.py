@@ -18,6 +18,9 @@ from loopbook.store.project import Project
 if TYPE_CHECKING:
     import pandas as pd
 
+_INJECTED = "# Parameters\n"
+"""How papermill's own cell begins, which stands below the parameters cell."""
+
 _NO_NUMBER = re.compile(r"<td>(?!\s*[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?\s*</td>)")
 
 
@@ -41,8 +44,13 @@ def parameters_cell(namespace: Mapping[str, Any]) -> dict[str, Any] | None:
     dict
         Values by name; None where there is no such history.
     """
-    cells = [_assigned(text) for text in namespace.get("In", ())]
-    begins = [number for number, found in enumerate(cells) if {"scenario", "profile"} <= found.keys()]
+    texts = list(namespace.get("In", ()))
+    cells = [_assigned(text) for text in texts]
+    begins = [
+        number
+        for number, found in enumerate(cells)
+        if {"scenario", "profile"} <= found.keys() and not texts[number].startswith(_INJECTED)
+    ]
     if not begins:
         return None
     values: dict[str, Any] = {}
