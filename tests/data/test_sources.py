@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import TypeAdapter
+from tests.starter import tables
 
 from loopbook.data import sources, splitting, validation
 from loopbook.data.sources import Collected
@@ -115,6 +116,13 @@ def test_the_quick_check_passes_what_fits(scenario, root):
     for kind in ("csv", "jsonl", "parquet"):
         sources.check(scenario({"kind": kind, "path": f"rows.{kind}", "id": "id"}), root)
     sources.check(scenario({"kind": "http", "url": "http://127.0.0.1:9/x.csv"}), root)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "socket", "link to a pipe"])
+def test_a_path_that_would_block_is_refused_unopened(kind, tmp_path):
+    source = CsvSource(kind="csv", path=str(tables.special(kind, tmp_path)))
+    with pytest.raises(DataError, match="is a pipe, device or socket, not a file"):
+        sources.collect(source, tmp_path, tmp_path)
 
 
 def test_damaged_pages_of_a_parquet_file_are_told_by_its_name(root):

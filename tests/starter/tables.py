@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import random
+import socket
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -106,3 +108,20 @@ def reviews(path: Path, rows: int = 1_000, broken: float = 0.03) -> int:
         lines.append(line)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return damaged
+
+
+def special(kind: str, folder: Path) -> Path:
+    """Return a path that is neither a file nor a folder: reading it would block, fail or never end."""
+    at = folder / "special.csv"
+    match kind:
+        case "pipe":
+            os.mkfifo(at)
+        case "device":
+            return Path(os.devnull)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as opened:
+                opened.bind(os.path.relpath(at))
+        case "link to a pipe":
+            os.mkfifo(folder / "pipe")
+            at.symlink_to(folder / "pipe")
+    return at

@@ -63,6 +63,14 @@ def test_a_folder_or_no_name_is_no_file(tmp_path: Path, empty_project: Project) 
     assert "No file is named" in new("agent", "").output
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "socket", "link to a pipe"])
+def test_what_would_block_or_never_end_is_refused_unopened(kind: str, tmp_path: Path, empty_project: Project) -> None:
+    done = new("agent", tables.special(kind, tmp_path))
+    assert done.exit_code == 2
+    assert "is a pipe, device or socket, not a file" in done.output
+    assert not list(empty_project.scenarios.iterdir())
+
+
 def test_data_from_outside_is_copied_for_the_owner_only(table: Path, empty_project: Project) -> None:
     done = new("agent", table)
     assert done.exit_code == 0, done.output

@@ -199,6 +199,8 @@ def _file(written: str, root: Path) -> Path:
         return path
     if path.is_dir():
         raise DataError(f"source.path {written} is a folder, not a file.")
+    if path.exists():
+        raise DataError(f"source.path {written} is a pipe, device or socket, not a file. Save its rows in a file.")
     near = next(folder for folder in path.parents if folder.is_dir())
     known = [item.name for item in near.iterdir() if item.is_file()]
     raise DataError(f"source.path {written} is not there (looked in {path.parent}).{suggest(path.name, known)}")

@@ -148,6 +148,10 @@ def _bytes(file: Path) -> bytes:
         DataError,
         (file == Path(), "No file is named. Name a csv file: FILE=my.csv with make."),
         (file.is_dir(), f"{file} is a folder, not a file."),
+        (
+            file.exists() and not file.is_dir() and not file.is_file(),
+            f"{file} is a pipe, device or socket, not a file. Save its rows in a file, and name that.",
+        ),
     )
     try:
         raw = file.read_bytes()
