@@ -43,6 +43,17 @@ def test_an_alert_comes_with_its_first_signal_and_is_named_by_its_cause(log: Log
     assert (one.day, one.named, one.cause) == (9, 11, "vocabulary")
 
 
+@pytest.mark.parametrize("check", ["vocabulary", "field", "classes", "surge", "segment", "score", "flagged"])
+def test_an_incident_keeps_its_id_while_its_beginning_is_estimated_anew_and_places_join(log: Log, check: str) -> None:
+    first = signal(check, 8, place="b", day=10)
+    found = [[first], [first, signal(check, 8, place="a", day=12)], [first | {"onset": 7}]]
+    ids = [alerts.incidents(log, [signals.table(each)])[1][0].id(log) for each in found]
+    assert len(set(ids)) == 1
+    others = [signal(check, 8, place="b", day=11), signal(check, 8, place="c", day=10)]
+    others.append(signal("ranking" if check == "score" else "score", 8, place="b", day=10))
+    assert ids[0] not in {alerts.incidents(log, [signals.table([each])])[1][0].id(log) for each in others}
+
+
 def test_changes_that_follow_each_other_stay_apart(log: Log) -> None:
     found = [signal("vocabulary", 4), signal("classes", 10), signal("outcomes", 11), signal("meaning", 17, place="t=1")]
     assert sorted(causes(log, *found)) == [("base_rate", 11), ("meaning", 17), ("vocabulary", 4)]

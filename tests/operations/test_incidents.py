@@ -69,6 +69,22 @@ def test_what_is_acknowledged_or_silenced_stays_so_until_its_day(project: Projec
         incidents.say(project, run, "one", "silenced", until="soon")
 
 
+@pytest.mark.parametrize(
+    "torn",
+    [b'{"id": "two", "ev', b'{"id": "two"}\n', b"\xff\xfe\n", b"[]\n", b"\x00\x00", b'{"id": 1, "event": "silenced"}'],
+)
+def test_a_line_that_was_cut_off_is_named_and_the_others_count(project: Project, torn: bytes) -> None:
+    run = night(project, "a", ("one", "First.", ""), ("two", "Second.", ""), ("three", "Third.", ""))
+    incidents.say(project, run, "one", "acknowledged", by="ann")
+    with (project.state / "incidents" / "made-up.jsonl").open("ab") as log:
+        log.write(torn)
+    incidents.say(project, run, "three", "acknowledged", by="ann")
+    states = {one.id: one.state for one in incidents.known(project, run)}
+    assert states == {"one": "acknowledged", "two": "open", "three": "acknowledged"}
+    (sentence,) = incidents.unreadable(project, "made-up")
+    assert "line 2" in sentence
+
+
 def test_a_night_counts_what_is_new_open_and_ended(project: Project) -> None:
     before = night(project, "a", ("one", "First.", ""), ("two", "Second.", ""), ("old", "Old.", "2026-01-02"))
     after = night(project, "b", ("one", "First.", ""), ("two", "Second.", "2026-01-09"), ("new", "New.", ""))

@@ -102,6 +102,8 @@ def incidents(
     project, console = Project.find(), terminal()
     run = records.latest(project, scenario, profile)
     if what == "list":
+        for line in told.unreadable(project, scenario):
+            typer.echo(line, err=True)
         table = Table("id", "state", "since", "peak", "until", "what", "note", box=None, pad_edge=False)
         found = told.known(project, run)
         for one in found:

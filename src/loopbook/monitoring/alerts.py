@@ -89,8 +89,11 @@ class Incident:
     title: str = ""
 
     def id(self, log: Log) -> str:
-        """Return a name that stays the same as long as cause, places and beginning do, for `incidents ack`."""
-        parts = (log.scenario.name, self.cause, *sorted(self.places), log.date(self.first))
+        """Return a name for `incidents ack`, from cause, direction, and first alarm's place and day.
+
+        These stay while the incident lasts; more days move the estimate of its beginning and bring more places.
+        """
+        parts = (log.scenario.name, self.cause, str(self.sign), *self.places[:1], log.date(self.day))
         return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 

@@ -78,8 +78,10 @@ def say(project: Project, run: Run | None, incident: str, event: str, **what: st
     entry = {"id": incident, "event": event, "at": datetime.now(UTC).isoformat(timespec="seconds"), **what}
     file = _file(project, run.scenario)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{file}.lock"), file.open("a", encoding="utf-8") as log:
-        log.write(json.dumps(entry, ensure_ascii=True) + "\n")
+    with FileLock(f"{file}.lock"), file.open("ab+") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - 1))
+        torn = log.read() not in (b"", b"\n")  # a line that was cut off must not swallow this one
+        log.write(("\n" * torn + json.dumps(entry, ensure_ascii=True) + "\n").encode("ascii"))
 
 
 def counts(project: Project, run: Run, before: Run | None) -> dict[str, int] | None:
@@ -163,13 +165,36 @@ def _alerts(project: Project, run: Run) -> list[dict[str, Any]]:
     return []
 
 
+def unreadable(project: Project, scenario: str) -> list[str]:
+    """Return a sentence for each line of what people said that is none, such as one that was cut off."""
+    file = _file(project, scenario)
+    return [
+        f"{file}, line {number}, cannot be read and does not count; say it again, or delete the line."
+        for number, entry in _entries(file)
+        if entry is None
+    ]
+
+
 def _said(project: Project, scenario: str) -> dict[str, dict[str, str]]:
     """Return the last event of each incident."""
-    file = _file(project, scenario)
-    if not file.exists():
-        return {}
-    lines = file.read_text(encoding="utf-8").splitlines()
-    return {entry["id"]: entry for entry in map(json.loads, lines)}
+    return {entry["id"]: entry for _, entry in _entries(_file(project, scenario)) if entry is not None}
+
+
+def _entries(file: Path) -> list[tuple[int, dict[str, str] | None]]:
+    """Return the lines of a file of events, each with its number from 1; None for one that is no event."""
+    lines = file.read_bytes().split(b"\n") if file.exists() else []
+    return [(number, _entry(line)) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _entry(text: bytes) -> dict[str, str] | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):  # half a character is a ValueError too
+        return None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        return None
+    known = "id" in found and (found.get("event") == "acknowledged" or "until" in found)
+    return found if known and "event" in found else None
 
 
 def _file(project: Project, scenario: str) -> Path:
