@@ -18,6 +18,7 @@ REFERENCE = {
     "roc_auc": lambda y, p, w: reference.roc_auc_score(y, p, sample_weight=w),
     "pr_auc": lambda y, p, w: reference.average_precision_score(y, p, sample_weight=w),
     "matthews": lambda y, p, w: reference.matthews_corrcoef(y, p >= 0.5, sample_weight=w),
+    "informedness": lambda y, p, w: 2 * reference.balanced_accuracy_score(y, p >= 0.5, sample_weight=w) - 1,
     "log_loss": lambda y, p, w: reference.log_loss(y, p, sample_weight=w),
     "brier": lambda y, p, w: reference.brier_score_loss(y, p, sample_weight=w),
 }

@@ -1,9 +1,11 @@
 """Cleaning: one form for texts, personal data masked, duplicates found and kept from leaking."""
 
+from __future__ import annotations
+
 import json
 import re
 import unicodedata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,9 @@ from loopbook.data import identity, neighbours
 from loopbook.data.features import column
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
-from loopbook.scenario.data import DataSettings
+
+if TYPE_CHECKING:
+    from loopbook.scenario.data import DataSettings
 
 _REPOST = re.compile(r"^(?:rt\s+@\w+:?\s*)+", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")

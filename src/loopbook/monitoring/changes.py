@@ -179,7 +179,7 @@ class _Watch:
         u = np.clip(score(t, np.maximum(freedom, 1), np.clip(lean, -2, 2)), -self.most, self.most)
         capped = np.clip(t, -np.maximum(np.abs(u), 3), np.maximum(np.abs(u), 3))
         self.residual[day] = np.where(there, capped, np.nan)
-        self.kept[day] = np.where(there, mean + capped * spread, 0.0)
+        self.kept[day] = np.where(there, mean + capped * np.where(there, spread, 0.0), 0.0)
         for row, (side, sign) in enumerate(((state.up, 1), (state.down, -1))):
             fresh = side <= 0
             state.began[row, fresh] = day

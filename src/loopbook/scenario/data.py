@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from loopbook.privacy import identity_numbers, phones
-from loopbook.scenario.settings import Settings, refuse
+from loopbook.scenario.settings import Names, Settings, refuse
 
 
 class Splits(Settings):
@@ -50,10 +50,10 @@ class DataSettings(Settings):
         description="mask in texts: keys and passwords, mail, phone, card, IBAN, IP and MAC addresses, national "
         "identity numbers, dates that are called birth dates",
     )
-    phone_regions: tuple[str, ...] = Field(
+    phone_regions: Names = Field(
         (), description="countries (IN, BR) whose phone numbers are masked without the country's code too"
     )
-    identity_numbers: tuple[str, ...] = Field(
+    identity_numbers: Names = Field(
         (), description="further identity numbers to mask beside their name, as python-stdnum calls them: hr.oib"
     )
     max_quarantine_share: float = Field(0.2, ge=0, le=1, description="stop if a larger share of rows is in quarantine")
