@@ -43,7 +43,7 @@ def flagged(log: Log) -> pd.DataFrame:
 
     A wave over all segments at once changes no segment's share of the rows; it shows here.
     """
-    name = f"share of {log.scenario.task.units} flagged for *{log.scenario.task.actions[1]}*"
+    name = f"share of {log.scenario.task.units} flagged for “{log.scenario.task.actions[1]}”"
     sides = log.stream, log.reference
     now, base = (side.flagged for side in sides)
     found = [Rate("", name, now, base, class_index, log.scenario.monitoring.min_effect)]
@@ -70,7 +70,7 @@ def classes(log: Log) -> pd.DataFrame:
     if not high - low >= _LEAST_SPREAD:
         return signals.table([])
     now, base = ((side.probability - low) / (high - low) for side in (log.stream, log.reference))
-    name = f"share of *{log.scenario.task.label.names[1]}* that the scores speak of"
+    name = f"share of “{log.scenario.task.label.names[1]}” that the scores speak of"
     found = [Rate("", name, now, base, class_index, log.scenario.monitoring.min_effect)]
     return rates.watch("classes", log, (log.stream, log.reference), found, log.level)
 
@@ -105,7 +105,7 @@ def _field(log: Log, name: str) -> Iterator[Rate]:
     shares = pd.Series(old).value_counts(normalize=True)
     common = shares.index[:_COMMON][(shares >= _LEAST_SHARE)[:_COMMON]].tolist()
     for value in common:
-        what = f"share of *{value}* in {name}"
+        what = f"share of “{value}” in {name}"
         yield Rate(name, what, (new == value) * 1.0, (old == value) * 1.0, class_index, least)
     rest = f"share of values of {name} that were rare or unknown"
     rare = [(~np.isin(values, common)).astype("float64") for values in (new, old)]

@@ -24,7 +24,7 @@ _RESAMPLES = 200
 
 def outcomes(log: Log) -> pd.DataFrame:
     """Watch the share of positive outcomes; ``value`` is the share, ``effect`` the PSI of the two classes."""
-    name, least = f"share of *{log.scenario.task.label.names[1]}*", log.scenario.monitoring.min_effect
+    name, least = f"share of “{log.scenario.task.label.names[1]}”", log.scenario.monitoring.min_effect
     found = [Rate("", name, log.stream.label, log.reference.label, class_index, least)]
     return rates.watch("outcomes", log, (log.stream, log.reference), found, log.level, log.delay)
 

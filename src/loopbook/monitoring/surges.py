@@ -174,7 +174,7 @@ def _signals(log: Log, cells: Cells, found: list[_Found], history: _History) -> 
         first = hit.first if hit.first - last > _PAUSE else first
         began[hit.cell] = (first, hit.day)
         units, action = log.scenario.task.units, log.scenario.task.actions[1]
-        what = units if hit.kind == 0 else f"{units} with action *{action}*"
+        what = units if hit.kind == 0 else f"{units} with action “{action}”"
         before = history.counts[0][hit.cell]
         new = before <= _HARDLY * max(history.exposure[0], 1) and hit.kind == 0
         with_it = _shared_segment(cells, hit, history)

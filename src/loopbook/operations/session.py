@@ -160,10 +160,10 @@ def _tell(project: Project, record: Run, new: bool, console: Console) -> None:
         measured = f" ({found.metric}: {found.measured})" if found.measured else ""
         console.print(f"  {mark}: ", end="")
         console.print(f"{found.text}{measured}", markup=False, soft_wrap=True)
-    place = standing.standing(record, standing.open_alerts(record, project.data))
-    console.print(
-        place.sentence, style={"good": "green", "bad": "red"}.get(place.mood, ""), markup=False, soft_wrap=True
-    )
+    if new:  # alerts are read by a library that a run with nothing to do does not wait for
+        place = standing.standing(record, standing.open_alerts(record, project.data))
+        colour = {"good": "green", "bad": "red"}.get(place.mood, "")
+        console.print(place.sentence, style=colour, markup=False, soft_wrap=True)
     if not record.good:
         page = project.reports / record.scenario / record.run / "index.html"
     console.print(f"Report{'' if record.good else ' of this failed run'}: {page}", markup=False, soft_wrap=True)
