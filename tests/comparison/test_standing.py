@@ -79,7 +79,7 @@ LOSS = {"cv_saving": -2.0, "cv_saving_low": -3.0, "cv_saving_high": -1.0, **SAVI
         (run(stage("04_optimization", metrics=WORSE)), [], "Not ready: worse than a plain baseline.", "Prefer tfidf"),
         (run(stage("04_optimization", metrics=CHANCE)), [], "no difference beyond chance from", "show on more rows"),
         (run(stage("05_decisions", metrics=SAVING)), [], "no saving beyond chance", "Check the costs"),
-        (run(stage("05_decisions", metrics=LOSS)), [], "dearer than always or never acting", "is cheaper"),
+        (run(stage("05_decisions", metrics=LOSS)), [], "dearer than deciding without a model", "is cheaper"),
         (run(), [alert("Odd.")] * 80, "Not ready: 80 alerts open.", "and more."),
         (run(), [alert("Unfair.", "fairness")], "Not ready: 1 fairness alert open.", "before anybody is decided about"),
         (run(stage("02_data", metrics={"rows_test": 40})), [], "judged on 40 rows only", "within 16 points"),

@@ -40,7 +40,9 @@ def judged(plan: Plan, frame: pd.DataFrame, dealt: pd.DataFrame) -> pd.DataFrame
 def test_each_fold_is_judged_by_policies_of_the_other_folds(
     plan: Plan, frame: pd.DataFrame, dealt: pd.DataFrame, judged: pd.DataFrame
 ) -> None:
-    assert len(judged) == 2 * 3 * len(plan.names)
+    blind = {"always no", "always yes", "ask, else always no", "ask, else always yes"}
+    assert set(judged["policy"]) == {*plan.names, *blind}
+    assert len(judged) == 2 * 3 * (len(plan.names) + len(blind))
     part = dealt[dealt["repeat"] == 1]
     rows = frame.set_index("row_id", drop=False).rename_axis(None).loc[part["row_id"]].reset_index(drop=True)
     held = part["fold"].to_numpy() == 2
@@ -53,14 +55,17 @@ def test_each_fold_is_judged_by_policies_of_the_other_folds(
     assert mine["reviews"] == came.reviewed.sum() > 0
 
 
-def test_the_table_holds_costs_by_fold_and_the_difference_to_the_best_threshold(judged: pd.DataFrame) -> None:
+def test_the_table_holds_costs_by_fold_and_the_difference_to_the_best_that_asks_nobody_or_anybody(
+    judged: pd.DataFrame,
+) -> None:
     shown = cross_validated_costs.table(judged, PRICES)
     by_fold = judged.pivot(index=["repeat", "fold"], columns="policy", values="cost")
-    single = by_fold[["fixed", "threshold", "tuned"]].mean().idxmin()
-    assert cross_validated_costs.best(judged, ("fixed", "threshold", "tuned")) == single
-    apart = student((by_fold["review"] - by_fold[single]).to_numpy(), 3)
+    singles = ["fixed", "threshold", "tuned"]
+    assert cross_validated_costs.best(judged, singles) == by_fold[singles].mean().idxmin()
+    best = by_fold[[*singles, "always no", "always yes", "ask, else always no", "ask, else always yes"]].mean().idxmin()
+    apart = student((by_fold["review"] - by_fold[best]).to_numpy(), 3)
     assert shown.loc["review", ["difference", "difference_low", "difference_high"]].tolist() == pytest.approx([*apart])
-    assert shown.loc["review", "ratio"] == pytest.approx(by_fold["review"].mean() / by_fold[single].mean())
+    assert shown.loc["review", "ratio"] == pytest.approx(by_fold["review"].mean() / by_fold[best].mean())
     assert shown.loc["always", "recall"] == 1.0 and shown.loc["never", "recall"] == 0.0
     assert shown.loc["review", "review_share"] <= 0.2
     assert shown["cost"].is_monotonic_increasing
@@ -68,12 +73,25 @@ def test_the_table_holds_costs_by_fold_and_the_difference_to_the_best_threshold(
     assert shown.loc["review", "ratio"] < 1
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1, 0.4, 0.9, 1.0])
+@pytest.mark.parametrize("segments", [(), ("kind",)])
+def test_who_answers_all_alike_neither_saves_nor_gains_by_asking_people_who_know(
+    plan: Plan, frame: pd.DataFrame, dealt: pd.DataFrame, value: float, segments: tuple[str, ...]
+) -> None:
+    judged = cross_validated_costs.judge(plan, [frame], dealt.assign(probability=value), segments)
+    found = cross_validated_costs.figures(judged, PRICES, "review")
+    assert found["cv_saving_low"] <= found["cv_saving"] <= 0
+    assert found["cv_review_ratio"] >= 1
+    assert ("by kind alone" in set(judged["policy"])) == bool(segments)
+
+
 def test_the_figures_are_those_of_the_table(judged: pd.DataFrame) -> None:
     shown, flat = cross_validated_costs.table(judged, PRICES), cross_validated_costs.figures(judged, PRICES, "review")
     assert flat["cv_cost"] == flat["cv_review_cost"] == shown.loc["review", "cost"]
     assert flat["cv_cost_low"] <= flat["cv_cost"] <= flat["cv_cost_high"]
-    constant = min(shown.loc["always", "cost"], shown.loc["never", "cost"])
-    assert flat["cv_saving"] == pytest.approx(constant - flat["cv_cost"])
+    idle = ("always", "never", "ask, else always no", "ask, else always yes")
+    cheapest = judged[judged["policy"].isin(idle)].groupby("policy")["cost"].mean().min()
+    assert flat["cv_saving"] == pytest.approx(cheapest - flat["cv_cost"])
     assert f"{flat['cv_review_ratio']:.2f} of" in cross_validated_costs.finding(judged, PRICES, "EUR")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import os
+from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -11,172 +12,131 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binom
-from sklearn.linear_model import LogisticRegression
 
-from loopbook.decisions import policy_choice, policy_costs
-from loopbook.decisions.building import Plan, build
-from loopbook.scenario.contract import Scenario
 from loopbook.scenario.loading import load
-from loopbook.scenario.stories import Criterion
 from loopbook.starter import trial
-from loopbook.statistics import baselines, metrics
+from loopbook.starter.beginning import begin
+from loopbook.statistics import metrics
+from loopbook.store.project import Project
+from tests.starter import evidence
 from tests.starter.conftest import draft
+from tests.starter.evidence import World
 
 ROOT = Path(__file__).parents[2]
-SEEDS = 20
+SEEDS = 3  # twenty are in tests/benchmarks/criteria.py, on all rows
 ERROR = 0.025
 """Of the lower end of a two-sided 95 % interval: so often it may lie above the truth."""
+MOST = int(binom.ppf(0.99, SEEDS, ERROR))
 
 MEASURED_ON = {
     "test_accuracy_gain_low": "test, against the best trivial answer on test",
     "test_accuracy_gain": "test, against the best trivial answer on test",
     "test_roc_auc_low": "test, against a wish of the user",
     "saving_per_decision_low": "stream, against the cheapest trivial policy on the stream",
-    "informedness": "stream, against a wish; 0 for every constant",
+    "informedness": "stream, against a wish; 0 for every constant that asks nobody",
     "precision": "stream, against a wish",
     "paired_difference_low": "test, against the best plain candidate on test",
     "cv_difference_low": "all folds, against the best plain candidate on the same folds",
     "cv_roc_auc_low": "all folds, against a wish",
-    "cv_informedness": "all folds, against a wish; 0 for every constant",
+    "cv_informedness": "all folds, against a wish; 0 for every constant that asks nobody",
     "cv_precision": "all folds, against a wish",
-    "cv_review_ratio": "all folds, against the best threshold on the same folds",
-    "cv_saving_low": "all folds, against the best constant on the same folds",
-    "prototype_roc_auc_high": "the prototype's labelled rows, against a wish",
+    "cv_review_ratio": "all folds, against the best threshold or trivial policy on the same folds",
+    "cv_saving_low": "all folds, against the cheapest trivial policy on the same folds",
 }
 """The rows on which each criterion on quality or cost is measured, and those of what it is held against."""
 
-NOT_QUALITY = {
-    *("champion_latency_ms", "leaks", "quarantine_share", "review_share", "cv_review_share", "recall_gap", "alerts"),
-    *("drift_delay_days", "false_alarms", "challenger_gain_high"),
+MET = {
+    "clinic-triage": {"ranks-well", "asking-pays", "saves-money"},
+    "german-credit": set(),
+    "airline": {"beats-the-majority"},
+    "press-monitor": set(),
+    "market-monitor": {"saves-money"},
+    "shifted": {"beats-the-majority", "saves-money"},
 }
+"""What logistic regression on the true labels must meet at least, so that the criteria are not out of reach.
 
+What networks are for, it does not meet; on a thousand rows, or in smoke, no criterion is near."""
 
-@dataclass(frozen=True)
-class World:
-    """Rows with a signal, divided as a run would."""
-
-    scenario: Scenario
-    train: pd.DataFrame
-    validation: pd.DataFrame
-    test: pd.DataFrame
-    stream: pd.DataFrame
+FILES = {"airline": "airline/Tweets.csv", "german-credit": "german-credit/germancredit.csv"}
+needs_mirror = pytest.mark.skipif("LOOPBOOK_DATA_MIRROR" not in os.environ, reason="LOOPBOOK_DATA_MIRROR is not set")
+WORLDS = [
+    "clinic-triage",
+    "market-monitor",
+    "shifted",
+    *(pytest.param(name, marks=needs_mirror) for name in ("press-monitor", "airline", "german-credit")),
+]
 
 
 def table(count: int, random: np.random.Generator, base: float) -> pd.DataFrame:
     """Return rows with a number, a segment that tells something, and a label."""
     size, place = random.normal(size=count), random.integers(0, 4, count)
-    logit = np.log(base / (1 - base)) + 2 * size + 0.5 * (place - 1.5)
+    logit = np.log(base / (1 - base)) + size + 0.5 * (place - 1.5)
     frame = pd.DataFrame({"size": size, "place": [f"p{one}" for one in place]})
     frame["label"] = (random.random(count) < 1 / (1 + np.exp(-logit))).astype(int)
     ids = [f"r{number}" for number in range(count)]
     return frame.assign(row_id=ids, group=ids)
 
 
-def world(base: float, seed: int) -> World:
-    """Return a generated scenario with rows; the test and the stream have other shares than the rows before them."""
-    random = np.random.default_rng(seed)
-    scenario = generated(base)
-    later = [table(count, random, share) for count, share in ((150, 1 - base), (150, base))]
-    return World(scenario, table(450, random, base), table(150, random, base), *later)
+def shifted(base: float) -> World:
+    """Return a generated scenario whose test and stream have other shares of yes than the rows before them."""
+    random = np.random.default_rng(0)
+    frame = table(400, random, base)
+    columns = {name: frame[name].tolist() for name in ("size", "place", "label")}
+    sizes = {"train": (900, base), "validation": (300, base), "test": (900, 1 - base), "stream": (900, base / 2)}
+    splits = {name: table(count, random, share) for name, (count, share) in sizes.items()}
+    return World(trial.scenario_of(draft(columns)), splits)
 
 
-@cache
-def generated(base: float) -> Scenario:
-    frame = table(400, np.random.default_rng(0), base)
-    kept = {"size": frame["size"], "place": frame["place"], "label": frame["label"]}
-    return trial.scenario_of(draft({name: values.tolist() for name, values in kept.items()}))
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], World]:
+    """Return who gives a world by its name: fewer rows than a run has, divided as those of a run."""
+
+    @cache
+    def made(name: str) -> World:
+        if name == "shifted":
+            return shifted(0.45)
+        if name not in FILES:
+            profile = "standard" if name == "clinic-triage" else "smoke"
+            return World.of(load(name, ROOT / "notebooks" / "scenarios", profile), Project(ROOT))
+        project = Project(tmp_path_factory.mktemp("project"))
+        project.scenarios.mkdir(parents=True)
+        file = project.root / f"{name}.csv"
+        every = pd.read_csv(Path(os.environ["LOOPBOOK_DATA_MIRROR"]) / FILES[name], dtype=str, keep_default_na=False)
+        every.iloc[:: max(1, len(every) // 1_500)].to_csv(file, index=False)
+        begin(project, name, file)
+        return World.of(load(name, project.scenarios, "smoke"), project)
+
+    return made
 
 
-def evidence(
-    held: World, answer: Callable[[pd.DataFrame], np.ndarray], policy: str | None = None
-) -> dict[str, float | str]:
-    """Return what 04 and 05 record of a model, by the functions that they call; None: validation chooses the policy."""
-    found = baselines.figures(held.train, held.test, answer(held.test), held.scenario.segments, 300)
-    plan = Plan.of(held.scenario.task, held.scenario.decisions)
-    known = answer(held.validation)
-    chosen = (
-        policy
-        or policy_choice.choose(plan, policy_choice.cross_validated(plan, held.validation, known, resamples=0)).policy
-    )
-    policies = build(plan, held.validation, known)
-    trivial = policy_costs.trivial(held.train, held.stream, held.scenario)
-    judged = policy_costs.judge(
-        policies, held.stream, answer(held.stream), held.scenario.decisions, trivial, resamples=300
-    )
-    return found | judged.figures(chosen)
+@pytest.mark.parametrize("name", WORLDS)
+def test_neither_constants_nor_segments_majorities_meet_a_criterion_under_any_policy(
+    worlds: Callable[[str], World], name: str
+) -> None:
+    world = worlds(name)
+    policies = [policy for policy in world.plan.eligible if policy in {"threshold", "tuned", "review"}]
+    for answer, found in evidence.trivial(world, (0.1, 1.0), world.scenario.segments[:2]).items():
+        for policy, figures in evidence.recorded(world, found, chosen=policies).items():
+            assert evidence.met(world, figures) == set(), (answer, policy)
 
 
-def on_quality(scenario: Scenario) -> Iterator[Criterion]:
-    return (criterion for criterion in scenario.criteria if criterion.metric not in NOT_QUALITY)
-
-
-def logistic(rows: pd.DataFrame) -> Callable[[pd.DataFrame], np.ndarray]:
-    """Return what a model fitted to rows answers."""
-
-    def inputs(frame: pd.DataFrame) -> np.ndarray:
-        return np.column_stack([frame["size"], *(frame["place"] == f"p{one}" for one in range(4))])
-
-    model = LogisticRegression().fit(inputs(rows), rows["label"])
-    return lambda frame: model.predict_proba(inputs(frame))[:, 1]
-
-
-@pytest.mark.parametrize("base", [0.35])
-def test_a_real_model_meets_what_shuffled_labels_meet_as_rarely_as_is_said(base: float) -> None:
-    met: dict[str, int] = {}
-    real: dict[str, int] = {}
+@pytest.mark.parametrize("name", WORLDS)
+def test_shuffled_labels_meet_criteria_as_rarely_as_is_said_and_true_ones_meet_some(
+    worlds: Callable[[str], World], name: str
+) -> None:
+    world, counts = worlds(name), Counter[str]()
     for seed in range(SEEDS):
-        held, random = world(base, seed), np.random.default_rng(1_000 + seed)
-        mixed = {part: getattr(held, part) for part in ("train", "validation")}
-        mixed = {part: rows.assign(label=random.permutation(rows["label"])) for part, rows in mixed.items()}
-        shuffled = World(held.scenario, mixed["train"], mixed["validation"], held.test, held.stream)
-        lives = [(met, shuffled, mixed["train"])] + [(real, held, held.train)] * (seed < 4)
-        for counts, lived, learned in lives:
-            found = evidence(lived, logistic(learned))
-            for criterion in on_quality(held.scenario):
-                counts[criterion.id] = counts.get(criterion.id, 0) + criterion.met(float(found[criterion.metric]))
-    most = int(binom.ppf(0.99, SEEDS, ERROR))
-    assert set(met) == {"beats-the-majority", "saves-money"}
-    assert max(met.values()) <= most, met
-    assert sum(real.values()) >= 3, real
+        [figures] = evidence.recorded(world, evidence.learned, world.shuffled(seed)).values()
+        counts.update(evidence.met(world, figures))
+    assert max(counts.values(), default=0) <= MOST, counts
+    [figures] = evidence.recorded(world, evidence.learned).values()
+    assert evidence.met(world, figures) >= MET[name]
 
 
-@pytest.mark.parametrize("base", [0.2, 0.5])
-def test_constants_and_segments_majorities_meet_no_generated_criterion(base: float) -> None:
-    for seed in range(2):
-        held = world(base, seed)
-        share = held.train.groupby("place")["label"].mean()
-        for answer in (
-            lambda frame: np.zeros(len(frame)),
-            lambda frame: np.ones(len(frame)),
-            lambda frame: np.full(len(frame), 0.3),
-            lambda frame, share=share: frame["place"].map(share).to_numpy(),
-            lambda frame, share=share: (frame["place"].map(share) >= 0.5).to_numpy(dtype=float),
-        ):
-            found = evidence(held, answer, "threshold")  # a tree over the fields would be no constant
-            missed = {
-                criterion.id
-                for criterion in on_quality(held.scenario)
-                if not criterion.met(float(found[criterion.metric]))
-            }
-            assert missed == {"beats-the-majority", "saves-money"}
-
-
-@pytest.mark.parametrize("name", ["market-monitor", "press-monitor", "clinic-triage"])
-def test_every_shipped_criterion_says_on_which_rows_it_is_measured_and_no_constant_meets_it(name: str) -> None:
-    scenario = load(name, ROOT / "notebooks" / "scenarios", "standard")
-    for criterion in on_quality(scenario):
-        assert criterion.metric in MEASURED_ON, criterion
-        known = {
-            "informedness": 0.0,
-            "cv_informedness": 0.0,
-            "precision": 0.6,  # at best the share of yes: 53 % of the sentences, fewer of the posts
-            "cv_precision": 0.38,  # 37 % of the cases are malignant
-            "cv_roc_auc_low": 0.5,
-            "test_roc_auc_low": 0.5,
-            "cv_review_ratio": 1.0,
-            "prototype_roc_auc_high": 1.0,
-        }
-        assert not criterion.met(known.get(criterion.metric, 0.0)), criterion
+@pytest.mark.parametrize("name", WORLDS)
+def test_every_criterion_says_on_which_rows_it_is_measured(worlds: Callable[[str], World], name: str) -> None:
+    scenario = worlds(name).scenario
+    assert {criterion.metric for criterion in scenario.criteria} <= {*MEASURED_ON, *evidence.NOT_QUALITY}
 
 
 def test_metrics_of_criteria_are_known_to_the_registry() -> None:

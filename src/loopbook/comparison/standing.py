@@ -163,8 +163,8 @@ def _baselines(run: Run) -> Iterator[_Finding]:
     if saving is not None and saving.word != "better":
         worse = saving.word == "worse"
         yield _Finding(
-            "dearer than always or never acting" if worse else "no saving beyond chance",
-            "Check the costs in the scenario and the threshold in 05: deciding all rows alike "
+            "dearer than deciding without a model" if worse else "no saving beyond chance",
+            "Check the costs in the scenario and the threshold in 05: what needs no model "
             + ("is cheaper." if worse else "may be as cheap."),
             "bad" if worse else "wait",
         )

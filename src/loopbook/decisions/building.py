@@ -128,22 +128,15 @@ def build(plan: Plan, frame: pd.DataFrame, probability: ArrayLike) -> dict[Polic
     """
     settings, actions = plan.settings, plan.task.actions
     value, origin = plan.threshold
-    scale = calibration.platt(frame["label"], probability)
-    price = costs.capacity_price(settings.costs, scale.apply(probability), settings.review_capacity)
-    low, high = (scale.invert(end) for end in costs.band(settings.costs, price))
-    middle, why = (
-        (value, origin) if plan.set_threshold is not None else (scale.invert(value), f"{origin}, recalibrated")
-    )
-    tuned = costs.cheapest(frame["label"], probability, settings.costs).value
     plain = Threshold(actions=actions, threshold=value, origin=origin)
-    review = Review(actions=actions, threshold=middle, low=low, high=high, origin=why)
+    review = asking(plan, frame["label"], probability)
     root = tree.grow(frame, probability, settings.costs, plan.task, settings.tree_depth)
     built: dict[PolicyName, Policy] = {
         "never": Constant(actions=actions, act=False),
         "always": Constant(actions=actions, act=True),
         "fixed": Threshold(actions=actions, threshold=0.5, origin="more likely than not"),
         "threshold": plain,
-        "tuned": Threshold(actions=actions, threshold=tuned, origin="cheapest on validation"),
+        "tuned": tuned(plan, frame["label"], probability),
         "tree": Tree(actions=actions, root=root),
     }
     around = {"actions": actions, "rules": dict(plan.rules), "task": plan.task}
@@ -151,3 +144,20 @@ def build(plan: Plan, frame: pd.DataFrame, probability: ArrayLike) -> dict[Polic
         built["rules"] = Ruled(base=plain, **around)
     built["review"] = Ruled(base=review, **around) if plan.rules else review
     return built
+
+
+def tuned(plan: Plan, label: ArrayLike, probability: ArrayLike) -> Threshold:
+    """Return the threshold that was cheapest on these rows."""
+    cheapest = costs.cheapest(label, probability, plan.settings.costs).value
+    return Threshold(actions=plan.task.actions, threshold=cheapest, origin="cheapest on validation")
+
+
+def asking(plan: Plan, label: ArrayLike, probability: ArrayLike) -> Review:
+    """Return who asks a person where these rows say that it is expected to be cheapest; without rules around it."""
+    settings, (value, origin) = plan.settings, plan.threshold
+    scale = calibration.platt(label, probability)
+    price = costs.capacity_price(settings.costs, scale.apply(probability), settings.review_capacity)
+    low, high = (scale.invert(end) for end in costs.band(settings.costs, price))
+    if plan.set_threshold is None:
+        value, origin = scale.invert(value), f"{origin}, recalibrated"
+    return Review(actions=plan.task.actions, threshold=value, low=low, high=high, origin=origin)

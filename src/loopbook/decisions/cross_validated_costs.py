@@ -4,13 +4,15 @@ Where rows are few, the stream holds a handful of mistakes, and one more or less
 """
 
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 
-from loopbook.decisions.building import CONSTANTS, THRESHOLDS, Plan, build
-from loopbook.decisions.replay import replay, simulated_verdicts
-from loopbook.scenario.decisions import Costs
+from loopbook.decisions import policy_costs
+from loopbook.decisions.building import THRESHOLDS, Plan, build
+from loopbook.decisions.replay import Outcome, replay, simulated_verdicts
+from loopbook.scenario.decisions import Costs, PolicyName
 from loopbook.scenario.errors import DataError
 from loopbook.statistics.intervals import Interval, student
 
@@ -18,7 +20,9 @@ COLUMNS = ["repeat", "fold", "policy", "rows", "positives", "cost", "acts", "rig
 """What `judge` returns: `cost` a decision, the others counts; `right` are positive rows that were acted on."""
 
 
-def judge(plan: Plan, rows: Sequence[pd.DataFrame], resampled: pd.DataFrame) -> pd.DataFrame:
+def judge(
+    plan: Plan, rows: Sequence[pd.DataFrame], resampled: pd.DataFrame, segments: Sequence[str] = ()
+) -> pd.DataFrame:
     """Replay policies on every fold, each built on the other folds of its repeat.
 
     The probabilities of the other folds are out-of-fold too, so that a policy meets what it was built for; their
@@ -33,6 +37,8 @@ def judge(plan: Plan, rows: Sequence[pd.DataFrame], resampled: pd.DataFrame) -> 
         The splits that were resampled, with `row_id` and the task's fields.
     resampled
         What ``models.cross_validation.run`` returned.
+    segments
+        As in `policy_costs.trivial`, whose policies are judged beside the plan's.
 
     Returns
     -------
@@ -54,10 +60,14 @@ def judge(plan: Plan, rows: Sequence[pd.DataFrame], resampled: pd.DataFrame) -> 
         p, fold = part["probability"].to_numpy(dtype=np.float64), part["fold"].to_numpy()
         said = simulated_verdicts(frame, plan.settings.costs.review_error, int(str(repeat)))
         for at in sorted(set(fold)):
-            held = frame[fold == at]
+            rest, held = frame[fold != at], frame[fold == at]
             positive = held["label"].to_numpy() == 1
-            for name, policy in build(plan, frame[fold != at], p[fold != at]).items():
-                came = replay(policy, held, p[fold == at], plan.settings, said)
+            policies = build(plan, rest, p[fold != at])
+            outcomes: dict[str, Outcome] = {
+                name: replay(policy, held, p[fold == at], plan.settings, said) for name, policy in policies.items()
+            }
+            outcomes |= policy_costs.trivial(rest, rest, held, plan, segments, said)
+            for name, came in outcomes.items():
                 right, acts, asked = (came.acted & positive).sum(), came.acted.sum(), came.reviewed.sum()
                 counts = (len(held), positive.sum(), came.cost.mean(), acts, right, asked)
                 found.append((repeat, at, name, *counts))
@@ -65,17 +75,19 @@ def judge(plan: Plan, rows: Sequence[pd.DataFrame], resampled: pd.DataFrame) -> 
 
 
 def table(judged: pd.DataFrame, prices: Costs) -> pd.DataFrame:
-    """Return one row a policy: what it costs over all folds, beside the best single threshold.
+    """Return one row a policy: what it costs over all folds, beside what decides without asking where it is unsure.
 
-    That threshold is the cheapest of the three on these very folds, which flatters it a little: whatever is cheaper
-    still is so all the more. No interval reaches below what the cheapest outcome costs.
+    That is the cheapest, on these very folds, of the three single thresholds and of what needs no model. Asking about
+    any rows as time allows is among it: else people who know the answer would make any model look as if it knew where
+    to ask.
 
     Returns
     -------
     DataFrame
-        Index `policy`; `cost`, `low`, `high`: cost a decision with its 95 % interval over the folds; `difference`,
-        `difference_low`, `difference_high`: less that of the best single threshold, paired by fold; `ratio`: over it;
-        `review_share`, `precision`, `recall`, `informedness`: over all folds. Empty if nothing was resampled.
+        Index `policy`, of the plan's and the cheapest trivial one; `cost`, `low`, `high`: cost a decision with its 95 %
+        interval over the folds, which is never below what the cheapest outcome costs; `difference`, `difference_low`,
+        `difference_high`: less that of the reference, paired by fold; `ratio`: over it; `review_share`, `precision`,
+        `recall`, `informedness`: over all folds. Empty if nothing was resampled.
     """
     columns = ["cost", "low", "high", "difference", "difference_low", "difference_high"]
     columns += ["ratio", "review_share", "precision", "recall", "informedness"]
@@ -83,10 +95,10 @@ def table(judged: pd.DataFrame, prices: Costs) -> pd.DataFrame:
         return pd.DataFrame(columns=columns, index=pd.Index([], name="policy"))
     least = min(prices.true_positive, prices.true_negative)
     costs = _costs(judged)
-    base = costs[best(judged, THRESHOLDS)]
+    base = costs[_reference(judged)]
     total = judged.groupby("policy")[["rows", "positives", "acts", "right", "reviews"]].sum()
     rows = {}
-    for name in costs.columns:
+    for name in [name for name in costs.columns if name not in _trivial(judged)] + [best(judged, _trivial(judged))]:
         own, apart = _interval(costs[name]), _interval(costs[name] - base)
         own = own._replace(low=max(own.low, least))
         ratio = own.value / base.mean() if base.mean() > 0 else np.nan
@@ -111,12 +123,12 @@ def saving(judged: pd.DataFrame, policy: str, against: str) -> Interval:
 
 
 def finding(judged: pd.DataFrame, prices: Costs, currency: str) -> str:
-    """Return in a sentence what asking a person is worth against the best single threshold."""
-    shown, single = table(judged, prices), best(judged, THRESHOLDS)
+    """Return in a sentence what asking a person where the model is unsure is worth against the best without that."""
+    shown = table(judged, prices)
     asking, folds = shown.loc["review"], judged.groupby(["repeat", "fold"]).ngroups
     return (
-        f"Over {folds} folds, asking a person costs {asking['ratio']:.2f} of {single}, the best single threshold: "
-        f"{asking['difference']:+.2f} {currency} a decision ({asking['difference_low']:+.2f} to "
+        f"Over {folds} folds, asking a person when in doubt costs {asking['ratio']:.2f} of “{_reference(judged)}”, the "
+        f"best without that: {asking['difference']:+.2f} {currency} a decision ({asking['difference_low']:+.2f} to "
         f"{asking['difference_high']:+.2f})"
     )
 
@@ -126,7 +138,7 @@ def figures(judged: pd.DataFrame, prices: Costs, policy: str) -> Mapping[str, fl
     if judged.empty:
         return {}
     shown = table(judged, prices)
-    saved = saving(judged, policy, best(judged, CONSTANTS))
+    saved = saving(judged, policy, best(judged, _trivial(judged)))
     named = {
         "cv": (policy, ("cost", "low", "high", "review_share", "precision", "recall", "informedness")),
         "cv_threshold": (best(judged, THRESHOLDS), ("cost", "low", "high")),
@@ -139,6 +151,15 @@ def figures(judged: pd.DataFrame, prices: Costs, policy: str) -> Mapping[str, fl
         for column in columns
     }
     return {**found, "cv_saving": saved.value, "cv_saving_low": saved.low, "cv_saving_high": saved.high}
+
+
+def _trivial(judged: pd.DataFrame) -> list[str]:
+    return [name for name in judged["policy"].unique() if name not in get_args(PolicyName)]
+
+
+def _reference(judged: pd.DataFrame) -> str:
+    """Return the cheapest single threshold, or the cheapest trivial policy if that costs less."""
+    return best(judged, (*THRESHOLDS, *_trivial(judged)))
 
 
 def _costs(judged: pd.DataFrame) -> pd.DataFrame:

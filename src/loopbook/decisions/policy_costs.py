@@ -7,14 +7,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.decisions import costs
+from loopbook.decisions import building, costs
+from loopbook.decisions.building import Plan
 from loopbook.decisions.policies import Policy, Review, Threshold
 from loopbook.decisions.replay import Outcome, replay
-from loopbook.scenario.contract import Scenario
 from loopbook.scenario.decisions import Costs, DecisionsSettings
 from loopbook.scenario.errors import DataError, suggest
 from loopbook.statistics import baselines, bootstrap
 from loopbook.statistics.intervals import Interval
+
+ASK = "ask, else"
+"""What the names of trivial policies begin with that ask about the rows that come first, whichever they are."""
+CONSTANT = ("always no", "always yes")
+"""The trivial answers that are the same for each row."""
 
 
 @dataclass(frozen=True)
@@ -167,25 +172,48 @@ def judge(
     return Judged(outcomes, frame["label"].to_numpy(dtype=np.int64), groups, resamples, seed, trivial or {})
 
 
-def trivial(train: pd.DataFrame, frame: pd.DataFrame, scenario: Scenario) -> dict[str, Outcome]:
-    """Replay what needs no model: always or never acting, each segment's cheaper one, and asking as time allows.
+def trivial(
+    train: pd.DataFrame,
+    validation: pd.DataFrame,
+    frame: pd.DataFrame,
+    plan: Plan,
+    segments: Sequence[str],
+    verdicts: Mapping[str, bool] | None = None,
+) -> dict[str, Outcome]:
+    """Replay what needs no model: always or never acting, asking as time allows, and each segment's share of yes.
+
+    By a share one decides as by a probability: with the threshold that the costs say, with the one that is cheapest on
+    validation, and asking where validation says that it pays. So an agent whose model is no more than such a share
+    gains nothing over them.
 
     Parameters
     ----------
     train
         Rows with `label`, from which a segment's share of yes is learned.
-    frame
-        As in `judge`.
-    scenario
-        Names the segments and the costs.
+    validation
+        Rows with `label`, on which the policies are built.
+    frame, verdicts
+        As in `replay`.
+    plan
+        Its costs, people's time and actions count; its rules do not.
+    segments
+        Columns whose values are segments.
     """
-    settings, actions = scenario.decisions, scenario.task.actions
+    settings, actions = plan.settings, plan.task.actions
     plain = Threshold(actions=actions, threshold=costs.threshold(settings.costs), origin="the cost matrix")
-    asking = Review(actions=actions, threshold=plain.threshold, low=-1, high=2, origin=plain.origin)
-    answers = baselines.answers(train, frame, scenario.segments)
-    found = {name: replay(plain, frame, answer, settings) for name, answer in answers.items()}
-    asked = {f"ask, else {name}": answers[name] for name in ("always no", "always yes")}
-    return found | {name: replay(asking, frame, answer, settings) for name, answer in asked.items()}
+    blind = Review(actions=actions, threshold=plain.threshold, low=-1, high=2, origin=plain.origin)
+    policies: dict[str, tuple[Policy, str]] = {}
+    known, answers = (baselines.answers(train, rows, segments) for rows in (validation, frame))
+    for name, share in known.items():
+        policies[name] = plain, name
+        if name in CONSTANT:
+            policies[f"{ASK} {name}"] = blind, name
+        else:
+            policies[f"{name}, tuned"] = building.tuned(plan, validation["label"], share), name
+            policies[f"{name}, asking"] = building.asking(plan, validation["label"], share), name
+    return {
+        label: replay(policy, frame, answers[name], settings, verdicts) for label, (policy, name) in policies.items()
+    }
 
 
 def drawable(table: pd.DataFrame, times: float = 5) -> pd.DataFrame:
