@@ -91,13 +91,18 @@ class Visit:
         page.goto((self.folder / name).as_uri())
         return page
 
-    def faults(self, name: str, width: int = WIDE, dark: bool = False, axe: bool = True) -> list[str]:
-        """Return what is wrong with a page: what it does, what is cut off or faint, what axe calls serious or worse.
+    def faults(
+        self, name: str, width: int = WIDE, dark: bool = False, axe: bool = True, paper: bool = False
+    ) -> list[str]:
+        """Return what is wrong with a page: what it does, what is cut off or faint, on paper too if asked, what
+        axe calls serious or worse.
 
         Most of the time goes into axe, which may be left out where it has seen the page in another window.
         """
         page = self.open(name, width=width, dark=dark)
         found = [*page.evaluate(SEEN), *page.evaluate(CONTRAST), *(grave(page) if axe else ())]
+        if paper and (printed := printed_width(page)) > PAPER:
+            found.append(f"{printed} wide on paper")
         found += [*self.noted, *self.blocked]
         self.noted.clear()
         self.blocked.clear()

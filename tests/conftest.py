@@ -100,6 +100,7 @@ def small(folder: Path) -> Project:
     (folder / "notebooks" / "scenarios" / "tiny.yaml").write_text(SCENARIO)
     (folder / "numbers.csv").write_text("x,y\n1,0\n2,1\n")
     (folder / "requirements.lock").write_text("nothing==1\n")
+    smoke.remember_code(folder / "data")
     notebook(
         folder / "notebooks" / "02_data.ipynb",
         {"reads": ["source"], "writes": ["train"], "sections": ["name", "source"]},

@@ -111,25 +111,27 @@ def test_a_notebook_opened_by_hand_lives_in_the_current_round(second: Ran) -> No
     assert dict(where.draft("market-monitor", "02_data", "results")) == record["stages"]["02_data"]["metrics"]
 
 
-def test_an_approved_threshold_is_in_force_for_its_model_and_for_no_other(second: Ran) -> None:
+def told(where: Place) -> dict[str, str]:
+    """Return the pages of the last three stages of the latest run."""
+    folder = where.folder / "reports" / "market-monitor" / "latest"
+    stages = "05_decisions", "06_monitoring", "07_feedback"
+    return {stage: (folder / f"{stage}.html").read_text("utf-8") for stage in stages}
+
+
+def test_an_approved_threshold_is_in_force_for_its_model(second: Ran) -> None:
     where, record = second
     project = Project(ROOT, data_at=where.folder / "data")
     champion = content.digest(project.data / record["stages"]["04_optimization"]["artifacts"]["champion"])
-    for model, told in ((champion, "is 0.900: as approved"), ("0" * 64, "threshold 0.900 is void")):
-        before = snapshots.current(project, "market-monitor", "smoke")
-        changed = {"round": before.round + 1, "threshold": 0.9, "threshold_model": model}
-        assert snapshots.seal(project, "market-monitor", "smoke", before.model_copy(update=changed))
-        stages = where.run("market-monitor")["stages"]
-        assert stages["04_optimization"]["state"] == "fresh"
-        pages = {
-            stage: (where.folder / "reports" / "market-monitor" / "latest" / f"{stage}.html").read_text("utf-8")
-            for stage in ("05_decisions", "06_monitoring", "07_feedback")
-        }
-        assert told in pages["06_monitoring"] and told in pages["07_feedback"]
-        assert ("threshold 0.900 is void" in pages["05_decisions"]) == (model != champion)
+    before = snapshots.current(project, "market-monitor", "smoke")
+    changed = {"round": before.round + 1, "threshold": 0.9, "threshold_model": champion}
+    assert snapshots.seal(project, "market-monitor", "smoke", before.model_copy(update=changed))
+    assert where.run("market-monitor")["stages"]["04_optimization"]["state"] == "fresh"
+    pages = told(where)
+    assert all("is 0.900: as approved" in pages[stage] for stage in ("06_monitoring", "07_feedback"))
+    assert "threshold 0.900 is void" not in pages["05_decisions"]
 
 
-def test_a_champion_of_record_is_measured_on_rows_that_it_has_not_learned_and_on_no_others(
+def test_a_champion_of_record_is_measured_on_rows_that_it_has_not_learned_and_has_no_threshold_of_another_model(
     ran: Ran, second: Ran
 ) -> None:
     where, record = second
@@ -142,10 +144,16 @@ def test_a_champion_of_record_is_measured_on_rows_that_it_has_not_learned_and_on
     outputs = []
     for folder in (challenger, planted):
         before = snapshots.current(project, "market-monitor", "smoke")
-        changed = {"round": before.round + 1, "champion": champions.keep(project, folder)}
+        changed = {
+            "round": before.round + 1,
+            "champion": champions.keep(project, folder),
+            "threshold": 0.9,
+            "threshold_model": "0" * 64,
+        }
         snapshots.seal(project, "market-monitor", "smoke", before.model_copy(update=changed))
         done = where.python("-m", "loopbook", "run", "--profile", "smoke")
         outputs.append((done.returncode, " ".join(done.stdout.split())))
+        assert all("threshold 0.900 is void" in page for page in told(where).values())
     assert outputs[0][0] in (0, 3), "it has learned from the window before, and from no row of test or of this window"
     assert outputs[1][0] == 1
     first = ", ".join(map(repr, test["row_id"].iloc[[5, 9]]))

@@ -1,5 +1,7 @@
 """Code digests see what code does, not how it is written."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,31 @@ def test_imports_are_followed_into_functions_and_parent_packages(
     (package / "c.py").write_text("y = 3\n")
     after = code.readings(["demo.a"])
     assert [name for name in before if before[name] != after[name]] == ["demo.c"]
+
+
+def test_modules_are_looked_up_again_only_where_a_file_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code, "SOURCE", tmp_path)
+    looked: list[str] = []
+    find = code._find
+    monkeypatch.setattr(code, "_find", lambda name: (looked.append(name), find(name))[1])
+    (tmp_path / "a.py").write_text("import b\n")
+    (tmp_path / "b.py").write_text("x = 1\n")
+
+    def passes(seconds: int) -> tuple[set[str], int]:
+        for path in tmp_path.glob("*.py"):
+            os.utime(path, (path.stat().st_atime, time.time() - seconds))
+        looked.clear()
+        return set(code.readings(["a"])), len(looked)
+
+    assert passes(0) == ({"a", "b"}, 2) == passes(0), "what was changed just now may change again at the same time"
+    assert passes(60) == ({"a", "b"}, 2)
+    assert passes(60)[1] == 2, "its time has changed"
+    looked.clear()
+    assert set(code.readings(["a"])) == {"a", "b"} and not looked
+    (tmp_path / "b.py").rename(tmp_path / "c.py")
+    assert set(code.readings(["a"])) == {"a"}
 
 
 def test_notebook_magics_count_as_they_stand() -> None:

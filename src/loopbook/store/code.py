@@ -1,6 +1,7 @@
 """The modules that a piece of code imports, directly or not, digested by what they do."""
 
 import os
+import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -19,20 +20,41 @@ COMPOSING = "loopbook.scenario.contract"
 sections that a stage sees are in its key, and `keys.stage_parts` adds the code of those; a new default of another
 section changes nothing there."""
 
+SETTLED = 2.0
+"""Seconds after which a file that was changed will not change again with the same time of change."""
 
 T = TypeVar("T")
 _once: dict[Hashable, Any] | None = None
+_last: tuple[object, dict[Hashable, Any]] = None, {}
 
 
 @contextmanager
 def once() -> Iterator[None]:
-    """Within, look up and read each module once: a pass over all stages sees the sources as they are then."""
-    global _once
-    before, _once = _once, {}
+    """Within, look up and read each module once: a pass over stages sees the sources as they were when it began.
+
+    What the last pass has seen is taken over if no file in `SOURCE` has changed since.
+    """
+    global _last, _once
+    before = _once
+    if before is None:
+        state = _state()
+        _last = _last if _last[0] == state else (state, {})
+        _once = _last[1]
     try:
         yield
     finally:
         _once = before
+
+
+def _state() -> object:
+    """Return what changes when a file in `SOURCE` does: paths, times, sizes; equal to nothing while one is new."""
+    try:
+        files = {path: os.stat(path) for folder, names in _walk() for path in (f"{folder}/{name}" for name in names)}  # noqa: PTH116
+    except FileNotFoundError:  # one has just gone, such as an editor's
+        return object()
+    if max((file.st_mtime for file in files.values()), default=0.0) > time.time() - SETTLED:
+        return object()
+    return {path: (file.st_ino, file.st_mtime_ns, file.st_size) for path, file in files.items()}
 
 
 def _remembered(what: Hashable, look_up: Callable[[], T]) -> T:
@@ -50,6 +72,7 @@ def imported(names: Iterable[str], module: str = "") -> set[str]:
     return {name for name in parents if module_file(name) is not None}
 
 
+@once()
 def uses(modules: Iterable[str], libraries: Iterable[str]) -> bool:
     """Say whether `modules` use one of some libraries.
 
@@ -60,6 +83,7 @@ def uses(modules: Iterable[str], libraries: Iterable[str]) -> bool:
     return not {name.partition(".")[0] for reading in found.values() for name in reading.imports}.isdisjoint(libraries)
 
 
+@once()
 def readings(modules: Iterable[str]) -> dict[str, syntax.Reading]:
     """Return `modules` and all that they import from `SOURCE`, directly or not, by name.
 
@@ -145,10 +169,16 @@ def _data() -> Mapping[str, list[str]]:
     """Return the files in `SOURCE` that are no Python, by the folder of the package in which they lie."""
     found: dict[str, list[str]] = {"": []}
     package: dict[str, str] = {}
-    for folder, below, files in os.walk(SOURCE):
-        below[:] = [name for name in below if not name.startswith((".", "__pycache__"))]
+    for folder, files in _walk():
         package[folder] = folder if "__init__.py" in files else package.get(os.path.dirname(folder), "")  # noqa: PTH120
         found.setdefault(package[folder], []).extend(
-            f"{folder}/{name}" for name in files if name[0] != "." and not name.endswith((".py", ".pyc", ".pyi"))
+            f"{folder}/{name}" for name in files if not name.endswith((".py", ".pyc", ".pyi"))
         )
     return found
+
+
+def _walk() -> Iterator[tuple[str, list[str]]]:
+    """Yield the folders in `SOURCE` with the names of their files, but those that Python or an editor made."""
+    for folder, below, files in os.walk(SOURCE):
+        below[:] = [name for name in below if not name.startswith((".", "__pycache__"))]
+        yield folder, [name for name in files if name[0] != "."]

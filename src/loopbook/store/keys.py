@@ -53,6 +53,7 @@ def key(parts: Parts) -> str:
     return _short({**parts, "cells": cells, "modules": _digests(parts["modules"])})
 
 
+@code.once()
 def stage_parts(
     declaration: Declaration, scenario: Scenario, candidate: str | None, inputs: Mapping[str, str], lock: Path
 ) -> Parts:
@@ -88,6 +89,7 @@ def kept(project: Project, record: StageRecord) -> Parts | None:
     return dict(json.loads(file.read_text(encoding="utf-8"))) if record.notebook and file.is_file() else None
 
 
+@code.once()
 def cache_key(parts: Mapping[str, Any], modules: Iterable[str], lock: Path) -> str:
     """Return the key of a piece of work inside a stage, such as fitting one model.
 

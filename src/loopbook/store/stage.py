@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, ScenarioError, suggest
-from loopbook.store import by_hand, content, job, keys, records, snapshots, vault
+from loopbook.store import by_hand, content, job, keys, records, snapshots, syntax, vault
 from loopbook.store.declaration import GENERAL, SOURCE_INPUT, Declaration, declaration
 from loopbook.store.job import MEASUREMENTS, OUTPUTS, PARAMETERS, PROGRESS, RESULTS, USES
 from loopbook.store.parameters import View, in_force, own_values, sections_of
@@ -215,7 +215,8 @@ class Stage:
         Path
             The finished folder, not to be changed.
         """
-        key = keys.cache_key(parts, modules, self.project.lock)
+        with syntax.remembered(self.project.cache):
+            key = keys.cache_key(parts, modules, self.project.lock)
         target, root = self.project.store / kind / key, self.project.work
         if self._for_runner:
             content.write_json(self.work / USES, {**_read(self.work / USES), f"{kind}/{key}": True})

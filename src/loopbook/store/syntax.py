@@ -85,7 +85,7 @@ def remembered(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if not _known.keys() <= before:
+        if not _known.keys() <= before or not file.exists():
             kept = _known if len(_known) <= MOST else {key: _known[key] for key in _used}
             write_atomically(file, lambda path: path.write_text(json.dumps(kept), encoding="utf-8"))
 

@@ -151,8 +151,17 @@ def proof(*lines: str) -> str:
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        (["from loopbook.runner.kernels.libraries import *", "load(Level.LIGHT)", "load(Level.HEAVY)"], "None"),
-        (["import tensorflow as tf", "tf.constant(1.0) + 1"], "TensorFlow has begun to compute|a thread runs"),
+        (
+            [
+                "from loopbook.runner.kernels.libraries import *",
+                "load(Level.LIGHT)",
+                "load(Level.HEAVY)",
+                "assert unfit() is None, unfit()",
+                "import tensorflow as tf",
+                "tf.constant(1.0) + 1",
+            ],
+            "TensorFlow has begun to compute|a thread runs",
+        ),
         (["import threading, time", "threading.Thread(target=time.sleep, args=(9,), daemon=True).start()"], "a thread"),
         (["import loopbook.privacy.personal_data"], "it has imported loopbook"),
     ],
@@ -251,7 +260,6 @@ def until(what: Any, seconds: float = 60) -> bool:
         pytest.param("fork", signal.SIGINT, 130, marks=needs_fork),
         ("spawn", signal.SIGTERM, 143),
         pytest.param("fork", signal.SIGKILL, -9, marks=needs_fork),
-        ("spawn", signal.SIGKILL, -9),
     ],
 )
 def test_an_interrupted_run_leaves_no_process_and_goes_on_later(
