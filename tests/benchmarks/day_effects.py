@@ -32,10 +32,10 @@ def main() -> None:
     print("\n200 rows a day, one column, 30 reference days: median days to the alarm")
     kind = Kind(200, share=0.4, weekdays=False, holidays=False)
     for rise in (0.3, 0.2, 0.1, 0.05):
-        waited = day_effects.alarms(kind, 1, 30, 120, given.seeds, rise).delays
-        missed = int(np.isinf(waited).sum())
+        waited = day_effects.alarms(kind, 1, 30, 120, 6 * given.seeds, rise).delays
         print(
-            f"rise of {rise / kind.spread:.1f} standard deviations between days: {np.median(waited):g}, {missed} missed"
+            f"rise of {100 * rise:.0f} points, {rise / kind.spread:.1f} standard deviations between days: "
+            f"{np.median(waited):g}, {np.isinf(waited).mean():.0%} missed"
         )
 
 

@@ -15,3 +15,10 @@ def test_tail_of_a_mean_of_exponential_values_is_exact() -> None:
     n, mean = 12, 1.9
     z = (mean - 1) * np.sqrt(n)
     assert shifts.tail(z, 2 / np.sqrt(n)) == pytest.approx(2 * stats.gamma.sf(n * mean, n), rel=1e-9)
+
+
+def test_a_window_of_one_day_gives_no_alarm_and_a_longer_one_needs_less_a_day() -> None:
+    heights = shifts.limits(np.array([1e-2, 1e-4]))
+    assert np.isinf(heights[:2]).all()
+    assert (np.diff(heights[2:], axis=0) < 0).all()
+    assert (heights[2:, 1] > heights[2:, 0]).all()

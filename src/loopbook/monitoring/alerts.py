@@ -8,7 +8,7 @@ meaning, a field, an unfair gap) gives the incident its name. A symptom without 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from statistics import median_low
+from statistics import median_high
 
 import pandas as pd
 
@@ -216,7 +216,7 @@ def _changes(cause: str, table: pd.DataFrame, reach: int) -> list[Incident]:
         for index, one in enumerate(found):
             if one.sign == signal.sign and abs(one.first - signal.first) < max(reach, SLACK + 1):
                 onsets[index].append(signal.first)
-                found[index] = replace(_with(one, signal, places=True), first=median_low(onsets[index]))
+                found[index] = replace(_with(one, signal, places=True), first=median_high(onsets[index]))
                 break
         else:
             found.append(signal)

@@ -1,8 +1,10 @@
-"""Change detection for rates by day: a self-starting CUSUM, whatever the number of reference days.
+"""Change detection for rates by day: a scan over the windows that may hold a change, self-starting.
 
 Each day is compared with the days before it, on the scale of the spread between days (`day_spread`): the difference
 divided by its own estimated spread has Student's distribution, and its normal score is one standard normal value a day,
-independent of the others. So the CUSUM's limit keeps the promised rate of false alarms with seven days as with ninety.
+independent of the others. A change leaves a known shape in these values, so each window that ends today is tested for
+that shape: it is the comparison of the window with all days before it. The limits keep the promised rate of false
+alarms with seven days of reference as with ninety.
 """
 
 from collections.abc import Callable
@@ -11,16 +13,18 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import ndtri, stdtr
+from scipy.special import ndtr, ndtri, stdtr
 
+from loopbook.monitoring import shifts
+from loopbook.monitoring.shifts import WINDOWS
 from loopbook.statistics.day_spread import FLOOR, Daily, Fit, Floats, Kinds, Pooled, fit
 from loopbook.statistics.intervals import Z
 
-SLACK = 0.5
-"""The CUSUM's allowance, in standard deviations between days: it is quickest for a change of twice as much."""
-_ONE_DAY = 0.6  # of the limit: what one day can add at most, so that an odd day (a holiday) is no change of level
-_HOLD = 0.75  # of the limit: while a CUSUM is above it, days do not enter the base
+Matters = Callable[[int, float, float], bool]
+"""Whether a change of a quantity (its number, value, expected) is large enough for an alarm."""
+_ONE_DAY, _MOST = 0.75, 2.75
+"""What one day counts for at most, of the limit of two days and in standard deviations: an odd day (a holiday) alone is
+no change of level."""
 _BACK = 2.0  # standard errors from the reference within which a level counts as back
 
 
@@ -42,21 +46,6 @@ class Change(NamedTuple):
     back: bool
 
 
-def limit(level: float) -> float:
-    """Return the CUSUM's limit for a two-sided false-alarm probability a day.
-
-    References
-    ----------
-    Siegmund (1985), Sequential Analysis, for the average run length of a CUSUM of normal values.
-    """
-    wanted = 2 / level
-
-    def short(b: float) -> float:
-        return float((np.exp(2 * SLACK * b) - 2 * SLACK * b - 1) / (2 * SLACK**2) - wanted)
-
-    return max(0.5, float(brentq(short, 1e-3, 200.0)) - 1.166)
-
-
 def score(t: Floats, freedom: Floats, lean: Floats) -> Floats:
     """Return the normal score of a Student value, less the skewness that the counts of a day give it.
 
@@ -73,21 +62,21 @@ def score(t: Floats, freedom: Floats, lean: Floats) -> Floats:
 
 @dataclass(eq=False)
 class _State:
-    """What the watch knows of each quantity, all [k] but for the sums by kind of day [kinds, k]."""
+    """Sums over the days before each: by kind of day, [days + 1, kinds, k], those of residuals without, [days + 1, k].
+
+    Windows begin on `began` at the earliest, [k].
+    """
 
     weight: Floats
     total: Floats
+    effect: Floats
+    information: Floats
     square: Floats
     freedom: Floats
-    up: Floats
-    down: Floats
-    began: NDArray[np.int64]  # [2, k], first day of the run of each side
-    taken: NDArray[np.int64]  # days before this one are in the base
+    began: NDArray[np.int64]
 
 
-def watch(
-    now: Daily, base: Daily, level: float | Floats, matters: Callable[[int, float, float], bool], prior: Pooled
-) -> list[Change]:
+def watch(now: Daily, base: Daily, level: float | Floats, matters: Matters, prior: Pooled) -> list[Change]:
     """Watch k quantities day after day and say when one has changed.
 
     Parameters
@@ -97,14 +86,15 @@ def watch(
     level
         Probability of a false alarm a day, for each quantity.
     matters
-        Whether a change of a quantity (its number, value, expected) is large enough for an alarm.
+        `Matters`.
     prior
         What the stream's quantities have in common.
 
     References
     ----------
-    Page (1954), Continuous inspection schemes; Hawkins (1987), Self-starting CUSUM charts for location and scale;
-    Brown, Durbin & Evans (1975), Techniques for testing the constancy of regression relationships over time.
+    Hawkins, Qiu & Kang (2003), The changepoint model for statistical process control; Lai (1995), Sequential
+    changepoint detection in quality control and dynamical systems, for windows; Brown, Durbin & Evans (1975),
+    Techniques for testing the constancy of regression relationships over time, for the values by day.
     """
     return _Watch(now, base, level, matters, prior).run()
 
@@ -112,14 +102,7 @@ def watch(
 class _Watch:
     """One pass over the stream."""
 
-    def __init__(
-        self,
-        now: Daily,
-        base: Daily,
-        level: float | Floats,
-        matters: Callable[[int, float, float], bool],
-        prior: Pooled,
-    ) -> None:
+    def __init__(self, now: Daily, base: Daily, level: float | Floats, matters: Matters, prior: Pooled) -> None:
         width = now.value.shape[1]
         self.now, self.matters = now, matters
         self.correlation, self.common, self.worth = (np.broadcast_to(part, width) for part in prior)
@@ -134,98 +117,91 @@ class _Watch:
         self.inverse = now.inverse
         typical = np.median(np.where(np.isfinite(base.inverse), base.inverse, np.nan_to_num(1.0)), axis=0)
         self.floor = (typical + FLOOR) / (typical + self.correlation)
-        levels = np.broadcast_to(np.asarray(level, "float64"), width)
-        distinct, which = np.unique(levels, return_inverse=True)
-        self.height = np.array([limit(float(each)) for each in distinct])[which] if width else levels
-        self.most = SLACK + _ONE_DAY * self.height
-        self.state = _State(
-            found.weight.copy(), found.total.copy(), found.square.copy(), found.freedom.copy(),
-            np.zeros(width), np.zeros(width), np.zeros((2, width), "int64"), np.zeros(width, "int64"),
-        )  # fmt: skip
-        days = len(now.value)
-        self.residual = np.full((days, width), np.nan)  # capped, in units of its own standard deviation
-        self.kept = np.zeros((days, width))  # the value that may enter a base: capped as well
+        self.height = shifts.limits(np.broadcast_to(np.asarray(level, "float64"), width))
+        self.most = np.minimum(_ONE_DAY * self.height[WINDOWS[0]], _MOST)
+        none, days = np.zeros_like(found.weight), len(now.value)
+        first = (found.weight, found.total, none, none, found.square, found.freedom)
+        sums = [np.concatenate([part[None], np.zeros((days, *part.shape))]) for part in first]
+        self.state = _State(sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], np.zeros(width, "int64"))
 
     def run(self) -> list[Change]:
         found: list[Change] = []
         for day in range(len(self.now.value)):
-            self._step(day)
-            for sign, side in ((1, self.state.up), (-1, self.state.down)):
-                changed = (self._change(int(column), day, sign) for column in np.flatnonzero(side > self.height))
-                found += [change for change in changed if change is not None]
-            self._absorb(day)
+            self._learn(day)
+            starts = np.maximum(day + 1 - WINDOWS, 0)
+            z, over = self._tested(day, starts)
+            clearest = over.argmax(axis=0)
+            for column in np.flatnonzero((over > 0).any(axis=0)).tolist():
+                window = clearest[column]
+                change = self._change(column, day, int(starts[window]), float(z[window, column]))
+                found += [] if change is None else [change]
         return found
 
-    @property
-    def scale(self) -> Floats:
-        square = self.worth * self.common + self.state.square
-        found: Floats = np.maximum(square / np.maximum(self.worth + self.state.freedom, 1), self.floor)
+    def _scale(self, day: int) -> Floats:
+        square = self.worth * self.common + self.state.square[day]
+        found: Floats = np.maximum(square / np.maximum(self.worth + self.state.freedom[day], 1), self.floor)
         return found
 
-    def _step(self, day: int) -> None:
+    def _learn(self, day: int) -> None:
+        """Add a day to the sums: its value, capped, and its normal score with the shape that a change would have."""
         state, kind = self.state, self.kinds[day]
-        weight = state.weight[kind]
-        freedom = self.worth + state.freedom
-        inverse = self.inverse[day]
+        for part in (state.weight, state.total, state.effect, state.information, state.square, state.freedom):
+            part[day + 1] = part[day]
+        weight, freedom, inverse = state.weight[day, kind], self.worth + state.freedom[day], self.inverse[day]
         there = np.isfinite(inverse) & (weight > 0) & (freedom >= 1) & (self.now.unit > 0)
         if not there.any():
             return
-        apart = inverse + self.correlation
-        spread = np.sqrt(self.now.unit * self.scale * (apart + 1 / np.maximum(weight, 1e-300)))
-        mean = state.total[kind] / np.maximum(weight, 1e-300)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            t = np.where(there, (self.now.value[day] - mean) / spread, 0.0)
-            lean = np.where(there, self.now.lean * (inverse + 2 * self.correlation) / np.sqrt(apart), 0.0)
+        scale, weight = self._scale(day), np.maximum(weight, 1e-300)
+        apart = np.where(there, inverse, 1.0) + self.correlation
+        spread = np.sqrt(self.now.unit * scale * (apart + 1 / weight))
+        mean = state.total[day, kind] / weight
+        t = np.where(there, (np.where(there, self.now.value[day], 0.0) - mean) / spread, 0.0)
+        lean = self.now.lean * (apart + self.correlation) / np.sqrt(apart)
         u = np.clip(score(t, np.maximum(freedom, 1), np.clip(lean, -2, 2)), -self.most, self.most)
         capped = np.clip(t, -np.maximum(np.abs(u), 3), np.maximum(np.abs(u), 3))
-        self.residual[day] = np.where(there, capped, np.nan)
-        self.kept[day] = np.where(there, mean + capped * np.where(there, spread, 0.0), 0.0)
-        for row, (side, sign) in enumerate(((state.up, 1), (state.down, -1))):
-            fresh = side <= 0
-            state.began[row, fresh] = day
-            side[there] = np.maximum(0.0, side + sign * u - SLACK)[there]
+        shape = 1 / (weight * np.sqrt(apart + 1 / weight))
+        state.weight[day + 1, kind] += there / apart
+        state.total[day + 1, kind] += there * (mean + capped * spread) / apart
+        state.effect[day + 1, kind] += there * shape * u
+        state.information[day + 1, kind] += there * shape**2
+        state.square[day + 1] += there * capped**2 * scale
+        state.freedom[day + 1] += there
 
-    def _absorb(self, day: int) -> None:
-        """Let days enter the base once nothing is suspected any more."""
+    def _tested(self, day: int, starts: Kinds) -> tuple[Floats, Floats]:
+        """Return each window's normal score, and by how much it is beyond its limit, both [starts, k]."""
         state = self.state
-        calm = np.maximum(state.up, state.down) <= _HOLD * self.height
-        for past in range(int(state.taken[calm].min(initial=day + 1)), day + 1):
-            enter = calm & (state.taken <= past) & np.isfinite(self.residual[past])
-            weight = np.where(enter, 1 / (self.inverse[past] + self.correlation), 0.0)
-            kind = self.kinds[past]
-            state.weight[kind] += weight
-            state.total[kind] += weight * np.where(enter, self.kept[past], 0.0)
-            state.square += np.where(enter, self.residual[past] ** 2 * self.scale, 0.0)
-            state.freedom += enter
-        state.taken[calm] = day + 1
+        sums = (state.effect, state.information, state.freedom)
+        effect, information, days = (part[day + 1] - part[starts] for part in sums)
+        before = state.weight[starts]
+        spread = np.sqrt((before**2 * information).sum(axis=1))
+        z = (before * effect).sum(axis=1) / np.maximum(spread, 1e-300)
+        limit = np.take_along_axis(self.height, days.astype("int64"), axis=0)
+        return z, np.where(starts[:, None] >= state.began, np.abs(z) - limit, -np.inf)
 
-    def _change(self, column: int, day: int, sign: int) -> Change | None:
+    def _change(self, column: int, day: int, first: int, z: float) -> Change | None:
         state = self.state
-        first = int(state.began[0 if sign > 0 else 1, column])
-        days = np.arange(first, day + 1)
+        days = np.arange(max(int(state.began[column]), day + 1 - int(WINDOWS[-1])), day + 1)
         days = days[np.isfinite(self.inverse[days, column])]
         weights = 1 / (self.inverse[days, column] + self.correlation[column])
-        kept = self._onset(column, days, weights, sign)
+        kept = self._onset(column, days, weights, first, z)
         days, weights = days[kept:], weights[kept:]
-        unit = float(self.now.unit[column] * self.scale[column])
-        value, expected, error = self._against(column, days, weights, state.weight, state.total)
+        unit = float(self.now.unit[column] * self._scale(first)[column])
+        value, expected, _ = self._against(column, days, weights, state.weight[first], state.total[first])
         if not self.matters(column, value, expected):
             return None
         half = Z * float(np.sqrt(unit / weights.sum()))
-        freedom = max(1.0, float(self.worth[column] + state.freedom[column]))
-        p = float(2 * stdtr(freedom, -abs(value - expected) / np.sqrt(unit * error)))
         usual = self._against(column, days, weights, self.reference.weight, self.reference.total)
         back = abs(value - usual[1]) < _BACK * float(np.sqrt(unit * usual[2]))
-        change = Change(column, day, int(days[0]), value, value - half, value + half, expected, p, back)
-        self._restart(column, day, weights, value - expected, back=back)
-        return change
+        self._restart(column, first, day, float(weights.sum()), value - expected, back=back)
+        p = float(2 * ndtr(-abs(z)))
+        return Change(column, day, int(days[0]), value, value - half, value + half, expected, p, back)
 
-    def _onset(self, column: int, days: Kinds, weights: Floats, sign: int) -> int:
-        """Return which of the days of a CUSUM's run is the likeliest to have been the first (Hinkley 1970)."""
-        base = np.maximum(self.state.weight[self.kinds[days], column], 1e-300)
-        off = self.now.value[days, column] - self.state.total[self.kinds[days], column] / base
+    def _onset(self, column: int, days: Kinds, weights: Floats, first: int, sign: float) -> int:
+        """Return which of the days is the likeliest to have been the first (Hinkley 1970)."""
+        base = np.maximum(self.state.weight[first, self.kinds[days], column], 1e-300)
+        off = self.now.value[days, column] - self.state.total[first, self.kinds[days], column] / base
         summed = np.cumsum((weights * off)[::-1])[::-1] / np.sqrt(np.cumsum(weights[::-1])[::-1])
-        return int(np.argmax(sign * summed))
+        return int(np.argmax(np.sign(sign) * summed))
 
     def _against(
         self, column: int, days: Kinds, weights: Floats, weight: Floats, total: Floats
@@ -237,16 +213,19 @@ class _Watch:
         expected = float((share * total[:, column] / base).sum())
         return value, expected, float(1 / weights.sum() + (share**2 / base).sum())
 
-    def _restart(self, column: int, day: int, weights: Floats, rise: float, *, back: bool) -> None:
+    def _restart(self, column: int, first: int, day: int, seen: float, rise: float, *, back: bool) -> None:
         """Make the days since the change the base, with the week's pattern of the base before."""
         state = self.state
+        weight, total = (part[first, :, column] for part in (state.weight, state.total))
         if back:
-            state.weight[:, column], state.total[:, column] = (
+            state.weight[day + 1, :, column], state.total[day + 1, :, column] = (
                 self.reference.weight[:, column], self.reference.total[:, column],
             )  # fmt: skip
         else:
-            means = state.total[:, column] / np.maximum(state.weight[:, column], 1e-300) + rise
-            state.weight[:, column] *= weights.sum() / max(float(state.weight[:, column].sum()), 1e-300)
-            state.total[:, column] = means * state.weight[:, column]
-        state.up[column] = state.down[column] = 0.0
-        state.taken[column] = day + 1
+            kept = weight * seen / max(float(weight.sum()), 1e-300)
+            state.weight[day + 1, :, column] = kept
+            state.total[day + 1, :, column] = kept * (total / np.maximum(weight, 1e-300) + rise)
+        state.square[day + 1, column], state.freedom[day + 1, column] = (
+            state.square[first, column], state.freedom[first, column],
+        )  # fmt: skip
+        state.began[column] = day + 1

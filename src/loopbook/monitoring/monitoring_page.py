@@ -6,7 +6,7 @@ import pandas as pd
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
 from loopbook.figures.sentence import Sentence, table
-from loopbook.monitoring import fairness
+from loopbook.monitoring import fairness, shifts
 from loopbook.monitoring.timeline import Log
 from loopbook.monitoring.watch import Watch
 from loopbook.statistics.day_spread import FLOOR, kinds
@@ -62,6 +62,12 @@ def spread(log: Log) -> Sentence:
         assumed = float(learned.correlation) <= FLOOR
         how = f"not beyond the {FLOOR:g} that is assumed at least" if assumed else f"{float(learned.correlation):.2g}"
         words.append(f"Two {log.scenario.task.units} of one day are alike by a correlation of {how}.")
+        between = float(np.sqrt((filled / len(side) + learned.correlation) / 4))
+        week, month = (100 * between * shifts.detectable(log.level, days, filled) for days in (7, 28))
+        words.append(
+            f"A share of 50 % that moves by {week:.0f} points is found within a week, by {month:.0f} points within "
+            "four weeks, more often than not; less may go unseen."
+        )
     words.append(_WEEK[min(int(kinds(side.weekday, np.bincount(side.day, minlength=side.days) > 0).max(initial=0)), 2)])
     return Sentence(" ".join(words))
 
