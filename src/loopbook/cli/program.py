@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import disk_space
+from loopbook.store.owner_only import let_read, owner_only, readers
 from loopbook.store.project import Project
 
 DEFAULT = "market-monitor"
@@ -48,8 +49,13 @@ class Plain(TyperGroup):
         # jsonschema, which nbformat checks notebooks with, would build a grammar of a second or more when it is
         # imported, for a format (iri) that no notebook has. None makes it go without, as where it is not installed.
         sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-        with plainly():
-            return super().invoke(ctx)
+        with plainly(), owner_only():
+            bits = readers()
+            try:
+                return super().invoke(ctx)
+            finally:
+                if bits:
+                    let_read(Project.find().reports, bits)
 
 
 ScenarioOption = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from loopbook.scenario.errors import LoopbookError, ScenarioError, suggest
 from loopbook.store import by_hand, content, job, keys, records, snapshots, syntax, vault
 from loopbook.store.declaration import GENERAL, SOURCE_INPUT, Declaration, declaration
 from loopbook.store.job import MEASUREMENTS, OUTPUTS, PARAMETERS, PROGRESS, RESULTS, USES
+from loopbook.store.owner_only import UMASK
 from loopbook.store.parameters import View, in_force, own_values, sections_of
 from loopbook.store.project import Project
 
@@ -90,6 +92,7 @@ class Stage:
         else:
             for file in (OUTPUTS, RESULTS, MEASUREMENTS):
                 content.remove(work / file)
+        os.umask(UMASK)  # plain papermill and JupyterLab started by hand have another
         work.mkdir(parents=True, exist_ok=True)
         pd.options.display.max_colwidth = 240  # tables under cells show texts to a readable length
         pd.options.display.html.use_mathjax = False  # a dollar in data is no mathematics
