@@ -6,6 +6,7 @@ from a short table of cues, written by hand, what each clause order does with th
 
 import re
 from collections import Counter
+from functools import cache
 from random import Random
 
 import pytest
@@ -25,6 +26,7 @@ def _pattern(template):
     return out + re.escape(template[at:])
 
 
+@cache
 def _readers():
     """(pattern, class) of every statement of every topic, in every form."""
     readers = []
@@ -36,13 +38,10 @@ def _readers():
     return readers
 
 
-READERS = _readers()
-
-
 def _statements(text):
     """Classes of the statements in a text, by place; of those that begin at one place the longest."""
     found, text = {}, re.sub(r"\b([Aa])n (?=[$€]?\d)", r"\1 ", text)  # "an $80 fine" was written as "a {small} fine"
-    for pattern, name in READERS:
+    for pattern, name in _readers():
         for match in pattern.finditer(text):
             length, names = found.get(match.start(), (0, set()))
             if len(match[0]) > length:
