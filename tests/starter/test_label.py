@@ -77,3 +77,22 @@ def test_a_table_without_a_plausible_label_is_refused_with_the_remedy() -> None:
     table = columns({"text": TEXT, "size": list(range(100)), "weight": [number / 3 for number in range(100)]})
     with pytest.raises(DataError, match=r"no column looks like a label.*--label COLUMN"):
         label.guess(table, None, "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("values", "yes"),
+    [
+        ([f"intent_{n}" for n in range(12)] + ["card_lost", "payment_failed"], "card_lost"),
+        ([f"topic {n}" for n in range(70)] + ["fraud report", "account blocked", "payment declined"], "fraud report"),
+        ([f"queue-{n}" for n in range(20)] + ["system failure", "broken part"], "system failure"),
+        ([f"kind {n}" for n in range(11)] + ["complaint", "late complaint"], "complaint"),
+    ],
+)
+def test_of_many_values_one_is_yes_with_its_reason(values: list[str], yes: str) -> None:
+    count = dict.fromkeys(values, 30) | {yes: 45}
+    table = {"category": [value for value, rows in count.items() for _ in range(rows)]}
+    found = label.guess(columns(table), None, "x.csv")
+    assert found.positive == (yes,)
+    assert "sounds like trouble" in found.meaning
+    assert "begin with one value" in found.meaning
+    assert found.names[1] == yes

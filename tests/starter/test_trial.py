@@ -51,8 +51,26 @@ def test_a_time_after_which_one_answer_ends_is_not_split_by(tmp_path: Path) -> N
     whole = without(table(600), "customer")
     whole["label"] = [value if row < 300 else 0 for row, value in enumerate(whole["label"])]
     found = settled(tmp_path, whole)
-    assert (found.by, found.by_reason) == ("stratum", "stratum: other ways leave a part too thin; by chance, "
-                                           "the shares of the label kept")  # fmt: skip
+    assert (found.by, found.by_reason) == ("stratum", "stratum: a split by time would leave a part empty or without "
+                                           "both answers; by chance, the shares of the label kept")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("days", "group", "by", "why"),
+    [
+        (5, False, "stratum", "a split by time would leave a part empty"),  # of whole dates, one in five rows each
+        (9, False, "time", "time: the agent is tested on days after"),
+        (9, True, "time", "rows of one group may stand on both sides"),
+        (4, False, "stratum", "needs rows of 5 days, and these are of 4; by chance"),
+        (3, True, "group", "needs rows of 5 days, and these are of 3; all rows of one group"),
+    ],
+)
+def test_a_week_is_split_by_time_and_fewer_days_say_why_not(
+    tmp_path: Path, days: int, group: bool, by: str, why: str
+) -> None:
+    found = settled(tmp_path, without(table(900, days=days), *([] if group else ["customer"])))
+    assert found.by == by
+    assert why in found.by_reason
 
 
 def test_small_tables_give_train_less(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from loopbook.requirements.prototype import Prototype
 from loopbook.scenario import reading
 from loopbook.scenario.errors import DataError, ScenarioError, refuse, suggest
 from loopbook.scenario.source import CsvSource
-from loopbook.starter import document, form, label, roles, trial
+from loopbook.starter import conversion, document, form, label, roles, trial
 from loopbook.starter.column import describe
 from loopbook.starter.notation import quoted
 from loopbook.store import content
@@ -50,7 +51,7 @@ class Beginning:
 def begin(
     project: Project, name: str, file: Path, given: str | None = None, progress: Callable[[str], None] = download.silent
 ) -> Beginning:
-    """Write a scenario for a csv file.
+    """Write a scenario for a csv file, or for a JSON or Parquet file, which becomes one.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def begin(
     name
         Of the agent: small letters, digits and hyphens.
     file
-        The csv file. Inside the project it stays where it is; otherwise it is copied to ``data/raw``.
+        The file. A csv file inside the project stays where it is; any other is copied to ``data/raw``, as csv.
     given
         The label's column; None: it is guessed.
     progress
@@ -75,6 +76,20 @@ def begin(
     target = project.scenarios / f"{name}.yaml"
     _refuse_name(name, target)
     raw = _bytes(file)
+    table = conversion.as_csv(raw, file.name)
+    if table is None:
+        return _begin(project, name, file, raw, given, progress)
+    with tempfile.TemporaryDirectory() as folder:
+        progress(f"Turning {file.name} into a csv file")
+        stand_in = Path(folder) / f"{file.stem}.csv"
+        stand_in.write_bytes(table)
+        return _begin(project, name, stand_in, table, given, progress)
+
+
+def _begin(
+    project: Project, name: str, file: Path, raw: bytes, given: str | None, progress: Callable[[str], None]
+) -> Beginning:
+    target = project.scenarios / f"{name}.yaml"
     progress(f"Looking at {file.name}")
     written, _ = form.read(raw, file.name)
     source, copied = _place(project, name, file)
@@ -123,6 +138,8 @@ def begin(
     _write(target, document.write(draft))
     doubts = (f"{quoted(column)} is {doubt}" for column, doubt in draft.roles.doubts.items())
     said = (*(doubt.text for doubt in written.doubts), *doubts)
+    if assigned.time is not None and draft.by != "time":
+        said += (f"the agent is not tested on later days than those it learns from. Split by {draft.by_reason}",)
     return Beginning(target, copied, _guesses(draft), _next(draft, reading.parse(target)), said)
 
 

@@ -18,6 +18,7 @@ REMEDY = "Name the label: --label COLUMN, or LABEL=COLUMN with make."
 _PLAUSIBLE = 2.5  # points from which a column is taken for a label
 _CLOSE = 1.5  # points within which another column is a rival
 _MOST_VALUES = 100
+_MANY_VALUES = 10  # from which on one value is taken as yes, not all that sound like trouble
 _FEW = 20  # rows that a value needs to be worth predicting
 _MOST_SHARE = 0.6  # of values that sound like trouble, taken together
 
@@ -236,11 +237,11 @@ def _signed(positive: str, negative: str, column: Column) -> tuple[tuple[str, ..
 
 
 def _several(values: Counter[str], column: Column) -> tuple[tuple[str, ...], str, float]:
-    head = f"{len(values)} values: {shown(column)}"
+    head, many = f"{len(values)} values: {shown(column)}", len(values) > _MANY_VALUES
     findings = [value for value in values if value.casefold() in words.POSITIVE]
     if findings and words.heard(column.name, words.TESTED) and not words.heard(column.name, words.FELT):
         return tuple(findings), f"{head}; {findings[0]!r} is a finding: yes against the rest; please check", 0.3
-    trouble = [value for value in values if words.heard(value, words.TROUBLE)]
+    trouble = [value for value, _ in values.most_common() if words.heard(value, words.TROUBLE)][: 1 if many else None]
     share = sum(values[value] for value in trouble) / values.total()
     if (
         trouble
@@ -248,7 +249,12 @@ def _several(values: Counter[str], column: Column) -> tuple[tuple[str, ...], str
         and sum(values[value] for value in trouble) >= min(_FEW, 0.02 * column.known)
     ):
         what = f"{len(trouble)} that sound" if len(trouble) > 1 else f"{shorten(trouble[0], 30)!r} sounds"
-        return tuple(trouble), f"{head}; {what} like trouble: yes ({share:.0%}) against the rest; please check", 0.3
+        more = "; a row is yes or no here, so begin with one value, or list those that belong together" if many else ""
+        return (
+            tuple(trouble),
+            f"{head}; {what} like trouble: yes ({share:.1%}) against the rest{more}; please check",
+            0.3,
+        )
     enough = [value for value, count in values.most_common() if count >= max(_FEW, 0.02 * column.known)]
     chosen = enough[-1] if enough else values.most_common(1)[0][0]
     what = "the rarest with enough rows" if enough else "the most frequent, as all are rare,"

@@ -31,7 +31,7 @@ _SMALL: Shares = (0.45, 0.15, 0.15, 0.1, 0.15)
 _FEW_ROWS = 2_000  # up to here the splits but train need larger shares
 _LEAST_ROWS = 60
 _LEAST_CLASS = 5  # rows of the rarer class that validation, test and gate should have
-_LEAST_DAYS = 10
+_LEAST_DAYS = 5  # with rows, from which on a file is split by time
 _PIECED = 300  # texts whose word pieces are counted
 _MOST_UNKNOWN = 0.2  # share of unknown pieces from which the English encoder is not offered
 SMOKE = (1_500, 3_000, 6_000, 50_000)
@@ -89,15 +89,19 @@ def _lost(aside: pd.DataFrame, share: float) -> str:
 
 def _ways(draft: document.Draft, rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
     time, group = draft.roles.time, draft.roles.group
-    many = time is not None and rows["time"].dt.normalize().nunique() >= _LEAST_DAYS
-    if many:
+    days = rows["time"].dt.normalize().nunique() if time is not None else 0
+    before = ""
+    if days >= _LEAST_DAYS:
         reason = "time: the agent is tested on days after those it learned from, as it will be used"
         yield "time", reason + ("; rows of one group may stand on both sides" if group else "")
+        before = "a split by time would leave a part empty or without both answers; "
+    elif time is not None:
+        before = f"a split by time needs rows of {_LEAST_DAYS} days, and these are of {days}; "
     if group is not None:
-        before = "a split by time would leave a part without both answers; " if many else ""
         yield "group", f"{before}all rows of one group stand on one side, so the test holds for groups never seen"
-    why = "no time and no group to split by" if time is None and group is None else "other ways leave a part too thin"
-    yield "stratum", f"stratum: {why}; by chance, the shares of the label kept"
+    thin = "" if group is None else "a split by group would leave a part too thin; "
+    why = f"{before}{thin}" or "no time and no group to split by; "
+    yield "stratum", f"stratum: {why}by chance, the shares of the label kept"
 
 
 def _split(draft: document.Draft, rows: pd.DataFrame) -> document.Draft:
