@@ -7,6 +7,8 @@ import json
 from tests.reports.conftest import Workshop
 
 from loopbook.reports import provenance
+from loopbook.store import vault
+from loopbook.store.content import digest_json
 
 
 def test_an_input_names_the_stage_the_run_and_the_revision_that_made_it(workshop: Workshop) -> None:
@@ -40,7 +42,8 @@ def test_what_the_store_keeps_goes_before_what_the_records_say(workshop: Worksho
         "seeds": {"training.seed": 1},
         "cells": {"fit": 1.5},
     }
-    (workshop.data / stage.notebook).with_name("stage.json").write_text(json.dumps(facts), encoding="utf-8")
+    sealed = {**facts, vault.SEAL: {"facts": digest_json(facts), "files": {}}}
+    (workshop.data / stage.notebook).with_name("stage.json").write_text(json.dumps(sealed), encoding="utf-8")
     found = provenance.lineage(workshop.run(stage), stage, {}, workshop.data)
     assert (found["run"], found["revision"]) == ("20261101-000000", "2222222222")
     assert dict(found["facts"])["Seeds"] == "training.seed 1"

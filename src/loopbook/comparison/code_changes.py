@@ -4,6 +4,7 @@ import difflib
 import json
 from pathlib import Path
 
+from loopbook.store import vault
 from loopbook.store.project import Project
 from loopbook.store.records import Run, StageRecord
 
@@ -41,8 +42,8 @@ def _difference(old: str, new: str) -> list[str]:
 
 def _codes(data: Path, record: StageRecord) -> dict[str, str]:
     """Return the code of each cell by its id; what a run put in for the parameters is not the notebook's own."""
-    path = data / record.notebook if record.notebook else None
-    if path is None or not path.is_file():
+    path = vault.kept(data / record.notebook) if record.notebook else None
+    if path is None:
         return {}
     found = {}
     for place, cell in enumerate(json.loads(path.read_text(encoding="utf-8", errors="replace")).get("cells", ())):

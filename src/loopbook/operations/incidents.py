@@ -17,7 +17,7 @@ from loopbook.operations import mail, outbox_delivery, webhook
 from loopbook.operations.night_summary import line
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, suggest
-from loopbook.store import content
+from loopbook.store import content, vault
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
@@ -160,7 +160,7 @@ def _one(row: Mapping[str, Any], said: Mapping[str, str], day: str) -> Known:
 def _alerts(project: Project, run: Run) -> list[dict[str, Any]]:
     for stage in run.stages.values():
         if "alerts" in stage.artifacts:
-            table: pd.DataFrame = content.load(project.data / stage.artifacts["alerts"])
+            table: pd.DataFrame = content.load(vault.checked(project.data / stage.artifacts["alerts"]))
             return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
     return []
 

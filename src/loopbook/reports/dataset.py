@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from loopbook.reports.overview import Number, number
+from loopbook.store import vault
 from loopbook.store.records import Run
 
 _ROWS = {"source": "Rows in the source", "used": "Rows used", "quarantine": "Rows in quarantine"}
@@ -16,8 +17,8 @@ def card(run: Run, data: Path) -> Mapping[str, Any]:
     """Return the dataset card of a run; empty if it has none, or it has left the store."""
     for record in run.stages.values():
         if "dataset_card" in record.artifacts:
-            path = data / record.artifacts["dataset_card"]
-            return dict(json.loads(path.read_text(encoding="utf-8", errors="replace"))) if path.is_file() else {}
+            path = vault.kept(data / record.artifacts["dataset_card"])
+            return dict(json.loads(path.read_text(encoding="utf-8", errors="replace"))) if path else {}
     return {}
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from loopbook.reports import prose, traces
 from loopbook.reports.output import Output, Picture, outputs, preformatted
 from loopbook.reports.security import visible
+from loopbook.store import vault
 from loopbook.store.records import StageRecord
 
 _INJECTED = ("injected-parameters", "papermill-error-cell-tag", "papermill-error-cell")
@@ -168,7 +169,7 @@ def _coloured(code: str) -> str:
 
 def _cells(path: Path, hide: Callable[[str], str] | None = None) -> list[dict[str, Any]] | None:
     """Read a notebook's cells without nbformat's check of its schema: a failed notebook may be cut off."""
-    if not path.is_file():
+    if vault.kept(path) is None:
         return None
     notebook: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8", errors="replace"))
     cells = list(notebook.get("cells", ()))

@@ -1,15 +1,12 @@
 """Where a stage's result comes from: the run and the code that computed it, and who wrote what it read."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from loopbook.reports.page import slug
+from loopbook.store import vault
 from loopbook.store.records import Run, StageRecord
-
-MARKER = "stage.json"
-"""What the store keeps beside a stage's outputs."""
 
 Origins = Mapping[tuple[str, str], Run]
 """The run that computed a result, by the stage's name and key."""
@@ -90,10 +87,8 @@ def _written(run: Run, record: StageRecord, name: str) -> dict[str, Any]:
 
 def _marker(record: StageRecord, data: Path) -> Mapping[str, Any]:
     """Read what the store keeps of a stage; a failed one, or one that has left the store, has nothing there."""
-    path = (data / record.notebook).with_name(MARKER) if record.notebook and record.state != "failed" else None
-    if path is None or not path.is_file():
-        return {}
-    return dict(json.loads(path.read_text(encoding="utf-8", errors="replace")))
+    path = (data / record.notebook).with_name(vault.MARKER) if record.notebook and record.state != "failed" else None
+    return vault.marker(path.parent) if path is not None and vault.kept(path) else {}
 
 
 def _revision(name: str | None, changed: object) -> str:

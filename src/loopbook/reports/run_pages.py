@@ -21,6 +21,7 @@ from loopbook.reports import (
 )
 from loopbook.reports.rendering import render, static
 from loopbook.reports.rounds_timeline import Timeline
+from loopbook.store import vault
 from loopbook.store.content import digest_file
 from loopbook.store.records import Run, StageRecord
 
@@ -98,10 +99,11 @@ def make(place: Place, run: Run, way: Timeline | None, known: provenance.Origins
     neighbours = [None, *titles.items(), None]
     for number, (name, shown) in enumerate(made.items()):
         events = shown.record.artifacts.get("events")
+        board = vault.kept(place.data / events) if events else None
         values = {
             "page": shown,
             "trace": provenance.lineage(run, shown.record, known, place.data),
-            "board": training_curves.board(place.data / events) if events else None,
+            "board": training_curves.board(board) if board else None,
         }
         around = {"before": neighbours[number], "after": neighbours[number + 2]}
         files[f"{name}.html"] = render("stage.html.j2", **about, **around, **values).encode()

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from loopbook.store import vault
 from loopbook.store.records import Run
 
 _COSTS = {
@@ -18,8 +19,8 @@ _COSTS = {
 def known(run: Run, data: Path) -> dict[str, Any] | None:
     """Return what a page needs to draw it; None if the run has no such artifact (any more)."""
     paths = (record.artifacts["what_if"] for record in run.stages.values() if "what_if" in record.artifacts)
-    path = next((data / path for path in paths), None)
-    if path is None or not path.is_file():
+    path = vault.kept(next((data / path for path in paths), None))
+    if path is None:
         return None
     values = json.loads(path.read_text(encoding="utf-8"))
     needed = {name: values[name] for name in ("bins", "costs", "capacity", "threshold")}

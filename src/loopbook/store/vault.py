@@ -84,6 +84,15 @@ def checked(path: Path) -> Path:
     return path
 
 
+def kept(path: Path | None) -> Path | None:
+    """Return the path of what a page shows of the store; None where it is not there or, which is said, is damaged."""
+    try:
+        return checked(path) if path is not None and path.exists() else None
+    except Damaged as error:
+        sys.stderr.write(f"{error} Pages leave it out.\n")
+        return None
+
+
 def _is_sound(path: Path) -> bool:
     return (path, path.stat().st_ino) in _sound if path.exists() else False
 
