@@ -96,3 +96,39 @@ def test_of_many_values_one_is_yes_with_its_reason(values: list[str], yes: str) 
     assert "sounds like trouble" in found.meaning
     assert "begin with one value" in found.meaning
     assert found.names[1] == yes
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "yes"),
+    [
+        ("结果", ["好评", "投诉"], "投诉"),
+        ("状态", ["正常", "故障"], "故障"),
+        ("結果", ["良品", "不良"], "不良"),
+        ("種別", ["お礼", "クレーム"], "クレーム"),
+        ("결과", ["만족", "불만"], "불만"),
+        ("退款", ["是", "否"], "是"),
+        ("返品", ["はい", "いいえ"], "はい"),
+    ],
+)
+def test_trouble_and_yes_are_heard_in_chinese_japanese_and_korean(column: str, values: list[str], yes: str) -> None:
+    found = label.guess(columns({"text": TEXT, column: [values[0]] * 50 + [values[1]] * 50}), None, "x.csv")
+    assert (found.column.name, found.positive) == (column, (yes,))
+    assert "please check" not in found.meaning
+
+
+@pytest.mark.parametrize("name", ["rating", "stars", "customer_score", "Bewertung"])
+@pytest.mark.parametrize("last", [True, False])
+def test_a_rating_with_many_values_is_the_label_where_nothing_else_could_be_one(name: str, last: bool) -> None:
+    table = {name: [(number * 37 % 100) / 10 - 5 for number in range(100)], "text": TEXT}
+    found = label.guess(columns(dict(reversed(table.items())) if last else table), None, "x.csv")
+    assert (found.column.name, found.below) == (name, 0.0)
+
+
+@pytest.mark.parametrize("values", [("temperature",), ("speed", "pressure"), ("a", "b", "c")])
+def test_a_series_without_a_label_says_what_can_be_done(values: tuple[str, ...]) -> None:
+    table: dict[str, Sequence[object]] = {
+        "time": [f"2026-01-{1 + row % 28:02d} {row // 28:02d}:00" for row in range(100)]
+    }
+    table |= {name: [row * 1.37 + place for row in range(100)] for place, name in enumerate(values)}
+    with pytest.raises(DataError, match=r"neither forecasts nor looks for what is unusual.* Add one"):
+        label.guess(columns(table), None, "x.csv")

@@ -71,7 +71,7 @@ def _records(value: Any) -> list[dict[str, Any]]:
         return lists[0]
     columns = {name: list(part.values()) if isinstance(part, dict) else part for name, part in value.items()}
     if not all(isinstance(part, list) for part in columns.values()) or len(set(map(len, columns.values()))) != 1:
-        return [value] if value else []
+        return []
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 

@@ -102,13 +102,24 @@ def guess(columns: Sequence[Column], given: str | None, name: str) -> LabelGuess
         near = ", ".join(f"{column.name!r} ({shown(column)})" for column, *_ in ranked[:3])
         raise DataError(
             f"{name}: no column looks like a label, the thing to predict (a few values that repeat, such as yes and "
-            f"no, or a rating).{f' Nearest: {near}.' if near else ''} {REMEDY}"
+            f"no, or a rating).{f' Nearest: {near}.' if near else ''} {_series(columns)}{REMEDY}"
         )
     best, score, why = ranked[0]
     gap = score - ranked[1][1] if len(ranked) > 1 else 2 * _CLOSE
     sure = min(1.0, 0.3 + 0.25 * max(0.0, gap))
     close = (column for column, points, _ in ranked[1:4] if points > score - 2 * _CLOSE)
     return _meaning(best, why, sure, tuple((column.name, shown(column)) for column in close))
+
+
+def _series(columns: Sequence[Column]) -> str:
+    """Return what can be done with a file of a time and numbers; nothing for another file."""
+    kinds = {column.kind for column in columns} - {"empty", "constant"}
+    if kinds != {"time", "number"}:
+        return ""
+    return (
+        "It holds only a time and numbers. Loopbook neither forecasts nor looks for what is unusual: it learns from "
+        "a column that says of each row what is to be found, such as 1 for a fault and 0 for none. Add one. "
+    )
 
 
 def shown(column: Column, most: int = 4) -> str:
@@ -151,6 +162,7 @@ def _points(column: Column, columns: Sequence[Column]) -> tuple[float, str]:
     named = next(((word, points) for among, points in _NAMES if (word := words.heard(column.name, among))), ("", 0.0))
     trouble = [value for value in values if words.heard(value, words.TROUBLE)]
     only = sum(other.kind in ("category", "number") and 2 <= len(spellings(other)) <= _MOST_VALUES for other in columns)
+    alone = only == 1 or (rating and sum(map(_can_be_label, columns)) == 1)
     spoken = [
         (bool(named[0]), named[1], f"its name says {named[0]!r}"),
         (two, 2.0, "two values"),
@@ -159,7 +171,7 @@ def _points(column: Column, columns: Sequence[Column]) -> tuple[float, str]:
         (count > 10, -1.5 if count > 20 and not rating else -0.5, ""),
         (bool(trouble) and count <= 10, 2.0, f"{shorten(''.join(trouble[:1]), 30)!r} sounds like trouble"),
         (column is columns[-1], 1.5, "it stands last"),
-        (only == 1, 2.0, "no other column could be one"),
+        (alone, 2.0, "no other column could be one"),
         (bool(words.protected(column.name) or column.personal), -3.0, ""),
         (two and min(values.values()) < 0.01 * column.known, -1.5, ""),
         (column.missing_share > 0.1, -1.0, ""),

@@ -1,10 +1,20 @@
-"""Words by which a column's name or a value gives away what it is, in English and German."""
+"""Words by which a column's name or a value gives away what it is, in English and German, a few in other languages."""
 
 import re
 from collections.abc import Iterable
 
-YES = frozenset(["1", "yes", "y", "true", "t", "ja", "j", "wahr", "oui", "si", "on", "positive", "positiv", "+1", "x"])
-NO = frozenset(["0", "no", "n", "false", "f", "nein", "falsch", "non", "off", "negative", "negativ", "-1", "none"])
+YES = frozenset(
+    (
+        *("1", "yes", "y", "true", "t", "ja", "j", "wahr", "oui", "si", "on", "positive", "positiv", "+1", "x"),
+        *("是", "有", "はい", "예", "네"),
+    )
+)
+NO = frozenset(
+    (
+        *("0", "no", "n", "false", "f", "nein", "falsch", "non", "off", "negative", "negativ", "-1", "none"),
+        *("否", "无", "無", "いいえ", "아니오", "아니요"),
+    )
+)
 
 TROUBLE = frozenset(
     (
@@ -29,13 +39,15 @@ TROUBLE = frozenset(
         *("schlecht", "dringend", "betrug", "kritisch", "defekt", "fehler", "ausfall", "kaputt", "mangel", "gekündigt"),
         *("kündigung", "storno", "storniert", "reklamation", "beschwerde", "abgelehnt", "mahnung", "verspätet"),
         *("verloren", "gestohlen", "notfall", "hoch", "schwer", "warnung", "überfällig", "betrügerisch", "stornierung"),
+        *("投诉", "差评", "故障", "失败", "异常", "欺诈", "逾期", "不合格", "负面", "坏"),
+        *("クレーム", "苦情", "不良", "詐欺", "解約", "異常", "失敗", "불만", "불량", "사기", "해지", "고장", "이상"),
     )
 )
 
 LABEL = frozenset(
     (
         *("label", "target", "class", "klasse", "outcome", "truth", "y", "ergebnis", "ziel", "intent", "verdict"),
-        *("urteil", "annotation", "gold", "ist_positiv"),
+        *("urteil", "annotation", "gold", "ist_positiv", "标签", "结果", "類別", "ラベル", "結果", "라벨", "결과"),
     )
 )
 LABEL_LIKE = frozenset(
