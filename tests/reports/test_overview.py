@@ -155,6 +155,14 @@ def test_what_somebody_has_chosen_is_told_exactly(value: object, words: str) -> 
     assert overview.setting(value) == words
 
 
+@pytest.mark.parametrize("over", ["always no", "by site alone", "ask, else always yes"])
+def test_what_a_gain_is_over_stands_behind_its_name(over: str) -> None:
+    gain = {"test_accuracy_gain": 0.17, "test_accuracy_gain_low": 0.1, "test_accuracy_gain_high": 0.2}
+    [shown] = overview.numbers(gain | {"test_accuracy_gain_over": over})
+    assert shown.name == f"Accuracy above the best trivial baseline on test: over “{over}”"
+    assert (shown.value, shown.interval) == ("0.170", "0.100 to 0.200")
+
+
 @given(st.floats())
 def test_a_chosen_number_can_be_read_back(value: float) -> None:
     told = float(overview.setting(value).replace(",", ""))
@@ -164,7 +172,8 @@ def test_a_chosen_number_can_be_read_back(value: float) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [("test_roc_auc", "ROC AUC on test"), ("baseline_test_accuracy", "Plain baseline: accuracy on test"),
-     ("champion_latency_ms", "Champion: latency (ms)"), ("quarantine_share", "Quarantine share")],
+     ("champion_latency_ms", "Champion: latency (ms)"), ("quarantine_share", "Quarantine share"),
+     ("test_roc_auc_gain", "ROC AUC above the best trivial baseline on test")],
 )  # fmt: skip
 def test_metrics_are_named_in_words(name: str, words: str) -> None:
     assert overview.label(name) == words

@@ -110,20 +110,23 @@ def deciding(run: Run) -> StageRecord | None:
 def numbers(metrics: Mapping[str, Any]) -> tuple[Number, ...]:
     """Return recorded results in reading form; ``x_low`` and ``x_high`` become the interval of ``x``.
 
+    ``x_over``, what a gain is over, stands behind its name.
+
     What was not measured has no row, nor has what only tells that Loopbook itself works.
     """
     shown = []
     for name, value in metrics.items():
         if value is None or name in _INTERNAL:
             continue
-        base = name.removesuffix("_low").removesuffix("_high")
+        base = name.removesuffix("_low").removesuffix("_high").removesuffix("_over")
         if base != name and base in metrics:
             continue
         low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
         interval = f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
         if interval and low == high:
             interval = "none: all resamples agree"
-        shown.append(Number(label(name), number(value), interval, not isinstance(value, str)))
+        over = f": over “{_short(str(metrics[f'{name}_over']))}”" if metrics.get(f"{name}_over") else ""
+        shown.append(Number(label(name) + over, number(value), interval, not isinstance(value, str)))
     return tuple(shown)
 
 
@@ -135,7 +138,7 @@ def label(name: str) -> str:
             name = name.removeprefix(start)
             prefix, where = (said, where) if said.endswith(" ") else (prefix, said)
     text = f"_{name}_"
-    for metric in metrics.METRICS.values():
+    for metric in sorted(metrics.METRICS.values(), key=lambda metric: -len(metric.name)):
         text = text.replace(f"_{metric.name}_", f"_{metric.title}_")
     words = " ".join(_WORDS.get(word, word) for word in text.split("_") if word) + where
     return (prefix + (words[:1].upper() + words[1:] if not prefix else words))[:_LONGEST]
