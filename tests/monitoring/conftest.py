@@ -78,3 +78,28 @@ def quiet(scenario: Scenario, rows: Callable[..., pd.DataFrame]) -> Callable[...
         return prepare(stream, rows(seed + 10_000, 14), scenario)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def swinging(scenario: Scenario, rows: Callable[..., pd.DataFrame]) -> Callable[..., Log]:
+    """Return a maker of logs in which nothing changes but the days: `swing` has the same effect on both sides.
+
+    It is given the rows, a share for each row, the same for all of one day and group, and a random generator.
+    """
+
+    def make(
+        seed: int,
+        group: str | None,
+        swing: Callable[[pd.DataFrame, np.ndarray, np.random.Generator], pd.DataFrame],
+        days: int = 25,
+    ) -> Log:
+        sides = []
+        for offset, length, start in ((0, days, "2026-02-02"), (10_000, 28, "2026-01-05")):
+            rng = np.random.default_rng(seed + offset)
+            frame = rows(seed + offset, length, start=start)
+            groups = frame["time"].dt.date.astype(str) + ("" if group is None else frame[group])
+            codes, names = pd.factorize(groups)
+            sides.append(swing(frame, rng.beta(0.5, 1.5, len(names))[codes], rng))
+        return prepare(*sides, scenario)
+
+    return make

@@ -46,3 +46,20 @@ def test_the_recall_gap_is_the_difference_of_recalls(quiet: Callable[..., Log]) 
 
 def test_equal_treatment_gives_no_alarm(quiet: Callable[..., Log]) -> None:
     assert not any(fairness.watch(quiet(seed))["alarm"].any() for seed in range(5))
+
+
+def missed(frame: pd.DataFrame, share: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    """Serious posts that are not acted on, on some days more."""
+    hidden = (frame["label"] == 1) & (rng.random(len(frame)) < share)
+    return frame.assign(action=frame["action"].where(~hidden, "ignore"))
+
+
+def test_days_on_which_a_group_fares_worse_make_no_gap(swinging: Callable[..., Log]) -> None:
+    alarms = sum(int(fairness.watch(swinging(seed, "style", missed))["alarm"].sum()) for seed in range(6))
+    assert not alarms  # in 150 days, at one in 1,200
+
+
+def test_the_design_effect_by_hand() -> None:
+    # Two days of ten rows, 2 and 8 hits: squares around 5 are 18, twice that over 20 · 1/4 is 7.2.
+    hits, of = fairness.effective(np.array([[2, 8], [10, 10]]))
+    assert (hits, of) == pytest.approx((10 / 7.2, 20 / 7.2))

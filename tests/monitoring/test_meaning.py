@@ -39,3 +39,13 @@ def test_a_change_of_all_topics_is_no_change_of_meaning_in_one(quiet: Callable[.
 
 def test_where_nothing_changed_there_is_no_alarm(quiet: Callable[..., Log]) -> None:
     assert not any(meaning.watch(quiet(seed))["alarm"].any() for seed in range(8))
+
+
+def fewer(frame: pd.DataFrame, share: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    """Outcomes that fail to come, in some topics on some days more."""
+    return frame.assign(label=frame["label"].where(rng.random(len(frame)) >= share, 0))
+
+
+def test_topics_whose_days_differ_have_not_changed_their_meaning(swinging: Callable[..., Log]) -> None:
+    alarms = sum(int(meaning.watch(swinging(seed, "topics", fewer))["alarm"].any()) for seed in range(6))
+    assert not alarms  # in 150 days, at one in 1,200

@@ -80,3 +80,15 @@ def test_outcomes_that_are_not_known_do_not_count(quiet: Callable[..., Log]) -> 
     table = performance.outcomes(log)
     assert table["value"][12:].isna().all() or (table["p"][19:] == 1).all()
     assert performance.quality(log).query("last >= 18").empty
+
+
+def blind(frame: pd.DataFrame, share: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    """Serious posts that look like others to the model, on some days more."""
+    at = (frame["label"] == 1) & (rng.random(len(frame)) < share)
+    others = rng.choice(frame["probability"][frame["label"] == 0], len(frame))
+    return frame.assign(probability=frame["probability"].where(~at, others))
+
+
+def test_days_on_which_the_model_ranks_worse_are_no_loss(swinging: Callable[..., Log]) -> None:
+    alarms = sum(int(performance.ranking(swinging(seed, None, blind))["alarm"].any()) for seed in range(12))
+    assert alarms <= 1  # of 300 days, at one in 1,200

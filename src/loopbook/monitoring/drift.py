@@ -131,10 +131,10 @@ def _told(name: str, now: Floats, day: Days, sample: Floats) -> Callable[[Change
 
     def words(change: Change) -> str:
         window = now[(day >= change.onset) & (day <= change.day) & ~np.isnan(now)]
-        if len(window) >= 3 and np.ptp(window) == 0 and np.ptp(sample) > 0:
-            return f"{name} stands still at {window[0]:g}"
         quarters = [np.quantile(values, [0.25, 0.5, 0.75]) for values in (sample, window)]
         (low, middle, high), (new_low, new_middle, new_high) = quarters
+        if len(window) >= 3 and new_low == new_high and low < high:
+            return f"{name} stands still at {new_middle:g}"
         if abs(new_middle - middle) >= abs((new_high - new_low) - (high - low)):
             return rates.moved(f"middle value of {name}", float(new_middle), float(middle), share=False)
         return rates.moved(f"spread of {name}", float(new_high - new_low), float(high - low), share=False)

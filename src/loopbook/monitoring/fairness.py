@@ -13,6 +13,7 @@ from math import sqrt
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from loopbook.monitoring import shifts, signals
 from loopbook.monitoring.timeline import Floats, Log, Mask, Side
@@ -20,6 +21,8 @@ from loopbook.statistics import bands, intervals
 
 MEASURES = ("recall", "false-positive rate")
 """What is watched; the others of `rates` are shown."""
+Daily = NDArray[np.int64]
+"""Hits and rows by day, [2, days]."""
 _LEAST_ROWS = 20  # rows of a group below which a rate is not compared
 
 
@@ -37,7 +40,8 @@ def rates(log: Log) -> pd.DataFrame:
         side = log.stream.keep(~np.isnan(log.stream.label))
         values = _groups(log, side, attribute).to_numpy()
         for group in sorted(set(values.tolist())):
-            for measure, (hits, of) in _counts(side.acted[values == group], side.label[values == group]).items():
+            rows_of = _rows(side.acted[values == group], side.label[values == group])
+            for measure, (hits, of) in ((name, (hit.sum(), of.sum())) for name, (hit, of) in rows_of.items()):
                 value, low, high = intervals.wilson(hits / of if of else np.nan, of)
                 rows.append((attribute, group, measure, of, value, low, high))
     return pd.DataFrame(rows, columns=["attribute", "group", "measure", "rows", "value", "low", "high"])
@@ -94,7 +98,7 @@ def watch(log: Log) -> pd.DataFrame:
             p = min(1.0, once * len(MEASURES) * len(attributes))
             alarm = not alarmed and p <= log.level and value >= least
             alarmed = alarmed or alarm
-            one, other = (f"{group} (n = {tallies[group][1]:,})" for group in (lower, higher))
+            one, other = (f"{group} (n = {tallies[group][1].sum():,})" for group in (lower, higher))
             words = f"{measure} is {value:.1%} lower for {one} than for {other} [{low:.1%}, {high:.1%}]"
             row = {"place": f"{attribute}: {measure}", "day": last + log.delay, "onset": 0, "last": last}
             row |= {"value": value, "low": low, "high": high, "expected": 0.0, "effect": value, "p": p}
@@ -114,7 +118,7 @@ def _groups(log: Log, side: Side, attribute: str) -> "pd.Series[str]":
     return bands.groups(side.frame[attribute].astype(str), log.reference.frame[attribute].astype(str))
 
 
-def difference(hits: tuple[int, int], of: tuple[int, int]) -> tuple[float, float, float, float]:
+def difference(hits: tuple[float, float], of: tuple[float, float]) -> tuple[float, float, float, float]:
     """Return second share minus first, its 95 % interval, and the two-sided p-value of the pooled test.
 
     References
@@ -130,41 +134,54 @@ def difference(hits: tuple[int, int], of: tuple[int, int]) -> tuple[float, float
     return value, low, high, shifts.tail(value / spread, 0.0) if spread > 0 else 1.0
 
 
-def _counts(acted: Mask, label: Floats) -> dict[str, tuple[int, int]]:
-    """Return (hits, rows) by measure of rows with a known outcome."""
+def _rows(acted: Mask, label: Floats) -> dict[str, tuple[Mask, Mask]]:
+    """Return (hits, rows that count) by measure, of rows with a known outcome."""
     yes = label == 1
     return {
-        "action rate": (int(acted.sum()), len(acted)),
-        "base rate": (int(yes.sum()), len(yes)),
-        "recall": (int((acted & yes).sum()), int(yes.sum())),
-        "false-positive rate": (int((acted & ~yes).sum()), int((~yes).sum())),
-        "precision": (int((acted & yes).sum()), int(acted.sum())),
+        "action rate": (acted, np.ones_like(yes)),
+        "base rate": (yes, np.ones_like(yes)),
+        "recall": (acted & yes, yes),
+        "false-positive rate": (acted & ~yes, ~yes),
+        "precision": (acted & yes, acted),
     }
 
 
-def _tallies(log: Log, attribute: str, measure: str, day: int, reference: bool) -> dict[str, tuple[int, int]]:
-    """Return (hits, rows) by group of what is known on a day."""
-    total: dict[str, tuple[int, int]] = {}
+def _tallies(log: Log, attribute: str, measure: str, day: int, reference: bool) -> dict[str, Daily]:
+    """Return (hits, rows) by group and day, of what is known on a day."""
+    total: dict[str, list[Daily]] = {}
     for side, last in ((log.stream, day - log.delay), *([(log.reference, log.reference.days)] if reference else [])):
-        known = ~np.isnan(side.label) & (side.day <= last)
+        side = side.keep(~np.isnan(side.label) & (side.day <= last))
         codes, groups = pd.factorize(_groups(log, side, attribute), sort=True)
+        hits, of = _rows(side.acted, side.label)[measure]
         for number, group in enumerate(groups):
-            rows = known & (codes == number)
-            hits, of = _counts(side.acted[rows], side.label[rows])[measure]
-            before = total.get(str(group), (0, 0))
-            total[str(group)] = (before[0] + hits, before[1] + of)
-    return total
+            rows = of & (codes == number)
+            counts = [np.bincount(side.day[part], minlength=side.days) for part in (rows & hits, rows)]
+            total.setdefault(str(group), []).append(np.stack(counts))
+    return {group: np.concatenate(parts, axis=1) for group, parts in total.items()}
 
 
-def _widest(tallies: dict[str, tuple[int, int]]) -> tuple[str, str, float, float, float, float] | None:
+def effective(tally: Daily) -> tuple[float, float]:
+    """Return hits and rows of a group, both divided by the design effect of the days: rows of one day are alike.
+
+    References
+    ----------
+    Rao & Scott (1992), A simple method for the analysis of clustered binary data.
+    """
+    hits, of = tally[:, tally[1] > 0]
+    share = hits.sum() / of.sum()
+    spread = float(((hits - share * of) ** 2).sum()) * len(of) / max(1, len(of) - 1)
+    usual = of.sum() * share * (1 - share)
+    design = max(1.0, spread / usual) if usual > 0 else 1.0
+    return float(hits.sum() / design), float(of.sum() / design)
+
+
+def _widest(tallies: dict[str, Daily]) -> tuple[str, str, float, float, float, float] | None:
     """Return the pair of groups with the smallest p-value: lower, higher, gap, low, high, corrected p."""
-    groups = [name for name, (_, of) in tallies.items() if of >= _LEAST_ROWS]
+    found = {name: effective(tally) for name, tally in tallies.items() if tally[1].sum() >= _LEAST_ROWS}
     looks = []
-    for one, other in combinations(groups, 2):
-        lower, higher = sorted((one, other), key=lambda name: tallies[name][0] / tallies[name][1])
-        value, low, high, p = difference(
-            (tallies[lower][0], tallies[higher][0]), (tallies[lower][1], tallies[higher][1])
-        )
+    for one, other in combinations(found, 2):
+        lower, higher = sorted((one, other), key=lambda name: found[name][0] / found[name][1])
+        value, low, high, p = difference((found[lower][0], found[higher][0]), (found[lower][1], found[higher][1]))
         looks.append((p, -value, lower, higher, low, high))
     if not looks:
         return None

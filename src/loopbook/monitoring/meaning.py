@@ -128,6 +128,17 @@ class _Sums:
         every, cells = self.names.sums(self.side, self.values * counted)
         return replace(self, every=every, cells=cells)
 
+    def design(self) -> float:
+        """Return by how much the errors of a day's rows of one segment vary more than independent rows (at least 1)."""
+        rows, _, error, _, variance, _ = self.own
+        others = np.maximum(self.every[0][:, None] - rows, 1)
+        off = error - rows * (self.every[2][:, None] - error) / others
+        usual = variance + (rows / others) ** 2 * (self.every[4][:, None] - variance)
+        off = off - rows * off.sum(axis=0) / np.maximum(rows.sum(axis=0), 1)
+        days = (rows > 0).sum(axis=0)
+        expected = (usual.sum(axis=0) * np.maximum(days - 1, 0) / np.maximum(days, 1)).sum()
+        return max(1.0, float((off**2).sum() / expected)) if expected > 0 else 1.0
+
     def beside(self, first: int, last: int) -> _Beside:
         """Return each segment beside the other rows of the days `first` to `last`."""
         days = slice(first, last + 1)
@@ -152,6 +163,7 @@ class _Segments:
 
     now: _Sums
     base: _Sums
+    design: float = 1.0
 
     @classmethod
     def of(cls, stream: Side, reference: Side, column: str) -> "_Segments":
@@ -160,7 +172,7 @@ class _Segments:
             _Sums.of(side, Cells.of(side.frame, (column,), names), _usual(reference, side.probability))
             for side in (stream, reference)
         )
-        return cls(now, base)
+        return cls(now, base, base.design())
 
     def before(self, first: int, since: NDArray[np.int64]) -> _Beside:
         """Return what a window from `first` on is compared with: the reference, or the stream since `since`."""
@@ -215,7 +227,7 @@ def _column(log: Log, segments: _Segments, level: float) -> list[dict[str, objec
                 row["onset"] = since[cell] = _began(segments, cell, since, look, last)
                 named.add(cell)
                 excluded.add(cell)
-                segments = _Segments(segments.now.without(excluded), segments.base.without(excluded))
+                segments = replace(segments, now=segments.now.without(excluded), base=segments.base.without(excluded))
             rows.append(row)
     return rows
 
@@ -245,7 +257,7 @@ def _clearest(
 def _look(segments: _Segments, first: int, last: int, since: NDArray[np.int64], rest: int) -> _Look:
     now, before = segments.now.beside(first, last), segments.before(first, since)
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = now.variance + before.variance
+        variance = segments.design * (now.variance + before.variance)
         z = (now.error - before.error) / np.sqrt(variance)
         skewness = (now.third - before.third) / variance**1.5
         # What was usual in the reference no longer is in a segment that has changed.

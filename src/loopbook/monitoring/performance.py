@@ -41,13 +41,15 @@ def calibration(log: Log) -> pd.DataFrame:
 def ranking(log: Log) -> pd.DataFrame:
     """Watch the ROC AUC of the longest window against the reference's, by DeLong's variances; only a loss counts.
 
+    By how much the days of the reference spread more than their rows tell is taken to be so in the stream as well.
     After an alarm, the window must have left the days of that alarm before the next one.
     """
     stream, reference = known(log)
     longest = log.scenario.monitoring.window_days
     if not _both(reference.label, 10):
         return signals.table([])
-    before = intervals.delong(reference.label, reference.probability)
+    before = intervals.delong(reference.label, reference.probability, reference.day)
+    swing = before.half / max(intervals.delong(reference.label, reference.probability).half, 1e-9)
     rows: list[dict[str, object]] = []
     after = -1
     for last in range(stream.days):
@@ -56,7 +58,7 @@ def ranking(log: Log) -> pd.DataFrame:
         found, p, alarm, loss = intervals.NOTHING, 1.0, False, 0.0
         if _both(stream.label[inside], 10):
             found = intervals.delong(stream.label[inside], stream.probability[inside])
-            spread = float(np.hypot(before.half, found.half)) / intervals.Z
+            spread = float(np.hypot(before.half, swing * found.half)) / intervals.Z
             z = (found.value - before.value) / max(spread, 1e-6)
             p = shifts.tail(z, 0.0) / 2 if z < 0 else 1.0
             loss = max(0.0, before.value - found.value)

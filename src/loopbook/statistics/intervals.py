@@ -27,7 +27,7 @@ class Interval(NamedTuple):
 NOTHING = Interval(nan, nan, nan)
 
 
-def wilson(share: float, count: int) -> Interval:
+def wilson(share: float, count: float) -> Interval:
     """Return a share with its Wilson score interval.
 
     It serves the mean of any quantity in [0, 1] as well: the variance of such a quantity is at most that of a
@@ -87,8 +87,8 @@ def student(values: ArrayLike, folds: int | None = None) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
-def delong(label: ArrayLike, score: ArrayLike) -> Interval:
-    """Return the area under the ROC curve with DeLong's interval; rows are taken as independent.
+def delong(label: ArrayLike, score: ArrayLike, groups: ArrayLike | None = None) -> Interval:
+    """Return the area under the ROC curve with DeLong's interval; rows are independent but within groups.
 
     Parameters
     ----------
@@ -96,20 +96,29 @@ def delong(label: ArrayLike, score: ArrayLike) -> Interval:
         0 or 1 [n]; both classes must occur. With one row in a class the interval is all of [0, 1].
     score
         float [n]; higher means more likely 1.
+    groups
+        int [n], such as days, whose rows may be alike; None: every row by itself. It never makes the interval smaller.
 
     References
     ----------
     DeLong, DeLong & Clarke-Pearson (1988), Comparing the areas under two or more correlated receiver operating
-    characteristic curves: a nonparametric approach.
+    characteristic curves: a nonparametric approach; Obuchowski (1997), Nonparametric analysis of clustered ROC curve
+    data.
     """
     yes, s = np.asarray(label) == 1, np.asarray(score, dtype=np.float64)
     area = metrics.score("roc_auc", yes, s)
     positive, negative = np.sort(s[yes]), np.sort(s[~yes])
     if min(len(positive), len(negative)) < 2:
         return Interval(area, 0.0, 1.0)
-    # For each positive the share of negatives below it, and for each negative the share of positives below it.
-    below = (np.searchsorted(negative, positive, "left") + np.searchsorted(negative, positive, "right")) / 2
-    above = (np.searchsorted(positive, negative, "left") + np.searchsorted(positive, negative, "right")) / 2
-    variance = np.var(below / len(negative), ddof=1) / len(positive)
-    half = Z * sqrt(variance + np.var(above / len(positive), ddof=1) / len(negative))
+    # For each positive the share of negatives below it, and for each negative the share of positives above it.
+    below = (np.searchsorted(negative, s[yes], "left") + np.searchsorted(negative, s[yes], "right")) / 2 / len(negative)
+    under = (np.searchsorted(positive, s[~yes], "left") + np.searchsorted(positive, s[~yes], "right")) / 2
+    above = 1 - under / len(positive)
+    variance = float(np.var(below, ddof=1) / len(positive) + np.var(above, ddof=1) / len(negative))
+    if groups is not None:
+        part = np.zeros(len(s))
+        part[yes], part[~yes] = (below - area) / len(positive), (above - area) / len(negative)
+        sums = np.bincount(np.unique(np.asarray(groups), return_inverse=True)[1], weights=part)
+        variance = max(variance, float((sums**2).sum()) * len(sums) / max(1, len(sums) - 1))
+    half = Z * sqrt(variance)
     return Interval(area, max(0.0, area - half), min(1.0, area + half))
