@@ -65,3 +65,13 @@ def test_without_a_surge_alarms_keep_to_the_level(quiet: Callable[..., Log]) -> 
 def test_several_segments_in_one_cell_count_each() -> None:
     frame = pd.DataFrame({"topics": ["a|b", "b", "", "a|a"]})
     assert memberships(frame, ("topics",)) == [(0, "topics=a"), (0, "topics=b"), (1, "topics=b"), (3, "topics=a")]
+
+
+def uneven(frame: pd.DataFrame, share: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    """Posts of a company, of which some days bring fewer."""
+    return frame[rng.random(len(frame)) >= share].reset_index(drop=True)
+
+
+def test_companies_whose_days_differ_in_volume_have_no_surge(swinging: Callable[..., Log]) -> None:
+    found = sum(len(surges.watch(swinging(seed, "company", uneven)).signals) for seed in range(6))
+    assert not found  # in 150 days, at one in 1,200

@@ -3,6 +3,9 @@
 Each day the number of rows of a segment is compared with its share of the day's rows so far. The largest surge is
 taken out, and the rest is looked at again, so that one event that drives two segments is one surge. What a
 surge explains is taken out of all later checks: a busy day of one segment is no change of the world.
+
+These are counts of one to three days, not rates: their spread between days is the overdispersion of the history's
+counts (quasi-Poisson), not `day_spread`.
 """
 
 from dataclasses import dataclass
