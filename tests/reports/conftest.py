@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from nbformat import v4
 
+from loopbook.decisions import what_if
 from loopbook.figures import plots
+from loopbook.scenario.decisions import Costs, DecisionsSettings
 from loopbook.store.records import CriterionRecord, ErrorRecord, ParameterRecord, Run, StageRecord
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -100,6 +103,19 @@ class Workshop:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(card), encoding="utf-8")
         return {"dataset_card": path.relative_to(self.data).as_posix()}
+
+    def what_if(self) -> dict[str, str]:
+        """Store the counts of what-if over 3,000 rows and return the artifacts that name them."""
+        random = np.random.default_rng(5)
+        probability = random.beta(1, 4, 3_000)
+        settings = DecisionsSettings(
+            costs=Costs(false_positive=3, false_negative=40, true_positive=-2), review_capacity=0.125
+        )
+        path = self.data / "store" / "05_decisions" / "counts" / "what_if.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        found = what_if.plain(random.random(3_000) < probability, probability, settings, 0.2137, "EUR")
+        path.write_text(json.dumps(found), encoding="utf-8")
+        return {"what_if": path.relative_to(self.data).as_posix()}
 
     def run(self, *stages: StageRecord, name: str = "20261124-031200", **fields: Any) -> Run:
         """Return the record of a run."""
@@ -236,7 +252,9 @@ def finished(workshop: Workshop) -> Run:
             )
             for candidate in ("tfidf", "cnn", "lstm")
         ),
-        workshop.stage("04_optimization", [text("# 4 · Optimisation", "a")], metrics=optimum),
+        workshop.stage(
+            "04_optimization", [text("# 4 · Optimisation", "a")], metrics=optimum, artifacts=workshop.what_if()
+        ),
     )
     criterion = {"comparison": ">=", "stage": "04_optimization"}
     return workshop.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from tests.browsing import PAPER, PHONE, WIDE, Visit, printed_width
 from tests.reports import sweeping
 from tests.reports.conftest import Workshop, failed, finished
 
+from loopbook.decisions import what_if
 from loopbook.reports import share, site
+from loopbook.scenario.decisions import Costs
 from loopbook.store import records
 from loopbook.store.project import Project
 
@@ -176,6 +179,46 @@ def test_reader_walks_from_the_index_through_the_sweeps_to_a_point_and_back(visi
     page.get_by_role("link", name="20261124-031200").click()
     assert page.get_by_role("heading", name="Settings, the best first").is_visible()
     assert visit.noted == visit.blocked == []
+
+
+def test_what_if_is_moved_by_keyboard_and_says_what_the_decisions_module_says(visit: Visit, reports: Path) -> None:
+    known = json.loads((reports.parent / "data" / "store" / "05_decisions" / "counts" / "what_if.json").read_text())
+    counts, prices = [what_if.Bin(*row) for row in known["bins"]], Costs(**known["costs"])
+    page = visit.open(f"{RUN}/index.html")
+    cuts = sorted({0.0, known["threshold"], 1.0, *(row.probability for row in counts)})
+    place, capacity = cuts.index(known["threshold"]), known["capacity"]
+
+    def agrees(threshold: float, changed: Costs) -> None:
+        wanted = what_if.effect(counts, changed, threshold, capacity)
+        assert page.locator("output[name=shown_threshold]").text_content() == f"{threshold:.3f}"
+        for name in ("cost", "recall", "precision", "reviews"):
+            shown = page.locator(f"output[name={name}]").text_content()
+            value = getattr(wanted, name)
+            assert shown == "–" if value is None else float(shown.replace(",", "")) == pytest.approx(value, rel=6e-3)
+
+    agrees(known["threshold"], prices)  # as the table has it, not the nearest step of a slider
+    page.locator("input[name=threshold]").focus()
+    for key, times in (("ArrowRight", 1), ("ArrowRight", 30), ("ArrowLeft", 50), ("Home", 1), ("End", 1)):
+        for _ in range(times):
+            page.keyboard.press(key)
+        step = {"ArrowRight": times, "ArrowLeft": -times, "Home": -len(cuts), "End": len(cuts)}[key]
+        place = min(max(place + step, 0), len(cuts) - 1)
+        agrees(cuts[place], prices)
+    page.locator("input[name=false_negative]").fill("90")
+    agrees(cuts[place], prices.model_copy(update={"false_negative": 90.0}))
+    page.locator("input[name=capacity]").focus()
+    page.keyboard.press("Home")
+    capacity = 0.0
+    agrees(cuts[place], prices.model_copy(update={"false_negative": 90.0}))
+    page.get_by_role("button", name="As it is").focus()
+    page.keyboard.press("Enter")
+    capacity = known["capacity"]
+    page.wait_for_function("document.querySelector('output[name=shown_capacity]').textContent !== '0 %'")
+    agrees(known["threshold"], prices)
+    assert not page.locator(".what-if table").is_visible()
+    page.emulate_media(media="print")
+    assert page.locator(".what-if table").is_visible() and not page.locator(".what-if form").is_visible()
+    page.context.close()
 
 
 def test_whoever_has_the_zip_walks_through_all_its_stages_and_back(reader: Visit) -> None:

@@ -90,7 +90,8 @@ def test_open_alerts_are_counted_and_the_dearest_named(good_run: Run) -> None:
     alerts = [{"title": f"Odd {number}.", "cost": cost} for number, cost in enumerate((9.5, 3.0, -2.0, None))]
     line = next(line for line in overview.lines(made, alerts) if line.term == "Alerts")
     assert line.sentences == (
-        "4 open; the 3 dearest:", "Odd 0. 9.5 CHF so far.", "Odd 1. 3 CHF so far.", "Odd 2. 2 CHF gained so far.",
+        "4 open when this run ended; the 3 dearest:", "Odd 0. 9.5 CHF so far.",
+        "Odd 1. 3 CHF so far.", "Odd 2. 2 CHF gained so far.",
     )  # fmt: skip
 
 

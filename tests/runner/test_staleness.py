@@ -487,7 +487,12 @@ EDITS = (
         "predictions", rewritten("predictions"), "4", why=r"input predictions\[cnn\] \(written by 03_training\[cnn\]\)"
     ),
     Edit("champion", rewritten("champion"), "567", why=r"input champion \(written by 04_optimization\)"),
-    Edit("approved threshold", carried(threshold=0.4), "567", why=r"input carried threshold \(approved since\)"),
+    Edit(
+        "approved threshold",
+        carried(threshold=0.4),
+        "567",
+        why=r"input carried threshold \(carried over from earlier rounds\)",
+    ),
     Edit(
         "approved corrections",
         carried(corrections=[{"row_id": "a", "label": 1}]),

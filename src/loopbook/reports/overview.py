@@ -249,7 +249,7 @@ def _alerts(run: Run, alerts: Sequence[Mapping[str, Any]]) -> list[Line]:
     costs = [f" {amount(alert['cost'], run)} so far." if alert.get("cost") is not None else "" for alert in alerts]
     dearest = tuple(f"{alert['title']}{cost}" for alert, cost in zip(alerts[:_DEAREST], costs, strict=False))
     more = f"; the {_DEAREST} dearest:" if len(alerts) > _DEAREST else "."
-    return [Line("Alerts", (f"{len(alerts)} open{more}", *dearest), "bad")]
+    return [Line("Alerts", (f"{len(alerts)} open when this run ended{more}", *dearest), "bad")]
 
 
 def amount(value: float, run: Run) -> str:

@@ -66,5 +66,5 @@ def _inputs(old: StageRecord, new: StageRecord, inside: set[str]) -> Iterator[Ch
         elif name == SOURCE_INPUT:
             yield Change(about="data", text="The data of the scenario's source")
         else:
-            carried = f"{name.removeprefix('carried ').capitalize()}, approved since"
+            carried = f"What is carried over from earlier rounds: {name.removeprefix('carried ').replace('_', ' ')}"
             yield Change(about="data", text=carried if name.startswith("carried ") else name)

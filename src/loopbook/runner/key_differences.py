@@ -124,7 +124,7 @@ def _inputs(was: Mapping[str, str], now: Mapping[str, str], node: Node) -> Itera
         if name == SOURCE_INPUT:
             whence = "the data of the scenario's source"
         elif name.startswith("carried "):
-            whence = "approved since"
+            whence = "carried over from earlier rounds"
         verb = "" if name in was and name in now else " is new" if name in now else " is gone"
         yield f"input {name} ({whence}){verb}"
 

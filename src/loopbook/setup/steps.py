@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -149,6 +150,11 @@ def install_loopbook(place: Place, uv: Path | None) -> None:
     step("Add loopbook itself")
     installer = pip(place) if uv is None else (uv, "pip", "install", "--python", place.python, "--no-deps")
     tool(place, *installer, "-q", "--no-build-isolation", "-e", ".")
+    for file in place.environment.glob("lib/python*/site-packages/_editable_impl_loopbook.pth"):
+        # Python reads it in the locale's encoding: with LC_ALL=C it would not start in a folder named größe.
+        relative = os.path.relpath(place.root / "src", file.parent)
+        if relative.isascii():
+            file.write_text(relative, encoding="ascii")
 
 
 def locked(lock: Path, name: str) -> str:

@@ -26,6 +26,10 @@ for (const command of document.querySelectorAll("pre.command")) {
 for (const section of document.querySelectorAll("section.what-if")) {
   const known = JSON.parse(section.dataset.whatIf);
   const form = section.querySelector("form");
+  // The threshold's slider stands on the bins' own probabilities, and on the one in force.
+  const cuts = [...new Set([0, ...known.bins.map(([p]) => p), known.threshold, 1])].sort((a, b) => a - b);
+  form.elements.threshold.max = cuts.length - 1;
+  form.elements.threshold.defaultValue = cuts.indexOf(known.threshold);
   const written = (value) =>
     value === null ? "–" : Number(value.toPrecision(Math.abs(value) < 1000 ? 3 : 6)).toLocaleString("en");
   const effect = (costs, threshold, capacity) => {
@@ -67,10 +71,11 @@ for (const section of document.querySelectorAll("section.what-if")) {
     for (const name of Object.keys(costs)) {
       if (form.elements[name] && form.elements[name].value !== "") costs[name] = Number(form.elements[name].value);
     }
-    const [threshold, capacity] = [Number(form.elements.threshold.value), Number(form.elements.capacity.value)];
+    const [threshold, capacity] = [cuts[form.elements.threshold.value], Number(form.elements.capacity.value)];
     const found = effect(costs, threshold, capacity);
     for (const [name, value] of Object.entries(found)) form.elements[name].value = written(value);
     form.elements.shown_threshold.value = threshold.toFixed(3);
+    form.elements.threshold.setAttribute("aria-valuetext", threshold.toFixed(3));
     form.elements.shown_capacity.value = `${Math.round(capacity * 100)} %`;
   };
   form.addEventListener("input", draw);
