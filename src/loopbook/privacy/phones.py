@@ -21,6 +21,7 @@ _COUNTED = re.compile(
     re.IGNORECASE,
 )
 _REGIONS = ("US", "GB", "DE", "FR", "IT", "ES", "NL", "CH", "AT", "BE", "AU", "IN")
+_SIX_DIGITS = re.compile(r"\d(?:[^\w\n]{0,4}\d){5}")  # less is nobody's number, and the search for them is slow
 _DATE = re.compile(r"\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}|\d{1,2}[-./ ]\d{1,2}[-./ ]\d{4}")
 _NATIONAL = re.compile(  # forms in which people write a number without its country
     r"\((?:0|0?\d{2,5})\)[ \u00a0-]?\d[\d \u00a0/-]{3,12}\d"  # (212) 555-0143, (030) 901820, (0)20 7946 0958
@@ -60,7 +61,7 @@ def phones(text: str, regions: Sequence[str] = ()) -> Iterator[tuple[int, int]]:
 def _of_regions(text: str, regions: Sequence[str]) -> Iterator[tuple[int, int]]:
     import phonenumbers
 
-    for region in regions:
+    for region in regions if _SIX_DIGITS.search(text) else ():
         for match in phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.VALID):
             before = text[max(0, match.start - 48) : match.start]
             other = context.NUMBER_BEFORE.search(before) or context.MONEY_BEFORE.search(before)
