@@ -84,6 +84,8 @@ def test_the_environment_holds_the_lock_and_loopbook_from_src(project: Path) -> 
     code = "import loopbook; print(loopbook.__file__)"
     done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert Path(done.stdout.strip()) == project / "src" / "loopbook" / "__init__.py"
+    (named,) = (project / ".venv").rglob("_editable_impl_loopbook.pth")
+    assert named.read_text() == "../../../../src", "with LC_ALL=C no other letters can be read in it"
     assert list((project / ".venv").rglob("six.cpython-*.pyc")), "no bytecode: imports would be slow"
 
 

@@ -1,6 +1,7 @@
 """What the commands have in common: options, exit codes, and how it is said what is wrong."""
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -88,7 +89,11 @@ def plainly() -> Iterator[None]:
         if isinstance(error, OSError):
             if not full:
                 raise
-            text = disk_space.remedy(Path(error.filename or Project.find().data))
+            project = Project.find()
+            known = Path(error.filename) if error.filename else None
+            text = disk_space.remedy(
+                known or disk_space.fullest(project.data, project.reports, Path(tempfile.gettempdir()))
+            )
         typer.secho(text, fg="red", err=True)
         raise typer.Exit(Exit.FAILED if full else Exit.BAD_INPUT) from error
     except KeyboardInterrupt:

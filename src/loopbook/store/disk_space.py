@@ -37,6 +37,15 @@ def told(place: Path) -> Iterator[None]:
         raise DiskFull(remedy(place)) from error
 
 
+def fullest(*places: Path) -> Path:
+    """Return the place on the disk with least room, in megabytes; the first of those on one disk."""
+    return min(places, key=lambda place: shutil.disk_usage(_there(place)).free // 2**20)
+
+
+def _there(place: Path) -> Path:
+    return next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.exists())
+
+
 def remedy(place: Path) -> str:
     """Say which disk is full, and what to do.
 
@@ -47,7 +56,7 @@ def remedy(place: Path) -> str:
     """
     from rich.filesize import decimal
 
-    there = next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.exists())
+    there = _there(place)
     mount = next(folder for folder in (there, *there.parents) if folder.is_mount())
     usage = shutil.disk_usage(there)
     return (
