@@ -28,7 +28,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ran(project: Project, kept: Path) -> Run:
     """A real run of the tiny project."""
     if kept.exists():
-        shutil.copytree(kept, project.data)
+        shutil.copytree(kept, project.data, dirs_exist_ok=True)
     else:
         done = CliRunner().invoke(app, ["run", "--scenario", "tiny"])
         assert done.exit_code in (0, 3), done.output

@@ -38,7 +38,7 @@ class Lab(NamedTuple):
         self.page.goto(f"{self.address}/lab/tree/{stage}.ipynb?token={TOKEN}&reset")
         self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
         deadline = time.monotonic() + 60
-        while not self._idle() and time.monotonic() < deadline:
+        while not (self._has_kernel(stage) and self._idle()) and time.monotonic() < deadline:
             time.sleep(0.2)
 
     def parameters(self, text: str) -> None:
@@ -74,17 +74,35 @@ class Lab(NamedTuple):
             ["git", "status", "--short"], cwd=self.root, capture_output=True, text=True, check=True
         ).stdout
 
+    def _ask(self, what: str) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{self.address}/api/{what}?token={TOKEN}") as answer:
+            return list(json.load(answer))
+
+    def _has_kernel(self, stage: str) -> bool:
+        return f"{stage}.ipynb" in {session["path"] for session in self._ask("sessions")}
+
     def _idle(self) -> bool:
-        with urllib.request.urlopen(f"{self.address}/api/kernels?token={TOKEN}") as answer:
-            kernels = json.load(answer)
+        kernels = self._ask("kernels")
         return bool(kernels) and all(kernel["execution_state"] == "idle" for kernel in kernels)
 
     def _cells(self, stage: str) -> list[dict[str, Any]]:
-        book = json.loads((self.root / "notebooks" / f"{stage}.ipynb").read_text(encoding="utf-8"))
+        book = read_whole(self.root / "notebooks" / f"{stage}.ipynb")
         return [cell for cell in book["cells"] if cell["cell_type"] == "code"]
 
     def _counts(self, stage: str) -> list[int | None]:
         return [cell["execution_count"] for cell in self._cells(stage)]
+
+
+def read_whole(path: Path) -> dict[str, Any]:
+    """Return a notebook, which JupyterLab does not replace in one go."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except ValueError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def said(cell: dict[str, Any]) -> str:
@@ -144,7 +162,7 @@ def lab(clinic: Ran, place: Callable[[str], Place], browser: Any) -> Iterator[La
     finally:
         page.close()
         server.terminate()
-        server.wait(30)
+        server.wait(90)
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")

@@ -1,5 +1,7 @@
 """Notebooks declare what they read and write, and their parameters cell is read without executing it."""
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,20 @@ def test_prose_and_parameter_defaults_do_not_change_the_code_digest(tmp_path: Pa
     second = declaration(notebook(tmp_path / "01_b.ipynb", {}, "x = 5", "y = 2"))
     third = declaration(notebook(tmp_path / "01_c.ipynb", {}, "x = 1", "y = 3"))
     assert first.code == second.code != third.code
+
+
+def test_a_notebook_that_is_just_being_saved_is_read_again_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    path = notebook(tmp_path / "01_a.ipynb", {}, "x = 1", "y = 2")
+    whole = path.read_text()
+    path.write_text(whole[:50])
+    saving = threading.Timer(0.2, path.write_text, [whole])
+    saving.start()
+    assert declaration(path).stage == "01_a"
+    saving.join()
+    path.write_text(whole[:50])
+    os.utime(path, (0, 0))
+    with pytest.raises(LoopbookError, match=r"01_a\.ipynb is not a readable notebook"):
+        declaration(path)
 
 
 def test_the_parameters_cell_is_read_with_annotations_and_comments() -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import time
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -84,6 +85,18 @@ def declarations(folder: Path) -> dict[str, Declaration]:
     return {path.stem: declaration(path) for path in sorted(folder.glob("*.ipynb")) if NUMBERED.match(path.stem)}
 
 
+def _saved(path: Path) -> dict[str, Any]:
+    """Return a notebook's file. JupyterLab writes it in place: one that is half there and new is read again."""
+    for pause in (0.1, 0.3, 1.0):
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except ValueError:
+            if path.stat().st_mtime < time.time() - 2:
+                break
+            time.sleep(pause)
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
 def declaration(path: Path) -> Declaration:
     """Read what a notebook declares.
 
@@ -93,7 +106,7 @@ def declaration(path: Path) -> Declaration:
         If the notebook is not readable, declares nothing, or declares something unknown.
     """
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook = _saved(path)
         cells = notebook["cells"]
     except (OSError, ValueError, KeyError) as error:
         raise LoopbookError(f"{path.name} is not a readable notebook: {error}.") from error
