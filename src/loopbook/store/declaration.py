@@ -2,8 +2,8 @@
 
 import ast
 import json
-import time
 import re
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
