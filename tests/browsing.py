@@ -73,6 +73,8 @@ class Visit:
     folder: Path
     noted: list[str] = field(default_factory=list)
     blocked: list[str] = field(default_factory=list)
+    opened: list[Any] = field(default_factory=list)
+    windows: dict[tuple[int, bool], Any] = field(default_factory=dict)
 
     def open(self, name: str, width: int = WIDE, dark: bool = False, scripts: bool = True) -> Any:
         """Open a page of the folder in a window of its own."""
@@ -81,6 +83,7 @@ class Visit:
             color_scheme="dark" if dark else "light",
             java_script_enabled=scripts,
         )
+        self.opened.append(context)
         context.set_offline(True)
         context.on("request", self._request)
         context.on("requestfailed", lambda request: self.blocked.append(f"{request.url} {request.failure}"))
@@ -99,15 +102,35 @@ class Visit:
 
         Most of the time goes into axe, which may be left out where it has seen the page in another window.
         """
-        page = self.open(name, width=width, dark=dark)
+        page = self._window(name, width, dark)
         found = [*page.evaluate(SEEN), *page.evaluate(CONTRAST), *(grave(page) if axe else ())]
         if paper and (printed := printed_width(page)) > PAPER:
             found.append(f"{printed} wide on paper")
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(media="screen")
         found += [*self.noted, *self.blocked]
+        page.goto("about:blank")
         self.noted.clear()
         self.blocked.clear()
-        page.context.close()
         return found
+
+    def leave(self) -> None:
+        """Close what was opened but for the windows of `faults`, and forget what was noted."""
+        kept = [window.context for window in self.windows.values()]
+        for context in self.opened:
+            if context not in kept:
+                context.close()
+        self.opened[:] = kept
+        self.noted.clear()
+        self.blocked.clear()
+
+    def _window(self, name: str, width: int, dark: bool) -> Any:
+        """Show a page in the window of this kind: a new one for each page takes twice the processor time."""
+        if (width, dark) not in self.windows:
+            self.windows[width, dark] = self.open(name, width=width, dark=dark)
+        else:
+            self.windows[width, dark].goto((self.folder / name).as_uri())
+        return self.windows[width, dark]
 
     def _request(self, request: Any) -> None:
         if not request.url.startswith((self.folder.resolve().as_uri(), self.folder.as_uri(), "data:image/")):

@@ -64,20 +64,24 @@ def handed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fresh
 
 
+@pytest.fixture(scope="module")
+def visits(browser: Any, reports: Path, handed: Path) -> tuple[Visit, Visit]:
+    """Visits to the site, and of somebody who has been handed a run."""
+    return Visit(browser, reports), Visit(browser, handed)
+
+
 @pytest.fixture
-def visit(browser: Any, reports: Path) -> Iterator[Visit]:
+def visit(visits: tuple[Visit, Visit]) -> Iterator[Visit]:
     """A visit to the site."""
-    yield Visit(browser, reports)
-    for context in browser.contexts:
-        context.close()
+    yield visits[0]
+    visits[0].leave()
 
 
 @pytest.fixture
-def reader(browser: Any, handed: Path) -> Iterator[Visit]:
+def reader(visits: tuple[Visit, Visit]) -> Iterator[Visit]:
     """A visit of somebody who has been handed a run."""
-    yield Visit(browser, handed)
-    for context in browser.contexts:
-        context.close()
+    yield visits[1]
+    visits[1].leave()
 
 
 @pytest.mark.parametrize(("width", "dark"), LOOKS)
