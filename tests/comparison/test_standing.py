@@ -39,14 +39,19 @@ def alert(title: str, cause: str = "vocabulary") -> dict[str, Any]:
 
 def test_only_a_run_with_nothing_wrong_goes_on_to_real_users() -> None:
     found = standing(run(), [])
-    assert (found.sentence, found.mood) == ("Ready for a trial: all 1 criteria met, no alert open.", "good")
+    assert (found.sentence, found.mood) == (
+        "Ready for a trial: all 1 criteria met, no alert open when this run ended.",
+        "good",
+    )
     assert found.steps == ("cnn can go on to a trial with real users.",)
 
 
 def test_criteria_and_alerts_are_counted_in_one_sentence() -> None:
     many = (criterion(False), criterion(False, id="b"), criterion(), criterion(id="c"))
     found = standing(run(criteria=many), [alert("New words."), alert("More rows."), alert("Groups.", "fairness")])
-    assert found.sentence == "Not ready: 2 of 4 criteria missed, 1 fairness alert open, 2 alerts open."
+    assert found.sentence == (
+        "Not ready: 2 of 4 criteria missed, 1 fairness alert and 2 other alerts open when this run ended."
+    )
     assert found.mood == "bad" and len(found.steps) == 4, "one action for each thing that is wrong"
     assert found.steps[0].startswith("“At least 9 in 10 are right”: wanted ≥ 0.9, measured 0.625.")
     assert "Groups" in found.steps[2] and "New words; More rows" in found.steps[3]
@@ -80,8 +85,8 @@ LOSS = {"cv_saving": -2.0, "cv_saving_low": -3.0, "cv_saving_high": -1.0, **SAVI
         (run(stage("04_optimization", metrics=CHANCE)), [], "no difference beyond chance from", "show on more rows"),
         (run(stage("05_decisions", metrics=SAVING)), [], "no saving beyond chance", "Check the costs"),
         (run(stage("05_decisions", metrics=LOSS)), [], "dearer than deciding without a model", "is cheaper"),
-        (run(), [alert("Odd.")] * 80, "Not ready: 80 alerts open.", "and more."),
-        (run(), [alert("Unfair.", "fairness")], "Not ready: 1 fairness alert open.", "before anybody is decided about"),
+        (run(), [alert("Odd.")] * 80, "Not ready: 80 alerts open when this run ended.", "and more."),
+        (run(), [alert("Unfair.", "fairness")], "1 fairness alert open when this run", "before anybody is decided"),
         (run(stage("02_data", metrics={"rows_test": 40})), [], "judged on 40 rows only", "within 16 points"),
         (run(criteria=(criterion(None, value=None),)), [], "1 of 1 criteria not tested yet", "04_optimization"),
         (run(stage("05_decisions", metrics={"fresh_rows": False})), [], "no fresh rows", "Bring newer rows."),

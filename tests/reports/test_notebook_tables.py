@@ -18,6 +18,8 @@ from loopbook.reports.security import clean_html
         (pd.DataFrame({"text": [HOSTILE]}, index=[731]), ["&lt;script&gt;"], ["731", "<script"]),
         (pd.DataFrame({"a": [1], "b": [2], "c_d": [3], 'e"f': [4]}), ['data-label="C d"', "stacked"], ["c_d"]),
         (pd.DataFrame({"a": [1]}, index=pd.Index([2021], name="year")), ["2021"], []),
+        (pd.DataFrame({"cost": [None, 1.5]}), ["<td", ">–<", ">Cost<"], ["NaN", ">cost<"]),
+        (pd.DataFrame({"time": pd.to_datetime(["2026-04-06 10:01:56Z"])}), ["2026-04-06 10:01:56 UTC"], ["+00:00"]),
     ],
 )
 def test_headings_are_words_and_row_numbers_are_gone(table: pd.DataFrame, there: list[str], gone: list[str]) -> None:
@@ -26,3 +28,23 @@ def test_headings_are_words_and_row_numbers_are_gone(table: pd.DataFrame, there:
         assert text in shown
     for text in gone:
         assert text not in shown
+
+
+@pytest.mark.parametrize(
+    ("table", "summary"),
+    [
+        (pd.DataFrame({"cost": [1.5] * 3, "low": [1.0] * 3}), None),
+        (pd.DataFrame({"cost": [1.5] * 60}), "60 rows: Cost"),
+        (pd.DataFrame({f"m{at}_x": [0.5] * 4 for at in range(16)}).iloc[:, :16], "4 rows: M0 x, M1 x"),
+        (pd.DataFrame({"reasons": ["The probability is at or above the threshold. " * 9] * 3}), "3 rows: Reasons"),
+        (pd.DataFrame({HOSTILE: [1.5] * 60}), "60 rows: "),
+    ],
+)
+def test_a_long_table_is_folded_under_a_line_that_says_what_it_holds(table: pd.DataFrame, summary: str | None) -> None:
+    with pd.option_context("display.max_colwidth", None):
+        shown = readable(clean_html(table.to_html(max_rows=None)))
+    assert ("<details" in shown) == (summary is not None)
+    if summary is not None:
+        assert shown.startswith(f'<details class="table"><summary>{summary}')
+        assert shown.endswith("</div></details>")
+    assert "<script" not in shown

@@ -72,7 +72,7 @@ def difference(figures: Mapping[str, Any], *names: str) -> Difference | None:
 
 
 def open_alerts(run: Run, data: Path) -> tuple[dict[str, Any], ...]:
-    """Return the alerts of a run that still last, the dearest first."""
+    """Return the alerts of a run that still lasted when it ended, the dearest first."""
     found = artifacts.rows(run, data, artifacts.ALERTS)
     rows = [row for row in found[1] if not row.get("until")] if found else []
     return tuple(sorted(rows, key=lambda row: -(row.get("cost") or 0.0)))
@@ -93,7 +93,7 @@ def standing(run: Run, alerts: Sequence[Mapping[str, Any]]) -> Standing:
         return Standing(f"Not ready: {words}.", "bad", steps)
     if found:
         return Standing(f"Not ready yet: {words}.", "wait", steps)
-    held = f"all {len(run.criteria)} criteria met, no alert open"
+    held = f"all {len(run.criteria)} criteria met, no alert open when this run ended"
     if run.simulated:
         step = "Point the scenario's source at real data, and run again: a simulation cannot speak for real users."
         return Standing(f"Ready in simulation: {held}.", "good", (step,))
@@ -171,18 +171,22 @@ def _baselines(run: Run) -> Iterator[_Finding]:
 
 
 def _alerts(alerts: Sequence[Mapping[str, Any]]) -> Iterator[_Finding]:
+    """Count the alerts as the run left them, whatever people have said of them since."""
     unfair = [alert for alert in alerts if alert.get("cause") == "fairness"]
+    others = [alert for alert in alerts if alert not in unfair]
+    counts = [_many(len(unfair), "fairness alert")] if unfair else []
+    counts += [_many(len(others), "other alert" if unfair else "alert")] if others else []
+    words = f"{' and '.join(counts)} open when this run ended"
     if unfair:
         named = "; ".join(str(alert["title"]).rstrip(".") for alert in unfair[:3])
         yield _Finding(
-            f"{_many(len(unfair), 'fairness alert')} open",
+            words,
             f"Find out why groups are treated differently before anybody is decided about: {named}.",
         )
-    others = [alert for alert in alerts if alert not in unfair]
     if others:
         named = "; ".join(str(alert["title"]).rstrip(".") for alert in others[:3])
         yield _Finding(
-            f"{_many(len(others), 'alert')} open",
+            "" if unfair else words,
             f"Look into the open alerts, the dearest first: {named}" + (", and more." if len(others) > 3 else "."),
         )
 

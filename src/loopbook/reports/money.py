@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from loopbook.comparison import artifacts
-from loopbook.comparison.standing import difference
+from loopbook.comparison.standing import difference, open_alerts
 from loopbook.reports import chart
 from loopbook.reports.overview import number
 from loopbook.store.records import Run
@@ -46,14 +46,21 @@ def alerts(run: Run, data: Path) -> dict[str, Any] | None:
     -------
     dict or None
         ``rows`` of the artifact, each with the interval of its cost as a text ``between``; ``left_out`` is how many a
-        page has no room for.
+        page has no room for, ``open`` how many of all still lasted when the run ended.
     """
     found = artifacts.rows(run, data, artifacts.ALERTS)
     if found is None:
         return None
     _, rows = found
-    shown = [{**row, "between": _between(row.get("cost_low"), row.get("cost_high"))} for row in rows[:_SHOWN]]
-    return {"rows": shown, "left_out": len(rows) - len(shown), "currency": run.resolved.get("currency", "")}
+    shown = [
+        {"until": "", **row, "between": _between(row.get("cost_low"), row.get("cost_high"))} for row in rows[:_SHOWN]
+    ]
+    return {
+        "rows": shown,
+        "left_out": len(rows) - len(shown),
+        "open": len(open_alerts(run, data)),
+        "currency": run.resolved.get("currency", ""),
+    }
 
 
 def _between(low: Any, high: Any) -> str:
