@@ -17,7 +17,7 @@ _MISSING = ("NaN", "NaT", "&lt;NA&gt;")  # as pandas writes them
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d+)?\+00:00")
 _COLUMNS = 2  # beyond them a row becomes a block on a phone
 _CELL_ROOM = 20  # letters that a phone's lines lose to a cell: its heading, the gap after it
-_LONGEST = 900  # letters, about as many as a phone shows at once
+_LONGEST = 450  # letters, about half of what a phone shows at once
 
 Cells = list[tuple[str, str, str]]
 """Of one row: each cell's tag, attributes and content."""
