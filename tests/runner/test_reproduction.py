@@ -35,7 +35,7 @@ def test_a_run_is_repeated_from_its_record_and_a_metric_that_differs_is_named(ti
     assert done.exit_code == 0, done.output
     assert "4 metrics compared, all equal" in done.output
     assert records.runs(tiny) == [run], "it works in a store of its own"
-    again = records.load(next((tiny.data / "reproduced" / "tiny" / run.run).rglob("runs/tiny/*.json")))
+    again = records.load(next((tiny.data / "reproduced" / "tiny" / run.run).rglob("runs/tiny/*.json")), records.Run)
     assert again.title == "Tiny"
     assert {each.name: each.value for each in again.stages["03_training[one]"].parameters} == {"epochs": 2}
 

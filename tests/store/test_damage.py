@@ -11,8 +11,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from loopbook.cli import showing
 from loopbook.cli.commands import app
-from loopbook.store import content, records, snapshots, vault
+from loopbook.models.training.tensorboard import Events
+from loopbook.operations import sweeping
+from loopbook.store import content, records, snapshots, sweep_records, vault
 from loopbook.store.project import Project
 from loopbook.store.snapshots import Snapshot
 
@@ -202,3 +205,65 @@ def test_a_byte_flipped_in_a_record_is_set_aside_and_the_store_is_made_again_whe
     assert again.stages["02_data"].state == "done" and again.stages["03_training[one]"].state == "fresh"
     assert again.stages["02_data"].digests == first.stages["02_data"].digests
     assert list((project.data / "damaged" / "02_data").iterdir())
+
+
+def events(folder: Path) -> Path:
+    with Events(folder / "events") as written:
+        for step in range(20):
+            written.scalars(step, {"loss": 1 / (1 + step)})
+    return folder / "events"
+
+
+@pytest.mark.parametrize("damaged", [["one"], ["two"], ["one", "two"]])
+def test_tensorboard_is_not_opened_on_events_with_a_byte_flipped(tmp_path, monkeypatch, capsys, damaged):
+    def take(_program, words):
+        raise SystemExit(words)
+
+    project = Project(tmp_path)
+    monkeypatch.setattr(showing.Project, "find", lambda: project)
+    monkeypatch.setattr(showing.os, "execv", take)
+    folders = {name: sealed(tmp_path, events)[0] for name in ("one", "two")}
+    stages = {
+        records.name_of("03_training", name): records.StageRecord(
+            stage="03_training", candidate=name, key=folder.parent.name, state="fresh",
+            artifacts={"events": folder.relative_to(project.data).as_posix()},
+        )
+        for name, folder in folders.items()
+    }  # fmt: skip
+    facts = {"scenario": "tiny", "title": "", "description": "", "simulated": False, "run": "20260101-000000"}
+    ended = {"profile": "standard", "status": "good", "started": "2026-01-01T00:00:00Z", "seconds": 1}
+    records.save(project, records.Run(**facts, **ended, stages=stages))
+    for name in damaged:
+        flip(next(folders[name].iterdir()))
+    with pytest.raises((SystemExit, showing.MissingInput)) as opened:
+        showing.tensorboard("tiny", "standard", "", 6006)
+    shown = [name for name in folders if f"{name}:{folders[name]}" in str(opened.value)]
+    assert shown == [name for name in folders if name not in damaged]
+    assert opened.type is (SystemExit if shown else showing.MissingInput)
+    assert capsys.readouterr().err.count("is damaged and is not used: events/events.out.tfevents.") == len(damaged)
+
+
+def test_hparams_of_a_sweep_are_made_from_its_checked_record_alone(tmp_path, capsys):
+    project = Project(tmp_path)
+    point = sweep_records.Point(name="001", values={"training.epochs": 2}, given={}, status="good")
+    sweep = sweep_records.Sweep(
+        scenario="tiny", title="", simulated=False, sweep="20260101-000000", profile="smoke", round=0, engine="local",
+        grid="training.epochs=2", status="good", started="2026-01-01T00:00:00Z", seconds=1, points=(point,),
+    )  # fmt: skip
+    sweep_records.save(project, sweep)
+    said = b"training.epochs"
+    for file in (files := list(sweeping.logged(project, "tiny", sweep.sweep).rglob("*tfevents*"))):
+        file.write_bytes(file.read_bytes().replace(said, said.upper()))
+    assert len(files) == 2 and not any(said in file.read_bytes() for file in files)
+    again = list(sweeping.logged(project, "tiny", sweep.sweep).rglob("*tfevents*"))
+    assert len(again) == 2 and all(said in file.read_bytes() for file in again)
+    path, aside = sweep_records.path(project, "tiny", sweep.sweep), 0
+    whole = path.read_bytes()
+    for _ in range(2 * FLIPS):
+        path.write_bytes(whole)
+        flip(path)
+        found = sweep_records.sweeps(project, "tiny")
+        assert found in ([], [sweep])
+        aside += not found
+    assert aside > FLIPS
+    assert capsys.readouterr().err.count("It is set aside as") == aside

@@ -12,7 +12,7 @@ from loopbook.cli.program import DEFAULT, ProfileOption, ScenarioOption, termina
 from loopbook.operations import session
 from loopbook.runner import debugging
 from loopbook.scenario.errors import MissingInput
-from loopbook.store import lookup, records
+from loopbook.store import lookup, records, vault
 from loopbook.store.project import Project
 
 _TENSORBOARD = (
@@ -111,10 +111,12 @@ def tensorboard(
     if latest is None:
         raise MissingInput(f"There is no run of {scenario} in profile {profile!r} yet; type: make SCENARIO={scenario}")
     events = {
-        record.candidate or name: project.data / record.artifacts["events"]
+        record.candidate or name: kept
         for name, record in latest.stages.items()
-        if "events" in record.artifacts
+        if "events" in record.artifacts and (kept := vault.kept(project.data / record.artifacts["events"]))
     }
+    if not events:
+        raise MissingInput(f"Run {latest.run} of {scenario} has no events to show; type: make SCENARIO={scenario}")
     named = ",".join(f"{name}:{path}" for name, path in events.items())
     _be("-c", _TENSORBOARD, "--logdir_spec", named, "--port", str(port))
 

@@ -104,18 +104,17 @@ def events(project: Project, scenario: str, name: str) -> Path:
 
 
 def logged(project: Project, scenario: str, name: str) -> Path:
-    """Return the folder of event files of a sweep that there is.
+    """Write the event files of a sweep anew from its records, which are checked, and return their folder.
 
     Raises
     ------
     MissingInput
         If there is none of this name.
     """
-    found = events(project, scenario, name)
-    if not found.is_dir():
-        known = [sweep.sweep for sweep in sweep_records.sweeps(project, scenario)]
-        raise MissingInput(f"There is no sweep {name!r} of {scenario}.{suggest(name, known)}")
-    return found
+    known = {sweep.sweep: sweep for sweep in sweep_records.sweeps(project, scenario)}
+    if name not in known:
+        raise MissingInput(f"There is no sweep {name!r} of {scenario}.{suggest(name, list(known))}")
+    return write_hparams(project, known[name])
 
 
 def _check_engine(engine: str, address: str | None) -> None:

@@ -70,7 +70,7 @@ def reproduce(project: Project, run: Run) -> Comparison:
     command = [sys.executable, "-m", "loopbook", "run", "--scenario", str(file), "--profile", run.profile]
     code = subprocess.run(command, env=environment, cwd=project.root).returncode
     paths = records.by_age(place / "data" / "store" / "runs", run.scenario)
-    again = records.load(paths[-1]) if paths else None
+    again = records.load(paths[-1], records.Run) if paths else None
     if again is None or (run.good and code not in MISSED):
         raise LoopbookError(f"The repetition of {run.run} ended with code {code}; what it wrote is in {place}.")
     return compare(project, run, again)

@@ -47,7 +47,7 @@ def verify(project: Project) -> Iterator[Checked]:
     for path in records.by_age(project.runs, None):
         place = path.relative_to(project.data).as_posix()
         try:
-            yield Checked(place, tuple(_run(project, records.load(path))))
+            yield Checked(place, tuple(_run(project, records.load(path, records.Run))))
         except vault.Damaged as error:
             yield Checked(place, (str(error),))
 

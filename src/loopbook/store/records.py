@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -21,6 +21,9 @@ class Record(BaseModel):
     """Base of records: they do not change, and keys of a later version are passed over."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+Kind = TypeVar("Kind", bound=Record)
 
 
 class ParameterRecord(Record):
@@ -211,14 +214,14 @@ def save(project: Project, run: Run) -> Path:
     return path
 
 
-def sealed(run: Run) -> str:
-    """Return a run's record as it is kept: with a digest of what it says."""
-    said = json.loads(run.model_dump_json())
+def sealed(record: Record) -> str:
+    """Return a record as it is kept: with a digest of what it says."""
+    said = json.loads(record.model_dump_json())
     return json.dumps({**said, SEAL: digest_json(said)}, indent=1, ensure_ascii=False)
 
 
-def load(path: Path) -> Run:
-    """Read a run's record; one of before there were seals has none.
+def load(path: Path, kind: type[Kind]) -> Kind:
+    """Read the record of a run or a sweep; one of before there were seals has none.
 
     Raises
     ------
@@ -230,20 +233,20 @@ def load(path: Path) -> Run:
         seal = said.pop(SEAL, None)
         if seal not in (None, digest_json(said)):
             raise Damaged(f"{path} is not as it was written, and is not used.")
-        return Run.model_validate(said)
+        return kind.model_validate(said)
     except (ValueError, AttributeError, TypeError) as error:  # no JSON, no record, no text
-        raise Damaged(f"{path} cannot be read as the record of a run ({type(error).__name__}).") from error
+        raise Damaged(f"{path} cannot be read as a record ({type(error).__name__}).") from error
 
 
 def runs(project: Project, scenario: str | None = None) -> list[Run]:
     """Return the records of all runs, or of one scenario's, oldest first."""
-    return [run for path in by_age(project.runs, scenario) if (run := _load(path)) is not None]
+    return [run for path in by_age(project.runs, scenario) if (run := load_or_set_aside(path, Run)) is not None]
 
 
 def latest(project: Project, scenario: str, profile: str | None = None, good: bool = True) -> Run | None:
     """Return the newest run of a scenario (and profile), by default the newest good one."""
     for path in reversed(by_age(project.runs, scenario)):
-        run = _load(path)
+        run = load_or_set_aside(path, Run)
         if run is not None and (run.good or not good) and (profile is None or run.profile == profile):
             return run
     return None
@@ -255,10 +258,10 @@ def by_age(folder: Path, scenario: str | None) -> list[Path]:
     return sorted(found, key=lambda path: (path.stem[:15], int(path.stem[16:] or 1), path.parent.name))
 
 
-def _load(path: Path) -> Run | None:
+def load_or_set_aside(path: Path, kind: type[Kind]) -> Kind | None:
     """Read a record; None if another process has pruned it since it was listed. A damaged one is set aside."""
     try:
-        return load(path)
+        return load(path, kind)
     except FileNotFoundError:
         return None
     except Damaged as error:

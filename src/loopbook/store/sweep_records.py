@@ -63,13 +63,13 @@ def path(project: Project, scenario: str, name: str) -> Path:
 
 def save(project: Project, sweep: Sweep) -> None:
     """Write a sweep's record."""
-    write_text(path(project, sweep.scenario, sweep.sweep), sweep.model_dump_json(indent=1))
+    write_text(path(project, sweep.scenario, sweep.sweep), records.sealed(sweep))
 
 
 def sweeps(project: Project, scenario: str | None = None) -> list[Sweep]:
     """Return the records of all sweeps, or of one scenario's, oldest first."""
     files = records.by_age(project.runs / FOLDER, scenario)
-    return [Sweep.model_validate_json(file.read_text(encoding="utf-8")) for file in files]
+    return [sweep for file in files if (sweep := records.load_or_set_aside(file, Sweep)) is not None]
 
 
 def save_point(project: Project, sweep: Sweep, name: str, run: Run) -> None:
@@ -80,7 +80,7 @@ def save_point(project: Project, sweep: Sweep, name: str, run: Run) -> None:
 def runs(project: Project, sweep: Sweep) -> Mapping[str, Run]:
     """Return the records of a sweep's points that have ended, by the point's name."""
     files = {point.name: _point(project, sweep, point.name) for point in sweep.points}
-    return {name: records.load(file) for name, file in files.items() if file.is_file()}
+    return {name: records.load(file, Run) for name, file in files.items() if file.is_file()}
 
 
 def _point(project: Project, sweep: Sweep, name: str) -> Path:
