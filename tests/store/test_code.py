@@ -1,6 +1,7 @@
 """Code digests see what code does, not how it is written."""
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -73,6 +74,28 @@ def test_modules_are_looked_up_again_only_where_a_file_has_changed(
     assert set(code.readings(["a"])) == {"a", "b"} and not looked
     (tmp_path / "b.py").rename(tmp_path / "c.py")
     assert set(code.readings(["a"])) == {"a"}
+
+
+def test_passes_of_several_threads_end_each_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code, "SOURCE", tmp_path)
+    (tmp_path / "a.py").write_text("x = 1\n")
+    begun, over = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with code.once():
+            code.readings(["a"])
+            begun.set()
+            over.wait(60)
+
+    thread = threading.Thread(target=other)
+    with code.once():
+        thread.start()
+        begun.wait(60)
+    over.set()
+    thread.join()
+    before = code.readings(["a"])
+    (tmp_path / "a.py").write_text("x = 2\n")
+    assert code.readings(["a"]) != before
 
 
 def test_notebook_magics_count_as_they_stand() -> None:

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -24,7 +25,7 @@ SETTLED = 2.0
 """Seconds after which a file that was changed will not change again with the same time of change."""
 
 T = TypeVar("T")
-_once: dict[Hashable, Any] | None = None
+_once: ContextVar[dict[Hashable, Any] | None] = ContextVar("once", default=None)
 _last: tuple[object, dict[Hashable, Any]] = None, {}
 
 
@@ -34,16 +35,17 @@ def once() -> Iterator[None]:
 
     What the last pass has seen is taken over if no file in `SOURCE` has changed since.
     """
-    global _last, _once
-    before = _once
-    if before is None:
-        state = _state()
-        _last = _last if _last[0] == state else (state, {})
-        _once = _last[1]
+    global _last
+    known = _once.get()
+    if known is None:
+        state, (last, kept) = _state(), _last
+        known = kept if last == state else {}
+        _last = state, known
+    before = _once.set(known)
     try:
         yield
     finally:
-        _once = before
+        _once.reset(before)
 
 
 def _state() -> object:
@@ -59,7 +61,9 @@ def _state() -> object:
 
 def _remembered(what: Hashable, look_up: Callable[[], T]) -> T:
     """Return what is looked up, within `once` the first time only."""
-    known = {} if _once is None else _once
+    known = _once.get()
+    if known is None:
+        return look_up()
     if what not in known:
         known[what] = look_up()
     return cast("T", known[what])

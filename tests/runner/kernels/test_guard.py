@@ -39,7 +39,7 @@ time.sleep(600)
 """
 
 
-@pytest.mark.parametrize("library", ["rule_engine", "keras"])
+@pytest.mark.parametrize("library", ["sklearn", "keras"])
 def test_a_server_that_hangs_in_an_import_dies_with_its_run(tmp_path: Path, library: str) -> None:
     (tmp_path / f"{library}.py").write_text(HANGS)
     mark = tmp_path / "mark"
