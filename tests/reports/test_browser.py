@@ -284,3 +284,15 @@ def test_a_page_prints_and_nothing_is_lost_at_the_edge_of_the_paper(visit: Visit
     assert page.pdf(format="A4").startswith(b"%PDF")
     assert printed_width(page) <= 1.1 * PAPER, "a browser shrinks a little; the hostile sweep needs it"
     assert page.evaluate("getComputedStyle(document.querySelector('.skip')).display") == "none"
+
+
+def test_long_tables_are_folded_on_a_phone_and_nowhere_else(visit: Visit) -> None:
+    tables = "[...document.querySelectorAll('details.table table')]"
+    seen = f"{tables}.map(table => table.checkVisibility({{contentVisibilityAuto: true}}))"
+    wide, phone = (visit.open(f"{RUN}/index.html", width=width) for width in (WIDE, PHONE))
+    assert set(wide.evaluate(seen)) == {True}
+    assert set(phone.evaluate(seen)) == {False}
+    phone.locator("details.table > summary").first.click()
+    assert phone.evaluate(seen)[0]
+    phone.emulate_media(media="print")
+    assert set(phone.evaluate(seen)) == {True}
