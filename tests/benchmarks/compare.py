@@ -9,7 +9,7 @@ Runs come from one sweep over seeds, which must be there:
 The first half of the points makes the band; the pairs are drawn from the other half, so no seed of a pair is in the
 band. The loss is planted into the *recorded metric*: the score that the first criterion speaks of is lowered by 0.03 in
 B, once beside another seed's A and once beside its own. It is not a retrained model. Then every metric that is equal in
-all repeats is made worse by 0.1 %, or by a thousandth where it is zero.
+all repeats is made worse by 0.1%, or by a thousandth where it is zero.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def main() -> None:
     print(f"only the seed differs: {sum(flagged)} of {len(flagged)} pairs flagged")
     print(f"3 points lost, other seed: {sum(map(bool, planted))} of {len(planted)} flagged")
     print(f"3 points lost, same seed: {sum(map(bool, same))} of {len(same)} flagged")
-    print(f"0.1 % lost in a metric that is equal in all repeats: {sum(small)} of {len(small)} flagged")
+    print(f"0.1% lost in a metric that is equal in all repeats: {sum(small)} of {len(small)} flagged")
 
 
 if __name__ == "__main__":

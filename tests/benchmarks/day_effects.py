@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--columns", type=int, nargs="+", default=[1, 20, 200])
     given = parser.parse_args()
-    print("rows a day  columns  reference days   false alarms a hundred days [95 %]")
+    print("rows a day  columns  reference days   false alarms a hundred days [95%]")
     for rows in CORRELATION:
         for columns in given.columns:
             for reference in (7, 30, 90):

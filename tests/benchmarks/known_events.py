@@ -4,7 +4,7 @@
 
 The airline posts with TF-IDF and logistic regression, trained on the days of their reference; the series of the Numenta
 Anomaly Benchmark as a number field, one row a value, two weeks of reference, with an outcome that is chance. The last
-line holds the alerts without a known cause beside the number that the scenario promises, with its 95 % Poisson range.
+line holds the alerts without a known cause beside the number that the scenario promises, with its 95% Poisson range.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def main() -> None:
     low, high = poisson.interval(0.95, promised)
     print(
         f"\n{unknown} alerts in {days} days are not known from outside; promised are at most {promised:.1f} false ones "
-        f"(95 % of the time {low:.0f} to {high:.0f})"
+        f"(95% of the time {low:.0f} to {high:.0f})"
     )
 
 

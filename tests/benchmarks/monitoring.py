@@ -2,8 +2,8 @@
 
     python tests/benchmarks/monitoring.py --first 1 --last 10
 
-A cheap stand-in plays the model: TF-IDF with logistic regression, trained on the first 60 % of the rows. The next 14 %
-are the reference, the last 22 % the stream, as in the scenario market-monitor. On effect-free worlds the styles are
+A cheap stand-in plays the model: TF-IDF with logistic regression, trained on the first 60% of the rows. The next 14%
+are the reference, the last 22% the stream, as in the scenario market-monitor. On effect-free worlds the styles are
 shuffled, so that nothing is there to find in fairness either; every alert counts as false. "unequal recall" takes a
 share of casual serious posts away from the stand-in: how well fairness finds a gap that the texts alone may not make.
 """
@@ -69,7 +69,7 @@ def unequal(rest: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def shares(found: int, of: int) -> str:
-    """Return a count with its exact 95 % interval (Clopper & Pearson 1934)."""
+    """Return a count with its exact 95% interval (Clopper & Pearson 1934)."""
     low = beta.ppf(0.025, found, of - found + 1) if found else 0.0
     high = beta.ppf(0.975, found + 1, of - found) if found < of else 1.0
     return f"{found} of {of} [{low:.2f}, {high:.2f}]"

@@ -3,7 +3,7 @@
     python tests/benchmarks/simulation.py --seeds 5
 
 All figures are ROC AUC of the annotators' label on the test part. The ceiling is the AUC of the true state against the
-annotators' label. The paired difference is network minus TF-IDF on the same bootstrap resamples, with a 95 % interval.
+annotators' label. The paired difference is network minus TF-IDF on the same bootstrap resamples, with a 95% interval.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def network(kind: str, parts: dict[str, pd.DataFrame], seed: int) -> tuple[np.nd
 
 
 def paired(label: np.ndarray, a: np.ndarray, b: np.ndarray, resamples: int = 1000) -> tuple[float, float, float]:
-    """Return the AUC of `a` minus that of `b`, and its 95 % bootstrap interval."""
+    """Return the AUC of `a` minus that of `b`, and its 95% bootstrap interval."""
     rng, differences = np.random.default_rng(0), []
     for _ in range(resamples):
         rows = rng.integers(0, len(label), len(label))

@@ -47,7 +47,7 @@ def test_reliability_is_the_posterior_of_what_was_checked() -> None:
     found = trust.judge(answers, {f"r{at}": 1 for at in range(10)}).users.iloc[0]
     assert found["checked"] == 10
     agreed = found["agreed"]
-    assert agreed == pytest.approx(9, abs=0.5)  # nine times with the outcome, which is itself a witness of 98 %
+    assert agreed == pytest.approx(9, abs=0.5)  # nine times with the outcome, which is itself a witness of 98%
     assert found["reliability"] == pytest.approx((2 + agreed) / 13)
     assert found["low"] == pytest.approx(beta.ppf(0.025, 2 + agreed, 1 + 10 - agreed))
     assert found["verdict"] == "trusted"

@@ -76,7 +76,7 @@ def test_points_share_what_is_equal_and_are_no_runs_of_the_agent(tiny: Project) 
     assert records.latest(tiny, "tiny") is None
     page = tiny.reports / "tiny" / "sweeps" / sweep.sweep / "index.html"
     assert f"Report: {page}" in done.output
-    assert "04_optimization score 10.5 (95 % interval 4.147 to 16.85, n = 2)" in done.output
+    assert "04_optimization score 10.5 (95% interval 4.147 to 16.85, n = 2)" in done.output
     text = page.read_text().partition("Settings, the best first")[2]
     assert text.index("training.epochs=9") < text.index("training.epochs=2"), "the best comes first"
     for point in sweep.points:

@@ -206,7 +206,7 @@ def finished(workshop: Workshop) -> Run:
         "origin": {"licence": HOSTILE, "rows": 20150},
         "findings": [
             {"kind": "time", "text": "Posts come in surges.", "severity": "note"},
-            {"kind": "imbalance", "text": f"Only 18 % deserve an alert. {HOSTILE}", "severity": "serious"},
+            {"kind": "imbalance", "text": f"Only 18% deserve an alert. {HOSTILE}", "severity": "serious"},
         ],
     }
     parameters = (

@@ -217,7 +217,7 @@ def test_what_if_is_moved_by_keyboard_and_says_what_the_decisions_module_says(vi
     page.get_by_role("button", name="As it is").focus()
     page.keyboard.press("Enter")
     capacity = known["capacity"]
-    page.wait_for_function("document.querySelector('output[name=shown_capacity]').textContent !== '0 %'")
+    page.wait_for_function("document.querySelector('output[name=shown_capacity]').textContent !== '0%'")
     agrees(known["threshold"], prices)
     assert not page.locator(".what-if table").is_visible()
     page.emulate_media(media="print")

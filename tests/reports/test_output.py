@@ -18,8 +18,8 @@ def only(*made: object) -> Output:
 
 
 def test_pieces_of_a_stream_are_joined_and_overwritten_lines_are_gone() -> None:
-    pieces = [v4.new_output("stream", name="stdout", text=text) for text in ("10 %\r50 %", "\r100 %\ndone", "!\n")]
-    assert only(*pieces).html == "100 %\ndone!"
+    pieces = [v4.new_output("stream", name="stdout", text=text) for text in ("10%\r50%", "\r100%\ndone", "!\n")]
+    assert only(*pieces).html == "100%\ndone!"
 
 
 def test_standard_error_is_told_apart() -> None:

@@ -46,11 +46,11 @@ def test_criteria_are_counted_by_verdict(good_run: Run) -> None:
 def test_model_and_gain_carry_their_intervals(good_run: Run) -> None:
     lines = said(good_run)
     assert lines["Model"] == (
-        "The champion is lstm, from 3 candidates. Accuracy on test 0.912 (95 % interval 0.901 to 0.923); "
-        "ROC AUC on test 0.931 (95 % interval 0.920 to 0.940)."
+        "The champion is lstm, from 3 candidates. Accuracy on test 0.912 (95% interval 0.901 to 0.923); "
+        "ROC AUC on test 0.931 (95% interval 0.920 to 0.940)."
     )
     assert lines["Gain"] == (
-        "Better than the best plain baseline (tfidf), beyond chance: 0.030 in ROC AUC (95 % interval 0.021 to 0.039)."
+        "Better than the best plain baseline (tfidf), beyond chance: 0.030 in ROC AUC (95% interval 0.021 to 0.039)."
     )
 
 
@@ -185,7 +185,7 @@ def test_the_difference_over_folds_stands_for_the_one_on_a_small_test(workshop: 
                "paired_difference_low": 0.0, "cv_roc_auc": 0.995, "cv_roc_auc_low": 0.99, "cv_roc_auc_high": 1.0,
                "cv_difference": -0.004, "cv_difference_low": -0.006, "cv_difference_high": -0.002}  # fmt: skip
     told = said(workshop.run(workshop.stage("04_optimization", [], metrics=metrics), champion="mlp"))
-    assert "ROC AUC over folds 0.995 (95 % interval 0.990 to 1)" in told["Model"]
+    assert "ROC AUC over folds 0.995 (95% interval 0.990 to 1)" in told["Model"]
     assert "Worse than the best plain baseline (logistic), beyond chance: -0.004 in ROC AUC over folds" in told["Gain"]
 
 
@@ -200,8 +200,8 @@ def test_card_gives_rows_time_classes_splits_and_licence(workshop: Workshop, goo
     shown = {item.name: item.value for item in dataset.facts(dataset.card(good_run, workshop.data))}
     assert shown["Rows used"] == "20,000"
     assert shown["From, to"] == "2026-01-01 to 2026-03-31"
-    assert shown["Class “no”"] == "16,340 rows, 81.7 %"
-    assert shown["Split train"] == "12,000 rows, 18.0 % of them “yes”, 2026-01-01 to 2026-03-31"
+    assert shown["Class “no”"] == "16,340 rows, 81.7%"
+    assert shown["Split train"] == "12,000 rows, 18.0% of them “yes”, 2026-01-01 to 2026-03-31"
 
 
 def test_serious_findings_come_first(workshop: Workshop, good_run: Run) -> None:

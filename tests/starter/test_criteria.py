@@ -25,7 +25,7 @@ from tests.starter.evidence import World
 ROOT = Path(__file__).parents[2]
 SEEDS = 3  # twenty are in tests/benchmarks/criteria.py, on all rows
 ERROR = 0.025
-"""Of the lower end of a two-sided 95 % interval: so often it may lie above the truth."""
+"""Of the lower end of a two-sided 95% interval: so often it may lie above the truth."""
 MOST = int(binom.ppf(0.99, SEEDS, ERROR))
 
 MEASURED_ON = {

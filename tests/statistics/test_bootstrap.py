@@ -32,7 +32,7 @@ def test_blocks_do_not_change_what_is_drawn(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_interval_covers_where_days_differ_and_rows_alone_do_not() -> None:
-    """Of 200 streams of 40 days that differ, the interval misses the mean in about 5 %; that of rows far more often."""
+    """Of 200 streams of 40 days that differ, the interval misses the mean in about 5%; that of rows far more often."""
     random = np.random.default_rng(4)
     day = np.repeat(np.arange(40), 25)
     missed = {"days": 0, "rows": 0}

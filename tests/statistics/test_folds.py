@@ -18,7 +18,7 @@ def test_the_interval_is_that_of_nadeau_and_bengio() -> None:
 
 
 def test_the_interval_holds_the_truth_where_the_plain_standard_error_does_not() -> None:
-    """Of 300 small samples, the corrected interval of the accuracy should miss in about 5 %; the plain one far more."""
+    """Of 300 small samples, the corrected interval of the accuracy should miss in about 5%; the plain one far more."""
     random = np.random.default_rng(0)
     shift, rows, missed, plainly = 1.0, 60, 0, 0
     truth = 0.691462  # of the best rule for two normal classes one apart, the threshold at the middle of their means

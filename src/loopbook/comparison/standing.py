@@ -26,7 +26,7 @@ _ACTIONS = {
 
 @dataclass(frozen=True)
 class Difference:
-    """What something gains over something plain, positive where better, with a 95 % interval where there is one."""
+    """What something gains over something plain, positive where better, with a 95% interval where there is one."""
 
     value: float
     low: float | None

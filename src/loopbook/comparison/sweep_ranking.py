@@ -39,7 +39,7 @@ class VaryingMetric:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Mean of a metric over the points of a setting, with a 95 % interval of Student's t; None for a single point."""
+    """Mean of a metric over the points of a setting, with a 95% interval of Student's t; None for a single point."""
 
     values: tuple[float, ...]
     mean: float

@@ -84,7 +84,7 @@ def table(judged: pd.DataFrame, prices: Costs) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index `policy`, of the plan's and the cheapest trivial one; `cost`, `low`, `high`: cost a decision with its 95 %
+        Index `policy`, of the plan's and the cheapest trivial one; `cost`, `low`, `high`: cost a decision with its 95%
         interval over the folds, which is never below what the cheapest outcome costs; `difference`, `difference_low`,
         `difference_high`: less that of the reference, paired by fold; `ratio`: over it; `review_share`, `precision`,
         `recall`, `informedness`: over all folds. Empty if nothing was resampled.
@@ -117,7 +117,7 @@ def best(judged: pd.DataFrame, names: Sequence[str]) -> str:
 
 
 def saving(judged: pd.DataFrame, policy: str, against: str) -> Interval:
-    """Return what `policy` costs less a decision than `against`, paired by fold, with its 95 % interval."""
+    """Return what `policy` costs less a decision than `against`, paired by fold, with its 95% interval."""
     costs = _costs(judged)
     return _interval(costs[against] - costs[policy])
 

@@ -77,7 +77,7 @@ def resampled_costs(often: pd.DataFrame, prices: Costs, currency: str) -> Figure
     return plots.intervals(
         folded[["cost", "low", "high"]].rename(columns={"cost": "value"}),
         title=cross_validated_costs.finding(often, prices, currency),
-        x=f"cost of a decision, {currency}, with corrected 95 % interval",
+        x=f"cost of a decision, {currency}, with corrected 95% interval",
         alt="Cost of a decision under each policy over all folds, with its interval.",
     )
 

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 class Gain(NamedTuple):
-    """What both reach on one measure, and how much better the challenger is (above 0), with its 95 % interval."""
+    """What both reach on one measure, and how much better the challenger is (above 0), with its 95% interval."""
 
     champion: float
     challenger: float

@@ -58,7 +58,7 @@ class Judged:
         Returns
         -------
         DataFrame
-            `cost`, `low`, `high`: cost a decision with its 95 % interval. `difference`, `difference_low`,
+            `cost`, `low`, `high`: cost a decision with its 95% interval. `difference`, `difference_low`,
             `difference_high`: cost minus the reference's, paired (below 0 is cheaper). `ratio`: cost over the
             reference's. `acts`, `reviews`, `review_share`, `refused` (reviews for which there was no time),
             `precision` (of what was carried out), `recall`, `accuracy`; NaN where there is nothing to divide by.
@@ -92,7 +92,7 @@ class Judged:
     def saving(self, policy: str) -> tuple[Interval, str]:
         """Return what `policy` costs less a decision than the cheapest trivial policy on these rows, and which that is.
 
-        The 95 % interval is paired, and each resample has its own cheapest one (`baselines.gain`).
+        The 95% interval is paired, and each resample has its own cheapest one (`baselines.gain`).
         """
         return self._gain(policy, lambda outcome: baselines.mean(-outcome.cost))
 

@@ -182,7 +182,7 @@ def usefulness(chosen: pd.DataFrame, truth: Mapping[str, int], threshold: float 
     -------
     DataFrame
         Indexed by `why`: `items`, `known`, `corrected` (share of known ones on the wrong side of the threshold), `low`,
-        `high` (95 % interval), `uncertainty` (mean, bits).
+        `high` (95% interval), `uncertainty` (mean, bits).
     """
     label = np.array([truth.get(row, -1) for row in chosen["row_id"]], dtype=np.int64)
     wrong = (chosen["probability"].to_numpy() >= threshold) != (label == 1)

@@ -39,7 +39,7 @@ def reliability(judged: Trust) -> Figure:
     return plots.intervals(
         judged.users.tail(20).set_index("user").rename(columns={"reliability": "value"}),
         title=f"{len(judged.malicious)} of {len(judged.users)} users are worse than a coin and are left out",
-        x="probability that the user is right, with 95 % interval",
+        x="probability that the user is right, with 95% interval",
         alt="Reliability of the least reliable users with its interval, against a coin's.",
         reference=0.5,
         reference_name="a coin",
@@ -63,7 +63,7 @@ def gains(compared: Comparison) -> Figure:
     return plots.intervals(
         rows[rows["measure"] == PRIMARY].set_index("part").rename(columns={"gain": "value"}),
         title=f"Verdict: {compared.verdict.decision}",
-        x=f"gain of the challenger in {PRIMARY}, with 95 % interval",
+        x=f"gain of the challenger in {PRIMARY}, with 95% interval",
         alt=f"Gain of the challenger in {PRIMARY} on all untouched rows, on the gate and on recent rows.",
         reference=0,
         reference_name="equal",

@@ -40,7 +40,7 @@ class Verdict:
         Whether the challenger is worse beyond chance, in the primary metric or in money: then what it learned is
         suspicious.
     gain, low, high
-        By how much it is better in the primary metric, with the 95 % interval; NaN where there was nothing to compare.
+        By how much it is better in the primary metric, with the 95% interval; NaN where there was nothing to compare.
     p
         Of the permutation test that both rank alike.
     saving, saving_low, saving_high
@@ -93,7 +93,7 @@ def judge(
 ) -> tuple[Verdict, pd.DataFrame]:
     """Compare the two on the same rows and say whether to promote.
 
-    The challenger is promoted if the whole 95 % interval of its gain in the primary metric lies above `min_gain` and it
+    The challenger is promoted if the whole 95% interval of its gain in the primary metric lies above `min_gain` and it
     does not cost more beyond chance. The same rows may serve again in a later round, so a challenger that is promoted
     after many tries has been lucky more easily than the interval says.
 

@@ -44,7 +44,7 @@ class FoundRule:
     changed
         How many of these it would have decided otherwise.
     saving, low, high
-        Saving a decision over that whole half, with an interval of 95 % for all rules that were judged together.
+        Saving a decision over that whole half, with an interval of 95% for all rules that were judged together.
     """
 
     name: str

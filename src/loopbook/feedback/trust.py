@@ -36,7 +36,7 @@ class Trust:
     ----------
     users
         One row a user: `user`, `answers` (with a label), `checked` (rows where somebody else or an outcome speaks as
-        well), `agreed` (expected number of these in which the user was right), `reliability`, `low`, `high` (95 %
+        well), `agreed` (expected number of these in which the user was right), `reliability`, `low`, `high` (95%
         interval), `verdict` (trusted: better than a coin for certain; malicious: worse than a coin for certain;
         unproven).
     labels

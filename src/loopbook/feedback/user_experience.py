@@ -70,7 +70,7 @@ def by_segment(said: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     -------
     DataFrame
         One row a segment with at least `LEAST` answers, the worst first: `segment` (``column=value``), `answers`,
-        `users`, `wrong` (share called wrong), `low`, `high` (95 % interval), `elsewhere` (share in all other answers),
+        `users`, `wrong` (share called wrong), `low`, `high` (95% interval), `elsewhere` (share in all other answers),
         `missed`, `false_alarms` (counts), `p` (that the share differs from elsewhere; adjusted for all segments).
 
     Raises

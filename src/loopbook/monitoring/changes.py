@@ -31,7 +31,7 @@ _BACK = 2.0  # standard errors from the reference within which a level counts as
 class Change(NamedTuple):
     """A change of a quantity.
 
-    `day` and `onset` are stream days; `value` is the level since the onset with its 95 % interval, `expected` that
+    `day` and `onset` are stream days; `value` is the level since the onset with its 95% interval, `expected` that
     before; `p` is two-sided for that window alone; `back`: the level is that of the reference again.
     """
 

@@ -32,7 +32,7 @@ def table(log: Log, signals: pd.DataFrame, incidents: Sequence[Incident], surge_
         alert (a number from 1), id (stays from night to night), cause, place, title (a sentence), evidence (the
         signals' sentences, the cause's first), first_day, last_day, day, named (days of the stream), since, peak,
         until (empty while it lasts), date (of the alert; names of days), signals (how many), p (the smallest),
-        decisions (concerned), cost, cost_low, cost_high (what those decisions cost more than was usual, with a 95 %
+        decisions (concerned), cost, cost_low, cost_high (what those decisions cost more than was usual, with a 95%
         interval; NaN where too few outcomes are known).
     """
     drifts = [one for one in incidents if one.cause not in ("surge", "segment", "fairness", "volume")]
@@ -127,7 +127,7 @@ def _members(log: Log, places: tuple[str, ...]) -> Mask:
 
 
 def _extra(log: Log, concerned: Mask, usual: Mask) -> tuple[float, float, float]:
-    """Return by how much more the concerned decisions cost than as many usual ones, with a 95 % interval."""
+    """Return by how much more the concerned decisions cost than as many usual ones, with a 95% interval."""
     now, before = _costs(log.stream.cost[concerned]), _costs(log.stream.cost[usual])
     if len(before) < _LEAST_ROWS:
         before = np.concatenate([before, _costs(log.reference.cost)])

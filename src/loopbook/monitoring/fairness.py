@@ -27,7 +27,7 @@ _LEAST_ROWS = 20  # rows of a group below which a rate is not compared
 
 
 def rates(log: Log) -> pd.DataFrame:
-    """Return each group's rates with 95 % intervals, over the stream's known outcomes.
+    """Return each group's rates with 95% intervals, over the stream's known outcomes.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def rates(log: Log) -> pd.DataFrame:
 
 
 def gaps(log: Log, *, reference: bool = True) -> pd.DataFrame:
-    """Return the largest difference between two groups, for each attribute and measure, with a 95 % interval.
+    """Return the largest difference between two groups, for each attribute and measure, with a 95% interval.
 
     Parameters
     ----------
@@ -99,15 +99,15 @@ def watch(log: Log) -> pd.DataFrame:
             alarm = not alarmed and p <= log.level and value >= least
             alarmed = alarmed or alarm
             one, other = (f"{group} (n = {tallies[group][1].sum():,})" for group in (lower, higher))
-            words = f"{measure} is {100 * value:.1f} % lower for {one} than for {other} "
-            words += f"[{100 * low:.1f} %, {100 * high:.1f} %]"
+            words = f"{measure} is {value:.1%} lower for {one} than for {other} "
+            words += f"[{low:.1%}, {high:.1%}]"
             row = {"place": f"{attribute}: {measure}", "day": last + log.delay, "onset": 0, "last": last}
             row |= {"value": value, "low": low, "high": high, "expected": 0.0, "effect": value, "p": p}
             rows.append(
                 row
                 | {
                     "alarm": alarm,
-                    "title": f"{measure} is {100 * value:.0f} % lower for {lower} than for {higher}",
+                    "title": f"{measure} is {value:.0%} lower for {lower} than for {higher}",
                     "evidence": f"{words} ({signals.shown(p)})",
                 }
             )
@@ -120,7 +120,7 @@ def _groups(log: Log, side: Side, attribute: str) -> "pd.Series[str]":
 
 
 def difference(hits: tuple[float, float], of: tuple[float, float]) -> tuple[float, float, float, float]:
-    """Return second share minus first, its 95 % interval, and the two-sided p-value of the pooled test.
+    """Return second share minus first, its 95% interval, and the two-sided p-value of the pooled test.
 
     References
     ----------

@@ -65,7 +65,7 @@ def spread(log: Log) -> Sentence:
         between = float(np.sqrt((filled / len(side) + learned.correlation) / 4))
         week, month = (100 * between * shifts.detectable(log.level, days, filled) for days in (7, 28))
         words.append(
-            f"A share of 50 % that moves by {week:.0f} points is found within a week, by {month:.0f} points within "
+            f"A share of 50% that moves by {week:.0f} points is found within a week, by {month:.0f} points within "
             "four weeks, more often than not; less may go unseen."
         )
     words.append(_WEEK[min(int(kinds(side.weekday, np.bincount(side.day, minlength=side.days) > 0).max(initial=0)), 2)])
@@ -113,7 +113,7 @@ def recall(log: Log) -> Figure | Sentence:
     return plots.intervals(
         caught,
         title=f"Recall differs by {fairness.recall_gap(log):.3f} between groups",
-        x="recall, with 95 % interval",
+        x="recall, with 95% interval",
         alt="Recall of each group with its interval.",
     )
 

@@ -73,7 +73,7 @@ def ranking(log: Log) -> pd.DataFrame:
 
 
 def quality(log: Log) -> pd.DataFrame:
-    """Return quality by day, over the trailing window, with 95 % intervals, beside the reference.
+    """Return quality by day, over the trailing window, with 95% intervals, beside the reference.
 
     Returns
     -------

@@ -124,7 +124,7 @@ def moved(name: str, value: float, expected: float, *, share: bool = True) -> st
 def numbers(one: float, other: float, *, share: bool) -> tuple[str, str]:
     """Return two numbers as words, with as many digits as it takes to tell them apart."""
     if share:
-        pairs = [(f"{100 * one:.{digits}f} %", f"{100 * other:.{digits}f} %") for digits in (0, 1, 2)]
+        pairs = [(f"{one:.{digits}%}", f"{other:.{digits}%}") for digits in (0, 1, 2)]
     else:
         pairs = [(f"{one:.{digits}g}", f"{other:.{digits}g}") for digits in (3, 5, 9, 17)]
     return next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])

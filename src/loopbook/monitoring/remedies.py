@@ -44,7 +44,7 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.Dat
     DataFrame
         proposal (recalibrate, move the threshold, retrain), change (in words), threshold (on today's probabilities; NaN
         for retrain), slope and shift (of the recalibration, else NaN), rows (outcomes used), saving (a decision, in the
-        scenario's currency), low, high (95 % interval, days resampled), saving_30_days (at the stream's volume),
+        scenario's currency), low, high (95% interval, days resampled), saving_30_days (at the stream's volume),
         low_30_days, high_30_days, recommended. No row where too few outcomes have arrived since.
 
     Notes

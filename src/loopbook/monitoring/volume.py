@@ -62,7 +62,7 @@ def _history(log: Log, start: date) -> tuple[list[float], list[int]]:
 
 
 def _expected(past: list[float], weekday: list[int], count: float, today: int) -> tuple[float, float, float, float]:
-    """Return the expected rows of a day, the 95 % interval for its rows, and the two-sided p-value of `count`."""
+    """Return the expected rows of a day, the 95% interval for its rows, and the two-sided p-value of `count`."""
     if len(past) < 3:
         return (float(np.mean(past)) if past else count), float("nan"), float("nan"), 1.0
     values, kinds = np.log(np.array(past) + 0.5), np.array(weekday)

@@ -52,7 +52,7 @@ def _counted(part: Mapping[str, Any], share: str = "share", of_what: str = "") -
     rows, of = part.get("rows"), part.get(share)
     said = f"{number(rows)} rows"
     if isinstance(of, int | float):
-        said += f", {of:.1%}".replace("%", " %") + (f" of them “{of_what}”" if of_what else "")
+        said += f", {of:.1%}" + (f" of them “{of_what}”" if of_what else "")
     if part.get("first"):
         said += f", {_days(part)}"
     return said

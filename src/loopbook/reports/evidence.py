@@ -33,5 +33,5 @@ def _picture(run: Run, criterion: CriterionRecord) -> dict[str, Any] | None:
         "x": x(value),
         "threshold": x(criterion.threshold),
         "met": criterion.met,
-        "alt": f"{number(value)}, 95 % interval {number(low)} to {number(high)}; wanted {criterion.wanted}{verdict}",
+        "alt": f"{number(value)}, 95% interval {number(low)} to {number(high)}; wanted {criterion.wanted}{verdict}",
     }

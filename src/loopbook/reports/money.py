@@ -34,7 +34,7 @@ def money(run: Run, data: Path) -> dict[str, Any] | None:
     currency = str(run.resolved.get("currency", ""))
     finding = _finding(policies, stage.metrics, currency)
     bars = [(row["policy"], row["cost"], row["low"], row["high"]) for row in drawn]
-    title = f"Cost a decision{f', {currency}' if currency else ''}, with its 95 % interval"
+    title = f"Cost a decision{f', {currency}' if currency else ''}, with its 95% interval"
     drawing = chart.intervals(title, bars, [str(taken)], alt=f"{title}. {finding}")
     return {"finding": finding, "drawing": drawing, "policies": policies, "currency": currency}
 

@@ -262,7 +262,7 @@ def _between(metrics: Mapping[str, Any], name: str) -> str:
     low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
     if low is not None and low == high:
         return " (no interval: all resamples agree)"
-    return f" (95 % interval {number(low)} to {number(high)})" if low is not None and high is not None else ""
+    return f" (95% interval {number(low)} to {number(high)})" if low is not None and high is not None else ""
 
 
 def _mood(criteria: Sequence[CriterionRecord]) -> str:

@@ -30,7 +30,7 @@ def estimate_text(estimate: sweep_ranking.Estimate) -> str:
         return f"{mean} (one point, so no interval)"
     if estimate.equal:
         return f"{mean} (equal in all {count} points)"
-    return f"{mean} (95 % interval {number(estimate.low)} to {number(estimate.high)}, n = {count})"
+    return f"{mean} (95% interval {number(estimate.low)} to {number(estimate.high)}, n = {count})"
 
 
 def command(sweep: sweep_records.Sweep, point: sweep_records.Point) -> str:

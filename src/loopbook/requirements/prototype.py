@@ -211,7 +211,7 @@ def metrics(label: np.ndarray | pd.Series, scored: pd.DataFrame) -> dict[str, fl
     Returns
     -------
     dict
-        `test_accuracy` and `test_roc_auc`, each with `_low` and `_high` (95 %), `precision` (of what it acted on; NaN
+        `test_accuracy` and `test_roc_auc`, each with `_low` and `_high` (95%), `precision` (of what it acted on; NaN
         if it never acted) and `recall`.
 
     Raises

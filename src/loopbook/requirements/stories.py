@@ -44,7 +44,7 @@ def ranked(stories: Sequence[Story], survey: pd.DataFrame | None) -> pd.DataFram
     -------
     DataFrame
         `rank`, the columns of `table`, and what each story rests on: `answers` (their number), `rating` (mean), `low`,
-        `high` (95 % interval of the mean) and `rests_on` (ids of the answers).
+        `high` (95% interval of the mean) and `rests_on` (ids of the answers).
     """
     found = table(stories)
     if survey is None:
@@ -94,7 +94,7 @@ def need_of(story: Story) -> str:
 
 
 def interval(ratings: Sequence[float]) -> tuple[float, float, float]:
-    """Return the mean of ratings from 1 to 5 and the ends of its 95 % interval; NaN if there are none.
+    """Return the mean of ratings from 1 to 5 and the ends of its 95% interval; NaN if there are none.
 
     The ratings are mapped to [0, 1]; see `intervals.wilson`, whose interval is rather too wide than too narrow.
     """

@@ -56,7 +56,7 @@ def answers(train: pd.DataFrame, frame: pd.DataFrame, columns: Sequence[str]) ->
 def gain(
     own: Scored, others: Mapping[str, Scored], rows: int, groups: ArrayLike | None, resamples: int, seed: int = 0
 ) -> tuple[Interval, str]:
-    """Return by how much a score is above the best baseline's on the same rows, with 95 % interval; and which that is.
+    """Return by how much a score is above the best baseline's on the same rows, with 95% interval; and which that is.
 
     Nothing here knows of classes: right answers of two or of twenty, and money, are scores alike.
     """

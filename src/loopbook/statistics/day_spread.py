@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 Kinds = NDArray[np.int64]
 
 FLOOR = 0.001
-"""Smallest intraclass correlation that is assumed: the days' shares of 50 % differ by 1.6 points at least."""
+"""Smallest intraclass correlation that is assumed: the days' shares of 50% differ by 1.6 points at least."""
 _LEAST_VARIANCE = 1e-12  # of a row, so that a day of a quantity that has never moved still has a weight
 WEEKS, WEEKENDS = 4, 2
 """How often each weekday must have been seen to have a mean of its own, or else workdays and weekends."""

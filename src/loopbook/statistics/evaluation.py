@@ -23,7 +23,7 @@ def metrics(
     seed: int = 0,
     only: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return scores with 95 % intervals.
+    """Return scores with 95% intervals.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def paired(
     seed: int = 0,
     threshold: float = 0.5,
 ) -> Interval:
-    """Return by how much `a` scores higher than `b` on the same rows, with its 95 % interval.
+    """Return by how much `a` scores higher than `b` on the same rows, with its 95% interval.
 
     Both are scored on the same resamples, so what is hard for both cancels out.
     """

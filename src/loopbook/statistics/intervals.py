@@ -1,4 +1,4 @@
-"""Confidence intervals, 95 %: Wilson's for a share, Student's for a mean, DeLong's for the area under a ROC curve."""
+"""Confidence intervals, 95%: Wilson's for a share, Student's for a mean, DeLong's for the area under a ROC curve."""
 
 from math import nan, sqrt
 from typing import NamedTuple

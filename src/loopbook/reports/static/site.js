@@ -76,7 +76,7 @@ for (const section of document.querySelectorAll("section.what-if")) {
     for (const [name, value] of Object.entries(found)) form.elements[name].value = written(value);
     form.elements.shown_threshold.value = threshold.toFixed(3);
     form.elements.threshold.setAttribute("aria-valuetext", threshold.toFixed(3));
-    form.elements.shown_capacity.value = `${Math.round(capacity * 100)} %`;
+    form.elements.shown_capacity.value = `${Math.round(capacity * 100)}%`;
   };
   form.addEventListener("input", draw);
   form.addEventListener("reset", () => setTimeout(draw));
