@@ -34,6 +34,18 @@ SEEN = """() => {
     if (own && width > 1 && !inBox(e) && !e.closest('.unseen, .skip') && (right > innerWidth + 1 || left < -1))
       found.push(`cut off at the edge: ${named(e)}`);
   }
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), part = document.createRange();
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    if (text.parentElement.closest('pre, code, svg, math')) continue;
+    if (/\\d\\s%/.test(text.data)) found.push(`a blank before the sign: ${text.data.trim().slice(0, 60)}`);
+    for (const {0: whole, index} of text.data.matchAll(/\\b\\d{4}-\\d\\d-\\d\\d\\b|\\d (EUR|s|min)(?!\\w)|= \\d/g)) {
+      part.setStart(text, index);
+      part.setEnd(text, index + whole.length);
+      if (new Set([...part.getClientRects()].map(box => Math.round(box.bottom))).size > 1)
+        found.push(`parted between two lines: ${whole}`);
+    }
+  }
   return found;
 }"""
 """What goes wrong on a page that can be seen from within it."""

@@ -16,6 +16,7 @@ from tests.reports.conftest import Workshop, failed, finished
 
 from loopbook.decisions import what_if
 from loopbook.reports import share, site
+from loopbook.reports.unbroken import unbroken
 from loopbook.scenario.decisions import Costs
 from loopbook.store import records
 from loopbook.store.project import Project
@@ -110,6 +111,9 @@ def test_nothing_is_wrong_with_a_page_that_was_handed_on(reader: Visit, name: st
             "cut off at the edge",
         ),
         ('<svg role="img" width="10" height="10"></svg>', "axe svg-img-alt"),
+        ("<p>" + "since 2026-04-15 " * 20 + "</p>", "parted between two lines: 2026-04-15"),
+        ("<p>" + "costs 65.08 EUR " * 20 + "</p>", "parted between two lines: 8 EUR"),
+        ("<p>up by 31 %</p>", "a blank before the sign"),
     ],
 )
 def test_a_visit_sees_what_is_wrong(visit: Visit, broken: str, said: str) -> None:
@@ -118,6 +122,17 @@ def test_a_visit_sees_what_is_wrong(visit: Visit, broken: str, said: str) -> Non
     path.write_text(whole.replace("</main>", f"{broken}</main>"), encoding="utf-8")
     found = visit.faults(f"{RUN}/broken.html", PHONE, axe=said.startswith("axe"))
     assert any(each.startswith(said) for each in found), found
+
+
+def test_dates_and_amounts_stay_on_one_line_at_any_place(visit: Visit) -> None:
+    path = visit.folder / RUN / "dates.html"
+    whole = path.with_name("01_requirements.html").read_text(encoding="utf-8")
+    said = [f"<p>{'x' * at} {'since 2026-04-15; costs 65.08 EUR (p = 0.002) in 33 s, ' * 5}</p>" for at in range(40)]
+    cells = "<tr><td>2026-01-01 to 2026-03-31</td><td>1,372.12 to 8,864.8 EUR</td></tr>"
+    text = unbroken(f"{''.join(said)}<table>{cells}</table>")
+    path.write_text(whole.replace("</main>", f"{text}</main>"), encoding="utf-8")
+    for width in (PHONE, WIDE):
+        assert visit.faults(f"{RUN}/dates.html", width, axe=False) == []
 
 
 def test_policy_stops_what_cleaning_would_have_missed(visit: Visit) -> None:

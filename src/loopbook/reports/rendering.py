@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from loopbook.reports import chart, loop, overview, page, security
+from loopbook.reports.unbroken import unbroken
 from loopbook.store.content import digest_file, digest_text
 
 HERE = Path(__file__).resolve().parent
@@ -12,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 
 def render(template: str, **values: Any) -> str:
     """Return a page made from a template; values are escaped."""
-    return security.visible(str(_environment().get_template(template).render(**values)))
+    return unbroken(security.visible(str(_environment().get_template(template).render(**values))))
 
 
 def static(name: str) -> str:
