@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,6 +18,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from jupyter_client.provisioning.local_provisioner import LocalPortCache
 from tests.conftest import notebook
 
 from loopbook.runner import engine
@@ -101,6 +105,27 @@ def test_each_kernel_has_its_own_environment_session_folder_and_random_state(
     assert forked == (not said)
     SEARCHED.append(first["path"])
     assert SEARCHED[0] == SEARCHED[-1], "modules are found in the same places, forked and spawned"
+
+
+def test_a_kernel_needs_no_port_that_another_process_may_take_meanwhile_and_hears_its_owner_alone(
+    kernels: tuple[Kernels, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(LocalPortCache, "find_available_port", lambda *_: taken.getsockname()[1])
+        failure, said = execute(kernels[0], tmp_path, "import os, sys, json; print(json.load(open(sys.argv[2]))['ip'])")
+    assert failure is None
+    folder = Path(said[0]).parent
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_for_temporary_files_whose_path_is_too_long_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (long := tmp_path / ("long" * 20)).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with Kernels(lambda _: None) as opened, pytest.raises(LoopbookError, match=f"{long}.* set TMPDIR to a shorter"):
+        execute(opened, tmp_path, "1")
+    assert not any(long.iterdir()), "a run leaves nothing there"
 
 
 @needs_fork

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any
 
 from loopbook.runner.kernels.death import Memory
@@ -36,6 +37,8 @@ THREADS = (
 )
 """How many threads a library uses. One for each notebook, whatever the machine and the number of notebooks at once:
 sums of floats depend on how they are split, and notebooks side by side use the processors better."""
+
+_CHANNELS = 5  # of a kernel
 
 
 class Interrupted(Exception):
@@ -98,6 +101,7 @@ class Kernels(AbstractContextManager["Kernels"]):
         self.say, self.time_limit, self.interrupted = say, time_limit, False
         self._spawn = why_spawn()
         self._servers: dict[Level, Server] = {}
+        self._sockets = TemporaryDirectory(prefix="loopbook-")  # that its owner alone may open
         self._alive: set[Provisioner] = set()
         self._said: set[str | None] = {None}
         self._lock = threading.RLock()
@@ -119,14 +123,24 @@ class Kernels(AbstractContextManager["Kernels"]):
                 self._spawn = str(error)
 
     def provide(self, manager: Any, level: Level) -> Provisioner:
-        """Let a kernel manager of jupyter_client get its kernel here, and hear when it is ready."""
+        """Let a kernel manager of jupyter_client get its kernel here, and hear when it is ready.
+
+        Raises
+        ------
+        LoopbookError
+            If the path of the folder for temporary files is too long for a socket.
+        """
+        from zmq import IPC_PATH_MAX_LEN
+
         from loopbook.runner.kernels.client import Client
         from loopbook.runner.kernels.provisioner import Provisioner
 
         manager.client_factory = Client
-        # The kernel's sockets are open to every user of this machine; encrypted, they say nothing to them.
-        manager.transport_encryption = "auto"
         manager.kernel_id = str(uuid.uuid4())
+        # Of ports, which jupyter_client picks and frees before the kernel has them, another process may take one.
+        manager.transport, manager.ip = "ipc", f"{self._sockets.name}/{manager.kernel_id[:8]}"
+        if len(os.fsencode(f"{manager.ip}-{_CHANNELS}")) > IPC_PATH_MAX_LEN:
+            raise LoopbookError(f"{self._sockets.name} is too long a path for a socket: set TMPDIR to a shorter one.")
         found = Provisioner(kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager)
         found.fork, found.time_limit = partial(self.fork, level), self.time_limit
         found.watch, found.forget = self.watch, self._alive.discard
@@ -168,3 +182,4 @@ class Kernels(AbstractContextManager["Kernels"]):
             servers, self._servers = self._servers, {}
         for level in sorted(servers, reverse=True):
             servers[level].end()
+        self._sockets.cleanup()
