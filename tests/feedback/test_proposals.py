@@ -116,9 +116,9 @@ def test_requirements_follow_clear_complaints_only() -> None:
     names = ["segment", "answers", "users", "wrong", "low", "high", "elsewhere", "missed", "false_alarms", "p"]
     table = pd.DataFrame(
         [
-            ("place=north", 80, 9, 0.5, 0.4, 0.6, 0.2, 30, 10, 0.001),
-            ("place=south", 80, 9, 0.3, 0.2, 0.4, 0.2, 14, 10, 0.2),
-            ("place=east", 80, 9, 0.0, 0.0, 0.1, 0.3, 0, 0, 0.001),
+            ("place “north”", 80, 9, 0.5, 0.4, 0.6, 0.2, 30, 10, 0.001),
+            ("place “south”", 80, 9, 0.3, 0.2, 0.4, 0.2, 14, 10, 0.2),
+            ("place “east”", 80, 9, 0.0, 0.0, 0.1, 0.3, 0, 0, 0.001),
         ],
         columns=names,
     )

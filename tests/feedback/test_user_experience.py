@@ -49,8 +49,8 @@ def test_shares_of_a_segment_are_counted_against_all_others(decisions: pd.DataFr
     table = user_experience.by_segment(opinions(log, [1 - one for one in wrong], scenario), ["place"]).set_index(
         "segment"
     )
-    assert set(table.index) == {"place=north", "place=south", "place=east"}  # five answers are too few to name
-    row = table.loc["place=north"]
+    assert set(table.index) == {"place “north”", "place “south”", "place “east”"}  # five answers are too few to name
+    row = table.loc["place “north”"]
     assert (row["answers"], row["wrong"], row["false_alarms"], row["missed"]) == (40, 0.75, 30, 0)
     assert row["elsewhere"] == pytest.approx(72 / 80)
     p = sorted(fisher_exact([[bad, 40 - bad], [102 - bad, 80 - 102 + bad]])[1] for bad in (30, 32, 32))

@@ -72,17 +72,17 @@ def test_several_places_of_one_change_are_one_incident_that_began_on_their_media
 
 
 def test_days_of_one_surge_are_one_incident_and_another_company_is_another(log: Log) -> None:
-    found = [signal("surge", 5, place="company=a & topics=x", day=day) for day in (5, 6, 7)]
-    found.append(signal("surge", 6, place="company=b & topics=y", day=6))
+    found = [signal("surge", 5, place="company “a” & topics “x”", day=day) for day in (5, 6, 7)]
+    found.append(signal("surge", 6, place="company “b & sons” & topics “y”", day=6))
     one = alerts.incidents(log, [signals.table(found)])[1]
     assert [(each.first, each.last, each.places) for each in one] == [
-        (5, 7, ("company=a", "topics=x")),
-        (6, 6, ("company=b", "topics=y")),
+        (5, 7, ("company “a”", "topics “x”")),
+        (6, 6, ("company “b & sons”", "topics “y”")),
     ]
 
 
 def test_a_symptom_without_a_cause_stands_alone(log: Log) -> None:
-    assert causes(log, signal("calibration", 8), signal("surge", 2, place="company=a", day=2)) == [
+    assert causes(log, signal("calibration", 8), signal("surge", 2, place="company “a”", day=2)) == [
         ("surge", 2),
         ("calibration", 8),
     ]
@@ -94,7 +94,7 @@ def test_a_symptom_without_a_cause_stands_alone(log: Log) -> None:
         st.tuples(
             st.sampled_from([*CAUSES, "volume", "score", "calibration", "ranking"]),
             st.integers(0, 18),
-            st.sampled_from(["", "company=a", "company=b & topics=x"]),
+            st.sampled_from(["", "company “a”", "company “b” & topics “x”"]),
             st.booleans(),
         ),
         max_size=12,

@@ -68,7 +68,7 @@ def test_an_airline_that_was_hardly_there_is_a_new_segment_and_no_surge_of_compl
     named = posts.alerts[posts.alerts["place"].str.contains("American")]
     assert named["cause"].tolist() == ["segment"]
     assert named["date"].iloc[0] <= str(KNOWN["airline"]["events"][1]["by"])
-    assert "airline=American is new" in named["title"].iloc[0]
+    assert "Airline “American” is new" in named["title"].iloc[0]
 
 
 def machine(scenario: Scenario, per_day: int, change: Callable[[pd.DataFrame], pd.DataFrame], seed: int = 1) -> Watch:

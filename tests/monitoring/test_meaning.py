@@ -18,7 +18,7 @@ def harmless(topics: set[str]) -> Callable[[pd.DataFrame, np.ndarray], pd.DataFr
 
 def test_a_topic_that_has_come_to_mean_something_else_is_named(quiet: Callable[..., Log]) -> None:
     alarms = meaning.watch(quiet(1, harmless({"t1"}), per_day=200)).query("alarm")
-    assert set(alarms["place"]) == {"topics=t1"}
+    assert set(alarms["place"]) == {"topics “t1”"}
     assert alarms["onset"].between(8, 12).all()
     assert alarms["day"].min() <= 10 + 5 + 3
     assert (alarms["value"] < alarms["expected"]).all()
@@ -26,7 +26,7 @@ def test_a_topic_that_has_come_to_mean_something_else_is_named(quiet: Callable[.
 
 def test_topics_that_stay_are_not_named_beside_those_that_fell(quiet: Callable[..., Log]) -> None:
     alarms = meaning.watch(quiet(2, harmless({"t1", "t4", "t6"}), per_day=200)).query("alarm")
-    assert set(alarms["place"]) == {"topics=t1", "topics=t4", "topics=t6"}
+    assert set(alarms["place"]) == {"topics “t1”", "topics “t4”", "topics “t6”"}
 
 
 def test_a_change_of_all_topics_is_no_change_of_meaning_in_one(quiet: Callable[..., Log]) -> None:

@@ -59,7 +59,7 @@ def test_where_all_is_well_little_is_to_be_had(quiet: Callable[..., Log]) -> Non
 
 
 def test_a_change_that_is_too_fresh_gives_no_proposal(quiet: Callable[..., Log]) -> None:
-    one = Incident("meaning", ("topics=t1",), 19, 19, 19, 19, (0,))
+    one = Incident("meaning", ("topics “t1”",), 19, 19, 19, 19, (0,))
     assert remedies.compare(quiet(1), [one], 1 / 6).empty
-    surge = Incident("surge", ("company=c1",), 19, 19, 19, 19, (0,))
+    surge = Incident("surge", ("company “c1”",), 19, 19, 19, 19, (0,))
     assert len(remedies.compare(quiet(1), [surge], 1 / 6)) == 3

@@ -45,9 +45,9 @@ def test_found_late_missed_and_false_are_told_apart(log: Log) -> None:
     )
     table = pd.DataFrame(
         [
-            alert(1, "surge", 2, 2, "company=Acme", 4),
+            alert(1, "surge", 2, 2, "company “Acme”", 4),
             alert(2, "vocabulary", 5, 13),
-            alert(3, "meaning", 16, 21, "topics=jobs"),
+            alert(3, "meaning", 16, 21, "topics “jobs”"),
             alert(4, "score", 19, 19),
             alert(5, "calibration", 5, 12),
         ]
@@ -87,7 +87,7 @@ def test_effects_outside_the_stream_do_not_count_and_running_ones_begin_with_it(
         ("surge", 0, 3, "Acme", "jobs"), ("surge", 8, 11, "Beta", "jobs"), ("surge", 60, 62, "Acme", "jobs")
     )
     found = scoring.effects(log, injected, START)
-    assert [(one.places, one.first, one.last) for one in found] == [(("company=Beta", "topics=jobs"), 0, 1)]
+    assert [(one.places, one.first, one.last) for one in found] == [(("company “Beta”", "topics “jobs”"), 0, 1)]
 
 
 def test_a_second_alert_about_one_effect_is_said_to_be_one(log: Log) -> None:

@@ -19,7 +19,8 @@ def test_a_surge_is_found_on_its_first_day_with_company_and_topic(quiet: Callabl
     found = surges.watch(quiet(1, planted)).signals
     assert found["day"].tolist() == [8, 9, 10]
     assert set(found["onset"]) == {8}
-    assert set(found["place"]) == {"company=c3 & topics=t2"}
+    assert set(found["place"]) == {"company “c3” & topics “t2”"}
+    assert all(title.startswith("company “c3”: ") for title in found["title"])
 
 
 def test_the_rows_of_a_surge_are_those_of_the_company_on_its_days(quiet: Callable[..., Log]) -> None:
@@ -35,7 +36,7 @@ def test_more_bad_news_among_as_many_posts_is_a_surge(quiet: Callable[..., Log])
         return stream
 
     found = surges.watch(quiet(3, worse, per_day=300)).signals
-    assert (found["place"].tolist(), found["day"].tolist()) == (["topics=t5"], [12])
+    assert (found["place"].tolist(), found["day"].tolist()) == (["topics “t5”"], [12])
 
 
 def test_a_surge_in_the_reference_does_not_hide_one_in_the_stream(
@@ -53,7 +54,7 @@ def test_a_company_that_nobody_knew_is_found(quiet: Callable[..., Log]) -> None:
         stream.loc[np.flatnonzero(day == 5)[:15], "company"] = "newcomer"
         return stream
 
-    assert set(surges.watch(quiet(2, newcomer)).signals["place"]) == {"company=newcomer"}
+    assert set(surges.watch(quiet(2, newcomer)).signals["place"]) == {"company “newcomer”"}
 
 
 def test_without_a_surge_alarms_keep_to_the_level(quiet: Callable[..., Log]) -> None:
@@ -64,7 +65,9 @@ def test_without_a_surge_alarms_keep_to_the_level(quiet: Callable[..., Log]) -> 
 
 def test_several_segments_in_one_cell_count_each() -> None:
     frame = pd.DataFrame({"topics": ["a|b", "b", "", "a|a"]})
-    assert memberships(frame, ("topics",)) == [(0, "topics=a"), (0, "topics=b"), (1, "topics=b"), (3, "topics=a")]
+    assert memberships(frame, ("topics",)) == [
+        (row, f"topics “{value}”") for row, value in [(0, "a"), (0, "b"), (1, "b"), (3, "a")]
+    ]
 
 
 def uneven(frame: pd.DataFrame, share: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:

@@ -69,7 +69,7 @@ def by_segment(said: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a segment with at least `LEAST` answers, the worst first: `segment` (``column=value``), `answers`,
+        One row a segment with at least `LEAST` answers, the worst first: `segment` (``column “value”``), `answers`,
         `users`, `wrong` (share called wrong), `low`, `high` (95% interval), `elsewhere` (share in all other answers),
         `missed`, `false_alarms` (counts), `p` (that the share differs from elsewhere; adjusted for all segments).
 

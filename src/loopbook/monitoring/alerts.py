@@ -12,6 +12,7 @@ from statistics import median_high
 
 import pandas as pd
 
+from loopbook.monitoring.segment_values import apart
 from loopbook.monitoring.timeline import Log
 
 CAUSES = {
@@ -138,7 +139,8 @@ def sentence(log: Log, incident: Incident) -> str:
     places = "" if incident.title else ", ".join(incident.places)
     since = "" if incident.cause == "fairness" else f", since {log.date(incident.first)}"
     over = "" if incident.open else f", until {log.date(incident.last)}"
-    if not what.startswith(incident.places):  # a name from the data stays as it is
+    # A field's name stays as it is in the data.
+    if incident.cause in ("surge", "segment") or not what.startswith(incident.places):
         what = f"{what[:1].upper()}{what[1:]}"
     return f"{what}{f' in {places}' if places else ''}{since}{over}."
 
@@ -148,7 +150,7 @@ def _each(cause: str, table: pd.DataFrame) -> list[Incident]:
     return [
         Incident(
             cause,
-            tuple(filter(None, row["place"].split(" & ") if cause in ("surge", "segment") else [row["place"]])),
+            tuple(filter(None, apart(row["place"]) if cause in ("surge", "segment") else [row["place"]])),
             row["onset"],
             row["last"],
             row["day"],

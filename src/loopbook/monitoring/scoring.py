@@ -11,6 +11,7 @@ import pandas as pd
 from loopbook.figures.sentence import Sentence
 from loopbook.monitoring import fairness
 from loopbook.monitoring.alerts import SLACK
+from loopbook.monitoring.segment_values import apart, named
 from loopbook.monitoring.timeline import Log
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.source import SimulationSource
@@ -60,7 +61,7 @@ def effects(log: Log, truth: pd.DataFrame, start: date) -> list[Injected]:
         if kind not in WATCHED or last < 0 or first > end:
             continue
         company, topic = str(row["company"] or ""), str(row["topic"] or "")
-        places = (*([f"company={company}"] if company else []), *([f"topics={topic}"] if topic else []))
+        places = tuple(named(column, value) for column, value in (("company", company), ("topics", topic)) if value)
         key = (kind, first, last, *(places if kind == "surge" else ()))
         before = changes[key].places if key in changes else ()
         changes[key] = Injected(kind, tuple(dict.fromkeys((*before, *places))), max(0, first), min(last, end))
@@ -166,7 +167,7 @@ def _matches(alert: dict[Hashable, Any], effect: Injected, log: Log) -> bool:
         return False
     if effect.kind == "surge":
         overlaps = alert["first_day"] <= effect.last + 1 and alert["last_day"] >= effect.first
-        return bool(overlaps and set(effect.places) & set(str(alert["place"]).split(" & ")))
+        return bool(overlaps and set(effect.places) & set(apart(str(alert["place"]))))
     near = abs(alert["first_day"] - effect.first) <= log.scenario.monitoring.window_days
     return bool(near and alert["named"] >= effect.first)
 
@@ -177,8 +178,8 @@ def _near(alert: dict[Hashable, Any], effect: Injected) -> bool:
     return bool(effect.kind != "style_gap" and abs(alert["first_day"] - effect.first) <= SLACK + 1)
 
 
-def _named(named: str, places: tuple[str, ...]) -> float:
-    return len(set(places) & set(named.split(" & "))) / len(places) if places else 1.0
+def _named(place: str, places: tuple[str, ...]) -> float:
+    return len(set(places) & set(apart(place))) / len(places) if places else 1.0
 
 
 def _style(log: Log) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Segments: the values of the columns in which surges and changes of meaning are looked for."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,20 @@ from numpy.typing import NDArray
 from loopbook.monitoring.timeline import Floats, Mask, Side
 
 
+def named(column: str, value: str) -> str:
+    """Return a segment's name, as alerts and tables say it: company “Acme”."""
+    return f"{column.replace('_', ' ')} “{value}”"
+
+
+def apart(place: str) -> list[str]:
+    """Return the segments of a place, which are joined by an &; a value may hold one itself."""
+    return re.split(r"(?<=”) & ", place)
+
+
 def memberships(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple[int, str]]:
     """Return (row number, segment) for each value; a cell may hold several, joined by ``|``."""
     return [
-        (row, f"{column}={part.strip()}")
+        (row, named(column, part.strip()))
         for column in columns
         for row, value in enumerate(frame[column].astype(str).tolist())
         for part in dict.fromkeys(value.split("|"))

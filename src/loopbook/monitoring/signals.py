@@ -30,7 +30,7 @@ COLUMNS = (
 check
     Kind of check, one of ``Log.checks``.
 place
-    Where: a segment such as ``company=Acme``, a field, an attribute; empty for everywhere.
+    Where: a segment such as ``company “Acme”``, a field, an attribute; empty for everywhere.
 day, onset, last
     Stream days: on which it was known, on which it most likely began, and up to which rows were looked at.
 value, low, high, expected

@@ -208,7 +208,7 @@ def _shared_segment(cells: Cells, hit: _Found, history: _History) -> str:
     inside[hit.rows] = True
     counts = np.bincount(cells.cell[inside[cells.row]], minlength=len(cells.names)) / max(1, len(hit.rows))
     usual = history.counts[0] / max(history.exposure[0], 1)
-    column = cells.names[hit.cell].partition("=")[0]
-    other = np.array([name.partition("=")[0] != column for name in cells.names])
+    column = cells.names[hit.cell].partition(" “")[0]
+    other = np.array([name.partition(" “")[0] != column for name in cells.names])
     common = other & (counts > 0.5) & (counts > LEAST_RATIO * usual)
     return cells.names[int(np.argmax(np.where(common, counts, -1)))] if common.any() else ""
