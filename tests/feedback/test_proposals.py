@@ -130,7 +130,7 @@ def test_requirements_follow_clear_complaints_only() -> None:
         columns=["kind", "term", "texts", "others", "log_odds", "z", "example"],
     )
     made = proposals.requirements(table, comments)
-    assert [one.title for one in made] == ["A criterion for place=north", "Look into missed decisions"]
+    assert [one.title for one in made] == ["A criterion for place “north”", "Look into missed decisions"]
     wanted = made[0].change["requirement"]
     assert (wanted["metric"], wanted["comparison"], wanted["threshold"]) == ("worse_segments", "==", 0)
     assert not any(one.safe for one in made)
