@@ -151,10 +151,15 @@ def test_two_units_in_one_column_are_no_number_and_said(cells: list[str]) -> Non
         ("range", [f"{row}-{row + 5}" for row in range(ROWS)]),
         ("ratio", [f"{row}:{row + 5}" for row in range(ROWS)]),
         ("zip", [f"0{1000 + row}" for row in range(ROWS)]),
+        ("aircraft", [f"{'CF'[row % 2]}-{row}" for row in range(ROWS)]),
+        ("aircraft", [f"{'C' if row % 3 else 'f'}-{row}A" for row in range(ROWS)]),
+        ("road", [f"F{row}" for row in range(ROWS)]),
     ],
 )
 def test_what_only_looks_like_a_number_stays_what_it_is(name: str, cells: list[str]) -> None:
-    assert door([name, "y"], cells, ["a", "b"] * (ROWS // 2))[name].kind not in ("number", "time")
+    found = door([name, "y"], cells, ["a", "b"] * (ROWS // 2))[name]
+    assert found.kind not in ("number", "time")
+    assert not found.doubt
 
 
 @pytest.mark.parametrize(

@@ -132,3 +132,28 @@ def test_a_series_without_a_label_says_what_can_be_done(values: tuple[str, ...])
     table |= {name: [row * 1.37 + place for row in range(100)] for place, name in enumerate(values)}
     with pytest.raises(DataError, match=r"neither forecasts nor looks for what is unusual.* Add one"):
         label.guess(columns(table), None, "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("values", "yes", "names"),
+    [
+        ({"None": 90, "Minor": 6, "Substantial": 4}, {"Minor", "Substantial"}, ("None", "not None")),
+        ({"0": 75, "7": 9, "12": 8, "1": 8}, {"7", "12", "1"}, ("0", "not 0")),
+        ({"no": 50, "some": 30, "much": 20}, {"some", "much"}, ("no", "not no")),
+        ({"absent": 80, "present": 20}, {"present"}, ("not finding", "finding")),
+        ({"0": 50, "1": 30, "-1": 20}, {"-1"}, ("other", "-1")),
+    ],
+)
+def test_where_the_usual_value_says_no_all_others_are_yes(
+    values: dict[str, int], yes: set[str], names: tuple[str, str]
+) -> None:
+    table = {"finding": [value for value, rows in values.items() for _ in range(rows)]}
+    found = label.guess(columns({"text": TEXT, **table}), "finding", "x.csv")
+    assert (set(found.positive), found.names) == (yes, names)
+
+
+@pytest.mark.parametrize(("one", "two"), [(30, 70), (70, 30)])
+def test_codes_of_one_and_two_say_neither_yes_nor_no(one: int, two: int) -> None:
+    found = label.guess(columns({"text": TEXT, "status": ["1"] * one + ["2"] * two}), None, "x.csv")
+    assert found.positive == ("1" if one < two else "2",)
+    assert "please check" in found.meaning

@@ -145,7 +145,8 @@ def test_ids_damaged_by_a_spreadsheet_are_named_as_that(ids: list[str]) -> None:
             "disability",
             "foreign_worker",
         ),
-        *("sexual_orientation", "pregnant", "caste", "skin colour", "genero", "etnia"),
+        *("sexual_orientation", "pregnant", "caste", "skin colour", "SkinTone", "genero", "etnia", "country of origin"),
+        *("religious", "hispanic"),
     ],
 )
 @pytest.mark.parametrize("coded", [True, False])
@@ -157,7 +158,11 @@ def test_what_speaks_of_people_is_protected_as_words_and_as_codes(name: str, cod
 
 
 @pytest.mark.parametrize(
-    "name", ["page", "storage", "wage", "vintage", "machine_age", "account age days", "percentage"]
+    "name",
+    [
+        *("page", "storage", "wage", "vintage", "machine_age", "account age days", "percentage"),
+        *("skin", "SkinThickness", "skin_fold_mm", "Origin State", "origin_airport", "Origin City"),
+    ],
 )
 def test_other_names_are_not(name: str) -> None:
     assert not draft({name: [DRAW.randint(19, 75) for _ in range(ROWS)], **BASE}).roles.protected

@@ -82,3 +82,18 @@ def test_a_table_that_leaves_no_input_is_refused_with_each_reason() -> None:
     table = {"outcome": LABEL, "copy": LABEL, "currency": ["EUR"] * ROWS}
     with pytest.raises(DataError, match=r"(?s)'copy': suspected leak.*'currency': constant.*--label"):
         draft(table)
+
+
+@pytest.mark.parametrize("name", ["unnamed_1", "Unnamed: 0", "rownames", "index"])
+def test_the_row_numbers_of_an_export_are_no_input_though_some_are_gone(name: str) -> None:
+    found = draft({name: [2 * number + number // 3 for number in range(ROWS)], **BASE}).roles
+    assert found.id is not None
+    assert found.id.column.name == name
+
+
+@pytest.mark.parametrize(("rows", "group"), [(4, True), (2, False), (1, False)])
+def test_an_id_of_several_rows_keeps_them_together(rows: int, group: bool) -> None:
+    ids = [1 + number // rows for number in range(ROWS)]
+    found = draft({"id": ids, **BASE, "label": [DRAW.randint(0, 1) for _ in ids]}).roles
+    assert (found.group is not None and found.group.column.name == "id") == group
+    assert "id" not in found.fields

@@ -223,14 +223,15 @@ def _two(values: Counter[str], column: Column) -> tuple[tuple[str, ...], str, fl
     if found and lost and found != lost:
         return _signed(found[0], lost[0], column)
     trouble = [value for value in values if words.heard(value, words.TROUBLE)]
-    says_yes = "{!r} says yes"
+    says_yes, coded = "{!r} says yes", {*map(parsing.level, values)} == {"1", "2"}
+    rare = "rarer of two codes" if coded else "rarer one"
     meant, why, sure = next(
         (found[0], why, sure)
         for found, why, sure in (
             (yes if len(no) == 1 else [], says_yes, 1.0),
             (trouble, "{!r} sounds like trouble and is taken as yes", 0.8),
-            (yes, says_yes, 0.9),
-            ([values.most_common()[-1][0]], "the rarer one is taken as yes: please check", 0.4),
+            ([] if coded else yes, says_yes, 0.9),
+            ([values.most_common()[-1][0]], f"the {rare} is taken as yes: please check", 0.4),
         )
         if len(found) == 1
     )
@@ -267,6 +268,9 @@ def _several(values: Counter[str], column: Column) -> tuple[tuple[str, ...], str
             f"{head}; {what} like trouble: yes ({share:.1%}) against the rest{more}; please check",
             0.3,
         )
+    usual, *others = (value for value, _ in values.most_common())
+    if {value for value in values if parsing.level(value) in words.NO} == {usual} and not many:
+        return tuple(others), f"{head}; {usual!r} says no, so all others are yes; please check", 0.3
     enough = [value for value, count in values.most_common() if count >= max(_FEW, 0.02 * column.known)]
     chosen = enough[-1] if enough else values.most_common(1)[0][0]
     what = "the rarest with enough rows" if enough else "the most frequent, as all are rare,"
@@ -280,6 +284,8 @@ def _names(column: Column, values: Counter[str], meant: tuple[str, ...]) -> tupl
         if {other.casefold(), meant[0].casefold()} <= words.YES | words.NO:
             return f"not {title}", title
         names = (shorten(other, 28), shorten(meant[0], 28))
+    elif len(rest := [value for value in values if value not in meant]) == 1:
+        names = (shorten(rest[0], 24), f"not {shorten(rest[0], 24)}")
     else:
         names = ("other", shorten(meant[0], 28) if len(meant) == 1 else f"trouble in {title}")
     return names if all(names) and names[0] != names[1] else ("no", "yes")

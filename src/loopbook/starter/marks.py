@@ -74,7 +74,8 @@ def _unit(value: str) -> str | None:
     if before and after:
         return None
     unit = before or after
-    sign = unit and all(unicodedata.category(each) in ("Sc", "So") or each in "%‰°" for each in unit.rstrip("CFcf"))
+    stem = unit.rstrip("CFcf")  # of °C
+    sign = stem and all(unicodedata.category(each) in ("Sc", "So") or each in "%‰°" for each in stem)
     behind = bool(after) and (bool(found["space"]) or after.casefold() in _SHORT)
     return unit if not unit or sign or unit.casefold() in _CODES or behind else None
 

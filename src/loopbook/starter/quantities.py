@@ -18,6 +18,7 @@ _REPEATED = 3  # times that a word stands among numbers, from which it says that
 _MANY = 20  # different numbers beside which such a word is no level of a scale
 _BARE = 0.02  # share of numbers without the unit of the others, from which it is said
 _MOST_WORDS = 3
+_AMOUNTS = 0.8  # share of a column's values that must be amounts before their units are spoken of
 _LOOKED_AT = 5_000
 _DUBIOUS = frozenset(
     (
@@ -81,11 +82,12 @@ def words_for_none(written: list[str], bad: NDArray[np.bool_], many: bool) -> tu
 def _unit(counts: Counter[str]) -> tuple[str, str, bool]:
     """Return the unit of most amounts, what to say about it, and whether there are two that cannot be compared."""
     step = max(1, len(counts) // _LOOKED_AT)
-    units = marks.units(dict(list(counts.items())[::step]))
-    spelled = Counter({unit: units[unit] for unit in units if unit})
-    if not spelled:
+    values = dict(list(counts.items())[::step])
+    units = marks.units(values)
+    spelled, total = Counter({unit: units[unit] for unit in units if unit}), units.total()
+    if not spelled or total < _AMOUNTS * sum(values.values()):
         return "", "", False
-    total, (unit, _) = units.total(), spelled.most_common(1)[0]
+    unit, _ = spelled.most_common(1)[0]
     others = [other for other in spelled if other.casefold() != unit.casefold() and spelled[other] >= _BARE * total]
     if others:
         named = f"{quoted(unit)} and {quoted(others[0])}"

@@ -5,13 +5,30 @@ from collections.abc import Iterable
 
 YES = frozenset(
     (
-        *("1", "yes", "y", "true", "t", "ja", "j", "wahr", "oui", "si", "on", "positive", "positiv", "+1", "x"),
+        *(
+            "1",
+            "yes",
+            "y",
+            "true",
+            "t",
+            "ja",
+            "j",
+            "wahr",
+            "oui",
+            "si",
+            "on",
+            "positive",
+            "positiv",
+            "+1",
+            "x",
+            "present",
+        ),
         *("是", "有", "はい", "예", "네"),
     )
 )
 NO = frozenset(
     (
-        *("0", "no", "n", "false", "f", "nein", "falsch", "non", "off", "negative", "negativ", "-1", "none"),
+        *("0", "no", "n", "false", "f", "nein", "falsch", "non", "off", "negative", "negativ", "-1", "none", "absent"),
         *("否", "无", "無", "いいえ", "아니오", "아니요"),
     )
 )
@@ -166,6 +183,9 @@ ID = frozenset(
     ]
 )
 
+INDEX = frozenset(["unnamed", "index", "rownames", "rownumber"])
+"""Words of the row numbers that a data frame's export brings along."""
+
 ENTITY = frozenset(
     (
         *("customer", "client", "user", "account", "patient", "author", "member", "session", "thread", "conversation"),
@@ -302,6 +322,10 @@ PROTECTED = frozenset(
         "etnia",
         "etnicidad",
         "religion",
+        "religious",
+        "hispanic",
+        "latino",
+        "latina",
         "religión",
         "religião",
         "religione",
@@ -343,13 +367,13 @@ PROTECTED = frozenset(
         "sexual",
         "transgender",
         "caste",
-        "skin",
         "hautfarbe",
         "veteran",
     ]
 )
 """Words of columns about what people must not be treated differently for."""
 
+_SKIN, _TINT = frozenset(["skin"]), frozenset(["color", "colour", "tone", "complexion"])
 _BIRTH = frozenset(["birth", "naissance", "nacimiento", "nascimento", "geburt", "nascita"])
 _BORN = frozenset(["year", "jahr", "année", "annee", "año", "ano", "anno", "decade", "country", "land", "place"])
 _WORN = frozenset(
@@ -365,10 +389,10 @@ _WORN = frozenset(
         "orientation",
         "civil",
         "origin",
-        "skin",
         "migration",
     ]
 )
+_PLACES = frozenset(["airport", "station", "port", "city", "state", "warehouse"])  # that goods and journeys come from
 
 AFTERWARDS = frozenset(
     [
@@ -533,11 +557,11 @@ def heard(name: str, among: Iterable[str]) -> str:
 def protected(name: str) -> str:
     """Return the word of a column's name that says that it is about a protected attribute of people, or nothing."""
     spoken = of(name)
-    if _BIRTH & set(spoken) and _BORN & set(spoken):
+    if any(one & set(spoken) and other & set(spoken) for one, other in ((_BIRTH, _BORN), (_SKIN, _TINT))):
         return " ".join(spoken)
     word = heard(name, PROTECTED)
-    things = (ENTITY - PERSON) | _NO_PERSON | {"account", "car", "loan", "site", "file"}
-    return "" if word in _WORN and set(spoken) & (things - _WORN) else word
+    things = (ENTITY - PERSON) | _NO_PERSON | _PLACES | {"account", "car", "loan", "site", "file"}
+    return "" if word in _WORN and set(spoken) & (things - _WORN - _BORN) else word
 
 
 def person(name: str) -> str:
