@@ -146,7 +146,7 @@ def test_ids_damaged_by_a_spreadsheet_are_named_as_that(ids: list[str]) -> None:
             "foreign_worker",
         ),
         *("sexual_orientation", "pregnant", "caste", "skin colour", "SkinTone", "genero", "etnia", "country of origin"),
-        *("religious", "hispanic"),
+        *("religious", "hispanic", "female", "nonwhite", "black"),
     ],
 )
 @pytest.mark.parametrize("coded", [True, False])
@@ -161,7 +161,16 @@ def test_what_speaks_of_people_is_protected_as_words_and_as_codes(name: str, cod
     "name",
     [
         *("page", "storage", "wage", "vintage", "machine_age", "account age days", "percentage"),
-        *("skin", "SkinThickness", "skin_fold_mm", "Origin State", "origin_airport", "Origin City"),
+        *(
+            "skin",
+            "SkinThickness",
+            "skin_fold_mm",
+            "Origin State",
+            "origin_airport",
+            "Origin City",
+            "black_box",
+            "white balance",
+        ),
     ],
 )
 def test_other_names_are_not(name: str) -> None:

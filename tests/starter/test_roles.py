@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from loopbook.scenario.errors import DataError
-from tests.starter.conftest import draft
+from tests.starter.conftest import columns, draft
 
 DRAW = random.Random(1)
 ROWS = 200
@@ -91,9 +91,31 @@ def test_the_row_numbers_of_an_export_are_no_input_though_some_are_gone(name: st
     assert found.id.column.name == name
 
 
-@pytest.mark.parametrize(("rows", "group"), [(4, True), (2, False), (1, False)])
-def test_an_id_of_several_rows_keeps_them_together(rows: int, group: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "rows", "group"),
+    [
+        *(("id", 4, True), ("id", 2, True), ("ID", 2, True), ("id", 1, False), ("tweet_id", 2, True)),
+        *(("subject", 4, True), ("participant", 4, True), ("subject", 1, False), ("objects", 4, False)),
+    ],
+)
+def test_an_id_of_several_rows_keeps_them_together(name: str, rows: int, group: bool) -> None:
     ids = [1 + number // rows for number in range(ROWS)]
-    found = draft({"id": ids, **BASE, "label": [DRAW.randint(0, 1) for _ in ids]}).roles
-    assert (found.group is not None and found.group.column.name == "id") == group
-    assert "id" not in found.fields
+    found = draft({name: ids, **BASE, "label": [DRAW.randint(0, 1) for _ in ids]}).roles
+    assert (found.group is not None and found.group.column.name == name) == group
+    assert name in found.fields or name != "objects"
+    assert not found.doubts
+
+
+def test_a_key_that_a_few_rows_share_is_named() -> None:
+    found = draft({"id": [f"K{number - number // 180}-7" for number in range(ROWS)], **BASE}).roles
+    assert found.id is not None
+    assert found.group is None
+    found = draft({"id": [f"K{number % 170}-7" for number in range(ROWS)], **BASE}).roles
+    assert found.id is found.group is None
+    assert found.doubts["id"] == "named like a row's key, but 15.0% of its values stand there again"
+
+
+@pytest.mark.parametrize("values", [[f"{n}" for n in range(170)] + [f"{n}a" for n in range(5)]])
+def test_a_letter_behind_some_numbers_is_no_unit(values: list[str]) -> None:
+    (column,) = columns({"house": values})
+    assert (column.unit, column.doubt) == ("", "")

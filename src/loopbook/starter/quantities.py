@@ -16,6 +16,7 @@ from loopbook.starter.notation import quoted
 
 _REPEATED = 3  # times that a word stands among numbers, from which it says that there is none
 _MANY = 20  # different numbers beside which such a word is no level of a scale
+_LETTER = 0.5  # share of numbers without it, from which a letter behind the others tells them apart, such as 12a
 _BARE = 0.02  # share of numbers without the unit of the others, from which it is said
 _MOST_WORDS = 3
 _AMOUNTS = 0.8  # share of a column's values that must be amounts before their units are spoken of
@@ -97,5 +98,7 @@ def _unit(counts: Counter[str]) -> tuple[str, str, bool]:
             True,
         )
     bare = units[""] / total
+    if bare >= _LETTER and len(unit) == 1 and unit.isalpha():
+        return "", "", False
     says = f"a column of numbers, {bare:.0%} without {quoted(unit)} and taken in the same unit: please check"
     return unit, says if bare >= _BARE else "", False

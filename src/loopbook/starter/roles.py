@@ -21,7 +21,7 @@ FieldKind = Literal["text", "number", "category"]
 _LONGEST_NAME = 200  # characters; YAML reads a key on one line of at most 1,024
 _MANY_MISSING = 0.02  # of a time, group or key: such rows go to quarantine
 _LEAST_GROUPS = 30
-_OFTEN = 0.5  # different values of an id, as a share of all, below which it names things of several rows
+_OFTEN = 0.8  # different values of an id, as a share of all, up to which it names things of several rows
 _FEW_LEVELS = 12
 _MOST_GROUPS = 60  # of a protected attribute
 _SHORTENED = re.compile(r"-?\d(?:[.,]\d{0,6})?[eE]\+?(?:1[1-9]|[2-9]\d)")
@@ -217,13 +217,13 @@ def _group(columns: Sequence[Column]) -> Choice | None:
     """Return the column of the things of which several rows speak."""
 
     def points(column: Column) -> float:
-        repeated = words.of(column.name) == ["id"] and column.distinct < _OFTEN * column.known
-        thing = repeated or bool(words.heard(column.name, words.ENTITY))
+        subject = column.kind == "number" and bool(words.heard(column.name, words.SUBJECT))
+        thing = subject or _named_key(column) or bool(words.heard(column.name, words.ENTITY))
         named = thing and column.kind in ("code", "category", "number", "text")
         person = bool(column.personal) and column.kind != "time"
         keyed = bool(words.heard(column.name, words.ID))
-        counted = column.kind == "number" and not keyed and not person
-        several = _LEAST_GROUPS <= column.distinct <= 0.8 * column.known
+        counted = column.kind == "number" and not (keyed or person or subject)
+        several = _LEAST_GROUPS <= column.distinct <= _OFTEN * column.known
         usable = several and not counted and column.missing_share <= _MANY_MISSING
         return (named + person + 0.5 * keyed) * (usable and (named or person) and len(column.name) <= _LONGEST_NAME)
 
@@ -252,14 +252,16 @@ def _key(columns: Sequence[Column]) -> Choice | None:
 
 def _no_key(column: Column) -> str:
     """Return why a column that is named like a row's key is none; empty: it is one, or is not named so."""
-    last = words.of(column.name)[-1:]
-    if last not in (["id"], ["uuid"], ["guid"]) or column.kind not in ("code", "number") or _is_key(column):
-        return ""
-    if column.distinct < _OFTEN * column.known:
+    if not _named_key(column) or _is_key(column) or column.distinct < _OFTEN * column.known:
         return ""
     twice, missing = 1 - column.distinct / max(1, column.known), column.missing_share
     faults = ((twice, "of its values stand there again"), (missing, "of the rows have none"))
     return "named like a row's key, but " + " and ".join(f"{share:.1%} {what}" for share, what in faults if share)
+
+
+def _named_key(column: Column) -> bool:
+    """Say whether a column is named like a row's key, and is no level of a few."""
+    return words.of(column.name)[-1:] in (["id"], ["uuid"], ["guid"]) and column.kind in ("code", "number")
 
 
 def _is_key(column: Column) -> bool:
@@ -274,5 +276,5 @@ def _is_key(column: Column) -> bool:
         known = column.numbers[pd.notna(column.numbers)]
         whole = bool((known == known.round()).all())
         counted = float(known.max() - known.min()) <= 1.2 * len(known)
-        return whole and (counted or bool(words.heard(column.name, words.ID | words.INDEX)))
+        return whole and (counted or bool(words.heard(column.name, words.ID)))
     return column.kind == "code"

@@ -180,11 +180,14 @@ ID = frozenset(
         "row",
         "zeile",
         "lfd",
+        "unnamed",
+        "rownames",
+        "rownumber",
     ]
 )
 
-INDEX = frozenset(["unnamed", "index", "rownames", "rownumber"])
-"""Words of the row numbers that a data frame's export brings along."""
+SUBJECT = frozenset(["subject", "participant", "respondent", "proband", "versuchsperson"])
+"""Words of columns of numbers that say of whom a row is."""
 
 ENTITY = frozenset(
     (
@@ -369,10 +372,14 @@ PROTECTED = frozenset(
         "caste",
         "hautfarbe",
         "veteran",
+        "female",
+        "male",
+        "nonwhite",
     ]
 )
 """Words of columns about what people must not be treated differently for."""
 
+_COLOURS = frozenset(["black", "white"])  # of people, where a name says nothing else
 _SKIN, _TINT = frozenset(["skin"]), frozenset(["color", "colour", "tone", "complexion"])
 _BIRTH = frozenset(["birth", "naissance", "nacimiento", "nascimento", "geburt", "nascita"])
 _BORN = frozenset(["year", "jahr", "année", "annee", "año", "ano", "anno", "decade", "country", "land", "place"])
@@ -559,7 +566,7 @@ def protected(name: str) -> str:
     spoken = of(name)
     if any(one & set(spoken) and other & set(spoken) for one, other in ((_BIRTH, _BORN), (_SKIN, _TINT))):
         return " ".join(spoken)
-    word = heard(name, PROTECTED)
+    word = heard(name, PROTECTED) or next(iter(_COLOURS.intersection(spoken if len(spoken) == 1 else ())), "")
     things = (ENTITY - PERSON) | _NO_PERSON | _PLACES | {"account", "car", "loan", "site", "file"}
     return "" if word in _WORN and set(spoken) & (things - _WORN - _BORN) else word
 
