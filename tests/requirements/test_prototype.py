@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, precision_score, recall_score, roc_auc_score
 
-from loopbook.requirements import prototype
+from loopbook.requirements import prototype, traceability
 from loopbook.requirements.prototype import Prototype
 from loopbook.requirements.table_rules import Rule
 from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.scenario.loading import load
 from loopbook.scenario.requirements import RequirementsSettings
+from loopbook.scenario.stories import Story
 from loopbook.scenario.task import Task
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "notebooks" / "scenarios"
@@ -205,9 +206,16 @@ def test_the_metrics_are_those_of_scikit_learn(rows: list[tuple[int, int]]) -> N
         assert found[name] <= found[f"{name}_high"] + 1e-12 <= 1 + 1e-9
 
 
-def test_one_class_only_cannot_be_scored() -> None:
-    with pytest.raises(DataError, match="one class"):
-        prototype.metrics(np.ones(3), made().score(texts("a", "b", "c")))
+@pytest.mark.parametrize(("label", "recall"), [(1, 0.0), (0, None)])
+def test_days_of_one_class_say_nothing_of_ranking_and_that_they_are_too_few(label: int, recall: float | None) -> None:
+    found = prototype.metrics(np.full(3, label), made().score(texts("x", "y", "z")))
+    assert found["test_accuracy"] == 1 - label
+    assert isnan(found["test_roc_auc"]) and isnan(found["test_roc_auc_low"]) and isnan(found["test_roc_auc_high"])
+    assert found["recall"] == recall or (recall is None and isnan(found["recall"]))
+    criterion = {"id": "a", "text": "a", "stage": "04_optimization", "metric": "test_roc_auc", "comparison": ">="}
+    story = {"id": "s", "as_a": "a", "i_want": "b", "so_that": "c", "criteria": [criterion | {"threshold": 0.5}]}
+    (row,) = traceability.on_prototype([Story.model_validate(story)], found).to_dict("records")
+    assert row["verdict"] == traceability.TOO_FEW_DAYS
 
 
 def test_a_term_in_a_script_without_blanks_stands_anywhere() -> None:

@@ -96,6 +96,21 @@ def test_a_sorted_file_is_not_cut_to_one_class_in_smoke(tmp_path: Path) -> None:
     assert (smoke.source.sample, smoke.data.rows) == (1_500, None)
 
 
+@pytest.mark.parametrize(
+    ("every", "late", "least", "most"), [(1, 0, 14, 14), (3, 0, 58, 58), (3, 300, 358, 358), (3, 330, 365, 365)]
+)
+def test_the_prototype_is_tried_on_as_many_days_as_show_both_answers(
+    tmp_path: Path, every: int, late: int, least: int, most: int
+) -> None:
+    whole = without(table(900), "customer")
+    if every > 1:
+        whole["date"] = [date(2023, 1, 1) + timedelta(days=row) for row in range(900)]
+        whole["label"] = [int(row % every == 0 and row >= late) for row in range(900)]
+    found = settled(tmp_path, whole)
+    assert least <= found.days <= most
+    assert trial.scenario_of(found).requirements.days == found.days
+
+
 def test_too_few_rows_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="45 rows can be used; at least 60"):
         settled(tmp_path, table(45))

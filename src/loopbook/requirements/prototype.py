@@ -204,28 +204,24 @@ def metrics(label: np.ndarray | pd.Series, scored: pd.DataFrame) -> dict[str, fl
     Parameters
     ----------
     label
-        0 or 1 [n]; both must occur.
+        0 or 1 [n].
     scored
         What `Prototype.score` returned for the same rows.
 
     Returns
     -------
     dict
-        `test_accuracy` and `test_roc_auc`, each with `_low` and `_high` (95%), `precision` (of what it acted on; NaN
-        if it never acted) and `recall`.
-
-    Raises
-    ------
-    DataError
-        If only one class occurs.
+        `test_accuracy` and `test_roc_auc`, each with `_low` and `_high` (95%), `precision` (of what it acted on)
+        and `recall`; NaN where there is nothing to divide by, or one class only.
     """
     truth = np.asarray(label) == 1
-    if truth.all() or not truth.any():
-        raise DataError("All rows are of one class, so a prototype cannot be scored on them.")
     acts = scored["acts"].to_numpy(dtype=bool)
     right = int((acts & truth).sum())
     accuracy, low, high = intervals.wilson(float((acts == truth).mean()), len(truth))
-    area, area_low, area_high = intervals.delong(truth, scored["score"].to_numpy(dtype=float))
+    both, nothing = bool(truth.any() and not truth.all()), float("nan")
+    area, area_low, area_high = (
+        intervals.delong(truth, scored["score"].to_numpy(dtype=float)) if both else (nothing, nothing, nothing)
+    )
     return {
         "test_accuracy": accuracy,
         "test_accuracy_low": low,
@@ -233,8 +229,8 @@ def metrics(label: np.ndarray | pd.Series, scored: pd.DataFrame) -> dict[str, fl
         "test_roc_auc": area,
         "test_roc_auc_low": area_low,
         "test_roc_auc_high": area_high,
-        "precision": right / int(acts.sum()) if acts.any() else float("nan"),
-        "recall": right / int(truth.sum()),
+        "precision": right / int(acts.sum()) if acts.any() else nothing,
+        "recall": right / int(truth.sum()) if truth.any() else nothing,
     }
 
 

@@ -11,6 +11,7 @@ from loopbook.store.records import NO_FRESH_ROWS
 
 MET, MISSED, UNTESTED, NO_CRITERION = "met", "missed", "not yet tested", "no criterion"
 NOT_ON_PROTOTYPE = "not testable on a prototype"
+TOO_FEW_DAYS = "not tested: too few days for both answers (requirements.days)"
 STALE = f"not tested: {NO_FRESH_ROWS}"
 _COLUMNS = [
     *("story", "criterion", "text", "stage", "metric", "comparison", "threshold"),
@@ -89,7 +90,7 @@ def on_prototype(stories: Sequence[Story], metrics: Mapping[str, float]) -> pd.D
     -------
     DataFrame
         As `matrix` returns it; what a prototype cannot show, a latency or a leak for instance, is *not testable on a
-        prototype*.
+        prototype*, and what its days cannot show, `TOO_FEW_DAYS`.
     """
     criteria = [criterion for story in stories for criterion in story.criteria]
     evidence = {
@@ -100,6 +101,7 @@ def on_prototype(stories: Sequence[Story], metrics: Mapping[str, float]) -> pd.D
     found = matrix(stories, evidence)
     absent = found["verdict"] == UNTESTED
     found.loc[absent, ["verdict", "note"]] = [NOT_ON_PROTOTYPE, ""]
+    found.loc[absent & found["metric"].isin(metrics), "verdict"] = TOO_FEW_DAYS
     return found
 
 
@@ -109,6 +111,6 @@ def counts(traced: pd.DataFrame) -> dict[str, int]:
     return {
         "criteria_met": int((verdicts == MET).sum()),
         "criteria_missed": int((verdicts == MISSED).sum()),
-        "criteria_untested": int(verdicts.isin([UNTESTED, STALE, NOT_ON_PROTOTYPE]).sum()),
+        "criteria_untested": int(verdicts.isin([UNTESTED, STALE, NOT_ON_PROTOTYPE, TOO_FEW_DAYS]).sum()),
         "stories_without_criterion": int((verdicts == NO_CRITERION).sum()),
     }

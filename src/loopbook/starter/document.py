@@ -48,6 +48,7 @@ class Draft:
     rules: dict[str, str] = field(default_factory=dict)
     columns: tuple[Column, ...] = ()
     english: bool = True
+    days: int = 14
 
 
 def write(draft: Draft) -> str:

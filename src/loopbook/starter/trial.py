@@ -21,6 +21,7 @@ from loopbook.requirements.scripts import BLANKLESS
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.loading import load
+from loopbook.scenario.requirements import RequirementsSettings
 from loopbook.starter import document
 from loopbook.starter.label import REMEDY
 
@@ -32,6 +33,7 @@ _FEW_ROWS = 2_000  # up to here the splits but train need larger shares
 _LEAST_ROWS = 60
 _LEAST_CLASS = 5  # rows of the rarer class that validation, test and gate should have
 _LEAST_DAYS = 5  # with rows, from which on a file is split by time
+_TRIED, _MOST_DAYS = 20, 365  # rows of each answer that the prototype should see; days that it takes at most
 _PIECED = 300  # texts whose word pieces are counted
 _MOST_UNKNOWN = 0.2  # share of unknown pieces from which the English encoder is not offered
 SMOKE = (1_500, 3_000, 6_000, 50_000)
@@ -77,7 +79,17 @@ def settle(draft: document.Draft, collected: Collected, today: date) -> document
     sized = replace(_sized(draft, kept), quarantine=max(0.05, math.ceil(120 * share) / 100), lost=_lost(aside, share))
     split = _split(sized, kept)
     train = splitting.split(kept, scenario_of(split))["train"]
-    return replace(_ruled(split, train), smoke_rows=_smoke_rows(split, kept))
+    return replace(_ruled(split, train), smoke_rows=_smoke_rows(split, kept), days=_days(split, kept))
+
+
+def _days(draft: document.Draft, rows: pd.DataFrame) -> int:
+    """Return on how many days the prototype is tried: the usual ones, or until both answers have come often enough."""
+    usual: int = RequirementsSettings().days
+    if draft.roles.time is None:
+        return usual
+    day = (rows["time"].dt.normalize() - rows["time"].min().normalize()).dt.days
+    often = (int(day[rows["label"] == value].nsmallest(_TRIED).max()) + 1 for value in (0, 1))
+    return min(_MOST_DAYS, max(usual, *often))
 
 
 def _lost(aside: pd.DataFrame, share: float) -> str:
