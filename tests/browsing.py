@@ -34,6 +34,10 @@ SEEN = """() => {
     if (own && width > 1 && !inBox(e) && !e.closest('.unseen, .skip') && (right > innerWidth + 1 || left < -1))
       found.push(`cut off at the edge: ${named(e)}`);
   }
+  for (const e of document.querySelectorAll('main svg text')) {
+    const size = parseFloat(getComputedStyle(e).fontSize) * (e.getScreenCTM()?.a ?? 1);
+    if (e.checkVisibility() && size < 9) found.push(`letters of ${size.toFixed(1)} px: ${named(e)}`);
+  }
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), part = document.createRange();
   while (texts.nextNode()) {
     const text = texts.currentNode;
@@ -116,8 +120,9 @@ class Visit:
         """
         page = self._window(name, width, dark)
         found = [*page.evaluate(SEEN), *page.evaluate(CONTRAST), *(grave(page) if axe else ())]
-        if paper and (printed := printed_width(page)) > PAPER:
-            found.append(f"{printed} wide on paper")
+        if paper:
+            if (printed := printed_width(page)) > PAPER:
+                found.append(f"{printed} wide on paper")
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(media="screen")
         found += [*self.noted, *self.blocked]

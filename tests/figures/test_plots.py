@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -99,6 +100,13 @@ def test_figure_adapts_to_a_dark_page_and_to_the_readers_font() -> None:
     assert "prefers-color-scheme:dark" in svg
     assert "system-ui" in svg
     assert "<text" in svg
+
+
+def test_letters_are_nine_pixels_high_at_the_width_of_a_phone() -> None:
+    for kind, figure in every_kind("plain").items():
+        width = float(re.findall(r'viewBox="0 0 ([\d.]+) ', figure.svg)[0])
+        sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", figure.svg)]
+        assert min(sizes) * 348 / width >= 9, kind
 
 
 @pytest.mark.parametrize(("title", "alt"), [("", "words"), ("words", "  ")])

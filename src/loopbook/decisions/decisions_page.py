@@ -93,11 +93,11 @@ def reasons(decisions: pd.DataFrame, task: Task) -> pd.DataFrame:
 def diary(decisions: pd.DataFrame, task: Task) -> Figure:
     """Draw decisions, actions and reviews by day, or by equal stretches of a log without times."""
     by_day = log.per_day(decisions, task)
-    days = "days" if decisions["time"].notna().all() else "equal stretches"
+    day, days = ("day", "days") if decisions["time"].notna().all() else ("stretch", "equal stretches")
     return plots.timeline(
         by_day[["decisions", "acts", "reviews"]],
         title=f"The agent acted {by_day.acts.sum():,.0f} times in {len(by_day)} {days}",
-        x=days.rstrip("s"),
+        x=day,
         y="rows",
         alt=f"Decisions, actions and reviews in {days}.",
     )

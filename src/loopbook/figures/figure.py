@@ -118,7 +118,7 @@ class Drawing:
         if count > 1:
             longest = max(len(text) for text in self.canvas.axes[0].get_legend_handles_labels()[1])
             columns = max(1, min(count, 46 // (longest + 6)))
-            self.canvas.legend(loc="outside lower center", ncols=columns, fontsize=9, handlelength=2.6)
+            self.canvas.legend(loc="outside lower center", ncols=columns, fontsize=9.5, handlelength=2.6)
 
 
 @contextmanager

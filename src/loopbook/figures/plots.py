@@ -93,7 +93,7 @@ def bars(values: pd.Series | pd.DataFrame, *, title: str, x: str, y: str, alt: s
             numbers = table[name].to_numpy(dtype=float)
             drawn = (axes.barh if horizontal else axes.bar)(offset, numbers, width * 0.94, **kind)
             if count * series <= 16:
-                axes.bar_label(drawn, labels=[short(value) for value in numbers], padding=2, fontsize=8.5, color=INK)
+                axes.bar_label(drawn, labels=[short(value) for value in numbers], padding=2, fontsize=9.5, color=INK)
         axes.margins(**{"x" if horizontal else "y": 0.12})
         axes.grid(visible=False, axis="y" if horizontal else "x")
         draw.names(axes, list(table.index), horizontal)
@@ -131,7 +131,7 @@ def intervals(
                     xytext=(0, 3),
                     textcoords="offset points",
                     ha="center",
-                    fontsize=8.5,
+                    fontsize=9.5,
                     color=MUTED,
                 )
         for at in range(len(table)):
@@ -144,7 +144,7 @@ def intervals(
                 xytext=(0, 7),
                 textcoords="offset points",
                 ha="center",
-                fontsize=8.5,
+                fontsize=9.5,
                 bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},
             )
         axes.set_ylim(-0.6, len(table) - 0.4)
@@ -166,7 +166,7 @@ def matrix(table: pd.DataFrame, *, title: str, x: str, y: str, alt: str) -> Figu
     counts = table.to_numpy(dtype=float)
     total = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
-    with drawing(title, alt, table.index, height=1.5 + 0.75 * len(table)) as draw:
+    with drawing(title, alt, table.index, height=1.4 + 0.6 * len(table)) as draw:
         axes = draw.axes(x, y)
         axes.grid(visible=False)
         for row, column in np.ndindex(counts.shape):

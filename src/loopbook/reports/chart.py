@@ -147,7 +147,7 @@ def intervals(
     if not rows:
         return None
     ends = [end for row in rows for end in row[1:]] + ([reference] if reference is not None else [])
-    along = scale(min(ends), max(ends), 132, 404)
+    along = scale(min(ends), max(ends), 130, 328)
     bars = [
         {
             "name": name,
@@ -166,7 +166,7 @@ def intervals(
         "bars": bars,
         "ticks": ticks(min(ends), max(ends), along),
         "reference": None if reference is None else along(reference),
-        "width": 420,
+        "width": 340,
         "height": _ROW * len(bars) + 26,
     }
 
