@@ -13,6 +13,7 @@ from tests.smoke import Place, Ran
 RUNS = {"market-monitor": "ran", "clinic-triage": "clinic", "press-monitor": "press"}
 """Scenarios, and the fixture that has run each once in the smoke profile for all tests."""
 LARGEST = 400_000  # bytes of a stage's page, its figures apart
+TALLEST = 6_500  # CSS pixels of a page on a phone, what is folded there folded
 
 
 @pytest.fixture(params=RUNS)
@@ -39,6 +40,15 @@ def test_nothing_is_wrong_with_any_page_on_a_screen_on_a_dark_phone_and_on_paper
 def test_a_stages_page_is_small_besides_its_figures(site: Visit) -> None:
     sizes = {name: (site.folder / name).stat().st_size for name in pages(site)}
     assert {name: size for name, size in sizes.items() if size > LARGEST} == {}
+
+
+def test_a_page_is_short_enough_to_be_read_on_a_phone(site: Visit) -> None:
+    page = site.open("index.html", width=PHONE)
+    heights = {}
+    for name in pages(site):
+        page.goto((site.folder / name).as_uri())
+        heights[name] = page.evaluate("document.documentElement.scrollHeight")
+    assert {name: height for name, height in heights.items() if height > TALLEST} == {}
 
 
 def follow(page: Any, link: Any) -> None:

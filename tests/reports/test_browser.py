@@ -302,12 +302,16 @@ def test_a_page_prints_and_nothing_is_lost_at_the_edge_of_the_paper(visit: Visit
 
 
 def test_long_tables_are_folded_on_a_phone_and_nowhere_else(visit: Visit) -> None:
-    tables = "[...document.querySelectorAll('details.table table')]"
+    tables = "[...document.querySelectorAll('details.long table')]"
     seen = f"{tables}.map(table => table.checkVisibility({{contentVisibilityAuto: true}}))"
     wide, phone = (visit.open(f"{RUN}/index.html", width=width) for width in (WIDE, PHONE))
     assert set(wide.evaluate(seen)) == {True}
     assert set(phone.evaluate(seen)) == {False}
-    phone.locator("details.table > summary").first.click()
+    phone.locator("details.long > summary").first.click()
     assert phone.evaluate(seen)[0]
+    costs = phone.locator("input[name=false_negative]")
+    assert not costs.is_visible() and wide.locator("input[name=false_negative]").is_visible()
+    phone.locator(".what-if summary").click()
+    assert costs.is_visible()
     phone.emulate_media(media="print")
     assert set(phone.evaluate(seen)) == {True}

@@ -19,6 +19,21 @@ from loopbook.reports.security import clean_html
         (pd.DataFrame({"a": [1], "b": [2], "c_d": [3], 'e"f': [4]}), ['data-label="C d"', "stacked"], ["c_d"]),
         (pd.DataFrame({"a": [1]}, index=pd.Index([2021], name="year")), ["2021"], []),
         (pd.DataFrame({"cost": [None, 1.5]}), ["<td", ">–<", ">Cost<"], ["NaN", ">cost<"]),
+        (
+            pd.DataFrame({"cost": [0.310041, 1039.683, 1.2e-05, -0.0, 0.9999]}, dtype=object),
+            [">0.31<", ">1,040<", ">0.000012<", ">0<", ">1<"],
+            ["0.310", "e-05", "-0"],
+        ),
+        (
+            pd.DataFrame({"p": ["0.000000", "3e-09", "3.0e-09", "2026.04.15", "12e5"]}),
+            [">0<", ">&lt; 0.000001<", ">2026.04.15<", ">12e5<"],
+            ["e-09"],
+        ),
+        (
+            pd.DataFrame({"mixed": ["none", "28592", None], "number": [1, 2, 3]}),
+            ['<td data-label="Mixed">28592', '<td class="n" data-label="Number">3'],
+            [],
+        ),
         (pd.DataFrame({"time": pd.to_datetime(["2026-04-06 10:01:56Z"])}), ["2026-04-06 10:01:56 UTC"], ["+00:00"]),
     ],
 )
@@ -35,7 +50,10 @@ def test_headings_are_words_and_row_numbers_are_gone(table: pd.DataFrame, there:
     [
         (pd.DataFrame({"cost": [1.5] * 3, "low": [1.0] * 3}), None),
         (pd.DataFrame({"cost": [1.5] * 60}), "60 rows: Cost"),
-        (pd.DataFrame({f"m{at}_x": [0.5] * 4 for at in range(16)}).iloc[:, :16], "4 rows: M0 x, M1 x"),
+        (
+            pd.DataFrame({f"m{at}_x": [0.5] * 4 for at in range(16)}).iloc[:, :16],
+            "4 rows: M0 x, M1 x, M2 x, M3 x …</summary>",
+        ),
         (pd.DataFrame({"reasons": ["The probability is at or above the threshold. " * 9] * 3}), "3 rows: Reasons"),
         (pd.DataFrame({HOSTILE: [1.5] * 60}), "60 rows: "),
     ],
@@ -45,6 +63,6 @@ def test_a_long_table_is_folded_under_a_line_that_says_what_it_holds(table: pd.D
         shown = readable(clean_html(table.to_html(max_rows=None)))
     assert ("<details" in shown) == (summary is not None)
     if summary is not None:
-        assert shown.startswith(f'<details class="table"><summary>{summary}')
+        assert shown.startswith(f'<details class="long"><summary>{summary}')
         assert shown.endswith("</div></details>")
     assert "<script" not in shown

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from xml.etree import ElementTree
 
+import pytest
 from nbformat import v4
 from tests.reports.conftest import Workshop, code, shown, text, training_cells
 
@@ -42,6 +44,31 @@ def test_sections_have_addresses_of_their_own(workshop: Workshop) -> None:
     assert len({name for name, _ in found.sections}) == 3
     for name, _ in found.sections:
         assert any(f'<h2 id="{name}">' in cell.html for cell in found.cells)
+
+
+LONG = "This is why it is done, at some length. " * 6
+
+
+@pytest.mark.parametrize(
+    ("markdown", "folded"),
+    [
+        ("## A\nThe question.\n\n" + LONG, [LONG]),
+        ("The question.\n\n- " + LONG + "\n- $x$\n\n> quoted", [LONG]),
+        (f"## A\nOne.\n\n{LONG}\n\n### B\nTwo.\n\n{LONG}", [LONG, LONG]),
+        ("## A\nThe question.\n\nA word more.", []),
+        ("## A\n" + LONG * 2, []),
+        ("- a list\n\n" + LONG, []),
+        (f"One.\n\n> Two.\n>\n> ## A\n> Three.\n>\n> {LONG}\n\n{LONG}", []),
+    ],
+)
+def test_what_follows_the_first_paragraph_of_a_section_is_folded_if_it_is_long(
+    markdown: str, folded: list[str]
+) -> None:
+    html = prose.html(markdown, [])
+    parts = html.split('<details class="long"><summary>More</summary>')[1:]
+    assert len(parts) == len(folded)
+    assert all(text.strip() in part.partition("</details>")[0] for part, text in zip(parts, folded, strict=True))
+    ElementTree.fromstring(f"<div>{html}</div>")  # no element is cut in two
 
 
 def test_code_is_there_with_its_colours_and_injected_parameters_are_not(workshop: Workshop) -> None:

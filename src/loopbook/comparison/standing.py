@@ -184,11 +184,7 @@ def _alerts(alerts: Sequence[Mapping[str, Any]]) -> Iterator[_Finding]:
             f"Find out why groups are treated differently before anybody is decided about: {named}.",
         )
     if others:
-        named = "; ".join(str(alert["title"]).rstrip(".") for alert in others[:3])
-        yield _Finding(
-            "" if unfair else words,
-            f"Look into the open alerts, the dearest first: {named}" + (", and more." if len(others) > 3 else "."),
-        )
+        yield _Finding("" if unfair else words, "Look into the open alerts, the dearest first.")
 
 
 def _rows(run: Run) -> Iterator[_Finding]:

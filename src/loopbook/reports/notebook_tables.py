@@ -1,22 +1,28 @@
-"""Tables of notebooks as people read them: headings in words, no column of row numbers, a block a row on a phone.
+"""Tables of notebooks as people read them: headings in words, few figures a number, a block a row on a phone.
 
-A long table is folded on a phone, under a line that says what it holds; wide windows and paper show it open.
+Row numbers have no column. A long table is folded on a phone, under a line that says what it holds; wide windows and
+paper show it open.
 """
 
 import re
 from collections.abc import Callable
+from html import escape
 
-from loopbook.reports.overview import label
+from loopbook.reports.overview import label, number
 
 _BOX = re.compile(r'<div class="scroll"[^>]*>\s*<table.*?</table>\s*</div>', re.DOTALL)
 _TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
 _ROW = re.compile(r"<tr>(.*?)</tr>", re.DOTALL)
 _CELL = re.compile(r"<(t[hd])([^>]*)>(.*?)</\1>", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+_NUMERIC = ' class="n"'
 _MISSING = ("NaN", "NaT", "&lt;NA&gt;")  # as pandas writes them
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d+)?\+00:00")
+_DECIMAL = re.compile(r"[-+]?\d+(?:\.\d+(?:e[-+]\d+)?|e[-+]\d+)")
 _COLUMNS = 2  # beyond them a row becomes a block on a phone
 _CELL_ROOM = 20  # letters that a phone's lines lose to a cell: its heading, the gap after it
+_LEAST = 1e-6  # below it, a number is told as nothing
+_NAMED = 4  # headings that the line over a folded table names
 _LONGEST = 450  # letters, about half of what a phone shows at once
 
 Cells = list[tuple[str, str, str]]
@@ -34,8 +40,9 @@ def _folded(box: re.Match[str]) -> str:
     if len(_plain(body)) + _CELL_ROOM * body.count("<td") <= _LONGEST:
         return box[0]
     names = [text for _, _, text in _CELL.findall(head.partition("<thead>")[2]) if text.strip()]
-    held = f"{body.count('<tr'):,} rows" + (f": {', '.join(names)}" if names else "")
-    return f'<details class="table"><summary>{held}</summary>{box[0]}</details>'
+    listed = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
+    held = f"{body.count('<tr'):,} rows" + (f": {listed}" if names else "")
+    return f'<details class="long"><summary>{held}</summary>{box[0]}</details>'
 
 
 def _readable(table: re.Match[str]) -> str:
@@ -50,6 +57,8 @@ def _readable(table: re.Match[str]) -> str:
     if not names:
         return table[0]
     names = [(tag, attributes, _words(text, heading=True)) for tag, attributes, text in names]
+    mixed = {at for row in rows for at, (_, kind, text) in enumerate(row) if _NUMERIC not in kind and _is_text(text)}
+    names, *rows = ([_aligned(cell, at in mixed) for at, cell in enumerate(row)] for row in (names, *rows))
     kind = ' class="stacked"' if len(names) > _COLUMNS else ""
     written = "".join(_row(row, lambda at: f' data-label="{_plain(names[at][2])}"') for row in rows)
     return f"<table{kind}><thead>{_row(names, lambda _: '')}</thead><tbody>{written}</tbody></table>"
@@ -63,16 +72,37 @@ def _row(cells: Cells, more: Callable[[int], str]) -> str:
     return f"<tr>{''.join(written)}</tr>"
 
 
+def _is_text(content: str) -> bool:
+    return bool(content.strip()) and content.strip() not in _MISSING
+
+
+def _aligned(cell: tuple[str, str, str], mixed: bool) -> tuple[str, str, str]:
+    """Return a cell that stands at the beginning of its column, if that holds texts beside numbers."""
+    tag, attributes, text = cell
+    return (tag, attributes.replace(_NUMERIC, ""), text) if mixed else cell
+
+
 def _words(text: str, heading: bool = False) -> str:
     """Return a name of the code in words, anything else as it is; any heading begins with a capital."""
     plain = text.replace("<wbr>", "").strip()
     named = _NAME.fullmatch(plain) and (heading or "_" in plain or label(plain).lower() != plain)
-    return label(plain) if named else text
+    if named:
+        return label(plain)
+    return f"{text[:1].upper()}{text[1:]}" if heading else text
 
 
 def _value(text: str) -> str:
-    """Return a cell with a dash for what is missing, and a moment without its fractions and offset."""
+    """Return a cell: a dash for what is missing, few figures a number, a moment without fractions and offset."""
+    if _DECIMAL.fullmatch(text.strip()):
+        return escape(_figures(float(text)))
     return "–" if text.strip() in _MISSING else _MOMENT.sub(r"\1 UTC", text)
+
+
+def _figures(value: float) -> str:
+    """Return a number as pages tell it, but below 1 with three figures that count: settings may be as close as that."""
+    if not _LEAST <= abs(value) < 1:
+        return number(value + 0.0)  # no minus before a zero
+    return f"{float(f'{value:.3g}'):.8f}".rstrip("0").rstrip(".")
 
 
 def _plain(html: str) -> str:

@@ -1,4 +1,7 @@
-"""Markdown to HTML, by nbconvert's reader, with mathematics as MathML and numbered headings: a notebook's prose."""
+"""Markdown to HTML, by nbconvert's reader, with mathematics as MathML and numbered headings: a notebook's prose.
+
+Behind the first paragraph of a section the rest is folded on a phone, if it is long; wide windows and paper show it.
+"""
 
 import re
 from typing import Any
@@ -7,6 +10,9 @@ from loopbook.reports.mathematics import mathml
 from loopbook.reports.security import clean_html, visible
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # private characters mark where a formula goes, so that cleaning does not touch it
+_FIRST = re.compile(r"(\s*(?:<h(\d)[^>]*>.*?</h\2>\s*)?<p>.*?</p>)(.*)", re.DOTALL)
+_OPENING = re.compile(r"<(?!br\b|hr\b|wbr\b)[a-z]")
+_LONGEST = 160  # letters behind a section's first paragraph, about four lines of a phone
 
 
 def html(markdown: str, headings: list[tuple[str, str]] | None = None, prefix: str = "") -> str:
@@ -62,4 +68,19 @@ def html(markdown: str, headings: list[tuple[str, str]] | None = None, prefix: s
             return f'<h2 id="{headings[-1][0]}">{match[1]}</h2>'
 
         text = re.sub(r"<h2>(.*?)</h2>", addressed, text, flags=re.DOTALL)
+        text = "".join(map(_folded, re.split(r"(?=<h[2-6])", text)))
     return re.sub(f"{_OPEN}(\\d+){_CLOSE}", lambda match: formulas[int(match[1])], text)
+
+
+def _folded(section: str) -> str:
+    """Return a section with what follows its first paragraph under a line that unfolds it.
+
+    One that is short, does not begin with a paragraph, or was cut within an element, such as a quotation that holds a
+    heading, is left as it is.
+    """
+    found = _FIRST.fullmatch(section)
+    if found is None or len(re.sub("<[^>]*>", "", found[3]).strip()) <= _LONGEST:
+        return section
+    if any(len(_OPENING.findall(part)) != part.count("</") for part in (found[1], found[3])):
+        return section
+    return f'{found[1]}<details class="long"><summary>More</summary>{found[3]}</details>'
