@@ -88,3 +88,35 @@ def test_of_several_candidates_a_point_each_keeps_its_name() -> None:
     assert {name for name in sweep_ranking.measured(both) if name.startswith("03")} == {
         "03_training[cnn] roc_auc", "03_training[lstm] roc_auc"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("beside", [{}, {"record_validation_roc_auc": 0.85, "record_test_roc_auc": 0.75}])
+def test_validation_chooses_and_the_luckiest_on_test_does_not_come_first(beside: dict[str, float]) -> None:
+    points = grid((0.0012, 1), (0.0014, 1), (0.0016, 1))
+    found = [(0.80, 0.70), (0.81, 0.71), (0.79, 0.90)]  # the last has been lucky on test
+    wanted = (sweeping.criterion("test_roc_auc", "Ranks well."),)
+    runs = {
+        point.name: sweeping.run(
+            point.name, {"validation_roc_auc": chosen, "test_roc_auc": judged, **beside}, criteria=wanted
+        )
+        for point, (chosen, judged) in zip(points, found, strict=True)
+    }
+    table = sweep_ranking.rank(sweeping.sweep(points), runs)
+    assert table.main is not None and table.main.name == "04_optimization validation_roc_auc"
+    assert [setting.values["training.learning_rate"] for setting in table.settings] == [0.0014, 0.0012, 0.0016]
+    assert "04_optimization test_roc_auc" in {metric.name for metric in table.metrics}, "it stands beside"
+    line = table.lines.get(table.main.name)
+    assert (line.mean if line else None) == beside.get("record_validation_roc_auc")
+
+
+def test_what_only_the_watch_measures_orders_where_nothing_is_chosen() -> None:
+    points = grid((0.0012, 1), (0.0014, 1))
+    same = {"validation_roc_auc": 0.8, "test_roc_auc": 0.7}
+    wanted = (sweeping.criterion("acts", "Many.", comparison=">="),)
+    runs = {
+        point.name: sweeping.run(point.name, {**same, "acts": acts}, criteria=wanted)
+        for point, acts in zip(points, (1, 2), strict=True)
+    }
+    table = sweep_ranking.rank(sweeping.sweep(points), runs)
+    assert table.main is not None and table.main.name == "04_optimization acts"
+    assert [setting.rank for setting in table.settings if setting.values["training.learning_rate"] == 0.0014] == [1]

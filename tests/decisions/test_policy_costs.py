@@ -198,13 +198,31 @@ def test_what_is_far_dearer_than_the_middle_is_not_drawn() -> None:
 
 def test_the_sentence_says_what_is_saved_and_warns_of_rows_that_were_lived_through() -> None:
     choice = policy_choice.Choice("review", "tuned")
-    saving = Interval(1.5, 1.0, 2.0)
-    said = policy_choice.sentence(choice, saving, "always yes", 0.8, "EUR", False)
+    saving = Interval(1.5, 1.0, 2.0), "always yes"
+    said = policy_choice.sentence(choice, saving, (Interval(0.4, 0.2, 0.6), "tuned", 0.8), "EUR", False)
     assert said == (
         "Validation chose **review**. Against “always yes”, the cheapest here without a model, it saves "
-        "1.50 EUR a decision (1.00 to 2.00). Asking a person costs 0.80 of the single threshold here, so it is "
-        "worth it."
+        "1.50 EUR a decision (1.00 to 2.00). Asking a person when in doubt costs 0.80 of “tuned”, the cheapest here "
+        "without that: it saves 0.40 EUR a decision (0.20 to 0.60), so it is worth it."
     )
-    stale = policy_choice.sentence(choice, saving, "always yes", 0.95, "EUR", True, fresh=False)
+    chance = Interval(0.4, -0.1, 0.6), "tuned", 0.8
+    stale = policy_choice.sentence(choice, saving, chance, "EUR", True, fresh=False)
     assert stale.startswith("**These rows are not fresh**") and "The scenario asks for **review**" in stale
-    assert stale.endswith("so it does not save a tenth.")
+    assert stale.endswith("so it saves nothing beyond chance.")
+    dearer = Interval(-0.4, -0.6, -0.1), "ask, else always no", 1.2
+    assert policy_choice.sentence(choice, saving, dearer, "EUR", False).endswith("so it is dearer.")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_knows_nothing_gains_nothing_by_asking_people_who_do(
+    task: Task, settings: DecisionsSettings, seed: int
+) -> None:
+    learned, stream = rows(1_000, seed=seed), rows(1_000, seed=seed + 10)
+    plan = Plan.of(task, settings)
+    for p, pays in ((np.random.default_rng(seed).uniform(size=1_000), False), (stream["p"].to_numpy(), True)):
+        known = np.random.default_rng(seed + 1).permutation(p) if not pays else learned["p"]
+        trivial = policy_costs.trivial(learned, learned, stream, plan, ())
+        judged = policy_costs.judge(build(plan, learned, known), stream, p, settings, trivial, resamples=200)
+        (saved, low, _), over, ratio = judged.asking("tuned")
+        assert (low > 0) == pays, (saved, over)
+        assert ratio == pytest.approx(1 - saved / {**judged.outcomes, **trivial}[over].cost.mean())

@@ -193,7 +193,7 @@ def test_the_metrics_are_those_of_scikit_learn(rows: list[tuple[int, int]]) -> N
     scored = made(2, all=("t0", "t1", "t2", "t3")).score(
         texts(*[" ".join(f"t{number}" for number in range(row[1])) for row in rows])
     )
-    found = prototype.metrics(label, scored)
+    found = prototype.metrics(pd.DataFrame({"label": label, "group": range(len(label))}), scored, resamples=20)
     assert found["test_accuracy"] == pytest.approx(accuracy_score(label, scored["acts"]))
     assert found["test_roc_auc"] == pytest.approx(roc_auc_score(label, scored["score"]))
     assert found["recall"] == pytest.approx(recall_score(label, scored["acts"]))
@@ -208,7 +208,7 @@ def test_the_metrics_are_those_of_scikit_learn(rows: list[tuple[int, int]]) -> N
 
 @pytest.mark.parametrize(("label", "recall"), [(1, 0.0), (0, None)])
 def test_days_of_one_class_say_nothing_of_ranking_and_that_they_are_too_few(label: int, recall: float | None) -> None:
-    found = prototype.metrics(np.full(3, label), made().score(texts("x", "y", "z")))
+    found = prototype.metrics(pd.DataFrame({"label": label, "group": range(3)}), made().score(texts("x", "y", "z")))
     assert found["test_accuracy"] == 1 - label
     assert isnan(found["test_roc_auc"]) and isnan(found["test_roc_auc_low"]) and isnan(found["test_roc_auc_high"])
     assert found["recall"] == recall or (recall is None and isnan(found["recall"]))
@@ -216,6 +216,31 @@ def test_days_of_one_class_say_nothing_of_ranking_and_that_they_are_too_few(labe
     story = {"id": "s", "as_a": "a", "i_want": "b", "so_that": "c", "criteria": [criterion | {"threshold": 0.5}]}
     (row,) = traceability.on_prototype([Story.model_validate(story)], found).to_dict("records")
     assert row["verdict"] == traceability.TOO_FEW_DAYS
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_prototype_is_held_against_the_better_constant_answer_on_the_same_rows(share: float) -> None:
+    label = (np.arange(200) < 200 * share).astype(int)
+    rows = pd.DataFrame({"label": label, "group": range(200)})
+    idle = prototype.metrics(rows, made(1, all=("never",)).score(texts(*["a"] * 200)), resamples=100)
+    assert idle["test_accuracy"] == pytest.approx(1 - share)
+    assert idle["test_accuracy_gain"] == pytest.approx(min(0, 1 - 2 * share)), "right as often as a constant at most"
+    assert idle["test_accuracy_gain_low"] <= idle["test_accuracy_gain_high"] <= 0
+    sure = prototype.metrics(rows, made(1, all=("yes",)).score(texts(*["yes" if y else "no" for y in label])))
+    assert sure["test_accuracy_gain"] == pytest.approx(min(share, 1 - share))
+    assert sure["test_accuracy_gain_low"] > 0
+
+
+def test_rows_of_a_group_make_the_prototypes_interval_wider() -> None:
+    random, of = np.random.default_rng(1), np.repeat(np.arange(20), 10)
+    label = (random.random(20) < 0.5).astype(int)[of]
+    scored = made(1, all=("yes",)).score(texts(*np.where(random.random(20)[of] < 0.5, "yes", "no")))
+    alone, grouped = (
+        prototype.metrics(pd.DataFrame({"label": label, "group": group}), scored, resamples=50)
+        for group in (np.arange(200), of)
+    )
+    width = grouped["test_roc_auc_high"] - grouped["test_roc_auc_low"]
+    assert width > 1.5 * (alone["test_roc_auc_high"] - alone["test_roc_auc_low"])
 
 
 def test_a_term_in_a_script_without_blanks_stands_anywhere() -> None:

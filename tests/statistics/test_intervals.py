@@ -45,3 +45,20 @@ def test_the_interval_of_the_area_is_that_of_the_bootstrap() -> None:
 
 def test_one_row_of_a_class_tells_nothing_about_the_area() -> None:
     assert intervals.delong(np.array([True, False, False]), np.array([1.0, 0.0, 0.0])) == (1.0, 0.0, 1.0)
+
+
+def test_a_mean_of_single_rows_is_students_and_rows_that_are_alike_widen_it() -> None:
+    values = np.random.default_rng(1).normal(1, 1, 30)
+    alone = intervals.clustered(values, np.arange(30))
+    assert alone == pytest.approx(intervals.student(values))
+    often = intervals.clustered(np.repeat(values, 7), np.repeat(np.arange(30), 7))
+    assert often == pytest.approx(alone), "a row told seven times is one row"
+    assert np.isnan(intervals.clustered(values, np.zeros(30)).low)
+
+
+@pytest.mark.parametrize("groups", [2, 3, 7, 20])
+def test_the_interval_of_a_clustered_mean_misses_as_often_as_is_said(groups: int) -> None:
+    random, of, cases = np.random.default_rng(groups), np.arange(groups * 20) % groups, 400
+    made = (random.normal(size=groups)[of] + random.normal(size=len(of)) for _ in range(cases))
+    missed = sum(not found.low <= 0 <= found.high for found in (intervals.clustered(one, of, 0.1) for one in made))
+    assert binomtest(missed, cases, 0.1).pvalue > 0.01

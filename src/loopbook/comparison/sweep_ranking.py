@@ -9,12 +9,16 @@ from typing import Any, Self
 from loopbook.comparison import direction
 from loopbook.comparison.metric import recorded
 from loopbook.statistics.intervals import student
-from loopbook.statistics.metrics import HIGHER, Direction
+from loopbook.statistics.metrics import HIGHER, Direction, primary
 from loopbook.store.records import Run
 from loopbook.store.sweep_records import Point, Sweep
 
-_OF_RECORD = " record_test_"
+_OF_RECORD = " record_"
 """In the names of what 04 measures of the champion of record."""
+_CHOSEN_BY = {"04_optimization": f"validation_{primary().name}", "05_decisions": "validation_cost"}
+"""What a stage records of its choice on the rows on which it may choose: settings are ordered by it.
+
+Ordered by rows that judge, the best of many settings would be the luckiest, and its figure on them no evidence."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class VaryingMetric:
     @property
     def stage(self) -> str:
         return self.name.partition(" ")[0]
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it is measured on the rows on which a stage may choose."""
+        return self.name == f"{self.stage} {_CHOSEN_BY.get(self.stage)}"
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class Ranking:
     Attributes
     ----------
     main
-        What settings are ordered by; None if nothing differs.
+        What settings are ordered by, on validation if it can be; None if nothing differs.
     metrics
         All that differ between points, those of criteria first; the ends of a metric's own interval are none, unless
         a criterion is about them.
@@ -105,17 +114,16 @@ def measured(run: Run) -> dict[str, float]:
 def rank(sweep: Sweep, runs: Mapping[str, Run]) -> Ranking:
     """Return the settings of a sweep, the best first.
 
-    The order is by the first acceptance criterion whose metric differs between settings; without one, by the first
-    metric that does, of the latest stage that has any.
+    The first acceptance criterion whose metric differs between settings says of which stage the order is: it is by what
+    this stage records on validation. Where a stage chooses nothing there, the order is by the criterion; without one,
+    by the latest stage whose metrics differ.
     """
     found = {name: measured(run) for name, run in runs.items()}
     criteria = direction.by_criteria(runs.values())
     every = dict.fromkeys(name for numbers in found.values() for name in numbers)
     known = [name for name in every if _OF_RECORD not in name]
     lines = {
-        name.replace(_OF_RECORD, " test_"): Estimate.of(
-            [numbers[name] for numbers in found.values() if name in numbers]
-        )
+        name.replace(_OF_RECORD, " "): Estimate.of([numbers[name] for numbers in found.values() if name in numbers])
         for name in every
         if _OF_RECORD in name
     }
@@ -153,6 +161,9 @@ def _main(
     }
     differing = [metric for metric in metrics if len(set(means[metric])) > 1]
     first = next((metric for metric in differing if metric.name in criteria), None)
+    chosen = [metric for metric in differing if metric.chooses]
+    if chosen and (first is None or first.stage in _CHOSEN_BY):
+        return next((metric for metric in chosen if first and metric.stage == first.stage), chosen[-1])
     if first is not None:
         return first
     shared = [metric for metric in differing if len(means[metric]) == len(settings)]

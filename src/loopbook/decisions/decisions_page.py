@@ -58,9 +58,9 @@ def what_if(plan: Plan, stream: pd.DataFrame, live: ArrayLike, currency: str) ->
 
 def verdict(plan: Plan, choice: Choice, judged: Judged, currency: str, fresh: bool) -> Sentence:
     """Return in words which policy the agent has, and what it saves; first, why an approved threshold is void."""
-    (saving, over), ratio = judged.saving(choice.policy), judged.ratio("review", choice.threshold)
+    saving, asking = judged.saving(choice.policy), judged.asking(choice.threshold)
     asked_for = plan.settings.policy is not None
-    return Sentence(plan.void + policy_choice.sentence(choice, saving, over, ratio, currency, asked_for, fresh))
+    return Sentence(plan.void + policy_choice.sentence(choice, saving, asking, currency, asked_for, fresh))
 
 
 def resampled(often: pd.DataFrame, prices: Costs) -> pd.DataFrame | Sentence:

@@ -63,18 +63,21 @@ def choose(plan: Plan, judged: Judged) -> Choice:
 
 
 def sentence(
-    choice: Choice, saving: Interval, over: str, ratio: float, currency: str, asked_for: bool, fresh: bool = True
+    choice: Choice,
+    saving: tuple[Interval, str],
+    asking: tuple[Interval, str, float],
+    currency: str,
+    asked_for: bool,
+    fresh: bool = True,
 ) -> str:
     """Return in words which policy the agent has, what it saves, and whether asking a person is worth it.
 
     Parameters
     ----------
     saving
-        Of the policy against the cheapest trivial policy on the same rows, a decision.
-    over
-        Which one that is.
-    ratio
-        Cost of asking a person over that of the best single threshold.
+        Of the policy against the cheapest trivial policy on the same rows, a decision, and which one that is.
+    asking
+        What `Judged.asking` returned.
     asked_for
         Whether the scenario names the policy.
     fresh
@@ -89,9 +92,12 @@ def sentence(
             "flatters. Bring newer rows, or begin with more windows. "
         )
     )
-    asks = "is worth it" if ratio <= 0.9 else "does not save a tenth"
+    (value, low, high), over = saving
+    (asked, asked_low, asked_high), against, ratio = asking
+    asks = "is worth it" if asked_low > 0 else "is dearer" if asked_high < 0 else "saves nothing beyond chance"
     return (
         f"{stale}{chosen} **{choice.policy}**. Against “{over}”, the cheapest here without a model, it saves "
-        f"{saving.value:,.2f} {currency} a decision ({saving.low:,.2f} to {saving.high:,.2f}). Asking a person costs "
-        f"{ratio:.2f} of the single threshold here, so it {asks}."
+        f"{value:,.2f} {currency} a decision ({low:,.2f} to {high:,.2f}). Asking a person when in doubt costs "
+        f"{ratio:.2f} of “{against}”, the cheapest here without that: it saves {asked:,.2f} {currency} a decision "
+        f"({asked_low:,.2f} to {asked_high:,.2f}), so it {asks}."
     )

@@ -68,12 +68,13 @@ class Judged:
         values = np.column_stack([outcome.cost for outcome in self.outcomes.values()])
         drawn = bootstrap.means(values, self.groups, self.resamples, self.seed)
         apart = drawn - drawn[:, [names.index(reference)]]
+        count = bootstrap.units(len(values), self.groups)
         mean = values.mean(axis=0)
         base = mean[names.index(reference)]
         rows = []
         for at, (name, outcome) in enumerate(self.outcomes.items()):
-            cost = bootstrap.percentile(mean[at], drawn[:, at])
-            difference = bootstrap.percentile(mean[at] - base, apart[:, at])
+            cost = bootstrap.percentile(mean[at], drawn[:, at], count)
+            difference = bootstrap.percentile(mean[at] - base, apart[:, at], count)
             rows.append(
                 {
                     "policy": name,
@@ -115,16 +116,27 @@ class Judged:
         here = float(informed(self.outcomes[policy])(np.ones((1, len(self.label))))[0])
         return {**found, "saving_over": over, "informedness": here}
 
-    def _gain(self, policy: str, scored: Callable[[Outcome], baselines.Scored]) -> tuple[Interval, str]:
+    def _gain(
+        self,
+        policy: str,
+        scored: Callable[[Outcome], baselines.Scored],
+        against: Mapping[str, Outcome] | None = None,
+    ) -> tuple[Interval, str]:
         self._known(policy)
-        others = {name: scored(outcome) for name, outcome in self.trivial.items()}
+        others = {name: scored(outcome) for name, outcome in (against or self.trivial).items()}
         own = scored(self.outcomes[policy])
         return baselines.gain(own, others, len(self.label), self.groups, self.resamples, self.seed)
 
-    def ratio(self, policy: str, against: str) -> float:
-        """Return the cost of `policy` over that of `against`; NaN where the latter costs nothing."""
-        own, base = (float(self.outcomes[name].cost.mean()) for name in (policy, against))
-        return own / base if base > 0 else np.nan
+    def asking(self, threshold: str) -> tuple[Interval, str, float]:
+        """Return what asking a person saves a decision, over what, and its cost over that of the latter.
+
+        That is the cheapest on these rows of the single threshold that validation chose and of what needs no model:
+        else people who know the answer would make any model look as if it knew where to ask.
+        """
+        others = {threshold: self.outcomes[threshold], **self.trivial}
+        saved, over = self._gain("review", lambda outcome: baselines.mean(-outcome.cost), others)
+        base = float(others[over].cost.mean())
+        return saved, over, (base - saved.value) / base if base > 0 else np.nan
 
     def best(self, names: Sequence[str]) -> str:
         """Return the cheapest of some policies; of equally cheap ones the first."""

@@ -61,11 +61,15 @@ def fit(
 
 
 def judge(stage: Stage, fitted: Challenger, gate_rows: pd.DataFrame) -> Comparison:
-    """Compare both on the split ``gate`` and on the rows that the learning set held back (`gate.judge`)."""
+    """Compare both on rows of neither (`gate.judge`).
+
+    These are the split ``gate``, but for groups that only the challenger was taught, and what the learning set held
+    back.
+    """
     champion, challenger = serving.load(fitted.champion), Model.load(fitted.model)
     learned = fitted.learned
     verdict, table = gate.judge(
-        {"gate": gate_rows, "recent": learned.recent},
+        {"gate": learned.untaught(gate_rows), "recent": learned.recent},
         partial(seen_rows.probabilities, champion, who="the champion"),
         partial(seen_rows.probabilities, challenger, who="the challenger"),
         stage.scenario.decisions.costs,

@@ -13,6 +13,7 @@ from loopbook.decisions import paired_gains
 from loopbook.decisions.paired_gains import COST, PRIMARY, Gain
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
+from loopbook.statistics import bootstrap
 
 LEAST_CLASS = 20
 """Rows of each class that a verdict needs."""
@@ -145,7 +146,7 @@ def judge(
     quality, cost = found["all"][PRIMARY], found["all"][COST]
     positives = int((rows["label"] == 1).sum())
     p = paired_gains.permutation(rows["label"], old, new, rows["group"], resamples, seed)
-    decision, reason, worse = _decide(quality, cost, len(rows), positives, min_gain)
+    decision, reason, worse = _decide(quality, cost, (len(rows), rows["group"].nunique()), positives, min_gain)
     return Verdict(decision, reason, worse, *quality[2:], p, *cost[2:], len(rows), positives), table
 
 
@@ -162,11 +163,17 @@ def _refuse_touched(rows: pd.DataFrame, learned: Collection[str]) -> None:
         )
 
 
-def _decide(quality: Gain, cost: Gain, rows: int, positives: int, min_gain: float) -> tuple[Decision, str, bool]:
-    """Return the decision, its reason, and whether the challenger is worse beyond chance."""
+def _decide(
+    quality: Gain, cost: Gain, counts: tuple[int, int], positives: int, min_gain: float
+) -> tuple[Decision, str, bool]:
+    """Return the decision, its reason, and whether the challenger is worse beyond chance; `counts`: rows and groups."""
+    rows, groups = counts
     fewest = min(positives, rows - positives)
     if fewest < LEAST_CLASS or not (math.isfinite(quality.low) and math.isfinite(cost.low)):
-        few = f"The gate has {rows:,} rows, {fewest:,} of the rarer class; a verdict needs {LEAST_CLASS} of each."
+        few = (
+            f"The gate has {rows:,} rows, {fewest:,} of the rarer class, in {groups:,} groups; a verdict needs "
+            f"{LEAST_CLASS} rows of each class, in {bootstrap.LEAST} groups that differ."
+        )
         return "not enough data", few, False
     differs = f"the {PRIMARY} differs by {quality.gain:+.3f} (from {quality.low:+.3f} to {quality.high:+.3f})"
     if quality.high < 0:

@@ -24,11 +24,22 @@ class LearningSet:
         so that flipped labels cannot judge themselves.
     added
         How many rows came to train, by where their label is from: `from`, `rows`, `yes` (share), `weight` (sum).
+    groups
+        Groups of these rows; the champion knows none of what became of them later.
     """
 
     train: pd.DataFrame
     recent: pd.DataFrame
     added: pd.DataFrame
+    groups: frozenset[str]
+
+    def untaught(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of groups that were not added to train.
+
+        A split by time parts groups: an author, a customer has rows in the gate and in the stream. Who learned what
+        became of one later would know the answer at the gate, and be no better for it on anybody else.
+        """
+        return rows[~rows["group"].astype(str).isin(self.groups)].reset_index(drop=True)
 
 
 def build(
@@ -91,4 +102,5 @@ def build(
             for source, mask in (("users", by_user), ("outcomes", taught & ~by_user))
         ]
     )
-    return LearningSet(pd.concat([train, rows], ignore_index=True), recent, added)
+    taught_groups = frozenset(rows["group"].astype(str))
+    return LearningSet(pd.concat([train, rows], ignore_index=True), recent, added, taught_groups)

@@ -13,7 +13,7 @@ import pandas as pd
 from loopbook.decisions import costs as money
 from loopbook.monitoring.alerts import Incident
 from loopbook.monitoring.timeline import Floats, Log, Mask, Side, known, texts
-from loopbook.statistics import bootstrap
+from loopbook.statistics import intervals
 from loopbook.statistics.calibration import EDGE, platt
 from loopbook.statistics.folds import grouped
 from loopbook.statistics.scores import logit
@@ -21,7 +21,6 @@ from loopbook.statistics.scores import logit
 LEAST_ROWS, LEAST_CLASS = 150, 20
 """Outcomes, and outcomes of each class, that a proposal needs."""
 _FOLDS = 5
-_RESAMPLES = 1_000
 
 Decide = Callable[[Side, Side], Mask]
 """Fits on one side and says for each row of the other whether to act, bool [n]."""
@@ -44,8 +43,8 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.Dat
     DataFrame
         proposal (recalibrate, move the threshold, retrain), change (in words), threshold (on today's probabilities; NaN
         for retrain), slope and shift (of the recalibration, else NaN), rows (outcomes used), saving (a decision, in the
-        scenario's currency), low, high (95% interval, days resampled), saving_30_days (at the stream's volume),
-        low_30_days, high_30_days, recommended. No row where too few outcomes have arrived since.
+        scenario's currency), low, high (interval of 95% for all three together, over days), saving_30_days (at the
+        stream's volume), low_30_days, high_30_days, recommended. No row where too few outcomes have arrived since.
 
     Notes
     -----
@@ -97,7 +96,7 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.Dat
     for name, decide, change, value, slope, shift in options:
         acted = np.where(open_, _crossed(side, decide), side.acted)
         saved = now - money.realised(costs, acted, side.label)
-        figures = bootstrap.mean(saved, side.day, _RESAMPLES, 0)
+        figures = intervals.clustered(saved, side.day, 0.05 / len(options))
         monthly = tuple(figure * month for figure in figures)
         rows.append((name, change, value, slope, shift, len(side), *figures, *monthly))
     table = pd.DataFrame(rows, columns=COLUMNS[:-1]).sort_values("saving", ascending=False, kind="stable")

@@ -14,7 +14,10 @@ from loopbook.requirements.table_rules import Rule
 from loopbook.scenario.errors import DataError, ScenarioError, suggest
 from loopbook.scenario.requirements import RequirementsSettings
 from loopbook.scenario.task import Task
-from loopbook.statistics import intervals
+from loopbook.statistics import baselines, intervals
+
+_CONSTANT = (("always no", 0.0), ("always yes", 1.0))
+_ENDS = ("", "_low", "_high")
 
 
 @dataclass(frozen=True)
@@ -198,37 +201,40 @@ def replay(frame: pd.DataFrame, prototype: Prototype, days: int) -> pd.DataFrame
     return pd.DataFrame({"day": np.arange(1, length + 1), "date": dates, **counts})
 
 
-def metrics(label: np.ndarray | pd.Series, scored: pd.DataFrame) -> dict[str, float]:
+def metrics(rows: pd.DataFrame, scored: pd.DataFrame, resamples: int = 1_000) -> dict[str, float]:
     """Score the prototype under the names that stage 04 records for models.
 
     Parameters
     ----------
-    label
-        0 or 1 [n].
+    rows
+        With `label`, 0 or 1, and `group`, whose rows may be alike.
     scored
         What `Prototype.score` returned for the same rows.
+    resamples
+        Of the bootstrap behind the gain.
 
     Returns
     -------
     dict
-        `test_accuracy` and `test_roc_auc`, each with `_low` and `_high` (95%), `precision` (of what it acted on)
-        and `recall`; NaN where there is nothing to divide by, or one class only.
+        `test_accuracy`, `test_accuracy_gain` (above the better constant answer on the same rows) and `test_roc_auc`,
+        each with `_low` and `_high` (95%), `precision` (of what it acted on) and `recall`; NaN where there is nothing
+        to divide by, or one class only.
     """
-    truth = np.asarray(label) == 1
-    acts = scored["acts"].to_numpy(dtype=bool)
+    truth, groups = rows["label"].to_numpy() == 1, rows["group"].astype(str)
+    acts, nothing = scored["acts"].to_numpy(dtype=bool), float("nan")
     right = int((acts & truth).sum())
-    accuracy, low, high = intervals.wilson(float((acts == truth).mean()), len(truth))
-    both, nothing = bool(truth.any() and not truth.all()), float("nan")
-    area, area_low, area_high = (
-        intervals.delong(truth, scored["score"].to_numpy(dtype=float)) if both else (nothing, nothing, nothing)
-    )
+    constants = {name: baselines.metric("accuracy", truth, np.full(len(rows), share)) for name, share in _CONSTANT}
+    gain, _ = baselines.gain(baselines.metric("accuracy", truth, acts), constants, len(rows), groups, resamples)
+    both = bool(truth.any() and not truth.all())
+    found = {
+        "test_accuracy": intervals.wilson(float((acts == truth).mean()), len(truth)),
+        "test_accuracy_gain": gain,
+        "test_roc_auc": intervals.delong(truth, scored["score"].to_numpy(dtype=float), groups)
+        if both
+        else intervals.NOTHING,
+    }
     return {
-        "test_accuracy": accuracy,
-        "test_accuracy_low": low,
-        "test_accuracy_high": high,
-        "test_roc_auc": area,
-        "test_roc_auc_low": area_low,
-        "test_roc_auc_high": area_high,
+        **{f"{name}{end}": value for name, ends in found.items() for end, value in zip(_ENDS, ends, strict=True)},
         "precision": right / int(acts.sum()) if acts.any() else nothing,
         "recall": right / int(truth.sum()) if truth.any() else nothing,
     }

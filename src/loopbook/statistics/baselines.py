@@ -68,7 +68,7 @@ def gain(
     drawn = np.concatenate(blocks, axis=1) if blocks else np.zeros((len(every), 0))
     apart = drawn[0] - drawn[1:].max(axis=0, initial=-np.inf)
     best = int(here[1:].argmax())
-    return bootstrap.percentile(here[0] - here[1 + best], apart), names[best]
+    return bootstrap.percentile(here[0] - here[1 + best], apart, bootstrap.units(rows, groups)), names[best]
 
 
 def metric(name: str, label: ArrayLike, probability: ArrayLike, threshold: float = 0.5) -> Scored:

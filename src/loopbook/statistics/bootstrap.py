@@ -1,15 +1,23 @@
-"""Bootstrap by groups: rows that are alike (of an author, of a day) are drawn together, with percentile intervals."""
+"""Bootstrap by groups: rows that are alike (of an author, of a day) are drawn together, with percentile intervals.
+
+Few groups resample too narrowly: the mean of k of them lies above a true 0 with the whole 95% interval in 48% (k = 1),
+24% (2), 7.5% (5) and 5.8% (10) of all cases instead of 2.5%. So the percentiles are moved outwards by Student's
+quantile, and of fewer than `LEAST` groups there is no interval.
+"""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, stdtrit
 
 from loopbook.statistics.intervals import Interval
 
 Floats = NDArray[np.float64]
 
+LEAST = 7
+"""Groups that an interval needs: so many lie on one side of the truth in 1 of 2⁶ cases, which no resampling sees."""
 _BLOCK = 4_000_000  # drawn rows in memory at a time
 
 
@@ -41,18 +49,39 @@ def means(values: Floats, groups: ArrayLike | None, resamples: int, seed: int) -
 
 def mean(values: Floats, groups: ArrayLike | None, resamples: int, seed: int, level: float = 0.05) -> Interval:
     """Return the mean of values [n] with its bootstrap interval."""
-    return percentile(float(values.mean()), means(values[:, None], groups, resamples, seed)[:, 0], level)
+    draws = means(values[:, None], groups, resamples, seed)[:, 0]
+    return percentile(float(values.mean()), draws, units(len(values), groups), level)
 
 
-def percentile(value: float, draws: Floats, level: float = 0.05) -> Interval:
-    """Return a value with the interval that leaves half of `level` of its resamples out on each side.
+def units(rows: int, groups: ArrayLike | None) -> int:
+    """Return how many groups are drawn from; without groups, rows."""
+    return _members(rows, groups)[1]
 
-    Resamples without one of the classes say nothing (NaN); if most are such, there is no interval.
+
+def percentile(value: float, draws: Floats, count: int, level: float = 0.05) -> Interval:
+    """Return a value with the interval that leaves half of `level` of its resamples out on each side, or less.
+
+    Resamples without one of the classes say nothing (NaN); if most are such, there is no interval, and none of fewer
+    than `LEAST` groups.
+
+    Parameters
+    ----------
+    value, draws
+        The estimate, and those from the resamples.
+    count
+        How many groups were drawn from (`units`).
+    level
+        Probability that the interval misses, both sides together.
+
+    References
+    ----------
+    Hesterberg (2015), What teachers should know about the bootstrap, section 4.2: the expanded percentile interval.
     """
     known = draws[np.isfinite(draws)]
-    if not len(known) or len(known) < 0.5 * len(draws):
+    if count < LEAST or not len(known) or len(known) < 0.5 * len(draws):
         return Interval(float(value), np.nan, np.nan)
-    low, high = np.quantile(known, [level / 2, 1 - level / 2])
+    tail = float(ndtr(np.sqrt(count / (count - 1)) * stdtrit(count - 1, level / 2)))
+    low, high = np.quantile(known, [tail, 1 - tail])
     return Interval(float(value), float(low), float(high))
 
 

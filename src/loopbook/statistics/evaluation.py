@@ -61,7 +61,8 @@ def metrics(
     own, drawn = _drawn(
         lambda w: np.stack([function(y, p, threshold, w) for function in functions]), len(y), groups, resamples, seed
     )
-    found = [bootstrap.percentile(value, draws) for value, draws in zip(own, drawn, strict=True)]
+    count = bootstrap.units(len(y), groups)
+    found = [bootstrap.percentile(value, draws, count) for value, draws in zip(own, drawn, strict=True)]
     return pd.DataFrame(found, columns=["value", "low", "high"], index=pd.Index(names, name="metric"))
 
 
@@ -96,7 +97,7 @@ def paired(
         resamples,
         seed,
     )
-    return bootstrap.percentile(own[0], drawn[0])
+    return bootstrap.percentile(own[0], drawn[0], bootstrap.units(len(y), groups))
 
 
 def roc(label: ArrayLike, probability: ArrayLike) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """The contest of candidates: tune the best network, choose by validation, ship the champion."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,17 @@ def of_record(board: pd.DataFrame) -> dict[str, float]:
     """Return the figures of the champion of record on test, ``record_test_…``; none where there is no such champion."""
     names = [name for name in board["candidate"] if name.endswith(RECORD)]
     return figures(board, names[0], "record_test_") if names else {}
+
+
+def chosen_by(board: pd.DataFrame, champion: str) -> dict[str, float]:
+    """Return what validation, on which all is chosen, says of the champion: a sweep orders its settings by it.
+
+    The champion of record has its own beside it, ``record_validation_…``.
+    """
+    only = (metrics.primary().name,)
+    record = [name for name in board["candidate"] if name.endswith(RECORD)]
+    found = figures(board, champion, "validation_", only)
+    return found | (figures(board, record[0], "record_validation_", only) if record else {})
 
 
 def on_validation(
@@ -209,10 +220,10 @@ def timed(entries: Mapping[str, Entry], shipped: Mapping[str, Shipped]) -> dict[
     }
 
 
-def figures(board: pd.DataFrame, name: str, prefix: str) -> dict[str, float]:
-    """Return a candidate's reported metrics with their intervals as flat numbers, named with a prefix."""
+def figures(board: pd.DataFrame, name: str, prefix: str, only: Sequence[str] = ()) -> dict[str, float]:
+    """Return a candidate's metrics, the reported ones or these, with their intervals as flat numbers with a prefix."""
     row: dict[Any, float] = board.set_index("candidate").loc[name].to_dict()
-    names = (f"{metric}{end}" for metric in metrics.reported() for end in ("", "_low", "_high"))
+    names = (f"{metric}{end}" for metric in only or metrics.reported() for end in ("", "_low", "_high"))
     return {f"{prefix}{column}": row[column] for column in names}
 
 
