@@ -5,12 +5,13 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import phonenumbers
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loopbook.privacy import personal_data
+from loopbook.privacy import personal_data, phones
 
 CASES = yaml.safe_load((Path(__file__).parent / "privacy_cases.yaml").read_text(encoding="utf-8"))
 MARK = re.compile("⟦(?:(mail|phone|card|iban|ip|mac):)?([^⟧]+)⟧")
@@ -105,3 +106,20 @@ def test_pseudonyms_are_stable_differ_by_salt_and_hide_the_name():
 )
 def test_hostile_texts_end(filler):
     assert isinstance(personal_data.find((filler * 20_000)[:20_000], regions=("IN", "BR")), list)
+
+
+@pytest.mark.parametrize("region", ["AD", "BR", "DE", "GB", "IN", "NU", "SG", "US"])
+def test_no_number_of_a_region_is_too_short_to_be_looked_for(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = phonenumbers.PhoneNumberFormat.NATIONAL
+    examples = filter(None, (phonenumbers.example_number_for_type(region, kind) for kind in range(11)))
+    texts = [f"ring {phonenumbers.format_number(example, plan)}, please" for example in examples]
+    found = [set(phones.phones(text, [region])) for text in texts]
+    assert any(found)
+    monkeypatch.setattr(phones, "_digits", lambda _: re.compile(""))
+    assert [set(phones.phones(text, [region])) for text in texts] == found
+
+
+def test_a_number_that_one_region_has_found_does_not_hide_another() -> None:
+    text = "mine is 98765 43210, hers 11 96123-4567"
+    found = {text[start:end] for start, end in phones.phones(text, ["IN", "BR", "US"])}
+    assert found == {"98765 43210", "11 96123-4567"}

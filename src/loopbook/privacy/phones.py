@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
 
 from loopbook.privacy import context
 
@@ -21,7 +23,6 @@ _COUNTED = re.compile(
     re.IGNORECASE,
 )
 _REGIONS = ("US", "GB", "DE", "FR", "IT", "ES", "NL", "CH", "AT", "BE", "AU", "IN")
-_SIX_DIGITS = re.compile(r"\d(?:[^\w\n]{0,4}\d){5}")  # less is nobody's number, and the search for them is slow
 _DATE = re.compile(r"\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}|\d{1,2}[-./ ]\d{1,2}[-./ ]\d{4}")
 _NATIONAL = re.compile(  # forms in which people write a number without its country
     r"\((?:0|0?\d{2,5})\)[ \u00a0-]?\d[\d \u00a0/-]{3,12}\d"  # (212) 555-0143, (030) 901820, (0)20 7946 0958
@@ -41,6 +42,25 @@ def known(region: str) -> bool:
 
 def phones(text: str, regions: Sequence[str] = ()) -> Iterator[tuple[int, int]]:
     """Return begin and end of every phone number in a text; of `regions` also without the code of the country."""
+    found = list(_written(text))
+    for region in regions:
+        rest = _without(text, found)
+        if _digits(region).search(rest):
+            found += _of_region(rest, text, region)
+    yield from found
+
+
+@cache
+def _digits(region: str) -> re.Pattern[str]:
+    """Return as many digits together as a region's shortest number has: where there are none, no search is needed."""
+    import phonenumbers
+
+    plan: Any = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    least = min(plan.general_desc.possible_length)
+    return re.compile(rf"\d(?:[^\w\n]{{0,4}}\d){{{least - 1}}}")
+
+
+def _written(text: str) -> Iterator[tuple[int, int]]:
     for match in _PHONE.finditer(text):
         start, written = match.start(), match[0]
         if written.count("(") > written.count(")"):
@@ -55,18 +75,23 @@ def phones(text: str, regions: Sequence[str] = ()) -> Iterator[tuple[int, int]]:
             written = written.rpartition(" ")[0].rstrip()
             if not written.startswith(("+", "(", "0")):
                 break  # without a prefix only the whole of what stands there can be a number
-    yield from _of_regions(text, regions)
 
 
-def _of_regions(text: str, regions: Sequence[str]) -> Iterator[tuple[int, int]]:
+def _without(text: str, found: Sequence[tuple[int, int]]) -> str:
+    """Return a text, as long as before, without the numbers that were found in it; most have then none left."""
+    for start, end in found:
+        text = f"{text[:start]}{chr(10) * (end - start)}{text[end:]}"
+    return text
+
+
+def _of_region(rest: str, text: str, region: str) -> Iterator[tuple[int, int]]:
     import phonenumbers
 
-    for region in regions if _SIX_DIGITS.search(text) else ():
-        for match in phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.VALID):
-            before = text[max(0, match.start - 48) : match.start]
-            other = context.NUMBER_BEFORE.search(before) or context.MONEY_BEFORE.search(before)
-            if not other and not _DATE.match(match.raw_string) and not _COUNTED.match(text, match.end):
-                yield match.start, match.end
+    for match in phonenumbers.PhoneNumberMatcher(rest, region, leniency=phonenumbers.Leniency.VALID):
+        before = text[max(0, match.start - 48) : match.start]
+        other = context.NUMBER_BEFORE.search(before) or context.MONEY_BEFORE.search(before)
+        if not other and not _DATE.match(match.raw_string) and not _COUNTED.match(text, match.end):
+            yield match.start, match.end
 
 
 def _is_phone(written: str, before: str) -> bool:
