@@ -117,6 +117,15 @@ def test_equal_tables_stay_and_share_a_group(scenario):
     assert not len(quarantine)
 
 
+def test_equal_tables_of_a_frequent_case_are_no_copies(scenario):
+    numbers = [*(float(number % 12) for number in range(590)), 50, 50, 51, 51, 51, 60, 61, 62, 63, 64]
+    frame = rows([str(number) for number in range(600)]).assign(n=numbers, c="x")
+    kept, _ = cleaning.deduplicate(frame, scenario(fields={"n": "number", "c": "category"}))
+    sizes = kept.groupby("group").size()
+    assert sizes.max() == 3
+    assert (sizes > 1).sum() == 2
+
+
 def test_none_vanishes(scenario):
     frame = rows([STORY] * 3 + ["RT " + STORY] * 2 + ["x", "y"])
     kept, quarantine = cleaning.deduplicate(frame, scenario({"kind": "csv", "path": "x", "group": "place"}))

@@ -149,7 +149,10 @@ def test_cross_validation_judges_each_row_once_and_without_its_group(
     shuffled = frame.sample(frac=1, random_state=5)
     again = policy_choice.cross_validated(plan, shuffled, shuffled["p"], resamples=50)
     assert again.table("fixed")["cost"].tolist() == pytest.approx(judged.table("fixed")["cost"].tolist())
-    with pytest.raises(DataError, match="at least 5 groups"):
+    few = frame.assign(group=frame["group"].str[-1].map({"1": "a", "2": "b"}).fillna("c"))
+    judged = policy_choice.cross_validated(plan, few, few["p"], resamples=50)
+    assert all(len(outcome.cost) == len(frame) for outcome in judged.outcomes.values())
+    with pytest.raises(DataError, match="of one group"):
         policy_choice.cross_validated(plan, frame.assign(group="one"), frame["p"])
 
 

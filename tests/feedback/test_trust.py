@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from loopbook.feedback import corrections, trust, users
+from loopbook.feedback import corrections, feedback_page, trust, users
+from loopbook.figures.sentence import Sentence
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.feedback import FeedbackSettings
 
@@ -134,3 +135,7 @@ def test_outcomes_arrive_late(decide: Callable[..., pd.DataFrame]) -> None:
     undated = log.assign(time=pd.Series(pd.NaT, index=log.index, dtype="datetime64[us, UTC]"))
     assert len(trust.outcomes_of(undated, delay_days=7, replay_days=14)) == 360
     assert len(trust.outcomes_of(log.assign(label=pd.array([pd.NA] * 720, dtype="Int8")), 0, 14)) == 0
+
+
+def test_where_nobody_has_answered_the_page_says_so_instead_of_drawing() -> None:
+    assert isinstance(feedback_page.reliability(trust.judge(said(), {})), Sentence)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from loopbook.scenario.data import DataSettings
 
 _REPOST = re.compile(r"^(?:rt\s+@\w+:?\s*)+", re.IGNORECASE)
+_OFTEN, _FEW = 0.01, 5  # share of rows, and rows, up to which equal tables may be copies
 _SPACES = re.compile(r"\s+")
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffc\ud800-\udfff]"
@@ -84,7 +85,8 @@ def deduplicate(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, p
     * Nearly the same text (Jaccard similarity of its shingles at least ``data.near_duplicate``): where rows have no
       group of their own and are not split by time, all are kept and get one group, so that they stay on one side of
       every split. Otherwise the later row goes to quarantine (``near-duplicate``).
-    * A task without texts keeps its rows: equal tables are not the same case; but they get one group as above.
+    * A task without texts keeps its rows: equal tables are not the same case; but they get one group as above, unless
+      more than `_OFTEN` of the rows are equal to each other: that is a frequent case, and no copies.
 
     Earlier and later are by time, then by position.
 
@@ -123,7 +125,8 @@ def deduplicate(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, p
             for one, later in links.tolist():
                 dropped.setdefault(later, ("near-duplicate", f"nearly the same text as row {ids[one]}"))
     else:
-        links = np.column_stack([same, np.arange(len(ordered))])[same != np.arange(len(ordered))]
+        seldom = np.bincount(same)[same] <= max(_FEW, _OFTEN * len(ordered))
+        links = np.column_stack([same, np.arange(len(ordered))])[seldom & (same != np.arange(len(ordered)))]
     if not own_groups:
         ordered["group"] = ordered["group"].to_numpy()[neighbours.clusters(len(ordered), links)]
     quarantine = _quarantine(ordered, lines.tolist(), dropped)

@@ -27,17 +27,22 @@ def cross_validated(
         Validation rows.
     probability
         The model's probability, float [n].
+    folds
+        At most; there are no more than groups.
 
     Raises
     ------
     DataError
-        If there are fewer groups than folds.
+        If all rows are of one group.
     """
     p = np.asarray(probability, dtype=np.float64)
     groups = frame["group"] if "group" in frame.columns else frame["row_id"]
-    count = groups.nunique()
-    if count < folds:
-        raise DataError(f"{folds} folds need at least {folds} groups of rows; there are {count}.")
+    folds = min(folds, groups.nunique())
+    if folds < 2:
+        raise DataError(
+            f"All {len(frame)} rows of validation are of one group, so no policy can be judged on rows of another: "
+            "split by stratum (data.splits.by), or bring more groups."
+        )
     fold = grouped(groups, folds, seed, ordered=True)
     parts: dict[str, list[pd.DataFrame]] = {}
     for at in range(folds):

@@ -34,8 +34,10 @@ def answers(given: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names).set_index("what").astype("Int64")
 
 
-def reliability(judged: Trust) -> Figure:
+def reliability(judged: Trust) -> Figure | Sentence:
     """Draw the least reliable users with their intervals."""
+    if judged.users.empty:
+        return Sentence("No user has said what a decision should have been.")
     return plots.intervals(
         judged.users.tail(20).set_index("user").rename(columns={"reliability": "value"}),
         title=f"{len(judged.malicious)} of {len(judged.users)} users are worse than a coin and are left out",
