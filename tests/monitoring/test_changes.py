@@ -92,3 +92,9 @@ def test_what_the_page_calls_found_is_found_in_time_more_often_than_not(days: in
     rise = shifts.detectable(0.01, days, reference) * float(np.sqrt(0.24 * (1 / 200 + kind.icc)))
     delays = day_effects.alarms(kind, 1, reference, 90, 300, rise).delays
     assert 0.5 < float((delays <= days).mean()) < 0.95
+
+
+@pytest.mark.parametrize("share", [0.05, 0.02])
+def test_rare_values_on_days_that_differ_much_keep_the_promise(share: float) -> None:
+    incidents, days, _ = day_effects.alarms(Kind(200, share, weekdays=False, holidays=False), 20, 30, 60, 25)
+    assert stats.poisson.sf(incidents - 1, days / 100) > 0.01

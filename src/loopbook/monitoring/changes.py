@@ -25,6 +25,9 @@ Matters = Callable[[int, float, float], bool]
 _ONE_DAY, _MOST = 0.75, 2.75
 """What one day counts for at most, of the limit of two days and in standard deviations: an odd day (a holiday) alone is
 no change of level."""
+_LEAN, _THIN = 2.0, 1.0
+"""Largest skewness that is taken into account in the long tail and in the short one, whose end would stretch the error
+of the mean before."""
 _BACK = 2.0  # standard errors from the reference within which a level counts as back
 
 
@@ -157,7 +160,8 @@ class _Watch:
         mean = state.total[day, kind] / weight
         t = np.where(there, (np.where(there, self.now.value[day], 0.0) - mean) / spread, 0.0)
         lean = self.now.lean * (apart + self.correlation) / np.sqrt(apart)
-        u = np.clip(score(t, np.maximum(freedom, 1), np.clip(lean, -2, 2)), -self.most, self.most)
+        lean = np.clip(lean, np.where(t < 0, -_LEAN, -_THIN), np.where(t < 0, _THIN, _LEAN))
+        u = np.clip(score(t, np.maximum(freedom, 1), lean), -self.most, self.most)
         capped = np.clip(t, -np.maximum(np.abs(u), 3), np.maximum(np.abs(u), 3))
         shape = 1 / (weight * np.sqrt(apart + 1 / weight))
         state.weight[day + 1, kind] += there / apart
