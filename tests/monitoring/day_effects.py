@@ -83,7 +83,7 @@ def daily(rows: Floats, yes: Floats, like: Daily | None = None) -> Daily:
     share = (yes.sum(axis=0) + 0.5) / (rows.sum(axis=0) + 1)
     unit = share * (1 - share) if like is None else like.unit
     lean = (1 - 2 * share) / np.sqrt(share * (1 - share)) if like is None else like.lean
-    return Daily(yes / rows, unit / rows, unit, lean, np.arange(len(rows)) % 7)
+    return Daily(yes / rows, 1 / rows, unit, lean, np.arange(len(rows)) % 7)
 
 
 def alarms(kind: Kind, columns: int, reference: int, days: int, seeds: int, rise: float = 0.0) -> Outcome:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-from tests.monitoring import day_effects
+from tests.monitoring import class_effects, day_effects
 from tests.monitoring.day_effects import Kind
 
 from loopbook.monitoring import changes, shifts
@@ -11,7 +11,10 @@ from loopbook.statistics.day_spread import Daily, Pooled
 
 def watched(now: np.ndarray, base: np.ndarray, level: float = 1e-3) -> list[Change]:
     """Watch values of which each day has one, and which are as spread as they look."""
-    sides = [Daily(side[:, None], np.full((len(side), 1), 0.5), np.ones(1), np.zeros(1), None) for side in (now, base)]
+    sides = [
+        Daily(side[:, None], np.where(np.isnan(side), np.inf, 0.5)[:, None], np.ones(1), np.zeros(1), None)
+        for side in (now, base)
+    ]
     return changes.watch(sides[0], sides[1], level, lambda column, value, expected: True, Pooled())
 
 
@@ -94,7 +97,32 @@ def test_what_the_page_calls_found_is_found_in_time_more_often_than_not(days: in
     assert 0.5 < float((delays <= days).mean()) < 0.95
 
 
+@pytest.mark.parametrize("rows", [200, 2000])
+@pytest.mark.parametrize("classes", [3, 20, 77])
+def test_shares_of_many_classes_keep_the_promise_together(rows: int, classes: int) -> None:
+    found = class_effects.alarms("together", Kind(rows), classes, 30, 60, 20)
+    assert stats.poisson.sf(found.incidents - 1, found.days / 100) > 0.01
+
+
 @pytest.mark.parametrize("share", [0.05, 0.02])
 def test_rare_values_on_days_that_differ_much_keep_the_promise(share: float) -> None:
     incidents, days, _ = day_effects.alarms(Kind(200, share, weekdays=False, holidays=False), 20, 30, 60, 25)
     assert stats.poisson.sf(incidents - 1, days / 100) > 0.01
+
+
+@pytest.mark.parametrize("classes", [3, 20])
+def test_what_a_class_that_rises_takes_from_the_others_is_no_news_of_theirs(classes: int) -> None:
+    kind = Kind(2000, weekdays=False, holidays=False)
+    together, apart = (class_effects.alarms(way, kind, classes, 30, 90, 8, 0.2) for way in class_effects.WAYS[:2])
+    assert together.signals < 0.7 * apart.signals
+    assert np.median(together.delays) <= np.median(apart.delays) <= 4
+
+
+@pytest.mark.parametrize(
+    ("classes", "rise", "most", "seeds"), [(3, 0.2, 6, 100), (3, 0.1, 16, 100), (20, 0.1, 8, 25), (77, 0.1, 8, 25)]
+)
+def test_the_rise_of_one_class_is_found_in_as_many_days_as_its_size_allows(
+    classes: int, rise: float, most: int, seeds: int
+) -> None:
+    kind = Kind(200, weekdays=False, holidays=False)
+    assert np.median(class_effects.alarms("together", kind, classes, 30, 60, seeds, rise).delays) <= most

@@ -71,3 +71,70 @@ def test_fields_that_stay_give_no_alarm(rows: Callable[..., pd.DataFrame], scena
         log = prepare(stream, with_fields(rows(seed + 50, 14), seed + 50), table_scenario(scenario))
         assert not drift.fields(log)["alarm"].any()
         assert not drift.score(log)["alarm"].any()
+
+
+def kinds(per_day: int, days: int, shares: list[float], seed: int, start: str) -> pd.DataFrame:
+    """Return rows whose field `kind` is k0, k1 … with these shares, on days that are alike by 0.01."""
+    rng = np.random.default_rng(seed)
+    true = rng.gamma(np.array(shares) * 99, size=(days, len(shares)))
+    kind = np.concatenate([rng.choice(len(shares), per_day, p=day / day.sum()) for day in true])
+    at = pd.Timestamp(start, tz="UTC") + pd.to_timedelta(np.repeat(np.arange(days), per_day) * 24 + 12, unit="h")
+    label = (rng.random(len(kind)) < 0.3).astype(int)
+    probability = np.where(label, 0.6, 0.2)
+    frame = pd.DataFrame({"time": at, "label": label, "probability": probability, "style": "plain"})
+    return frame.assign(action=np.where(label, "alert", "ignore"), kind=[f"k{number}" for number in kind])
+
+
+def scenario_of(scenario: Scenario) -> Scenario:
+    values = table_scenario(scenario).model_dump()
+    values["task"]["fields"] = {"kind": "category"}
+    return Scenario.model_validate(values)
+
+
+def field_signals(scenario: Scenario, shares: list[float], after: list[float], seed: int) -> pd.DataFrame:
+    before, late = kinds(200, 20, shares, seed, "2026-02-04"), kinds(200, 20, after, seed + 100, "2026-02-24")
+    log = prepare(pd.concat([before, late]), kinds(200, 30, shares, seed + 200, "2026-01-05"), scenario_of(scenario))
+    return drift.fields(log)
+
+
+def test_of_many_values_those_that_moved_are_named_in_one_signal(scenario: Scenario) -> None:
+    shares = [0.3, 0.3, *[0.02] * 20]
+    signal = field_signals(scenario, shares, [0.6, 0.0, *[0.02] * 20], 1).iloc[0]
+    told = signal["title"].split("; ")
+    assert {part[: part.index(" from")] for part in told} == {
+        "share of “k0” in kind up", "share of “k1” in kind down",
+    }  # fmt: skip
+    assert signal["place"] == "kind"
+    assert 19 <= signal["onset"] <= 21
+
+
+def test_a_value_that_rises_at_the_cost_of_all_others_is_named_alone(scenario: Scenario) -> None:
+    found = field_signals(scenario, [0.3, 0.3, 0.1, 0.3], [0.21, 0.21, 0.07, 0.51], 2)
+    assert found["title"].iloc[0].startswith("share of “k3” in kind up from 3")
+    assert len(found) <= 2
+
+
+def test_of_two_values_one_is_watched_at_the_whole_level(scenario: Scenario) -> None:
+    log = prepare(
+        kinds(200, 20, [0.5, 0.5], 1, "2026-02-04"), kinds(200, 30, [0.5, 0.5], 2, "2026-01-05"), scenario_of(scenario)
+    )
+    codes = [(side.frame["kind"] == "k1").to_numpy().astype("int64") for side in (log.stream, log.reference)]
+    both = drift.shares(log, ["share of k0", "share of k1"], (codes[0], codes[1]))
+    assert both.names == ("share of k1",)
+    means = log.stream.daily(codes[0].astype("float64"))
+    assert (both.now.value == means.value).all()
+    assert both.now.unit == pytest.approx(means.unit, rel=1e-12)
+
+
+def test_the_interval_of_a_corrected_share_holds_what_the_scores_errors_do_not_tell(
+    rows: Callable[..., pd.DataFrame], scenario: Scenario
+) -> None:
+    stream = pd.concat([rows(1, 10, start="2026-01-19"), rows(2, 10, start="2026-01-29", base=0.5)], ignore_index=True)
+    reference = rows(3, 14)
+    day = (reference["time"].dt.normalize() - reference["time"].dt.normalize().min()).dt.days
+    widths = []
+    for days in (14, 1):  # of the reference whose labels are known
+        labelled = reference.assign(label=reference["label"].where(day < days))
+        found = drift.classes(prepare(stream, labelled, scenario))
+        widths.append((found["high"] - found["low"]).iloc[0])
+    assert widths[1] > 1.1 * widths[0]

@@ -9,6 +9,7 @@ alarms with seven days of reference as with ninety.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -79,7 +80,14 @@ class _State:
     began: NDArray[np.int64]
 
 
-def watch(now: Daily, base: Daily, level: float | Floats, matters: Matters, prior: Pooled) -> list[Change]:
+def watch(
+    now: Daily,
+    base: Daily,
+    level: float | Floats,
+    matters: Matters,
+    prior: Pooled,
+    whole: NDArray[np.int64] | None = None,
+) -> list[Change]:
     """Watch k quantities day after day and say when one has changed.
 
     Parameters
@@ -92,6 +100,9 @@ def watch(now: Daily, base: Daily, level: float | Floats, matters: Matters, prio
         `Matters`.
     prior
         What the stream's quantities have in common.
+    whole
+        Of which whole each quantity is a share, int64 [k], in ascending order; where one share changes, the others of
+        its whole are expected to keep their proportions from then on. None: each is a whole by itself.
 
     References
     ----------
@@ -99,15 +110,24 @@ def watch(now: Daily, base: Daily, level: float | Floats, matters: Matters, prio
     changepoint detection in quality control and dynamical systems, for windows; Brown, Durbin & Evans (1975),
     Techniques for testing the constancy of regression relationships over time, for the values by day.
     """
-    return _Watch(now, base, level, matters, prior).run()
+    return _Watch(now, base, level, matters, prior, whole).run()
 
 
 class _Watch:
     """One pass over the stream."""
 
-    def __init__(self, now: Daily, base: Daily, level: float | Floats, matters: Matters, prior: Pooled) -> None:
+    def __init__(
+        self,
+        now: Daily,
+        base: Daily,
+        level: float | Floats,
+        matters: Matters,
+        prior: Pooled,
+        whole: NDArray[np.int64] | None,
+    ) -> None:
         width = now.value.shape[1]
         self.now, self.matters = now, matters
+        self.whole = np.arange(width) if whole is None else whole
         self.correlation, self.common, self.worth = (np.broadcast_to(part, width) for part in prior)
         kinds = base.kinds()
         several = int(kinds.max(initial=0))
@@ -133,11 +153,14 @@ class _Watch:
             self._learn(day)
             starts = np.maximum(day + 1 - WINDOWS, 0)
             z, over = self._tested(day, starts)
-            clearest = over.argmax(axis=0)
+            clearest, today = over.argmax(axis=0), []
             for column in np.flatnonzero((over > 0).any(axis=0)).tolist():
                 window = clearest[column]
                 change = self._change(column, day, int(starts[window]), float(z[window, column]))
-                found += [] if change is None else [change]
+                today += [] if change is None else [change]
+            for whole, changed in groupby(today, lambda change: int(self.whole[change.column])):
+                self._displace(whole, list(changed))
+            found += today
         return found
 
     def _scale(self, day: int) -> Floats:
@@ -233,3 +256,26 @@ class _Watch:
             state.square[first, column], state.freedom[first, column],
         )  # fmt: skip
         state.began[column] = day + 1
+
+    def _displace(self, whole: int, changed: list[Change]) -> None:
+        """Make the base of a whole's other shares what it was before the change, in proportion to what is left to them.
+
+        That is their regression on the shares that changed, so it is as uncertain as these times their correlation.
+        """
+        state, own = self.state, [change.column for change in changed]
+        others = np.setdiff1d(np.flatnonzero(self.whole == whole), own)
+        first, day = min(change.onset for change in changed), changed[0].day
+        taken, before = (
+            min(max(sum(part), 0.0), 0.999)
+            for part in zip(*((one.value, one.expected) for one in changed), strict=True)
+        )
+        left = (1 - taken) / (1 - before)
+        weight, total = (part[first][:, others] for part in (state.weight, state.total))
+        share = np.clip(left * total.sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-300), 0, 1 - taken)
+        tied = taken * share / ((1 - taken) * (1 - share))
+        seen = (1 / (self.inverse[first : day + 1, own[0]] + self.correlation[own[0]])).sum()
+        kept = 1 / (1 + tied * weight.sum(axis=0) / seen)
+        state.weight[day + 1][:, others], state.total[day + 1][:, others] = weight * kept, total * kept * left
+        for part in (state.square, state.freedom):
+            part[day + 1][others] = part[first][others]
+        state.began[others] = day + 1

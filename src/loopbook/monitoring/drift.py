@@ -1,6 +1,6 @@
 """Covariate and label drift: scores, flagged rows and input fields by day, each as shares and mean ranks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,9 +9,9 @@ from loopbook.monitoring import rates, signals, spread
 from loopbook.monitoring.changes import Change
 from loopbook.monitoring.rates import Rate
 from loopbook.monitoring.timeline import Days, Floats, Log
+from loopbook.statistics.label_shift import correction
 
-_LEAST_SPREAD = 0.05  # mean scores of the two classes nearer than this do not tell them apart
-_COMMON, _LEAST_SHARE = 20, 0.01  # values of a category that are watched one by one
+_LEAST_SHARE = 0.01  # values of a category that are rarer are watched together
 
 
 def class_index(value: float, expected: float) -> float:
@@ -25,6 +25,24 @@ def rank_index(value: float, expected: float) -> float:
     return float(4 * np.pi * (value - expected) ** 2)
 
 
+def shares(log: Log, names: Sequence[str], codes: tuple[Floats | Days, Floats | Days], place: str = "") -> Rate:
+    """Return the shares of classes, watched together; two classes are one share, that of the second.
+
+    Parameters
+    ----------
+    names
+        What the share of each class is called, K of them.
+    codes
+        Class of each row of stream and reference (`Side.counts`).
+    """
+    kept = np.eye(len(names))[len(names) == 2 :]
+    now, base = (
+        side.counts(found, len(names)).contrast(kept)
+        for side, found in zip((log.stream, log.reference), codes, strict=True)
+    )
+    return Rate(place, tuple(names[-len(kept) :]), now, base, class_index, log.scenario.monitoring.min_effect)
+
+
 def score(log: Log) -> pd.DataFrame:
     """Watch the distribution of the probabilities: their mean rank in the reference, and how far from its middle.
 
@@ -34,8 +52,7 @@ def score(log: Log) -> pd.DataFrame:
         A row a change (`signals.COLUMNS`); ``value`` is a mean rank, ``effect`` the population stability index.
     """
     now, base = log.stream.probability, log.reference.probability
-    found = list(_number("", "the probability", now, base, log.stream.day, log.scenario.monitoring.min_effect))
-    return rates.watch("score", log, (log.stream, log.reference), found, log.level / max(1, len(found)))
+    return rates.watch("score", log, list(_number(log, "", "the probability", now, base)))
 
 
 def flagged(log: Log) -> pd.DataFrame:
@@ -43,36 +60,46 @@ def flagged(log: Log) -> pd.DataFrame:
 
     A wave over all segments at once changes no segment's share of the rows; it shows here.
     """
-    name = f"share of {log.scenario.task.units} flagged for “{log.scenario.task.actions[1]}”"
-    sides = log.stream, log.reference
-    now, base = (side.flagged for side in sides)
-    found = [Rate("", name, now, base, class_index, log.scenario.monitoring.min_effect)]
-    return rates.watch("flagged", log, sides, found, log.level)
+    names = [f"share of {log.scenario.task.units} flagged for “{name}”" for name in log.scenario.task.actions]
+    return rates.watch("flagged", log, [shares(log, names, (log.stream.flagged, log.reference.flagged))])
 
 
 def classes(log: Log) -> pd.DataFrame:
     """Watch the base rate that the scores speak of, long before an outcome is known.
 
-    If only the mix of the classes changes, the mean score moves in proportion: π = (s̄ - s̄₀) / (s̄₁ - s̄₀), with s̄₀ and
-    s̄₁ the reference's mean scores of the two classes. The correction makes the rate's variance larger as well.
+    If only the mix of the classes changes, the mean scores q are those of each class by the reference's labels, C,
+    times the classes' shares, so these are p = C⁻¹q (`label_shift`). The correction makes their variance larger, and
+    what C itself does not know widens their interval.
 
     Returns
     -------
     DataFrame
         A row a change (`signals.COLUMNS`): ``value`` is the estimated base rate, within [0, 1]; ``effect`` the PSI of
         the two classes. No row where the model's scores do not tell the classes apart.
-
-    References
-    ----------
-    Lipton, Wang & Smola (2018), Detecting and correcting for label shift with black box predictors.
     """
-    low, high = (float(np.nanmean(log.reference.probability[log.reference.label == of])) for of in (0, 1))
-    if not high - low >= _LEAST_SPREAD:
+    now, base = (np.column_stack([1 - side.probability, side.probability]) for side in (log.stream, log.reference))
+    side, known = log.reference, ~np.isnan(log.reference.label + log.reference.probability)
+    label = side.label[known].astype("int64")
+    learned = correction(base[known], label, side.day[known], float(log.spread.correlation))
+    watched = np.flatnonzero(learned.told)[len(learned.told) == 2 :]
+    if not len(watched):
         return signals.table([])
-    now, base = ((side.probability - low) / (high - low) for side in (log.stream, log.reference))
-    name = f"share of “{log.scenario.task.label.names[1]}” that the scores speak of"
-    found = [Rate("", name, now, base, class_index, log.scenario.monitoring.min_effect)]
-    return rates.watch("classes", log, (log.stream, log.reference), found, log.level)
+
+    def error(change: Change) -> Floats:
+        days = (log.stream.day >= change.onset) & (log.stream.day <= change.day)
+        share: Floats = np.nanmean(now[days] @ learned.weights.T, axis=0)
+        return share**2 @ learned.error[:, watched]
+
+    found = Rate(
+        "",
+        tuple(f"share of “{log.scenario.task.label.names[index]}” that the scores speak of" for index in watched),
+        log.stream.daily(now @ learned.weights[watched].T),
+        side.daily(base @ learned.weights[watched].T),
+        class_index,
+        log.scenario.monitoring.min_effect,
+        error=error,
+    )
+    return rates.watch("classes", log, [found])
 
 
 def fields(log: Log) -> pd.DataFrame:
@@ -87,43 +114,39 @@ def fields(log: Log) -> pd.DataFrame:
     """
     names = log.scenario.task.table_fields
     parts = [list(_field(log, name)) for name in names]
-    levels = np.repeat(
-        [log.level / max(1, len(names) * len(part)) for part in parts], [len(part) for part in parts]
-    ).astype("float64")
+    weights = [1 / (len(names) * len(part)) for part in parts for _ in part]
     found = [rate for part in parts for rate in part]
-    return rates.watch("field", log, (log.stream, log.reference), found, levels) if found else signals.table([])
+    return rates.watch("field", log, found, weights)
 
 
 def _field(log: Log, name: str) -> Iterator[Rate]:
-    least = log.scenario.monitoring.min_effect
     columns = [side.frame[name] for side in (log.stream, log.reference)]
     if log.scenario.task.fields[name] == "number":
         now, base = (column.to_numpy("float64", na_value=np.nan) for column in columns)
-        yield from _number(name, name, now, base, log.stream.day, least)
+        yield from _number(log, name, name, now, base)
         return
     new, old = (column.astype(str).to_numpy() for column in columns)
-    shares = pd.Series(old).value_counts(normalize=True)
-    common = shares.index[:_COMMON][(shares >= _LEAST_SHARE)[:_COMMON]].tolist()
-    for value in common:
-        what = f"share of “{value}” in {name}"
-        yield Rate(name, what, (new == value) * 1.0, (old == value) * 1.0, class_index, least)
-    rest = f"share of values of {name} that were rare or unknown"
-    rare = [(~np.isin(values, common)).astype("float64") for values in (new, old)]
-    yield Rate(name, rest, rare[0], rare[1], class_index, least)
+    common = spread.common(old, _LEAST_SHARE)
+    what = [
+        *(f"share of “{value}” in {name}" for value in common),
+        f"share of values of {name} that were rare or unknown",
+    ]
+    yield shares(log, what, (spread.codes(new, common), spread.codes(old, common)), name)
 
 
-def _number(place: str, name: str, now: Floats, base: Floats, day: Days, least: float) -> Iterator[Rate]:
+def _number(log: Log, place: str, name: str, now: Floats, base: Floats) -> Iterator[Rate]:
     """Return a number's mean rank among the reference's values, its distance from the middle rank, its gaps."""
     there = np.sort(base[~np.isnan(base)])
     if len(there):
         ranks = [spread.ranks(values, there) for values in (now, base)]
         far: list[Floats] = [2 * np.abs(rank - 0.5) for rank in ranks]
-        told = _told(name, now, day, there)
-        yield Rate(place, name, ranks[0], ranks[1], rank_index, least, words=told)
-        yield Rate(place, name, far[0], far[1], rank_index, least, words=told)
-    gaps = [np.isnan(values).astype("float64") for values in (now, base)]
+        told = _told(name, now, log.stream.day, there)
+        for values in (ranks, far):
+            new, old = (side.daily(part) for side, part in zip((log.stream, log.reference), values, strict=True))
+            yield Rate(place, (name,), new, old, rank_index, log.scenario.monitoring.min_effect, words=told)
+    gaps = np.isnan(now).astype("int64"), np.isnan(base).astype("int64")
     if gaps[0].any() or gaps[1].any():
-        yield Rate(place, f"share of {name} missing", gaps[0], gaps[1], class_index, least)
+        yield shares(log, [f"share of {name} there", f"share of {name} missing"], gaps, place)
 
 
 def _told(name: str, now: Floats, day: Days, sample: Floats) -> Callable[[Change], str]:

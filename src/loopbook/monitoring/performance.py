@@ -7,8 +7,7 @@ average (calibration), and do they still rank (ranking).
 import numpy as np
 import pandas as pd
 
-from loopbook.monitoring import rates, shifts, signals
-from loopbook.monitoring.drift import class_index
+from loopbook.monitoring import drift, rates, shifts, signals
 from loopbook.monitoring.rates import Rate
 from loopbook.monitoring.timeline import Floats, Log, Side, known
 from loopbook.statistics import bootstrap, evaluation, intervals
@@ -24,18 +23,17 @@ _RESAMPLES = 200
 
 def outcomes(log: Log) -> pd.DataFrame:
     """Watch the share of positive outcomes; ``value`` is the share, ``effect`` the PSI of the two classes."""
-    name, least = f"share of “{log.scenario.task.label.names[1]}”", log.scenario.monitoring.min_effect
-    found = [Rate("", name, log.stream.label, log.reference.label, class_index, least)]
-    return rates.watch("outcomes", log, (log.stream, log.reference), found, log.level, log.delay)
+    names = [f"share of “{name}”" for name in log.scenario.task.label.names]
+    found = drift.shares(log, names, (log.stream.label, log.reference.label))
+    return rates.watch("outcomes", log, [found], delay=log.delay)
 
 
 def calibration(log: Log) -> pd.DataFrame:
     """Watch the mean error of the probabilities, outcome minus probability (0 if calibrated on the reference)."""
-    stream, reference = known(log)
-    now, base = (side.label - side.probability for side in (stream, reference))
+    now, base = (side.daily(side.label - side.probability) for side in known(log))
     name = "mean error of the probabilities (outcome minus probability)"
-    found = [Rate("", name, now, base, lambda one, other: abs(one - other), LEAST_ERROR, share=False)]
-    return rates.watch("calibration", log, (stream, reference), found, log.level, log.delay)
+    found = Rate("", (name,), now, base, lambda one, other: abs(one - other), LEAST_ERROR, share=False)
+    return rates.watch("calibration", log, [found], delay=log.delay)
 
 
 def ranking(log: Log) -> pd.DataFrame:

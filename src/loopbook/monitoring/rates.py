@@ -1,6 +1,8 @@
 """Watched rates: means and shares of the stream's rows by day beside those of the reference, and what to call them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -8,97 +10,115 @@ import pandas as pd
 
 from loopbook.monitoring import changes, signals
 from loopbook.monitoring.changes import Change
-from loopbook.monitoring.timeline import Floats, Log, Side
+from loopbook.monitoring.timeline import Floats, Log
 from loopbook.statistics.day_spread import Daily
+from loopbook.statistics.intervals import Z
 
+_NAMED = 3  # classes named in a title
 _LEAST_EVENTS = 30  # a share p has skewness of about 1/√p, so rows / (1 + skewness²) is the number of events seen
 Effect = Callable[[float, float], float]
 """Size of a change from (value, expected); not negative."""
 
 
 class Rate(NamedTuple):
-    """A quantity of the rows of both sides.
+    """What is watched together: one quantity of stream and reference, or the shares of k classes.
 
     Attributes
     ----------
     place
         Where: a field; empty for everywhere.
-    name
-        What is measured, in the label's own words: ``share of *bearish*``.
+    names
+        What is measured, in the label's own words, [k]: ``share of *bearish*``.
     now, base
-        float64 [n] of stream and reference, one value a row; NaN is left out.
+        The quantities by day.
     effect
         Size of a change; `least` is the smallest worth an alarm.
     share
         Whether the mean lies between 0 and 1 and is told in percent.
     words
         Title in other words, from the change; None: what, direction and numbers.
+    error
+        Variance, [k], that the days of a change have in common, of shares corrected for a classifier's errors
+        (`Correction.error`): it cancels out between days, and widens the interval of the level; None: none.
     """
 
     place: str
-    name: str
-    now: Floats
-    base: Floats
+    names: tuple[str, ...]
+    now: Daily
+    base: Daily
     effect: Effect
     least: float
     share: bool = True
     words: Callable[[Change], str] | None = None
+    error: Callable[[Change], Floats] | None = None
 
 
 def watch(
     check: str,
     log: Log,
-    sides: tuple[Side, Side],
     rates: Sequence[Rate],
-    levels: float | Floats,
+    parts: Sequence[float] | None = None,
     delay: int = 0,
     *,
     rise_only: bool = False,
 ) -> pd.DataFrame:
     """Watch rates by day and return the changes as a table of signals.
 
+    A rate's part of the level is divided among its classes (Bonferroni): that they sum to one matters for two only,
+    which are one share. At as many false alarms, a sum of squares over all classes finds no small rise of one of them
+    sooner (tests/benchmarks/day_effects.py). Classes that move on the same day are one signal, the clearest first.
+
     Parameters
     ----------
     check
         As in `signals.COLUMNS`.
-    sides
-        Stream and reference, whose rows the rates are of.
-    levels
-        Probability of a false alarm a day, for each rate.
+    parts
+        What part of the day's level each rate may spend; None: all alike.
     delay
         Days by which what the watch needs comes later (outcomes).
     rise_only
         Whether only a rise is a change worth telling.
     """
-    base = _daily(sides[1], [rate.base for rate in rates])
-    now = _daily(sides[0], [rate.now for rate in rates])
-    now, base = _alike(now, base)
+    if not rates:
+        return signals.table([])
+    widths = [len(rate.names) for rate in rates]
+    owner = np.repeat(np.arange(len(rates)), widths)
+    names = [name for rate in rates for name in rate.names]
+    levels = log.level * np.repeat(np.asarray(parts or 1 / len(rates)) / widths, widths)
+    now, base = _alike(*(Daily.beside(sides) for sides in zip(*((rate.now, rate.base) for rate in rates), strict=True)))
 
     def matters(column: int, value: float, expected: float) -> bool:
-        rate = rates[column]
+        rate = rates[owner[column]]
         return rate.effect(value, expected) >= rate.least and not (rise_only and value < expected)
 
+    found = changes.watch(now, base, levels, matters, log.spread, owner)
     rows = []
-    for change in changes.watch(now, base, levels, matters, log.spread):
-        rate = rates[change.column]
-        value, expected = change.value, change.expected
-        low, high = change.low, change.high
-        if rate.share:
-            value, expected, low, high = (float(np.clip(part, 0, 1)) for part in (value, expected, low, high))
-        title = rate.words(change) if rate.words else moved(rate.name, value, expected, share=rate.share)
+    for (_, index), same in groupby(found, lambda change: (change.day, int(owner[change.column]))):
+        rate, first = rates[index], sum(widths[:index])
+        moves = [_limited(one, rate, one.column - first) for one in sorted(same, key=lambda one: one.p)]
+        change = moves[0]
+        title = "; ".join(
+            rate.words(one) if rate.words else moved(names[one.column], one.value, one.expected, share=rate.share)
+            for one in moves[:_NAMED]
+        )
         rows.append(
             {
                 "place": rate.place, "day": change.day + delay, "onset": change.onset, "last": change.day,
-                "value": value, "low": low, "high": high, "expected": expected,
-                "effect": rate.effect(value, expected), "p": change.p, "alarm": True, "back": change.back,
-                "title": title, "evidence": f"{title} ({signals.shown(change.p)})",
+                "value": change.value, "low": change.low, "high": change.high, "expected": change.expected,
+                "effect": rate.effect(change.value, change.expected), "p": change.p, "alarm": True,
+                "back": change.back, "title": title, "evidence": f"{title} ({signals.shown(change.p)})",
             }
         )  # fmt: skip
     return signals.table(rows, check)
 
 
-def _daily(side: Side, columns: Sequence[Floats]) -> Daily:
-    return Daily.of(columns, side.day, side.days, side.weekday)
+def _limited(change: Change, rate: Rate, column: int) -> Change:
+    """Return a change with all of its error in the interval; a share and its interval are within [0, 1]."""
+    value, expected = change.value, change.expected
+    half = np.hypot(change.high - value, Z * np.sqrt(rate.error(change)[column] if rate.error else 0.0))
+    bounds = (0.0, 1.0) if rate.share else (-np.inf, np.inf)
+    value, low, high, expected = np.clip([value, value - half, value + half, expected], *bounds).tolist()
+    return change._replace(value=value, low=low, high=high, expected=expected)
 
 
 def _alike(now: Daily, base: Daily) -> tuple[Daily, Daily]:
@@ -111,7 +131,7 @@ def _alike(now: Daily, base: Daily) -> tuple[Daily, Daily]:
     rare = rows < _LEAST_EVENTS * (1 + base.lean**2)
     unit = np.where(rare, np.maximum(base.unit, now.unit), base.unit)
     lean = np.where(rare & (now.unit > base.unit), now.lean, base.lean)
-    return now.rescaled(unit, lean), base.rescaled(unit, lean)
+    return replace(now, unit=unit, lean=lean), replace(base, unit=unit, lean=lean)
 
 
 def moved(name: str, value: float, expected: float, *, share: bool = True) -> str:

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from loopbook.data.features import tokenize
 from loopbook.scenario.contract import Scenario
 from loopbook.statistics import day_spread
+from loopbook.statistics.daily_counts import Counts
 from loopbook.statistics.day_spread import Daily, Floats, Kinds, Pooled
 
 _COMMON, _WORDS, _TEXTS = 20, 60, 20_000
@@ -21,9 +23,26 @@ def learn(
 
     `known` are scores and labels, float64 [n] each; fields, segments and common words are added to them.
     """
-    columns = [*known, *_quantities(frame, scenario)]
-    moving = [column for column in columns if len(set(column[~np.isnan(column)].tolist())) > 1]
-    return day_spread.pooled([Daily.of(moving, day, int(day[-1]) + 1, weekday)])
+    days = int(day[-1]) + 1
+    found = [Daily.of([*known, *_quantities(frame, scenario)], day, days, weekday)]
+    categories = (name for name, kind in scenario.task.fields.items() if kind == "category")
+    for name in (*categories, *scenario.monitoring.segments):
+        text = frame[name].astype(str).to_numpy()
+        names = common(text, _LEAST_SHARE)
+        counts = Counts.of(codes(text, names), len(names) + 1, day, days, weekday)
+        found.append(counts.contrast(np.eye(len(names) + 1)[: len(names)]))
+    return day_spread.pooled(found)
+
+
+def common(values: NDArray[np.object_], least: float) -> list[str]:
+    """Return the commonest values of a category, at most 20, each with at least this share of those that are there."""
+    shares = pd.Series(values).value_counts(normalize=True).head(_COMMON)
+    return [str(value) for value in shares.index[shares >= least]]
+
+
+def codes(values: NDArray[np.object_], names: list[str]) -> Kinds:
+    """Return the number of each value among the names, int64 [n]; for all others the number of names."""
+    return np.asarray(pd.Index(names).get_indexer(pd.Index(values)) % (len(names) + 1), dtype="int64")
 
 
 def ranks(values: Floats, sample: Floats) -> Floats:
@@ -33,15 +52,10 @@ def ranks(values: Floats, sample: Floats) -> Floats:
 
 
 def _quantities(frame: pd.DataFrame, scenario: Scenario) -> Iterator[Floats]:
-    kinds = scenario.task.fields
-    for name in (name for name, kind in kinds.items() if kind == "number"):
+    for name in (name for name, kind in scenario.task.fields.items() if kind == "number"):
         values = frame[name].to_numpy("float64", na_value=np.nan)
         if not np.isnan(values).all():
             yield ranks(values, np.sort(values[~np.isnan(values)]))
-    for name in (*(name for name, kind in kinds.items() if kind == "category"), *scenario.monitoring.segments):
-        text = frame[name].astype(str).to_numpy()
-        shares = pd.Series(text).value_counts(normalize=True)
-        yield from ((text == value) * 1.0 for value in shares.index[:_COMMON] if shares[value] >= _LEAST_SHARE)
     for name in scenario.task.text_fields:
         yield from _words(frame[name].astype(str).tolist())
 

@@ -11,7 +11,8 @@ from loopbook.decisions.costs import realised
 from loopbook.monitoring import spread
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
-from loopbook.statistics.day_spread import Pooled
+from loopbook.statistics.daily_counts import Counts
+from loopbook.statistics.day_spread import Daily, Pooled
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.int64]
@@ -68,6 +69,14 @@ class Side:
             self.weekday,
             self.flagged[rows],
         )
+
+    def daily(self, values: Floats) -> Daily:
+        """Return the means by day of values of the rows, [n] or [n, k]; NaN is left out."""
+        return Daily.of(np.atleast_2d(values.T), self.day, self.days, self.weekday)
+
+    def counts(self, codes: Floats | Days, classes: int) -> Counts:
+        """Count the rows of each class by day; `codes` [n] are 0 to `classes` - 1, below 0 or NaN where not known."""
+        return Counts.of(np.nan_to_num(codes, nan=-1).astype("int64"), classes, self.day, self.days, self.weekday)
 
     def __len__(self) -> int:
         return len(self.frame)

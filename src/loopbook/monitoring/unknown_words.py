@@ -44,9 +44,10 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> pd.DataFrame:
     if "vocabulary" not in log.checks:
         return signals.table([])
     old, new = (np.minimum(shares, MOST_OF_A_TEXT) for shares in unknown(log, earlier))
+    now, base = log.stream.daily(new), log.reference.daily(old)
     # Only more new words are a change of vocabulary; fewer mean that the words of a surge have gone again.
-    found = [Rate("", "share of unknown words", new, old, _ratio, LEAST_RATIO)]
-    return rates.watch("vocabulary", log, (log.stream, log.reference), found, log.level, rise_only=True)
+    found = Rate("", ("share of unknown words",), now, base, _ratio, LEAST_RATIO)
+    return rates.watch("vocabulary", log, [found], rise_only=True)
 
 
 def unknown(log: Log, earlier: Iterable[str] | None = None) -> tuple[Floats, Floats]:

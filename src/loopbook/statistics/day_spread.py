@@ -5,8 +5,8 @@ variance σ²(1/n + ρ), with the intraclass correlation ρ. A reference of a fe
 well for many: quantities of one stream are taken to resemble each other, as much as they are seen to.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -18,7 +18,8 @@ Kinds = NDArray[np.int64]
 
 FLOOR = 0.001
 """Smallest intraclass correlation that is assumed: the days' shares of 50% differ by 1.6 points at least."""
-_LEAST_VARIANCE = 1e-12  # of a row, so that a day of a quantity that has never moved still has a weight
+LEAST_VARIANCE = 1e-12
+"""Smallest variance of a row, so that a day of a quantity that has never moved still has a weight."""
 WEEKS, WEEKENDS = 4, 2
 """How often each weekday must have been seen to have a mean of its own, or else workdays and weekends."""
 
@@ -33,12 +34,14 @@ class Pooled(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Daily:
-    """Rates of k quantities by day; a rate that was corrected for a classifier's errors brings a larger variance.
+    """Rates of k quantities by day: means of rows, or shares and contrasts of classes (`daily_counts`).
 
     Attributes
     ----------
-    value, variance
-        float64 [days, k]: the rate, and its variance as of independent rows; NaN where there is none.
+    value
+        float64 [days, k]: the rate; NaN where there is none.
+    inverse
+        float64 [days, k]: its variance as of independent rows, in units of a row's: 1/n; inf where there is no rate.
     unit, lean
         float64 [k]: variance and skewness of one row.
     weekday
@@ -46,7 +49,7 @@ class Daily:
     """
 
     value: Floats
-    variance: Floats
+    inverse: Floats
     unit: Floats
     lean: Floats
     weekday: Kinds | None
@@ -60,19 +63,14 @@ class Daily:
         count, total = (np.stack([part[power] for part in sums], axis=1) for power in (0, 1))
         unit, lean = np.array([part[2] for part in sums]), np.array([part[3] for part in sums])
         with np.errstate(divide="ignore", invalid="ignore"):
-            return cls(total / count, unit / count, unit, lean, weekday)
+            return cls(total / count, 1 / count, unit, lean, weekday)
 
-    def rescaled(self, unit: Floats, lean: Floats) -> Self:
-        """Return the same rates with another variance and skewness of a row, [k] each."""
-        ratio = np.where(self.unit > 0, unit / np.maximum(self.unit, 1e-300), 1.0)
-        return replace(self, variance=self.variance * ratio, unit=unit, lean=lean)
-
-    @property
-    def inverse(self) -> Floats:
-        """1/n of each day, the variance in units of a row's, float64 [days, k]; inf where there is no rate."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = self.variance / self.unit
-        return np.where(np.isfinite(found) & np.isfinite(self.value), found, np.inf)
+    @classmethod
+    def beside(cls, parts: Sequence[Self]) -> Self:
+        """Return the quantities of several, of the same days, side by side."""
+        columns = zip(*((part.value, part.inverse, part.unit, part.lean) for part in parts), strict=True)
+        value, inverse, unit, lean = (np.concatenate(found, axis=-1) for found in columns)
+        return cls(value, inverse, unit, lean, parts[0].weekday)
 
     def kinds(self) -> Kinds:
         """Return which days are of one kind, int64 [days] (`kinds`)."""
@@ -135,7 +133,7 @@ def pooled(bases: list[Daily]) -> Pooled:
     for base in bases:
         alone = fit(base, base.kinds(), 0.0)
         rows = np.where(np.isfinite(base.inverse), 1 / base.inverse, 0.0)
-        kept = (alone.freedom > 0) & (base.unit > 0)
+        kept = (alone.freedom > 0) & (alone.square > LEAST_VARIANCE)  # what never moves says nothing
         every = np.maximum(rows.sum(axis=0), 1e-300)
         excess += float((alone.square - alone.freedom)[kept].sum())
         days = np.maximum((rows > 0).sum(axis=0), 1)
@@ -143,10 +141,11 @@ def pooled(bases: list[Daily]) -> Pooled:
             ((every - (rows**2).sum(axis=0) / every) * alone.freedom / np.maximum(days - 1, 1))[kept].sum()
         )
     correlation = max(FLOOR, min(0.9, excess / expected)) if expected > 0 else FLOOR
-    fits = [(fit(base, base.kinds(), correlation), base) for base in bases]
-    square = np.concatenate([found.square[base.unit > 0] for found, base in fits]) if fits else np.zeros(0)
-    freedom = np.concatenate([found.freedom[base.unit > 0] for found, base in fits]) if fits else np.zeros(0)
-    kept = (freedom > 0) & (square > 0)
+    fits = [fit(base, base.kinds(), correlation) for base in bases]
+    square, freedom = (
+        np.concatenate([np.zeros(0), *(getattr(found, name) for found in fits)]) for name in ("square", "freedom")
+    )
+    kept = (freedom > 0) & (square > LEAST_VARIANCE)
     return Pooled(correlation, *_prior(square[kept] / freedom[kept], freedom[kept]))
 
 
@@ -179,10 +178,10 @@ def _moments(values: Floats, day: Kinds, days: int) -> tuple[Floats, Floats, flo
     kept = values[there]
     count, total = (np.bincount(day[there], weights=part, minlength=days).astype("float64") for part in (None, kept))
     if not len(kept):
-        return count, total, _LEAST_VARIANCE, 0.0
+        return count, total, LEAST_VARIANCE, 0.0
     off = kept - kept.mean()
-    unit = max(_LEAST_VARIANCE, float((off**2).sum()) / max(1, len(kept) - 1))
-    if unit <= _LEAST_VARIANCE and kept[0] in (0.0, 1.0):
+    unit = max(LEAST_VARIANCE, float((off**2).sum()) / max(1, len(kept) - 1))
+    if unit <= LEAST_VARIANCE and kept[0] in (0.0, 1.0):
         share = 0.5 / (len(kept) + 1)
         return count, total, share * (1 - share), (1 - 2 * share) / float(np.sqrt(share)) * (1 - 2 * kept[0])
     return count, total, unit, float((off**3).mean()) / unit**1.5
