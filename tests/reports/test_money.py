@@ -96,3 +96,13 @@ def test_the_runs_page_shows_them_and_nothing_becomes_markup(
     text = (workshop.reports / record.scenario / record.run / "index.html").read_text(encoding="utf-8")
     assert ("Review, which the agent follows" in text) == bool(policies)
     assert "<script>window" not in text and "&lt;script&gt;window" in text
+
+
+@pytest.mark.parametrize("followed", ["review", "never"])
+def test_a_cost_without_an_interval_is_a_point_and_no_empty_brackets(workshop: Workshop, followed: str) -> None:
+    alone = [{**row, "low": float("nan"), "high": float("nan")} for row in POLICIES]
+    found = money.money(run(workshop, alone, policy=followed), workshop.data)
+    assert found is not None
+    assert "()" not in found["finding"] and "–" not in found["finding"]
+    assert {row["between"] for row in found["policies"]} == {""}
+    assert all(bar["low"] == bar["x"] == bar["high"] for bar in found["drawing"]["bars"])

@@ -132,12 +132,14 @@ def _outline(
 
 def intervals(
     title: str,
-    rows: Sequence[tuple[str, float, float, float]],
+    rows: Sequence[tuple[str, float, float | None, float | None]],
     chosen: Collection[str] = (),
     reference: float | None = None,
     alt: str | None = None,
 ) -> Drawing | None:
     """Draw values with intervals, with the macro ``spread``: name, value, low, high; those that are `chosen` stand out.
+
+    A value whose interval is not known (None) is a point alone.
 
     Returns
     -------
@@ -146,16 +148,16 @@ def intervals(
     """
     if not rows:
         return None
-    ends = [end for row in rows for end in row[1:]] + ([reference] if reference is not None else [])
+    ends = [end for row in rows for end in row[1:] if end is not None] + ([] if reference is None else [reference])
     along = scale(min(ends), max(ends), 130, 328)
     bars = [
         {
             "name": name,
-            "said": f"{name}: {number(float(value))} ({number(float(low))} to {number(float(high))})",
+            "said": f"{name}: {number(value)}{bracketed(low, high)}",
             "y": _ROW * place + 15.0,
             "x": along(value),
-            "low": along(low),
-            "high": along(high),
+            "low": along(value if low is None else low),
+            "high": along(value if high is None else high),
             "chosen": name in chosen,
         }
         for place, (name, value, low, high) in enumerate(rows)
@@ -169,6 +171,11 @@ def intervals(
         "width": 340,
         "height": _ROW * len(bars) + 26,
     }
+
+
+def bracketed(low: float | None, high: float | None) -> str:
+    """Return an interval in brackets; nothing where it is not known."""
+    return "" if low is None or high is None else f" ({number(low)} to {number(high)})"
 
 
 def spark(name: str, values: Sequence[float]) -> Drawing | None:

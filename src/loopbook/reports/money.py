@@ -21,14 +21,15 @@ def money(run: Run, data: Path) -> dict[str, Any] | None:
     -------
     dict or None
         ``finding`` is the sentence that says it, ``drawing`` the costs, ``policies`` the rows of the artifact, the
-        cheapest first, each with whether it is ``chosen``.
+        cheapest first, each with whether it is ``chosen`` and its interval as a text ``between``.
     """
     found = artifacts.rows(run, data, artifacts.POLICIES)
     if found is None or not found[1]:
         return None
     stage, rows = found
     taken = stage.metrics.get("policy")
-    policies = sorted(({**row, "chosen": row["policy"] == taken} for row in rows), key=lambda row: row["cost"])
+    judged = ({**row, "chosen": row["policy"] == taken, "between": _between(row["low"], row["high"])} for row in rows)
+    policies = sorted(judged, key=lambda row: row["cost"])
     middle = policies[len(policies) // 2]["cost"]
     drawn = [row for row in policies if row["cost"] <= _FAR * max(middle, 0) or row["chosen"]]
     currency = str(run.resolved.get("currency", ""))
@@ -74,10 +75,10 @@ def _finding(policies: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any], 
     least = f"{number(cheapest['cost'])}{money}"
     if chosen is None or chosen is cheapest:
         said = f"{cheapest['policy']}{', which the agent follows,' if chosen else ''} is the cheapest: "
-        said += f"{least} a decision ({_between(cheapest['low'], cheapest['high'])})."
+        said += f"{least} a decision{chart.bracketed(cheapest['low'], cheapest['high'])}."
     else:
-        said = f"The agent follows {chosen['policy']}: {number(chosen['cost'])}{money} a decision "
-        said += f"({_between(chosen['low'], chosen['high'])}); on these rows {cheapest['policy']} would have been "
+        said = f"The agent follows {chosen['policy']}: {number(chosen['cost'])}{money} a decision"
+        said += f"{chart.bracketed(chosen['low'], chosen['high'])}; on these rows {cheapest['policy']} would have been "
         said += f"cheapest, {least}."
     saving = difference(metrics, "saving_per_decision")
     if saving is not None and saving.low is not None:
@@ -86,7 +87,7 @@ def _finding(policies: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any], 
         ends = (saving.low, saving.high) if saving.word != "worse" else (-(saving.high or 0.0), -saving.low)
         beyond = ", beyond chance" if saving.word in ("better", "worse") else " saved"
         said += f" Against the cheapest without a model {sure} {number(value)}{money} a decision{beyond}"
-        said += f" ({_between(*ends)})."
+        said += f"{chart.bracketed(*ends)}."
     if any(row["cost"] < 0 for row in policies):
         said += " A cost below zero is a gain: the scenario says that an outcome brings money in."
     return said[:1].upper() + said[1:]
