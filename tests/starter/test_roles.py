@@ -119,3 +119,20 @@ def test_a_key_that_a_few_rows_share_is_named() -> None:
 def test_a_letter_behind_some_numbers_is_no_unit(values: list[str]) -> None:
     (column,) = columns({"house": values})
     assert (column.unit, column.doubt) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("table", "protected"),
+    [
+        ({"genre": ["comedy", "drama", "crime", "war", "musical"] * 40}, False),
+        ({"genre": ["homme", "femme"] * 100}, True),
+        ({"origin": ["BER", "ROM"] * 100, "dest": ["OSL", "PAR", "BER"] * 66 + ["PAR"] * 2}, False),
+        ({"origin": ["Peru", "Chile"] * 100}, True),
+    ],
+)
+def test_a_genre_of_works_and_where_a_way_begins_are_not_about_people(
+    table: dict[str, list[str]], protected: bool
+) -> None:
+    found = draft({**table, **BASE}).roles
+    assert bool(found.protected) == protected
+    assert (next(iter(table)) in found.fields) != protected

@@ -23,6 +23,7 @@ _MANY_MISSING = 0.02  # of a time, group or key: such rows go to quarantine
 _LEAST_GROUPS = 30
 _OFTEN = 0.8  # different values of an id, as a share of all, up to which it names things of several rows
 _FEW_LEVELS = 12
+_MOST_SEXES = 4
 _MOST_GROUPS = 60  # of a protected attribute
 _SHORTENED = re.compile(r"-?\d(?:[.,]\d{0,6})?[eE]\+?(?:1[1-9]|[2-9]\d)")
 
@@ -86,7 +87,8 @@ def assign(columns: Sequence[Column], label: LabelGuess, today: datetime) -> Rol
         If no input is left; the message says why each column is not one.
     """
     others = [column for column in columns if column.name != label.column.name]
-    free = [column for column in others if not (words.protected(column.name) or _damaged(column))]
+    about = {column.name: _protected(column, columns) for column in columns}
+    free = [column for column in others if not (about[column.name] or _damaged(column))]
     time, group, key = _time(free, today), _group(free), _key(free)
     taken = {choice.column.name for choice in (time, group, key) if choice is not None}
     fields: dict[str, tuple[FieldKind, str]] = {}
@@ -95,7 +97,7 @@ def assign(columns: Sequence[Column], label: LabelGuess, today: datetime) -> Rol
     leaks: list[str] = []
     coded: list[str] = []
     for column in (column for column in others if column.name not in taken):
-        word = words.protected(column.name)
+        word = about[column.name]
         if reason := _damaged(column) or ("" if word else _unusable(column)):
             unused[column.name] = reason
         elif word and column.kind not in ("empty", "constant"):
@@ -120,6 +122,14 @@ def assign(columns: Sequence[Column], label: LabelGuess, today: datetime) -> Rol
     doubts = {column.name: column.doubt or _no_key(column) for column in columns}
     doubts = {name: doubt for name, doubt in doubts.items() if doubt and name not in taken}
     return Roles(fields, time, group, key, personal, protected, unused, tuple(leaks), tuple(coded), doubts)
+
+
+def _protected(column: Column, columns: Sequence[Column]) -> str:
+    """Return the word that says that a column is about people; nothing for a genre of works, or where a way begins."""
+    word = words.protected(column.name)
+    works = word == "genre" and column.distinct > _MOST_SEXES
+    way = word == "origin" and any(words.heard(other.name, words.DESTINATION) for other in columns)
+    return "" if works or way else word
 
 
 def _unusable(column: Column) -> str:

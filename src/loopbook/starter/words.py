@@ -381,6 +381,9 @@ PROTECTED = frozenset(
 
 _COLOURS = frozenset(["black", "white"])  # of people, where a name says nothing else
 _SKIN, _TINT = frozenset(["skin"]), frozenset(["color", "colour", "tone", "complexion"])
+DESTINATION = frozenset(["destination", "dest", "ziel", "destino", "arrival", "to"])
+"""Words of columns that say where a way ends."""
+
 _BIRTH = frozenset(["birth", "naissance", "nacimiento", "nascimento", "geburt", "nascita"])
 _BORN = frozenset(["year", "jahr", "année", "annee", "año", "ano", "anno", "decade", "country", "land", "place"])
 _WORN = frozenset(
