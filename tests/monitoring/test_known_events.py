@@ -14,6 +14,9 @@ import yaml
 from loopbook.monitoring.timeline import prepare
 from loopbook.monitoring.watch import Watch, watch
 from loopbook.scenario.contract import Scenario
+from loopbook.scenario.loading import load
+from loopbook.scenario.source import SimulationSource
+from loopbook.simulation.events import Effect, schedule
 
 KNOWN: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "known_events.yaml").read_text(encoding="utf-8"))
 AIRLINES = ["United", "US Airways", "Southwest", "Delta", "Virgin America"]
@@ -116,3 +119,21 @@ def test_no_alert_is_dated_before_its_beginning_and_no_estimate_leaves_its_range
     assert (posts.alerts["first_day"] <= posts.alerts["day"]).all()
     shares = posts.signals[posts.signals["check"].isin(["classes", "outcomes", "flagged", "vocabulary"])]
     assert shares[["value", "expected", "low", "high"]].stack().between(0, 1).all()
+
+
+def test_what_is_written_down_of_the_simulated_agent_is_its_simulators_truth() -> None:
+    source = load("market-monitor", Path(__file__).parents[2] / "notebooks" / "scenarios", "standard").source
+    assert isinstance(source, SimulationSource)
+    last = source.days + source.later_days - 1
+    told = [*schedule(source.days, source.seed, source.later_days), Effect("style_gap", 0, last)]
+    in_stream = (KNOWN["simulated"][1]["from"] - source.start).days
+    there = {
+        (effect.kind, effect.company or effect.topic, effect.first_day, effect.last_day)
+        for effect in told
+        if effect.last_day >= in_stream and effect.first_day < source.days
+    }
+    assert there == {
+        (known["effect"], place, *((known[end] - source.start).days for end in ("from", "to")))
+        for known in KNOWN["simulated"]
+        for place in known.get("place", "").split(", ")
+    }
