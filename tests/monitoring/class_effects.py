@@ -88,7 +88,7 @@ def alarms(
     random = [np.random.default_rng([seed, kind.rows, classes, reference]) for seed in range(seeds)]
     drawn = [counts(rng, kind, reference + days, classes, rise, reference + START) for rng in random]
     sides = [(part(one, slice(reference, None)), part(one, slice(reference))) for one in drawn]
-    learned = [day_spread.pooled([base.contrast(np.eye(classes)[_common(base)])]) for _, base in sides]
+    learned = [day_spread.pooled(base.contrast(np.eye(classes)[_common(base)])) for _, base in sides]
     watching = _squares if way == "sum of squares" else _shares
     found = watching(way, sides, learned, level)
     incidents, first, delays, last = 0, {}, {}, {}

@@ -99,7 +99,7 @@ def alarms(kind: Kind, columns: int, reference: int, days: int, seeds: int, rise
     rows = np.concatenate([np.repeat(count[:, None], columns, axis=1) for count, _ in drawn], axis=1)
     yes = np.concatenate([part for _, part in drawn], axis=1)
     learned = [
-        day_spread.pooled([daily(np.repeat(count[:reference, None], columns, axis=1), part[:reference])])
+        day_spread.pooled(daily(np.repeat(count[:reference, None], columns, axis=1), part[:reference]))
         for count, part in drawn
     ]
     prior = Pooled(*(np.repeat([float(one[at]) for one in learned], columns) for at in range(3)))

@@ -15,16 +15,16 @@ def base(rows: int, days: int, columns: int, seed: int = 1, **given: float) -> D
 
 @pytest.mark.parametrize(("rows", "correlation"), [(20, 0.06), (200, 0.06), (2000, 0.0015)])
 def test_the_correlation_of_the_rows_of_a_day_is_estimated(rows: int, correlation: float) -> None:
-    assert day_spread.pooled([base(rows, 60, 50)]).correlation == pytest.approx(correlation, rel=0.25)
+    assert day_spread.pooled(base(rows, 60, 50)).correlation == pytest.approx(correlation, rel=0.25)
 
 
 def test_independent_rows_are_taken_to_have_the_floor() -> None:
-    assert day_spread.pooled([base(200, 60, 50, correlation=0.0)]).correlation == day_spread.FLOOR
+    assert day_spread.pooled(base(200, 60, 50, correlation=0.0)).correlation == day_spread.FLOOR
 
 
 def test_few_days_of_many_quantities_teach_the_spread_and_of_one_they_do_not() -> None:
-    assert day_spread.pooled([base(200, 7, 50)]).freedom > 20
-    assert day_spread.pooled([base(200, 7, 1)]).freedom == 0
+    assert day_spread.pooled(base(200, 7, 50)).freedom > 20
+    assert day_spread.pooled(base(200, 7, 1)).freedom == 0
 
 
 @pytest.mark.parametrize(("days", "kinds"), [(5, 1), (7, 2), (20, 2), (28, 7), (90, 7)])

@@ -272,7 +272,7 @@ class _Watch:
         left = (1 - taken) / (1 - before)
         weight, total = (part[first][:, others] for part in (state.weight, state.total))
         share = np.clip(left * total.sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-300), 0, 1 - taken)
-        tied = taken * share / ((1 - taken) * (1 - share))
+        tied = taken * share / ((1 - taken) * (1 - share))  # square of their correlation
         seen = (1 / (self.inverse[first : day + 1, own[0]] + self.correlation[own[0]])).sum()
         kept = 1 / (1 + tied * weight.sum(axis=0) / seen)
         state.weight[day + 1][:, others], state.total[day + 1][:, others] = weight * kept, total * kept * left

@@ -31,7 +31,7 @@ def learn(
         names = common(text, _LEAST_SHARE)
         counts = Counts.of(codes(text, names), len(names) + 1, day, days, weekday)
         found.append(counts.contrast(np.eye(len(names) + 1)[: len(names)]))
-    return day_spread.pooled(found)
+    return day_spread.pooled(Daily.beside(found))
 
 
 def common(values: NDArray[np.object_], least: float) -> list[str]:

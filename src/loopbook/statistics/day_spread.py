@@ -121,7 +121,7 @@ def fit(base: Daily, kinds: Kinds, correlation: float | Floats) -> Fit:
     return Fit(weight, total, square, np.maximum(there.sum(axis=0) - (weight > 0).sum(axis=0), 0).astype("float64"))
 
 
-def pooled(bases: list[Daily]) -> Pooled:
+def pooled(base: Daily) -> Pooled:
     """Return what the quantities have in common: moments for ρ, and empirical Bayes for how alike they are in it.
 
     References
@@ -129,24 +129,16 @@ def pooled(bases: list[Daily]) -> Pooled:
     DerSimonian & Laird (1986), Meta-analysis in clinical trials, for ρ; Smyth (2004), Linear models and empirical
     Bayes methods, section 6.2, for the distribution of the variances.
     """
-    excess = expected = 0.0
-    for base in bases:
-        alone = fit(base, base.kinds(), 0.0)
-        rows = np.where(np.isfinite(base.inverse), 1 / base.inverse, 0.0)
-        kept = (alone.freedom > 0) & (alone.square > LEAST_VARIANCE)  # what never moves says nothing
-        every = np.maximum(rows.sum(axis=0), 1e-300)
-        excess += float((alone.square - alone.freedom)[kept].sum())
-        days = np.maximum((rows > 0).sum(axis=0), 1)
-        expected += float(
-            ((every - (rows**2).sum(axis=0) / every) * alone.freedom / np.maximum(days - 1, 1))[kept].sum()
-        )
+    alone = fit(base, base.kinds(), 0.0)
+    kept = (alone.freedom > 0) & (alone.square > LEAST_VARIANCE)  # what never moves says nothing
+    rows = np.where(np.isfinite(base.inverse), 1 / base.inverse, 0.0)
+    every, days = np.maximum(rows.sum(axis=0), 1e-300), np.maximum((rows > 0).sum(axis=0), 2)
+    excess = float((alone.square - alone.freedom)[kept].sum())
+    expected = float(((every - (rows**2).sum(axis=0) / every) * alone.freedom / (days - 1))[kept].sum())
     correlation = max(FLOOR, min(0.9, excess / expected)) if expected > 0 else FLOOR
-    fits = [fit(base, base.kinds(), correlation) for base in bases]
-    square, freedom = (
-        np.concatenate([np.zeros(0), *(getattr(found, name) for found in fits)]) for name in ("square", "freedom")
-    )
-    kept = (freedom > 0) & (square > LEAST_VARIANCE)
-    return Pooled(correlation, *_prior(square[kept] / freedom[kept], freedom[kept]))
+    found = fit(base, base.kinds(), correlation)
+    kept = (found.freedom > 0) & (found.square > LEAST_VARIANCE)
+    return Pooled(correlation, *_prior(found.square[kept] / found.freedom[kept], found.freedom[kept]))
 
 
 def _prior(variance: Floats, freedom: Floats) -> tuple[float, float]:
