@@ -80,6 +80,22 @@ def test_masks_say_what_was_there_and_keep_the_rest():
     assert personal_data.mask("nothing here, 3-2 in 2026") == "nothing here, 3-2 in 2026"
 
 
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        (f"and secret {'aB3' * 8}, so", True),
+        (f"and secret {'aB3' * 8}", True),
+        (f"AWS Key {'xY7/' * 10} here", True),
+        (f"token  {'Q1w2' * 6}==", True),
+        ("the key considerations/recommendations follow", False),
+        ("the secret ABCDEFGHIJKLMNOPQRSTUVWXYZ1", False),
+        ("token internationalization2024", False),
+    ],
+)
+def test_what_looks_drawn_by_lot_behind_a_secrets_name_is_one_without_a_sign_too(text: str, masked: bool) -> None:
+    assert ("[SECRET]" in personal_data.mask(text)) == masked
+
+
 def test_pseudonyms_are_stable_differ_by_salt_and_hide_the_name():
     assert personal_data.pseudonym("Jane", "a") == personal_data.pseudonym("Jane", "a")
     assert personal_data.pseudonym("Jane", "a") != personal_data.pseudonym("Jane", "b")

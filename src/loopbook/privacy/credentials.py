@@ -47,6 +47,10 @@ _NAMED = re.compile(
     r"(?:(?P<quote>[\"'`])(?P<quoted>[^\"'`\n]{4,200})(?P=quote)|(?P<plain>[^\s\"'`,;<>]{4,200}))",
     re.IGNORECASE,
 )
+_APART = re.compile(
+    r"(?i:secret|key|token|password)\s{1,3}(?P<value>(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)[A-Za-z0-9+/_=-]{20,200})(?![\w+/=-])"
+)
+"""Without a sign between, only what looks drawn by lot: small and capital letters and digits."""
 _PLACEHOLDER = re.compile(
     r"[<\[{$%(]|\W+$|(.)\1+$|[^(]*\(|(?:os\.|process\.|env[.\[]|none\b|null\b|nil\b|undefined\b|true\b|false\b|your)",
     re.IGNORECASE,
@@ -72,6 +76,7 @@ def secrets(text: str) -> Iterator[tuple[int, int]]:
             yield from (match.span("value") for match in found if not _PLACEHOLDER.match(match["value"]))
     if not any(hint in lower for hint in _HINTS):
         return
+    yield from (match.span("value") for match in _APART.finditer(text))
     for match in _NAMED.finditer(text):
         group = "quoted" if match["quoted"] else "plain"
         start, value = match.start(group), match[group]
