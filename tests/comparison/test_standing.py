@@ -110,7 +110,8 @@ def test_a_plain_baseline_that_was_chosen_is_no_fault() -> None:
     ("value", "low", "high", "word"),
     [(0.1, 0.05, 0.2, "better"), (-0.1, -0.2, -0.05, "worse"), (-0.1, -0.2, 0.0, "no difference beyond chance"),
      (0.1, -0.01, 0.2, "no difference beyond chance"), (0.1, 0.0, 0.2, "no difference beyond chance"),
-     (0.0, 0.0, 0.0, "equal"), (0.2, None, None, "better"), (0.0, -0.1, 0.1, "no difference beyond chance")],
+     (0.0, 0.0, 0.0, "equal"), (0.2, None, None, "no difference beyond chance"), (0.0, None, None, "equal"),
+     (0.0, -0.1, 0.1, "no difference beyond chance")],
 )  # fmt: skip
 def test_sign_and_interval_agree(value: float, low: float | None, high: float | None, word: str) -> None:
     assert Difference(value, low, high).word == word

@@ -212,6 +212,10 @@ def test_the_sentence_says_what_is_saved_and_warns_of_rows_that_were_lived_throu
     stale = policy_choice.sentence(choice, saving, chance, "EUR", True, fresh=False)
     assert stale.startswith("**These rows are not fresh**") and "The scenario asks for **review**" in stale
     assert stale.endswith("so it saves nothing beyond chance.")
+    unknown = Interval(0.4, np.nan, np.nan)
+    few = policy_choice.sentence(choice, (unknown, "always yes"), (unknown, "tuned", 0.8), "EUR", False)
+    assert few.count("0.40 EUR a decision (too few groups for an interval)") == 2
+    assert few.endswith("so it saves nothing beyond chance.") and "nan" not in few
     dearer = Interval(-0.4, -0.6, -0.1), "ask, else always no", 1.2
     assert policy_choice.sentence(choice, saving, dearer, "EUR", False).endswith("so it is dearer.")
 

@@ -34,10 +34,10 @@ class Difference:
 
     @property
     def word(self) -> Literal["better", "worse", "no difference beyond chance", "equal"]:
-        """What the interval allows to say: a difference only if all of it lies on one side of zero."""
-        low, high = (self.value if end is None else end for end in (self.low, self.high))
-        if self.value == low == high == 0:
+        """What the interval allows to say: a difference only if there is one and all of it lies on one side of zero."""
+        if self.value == (self.low or 0) == (self.high or 0) == 0:
             return "equal"
+        low, high = (0.0 if end is None else end for end in (self.low, self.high))
         if low > 0:
             return "better"
         return "worse" if high < 0 else "no difference beyond chance"

@@ -11,7 +11,7 @@ from loopbook.decisions.policy_costs import Judged
 from loopbook.decisions.replay import Outcome, replay
 from loopbook.scenario.errors import DataError
 from loopbook.statistics.folds import grouped
-from loopbook.statistics.intervals import Interval
+from loopbook.statistics.intervals import Interval, between
 
 
 def cross_validated(
@@ -97,12 +97,13 @@ def sentence(
             "flatters. Bring newer rows, or begin with more windows. "
         )
     )
+    money = ",.2f"
     (value, low, high), over = saving
     (asked, asked_low, asked_high), against, ratio = asking
     asks = "is worth it" if asked_low > 0 else "is dearer" if asked_high < 0 else "saves nothing beyond chance"
     return (
         f"{stale}{chosen} **{choice.policy}**. Against “{over}”, the cheapest here without a model, it saves "
-        f"{value:,.2f} {currency} a decision ({low:,.2f} to {high:,.2f}). Asking a person when in doubt costs "
+        f"{value:,.2f} {currency} a decision ({between(low, high, money)}). Asking a person when in doubt costs "
         f"{ratio:.2f} of “{against}”, the cheapest here without that: it saves {asked:,.2f} {currency} a decision "
-        f"({asked_low:,.2f} to {asked_high:,.2f}), so it {asks}."
+        f"({between(asked_low, asked_high, money)}), so it {asks}."
     )

@@ -12,6 +12,7 @@ from loopbook.feedback.user_experience import Complaints
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
 from loopbook.figures.sentence import Sentence, table
+from loopbook.statistics.intervals import between
 
 
 def answers(given: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
@@ -77,7 +78,7 @@ def verdict(compared: Comparison, currency: str) -> Sentence:
     found = compared.verdict
     return Sentence(
         f"**{found.decision.capitalize()}.** {found.reason} It would save {found.saving:,.3f} "
-        f"{currency} a decision ({found.saving_low:.3f} to {found.saving_high:.3f})."
+        f"{currency} a decision ({between(found.saving_low, found.saving_high)})."
     )
 
 

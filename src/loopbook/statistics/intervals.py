@@ -1,6 +1,6 @@
 """Confidence intervals, 95%: Wilson's for a share, Student's for a mean, DeLong's for the area under a ROC curve."""
 
-from math import nan, sqrt
+from math import isfinite, nan, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,11 @@ class Interval(NamedTuple):
 
 
 NOTHING = Interval(nan, nan, nan)
+
+
+def between(low: float, high: float, form: str = ",.3f") -> str:
+    """Return the ends of an interval in words and in a number's form, or why there are none."""
+    return f"{low:{form}} to {high:{form}}" if isfinite(low) and isfinite(high) else "too few groups for an interval"
 
 
 def wilson(share: float, count: float) -> Interval:

@@ -19,6 +19,7 @@ from loopbook.models.training.fit_store import Fit
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.errors import DataError
 from loopbook.statistics import evaluation, metrics
+from loopbook.statistics.intervals import between
 from loopbook.store import champions, content
 from loopbook.store.project import Project
 from loopbook.store.stage import Stage
@@ -263,7 +264,7 @@ def sentence(board: pd.DataFrame, champion: str, baseline: str, gain: "pd.Series
     reached = board.set_index("candidate")[primary.name]
     text = (
         f"The champion is {champion}: {primary.title} {reached[champion]:.3f}, against {reached[baseline]:.3f} for "
-        f"{baseline}; the difference is {gain['value']:.3f} ({gain['low']:.3f} to {gain['high']:.3f})."
+        f"{baseline}; the difference is {gain['value']:.3f} ({between(gain['low'], gain['high'])})."
     )
     text += f" The ceiling is {ceiling:.3f}." if ceiling else ""
     return text + (" A plain baseline is the better model here, so it is shipped." if champion == baseline else "")
