@@ -110,10 +110,12 @@ def test_rare_values_on_days_that_differ_much_keep_the_promise(share: float) -> 
     assert stats.poisson.sf(incidents - 1, days / 100) > 0.01
 
 
-@pytest.mark.parametrize("classes", [3, 20])
-def test_what_a_class_that_rises_takes_from_the_others_is_no_news_of_theirs(classes: int) -> None:
+@pytest.mark.parametrize(("classes", "rise", "seeds"), [(3, 0.1, 60), (20, 0.2, 8)])
+def test_what_a_class_that_rises_takes_from_the_others_is_no_news_of_theirs(
+    classes: int, rise: float, seeds: int
+) -> None:
     kind = Kind(2000, weekdays=False, holidays=False)
-    together, apart = (class_effects.alarms(way, kind, classes, 30, 90, 8, 0.2) for way in class_effects.WAYS[:2])
+    together, apart = (class_effects.alarms(way, kind, classes, 30, 90, seeds, rise) for way in class_effects.WAYS[:2])
     assert together.signals < 0.7 * apart.signals
     assert np.median(together.delays) <= np.median(apart.delays) <= 4
 

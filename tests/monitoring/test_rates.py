@@ -24,12 +24,15 @@ def test_a_change_is_told_with_direction_and_numbers(value: float, expected: flo
     assert rates.moved("share of “bearish”", value, expected, share=share) == told.replace("1.00001", "1.00001")
 
 
-def watched(after: list[float], **given: object) -> pd.DataFrame:
-    """Watch four classes on 30 days after 30 days of reference, of 400 rows each, whose shares change on day 10."""
-    before, rng = [0.4, 0.3, 0.2, 0.1], np.random.default_rng(1)
+USUAL = [0.4, 0.3, 0.2, 0.1]
+
+
+def watched(*after: list[float], before: list[float] = USUAL, **given: object) -> pd.DataFrame:
+    """Watch four classes after 30 days of reference, of 400 rows each, whose shares change every ten days."""
+    rng = np.random.default_rng(1)
     sides = [
-        np.stack([rng.multinomial(400, part) for part in shares]).astype("float64")
-        for shares in ([*[before] * 10, *[after] * 20], [before] * 30)
+        np.stack([rng.multinomial(400, part) for part in shares for _ in range(10)]).astype("float64")
+        for shares in ([before, *after], [before] * 3)
     ]
     now, base = (Counts(count, count.sum(axis=1), None).contrast(np.eye(4)) for count in sides)
     rate = Rate("kind", ("a", "b", "c", "d"), now, base, lambda one, other: abs(one - other), 0.02, **given)
@@ -47,6 +50,13 @@ def test_classes_that_move_on_one_day_are_one_signal_and_named_the_clearest_firs
 def test_what_one_class_takes_from_all_others_is_told_of_it_alone() -> None:
     found = watched([0.34, 0.255, 0.17, 0.235])  # the last rises, the others keep their proportions
     assert found["title"].str.startswith("d up from 10% to 2").tolist() == [True]
+
+
+@pytest.mark.parametrize("before", [[0.6, 0.4, 0, 0], [0.9, 0.05, 0.05, 0], [0.25, 0.25, 0.25, 0.25]])
+def test_a_class_that_takes_all_rows_and_gives_them_back_is_watched_on(before: list[float]) -> None:
+    found = watched([0, 1, 0, 0], before, [0, 0, 0, 1], before=before)
+    assert [onset in found["onset"].tolist() for onset in (10, 20, 30)] == [True] * 3
+    assert np.isfinite(found[["value", "low", "high", "expected", "p"]]).all().all()
 
 
 def test_an_error_that_all_days_share_widens_the_interval_and_moves_no_alarm() -> None:

@@ -30,6 +30,7 @@ _LEAN, _THIN = 2.0, 1.0
 """Largest skewness that is taken into account in the long tail and in the short one, whose end would stretch the error
 of the mean before."""
 _BACK = 2.0  # standard errors from the reference within which a level counts as back
+_ALONG = 3.0  # standard errors from its proportion within which a share is taken to have changed with others only
 
 
 class Change(NamedTuple):
@@ -260,22 +261,28 @@ class _Watch:
     def _displace(self, whole: int, changed: list[Change]) -> None:
         """Make the base of a whole's other shares what it was before the change, in proportion to what is left to them.
 
-        That is their regression on the shares that changed, so it is as uncertain as these times their correlation.
+        That is their regression on the shares that changed, so it is as uncertain as these times their correlation. A
+        share that is far from it has changed by itself, and is still compared with what it was.
         """
         state, own = self.state, [change.column for change in changed]
-        others = np.setdiff1d(np.flatnonzero(self.whole == whole), own)
         first, day = min(change.onset for change in changed), changed[0].day
+        others = np.setdiff1d(np.flatnonzero((self.whole == whole) & (state.began <= first)), own)
         taken, before = (
-            min(max(sum(part), 0.0), 0.999)
+            min(max(sum(part), 0.001), 0.999)
             for part in zip(*((one.value, one.expected) for one in changed), strict=True)
         )
         left = (1 - taken) / (1 - before)
         weight, total = (part[first][:, others] for part in (state.weight, state.total))
         share = np.clip(left * total.sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-300), 0, 1 - taken)
         tied = taken * share / ((1 - taken) * (1 - share))  # square of their correlation
-        seen = (1 / (self.inverse[first : day + 1, own[0]] + self.correlation[own[0]])).sum()
-        kept = 1 / (1 + tied * weight.sum(axis=0) / seen)
-        state.weight[day + 1][:, others], state.total[day + 1][:, others] = weight * kept, total * kept * left
+        seen = 1 / (self.inverse[first : day + 1, own[0]] + self.correlation[own[0]])
+        kept = 1 / (1 + tied * weight.sum(axis=0) / seen.sum())
+        level = seen @ np.nan_to_num(self.now.value[first : day + 1, others]) / seen.sum()
+        error = 1 / seen.sum() + 1 / np.maximum(kept * weight.sum(axis=0), 1e-300)
+        along = (level - share) ** 2 < _ALONG**2 * error * (self.now.unit * self._scale(first))[others]
+        others = others[along]
+        state.weight[day + 1][:, others] = (weight * kept)[:, along]
+        state.total[day + 1][:, others] = (total * kept * left)[:, along]
         for part in (state.square, state.freedom):
             part[day + 1][others] = part[first][others]
         state.began[others] = day + 1
