@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browsing import PHONE, Visit
+from tests.browsing import PHONE, WIDE, Visit
 from tests.smoke import Place, Ran
 
 RUNS = {"market-monitor": "ran", "clinic-triage": "clinic", "press-monitor": "press"}
@@ -42,13 +42,20 @@ def test_a_stages_page_is_small_besides_its_figures(site: Visit) -> None:
     assert {name: size for name, size in sizes.items() if size > LARGEST} == {}
 
 
-def test_a_page_is_short_enough_to_be_read_on_a_phone(site: Visit) -> None:
-    page = site.open("index.html", width=PHONE)
-    heights = {}
+def test_a_page_is_short_on_a_phone_and_no_table_of_it_is_cut_on_a_screen(site: Visit) -> None:
+    page = site.open("index.html")
+    tables = "[...document.querySelectorAll('.scroll')].filter(box => box.checkVisibility())"
+    tall, cut = {}, {}
     for name in pages(site):
+        page.set_viewport_size({"width": WIDE, "height": 900})
         page.goto((site.folder / name).as_uri())
-        heights[name] = page.evaluate("document.documentElement.scrollHeight")
-    assert {name: height for name, height in heights.items() if height > TALLEST} == {}
+        cut[name] = page.evaluate(
+            f"{tables}.filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText)"
+        )
+        page.set_viewport_size({"width": PHONE, "height": 900})
+        tall[name] = page.evaluate("document.documentElement.scrollHeight")
+    assert {name: height for name, height in tall.items() if height > TALLEST} == {}
+    assert {name: tables for name, tables in cut.items() if tables} == {}
 
 
 def follow(page: Any, link: Any) -> None:

@@ -30,6 +30,27 @@ from loopbook.reports.security import clean_html
             ["e-09"],
         ),
         (
+            pd.DataFrame(
+                {
+                    "cost": [1.5, 2.0],
+                    "low": [1.0, None],
+                    "high": [2.0, None],
+                    "gain": 0.25,
+                    "gain_low": -0.5,
+                    "gain_high": 1.0,
+                }
+            ),
+            [
+                "1.5<br><small>1 to 2</small>",
+                ">2<",
+                "Gain<br><small>low to high</small>",
+                "0.25<br><small>-0.5 to 1</small>",
+                'data-label="Gain"',
+            ],
+            ["Gain low", ">Low<", ">High<"],
+        ),
+        (pd.DataFrame({"name": ["a"], "low": [1.0], "high": [2.0], "x_high": 1}), [">Low<", ">High<", "X high"], []),
+        (
             pd.DataFrame({"mixed": ["none", "28592", None], "number": [1, 2, 3]}),
             ['<td data-label="Mixed">28592', '<td class="n" data-label="Number">3'],
             [],

@@ -99,15 +99,15 @@ def watch(log: Log) -> pd.DataFrame:
             alarm = not alarmed and p <= log.level and value >= least
             alarmed = alarmed or alarm
             one, other = (f"{group} (n = {tallies[group][1].sum():,})" for group in (lower, higher))
-            words = f"{measure} is {value:.1%} lower for {one} than for {other} "
-            words += f"[{low:.1%}, {high:.1%}]"
+            words = f"{measure} is {100 * value:.1f} points lower for {one} than for {other} "
+            words += f"[{100 * low:.1f}, {100 * high:.1f}]"
             row = {"place": f"{attribute}: {measure}", "day": last + log.delay, "onset": 0, "last": last}
             row |= {"value": value, "low": low, "high": high, "expected": 0.0, "effect": value, "p": p}
             rows.append(
                 row
                 | {
                     "alarm": alarm,
-                    "title": f"{measure} is {value:.0%} lower for {lower} than for {higher}",
+                    "title": f"{measure} is {100 * value:.0f} points lower for {lower} than for {higher}",
                     "evidence": f"{words} ({signals.shown(p)})",
                 }
             )

@@ -189,8 +189,9 @@ def _style(log: Log) -> tuple[str, str]:
         return "absent", "too few outcomes of each style to compare"
     recall = table[table["measure"] == "recall"]
     worst = (recall if len(recall) else table).iloc[0]
-    words = f"{worst['measure']} differs by {worst['value']:.1%} [{worst['low']:.1%}, {worst['high']:.1%}]"
+    points, low, high = (100 * worst[name] for name in ("value", "low", "high"))
+    words = f"{worst['measure']} differs by {points:.1f} points [{low:.1f}, {high:.1f}]"
     clear = (table["p"] < 0.01) & (table["value"] >= log.scenario.monitoring.min_gap)
     if clear.any():
         return "missed", words
-    return "absent", f"{words}: less than {log.scenario.monitoring.min_gap:.0%}, or within chance"
+    return "absent", f"{words}: less than {100 * log.scenario.monitoring.min_gap:.0f}, or within chance"

@@ -1,7 +1,7 @@
 """Tables of notebooks as people read them: headings in words, few figures a number, a block a row on a phone.
 
-Row numbers have no column. A long table is folded on a phone, under a line that says what it holds; wide windows and
-paper show it open.
+Row numbers have no column; the ends of an interval stand under its value. A long table is folded on a phone, under a
+line that says what it holds; wide windows and paper show it open.
 """
 
 import re
@@ -15,6 +15,7 @@ _TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
 _ROW = re.compile(r"<tr>(.*?)</tr>", re.DOTALL)
 _CELL = re.compile(r"<(t[hd])([^>]*)>(.*?)</\1>", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+_ENDS = "<br><small>low to high</small>"
 _NUMERIC = ' class="n"'
 _MISSING = ("NaN", "NaT", "&lt;NA&gt;")  # as pandas writes them
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d+)?\+00:00")
@@ -39,7 +40,7 @@ def _folded(box: re.Match[str]) -> str:
     head, _, body = box[0].partition("</thead>")
     if len(_plain(body)) + _CELL_ROOM * body.count("<td") <= _LONGEST:
         return box[0]
-    names = [text for _, _, text in _CELL.findall(head.partition("<thead>")[2]) if text.strip()]
+    names = [text.replace(_ENDS, "") for _, _, text in _CELL.findall(head.partition("<thead>")[2]) if text.strip()]
     listed = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
     held = f"{body.count('<tr'):,} rows" + (f": {listed}" if names else "")
     return f'<details class="long"><summary>{held}</summary>{box[0]}</details>'
@@ -56,12 +57,32 @@ def _readable(table: re.Match[str]) -> str:
         names, rows = names[1:], [row[1:] for row in rows]
     if not names:
         return table[0]
-    names = [(tag, attributes, _words(text, heading=True)) for tag, attributes, text in names]
+    names, *rows = _with_intervals(names, rows)
     mixed = {at for row in rows for at, (_, kind, text) in enumerate(row) if _NUMERIC not in kind and _is_text(text)}
     names, *rows = ([_aligned(cell, at in mixed) for at, cell in enumerate(row)] for row in (names, *rows))
     kind = ' class="stacked"' if len(names) > _COLUMNS else ""
     written = "".join(_row(row, lambda at: f' data-label="{_plain(names[at][2])}"') for row in rows)
     return f"<table{kind}><thead>{_row(names, lambda _: '')}</thead><tbody>{written}</tbody></table>"
+
+
+def _with_intervals(names: Cells, rows: list[Cells]) -> list[Cells]:
+    """Return head and rows with columns `x_low` and `x_high`, or `low` and `high`, within that of `x` before them."""
+    plain = [text.replace("<wbr>", "").strip() for _, _, text in names]
+    held = {
+        at
+        for at, name in enumerate(plain)
+        if tuple(plain[at + 1 : at + 3]) in ((f"{name}_low", f"{name}_high"), ("low", "high"))
+        and all(_NUMERIC in row[at][1] or not _is_text(row[at][2]) for row in rows)
+    }
+    kept = [at for at in range(len(plain)) if not {at - 1, at - 2} & held]
+    head = [(*names[at][:2], _words(names[at][2], heading=True) + (_ENDS if at in held else "")) for at in kept]
+    body = [[(*row[at][:2], _interval(row, at) if at in held else row[at][2]) for at in kept] for row in rows]
+    return [head, *body]
+
+
+def _interval(row: Cells, at: int) -> str:
+    value, low, high = (_value(text) for _, _, text in row[at : at + 3])
+    return value if "–" in (low, high) else f"{value}<br><small>{low} to {high}</small>"
 
 
 def _row(cells: Cells, more: Callable[[int], str]) -> str:
@@ -106,5 +127,5 @@ def _figures(value: float) -> str:
 
 
 def _plain(html: str) -> str:
-    """Return a heading as an attribute's value; it is escaped already, but for its quotes."""
-    return re.sub(r"<[^>]*>", "", html).replace('"', "&quot;")
+    """Return a heading's own words as an attribute's value; it is escaped already, but for its quotes."""
+    return re.sub(r"<[^>]*>", "", html.replace(_ENDS, "")).replace('"', "&quot;")
