@@ -280,9 +280,11 @@ class _Watch:
         level = seen @ np.nan_to_num(self.now.value[first : day + 1, others]) / seen.sum()
         error = 1 / seen.sum() + 1 / np.maximum(kept * weight.sum(axis=0), 1e-300)
         along = (level - share) ** 2 < _ALONG**2 * error * (self.now.unit * self._scale(first))[others]
-        others = others[along]
-        state.weight[day + 1][:, others] = (weight * kept)[:, along]
-        state.total[day + 1][:, others] = (total * kept * left)[:, along]
-        for part in (state.square, state.freedom):
-            part[day + 1][others] = part[first][others]
+        others, kept = others[along], kept[along]
+        state.weight[day + 1][:, others], state.total[day + 1][:, others] = (
+            weight[:, along] * kept, total[:, along] * kept * left,
+        )  # fmt: skip
+        state.square[day + 1][others], state.freedom[day + 1][others] = (
+            state.square[first][others], state.freedom[first][others],
+        )  # fmt: skip
         state.began[others] = day + 1
