@@ -86,8 +86,8 @@ class Ranking:
     main
         What settings are ordered by, on validation if it can be; None if nothing differs.
     metrics
-        All that differ between points, those of criteria first; the ends of a metric's own interval are none, unless
-        a criterion is about them.
+        All that differ between points, `main` and those of criteria first; the ends of a metric's own interval are
+        none, unless a criterion is about them.
     same
         Names of metrics that are equal in all points.
     lines
@@ -140,6 +140,7 @@ def rank(sweep: Sweep, runs: Mapping[str, Run]) -> Ranking:
     main = _main(metrics, settings, criteria)
     if main is not None:
         settings.sort(key=lambda setting: _loss(setting, main))
+        metrics = (main, *(metric for metric in metrics if metric != main))
     ranked = tuple(replace(setting, rank=rank) for rank, setting in enumerate(settings, 1))
     return Ranking(main, ranked, metrics, tuple(name for name in names if name not in vary), lines)
 

@@ -182,8 +182,9 @@ def _say(console: Console, project: Project, done: sweep_records.Sweep) -> None:
     if table.main is None:
         console.print("No metric differs between the settings." if len(table.settings) > 1 else "One setting.")
         return
+    shown = table.metrics[: 2 if table.main.chooses else 1]  # what chooses, and the first that judges
     for setting in table.settings[:5]:
-        found = setting.estimates.get(table.main.name)
-        if found is not None:
-            text = f"{sweep_pages.setting_text(setting)}: {table.main.name} {sweep_pages.estimate_text(found)}"
-            console.print(f"  {text}", markup=False, soft_wrap=True)
+        found = [(metric.name, setting.estimates.get(metric.name)) for metric in shown]
+        told = "; ".join(f"{name} {sweep_pages.estimate_text(each)}" for name, each in found if each is not None)
+        if told:
+            console.print(f"  {sweep_pages.setting_text(setting)}: {told}", markup=False, soft_wrap=True)
