@@ -11,6 +11,7 @@ import pytest
 from tests.reports.conftest import Workshop, text, training_cells
 
 from loopbook.reports import page, rendering, site
+from loopbook.store import code
 from loopbook.store.records import Run
 
 FOLDER = "market-monitor/20261124-031200"
@@ -71,6 +72,11 @@ def test_every_page_is_rendered_again_when_a_template_changed(
     build(workshop, good_run)
     assert sorted(rendered) == sorted(good_run.stages)
     assert "Return to" in (workshop.reports / FOLDER / "04_optimization.html").read_text(encoding="utf-8")
+
+
+def test_a_change_in_a_room_that_the_pages_import_renews_them_too() -> None:
+    read = code.readings(sorted(code.members("loopbook.reports")))
+    assert {name.split(".")[1] for name in read if "." in name} == {"reports", *rendering.ROOMS}
 
 
 def test_a_new_title_renews_the_links_of_its_neighbours(workshop: Workshop, good_run: Run) -> None:

@@ -9,6 +9,8 @@ from loopbook.reports.unbroken import unbroken
 from loopbook.store.content import digest_file, digest_text
 
 HERE = Path(__file__).resolve().parent
+ROOMS = ("comparison", "privacy", "scenario", "statistics", "store")
+"""What the pages' modules import: a sentence of theirs may stand on a page."""
 
 
 def render(template: str, **values: Any) -> str:
@@ -23,8 +25,10 @@ def static(name: str) -> str:
 
 @cache
 def program() -> str:
-    """Return the digest of this program: modules, templates, style."""
-    files = [file for file in sorted(HERE.rglob("*")) if file.suffix in (".py", ".j2", ".css", ".js")]
+    """Return the digest of this program: its modules and those of the rooms that they import, templates, style."""
+    folders = HERE, *(HERE.parent / room for room in ROOMS)
+    kinds = (".py", ".j2", ".css", ".js")
+    files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.suffix in kinds]
     return digest_text("\n".join(digest_file(file) for file in files))
 
 
