@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loopbook.privacy import personal_data, phones
+from loopbook.privacy import identity_numbers, personal_data, phones
 
 CASES = yaml.safe_load((Path(__file__).parent / "privacy_cases.yaml").read_text(encoding="utf-8"))
 MARK = re.compile("⟦(?:(mail|phone|card|iban|ip|mac):)?([^⟧]+)⟧")
@@ -139,3 +139,14 @@ def test_a_number_that_one_region_has_found_does_not_hide_another() -> None:
     text = "mine is 98765 43210, hers 11 96123-4567"
     found = {text[start:end] for start, end in phones.phones(text, ["IN", "BR", "US"])}
     assert found == {"98765 43210", "11 96123-4567"}
+
+
+FORMS = [number.form for number in identity_numbers.NUMBERS if number.form]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=15)
+@given(data=st.data())
+def test_no_form_of_an_identity_number_is_too_short_to_be_looked_for(form: str, data: st.DataObject) -> None:
+    text = data.draw(st.from_regex(re.compile(form, re.ASCII), fullmatch=True))
+    assert identity_numbers._LONG.search(text) or identity_numbers._SHORT.search(text)

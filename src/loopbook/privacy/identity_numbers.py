@@ -40,6 +40,7 @@ class Number:
 
 
 _LONG = re.compile(r"(?:\d[ .-]?(?:[A-Z]{1,3}[ .-]?)?){6}", re.IGNORECASE)
+_SHORT = re.compile(r"\d{4}[A-Z]", re.IGNORECASE)  # the end of a PAN, the only form without six digits
 _NINO = r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
 NUMBERS = (
     Number("cn.ric", r"\d{17}[\dX]", "身份证|身分证|居民", r"\d{17}[\dX]"),
@@ -97,7 +98,8 @@ def find(text: str, further: Sequence[str]) -> Iterator[tuple[int, int]]:
     further
         Standards of python-stdnum beside those of `NUMBERS`; their numbers count beside their name.
     """
-    for number in NUMBERS if _LONG.search(text) else ():
+    long = _LONG.search(text) is not None
+    for number in NUMBERS if long else ():
         if number.alone:
             for match in _bounded(number.alone).finditer(text):
                 before = text[max(0, match.start() - 40) : match.start()]
@@ -105,7 +107,8 @@ def find(text: str, further: Sequence[str]) -> Iterator[tuple[int, int]]:
                 if _valid(number, match[0]) and (named or not _other(before)):
                     yield match.span()
     own = tuple(Number(name, _DEFAULT, re.escape(name.partition(".")[2].strip("_"))) for name in further)
-    for number in (*(NUMBERS if _words(_NAMES).search(text) else ()), *own):
+    called = (long or _SHORT.search(text)) and _words(_NAMES).search(text)
+    for number in (*(NUMBERS if called else ()), *own):
         if number.form and _words(number.names).search(text):
             for match in _bounded(number.form).finditer(text):
                 around = (text[max(0, match.start() - 48) : match.start()], text[match.end() : match.end() + 40])
