@@ -23,3 +23,18 @@ def test_a_sweep_chooses_among_its_own_candidates(
     plain = [name.split(",")[0] in ("tfidf", "majority") for name in names]
     board = pd.DataFrame({"candidate": names, "family": ["plain" if is_plain else "network" for is_plain in plain]})
     assert model_selection.elect(board, elects_record) == (champion, baseline)
+
+
+@pytest.mark.parametrize("record", [(), ("lstm, as approved",)])
+def test_what_validation_says_of_the_champion_is_recorded_and_the_champion_of_record_stands_beside(
+    record: tuple[str, ...],
+) -> None:
+    names = [*record, "cnn", "tfidf"]
+    area = [0.9, 0.8, 0.7][3 - len(names) :]
+    ends = {
+        f"roc_auc{end}": [value + shift for value in area] for end, shift in (("", 0), ("_low", -0.1), ("_high", 0.1))
+    }
+    found = model_selection.chosen_by(pd.DataFrame({"candidate": names, **ends}), "cnn")
+    wanted = {"validation_roc_auc": 0.8, "validation_roc_auc_low": 0.7, "validation_roc_auc_high": 0.9}
+    beside = {f"record_{name}": value + 0.1 for name, value in wanted.items()} if record else {}
+    assert found == pytest.approx(wanted | beside)
