@@ -59,12 +59,12 @@ def test_where_all_is_well_little_is_to_be_had(quiet: Callable[..., Log]) -> Non
     assert table["saving"].max() < 0.03
 
 
-@pytest.mark.parametrize("days", [2, 4, 9])
+@pytest.mark.parametrize("days", [2, 4])
 def test_where_nothing_is_to_be_had_a_remedy_is_recommended_no_more_often_than_is_said(
     quiet: Callable[..., Log], days: int
 ) -> None:
-    """The best of three, over the rows of a few days: days drawn anew recommended one in 30, 18, 10% of the cases."""
-    cases, found = 24, 0
+    """The best of three, over the rows of a few days: days drawn anew recommended one in 30 and 18% of the cases."""
+    cases, found = 20, 0
     for seed in range(cases):
         table = remedies.compare(quiet(seed, days=days), [], 1 / 6)
         assert len(table) == 3
