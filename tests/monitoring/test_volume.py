@@ -33,3 +33,21 @@ def test_the_first_and_last_day_may_be_cut(quiet: Callable[..., Log]) -> None:
         return stream[~np.isin(day, [0, 19]) | (np.arange(len(stream)) % 10 == 0)]
 
     assert not volume.watch(quiet(1, cut))["alarm"].any()
+
+
+def test_an_empty_day_is_no_alarm_where_chance_alone_makes_one(
+    rows: Callable[..., pd.DataFrame], scenario: Scenario
+) -> None:
+    def thin(seed: int, per_day: int, start: str) -> pd.DataFrame:
+        frame = rows(seed, 56, 4 * per_day, start)
+        return frame[np.random.default_rng(seed).random(len(frame)) < 0.25]
+
+    def alarms(seed: int, per_day: int, gone: int | None = None) -> int:
+        stream = thin(seed, per_day, "2026-03-02")
+        if gone is not None:
+            stream = stream[(stream["time"] - pd.Timestamp("2026-03-02", tz="UTC")).dt.days != gone]
+        log = prepare(stream, thin(seed + 100, per_day, "2026-01-05"), scenario)
+        return int(volume.watch(log)["alarm"].sum())
+
+    assert sum(alarms(seed, 4) for seed in range(12)) <= 2, "672 days of four rows, about 1.8% of them empty"
+    assert alarms(1, 20, gone=30) == 1, "a day without any of twenty is told"

@@ -4,10 +4,11 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+from scipy.stats import nbinom
 from scipy.stats import t as student
 
 from loopbook.monitoring import signals
-from loopbook.monitoring.timeline import Log
+from loopbook.monitoring.timeline import Floats, Log
 
 LEAST_CHANGE = 0.3
 """Smallest change of the volume worth an alert, as a share of what was expected."""
@@ -17,7 +18,8 @@ def watch(log: Log) -> pd.DataFrame:
     """Compare the rows of each whole day with the mean of the same weekday so far.
 
     On the logarithmic scale, with a Student interval for the next day: weekdays need two earlier values each,
-    until then all days count as one kind. The first and the last day of either side may be cut and are left out.
+    until then all days count as one kind. Where a day has few rows the logarithm leans, so no count is called rarer
+    than chance alone makes it (`_by_chance`). The first and the last day of either side may be cut and are left out.
     The reference is part of the history where it lies before the stream; where the splits are shares of the same
     days, its volume says nothing about the stream's.
 
@@ -78,4 +80,15 @@ def _expected(past: list[float], weekday: list[int], count: float, today: int) -
     centre, half = means[today], spread * float(student.ppf(0.975, degrees))
     z = (float(np.log(count + 0.5)) - centre) / spread
     low, high = (float(np.exp(centre + sign * half) - 0.5) for sign in (-1, 1))
-    return float(np.exp(centre) - 0.5), max(0.0, low), high, float(2 * student.sf(abs(z), degrees))
+    p = max(2 * student.sf(abs(z), degrees), _by_chance(np.array(past)[kinds == today], count))
+    return float(np.exp(centre) - 0.5), max(0.0, low), high, float(p)
+
+
+def _by_chance(alike: Floats, count: float) -> float:
+    """Return the two-sided p-value of a day's count if days of its kind are independent counts of one rate.
+
+    Of the rate the earlier days are all that is known (Jeffreys' prior), so the next count is negative binomial.
+    """
+    days = len(alike)
+    chance = nbinom(float(alike.sum()) + 0.5, days / (days + 1))
+    return float(min(1.0, 2 * min(chance.cdf(count), chance.sf(count - 1))))
