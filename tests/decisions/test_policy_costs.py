@@ -217,7 +217,9 @@ def test_the_sentence_says_what_is_saved_and_warns_of_rows_that_were_lived_throu
     assert few.count("0.40 EUR a decision (too few groups for an interval)") == 2
     assert few.endswith("so it saves nothing beyond chance.") and "nan" not in few
     dearer = Interval(-0.4, -0.6, -0.1), "ask, else always no", 1.2
-    assert policy_choice.sentence(choice, saving, dearer, "EUR", False).endswith("so it is dearer.")
+    said = policy_choice.sentence(choice, (Interval(-0.3, -0.5, 0.1), "always yes"), dearer, "EUR", False)
+    assert "without a model, it costs 0.30 EUR a decision more (-0.10 to 0.50)." in said
+    assert said.endswith("it costs 0.40 EUR a decision more (0.10 to 0.60), so it is dearer.")
 
 
 @pytest.mark.parametrize("seed", range(3))

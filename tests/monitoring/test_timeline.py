@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loopbook.monitoring import timeline
+from loopbook.monitoring import monitoring_page, timeline
 from loopbook.monitoring.timeline import Log
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
@@ -27,6 +27,9 @@ def test_a_log_without_times_is_cut_into_equal_days(rows: Rows, scenario: Scenar
     assert set(np.bincount(log.stream.day)) == {50}
     assert log.date(2) == "day 2"
     assert "volume" not in log.checks
+    said = monitoring_page.spread(log)
+    assert "equal stretches of them stand for days" in said
+    assert "week" not in said.partition("go unseen.")[2], "stretches have no weekdays"
 
 
 def test_the_levels_of_all_checks_add_up_to_the_promise(quiet: Callable[..., Log]) -> None:

@@ -229,7 +229,7 @@ def test_what_if_is_moved_by_keyboard_and_says_what_the_decisions_module_says(vi
     page.keyboard.press("Home")
     capacity = 0.0
     agrees(cuts[place], prices.model_copy(update={"false_negative": 90.0}))
-    page.get_by_role("button", name="As it is").focus()
+    page.get_by_role("button", name="As it began").focus()
     page.keyboard.press("Enter")
     capacity = known["capacity"]
     page.wait_for_function("document.querySelector('output[name=shown_capacity]').textContent !== '0%'")

@@ -49,6 +49,12 @@ from loopbook.reports.security import clean_html
             ],
             ["Gain low", ">Low<", ">High<"],
         ),
+        (
+            pd.DataFrame({"auc": [1.0, 0.9], "low": [1.0, 0.8], "high": [1.0, 0.95]}),
+            [">1<", "0.9<br><small>0.8 to 0.95</small>"],
+            ["1 to 1"],
+        ),
+        (pd.DataFrame({"size_bytes": [4656]}), [">Size (bytes)<"], ["Size size"]),
         (pd.DataFrame({"name": ["a"], "low": [1.0], "high": [2.0], "x_high": 1}), [">Low<", ">High<", "X high"], []),
         (
             pd.DataFrame({"mixed": ["none", "28592", None], "number": [1, 2, 3]}),

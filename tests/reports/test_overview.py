@@ -174,6 +174,7 @@ def test_a_chosen_number_can_be_read_back(value: float) -> None:
     ("name", "words"),
     [("test_roc_auc", "ROC AUC on test"), ("baseline_test_accuracy", "Plain baseline: accuracy on test"),
      ("champion_latency_ms", "Champion: latency (ms)"), ("quarantine_share", "Quarantine share"),
+     ("champion_size_bytes", "Champion: size (bytes)"),
      ("test_roc_auc_gain", "ROC AUC above the best trivial baseline on test")],
 )  # fmt: skip
 def test_metrics_are_named_in_words(name: str, words: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -79,3 +81,17 @@ def test_long_lists_stand_one_item_a_line() -> None:
     text = notation.listing("  positive", values)
     assert len(text.splitlines()) == 21
     assert plain(text) == {"positive": values}
+
+
+def test_the_criterion_on_leaks_names_what_its_split_keeps_apart() -> None:
+    table = {"text": [f"the {n}th parcel came late and wet" for n in range(100)], "label": [0, 1] * 50}
+
+    def said(by: str, columns: dict[str, list[object]]) -> str:
+        scenario = trial.scenario_of(replace(draft(columns), by=by))
+        return next(one.text for story in scenario.stories for one in story.criteria if one.metric == "leaks")
+
+    assert said("stratum", table) == "No row, no group and no text stands on two sides of a split."
+    days = [f"2026-{1 + n // 28:02}-{1 + n % 28:02}" for n in range(100)]
+    numbers = {"day": days, "size": [n + 0.5 for n in range(100)], "label": [0, 1] * 50}
+    later = "No row stands on two sides of a split, and no split begins before the one before it has ended."
+    assert said("time", numbers) == later, "rows of one group may stand on both sides"

@@ -27,6 +27,7 @@ HALF = [0, 1] * 50
         ({"text": TEXT, "topic": ["a"] * 40 + ["b"] * 36 + ["c"] * 22 + ["d"] * 2}, "topic", ("c",)),
         ({"text": TEXT, "telephone": ["yes", "none"] * 50, "outcome": ["good", "bad"] * 50}, "outcome", ("bad",)),
         ({"text": TEXT, "sex": ["m", "f"] * 50, "churn": HALF}, "churn", ("1",)),
+        ({"Status": ["gebucht"] * 70 + ["zurückgewiesen"] * 20 + ["in Prüfung"] * 10}, "Status", ("zurückgewiesen",)),
     ],
 )
 def test_column_and_meaning(table: Mapping[str, Sequence[object]], column: str, positive: tuple[str, ...]) -> None:

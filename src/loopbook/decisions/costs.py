@@ -40,7 +40,8 @@ class InForce(NamedTuple):
     void: str
 
     def _repr_markdown_(self) -> str:
-        return f"{self.void}The threshold in force is {self.value:.3f}: {self.origin}."
+        said = f"The threshold in force is {self.value:.3f}: {self.origin}. A policy without one, or with its own,"
+        return f"{self.void}{said} decides otherwise (notebook 05)."
 
 
 def expected(costs: Costs, probability: ArrayLike) -> Expected:

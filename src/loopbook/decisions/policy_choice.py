@@ -97,13 +97,20 @@ def sentence(
             "flatters. Bring newer rows, or begin with more windows. "
         )
     )
-    money = ",.2f"
-    (value, low, high), over = saving
-    (asked, asked_low, asked_high), against, ratio = asking
+    gained, over = saving
+    won, against, ratio = asking
+    _, asked_low, asked_high = won
     asks = "is worth it" if asked_low > 0 else "is dearer" if asked_high < 0 else "saves nothing beyond chance"
     return (
-        f"{stale}{chosen} **{choice.policy}**. Against “{over}”, the cheapest here without a model, it saves "
-        f"{value:,.2f} {currency} a decision ({between(low, high, money)}). Asking a person when in doubt costs "
-        f"{ratio:.2f} of “{against}”, the cheapest here without that: it saves {asked:,.2f} {currency} a decision "
-        f"({between(asked_low, asked_high, money)}), so it {asks}."
+        f"{stale}{chosen} **{choice.policy}**. Against “{over}”, the cheapest here without a model, it "
+        f"{_saved(gained, currency)}. Asking a person when in doubt costs {ratio:.2f} of “{against}”, the cheapest "
+        f"here without that: it {_saved(won, currency)}, so it {asks}."
     )
+
+
+def _saved(saving: Interval, currency: str) -> str:
+    """Return a saving in words: a loss is what something costs more, never a saving below zero."""
+    value, low, high = saving
+    if value < 0:
+        return f"costs {-value:,.2f} {currency} a decision more ({between(-high, -low, ',.2f')})"
+    return f"saves {value:,.2f} {currency} a decision ({between(low, high, ',.2f')})"

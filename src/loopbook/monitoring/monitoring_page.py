@@ -23,16 +23,17 @@ _WEEK = (
 
 def volume(log: Log) -> Figure:
     """Draw rows and actions by day."""
-    weights = {"rows": None, "acted": log.stream.acted}
+    units = log.scenario.task.units
+    weights = {units: None, "acted": log.stream.acted}
     counts = {
         name: np.bincount(log.stream.day, weights=weight, minlength=log.stream.days) for name, weight in weights.items()
     }
     rows, acted = (counts[name].sum() for name in counts)
     return plots.timeline(
         pd.DataFrame(counts, index=log.dates(range(log.stream.days))),
-        title=f"{rows:,.0f} rows in {log.stream.days} days; the agent acted on {acted:,.0f}",
-        y="rows a day",
-        alt="Rows and actions by day.",
+        title=f"{rows:,.0f} {units} in {log.stream.days} days; the agent acted on {acted:,.0f}",
+        y=f"{units} a day",
+        alt=f"{units.capitalize()} and actions by day.",
     )
 
 
@@ -68,7 +69,11 @@ def spread(log: Log) -> Sentence:
             f"A share of 50% that moves by {week:.0f} points is found within a week, by {month:.0f} points within "
             "four weeks, more often than not; less may go unseen."
         )
-    words.append(_WEEK[min(int(kinds(side.weekday, np.bincount(side.day, minlength=side.days) > 0).max(initial=0)), 2)])
+    if log.start is None:
+        words.append(f"The {log.scenario.task.units} have no times: equal stretches of them stand for days.")
+    else:
+        some = np.bincount(side.day, minlength=side.days) > 0
+        words.append(_WEEK[min(int(kinds(side.weekday, some).max(initial=0)), 2)])
     return Sentence(" ".join(words))
 
 

@@ -81,8 +81,9 @@ def _with_intervals(names: Cells, rows: list[Cells]) -> list[Cells]:
 
 
 def _interval(row: Cells, at: int) -> str:
+    """Return a value over its interval; alone if that is missing or has no width, as where all resamples agree."""
     value, low, high = (_value(text) for _, _, text in row[at : at + 3])
-    return value if "–" in (low, high) else f"{value}<br><small>{low} to {high}</small>"
+    return value if "–" in (low, high) or low == high else f"{value}<br><small>{low} to {high}</small>"
 
 
 def _row(cells: Cells, more: Callable[[int], str]) -> str:

@@ -55,6 +55,8 @@ TROUBLE = frozenset(
         *("missing", "emergency", "blocker", "warning", "risk", "risky", "insolvent", "terminated", "left", "blocked"),
         *("schlecht", "dringend", "betrug", "kritisch", "defekt", "fehler", "ausfall", "kaputt", "mangel", "gekündigt"),
         *("kündigung", "storno", "storniert", "reklamation", "beschwerde", "abgelehnt", "mahnung", "verspätet"),
+        *("zurückgewiesen", "rücklastschrift", "retoure", "beanstandet", "gesperrt", "ungültig", "gescheitert"),
+        *("chargeback", "disputed", "denied", "reversed", "invalid", "bounced"),
         *("verloren", "gestohlen", "notfall", "hoch", "schwer", "warnung", "überfällig", "betrügerisch", "stornierung"),
         *("投诉", "差评", "故障", "失败", "异常", "欺诈", "逾期", "不合格", "负面", "坏"),
         *("クレーム", "苦情", "不良", "詐欺", "解約", "異常", "失敗", "불만", "불량", "사기", "해지", "고장", "이상"),

@@ -283,6 +283,6 @@ for _measured in (
     Metric("false_alarms", "false alarms", LOWER, needs=("truth",)),
     Metric("seconds", "seconds", LOWER, "seconds"),
     Metric("latency_ms", "latency (ms)", LOWER, "milliseconds"),
-    Metric("bytes", "size (bytes)", LOWER, "bytes"),
+    Metric("size_bytes", "size (bytes)", LOWER, "bytes"),
 ):
     METRICS[_measured.name] = _measured

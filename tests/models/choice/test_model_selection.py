@@ -38,3 +38,21 @@ def test_what_validation_says_of_the_champion_is_recorded_and_the_champion_of_re
     wanted = {"validation_roc_auc": 0.8, "validation_roc_auc_low": 0.7, "validation_roc_auc_high": 0.9}
     beside = {f"record_{name}": value + 0.1 for name, value in wanted.items()} if record else {}
     assert found == pytest.approx(wanted | beside)
+
+
+@pytest.mark.parametrize(
+    ("champion", "said"),
+    [
+        (
+            "cnn",
+            "The champion is cnn: ROC AUC 0.900, against 0.800 for tfidf; the difference is 0.100 (0.050 to 0.150).",
+        ),
+        ("tfidf", "The champion is tfidf: ROC AUC 0.800. It is the plain baseline itself."),
+    ],
+)
+def test_a_champion_is_not_compared_with_itself(champion: str, said: str) -> None:
+    board = pd.DataFrame({"candidate": ["cnn", "tfidf"], "family": ["network", "plain"], "roc_auc": [0.9, 0.8]})
+    gain = pd.Series({"value": 0.1, "low": 0.05, "high": 0.15})
+    assert model_selection.sentence(board, champion, "tfidf", gain, None) == said
+    alone = model_selection.sentence(board, "cnn", "cnn", gain, None)
+    assert alone.endswith("There is no plain baseline beside it.")

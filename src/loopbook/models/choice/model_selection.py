@@ -262,12 +262,16 @@ def sentence(board: pd.DataFrame, champion: str, baseline: str, gain: "pd.Series
     """Return in words what the champion is worth beside the plain baseline; `board` is the leaderboard on test."""
     primary = metrics.primary()
     reached = board.set_index("candidate")[primary.name]
+    if champion == baseline:
+        plain = (board.set_index("candidate")["family"] == "plain")[champion]
+        against = "It is the plain baseline itself" if plain else "There is no plain baseline beside it"
+        text = f"The champion is {champion}: {primary.title} {reached[champion]:.3f}. {against}."
+        return text + (f" The ceiling is {ceiling:.3f}." if ceiling else "")
     text = (
         f"The champion is {champion}: {primary.title} {reached[champion]:.3f}, against {reached[baseline]:.3f} for "
         f"{baseline}; the difference is {gain['value']:.3f} ({between(gain['low'], gain['high'])})."
     )
-    text += f" The ceiling is {ceiling:.3f}." if ceiling else ""
-    return text + (" A plain baseline is the better model here, so it is shipped." if champion == baseline else "")
+    return text + (f" The ceiling is {ceiling:.3f}." if ceiling else "")
 
 
 def mistakes(frame: pd.DataFrame, probability: Any, names: tuple[str, str], count: int = 5) -> pd.DataFrame:
