@@ -43,6 +43,15 @@ SEEN = """() => {
     const text = texts.currentNode;
     if (text.parentElement.closest('pre, code, svg, math')) continue;
     if (/\\d\\s%/.test(text.data)) found.push(`a blank before the sign: ${text.data.trim().slice(0, 60)}`);
+    const cell = text.parentElement.closest('th, td');
+    const shown = cell?.checkVisibility() && !(cell.closest('thead')?.getBoundingClientRect().width <= 1);
+    if (shown && !text.parentElement.closest('.unseen'))
+      for (const {0: word, index} of text.data.matchAll(/(?<!\\S)\\p{L}{2,12}(?!\\S)/gu)) {
+        part.setStart(text, index);
+        part.setEnd(text, index + word.length);
+        if (new Set([...part.getClientRects()].map(box => Math.round(box.bottom))).size > 1)
+          found.push(`a word broken in a cell: ${word} of ${named(cell)}`);
+      }
     for (const {0: whole, index} of text.data.matchAll(/\\b\\d{4}-\\d\\d-\\d\\d\\b|\\d (EUR|s|min)(?!\\w)|= \\d/g)) {
       part.setStart(text, index);
       part.setEnd(text, index + whole.length);

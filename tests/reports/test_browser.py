@@ -114,6 +114,7 @@ def test_nothing_is_wrong_with_a_page_that_was_handed_on(reader: Visit, name: st
         ("<p>" + "since 2026-04-15 " * 20 + "</p>", "parted between two lines: 2026-04-15"),
         ("<p>" + "costs 65.08 EUR " * 20 + "</p>", "parted between two lines: 8 EUR"),
         ("<p>up by 31 %</p>", "a blank before the sign"),
+        ("<table><tr>" + "<td><a>profile</a></td>" * 25 + "</tr></table>", "a word broken in a cell: profile"),
     ],
 )
 def test_a_visit_sees_what_is_wrong(visit: Visit, broken: str, said: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.reports.conftest import HOSTILE, Workshop, text, training_cells
 from tests.reports.test_security import Seen
 
+from loopbook.comparison.standing import open_alerts, standing
 from loopbook.reports import site
 from loopbook.store.records import Run
 
@@ -133,6 +135,16 @@ def test_only_failed_runs_have_no_latest(workshop: Workshop, failed_run: Run) ->
     site.build([failed_run], workshop.data, workshop.reports)
     assert not (workshop.reports / "market-monitor/latest").exists()
     assert "20261125-031200/index.html" in (workshop.reports / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_index_says_where_each_agent_stands_and_what_to_do(workshop: Workshop, good_run: Run) -> None:
+    index = site.build([good_run], workshop.data, workshop.reports)
+    found = standing(good_run, open_alerts(good_run, workshop.data))
+    said = unescape(index.read_text(encoding="utf-8"))
+    assert found.sentence in said and "What to do next" in said and found.steps[-1] in said
+    smoke = good_run.model_copy(update={"profile": "smoke"})
+    cell = '<td class="n" data-label="Criteria met">not judged</td>'
+    assert cell not in said and cell in site.build([smoke], workshop.data, workshop.reports).read_text(encoding="utf-8")
 
 
 def test_site_without_runs_says_what_to_type(workshop: Workshop) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loopbook.reports import overview, page, provenance, rounds_timeline, run_pages
+from loopbook.comparison.standing import open_alerts, standing
+from loopbook.reports import money, overview, page, provenance, rounds_timeline, run_pages
 from loopbook.reports.rendering import program, render, static
 from loopbook.store import records
 from loopbook.store.content import digest_text, remove, write_atomically
@@ -74,7 +75,7 @@ def build(
             for run in own:
                 _build_run(place, run, rounds_timeline.timeline(own, run), known)
             _build_latest(place, own)
-    write(reports / "index.html", render("site.html.j2", agents=_agents(runs, reports), depth=""))
+    write(reports / "index.html", render("site.html.j2", agents=_agents(runs, data, reports), depth=""))
     return reports / "index.html"
 
 
@@ -156,12 +157,13 @@ def _exchange(target: Path, source: Path, names: Sequence[str], own: Mapping[str
     remove(old)
 
 
-def _agents(runs: Sequence[records.Run], reports: Path) -> list[dict[str, Any]]:
+def _agents(runs: Sequence[records.Run], data: Path, reports: Path) -> list[dict[str, Any]]:
     """Return what the index shows: an entry for each agent, its runs with the newest first."""
     agents = []
     for scenario in dict.fromkeys(run.scenario for run in reversed(runs)):
         own = [run for run in reversed(runs) if run.scenario == scenario]
         latest = next((run for run in own if run.good), own[0])
+        alerts = open_alerts(latest, data)
         agents.append(
             {
                 "run": latest,
@@ -173,10 +175,21 @@ def _agents(runs: Sequence[records.Run], reports: Path) -> list[dict[str, Any]]:
                 "sparks": rounds_timeline.sparks(
                     [run for run in own[::-1] if run.good and run.profile == latest.profile]
                 ),
-                "lines": [line for line in overview.lines(latest) if line.term in ("Criteria", "Model", "Gain")],
+                "standing": standing(latest, alerts),
+                "lines": _in_short(latest, data, alerts),
             }
         )
     return agents
+
+
+def _in_short(run: records.Run, data: Path, alerts: Sequence[Mapping[str, Any]]) -> list[overview.Line]:
+    """Return what the index says of an agent, the most urgent first: what to do, what is open, what it costs."""
+    lines = {line.term: line for line in overview.lines(run, alerts)}
+    paid = money.money(run, data)
+    if paid is not None:
+        lines["Money"] = overview.Line("Money", (paid["finding"],))
+    terms = ("What to do next", "Failed", "Alerts", "Criteria", "Money", "Gain")
+    return [lines[term] for term in terms if term in lines]
 
 
 def _made_from(
