@@ -71,6 +71,19 @@ def test_findings_name_what_a_reader_should_know(made):
     assert "always saying the other is 90.0% right" in result["findings"][0]["text"]
 
 
+@pytest.mark.parametrize(("count", "found"), [(100, False), (1000, True)])
+def test_a_share_that_chance_alone_can_move_is_no_drift(made, count, found):
+    rows, _, agent = made
+    by_time = agent.data.splits.model_copy(update={"by": "time"})
+    agent = agent.model_copy(update={"data": agent.data.model_copy(update={"splits": by_time})})
+    some = rows[:count]
+    splits = dict.fromkeys(splitting.SPLITS, some) | {
+        "stream": rows[:count].assign(label=(np.arange(count) % 6 == 0).astype(np.int8))
+    }
+    result = card.dataset_card(splits, NOTHING_ASIDE, ORIGIN, agent)
+    assert ("drift" in kinds(result)) is found, "10% of train, 17% of the stream"
+
+
 def test_quarantine_contradictions_and_personal_data_are_found(made):
     _, splits, agent = made
     aside = pd.DataFrame({"line": range(150), "reason": ["missing-label"] * 148 + ["duplicate-text-other-label"] * 2})

@@ -178,7 +178,8 @@ def test_a_chosen_number_can_be_read_back(value: float) -> None:
      ("test_roc_auc_gain", "ROC AUC above the best trivial baseline on test")],
 )  # fmt: skip
 def test_metrics_are_named_in_words(name: str, words: str) -> None:
-    assert overview.label(name) == words
+    assert overview.label(name) == overview.criterion_label(name) == words
+    assert overview.criterion_label(f"{name}_low") == f"{words}, lower end"
 
 
 def test_the_difference_over_folds_stands_for_the_one_on_a_small_test(workshop: Workshop) -> None:

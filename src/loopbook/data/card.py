@@ -1,7 +1,8 @@
 """The dataset card: what the data is, where it comes from, what is in it, and what a reader should know of it."""
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from loopbook.data.features import column, tokenize
 from loopbook.scenario.contract import Scenario
 from loopbook.statistics import bands
+from loopbook.statistics.intervals import Z
 
 _TOP = 10  # most frequent values of a category
 _FEW = 1_000  # rows below which one split misleads
@@ -114,6 +116,12 @@ def _field(values: "pd.Series[Any]", kind: str) -> dict[str, Any]:
     }
 
 
+def _chance(rows: pd.DataFrame, splits: Mapping[str, Mapping[str, Any]]) -> float:
+    """Return by how much the shares of yes in the first and the last split differ by chance in one case of twenty."""
+    share, sizes = float(rows["label"].mean()), [split["rows"] for split in splits.values()]
+    return Z * math.sqrt(share * (1 - share) * (1 / max(1, sizes[0]) + 1 / max(1, sizes[-1])))
+
+
 def _shares(rows: pd.DataFrame, name: str) -> dict[str, dict[str, float]]:
     values = column(rows, name).astype(str)
     by_value = rows.groupby(bands.groups(values, values))["label"].agg(["size", "mean"])
@@ -136,7 +144,7 @@ def _findings(card: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> l
     if label.below is not None:
         why = f"lie near the limit {label.below:g} of {label.column}"
     rates = [split["share_yes"] for split in card["splits"].values()]
-    moved = scenario.data.splits.by == "time" and abs(rates[-1] - rates[0]) > 0.05
+    moved = scenario.data.splits.by == "time" and abs(rates[-1] - rates[0]) > max(0.05, _chance(rows, card["splits"]))
     found: list[Finding] = [
         (caution, "caution", "serious", f"{caution}"),
         (

@@ -9,7 +9,7 @@ from loopbook.reports.overview import Number, number
 from loopbook.store import vault
 from loopbook.store.records import Run
 
-_ROWS = {"source": "Rows in the source", "used": "Rows used", "quarantine": "Rows in quarantine"}
+_ROWS = {"source": "Rows taken from the source", "used": "Rows used", "quarantine": "Rows in quarantine"}
 _ORIGIN = {"address": "Address", "licence": "Licence", "citation": "Citation"}
 
 

@@ -144,6 +144,14 @@ def label(name: str) -> str:
     return (prefix + (words[:1].upper() + words[1:] if not prefix else words))[:_LONGEST]
 
 
+def criterion_label(name: str) -> str:
+    """Return what a criterion measures in words, and which end of its interval, if it is one."""
+    for ending, end in (("_low", "lower end"), ("_high", "upper end")):
+        if name.endswith(ending):
+            return f"{label(name.removesuffix(ending))}, {end}"
+    return label(name)
+
+
 def title(name: str) -> str:
     """Return the label of a metric that is named by stage and name."""
     return label(name.partition(" ")[2])

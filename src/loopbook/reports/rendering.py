@@ -50,6 +50,7 @@ def _environment() -> Any:
         "number": overview.number,
         "setting": overview.setting,
         "label": overview.label,
+        "criterion_label": overview.criterion_label,
         "title_of": overview.title,
         "numbers": overview.numbers,
         "grouped": overview.grouped,
