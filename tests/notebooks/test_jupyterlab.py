@@ -172,6 +172,7 @@ def test_an_hour_in_jupyterlab(lab: Lab, clinic: Ran) -> None:
     lab.parameters(CELL + 'candidate = "logistic"')
     told = lab.run_all("03_training")
     assert told == f"Reads train, validation, features from run {record['run']}.\n", "and no note of TensorFlow's start"
+    assert not lab.page.get_by_text("Would you like to get notified").count(), "no pop-up asks about news"
     results = dict(lab.where.draft("clinic-triage", "03_training-logistic", "results"))
     same(results, record["stages"]["03_training[logistic]"]["metrics"])
 

@@ -17,8 +17,12 @@ from loopbook.store.project import Project
 from loopbook.store.records import ErrorRecord, StageRecord
 
 TOP, ENTER, HERE = "debug-top", "debug-enter", "debug-here"
-QUIET = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
-"""JupyterLab asks nobody for news or updates."""
+QUIET = (
+    "--LabApp.news_url=None",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    f"--LabApp.app_settings_dir={Path(__file__).with_name('lab')}",
+)
+"""JupyterLab asks nobody for news or updates, nor its user whether it may: that is a setting, so in a file."""
 
 _MARKED = "papermill-error-cell-tag"
 """The tag of cells that papermill adds to say that a notebook failed."""
