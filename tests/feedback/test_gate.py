@@ -13,7 +13,7 @@ import pytest
 from scipy.stats import binom
 
 from loopbook.data.features import Features
-from loopbook.feedback import challenger, gate, learning_set, trust, users
+from loopbook.feedback import challenger, feedback_page, gate, learning_set, trust, users
 from loopbook.models.model import Model
 from loopbook.models.training import fitting
 from loopbook.models.training.method import Method, TrainingData
@@ -251,3 +251,16 @@ def test_a_challenger_trained_on_flipped_labels_is_rejected(world, scenario: Sce
     assert honest.added.set_index("from").loc["users", "rows"] == 0
     verdict, _ = gate.judge(parts, champion, fit(honest.train), PRICES, learned=touched, resamples=300)
     assert not verdict.worse
+
+
+@pytest.mark.parametrize(
+    ("saving", "said"),
+    [
+        ((0.05, 0.01, 0.09), "On these rows it saves 0.050 EUR a decision (0.010 to 0.090)."),
+        ((0.05, -0.01, 0.09), "(-0.010 to 0.090), which is no difference beyond chance."),
+        ((-0.05, -0.09, -0.01), "On these rows it costs 0.050 EUR a decision more (0.010 to 0.090)."),
+    ],
+)
+def test_a_saving_is_said_with_its_sign_and_whether_it_is_chance(saving: tuple[float, float, float], said: str) -> None:
+    found = gate.Verdict("keep", "So.", False, 0.0, -0.1, 0.1, 1.0, *saving, 206, 11)
+    assert feedback_page.verdict(challenger.Comparison(found, pd.DataFrame(), ""), "EUR").endswith(said)

@@ -11,7 +11,7 @@ from loopbook.decisions.policy_costs import Judged
 from loopbook.decisions.replay import Outcome, replay
 from loopbook.scenario.errors import DataError
 from loopbook.statistics.folds import grouped
-from loopbook.statistics.intervals import Interval, between
+from loopbook.statistics.intervals import Interval, saved
 
 
 def cross_validated(
@@ -103,14 +103,6 @@ def sentence(
     asks = "is worth it" if asked_low > 0 else "is dearer" if asked_high < 0 else "saves nothing beyond chance"
     return (
         f"{stale}{chosen} **{choice.policy}**. Against “{over}”, the cheapest here without a model, it "
-        f"{_saved(gained, currency)}. Asking a person when in doubt costs {ratio:.2f} of “{against}”, the cheapest "
-        f"here without that: it {_saved(won, currency)}, so it {asks}."
+        f"{saved(gained, currency)}. Asking a person when in doubt costs {ratio:.2f} of “{against}”, the cheapest "
+        f"here without that: it {saved(won, currency)}, so it {asks}."
     )
-
-
-def _saved(saving: Interval, currency: str) -> str:
-    """Return a saving in words: a loss is what something costs more, never a saving below zero."""
-    value, low, high = saving
-    if value < 0:
-        return f"costs {-value:,.2f} {currency} a decision more ({between(-high, -low, ',.2f')})"
-    return f"saves {value:,.2f} {currency} a decision ({between(low, high, ',.2f')})"

@@ -12,7 +12,7 @@ from loopbook.feedback.user_experience import Complaints
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
 from loopbook.figures.sentence import Sentence, table
-from loopbook.statistics.intervals import between
+from loopbook.statistics.intervals import Interval, saved
 
 
 def answers(given: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
@@ -74,11 +74,13 @@ def gains(compared: Comparison) -> Figure:
 
 
 def verdict(compared: Comparison, currency: str) -> Sentence:
-    """Return the gate's verdict in words, with what the challenger would save."""
+    """Return the gate's verdict in words, with what the challenger saves on the rows of the gate."""
     found = compared.verdict
+    saving = Interval(found.saving, found.saving_low, found.saving_high)
+    sure = saving.low > 0 or saving.high < 0
+    chance = "" if sure else ", which is no difference beyond chance"
     return Sentence(
-        f"**{found.decision.capitalize()}.** {found.reason} It would save {found.saving:,.3f} "
-        f"{currency} a decision ({between(found.saving_low, found.saving_high)})."
+        f"**{found.decision.capitalize()}.** {found.reason} On these rows it {saved(saving, currency, ',.3f')}{chance}."
     )
 
 

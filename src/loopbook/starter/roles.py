@@ -215,7 +215,7 @@ def _time(columns: Sequence[Column], today: datetime) -> Choice | None:
         return None
     best, *others = ranked
     first, last = best.times.min(), best.times.max()
-    counted = "counted as" if set(best.formats) & set(COUNTED) else "also written as"
+    counted = "counted as" if set(best.formats) & set(COUNTED) else "written as"
     written = f"; {counted} {', '.join(best.formats)}" if best.formats else ""
     doubt = ", where day and month could be the other way round: please check" if best.ambiguous else ""
     lost = f"; {1 - best.readable:.1%} cannot be read" if best.readable < 1 else ""

@@ -32,6 +32,14 @@ def between(low: float, high: float, form: str = ",.3f") -> str:
     return f"{low:{form}} to {high:{form}}" if isfinite(low) and isfinite(high) else "too few groups for an interval"
 
 
+def saved(saving: Interval, currency: str, form: str = ",.2f") -> str:
+    """Return a saving a decision in words: a loss is what something costs more, never a saving below zero."""
+    value, low, high = saving
+    if value < 0:
+        return f"costs {-value:{form}} {currency} a decision more ({between(-high, -low, form)})"
+    return f"saves {value:{form}} {currency} a decision ({between(low, high, form)})"
+
+
 def wilson(share: float, count: float) -> Interval:
     """Return a share with its Wilson score interval.
 
