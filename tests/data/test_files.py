@@ -5,7 +5,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loopbook.data import encodings, files
@@ -47,6 +47,7 @@ def test_what_the_csv_module_writes_is_read_back(rows, sign):
     assert not table.broken
 
 
+@example([',,"', '",""'])
 @given(st.lists(st.text(alphabet='ab,"\n', max_size=15), min_size=1, max_size=12))
 @settings(max_examples=200, deadline=None)
 def test_lines_of_rows_and_broken_rows_differ_and_nothing_is_lost(lines):

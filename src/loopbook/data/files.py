@@ -262,7 +262,7 @@ def _records(lines: list[str], sign: str, quoting: bool, width: int) -> Iterator
             record = next(reader)
         except csv.Error as error:
             problem = _QUOTE if '"' in str(error) or "end of data" in str(error) else str(error)
-        if width < len(record) and width and not any(field.strip() for field in record[width:]):
+        if width < len(record) and width and not any(field.strip() or "\n" in field for field in record[width:]):
             del record[width:]  # a delimiter at the end of the line makes an empty field
         taken = begin + reader.line_num - position
         if taken > 1 and (problem or (width and len(record) != width)):

@@ -38,7 +38,7 @@ THREADS = (
 """How many threads a library uses. One for each notebook, whatever the machine and the number of notebooks at once:
 sums of floats depend on how they are split, and notebooks side by side use the processors better."""
 
-_CHANNELS = 5  # of a kernel
+_LONGEST = 103  # bytes of a socket's path on macOS; on Linux a few more
 
 
 class Interrupted(Exception):
@@ -130,8 +130,6 @@ class Kernels(AbstractContextManager["Kernels"]):
         LoopbookError
             If the path of the folder for temporary files is too long for a socket.
         """
-        from zmq import IPC_PATH_MAX_LEN
-
         from loopbook.runner.kernels.client import Client
         from loopbook.runner.kernels.provisioner import Provisioner
 
@@ -139,7 +137,7 @@ class Kernels(AbstractContextManager["Kernels"]):
         manager.kernel_id = str(uuid.uuid4())
         # Of ports, which jupyter_client picks and frees before the kernel has them, another process may take one.
         manager.transport, manager.ip = "ipc", f"{self._sockets.name}/{manager.kernel_id[:8]}"
-        if len(os.fsencode(f"{manager.ip}-{_CHANNELS}")) > IPC_PATH_MAX_LEN:
+        if len(os.fsencode(f"{manager.ip}-5")) > _LONGEST:  # a kernel has five channels
             raise LoopbookError(f"{self._sockets.name} is too long a path for a socket: set TMPDIR to a shorter one.")
         found = Provisioner(kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager)
         found.fork, found.time_limit = partial(self.fork, level), self.time_limit
