@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from loopbook.decisions import costs, what_if
+from loopbook.decisions.policies import Constant, Policy, Review, Threshold, Tree
+from loopbook.decisions.tree import Leaf
 from loopbook.scenario.decisions import Costs, DecisionsSettings
 
 RNG = np.random.default_rng(7)
@@ -62,3 +64,22 @@ def test_the_table_holds_the_threshold_in_force() -> None:
     plain = what_if.plain(*rows(500), DecisionsSettings(), 0.1667, "EUR")
     assert 0.1667 in [row["threshold"] for row in plain["table"]]
     assert plain["currency"] == "EUR" and len(plain["bins"]) <= what_if.BINS
+
+
+ACTIONS = ("pass", "flag")
+ASKING = Review(actions=ACTIONS, threshold=0.3, low=0.2, high=0.6, origin="x")
+
+
+@pytest.mark.parametrize(
+    ("policy", "begins"),
+    [
+        (Constant(actions=ACTIONS, act=False), (1.0, 0.0)),
+        (Constant(actions=ACTIONS, act=True), (0.0, 0.0)),
+        (Threshold(actions=ACTIONS, threshold=0.5, origin="x"), (0.5, 0.0)),
+        (Threshold(actions=ACTIONS, threshold=1.0000001, origin="x"), (1.0, 0.0)),
+        (ASKING, (0.3, 0.1)),
+        (Tree(actions=ACTIONS, root=Leaf(act=True, rows=9, positives=5)), (0.25, 0.0)),
+    ],
+)
+def test_it_begins_where_the_agents_policy_stands(policy: Policy, begins: tuple[float, float]) -> None:
+    assert what_if.start(policy, 0.25, 0.1) == begins

@@ -264,3 +264,5 @@ def test_a_challenger_trained_on_flipped_labels_is_rejected(world, scenario: Sce
 def test_a_saving_is_said_with_its_sign_and_whether_it_is_chance(saving: tuple[float, float, float], said: str) -> None:
     found = gate.Verdict("keep", "So.", False, 0.0, -0.1, 0.1, 1.0, *saving, 206, 11)
     assert feedback_page.verdict(challenger.Comparison(found, pd.DataFrame(), ""), "EUR").endswith(said)
+    some = challenger.Comparison(found, pd.DataFrame(), "", left_out=47)
+    assert "47 rows of the gate do not judge" in feedback_page.verdict(some, "EUR")

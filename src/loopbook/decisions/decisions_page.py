@@ -10,6 +10,7 @@ from loopbook.decisions import cross_validated_costs, log, policy_choice, policy
 from loopbook.decisions import what_if as hypothetical
 from loopbook.decisions.building import Plan
 from loopbook.decisions.costs import band, drawn
+from loopbook.decisions.policies import Policy
 from loopbook.decisions.policy_choice import Choice
 from loopbook.decisions.policy_costs import Judged
 from loopbook.figures import plots
@@ -51,9 +52,11 @@ def compared(judged: pd.DataFrame, choice: Choice, currency: str) -> Figure:
     )
 
 
-def what_if(plan: Plan, stream: pd.DataFrame, live: ArrayLike, currency: str) -> dict[str, Any]:
+def what_if(plan: Plan, policy: Policy, stream: pd.DataFrame, live: ArrayLike, currency: str) -> dict[str, Any]:
     """Return the counts from which a page answers what another threshold, other costs or more reviews would do."""
-    return hypothetical.plain(stream["label"], live, plan.settings, plan.threshold[0], currency)
+    threshold, capacity = hypothetical.start(policy, plan.threshold[0], plan.settings.review_capacity)
+    settings = plan.settings.model_copy(update={"review_capacity": capacity})
+    return hypothetical.plain(stream["label"], live, settings, threshold, currency)
 
 
 def verdict(plan: Plan, choice: Choice, judged: Judged, currency: str, fresh: bool) -> Sentence:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from loopbook.decisions import costs
+from loopbook.decisions.policies import Constant, Policy, Review, Ruled
 from loopbook.scenario.decisions import Costs, DecisionsSettings
 
 BINS = 200
@@ -79,6 +80,13 @@ def effect(counts: Sequence[Bin], prices: Costs, threshold: float, capacity: flo
         right / (right + alarms) if right + alarms else None,
         float(reviews / rows.sum()),
     )
+
+
+def start(policy: Policy, threshold: float, capacity: float) -> tuple[float, float]:
+    """Return threshold and review capacity of a policy without its rules; a tree has the threshold that is given."""
+    base = policy.base if isinstance(policy, Ruled) else policy
+    own = float(not base.act) if isinstance(base, Constant) else getattr(base, "threshold", threshold)
+    return min(own, 1.0), capacity if isinstance(base, Review) else 0.0
 
 
 def plain(

@@ -33,11 +33,15 @@ class Challenger:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """The gate's verdict, its table, and the content digest of the challenger that it is about."""
+    """The gate's verdict, its table, and the content digest of the challenger that it is about.
+
+    `left_out` are the rows of the split ``gate`` that do not judge, because the challenger knows later ones of a group.
+    """
 
     verdict: Verdict
     table: pd.DataFrame
     challenger: str
+    left_out: int = 0
 
 
 def fit(
@@ -68,12 +72,13 @@ def judge(stage: Stage, fitted: Challenger, gate_rows: pd.DataFrame) -> Comparis
     """
     champion, challenger = serving.load(fitted.champion), Model.load(fitted.model)
     learned = fitted.learned
+    untaught = learned.untaught(gate_rows)
     verdict, table = gate.judge(
-        {"gate": learned.untaught(gate_rows), "recent": learned.recent},
+        {"gate": untaught, "recent": learned.recent},
         partial(seen_rows.probabilities, champion, who="the champion"),
         partial(seen_rows.probabilities, challenger, who="the challenger"),
         stage.scenario.decisions.costs,
         learned={*learned.train["row_id"], *fitted.validation["row_id"]},
         min_gain=stage.settings.min_gain,
     )
-    return Comparison(verdict, table, content.digest(fitted.model))
+    return Comparison(verdict, table, content.digest(fitted.model), len(gate_rows) - len(untaught))

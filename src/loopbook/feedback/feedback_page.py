@@ -79,8 +79,10 @@ def verdict(compared: Comparison, currency: str) -> Sentence:
     saving = Interval(found.saving, found.saving_low, found.saving_high)
     sure = saving.low > 0 or saving.high < 0
     chance = "" if sure else ", which is no difference beyond chance"
+    out = f" {compared.left_out:,} rows of the gate do not judge: it was taught what became of their groups later."
     return Sentence(
         f"**{found.decision.capitalize()}.** {found.reason} On these rows it {saved(saving, currency, ',.3f')}{chance}."
+        f"{out if compared.left_out else ''}"
     )
 
 
