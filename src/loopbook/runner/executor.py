@@ -211,10 +211,12 @@ class _Queue:
                 break
             # It has waited, and what it is made of may have been edited since.
             del run.keys[name]
-        self.engine.prepare(max(self._level(other) for other in run.waiting.values()))
+        self.engine.prepare(level)
         needs = {need: run.finished[need] for need in node.needs}
         self.running[self.engine.start(Task(request, node, key, needs, level))] = run, name, place
         self.display.started(run.named(name))
+        # What the others need is found out, which takes a second in a new project, while the first one starts.
+        self.engine.prepare(max(self._level(other) for other in run.waiting.values()))
 
     def _collect(self, future: Future[StageRecord]) -> None:
         run, name, place = self.running.pop(future)

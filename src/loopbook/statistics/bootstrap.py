@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, stdtrit
 
 from loopbook.statistics.intervals import Interval
 
@@ -80,6 +79,8 @@ def percentile(value: float, draws: Floats, count: int, level: float = 0.05) -> 
     known = draws[np.isfinite(draws)]
     if count < LEAST or not len(known) or len(known) < 0.5 * len(draws):
         return Interval(float(value), np.nan, np.nan)
+    from scipy.special import ndtr, stdtrit
+
     tail = float(ndtr(np.sqrt(count / (count - 1)) * stdtrit(count - 1, level / 2)))
     low, high = np.quantile(known, [tail, 1 - tail])
     return Interval(float(value), float(low), float(high))

@@ -9,8 +9,9 @@ from nbclient.exceptions import DeadKernelError
 
 ANSWER = 1.0
 """Seconds after which a question is asked again; jupyter_client's own number."""
-SUBSCRIPTION = 0.2
-"""Seconds after which a status that was published before we were heard as listeners is given up; its number too."""
+SUBSCRIPTION = 0.03
+"""Seconds after which a status that was published before we were heard as listeners is given up; twice as long the next
+time, since on a busy machine it may only be late."""
 
 
 class Client(AsyncKernelClient):  # type: ignore[misc]
@@ -30,20 +31,21 @@ class Client(AsyncKernelClient):  # type: ignore[misc]
         RuntimeError
             If it does not answer within `timeout` seconds.
         """
-        until = time.monotonic() + (float("inf") if timeout is None else timeout)
-        while not await self._answers(self.kernel_info()):
+        until, patience = time.monotonic() + (float("inf") if timeout is None else timeout), SUBSCRIPTION
+        while not await self._answers(self.kernel_info(), patience):
+            patience *= 2
             if not await self.is_alive():
                 raise DeadKernelError("Kernel died before replying to kernel_info")
             if time.monotonic() > until:
                 raise RuntimeError(f"Kernel didn't respond in {timeout:.0f} seconds")
 
-    async def _answers(self, asked: str) -> bool:
+    async def _answers(self, asked: str, patience: float) -> bool:
         try:
             while not _about(reply := await self.get_shell_msg(timeout=ANSWER), asked, "kernel_info_reply"):
                 pass
             state = ""
             while state != "idle":
-                message = await self.get_iopub_msg(timeout=SUBSCRIPTION)
+                message = await self.get_iopub_msg(timeout=patience)
                 state = message["content"]["execution_state"] if _about(message, asked, "status") else state
         except Empty:
             return False
