@@ -74,6 +74,12 @@ class Lab(NamedTuple):
             ["git", "status", "--short"], cwd=self.root, capture_output=True, text=True, check=True
         ).stdout
 
+    def difference(self, stage: str) -> str:
+        """Return what a commit would change in a notebook, or why Git cannot tell."""
+        diff = ["git", "diff", f"notebooks/{stage}.ipynb"]
+        done = subprocess.run(diff, cwd=self.root, capture_output=True, text=True, check=False)
+        return done.stdout + (done.stderr if done.returncode else "")
+
     def _ask(self, what: str) -> list[dict[str, Any]]:
         with urllib.request.urlopen(f"{self.address}/api/{what}?token={TOKEN}") as answer:
             return list(json.load(answer))
@@ -196,9 +202,9 @@ def test_an_hour_in_jupyterlab(lab: Lab, clinic: Ran) -> None:
     cell = next(cell for cell in committed["cells"] if "parameters" in cell["metadata"].get("tags", []))
     lab.parameters("".join(cell["source"]))
     lab.save()
-    deadline, diff = time.monotonic() + 30, ["git", "diff", "notebooks/03_training.ipynb"]
+    deadline = time.monotonic() + 30
     # While it is being saved, the file is empty for a moment: JupyterLab does not replace it in one go.
-    while (changed := subprocess.check_output(diff, cwd=lab.root, text=True)) and time.monotonic() < deadline:
+    while (changed := lab.difference("03_training")) and time.monotonic() < deadline:
         time.sleep(1)
         lab.save()
     assert changed == "", "outputs never reach a commit"
