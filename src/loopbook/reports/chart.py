@@ -173,9 +173,14 @@ def intervals(
     }
 
 
+def span(low: float | None, high: float | None) -> str:
+    """Return an interval in words; nothing where it is not known."""
+    return "" if low is None or high is None else f"{number(low)} to {number(high)}"
+
+
 def bracketed(low: float | None, high: float | None) -> str:
-    """Return an interval in brackets; nothing where it is not known."""
-    return "" if low is None or high is None else f" ({number(low)} to {number(high)})"
+    """Return an interval in brackets, to stand behind its value; nothing where it is not known."""
+    return f" ({found})" if (found := span(low, high)) else ""
 
 
 def spark(name: str, values: Sequence[float]) -> Drawing | None:

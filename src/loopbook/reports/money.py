@@ -28,7 +28,7 @@ def money(run: Run, data: Path) -> dict[str, Any] | None:
         return None
     stage, rows = found
     taken = stage.metrics.get("policy")
-    judged = ({**row, "chosen": row["policy"] == taken, "between": _between(row["low"], row["high"])} for row in rows)
+    judged = ({**row, "chosen": row["policy"] == taken, "between": chart.span(row["low"], row["high"])} for row in rows)
     policies = sorted(judged, key=lambda row: row["cost"])
     middle = policies[len(policies) // 2]["cost"]
     drawn = [row for row in policies if row["cost"] <= _FAR * max(middle, 0) or row["chosen"]]
@@ -54,7 +54,7 @@ def alerts(run: Run, data: Path) -> dict[str, Any] | None:
         return None
     _, rows = found
     shown = [
-        {"until": "", **row, "between": _between(row.get("cost_low"), row.get("cost_high"))} for row in rows[:_SHOWN]
+        {"until": "", **row, "between": chart.span(row.get("cost_low"), row.get("cost_high"))} for row in rows[:_SHOWN]
     ]
     return {
         "rows": shown,
@@ -62,10 +62,6 @@ def alerts(run: Run, data: Path) -> dict[str, Any] | None:
         "open": len(open_alerts(run, data)),
         "currency": run.resolved.get("currency", ""),
     }
-
-
-def _between(low: Any, high: Any) -> str:
-    return f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
 
 
 def _finding(policies: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any], currency: str) -> str:
