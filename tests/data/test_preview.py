@@ -1,9 +1,9 @@
 import pandas as pd
 
 from loopbook.data import preview
-from loopbook.scenario.task import Label, Task
+from loopbook.scenario.task import Binary, YesNo
 
-LABEL = Label(column="y", positive=(1,))
+LABEL = YesNo(column="y", positive=(1,))
 
 
 def frame(fields: int) -> pd.DataFrame:
@@ -12,12 +12,12 @@ def frame(fields: int) -> pd.DataFrame:
 
 
 def test_few_fields_stand_side_by_side():
-    task = Task(fields={"f0": "number", "f1": "number"}, label=LABEL)
+    task = Binary(fields={"f0": "number", "f1": "number"}, label=LABEL)
     assert list(preview.rows(frame(2), task, ["label"]).columns) == ["f0", "f1", "label"]
 
 
 def test_many_fields_stand_down_the_side_with_short_numbers_and_the_others_on_top():
-    task = Task(fields={f"f{at}": "number" for at in range(12)}, label=LABEL)
+    task = Binary(fields={f"f{at}": "number" for at in range(12)}, label=LABEL)
     shown = preview.rows(frame(12), task, ["label"])
     assert list(shown.columns) == ["a", "b"]
     assert list(shown.index)[:2] == ["label", "f0"]

@@ -246,5 +246,5 @@ def test_rows_of_a_file_go_all_the_way(scenario, tmp_path):
 def test_a_yes_that_yaml_has_read_as_true_is_to_be_put_in_quotation_marks(scenario, positive, values, quoted):
     made = scenario(source(), label={"column": "alarm", "positive": positive})
     rows = {"id": [f"r{n}" for n in range(30)], "text": [f"note {n}" for n in range(30)], "alarm": (values * 30)[:30]}
-    with pytest.raises(DataError, match=rf'quotation marks: positive: \["{quoted}"\]'):
+    with pytest.raises(DataError, match=rf'quotation marks: "{quoted}"'):
         validation.validate(collected(rows), made, TODAY)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from loopbook.scenario.decisions import Costs, DecisionsSettings
-from loopbook.scenario.task import Label, Task
+from loopbook.scenario.task import Binary, YesNo
 
 PRICES = Costs(false_positive=2, false_negative=6, true_positive=-1, true_negative=0, review=0.4, review_error=0.05)
 
@@ -34,10 +34,10 @@ def rows(count: int, seed: int = 0) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def task() -> Task:
-    return Task(
+def task() -> Binary:
+    return Binary(
         fields={"text": "text", "mean size": "number", "kind": "category"},
-        label=Label(column="y", positive=("yes",), names=("calm", "grave")),
+        label=YesNo(column="y", positive=("yes",), names=("calm", "grave")),
         actions=("ignore", "alert"),
     )
 

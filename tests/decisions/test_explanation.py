@@ -7,7 +7,7 @@ from tests.decisions.conftest import rows
 
 from loopbook.decisions import explanation
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.task import Label, Task
+from loopbook.scenario.task import Binary, YesNo
 
 
 def model(frame: pd.DataFrame) -> np.ndarray:
@@ -30,7 +30,7 @@ def one() -> pd.DataFrame:
     return pd.DataFrame({"row_id": ["x"], "text": [text], "mean size": [1.5], "kind": ["a"]})
 
 
-def test_effects_are_what_the_model_would_have_said_otherwise(one: pd.DataFrame, task: Task) -> None:
+def test_effects_are_what_the_model_would_have_said_otherwise(one: pd.DataFrame, task: Binary) -> None:
     found = explanation.occlusion(one, model, task, {"mean size": 0.5, "kind": "b"})
     effects = dict(zip(found["part"], found["effect"], strict=True))
     assert effects["loss"] == pytest.approx(0.5)  # both occurrences go at once
@@ -42,7 +42,7 @@ def test_effects_are_what_the_model_would_have_said_otherwise(one: pd.DataFrame,
     assert set(found["row_id"]) == {"x"}
 
 
-def test_batches_and_neighbours_change_nothing(task: Task) -> None:
+def test_batches_and_neighbours_change_nothing(task: Binary) -> None:
     frame = rows(20)
     usual = explanation.typical(frame, task)
     whole = explanation.occlusion(frame, model, task, usual)
@@ -53,7 +53,7 @@ def test_batches_and_neighbours_change_nothing(task: Task) -> None:
 
 
 def test_for_additive_models_the_effects_add_up() -> None:
-    task = Task(fields={"mean size": "number", "kind": "category"}, label=Label(column="y", positive=(1,)))
+    task = Binary(fields={"mean size": "number", "kind": "category"}, label=YesNo(column="y", positive=(1,)))
     frame = rows(30).dropna(subset=["mean size"])
     usual = explanation.typical(frame, task)
     found = explanation.occlusion(frame.assign(text=""), model, task, usual)
@@ -62,26 +62,26 @@ def test_for_additive_models_the_effects_add_up() -> None:
     assert total.to_numpy() == pytest.approx(model(frame.assign(text="")) - home)
 
 
-def test_typical_values_are_median_and_most_frequent(task: Task) -> None:
+def test_typical_values_are_median_and_most_frequent(task: Binary) -> None:
     frame = pd.DataFrame({"text": "x", "mean size": [1.0, 2.0, 9.0, np.nan], "kind": ["b", "a", "b", ""]})
     assert explanation.typical(frame, task) == {"mean size": 2.0, "kind": "b"}
     with pytest.raises(DataError, match="'mean size' a typical value"):
         explanation.occlusion(frame.assign(row_id="x"), model, task)
 
 
-def test_missing_values_and_empty_texts_are_explained_too(task: Task) -> None:
+def test_missing_values_and_empty_texts_are_explained_too(task: Binary) -> None:
     frame = pd.DataFrame({"row_id": ["x"], "text": [""], "mean size": [np.nan], "kind": [""]})
     found = explanation.occlusion(frame, model, task, {"mean size": 1.0, "kind": "a"})
     assert found["part"].tolist() == ["missing", "missing"]
     assert found["effect"].tolist() == pytest.approx([-0.1, -0.05])
 
 
-def test_at_most_so_many_words_are_taken_away(one: pd.DataFrame, task: Task) -> None:
+def test_at_most_so_many_words_are_taken_away(one: pd.DataFrame, task: Binary) -> None:
     found = explanation.occlusion(one, model, task, {"mean size": 0, "kind": "b"}, most=2)
     assert (found["field"] == "text").sum() == 2
 
 
-def test_sentences_name_the_strongest_parts_with_their_sign(one: pd.DataFrame, task: Task) -> None:
+def test_sentences_name_the_strongest_parts_with_their_sign(one: pd.DataFrame, task: Binary) -> None:
     found = explanation.occlusion(one, model, task, {"mean size": 0.5, "kind": "b"})
     sentence = explanation.sentences(found, task, top=2)["x"]
     assert sentence == (
@@ -93,7 +93,7 @@ def test_sentences_name_the_strongest_parts_with_their_sign(one: pd.DataFrame, t
     assert nothing == "No single word or field moves the probability by more than 0.01: many agree."
 
 
-def test_decisions_to_explain_are_spread_over_the_stream(task: Task) -> None:
+def test_decisions_to_explain_are_spread_over_the_stream(task: Binary) -> None:
     log = pd.DataFrame({"decision": ["ignore", "alert", "review", "alert"] * 25})
     marked = explanation.to_explain(log, task, 10)
     assert marked.sum() == 10 and not log["decision"][marked].eq("ignore").any()

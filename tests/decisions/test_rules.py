@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from loopbook.decisions import language, rules
 from loopbook.scenario.decisions import Rule
 from loopbook.scenario.errors import ScenarioError
-from loopbook.scenario.task import Label, Task
+from loopbook.scenario.task import Binary, YesNo
 
 
-def holds(task: Task, when: str, frame: pd.DataFrame, p: list[float] | None = None) -> list[bool]:
+def holds(task: Binary, when: str, frame: pd.DataFrame, p: list[float] | None = None) -> list[bool]:
     rule = Rule(when=when, action="alert", position="before" if p is None else "after")
     (read,) = rules.read({"one": rule}, task)
     return read.holds(frame, p).tolist()
@@ -47,11 +47,11 @@ def three() -> pd.DataFrame:
         ("-mean_size * 2 >= 4", [False, False, True]),
     ],
 )
-def test_rules_hold_where_they_should(task: Task, three: pd.DataFrame, when: str, expected: list[bool]) -> None:
+def test_rules_hold_where_they_should(task: Binary, three: pd.DataFrame, when: str, expected: list[bool]) -> None:
     assert holds(task, when, three) == expected
 
 
-def test_a_rule_after_the_model_sees_its_probability(task: Task, three: pd.DataFrame) -> None:
+def test_a_rule_after_the_model_sees_its_probability(task: Binary, three: pd.DataFrame) -> None:
     assert holds(task, "probability >= 0.1 and mean_size > 0", three, [0.1, 0.9, 0.9]) == [True, False, False]
 
 
@@ -90,7 +90,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize(("when", "told"), HOSTILE)
-def test_what_is_outside_the_language_is_refused_before_anything_runs(task: Task, when: str, told: str) -> None:
+def test_what_is_outside_the_language_is_refused_before_anything_runs(task: Binary, when: str, told: str) -> None:
     with pytest.raises(ScenarioError, match=rf"decisions\.rules\.one\.when.*({told})"):
         rules.read({"one": Rule(when=when, action="alert", position="after")}, task)
 
@@ -116,7 +116,7 @@ def test_what_is_outside_the_language_is_refused_before_anything_runs(task: Task
         ("kind in ['a', 3]", "a text among different kinds"),
     ],
 )
-def test_what_could_not_be_meant_is_refused_with_the_remedy(task: Task, when: str, told: str) -> None:
+def test_what_could_not_be_meant_is_refused_with_the_remedy(task: Binary, when: str, told: str) -> None:
     with pytest.raises(ScenarioError, match=r"decisions\.rules\.one\.when") as caught:
         rules.read({"one": Rule(when=when, action="alert")}, task)
     assert told in str(caught.value)
@@ -126,8 +126,8 @@ def test_what_could_not_be_meant_is_refused_with_the_remedy(task: Task, when: st
 @example("kind in [[['a']]]")
 @example("'a' in 'abc' in kind")
 def test_any_text_is_either_a_rule_or_a_clear_error(text: str) -> None:
-    label = Label(column="y", positive=(1,))
-    task = Task(fields={"kind": "category", "b": "number"}, label=label)
+    label = YesNo(column="y", positive=(1,))
+    task = Binary(fields={"kind": "category", "b": "number"}, label=label)
     frame = pd.DataFrame({"kind": ["a", ""], "b": [1.0, np.nan]})
     try:
         (read,) = rules.read({"one": Rule(when=text, action="alert", position="after")}, task)
@@ -137,7 +137,7 @@ def test_any_text_is_either_a_rule_or_a_clear_error(text: str) -> None:
         assert read.holds(frame, [0.5, 0.5]).dtype == bool
 
 
-def test_an_unknown_action_and_a_strange_name_are_refused(task: Task) -> None:
+def test_an_unknown_action_and_a_strange_name_are_refused(task: Binary) -> None:
     with pytest.raises(ScenarioError, match=r"one\.action is 'alarm'.*Did you mean 'alert'"):
         rules.read({"one": Rule(when="mean_size > 1", action="alarm")}, task)
     with pytest.raises(ScenarioError, match="name a rule"):
@@ -146,7 +146,7 @@ def test_an_unknown_action_and_a_strange_name_are_refused(task: Task) -> None:
 
 def test_fields_of_any_name_have_a_symbol_of_their_own() -> None:
     fields = {"a b": "number", "a-b": "number", "in": "category", "1st": "number", "probability": "number"}
-    task = Task(fields=fields, label=Label(column="y", positive=(1,)))
+    task = Binary(fields=fields, label=YesNo(column="y", positive=(1,)))
     found = language.symbols(task)
     assert [symbol.fields for symbol in found.values() if symbol.kind == "number"] == [
         (),

@@ -10,12 +10,12 @@ from tests.decisions.conftest import PRICES, rows
 from loopbook.decisions import tree
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.task import Label, Task
+from loopbook.scenario.task import Binary, YesNo
 
 NODE: TypeAdapter[tree.Leaf | tree.Split] = TypeAdapter(tree.Node)
 
 
-def test_the_tree_finds_the_word_and_says_so(task: Task) -> None:
+def test_the_tree_finds_the_word_and_says_so(task: Binary) -> None:
     frame = rows(400).assign(label=lambda each: each["text"].str.contains("loss").astype("int8"))
     grown = tree.grow(frame, np.full(400, 0.5), Costs(), task, depth=3)
     act, ways = tree.apply(grown, frame, np.full(400, 0.5))
@@ -28,7 +28,7 @@ def test_the_tree_finds_the_word_and_says_so(task: Task) -> None:
 
 
 def test_it_decides_as_scikit_learn_does_on_the_same_inputs() -> None:
-    task = Task(fields={"mean size": "number"}, label=Label(column="y", positive=(1,)))
+    task = Binary(fields={"mean size": "number"}, label=YesNo(column="y", positive=(1,)))
     frame = rows(800, seed=2)
     grown = tree.grow(frame, frame["p"], PRICES, task, depth=4)
     size = frame["mean size"].fillna(frame["mean size"].median())
@@ -41,7 +41,7 @@ def test_it_decides_as_scikit_learn_does_on_the_same_inputs() -> None:
     assert (tree.apply(grown, fresh, fresh["p"])[0] == (other.predict(fresh_matrix) == 1)).all()
 
 
-def test_leaves_take_the_cheaper_action_and_count_every_row_once(task: Task, frame: pd.DataFrame) -> None:
+def test_leaves_take_the_cheaper_action_and_count_every_row_once(task: Binary, frame: pd.DataFrame) -> None:
     grown = tree.grow(frame, frame["p"], PRICES, task, depth=3)
 
     def leaves(node: tree.Leaf | tree.Split) -> list[tree.Leaf]:
@@ -53,7 +53,7 @@ def test_leaves_take_the_cheaper_action_and_count_every_row_once(task: Task, fra
         assert leaf.act == (leaf.positives * 7 >= (leaf.rows - leaf.positives) * 2)
 
 
-def test_no_question_leads_to_the_same_action_twice(task: Task, frame: pd.DataFrame) -> None:
+def test_no_question_leads_to_the_same_action_twice(task: Binary, frame: pd.DataFrame) -> None:
     def check(node: tree.Leaf | tree.Split) -> None:
         if isinstance(node, tree.Split):
             if isinstance(node.below, tree.Leaf) and isinstance(node.above, tree.Leaf):
@@ -65,12 +65,12 @@ def test_no_question_leads_to_the_same_action_twice(task: Task, frame: pd.DataFr
         check(tree.grow(frame, frame["p"], PRICES, task, depth=depth, min_leaf=5))
 
 
-def test_it_comes_back_from_plain_values(task: Task, frame: pd.DataFrame) -> None:
+def test_it_comes_back_from_plain_values(task: Binary, frame: pd.DataFrame) -> None:
     grown = tree.grow(frame, frame["p"], PRICES, task, depth=3)
     assert NODE.validate_python(grown.model_dump(mode="json")) == grown
 
 
-def test_an_answer_does_not_depend_on_the_other_rows(task: Task, frame: pd.DataFrame) -> None:
+def test_an_answer_does_not_depend_on_the_other_rows(task: Binary, frame: pd.DataFrame) -> None:
     grown = tree.grow(frame, frame["p"], PRICES, task, depth=4, min_leaf=5)
     act, ways = tree.apply(grown, frame, frame["p"])
     for at in range(0, 600, 97):
@@ -78,7 +78,7 @@ def test_an_answer_does_not_depend_on_the_other_rows(task: Task, frame: pd.DataF
         assert alone[0] == act[at] and way[0] == ways[at]
 
 
-def test_one_class_gives_one_leaf_and_no_rows_an_error(task: Task, frame: pd.DataFrame) -> None:
+def test_one_class_gives_one_leaf_and_no_rows_an_error(task: Binary, frame: pd.DataFrame) -> None:
     calm = frame.assign(label=0)
     assert tree.grow(calm, frame["p"], PRICES, task, depth=3) == tree.Leaf(act=False, rows=600, positives=0)
     with pytest.raises(DataError, match="without rows"):

@@ -14,7 +14,7 @@ from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.data import DataSettings
 from loopbook.scenario.source import CsvSource
-from loopbook.scenario.task import Label, Task
+from loopbook.scenario.task import Binary, YesNo
 from loopbook.scenario.training import TrainingSettings
 
 GOOD = ["growth", "profit", "record", "award", "hired", "opened", "rising", "strong", "praised", "gain"]
@@ -78,7 +78,7 @@ class Problem:
     train: pd.DataFrame
     validation: pd.DataFrame
     features: Features
-    task: Task
+    task: Binary
 
 
 def problem(fields: dict, train: pd.DataFrame, validation: pd.DataFrame, length: int = 16) -> Problem:
@@ -87,7 +87,7 @@ def problem(fields: dict, train: pd.DataFrame, validation: pd.DataFrame, length:
         name="test",
         title="Test",
         description="Test.",
-        task=Task(fields=fields, label=Label(column="y", positive=(1,), names=("good", "bad"))),
+        task=Binary(fields=fields, label=YesNo(column="y", positive=(1,), names=("good", "bad"))),
         source=CsvSource(kind="csv", path="none.csv"),
         data=DataSettings(sequence_length=length, vocabulary_size=200),
         training=TrainingSettings(candidates={"any": Candidate(architecture="majority")}),

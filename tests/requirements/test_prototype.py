@@ -17,7 +17,7 @@ from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.scenario.loading import load
 from loopbook.scenario.requirements import RequirementsSettings
 from loopbook.scenario.stories import Story
-from loopbook.scenario.task import Task
+from loopbook.scenario.task import Binary
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "notebooks" / "scenarios"
 TERMS = {"courts": ("sued", "class action", "litigat*"), "money": ("loss", "default*")}
@@ -118,7 +118,7 @@ def test_an_absent_column_is_named_with_the_likely_one() -> None:
     ],
 )
 def test_a_prototype_that_does_not_fit_the_task_is_refused(settings: dict, message: str) -> None:
-    task = Task.model_validate(
+    task = Binary.model_validate(
         {"fields": {"text": "text", "size": "number"}, "label": {"column": "y", "positive": [1]}}
     )
     with pytest.raises(ScenarioError) as caught:
@@ -127,7 +127,7 @@ def test_a_prototype_that_does_not_fit_the_task_is_refused(settings: dict, messa
 
 
 def test_terms_need_a_text_to_look_at() -> None:
-    task = Task.model_validate({"fields": {"size": "number"}, "label": {"column": "y", "positive": [1]}})
+    task = Binary.model_validate({"fields": {"size": "number"}, "label": {"column": "y", "positive": [1]}})
     with pytest.raises(ScenarioError, match="no field of the task is a text"):
         Prototype.of(RequirementsSettings(terms={"a": ("b",)}), task)
 

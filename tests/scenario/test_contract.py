@@ -14,7 +14,7 @@ from loopbook.scenario.data import DataSettings, Splits
 from loopbook.scenario.optimization import SearchRange
 from loopbook.scenario.source import CsvSource, SimulationSource, Source
 from loopbook.scenario.stories import Criterion
-from loopbook.scenario.task import Label, Task
+from loopbook.scenario.task import Binary, YesNo
 from loopbook.scenario.training import TrainingSettings
 
 MAJORITY = {"one": {"architecture": "majority"}}
@@ -135,16 +135,16 @@ def test_only_chosen_candidates_are_trained_in_the_order_named() -> None:
 )
 def test_a_label_has_one_meaning(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        Label.model_validate(values)
+        YesNo.model_validate(values)
 
 
 def test_positive_values_keep_their_type() -> None:
-    values = Label.model_validate({"column": "y", "positive": [1, True, "1"]}).positive
+    values = YesNo.model_validate({"column": "y", "positive": [1, True, "1"]}).positive
     assert [type(value) for value in values] == [int, bool, str]
 
 
 def test_a_task_tells_texts_from_tables() -> None:
-    task = Task.model_validate(
+    task = Binary.model_validate(
         {"fields": {"t": "text", "n": "number", "c": "category"}, "label": {"column": "y", "positive": [1]}}
     )
     assert task.text_fields == ("t",)
@@ -158,7 +158,7 @@ def test_a_task_tells_texts_from_tables() -> None:
 def test_a_task_needs_inputs_that_are_not_the_label_and_two_actions(changes: dict[str, Any]) -> None:
     base = {"fields": {"t": "text"}, "label": {"column": "y", "positive": [1]}}
     with pytest.raises(ValidationError):
-        Task.model_validate(base | changes)
+        Binary.model_validate(base | changes)
 
 
 @given(st.lists(st.integers(1, 100), min_size=5, max_size=5))

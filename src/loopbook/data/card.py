@@ -9,6 +9,7 @@ import pandas as pd
 
 from loopbook.data.features import column, tokenize
 from loopbook.scenario.contract import Scenario
+from loopbook.scenario.task import YesNo
 from loopbook.statistics import bands
 from loopbook.statistics.intervals import Z
 
@@ -65,7 +66,7 @@ def dataset_card(
         "time": _span(rows),
         "classes": {
             name: {"rows": int((label == value).sum()), "share": float((label == value).mean())}
-            for value, name in enumerate(scenario.task.label.names)
+            for value, name in enumerate(scenario.task.label.classes)
         },
         "fields": {name: _field(column(rows, name), kind) for name, kind in scenario.task.fields.items()},
         "groups": {
@@ -134,14 +135,14 @@ def _findings(card: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> l
     """Return what somebody who writes requirements for this data should know."""
     label, longest, fields = scenario.task.label, scenario.data.sequence_length, card["fields"].items()
     caution = card["origin"].get("caution")
-    rare = min(label.names, key=lambda name: card["classes"][name]["share"])
+    rare = min(label.classes, key=lambda name: card["classes"][name]["share"])
     share = card["classes"][rare]["share"]
     source, aside = card["rows"]["source"], card["rows"]["quarantine"]
     reason = max(card["quarantine"], key=card["quarantine"].__getitem__, default="")
     contradictions = card["quarantine"].get("duplicate-text-other-label", 0)
     uncertain = card["uncertain"]["rows"]
     why = "are labelled by users who are not wholly certain"
-    if label.below is not None:
+    if isinstance(label, YesNo) and label.below is not None:
         why = f"lie near the limit {label.below:g} of {label.column}"
     rates = [split["share_yes"] for split in card["splits"].values()]
     moved = scenario.data.splits.by == "time" and abs(rates[-1] - rates[0]) > max(0.05, _chance(rows, card["splits"]))
@@ -204,9 +205,9 @@ def _findings(card: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> l
             moved,
             "drift",
             "warning",
-            f"{label.names[1]!r} is {rates[0]:.1%} of train and {rates[-1]:.1%} of the stream after it.",
+            f"{label.classes[1]!r} is {rates[0]:.1%} of train and {rates[-1]:.1%} of the stream after it.",
         ),
-        *(_fairness(name, values, label.names[1]) for name, values in card["protected"].items()),
+        *(_fairness(name, values, label.classes[1]) for name, values in card["protected"].items()),
         (
             card["origin"]["licence"] == "not stated",
             "licence",

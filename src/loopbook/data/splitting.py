@@ -179,7 +179,7 @@ def shares(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
                 "share": len(frame) / total,
                 "first": frame["time"].min(),
                 "last": frame["time"].max(),
-                scenario.task.label.names[1]: frame["label"].mean(),
+                scenario.task.label.classes[1]: frame["label"].mean(),
             }
             for name, frame in splits.items()
         ]
@@ -218,7 +218,7 @@ def _refuse_thin(splits: dict[str, pd.DataFrame], rows: pd.DataFrame, scenario: 
         if name in (PAST, LATER):
             continue
         classes, learning = frame["label"].unique(), name in _LEARNING
-        only = "".join(scenario.task.label.names[int(value)] for value in classes[:1])
+        only = "".join(scenario.task.label.classes[int(value)] for value in classes[:1])
         checked = settings.by == "stratum" and learning and len(frame) >= len(SPLITS)
         missing = sorted(map(str, set(rows[stratum]) - set(frame[stratum]))) if checked else []
         refuse(

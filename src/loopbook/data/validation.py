@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
@@ -12,16 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.data import parsing, sources
+from loopbook.data import labels, parsing, sources
 from loopbook.data.cleaning import normalise, shorten
-from loopbook.data.parsing import Notation
 from loopbook.data.sources import Collected
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.data import DataSettings
-from loopbook.scenario.errors import DataError, suggest
-from loopbook.scenario.source import CsvSource, Source
-from loopbook.scenario.task import Label
+from loopbook.scenario.errors import DataError
+from loopbook.scenario.source import Source
 
 CANONICAL = ("row_id", "time", "group", "label", "weight")
 """Columns that every split has; a source column of the same name gets the suffix ``_source``."""
@@ -93,7 +90,8 @@ def validate(
         raise DataError(f"No row is left after validation: all {len(quarantine):,} are in quarantine.")
     rows = pd.DataFrame(columns, index=frame.index)[verdict.good]
     rows.index = pd.Index(collected.lines[verdict.good], name="line")
-    _refuse_one_class(rows, frame[verdict.good], scenario)
+    raw = frame[scenario.task.label.column][verdict.good]
+    labels.refuse_one_class(rows["label"], raw, scenario.task, scenario.source)
     return rows, quarantine
 
 
@@ -130,7 +128,7 @@ def _canonical(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict, today
         time = _times(frame[source.time], source, verdict, None if scenario.simulated else today)
     else:
         time = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]")
-    label, weight = _labels(frame, scenario.task.label, source, verdict)
+    label, weight = labels.read(frame, scenario.task, source, verdict.note)
     fields = _fields(frame, scenario, verdict)
     groups = parsing.strings(frame[source.group]) if source.group else None
     if groups is not None:
@@ -138,6 +136,7 @@ def _canonical(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict, today
     ids = hidden(source.id, _ids(frame, source, verdict))
     group = ids if groups is None else hidden(source.group, groups)
     columns: dict[str, Any] = {"row_id": ids, "time": time, "group": group, "label": label, "weight": weight}
+    columns |= labels.also(frame, scenario.task, source)
     for name in map(str, frame.columns):
         if name in (source.id, source.time) and name not in scenario.task.fields:
             continue
@@ -164,68 +163,15 @@ def _times(values: "pd.Series[Any]", source: Source, verdict: _Verdict, today: d
     return read
 
 
-def notation(source: Source, column: str) -> Notation:
-    """Return how the numbers of a column are written."""
-    marks = (source.decimal, source.thousands) if isinstance(source, CsvSource) else (".", None)
-    return Notation(*marks, source.units.get(column, ""), source.missing.get(column))
-
-
-def _no_number(values: "pd.Series[Any]", decimal: str) -> Callable[[int], str]:
-    """Return what says of a row's position why its value is no number."""
-    hint = {".": "; set source.decimal to ',' if that is its decimal mark", ",": "; source.decimal is ','"}[decimal]
-    other = "," if decimal == "." else "."
-
-    def detail(position: int) -> str:
-        value = parsing.plain(values.iloc[position])
-        return f"{values.name} is {value!r}, not a number{hint if other in value else ''}"
-
-    return detail
-
-
-def _labels(
-    frame: pd.DataFrame, label: Label, source: Source, verdict: _Verdict
-) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    values = frame[label.column]
-    written = parsing.strings(values)
-    missing = parsing.is_missing(written, source.missing.get(label.column))
-    verdict.note(missing, "missing-label", f"no {label.column}")
-    weight = np.ones(len(frame), dtype=np.float32)
-    if label.below is not None:
-        written_as = notation(source, label.column)
-        numbers, bad = parsing.numbers(values, written_as)
-        verdict.note(bad, "bad-label", _no_number(values, written_as.decimal))
-        distance = np.nan_to_num(np.abs(numbers - label.below))
-        if label.uncertain:
-            weight = np.minimum(1.0, distance / label.uncertain).astype(np.float32)
-        return (numbers < label.below).astype(np.int8), weight
-    # Case does not count: every other value means no, so that 'Yes' for 'yes' would silently become a no.
-    positive = {parsing.level(parsing.plain(value)) for value in label.positive}
-    levels = [parsing.level(value) for value in written]
-    _refuse_unquoted(label, set(levels))
-    return np.array([value in positive for value in levels], dtype=np.int8), weight
-
-
-def _refuse_unquoted(label: Label, levels: set[str]) -> None:
-    """Refuse a yes or no that YAML has read as true or false, where the column itself says yes or no."""
-    unquoted = {True: {"yes", "y", "on"}, False: {"no", "n", "off"}}
-    for value in label.positive:
-        meant = sorted(unquoted[value] & levels) if isinstance(value, bool) else []
-        if meant and parsing.plain(value) not in levels:
-            raise DataError(
-                f"task.label.positive is {value}: YAML reads {' and '.join(meant)} without quotation marks as true or "
-                f'false. Put it in quotation marks: positive: ["{meant[-1]}"].'
-            )
-
-
 def _fields(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict) -> dict[str, Any]:
     """Return the input fields in their types."""
     fields: dict[str, Any] = {}
     limit = scenario.data.max_characters
     for name, kind in scenario.task.fields.items():
         if kind == "number":
-            written_as = notation(scenario.source, name)
+            written_as = labels.notation(scenario.source, name)
             numbers, bad = parsing.numbers(frame[name], written_as)
-            verdict.note(bad, "bad-number", _no_number(frame[name], written_as.decimal))
+            verdict.note(bad, "bad-number", labels.no_number(frame[name], written_as.decimal))
             fields[name] = numbers
             continue
         texts = [parsing.plain(value) for value in frame[name].tolist()]
@@ -312,23 +258,4 @@ def _refuse_too_many(quarantine: pd.DataFrame, rows: int, most: float) -> None:
     raise DataError(
         f"{len(quarantine):,} of {rows:,} rows ({len(quarantine) / rows:.0%}) cannot be used; "
         f"data.max_quarantine_share allows {most:.0%}. The main reasons:{''.join(reasons)}"
-    )
-
-
-def _refuse_one_class(rows: pd.DataFrame, frame: pd.DataFrame, scenario: Scenario) -> None:
-    classes = set(rows["label"])
-    if len(classes) == 2:
-        return
-    label = scenario.task.label
-    meaning = label.names[classes.pop()]
-    if label.below is not None:
-        numbers, _ = parsing.numbers(frame[label.column], notation(scenario.source, label.column))
-        seen = f"it runs from {np.nanmin(numbers):g} to {np.nanmax(numbers):g}, and task.label.below is {label.below:g}"
-        raise DataError(f"All {len(rows):,} rows have one class, {meaning!r}: {label.column}: {seen}.")
-    counts = Counter(parsing.strings(frame[label.column])).most_common(5)
-    seen = ", ".join(f"{shorten(value, 40)!r} ({count:,})" for value, count in counts)
-    near = suggest(label.positive[0], [shorten(value, 40) for value, _ in counts])
-    raise DataError(
-        f"All {len(rows):,} rows have one class, {meaning!r}: {label.column} has the values {seen}, and "
-        f"task.label.positive is {', '.join(map(repr, label.positive))}.{near}"
     )

@@ -62,7 +62,7 @@ def expected(costs: Costs, probability: ArrayLike) -> Expected:
     return Expected(leave, act, costs.review + (1 - costs.review_error) * right + costs.review_error * wrong)
 
 
-def drawn(costs: Costs, grid: Floats, names: tuple[str, str, str]) -> dict[str, tuple[Floats, Floats]]:
+def drawn(costs: Costs, grid: Floats, names: tuple[str, ...]) -> dict[str, tuple[Floats, Floats]]:
     """Return the expected cost of each action by probability, to draw: name to grid and cost.
 
     A line that climbs far above the others, as that of a very dear mistake does, ends where it leaves the picture

@@ -108,6 +108,6 @@ def diary(decisions: pd.DataFrame, task: Task) -> Figure:
 
 def outcomes(decisions: pd.DataFrame, task: Task) -> Figure:
     """Draw the confusion matrix: what was decided by what it was."""
-    counts = pd.crosstab(decisions["decision"], decisions["label"].map(dict(enumerate(task.label.names))))
+    counts = pd.crosstab(decisions["decision"], decisions["label"].map(dict(enumerate(task.label.classes))))
     title = "What was decided, and what it was"
     return plots.matrix(counts, title=title, x="outcome", y="decision", alt="Decisions by outcome.")

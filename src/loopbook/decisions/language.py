@@ -169,7 +169,7 @@ def symbols(task: Task) -> dict[str, Symbol]:
             plain += "_"
         found[plain] = Symbol(plain, kind, tuple(fields), meaning)
 
-    add("probability", "number", (), f"the model's probability of {task.label.names[1]!r}; after the model only")
+    add("probability", "number", (), f"the model's probability of {task.label.classes[1]!r}; after the model only")
     if task.text_fields:
         add("words", "words", task.text_fields, "the single words of the text, in lower case, every digit as 0")
     for field, kind in task.fields.items():

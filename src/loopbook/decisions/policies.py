@@ -16,7 +16,7 @@ from loopbook.decisions import tree
 from loopbook.decisions.rules import REVIEW, Compiled, read
 from loopbook.scenario.decisions import Rule
 from loopbook.scenario.errors import DataError, LoopbookError
-from loopbook.scenario.task import Task
+from loopbook.scenario.task import AnyTask
 from loopbook.store.content import digest_json
 
 COLUMNS = ["act", "review", "rule", "rule_hits", "reasons"]
@@ -146,7 +146,7 @@ class Ruled(Policy):
     kind: Literal["ruled"] = "ruled"
     base: Annotated[Constant | Threshold | Review | Tree, Field(discriminator="kind")]
     rules: dict[str, Rule]
-    task: Task
+    task: AnyTask
 
     @cached_property
     def compiled(self) -> tuple[Compiled, ...]:

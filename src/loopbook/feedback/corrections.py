@@ -14,6 +14,7 @@ from loopbook.data.files import CsvForm, read_csv
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
+from loopbook.scenario.task import YesNo
 
 COLUMNS = ("row_id", "user", "label", "comment", "rating", "seconds", "time", "source")
 """Columns of a table of answers; `label` is what the user says is right (Int8, missing: no opinion)."""
@@ -78,7 +79,7 @@ def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -
     _require(names, path.name)
     decided = dict(zip(decisions["row_id"].astype(str), decisions["time"], strict=True))
     # A label's own name goes before an action that is called alike.
-    spelt = [("0", "1"), scenario.task.actions, scenario.task.label.names]
+    spelt = [("0", "1"), scenario.task.actions, scenario.task.label.classes]
     meanings = _source_meanings(decisions, scenario)
     meanings |= {name.casefold(): value for names in spelt for value, name in enumerate(names)}
     latest = None if scenario.simulated else pd.Timestamp(today + timedelta(days=1), tz="UTC")
@@ -120,7 +121,7 @@ def with_file(
 def _source_meanings(decisions: pd.DataFrame, scenario: Scenario) -> dict[str, int]:
     """Return what the source's own values of the label mean, as far as the scenario and the log know them."""
     label = scenario.task.label
-    yes = {parsing.level(parsing.plain(value)) for value in label.positive}
+    yes = {parsing.level(parsing.plain(value)) for value in (label.positive if isinstance(label, YesNo) else ())}
     said = parsing.strings(decisions[label.column].dropna()) if yes and label.column in decisions else []
     seen = {parsing.level(value) for value in said} - parsing.NOTHING
     opposite = {no for pair in _PAIRS for no, it in (pair, pair[::-1]) if it in yes}

@@ -119,7 +119,7 @@ def outcomes(
         make(
             "outcomes",
             f"Learn from {len(settled):,} outcomes of decisions",
-            f"They have become known since; {yes:,} of them are {task.label.names[1]!r}.",
+            f"They have become known since; {yes:,} of them are {task.label.classes[1]!r}.",
             {"outcomes": len(settled), "share yes": yes / len(settled)},
             {"outcomes": settled},
             caution,

@@ -92,7 +92,7 @@ def classes(log: Log) -> pd.DataFrame:
 
     found = Rate(
         "",
-        tuple(f"share of “{log.scenario.task.label.names[index]}” that the scores speak of" for index in watched),
+        tuple(f"share of “{log.scenario.task.label.classes[index]}” that the scores speak of" for index in watched),
         log.stream.daily(now @ learned.weights[watched].T),
         side.daily(base @ learned.weights[watched].T),
         class_index,

@@ -23,7 +23,7 @@ _RESAMPLES = 200
 
 def outcomes(log: Log) -> pd.DataFrame:
     """Watch the share of positive outcomes; ``value`` is the share, ``effect`` the PSI of the two classes."""
-    names = [f"share of “{name}”" for name in log.scenario.task.label.names]
+    names = [f"share of “{name}”" for name in log.scenario.task.label.classes]
     found = drift.shares(log, names, (log.stream.label, log.reference.label))
     return rates.watch("outcomes", log, [found], delay=log.delay)
 

@@ -64,7 +64,7 @@ def request_model(scenario: Scenario) -> type[BaseModel]:
 
 def answer_model(scenario: Scenario) -> type[BaseModel]:
     """Return the class of answers; `label` and `action` take the scenario's names."""
-    label, action = scenario.task.label.names, scenario.task.actions
+    label, action = scenario.task.label.classes, scenario.task.actions
     parts: dict[str, Any] = {
         "label": (Literal[label], Field(description="what the agent takes it for")),
         "action": (Literal[action], Field(description="what the agent does")),
@@ -103,7 +103,7 @@ def schemas(scenario: Scenario, sample: Mapping[str, Any] | None = None) -> dict
     request = {"id": "example-1", "time": "2026-01-05T09:30:00Z", "fields": fields}
     answer = {
         "id": "example-1",
-        "label": scenario.task.label.names[acts],
+        "label": scenario.task.label.classes[acts],
         "action": scenario.task.actions[acts],
         "probability": round(float(scored["score"]), 4),
         "threshold": 0.5,
@@ -133,7 +133,7 @@ def functions(scenario: Scenario) -> pd.DataFrame:
         ("perceive", "takes a request, checks it, cleans and encodes its fields", inputs, "features", "02_data"),
         (
             "reason",
-            f"estimates how likely it is {task.label.names[1]!r} rather than {task.label.names[0]!r}",
+            f"estimates how likely it is {task.label.classes[1]!r} rather than {task.label.classes[0]!r}",
             "features",
             "a calibrated probability",
             "03_training, 04_optimization",

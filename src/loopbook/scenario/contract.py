@@ -19,7 +19,7 @@ from loopbook.scenario.requirements import RequirementsSettings
 from loopbook.scenario.settings import Settings, refuse
 from loopbook.scenario.source import Source
 from loopbook.scenario.stories import Criterion, Story
-from loopbook.scenario.task import Task
+from loopbook.scenario.task import AnyTask
 from loopbook.scenario.training import TrainingSettings
 
 PROFILES = ("smoke", "standard", "full")
@@ -34,7 +34,7 @@ class Scenario(Settings):
     description: str = Field(description="what the agent does, in one or two sentences for a manager")
     currency: str = "EUR"
     stories: Annotated[tuple[Story, ...], Field(strict=False)] = ()
-    task: Task
+    task: AnyTask
     source: Source
     requirements: RequirementsSettings = RequirementsSettings()
     data: DataSettings = DataSettings()
@@ -73,7 +73,7 @@ class Scenario(Settings):
         ids = [criterion.id for criterion in self.criteria] + [story.id for story in self.stories]
         twice = sorted({name for name in ids if ids.count(name) > 1})
         later = getattr(source, "later_days", 0)
-        hidden = {source.truth, *source.protected} & {*self.task.fields, self.task.label.column}
+        hidden = {source.truth, *source.protected} & {*self.task.fields, *self.task.learned}
         refuse(
             (twice, f"story and criterion ids must differ; used twice: {', '.join(twice)}"),
             (

@@ -12,10 +12,17 @@ from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import suggest
 from loopbook.scenario.reading import Location, ScenarioFile, plain
 
-_KINDS = {
-    typing.get_args(kind.model_fields["kind"].annotation)[0]: kind
-    for kind in typing.get_args(Scenario.model_fields["source"].annotation)
-}
+_TAGS = {"source": "kind", "task": "type"}
+"""By section of which there are several kinds, the name under which a scenario says which one it is."""
+
+
+def _members(annotation: Any, tag: str) -> dict[str, type[BaseModel]]:
+    """Return the settings classes of a union by what they are called under `tag`."""
+    kinds = [typing.get_args(kind)[0] if typing.get_args(kind) else kind for kind in typing.get_args(annotation)]
+    return {typing.get_args(kind.model_fields[tag].annotation)[0]: kind for kind in kinds if tag in kind.model_fields}
+
+
+_KINDS = {section: _members(Scenario.model_fields[section].annotation, tag) for section, tag in _TAGS.items()}
 _WANTED = {
     "model_type": "a mapping (indented lines of 'name: value')",
     "model_attributes_type": "a mapping (indented lines of 'name: value')",
@@ -55,10 +62,11 @@ def explain(
 def _place(problem: Mapping[str, Any], values: Any) -> Location:
     """Return where in `values` a problem is: pydantic's location without the names of union members and kinds."""
     parts = list(problem["loc"])
-    if parts[:1] == ["source"] and len(parts) > 1 and parts[1] in _KINDS:
+    section = str(parts[0]) if parts else ""
+    if len(parts) > 1 and parts[1] in _KINDS.get(section, ()):
         del parts[1]
     if problem["type"].startswith("union_tag"):
-        return (*parts, "kind")
+        return (*parts, _TAGS[section])
     place: Location = ()
     for part in parts:
         inside = part in values if isinstance(values, Mapping) else isinstance(part, int) and isinstance(values, list)
@@ -83,13 +91,14 @@ def _sentence(place: Location, problems: list[dict[str, Any]], values: Mapping[s
     if first["type"] == "extra_forbidden":
         return f" is not known.{_likely_name(place, values)}"
     if first["type"] in ("missing", "union_tag_not_found"):
-        known = suggest("", _KINDS) if first["type"] != "missing" else ""
+        known = suggest("", _KINDS[str(place[0])]) if first["type"] != "missing" else ""
         return f" is missing; add it.{known}"
     if first["type"] == "value_error":
         message = first["msg"].removeprefix("Value error, ")
         return f": {message}" if message.endswith((".", "?")) else f": {message}."
     if first["type"] == "union_tag_invalid":
-        return f" is {first['ctx']['tag']!r}, which is no kind of source.{suggest(first['ctx']['tag'], _KINDS)}"
+        tag, section = first["ctx"]["tag"], str(place[0])
+        return f" is {tag!r}, which is no {_TAGS[section]} of {section}.{suggest(tag, _KINDS[section])}"
     shown = repr(first["input"])
     shown = shown if len(shown) < 80 else shown[:77] + "…"
     wanted = " or ".join(dict.fromkeys(map(_wanted, problems))).replace(" or should be ", " or ")
@@ -126,8 +135,7 @@ def _likely_name(place: Location, values: Any) -> str:
     """Say which name was probably meant, or to which section a name belongs."""
     annotation: Any = Scenario
     for part in place[:-1]:
-        annotation = _inside(annotation, part)
-        values = values[part]
+        annotation, values = _inside(annotation, part, values), values[part]
     model = _model(annotation, values)
     near = suggest(place[-1], model.model_fields if model else ())
     elsewhere = [
@@ -140,9 +148,9 @@ def _likely_name(place: Location, values: Any) -> str:
     return near
 
 
-def _inside(annotation: Any, part: str | int) -> Any:
-    """Return the type of what stands under `part` in a value of type `annotation`."""
-    model = _model(annotation, {})
+def _inside(annotation: Any, part: str | int, values: Any) -> Any:
+    """Return the type of what stands under `part` in `values`, which are of type `annotation`."""
+    model = _model(annotation, values)
     if model is not None:
         field = model.model_fields.get(str(part))
         return field.annotation if field else None
@@ -151,9 +159,11 @@ def _inside(annotation: Any, part: str | int) -> Any:
 
 
 def _model(annotation: Any, values: Any) -> type[BaseModel] | None:
-    """Return the settings class that `annotation` means; for a source, the one of its kind."""
+    """Return the settings class that `annotation` means; of several kinds, the one that `values` say."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return _KINDS.get(values.get("kind")) if isinstance(values, Mapping) else None
+        told = values if isinstance(values, Mapping) else {}
+        found = (_members(annotation, tag).get(told.get(tag, "binary")) for tag in _TAGS.values())
+        return next((kind for kind in found if kind), None)
     return None

@@ -1,17 +1,32 @@
 """The task: what is decided from what, the label that is learned, and what the actions are called."""
 
-from typing import Annotated, Literal, Self
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from loopbook.scenario.settings import Settings, refuse
 
+Value = str | int | bool
+Loss = Literal["squared", "absolute", "huber", "quantiles"]
+Strings = Annotated[tuple[str, ...], Field(strict=False)]
+
 
 class Label(Settings):
-    """What the model learns to predict, and how the source's label column says it."""
+    """What the model learns to predict: the source's column that holds it."""
 
     column: str
-    positive: Annotated[tuple[str | int | bool, ...], Field(strict=False)] = Field(
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes among which a decision chooses; empty where only the data knows them."""
+        raise NotImplementedError
+
+
+class YesNo(Label):
+    """A yes-or-no label, and how the source's column says it."""
+
+    positive: Annotated[tuple[Value, ...], Field(strict=False)] = Field(
         (), description="values that mean yes, all other values mean no"
     )
     below: float | None = Field(None, description="for a rating: a value below this means yes")
@@ -19,6 +34,10 @@ class Label(Settings):
         0.0, ge=0, description="for a rating: a row nearer than this to `below` counts less in training, in proportion"
     )
     names: Annotated[tuple[str, str], Field(strict=False)] = Field(("no", "yes"), description="what no and yes mean")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.names
 
     @model_validator(mode="after")
     def _one_meaning(self) -> Self:
@@ -36,16 +55,57 @@ class Label(Settings):
         return self
 
 
-class Task(Settings):
-    """The decision problem: inputs, label, actions' names."""
+class OneOfMany(Label):
+    """A label of several classes, and how the source's column says them."""
 
-    type: Literal["binary"] = Field("binary", description="one yes-or-no label")
+    values: dict[Value, str] = Field(
+        default_factory=dict,
+        description="value in the column: name of its class, or a list of values; left out: as the data says",
+    )
+    other: str | None = Field(None, description="class of all values that are not named; left out: each is a class")
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _named_like_values(cls, values: Any) -> Any:
+        return {value: str(value) for value in values} if isinstance(values, list | tuple) else values
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.values.values(), *([self.other] if self.other else []))))
+
+
+class Quantity(Label):
+    """A number, and the limits on which side of which it lies matters to what is done."""
+
+    limits: Annotated[tuple[float, ...], Field(strict=False)] = Field(
+        min_length=1, description="ascending; a value of exactly a limit lies below it"
+    )
+    unit: str = Field("", max_length=20, description="what the number is measured in")
+
+    @field_validator("limits")
+    @classmethod
+    def _ascend(cls, limits: tuple[float, ...]) -> tuple[float, ...]:
+        refuse((any(low >= high for low, high in pairwise(limits)), "limits must ascend"))
+        return limits
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        unit = f" {self.unit}" if self.unit else ""
+        between = (f"{low:g} to {high:g}{unit}" for low, high in pairwise(self.limits))
+        return (f"up to {self.limits[0]:g}{unit}", *between, f"above {self.limits[-1]:g}{unit}")
+
+
+class Task(Settings):
+    """What all tasks have: a unit, inputs, a label, further outputs, and actions."""
+
+    type: str
     unit: str = Field("row", min_length=1, max_length=40, description="what a row is called: post, patient, machine")
     fields: dict[str, Literal["text", "number", "category"]] = Field(description="the model's inputs and their types")
     label: Label
-    actions: Annotated[tuple[str, str], Field(strict=False)] = Field(
-        ("ignore", "alert"), description="what the agent does when the answer is no, and when it is yes"
+    also: dict[str, OneOfMany] = Field(
+        default_factory=dict, description="further outputs by name, learned by one encoder; known for some rows only"
     )
+    actions: Strings = ()
 
     @property
     def units(self) -> str:
@@ -62,18 +122,59 @@ class Task(Settings):
     def table_fields(self) -> tuple[str, ...]:
         return tuple(name for name, kind in self.fields.items() if kind != "text")
 
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """The source's columns that are learned, and so are no inputs: the label's first."""
+        return (self.label.column, *(also.column for also in self.also.values()))
+
     @model_validator(mode="after")
     def _has_inputs(self) -> Self:
+        twice = sorted({name for name in self.actions if self.actions.count(name) > 1})
+        learned = [column for column in self.learned if column in self.fields]
+        taken = [name for name in self.also if name in self.fields or not name.isidentifier()]
         refuse(
             (not self.fields, "a task needs at least one input field"),
-            (
-                self.label.column in self.fields,
-                f"the label column {self.label.column!r} cannot be an input as well",
-            ),
-            (
-                self.actions[0] == self.actions[1],
-                f"the two actions need different names, not twice {self.actions[0]!r}",
-            ),
+            (learned, f"the label column {learned[0] if learned else ''!r} cannot be an input as well"),
+            (taken, f"a further output needs a name of its own, a word as rules can use it, not {', '.join(taken)!r}"),
+            (twice, f"actions need different names, not twice {', '.join(twice)!r}"),
             ("review" in self.actions, "no action can be called 'review': that is the name for asking a person"),
         )
         return self
+
+
+class Binary(Task):
+    """A yes-or-no decision."""
+
+    type: Literal["binary"] = Field("binary", description="one yes-or-no label")
+    label: YesNo
+    actions: Annotated[tuple[str, str], Field(strict=False)] = Field(
+        ("ignore", "alert"), description="what the agent does when the answer is no, and when it is yes"
+    )
+
+
+class Multiclass(Task):
+    """A decision by one of several classes."""
+
+    type: Literal["multiclass"] = Field(description="one label of several classes")
+    label: OneOfMany
+    actions: Strings = Field((), description="what the agent can do; left out: one action a class, of its name")
+
+
+class Number(Task):
+    """A decision by a quantity: on which side of which limit it lies."""
+
+    type: Literal["number"] = Field(description="a quantity")
+    label: Quantity
+    loss: Loss = Field("squared", description="what is minimised: its mean, its median, between the two, quantiles")
+    actions: Strings = Field((), description="what the agent can do; left out: one action a band between limits")
+
+
+def _type(values: Any) -> Any:
+    """Return the type of a task as a scenario says it; one that says none is a yes-or-no decision."""
+    return values.get("type", "binary") if isinstance(values, dict) else getattr(values, "type", None)
+
+
+AnyTask = Annotated[
+    Annotated[Binary, Tag("binary")] | Annotated[Multiclass, Tag("multiclass")] | Annotated[Number, Tag("number")],
+    Discriminator(_type),
+]

@@ -10,13 +10,13 @@ import pytest
 from loopbook.models.architectures import registry
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import ScenarioError
-from loopbook.scenario.task import Label, Task
+from loopbook.scenario.task import Binary, YesNo
 
-LABEL = Label(column="y", positive=(1,))
-TEXT, TABLE = Task(fields={"text": "text"}, label=LABEL), Task(fields={"size": "number"}, label=LABEL)
+LABEL = YesNo(column="y", positive=(1,))
+TEXT, TABLE = Binary(fields={"text": "text"}, label=LABEL), Binary(fields={"size": "number"}, label=LABEL)
 
 
-def check(architecture: str, task: Task = TEXT, **settings: object) -> None:
+def check(architecture: str, task: Binary = TEXT, **settings: object) -> None:
     registry.check(Candidate(architecture=architecture, settings=settings), task)
 
 
@@ -43,7 +43,7 @@ def test_every_architecture_suits_some_task_with_its_defaults(name: str) -> None
     ],
 )
 def test_what_cannot_be_built_is_refused_with_the_likely_intent(
-    architecture: str, task: Task, settings: dict, message: str
+    architecture: str, task: Binary, settings: dict, message: str
 ) -> None:
     with pytest.raises(ScenarioError, match=message):
         check(architecture, task, **settings)
@@ -102,9 +102,9 @@ class TestUsersFunction:
 def test_checking_candidates_starts_neither_tensorflow_nor_scikit_learn() -> None:
     code = (
         "import sys; from loopbook.models.architectures import registry as a;"
-        "from loopbook.scenario.task import Label, Task;"
+        "from loopbook.scenario.task import Binary, YesNo;"
         "from loopbook.scenario.candidate import Candidate;"
-        "t = Task(fields={'x': 'text'}, label=Label(column='y', positive=(1,)));"
+        "t = Binary(fields={'x': 'text'}, label=YesNo(column='y', positive=(1,)));"
         "[a.check(Candidate(architecture=n), t) for n in ('lstm', 'minilm', 'tfidf', 'majority')];"
         "print([m for m in ('tensorflow', 'keras', 'sklearn', 'onnx', 'pandas') if m in sys.modules])"
     )

@@ -223,7 +223,7 @@ def _labels(frame: pd.DataFrame, split: str, task: Task) -> NDArray[np.float64]:
         raise DataError(f"The split {split!r} has no rows.")
     if split == "train" and len(set(label.tolist())) < 2:
         raise DataError(
-            f"All {len(label):,} rows of the split 'train' have the label {task.label.names[int(label[0])]!r}: there "
+            f"All {len(label):,} rows of the split 'train' have the label {task.label.classes[int(label[0])]!r}: there "
             "is nothing to tell apart. Check task.label in the scenario, or take more data."
         )
     return label
