@@ -1,11 +1,11 @@
 """A data set of the catalog is the pinned one, wherever it comes from."""
 
-import dataclasses
 import hashlib
 import io
 import os
 import stat
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,9 @@ from loopbook.scenario.errors import DataError
 from loopbook.scenario.source import CatalogSource
 
 CONTENT = b'1_1\t-1.5\tThe "new" plan is bad.\r\n1_2\t0.5\tThe old one was not.\r\n'
+
+
+MIRRORED = os.environ.get(catalog.MIRROR)
 
 
 @pytest.fixture(autouse=True)
@@ -177,7 +180,7 @@ def test_the_biopsies_are_those_that_scikit_learn_loads(tmp_path):
 
 
 def test_a_file_of_a_package_that_was_changed_or_is_gone_is_refused(tmp_path, monkeypatch):
-    wanted = dataclasses.replace(catalog.find("wisconsin-biopsies"), package="authored-package")
+    wanted = replace(catalog.find("wisconsin-biopsies"), package="authored-package")
     with pytest.raises(DataError, match="is part of the package authored-package"):
         catalog.fetch(wanted, tmp_path)
     file = tmp_path / wanted.member
@@ -188,3 +191,57 @@ def test_a_file_of_a_package_that_was_changed_or_is_gone_is_refused(tmp_path, mo
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(DataError, match="At least one byte differs"):
         catalog.fetch(wanted, tmp_path)
+
+
+def test_a_file_by_itself_is_downloaded_once_and_one_that_was_changed_here_is_fetched_again(server, tmp_path):
+    server.content = CONTENT
+    wanted = replace(dataset(server.url), address=f"{server.url}/rows.txt", member="rows.txt")
+    path = catalog.fetch(wanted, tmp_path)
+    assert path.read_bytes() == CONTENT
+    asked = len(server.asked)
+    catalog.fetch(wanted, tmp_path)
+    assert len(server.asked) == asked
+    path.write_bytes(b"changed")
+    assert catalog.fetch(wanted, tmp_path).read_bytes() == CONTENT
+    with pytest.raises(DataError, match="SHA-256"):
+        catalog.fetch(replace(wanted, member_sha256="0" * 64), tmp_path)
+
+
+def test_several_files_are_one_set_with_lines_counted_on_and_each_row_says_its_part(tmp_path, monkeypatch):
+    texts = {"train.csv": b"text,kind\none,a\ntwo,b\n", "test.csv": b"text,kind\nthree,a\n"}
+    files = [
+        replace(
+            dataset("http://127.0.0.1:9", member=name, content=content),
+            **{"mirror": name, "columns": ("text", "kind"), "form": CsvForm(), "derived": {}, "number": "row"},
+            part=("part", name.removesuffix(".csv")),
+        )
+        for name, content in texts.items()
+    ]
+    for name, content in texts.items():
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.setenv(catalog.MIRROR, str(tmp_path))
+    monkeypatch.setitem(catalog.CATALOG, "authored", replace(files[0], more=(files[1],)))
+    source = CatalogSource(kind="catalog", dataset="authored", id="row")
+    collected = sources.collect(source, tmp_path, tmp_path / "raw")
+    assert collected.frame.to_dict("list") == {
+        "row": ["2", "3", "5"],
+        "text": ["one", "two", "three"],
+        "kind": ["a", "b", "a"],
+        "part": ["train", "train", "test"],
+    }
+    assert sources.collect(source.model_copy(update={"rows": 1}), tmp_path, tmp_path / "raw").frame["row"].tolist() == [
+        "2"
+    ]
+    before = sources.fingerprint(source, tmp_path, tmp_path)
+    monkeypatch.setitem(catalog.CATALOG, "authored", replace(files[0], more=(replace(files[1], member_sha256="1"),)))
+    assert sources.fingerprint(source, tmp_path, tmp_path) != before
+
+
+@pytest.mark.skipif(not MIRRORED, reason=f"{catalog.MIRROR} is not set")
+@pytest.mark.parametrize(("name", "rows", "last"), [("banking77", 13_083, "test"), ("airline-tweets", 14_640, None)])
+def test_the_public_sets_are_read_whole(tmp_path, monkeypatch, name, rows, last):
+    monkeypatch.setenv(catalog.MIRROR, str(MIRRORED))
+    collected = sources.collect(CatalogSource(kind="catalog", dataset=name), tmp_path, tmp_path)
+    assert len(collected.frame) == rows
+    assert tuple(collected.frame) == catalog.find(name).all_columns
+    assert last is None or collected.frame["part"].iloc[-1] == last

@@ -8,7 +8,7 @@ import os
 import tarfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from loopbook.data.download import Progress, alone, private, sha256, silent
@@ -24,14 +24,14 @@ _LARGEST = 1 << 30  # bytes that a member may unpack to
 
 @dataclass(frozen=True)
 class Dataset:
-    """A public data set: one file, taken from an archive or from an installed package.
+    """A public data set: one file, by itself, in an archive or in an installed package; or several that go together.
 
     Attributes
     ----------
     address
-        Where the archive is downloaded; of a file in a package: where the data set is published.
+        Where the file or the archive is downloaded; of a file in a package: where the data set is published.
     member
-        Path of the file in the archive or in the package.
+        Path of the file in the archive or in the package; of a file by itself its name.
     member_sha256
         The file's hash, which protects the content whatever the archive is.
     mirror
@@ -42,13 +42,17 @@ class Dataset:
         Columns made from another, by name: the other, and the mark before whose last occurrence the part lies.
     package
         The installed package that holds the file, by its name on the registry; it is not imported. None: the file is
-        in an archive.
+        downloaded.
     preamble
         Lines before the first row that are no header.
     caution
         What somebody who uses it must not forget; empty: nothing.
     number
         Name of a column that gets each row's place in the file, from 1, as an id; None: there is no such column.
+    part
+        Name and value of a column that says of which file a row is; None: there is no such column.
+    more
+        Further files of the same form, whose rows follow.
     """
 
     name: str
@@ -66,16 +70,50 @@ class Dataset:
     preamble: int = 0
     number: str | None = None
     caution: str = ""
+    part: tuple[str, str] | None = None
+    more: tuple["Dataset", ...] = ()
 
     @property
     def all_columns(self) -> tuple[str, ...]:
         numbered = (self.number,) if self.number else ()
-        return (*numbered, *self.columns, *self.derived)
+        return (*numbered, *self.columns, *self.derived, *(self.part or ())[:1])
+
+    @property
+    def files(self) -> tuple["Dataset", ...]:
+        """All files, in the order of their rows."""
+        return (self, *self.more)
+
+    @property
+    def sha256(self) -> str:
+        """A hash of all files: of one file its own."""
+        digests = [file.member_sha256 for file in self.files]
+        return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+    @property
+    def archived(self) -> bool:
+        """Whether the address is that of an archive."""
+        return PurePosixPath(self.address).name != self.member
 
 
 _NUCLEUS = ("radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave_points")
 _BIOPSY = tuple(
     f"{name}_{of}" for of in ("mean", "error", "worst") for name in (*_NUCLEUS, "symmetry", "fractal_dimension")
+)
+_AIRLINE = ("tweet_id", "airline_sentiment", "negativereason", "airline", "text", "tweet_created")
+_BANKING = Dataset(
+    name="banking77",
+    title="Questions of a bank's customers, each with one of 77 intents; the part says which were published to test on",
+    address="https://github.com/PolyAI-LDN/task-specific-datasets/raw/57ec275/banking_data/train.csv",
+    member="train.csv",
+    member_sha256="b06e26ac675513959a63135f11b94ea7786ed02da65db93a5650d8838cbc664b",
+    mirror="banking77/train.csv",
+    licence="CC BY 4.0",
+    citation="Casanueva, Temčinas, Gerz, Henderson & Vulić (2020), Efficient Intent Detection with Dual Sentence "
+    "Encoders, Proceedings of the 2nd Workshop on NLP for ConvAI.",
+    columns=("text", "category"),
+    form=CsvForm(),
+    number="question",
+    part=("part", "train"),
 )
 
 CATALOG: dict[str, Dataset] = {
@@ -113,6 +151,34 @@ CATALOG: dict[str, Dataset] = {
             caution="Measurements of one hospital's cases from before 1995, for teaching and research: whatever is "
             "built on them is no medical device and says nothing about a patient of today.",
         ),
+        replace(
+            _BANKING,
+            more=(
+                replace(
+                    _BANKING,
+                    address=_BANKING.address.replace("train", "test"),
+                    member="test.csv",
+                    member_sha256="d12d6e3bc4c3103966ae786dc435913c0c563dfa328f5a3646d0e62cfeeb474d",
+                    mirror="banking77/test.csv",
+                    part=("part", "test"),
+                ),
+            ),
+        ),
+        Dataset(
+            name="airline-tweets",
+            title="Posts about six airlines of eight days in February 2015, with their tone and why it is negative",
+            address="https://github.com/Ramlah0/Twitter-US-Airline-Sentiment-Analysis/raw/"
+            "b485e56d824c0c0c0ed573932a98db309523bc75/Tweets.csv",
+            member="Tweets.csv",
+            member_sha256="459a0a7259369f3c831bb9adba509703c76b0e3707614b1be65883bc8e6bab9e",
+            mirror="airline/Tweets.csv",
+            licence="CC BY-NC-SA 4.0",
+            citation="Crowdflower, Data for Everyone (2015), Twitter US Airline Sentiment.",
+            columns=_AIRLINE,
+            form=CsvForm(),
+            caution="For non-commercial use. One airline has hardly a post before 22 February: an artefact of how they "
+            "were collected.",
+        ),
     )
 }
 
@@ -134,12 +200,12 @@ def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
     """Return the data set's file, with its hash checked.
 
     It is read where it lies, if it is part of an installed package; else it comes from the mirror, if
-    ``LOOPBOOK_DATA_MIRROR`` names one; else from `raw`, if it is there; else from its archive, which is downloaded.
+    ``LOOPBOOK_DATA_MIRROR`` names one; else from `raw`, if it is there; else it, or its archive, is downloaded.
 
     Parameters
     ----------
     dataset
-        An entry of the catalog.
+        One of the `files` of an entry of the catalog.
     raw
         The folder ``data/raw``; the file is kept in it, readable by its owner only.
     progress
@@ -153,6 +219,8 @@ def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
     if dataset.package is not None:
         return _installed(dataset, dataset.package)
     kept, mirror = raw / dataset.name / PurePosixPath(dataset.member).name, os.environ.get(MIRROR)
+    if not dataset.archived and not mirror:
+        return download(dataset.address, kept, dataset.member_sha256, progress)
     with alone(kept):
         if mirror:
             source = Path(mirror) / dataset.mirror

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loopbook.data import catalog, databases, download, files, plain_csv
+from loopbook.data.catalog import Dataset
 from loopbook.data.download import Progress, silent
 from loopbook.data.files import Broken, CsvForm, Table
 from loopbook.scenario.contract import Scenario
@@ -121,7 +122,7 @@ def fingerprint(source: Source, root: Path, raw: Path) -> str:
         case HttpSource():
             content = download.sha256(download.refresh(source.url, _kept(source, raw), source.sha256))
         case CatalogSource():
-            content = catalog.find(source.dataset).member_sha256
+            content = catalog.find(source.dataset).sha256
         case SqlSource():
             content = _digest_rows(databases.read(source, root)[1])
         case SimulationSource():
@@ -179,6 +180,7 @@ def require(scenario: Scenario, known: Iterable[str], where: str) -> None:
     source = scenario.source
     named = [(f"task.fields.{name}", name) for name in scenario.task.fields]
     named.append(("task.label.column", scenario.task.label.column))
+    named += [(f"task.also.{name}.column", output.column) for name, output in scenario.task.also.items()]
     named += [
         (f"source.{key}", name) for key in ("id", "time", "group", "stratum", "truth") if (name := getattr(source, key))
     ]
@@ -289,10 +291,7 @@ def _parquet(file: Path | io.BytesIO, name: str, take: Callable[[Any], Any]) -> 
 
 def _from_catalog(source: CatalogSource, raw: Path, progress: Progress) -> Collected:
     dataset = catalog.find(source.dataset)
-    path = catalog.fetch(dataset, raw, progress)
-    origin = _origin(dataset.address, dataset.member_sha256, dataset.licence, dataset.citation, dataset.caution)
-    content = path.read_bytes().split(b"\n", dataset.preamble)[-1]
-    collected = _of_csv(content, dataset.form, path.name, source.rows, origin)
+    collected = _of_files(dataset, source.rows, raw, progress)
     if dataset.number:
         collected.frame.insert(0, dataset.number, collected.lines.astype(str))
     collected.lines[:] += dataset.preamble
@@ -300,6 +299,24 @@ def _from_catalog(source: CatalogSource, raw: Path, progress: Progress) -> Colle
         parts = collected.frame[source_column].str.rpartition(mark)
         collected.frame[name] = parts[0].where(parts[1] != "", parts[2])
     return _sampled(collected, source)
+
+
+def _of_files(dataset: Dataset, limit: int | None, raw: Path, progress: Progress) -> Collected:
+    """Return the rows of all files of a data set, one after another, with their lines counted on."""
+    import pandas as pd
+
+    origin = _origin(dataset.address, dataset.sha256, dataset.licence, dataset.citation, dataset.caution)
+    frames: list[pd.DataFrame] = []
+    lines: list[int] = []
+    broken: list[Broken] = []
+    for file in dataset.files:
+        before, left = max(lines, default=0), None if limit is None else limit - len(lines) - len(broken)
+        path = catalog.fetch(file, raw, progress)
+        read = _of_csv(path.read_bytes().split(b"\n", file.preamble)[-1], file.form, path.name, left, origin)
+        frames.append(read.frame.assign(**dict([file.part] if file.part else [])))
+        lines += (read.lines + before).tolist()
+        broken += [Broken(int(line) + before, *told) for line, *told in read.broken.itertuples(index=False)]
+    return _collected(pd.concat(frames), origin, lines, broken)
 
 
 def _simulated(source: SimulationSource) -> Collected:

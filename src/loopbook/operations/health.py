@@ -69,14 +69,16 @@ def _catalog(project: Project, check: str, scenario: str, name: str) -> Finding:
     if dataset.package:
         return Finding(check, OK, f"{dataset.name} comes with the package {dataset.package}")
     mirror = os.environ.get(catalog.MIRROR)
-    if (project.raw / dataset.name / Path(dataset.member).name).is_file() and not mirror:
+    kept = (project.raw / dataset.name / Path(file.member).name for file in dataset.files)
+    if not mirror and all(file.is_file() for file in kept):
         return Finding(check, OK, f"{dataset.name} is fetched; its hash is checked at each run")
     if mirror:
-        file = Path(mirror) / dataset.mirror
-        if file.is_file():
+        promised = (Path(mirror) / file.mirror for file in dataset.files)
+        missing = next((file for file in promised if not file.is_file()), None)
+        if missing is None:
             return Finding(check, OK, f"{dataset.name} comes from the mirror {mirror}")
         return Finding(
-            check, PROBLEM, f"{file} is not there, which {catalog.MIRROR} promises", f"unset {catalog.MIRROR}"
+            check, PROBLEM, f"{missing} is not there, which {catalog.MIRROR} promises", f"unset {catalog.MIRROR}"
         )
     parts = urlsplit(dataset.address)
     host, port = parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 443)
