@@ -16,6 +16,7 @@ from loopbook.decisions.replay import Budget, in_time_order
 from loopbook.decisions.rules import REVIEW
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Task
+from loopbook.statistics import targets
 
 Probabilities = Callable[[pd.DataFrame], NDArray[np.float64]]
 """The model: rows with the task's fields to probabilities, float [n]."""
@@ -90,7 +91,7 @@ class Agent:
 
     def reason(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Return the model's probability of each row, float [n]; the policy refuses what is none."""
-        return np.asarray(self.probabilities(rows), dtype=np.float64)
+        return targets.of_yes(self.probabilities(rows))
 
     def decide(self, rows: pd.DataFrame, probability: NDArray[np.float64], budget: Budget) -> Iterator[Decision]:
         """Yield a decision for each row, in their order; `budget` remembers who has been asked so far."""

@@ -17,6 +17,7 @@ from loopbook.data import features
 from loopbook.decisions.agent import Probabilities
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Task
+from loopbook.statistics import targets
 
 COLUMNS = ["row_id", "field", "part", "effect"]
 _WORD = re.compile(r"\[[A-Za-z]+\]|[$#@]\w+|\w+(?:['’]\w+)*|[!?]+")
@@ -103,7 +104,7 @@ def occlusion(
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
     rows = np.array([row for row, _, _ in parts])
-    whole = np.asarray(probabilities(frame), dtype=np.float64)
+    whole = targets.of_yes(probabilities(frame))
     without = np.concatenate(
         [
             _asked(frame, rows[start : start + batch], changed[start : start + batch], probabilities)
@@ -171,7 +172,7 @@ def _asked(
             if name == column:
                 values[at] = value
         variants[column] = pd.Series(values, dtype=frame[column].dtype)
-    return np.asarray(probabilities(variants), dtype=np.float64)
+    return targets.of_yes(probabilities(variants))
 
 
 def _without(text: str, word: str) -> str:

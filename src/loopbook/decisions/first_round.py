@@ -11,6 +11,7 @@ from loopbook.decisions.paired_gains import COST, MEASURED, PRIMARY, Gain
 from loopbook.models import seen_rows
 from loopbook.models.seen_rows import Learner
 from loopbook.models.shipping import serving
+from loopbook.statistics import targets
 from loopbook.store import champions
 from loopbook.store.stage import Stage
 
@@ -33,7 +34,9 @@ def gains(
     """
     earlier = serving.load(champions.find(stage.project, first)) if first else model
     fresh = stage.carry("fresh")
-    before = seen_rows.probabilities(earlier, stream, who="the champion of the first round", fresh=fresh)
+    before = targets.of_yes(
+        seen_rows.probabilities(earlier, stream, who="the champion of the first round", fresh=fresh)
+    )
     return paired_gains.gains(stream, before, live, stage.settings.costs)
 
 

@@ -13,7 +13,7 @@ from loopbook.decisions import paired_gains
 from loopbook.decisions.paired_gains import COST, PRIMARY, Gain
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
-from loopbook.statistics import bootstrap
+from loopbook.statistics import bootstrap, targets
 
 LEAST_CLASS = 20
 """Rows of each class that a verdict needs."""
@@ -129,7 +129,7 @@ def judge(
     """
     rows = pd.concat(parts.values(), ignore_index=True)
     _refuse_touched(rows, learned)
-    old, new = (np.asarray(model(rows), dtype=np.float64) for model in (champion, challenger))
+    old, new = (targets.of_yes(model(rows)) for model in (champion, challenger))
     part = np.repeat(list(parts), [len(frame) for frame in parts.values()])
     masks = {"all": np.ones(len(rows), dtype=bool)} | ({name: part == name for name in parts} if len(parts) > 1 else {})
     found = {

@@ -15,6 +15,7 @@ from loopbook.models.architecture import Family, Predictor
 from loopbook.models.architectures import registry
 from loopbook.scenario.errors import LoopbookError
 from loopbook.scenario.settings import Scalar
+from loopbook.statistics import targets
 from loopbook.statistics.scores import sigmoid
 from loopbook.store import content
 
@@ -84,8 +85,8 @@ class Model:
     def probabilities(
         self, frame: pd.DataFrame, cache: Path | None = None, progress: Callable[[str], object] | None = None
     ) -> NDArray[np.float64]:
-        """Return the calibrated probability of *yes* for each row, float64 [n]."""
-        return sigmoid(self.logits(frame, cache, progress) / self.temperature)
+        """Return the calibrated probability of each class for each row, float64 [n, k]."""
+        return targets.by_class(sigmoid(self.logits(frame, cache, progress) / self.temperature))
 
     def save(self, folder: Path) -> None:
         """Write ``model.json``, ``features.json``, ``learned.npz`` and the predictor; the description last."""

@@ -33,7 +33,7 @@ class Learner(Protocol):
         """What `learned` returned; None: nobody knows."""
 
     def probabilities(self, frame: pd.DataFrame, *more: Any) -> NDArray[np.float64]:
-        """Return the probability of *yes* for each row."""
+        """Return the probability of each class for each row, float64 [n, k]."""
 
 
 def learned(features: Features, *parts: pd.DataFrame) -> NDArray[np.uint64]:
@@ -74,7 +74,7 @@ def load(folder: Path) -> NDArray[np.uint64]:
 def probabilities(
     model: Learner, rows: pd.DataFrame, *more: Any, who: str = "the model", fresh: bool = True
 ) -> NDArray[np.float64]:
-    """Return a model's probabilities for rows that it is to be measured on, float64 [n].
+    """Return a model's probabilities for rows that it is to be measured on, float64 [n, k].
 
     Parameters
     ----------

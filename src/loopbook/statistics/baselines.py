@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.statistics import bootstrap
+from loopbook.statistics import bootstrap, targets
 from loopbook.statistics.intervals import Interval
 from loopbook.statistics.metrics import computed, primary
 
@@ -73,7 +73,7 @@ def gain(
 
 def metric(name: str, label: ArrayLike, probability: ArrayLike, threshold: float = 0.5) -> Scored:
     """Return a registered metric, for which more is better, of some probabilities, to be weighted."""
-    pairs = np.stack([np.asarray(label, dtype=np.float64), np.asarray(probability, dtype=np.float64)])
+    pairs = np.stack([np.asarray(label, dtype=np.float64), targets.of_yes(probability)])
     (y, p), cell = np.unique(pairs, axis=1, return_inverse=True)  # a baseline has few answers: so much is less to sort
     order, function = np.argsort(cell.ravel(), kind="stable"), computed(name)
     starts = np.searchsorted(cell.ravel()[order], np.arange(len(y)))

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.scenario.errors import DataError
-from loopbook.statistics import bootstrap
+from loopbook.statistics import bootstrap, targets
 from loopbook.statistics.intervals import Interval
 from loopbook.statistics.metrics import BINS, computed, reported, scores
 
@@ -157,7 +157,7 @@ def report(
 
 
 def _checked(label: ArrayLike, probability: ArrayLike) -> tuple[Floats, Floats]:
-    y, p = np.asarray(label, dtype=np.float64), np.asarray(probability, dtype=np.float64)
+    y, p = np.asarray(label, dtype=np.float64), targets.of_yes(probability)
     if y.ndim != 1 or y.shape != p.shape or not len(y):
         raise DataError(f"Labels {y.shape} and probabilities {p.shape} must be equally many, and at least one.")
     if not np.isin(y, (0, 1)).all():

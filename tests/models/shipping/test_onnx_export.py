@@ -52,7 +52,7 @@ def test_the_export_gives_the_same_probabilities(
     # Single precision: with these weights the convolution alone differs by 1.2e-6 on some processors.
     assert onnx_export.check(model, tmp_path, rows()) <= 2e-6
     if architecture != "majority":
-        assert np.ptp(model.probabilities(rows())) > 0.1
+        assert np.ptp(model.probabilities(rows())[:, 1]) > 0.1
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "table_logistic", "boosted_trees"])
@@ -60,7 +60,7 @@ def test_tables_are_exported(architecture: str, cells: Problem, tmp_path: Path) 
     model = model_of(cells, architecture)
     onnx_export.export(model, tmp_path)
     assert onnx_export.check(model, tmp_path, cells.train) <= 1e-6
-    assert np.ptp(model.probabilities(cells.train)) > 0.1
+    assert np.ptp(model.probabilities(cells.train)[:, 1]) > 0.1
 
 
 def test_a_normalised_network_is_exported(cells: Problem, tmp_path: Path) -> None:
@@ -98,8 +98,8 @@ def test_one_row_gets_the_same_answer_as_among_many(text: Problem, tmp_path: Pat
     exported = OnnxModel.load(tmp_path)
     together = exported.probabilities(rows().head(20))
     alone = [exported.probabilities(rows().iloc[[at]])[0] for at in range(20)]
-    assert alone == pytest.approx(together, abs=1e-6)
-    assert exported.probabilities(rows().head(0)).shape == (0,)
+    assert np.array(alone) == pytest.approx(together, abs=1e-6)
+    assert exported.probabilities(rows().head(0)).shape == (0, 2)
 
 
 def test_an_export_has_the_same_content_each_time(text: Problem, tmp_path: Path) -> None:
@@ -119,14 +119,14 @@ def test_a_shipped_model_runs_without_tensorflow(text: Problem, tmp_path: Path) 
     code = (
         "import sys, pandas as pd; from pathlib import Path; from loopbook.models.shipping.bundle import OnnxModel;"
         "f = pd.DataFrame({'text': ['fraud and loss', 'not a record profit']});"
-        f"print(*OnnxModel.load(Path({str(tmp_path / 'lstm')!r})).probabilities(f),"
-        f" *OnnxModel.load(Path({str(tmp_path / 'tfidf')!r})).probabilities(f),"
+        f"print(*OnnxModel.load(Path({str(tmp_path / 'lstm')!r})).probabilities(f)[:, 1],"
+        f" *OnnxModel.load(Path({str(tmp_path / 'tfidf')!r})).probabilities(f)[:, 1],"
         " [m for m in ('tensorflow', 'keras', 'sklearn', 'onnx') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     *numbers, loaded = done.stdout.split()
     assert loaded == "[]"
-    expected = model.probabilities(pd.DataFrame({"text": ["fraud and loss", "not a record profit"]}))
+    expected = model.probabilities(pd.DataFrame({"text": ["fraud and loss", "not a record profit"]}))[:, 1]
     assert [float(number) for number in numbers[:2]] == pytest.approx(expected, abs=1e-6)
 
 

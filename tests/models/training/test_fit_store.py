@@ -51,7 +51,7 @@ def test_the_same_fit_is_not_done_again_and_another_one_is(fit: Callable[..., Fi
 
 def test_a_fit_holds_model_history_predictions_and_events(fit: Callable[..., Fit], text: Problem) -> None:
     found = fit()
-    assert Model.load(found.model).probabilities(text.validation).shape == (len(text.validation),)
+    assert Model.load(found.model).probabilities(text.validation).shape == (len(text.validation), 2)
     assert list(found.history.columns) == ["epoch", "loss", "val_loss", "val_auc"]
     assert found.predictions["row_id"].tolist() == text.validation["row_id"].tolist()
     assert list(found.events.iterdir())
@@ -113,6 +113,6 @@ def test_the_contest_ranks_compares_ships_and_shows_mistakes(
     assert set(model_selection.figures(timed, "tfidf", "test_")) >= {"test_accuracy", "test_roc_auc_low"}
 
     wrong = model_selection.mistakes(rows, answers["tfidf"], ("good", "bad"), count=3)
-    off = (rows["label"] - answers["tfidf"]).abs().sort_values(ascending=False).head(3)
+    off = (rows["label"] - answers["tfidf"][:, 1]).abs().sort_values(ascending=False).head(3)
     assert wrong.index.tolist() == off.index.tolist()
     assert set(wrong["label"]) <= {"good", "bad"}

@@ -13,7 +13,7 @@ from loopbook.models import seen_rows
 from loopbook.models.model import Model
 from loopbook.models.training import fit_store
 from loopbook.models.training.method import Method, TrainingData
-from loopbook.statistics import folds, metrics
+from loopbook.statistics import folds, metrics, targets
 from loopbook.statistics.intervals import student
 from loopbook.store.stage import Stage
 
@@ -54,7 +54,7 @@ def run(stage: Stage, rows: pd.DataFrame, champion: Method, baseline: Method, sh
         found = held[["row_id", "label"]].assign(repeat=each.repeat, fold=each.fold)
         for name, method in (("probability", champion), ("baseline", baseline)):
             model = Model.load(fit_store.fit(stage, method, data).model)
-            found[name] = seen_rows.probabilities(model, held, stage.project.work / "embeddings")
+            found[name] = targets.of_yes(seen_rows.probabilities(model, held, stage.project.work / "embeddings"))
         parts.append(found)
     found_nothing = pd.DataFrame(columns=COLUMNS).astype({"repeat": "int64", "fold": "int64", "row_id": "str"})
     return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else found_nothing

@@ -18,7 +18,7 @@ from loopbook.models.training import fit_store
 from loopbook.models.training.fit_store import Fit
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.errors import DataError
-from loopbook.statistics import evaluation, metrics
+from loopbook.statistics import evaluation, metrics, targets
 from loopbook.statistics.intervals import between
 from loopbook.store import champions, content
 from loopbook.store.project import Project
@@ -276,6 +276,7 @@ def sentence(board: pd.DataFrame, champion: str, baseline: str, gain: "pd.Series
 
 def mistakes(frame: pd.DataFrame, probability: Any, names: tuple[str, str], count: int = 5) -> pd.DataFrame:
     """Return the rows on which a model was surest and wrong; none, if it was right on all."""
-    shown = frame.assign(probability=probability, error=(frame["label"] - probability).abs())
+    yes = targets.of_yes(probability)
+    shown = frame.assign(probability=yes, error=(frame["label"] - yes).abs())
     worst = shown[shown["error"] > 0.5].sort_values("error", ascending=False).head(count)
     return worst.assign(label=worst["label"].map(dict(enumerate(names)))).drop(columns="error")

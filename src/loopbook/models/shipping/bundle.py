@@ -16,6 +16,7 @@ from loopbook.models.encoders import sentence_encoder
 from loopbook.models.linear import Linear
 from loopbook.models.shipping.onnx_graph import session
 from loopbook.scenario.errors import LoopbookError
+from loopbook.statistics import targets
 from loopbook.statistics.scores import sigmoid
 from loopbook.store import content
 
@@ -83,8 +84,8 @@ class OnnxModel:
         return result - float(self.config["offset"])
 
     def probabilities(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the calibrated probability of *yes* for each row, float64 [n]."""
-        return sigmoid(self.logits(frame) / float(self.config["temperature"]))
+        """Return the calibrated probability of each class for each row, float64 [n, k]."""
+        return targets.by_class(sigmoid(self.logits(frame) / float(self.config["temperature"])))
 
     def _encode(self, frame: pd.DataFrame) -> Arrays:
         if self.linear is not None:

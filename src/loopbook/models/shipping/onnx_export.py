@@ -81,10 +81,11 @@ def check(model: Model, folder: Path, frame: pd.DataFrame, cache: Path | None = 
     before, after = model.probabilities(frame, cache), OnnxModel.load(folder).probabilities(frame)
     difference = float(np.abs(before - after).max())
     if not difference <= TOLERANCE:
-        worst = int(np.abs(before - after).argmax())
+        worst = int(np.abs(before - after).max(axis=1).argmax())
         raise LoopbookError(
-            f"The exported {model.architecture} gives {after[worst]:.6f} where the model gives {before[worst]:.6f} "
-            f"(row {worst} of {len(frame)}); allowed is a difference of {TOLERANCE:g}. Do not ship it."
+            f"The exported {model.architecture} gives {after[worst].round(6)} where the model gives "
+            f"{before[worst].round(6)} (row {worst} of {len(frame)}); allowed is a difference of {TOLERANCE:g}. "
+            "Do not ship it."
         )
     return difference
 
