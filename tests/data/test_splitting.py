@@ -170,3 +170,38 @@ def test_later_days_of_a_simulation_are_windows_of_equal_length_and_move_no_spli
 def test_a_window_that_there_is_not_is_refused(scenario):
     with pytest.raises(DataError, match=r"window 3, but data\.splits\.windows is 1"):
         splitting.split(rows(4000), scenario(SOURCE, splits={"by": "time"}), 3)
+
+
+def test_rows_that_a_column_fixes_go_where_it_says_with_their_group_and_the_others_share_the_rest(scenario):
+    agent = scenario(
+        {**SOURCE, "group": None}, splits={"by": "stratum", "column": "part", "fixed": {"official": "test"}}
+    )
+    frame = rows(4000).assign(part=["official" if at % 4 == 0 else "own" for at in range(4000)])
+    frame.loc[1, "group"] = frame.loc[0, "group"]  # nearly the same text as an official one
+    splits = splitting.split(frame, agent)
+    assert set(splits["test"]["row_id"]) == {*frame["row_id"][::4], "r1"}
+    rest = {name: len(part) / 3000 for name, part in splits.items() if name != "test"}
+    wished = {name: agent.data.splits.shares[name] / (1 - agent.data.splits.test) for name in rest}
+    assert all(abs(rest[name] - wished[name]) < 0.03 for name in rest)
+    assert splitting.proof(splits, agent)["holds"].all()
+
+
+def test_a_scenario_can_say_on_which_days_the_splits_begin(scenario):
+    days = ("2026-01-30", "2026-02-05", "2026-02-10", "2026-02-14")
+    splits = splitting.split(rows(3000), scenario(SOURCE, splits={"by": "time", "dates": days}))
+    assert [str(part["time"].min().date()) for part in list(splits.values())[1:]] == list(days)
+
+
+@pytest.mark.parametrize(
+    ("splits", "told"),
+    [
+        ({"by": "time", "dates": ["2026-01-30"]}, "need 4"),
+        ({"by": "time", "dates": ["2026-01-30", "2026-01-29", "2026-02-01", "2026-02-02"]}, "must ascend"),
+        ({"by": "group", "dates": ["2026-01-30", "2026-02-01", "2026-02-02", "2026-02-03"]}, "by time"),
+        ({"by": "stratum", "fixed": {"official": "test"}}, "belong together"),
+        ({"by": "time", "column": "part", "fixed": {"official": "test"}}, "give 'dates'"),
+    ],
+)
+def test_splits_that_contradict_themselves_are_refused(scenario, splits, told):
+    with pytest.raises(ValueError, match=told):
+        scenario(SOURCE, splits=splits)

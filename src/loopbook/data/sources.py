@@ -184,6 +184,8 @@ def require(scenario: Scenario, known: Iterable[str], where: str) -> None:
     named += [
         (f"source.{key}", name) for key in ("id", "time", "group", "stratum", "truth") if (name := getattr(source, key))
     ]
+    if scenario.data.splits.column:
+        named.append(("data.splits.column", scenario.data.splits.column))
     listed = ("protected", "personal", "missing", "units")
     named += [(f"source.{key}", name) for key in listed for name in getattr(source, key)]
     problems = [

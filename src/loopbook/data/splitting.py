@@ -33,7 +33,7 @@ def split(
       end where `dates` says, whatever is added later; rows after the last date belong to the last window.
     * By group, and by stratum: a stable hash of the row's group (of its id, where it has none) decides, so that a row
       keeps its split whatever is added, removed or relabelled later. Shares are met within chance; by stratum, every
-      split must have rows of each stratum.
+      split must have rows of each stratum. A group of which a row is fixed by ``data.splits.column`` goes there.
 
     The agent's life has ``data.splits.windows`` windows. The share `stream` is the first; the share `held_back`, or the
     later days of a simulation, is cut into the others. Only the window asked for is the stream; train, validation,
@@ -76,6 +76,9 @@ def split(
     else:
         ordered = rows
         places = np.searchsorted(_bounds(scenario), _hashes(rows["group"], data.split_seed), side="right")
+        if data.splits.column is not None:
+            fixed = rows[data.splits.column].map({one: SPLITS.index(to) for one, to in data.splits.fixed.items()})
+            places = fixed.groupby(rows["group"]).transform("max").fillna(pd.Series(places, rows.index)).to_numpy(int)
     first, stream = len(SPLITS) - 1, len(SPLITS) - 2 + window
     masks = {name: places == index for index, name in enumerate(SPLITS[:-1])}
     around = {PAST: (places >= first) & (places < stream), "stream": places == stream, LATER: places > stream}
@@ -102,6 +105,8 @@ def boundaries(rows: pd.DataFrame, scenario: Scenario) -> list[str]:
     """
     if scenario.data.splits.by != "time":
         return []
+    if scenario.data.splits.dates:
+        return [pd.Timestamp(begin, tz="UTC").isoformat() for begin in scenario.data.splits.dates]
     times, source = rows["time"].sort_values(), scenario.source
     later: list[pd.Timestamp] = []
     if isinstance(source, SimulationSource) and source.later_days:
@@ -190,7 +195,9 @@ def _bounds(scenario: Scenario) -> NDArray[np.float64]:
     """Return where the shares of rows end, the last excepted; with those of the windows if they are held back."""
     settings, others = scenario.data.splits, scenario.data.splits.windows - 1
     held_back = [settings.held_back / others] * others if settings.held_back else []
-    return np.cumsum([*settings.shares.values(), *held_back])[:-1]
+    dealt = [0.0 if name in settings.fixed.values() else share for name, share in settings.shares.items()]
+    ends = np.cumsum([*dealt, *held_back])
+    return (ends / ends[-1] if settings.fixed else ends)[:-1]
 
 
 def _begins(dates: Sequence[str], scenario: Scenario) -> pd.DatetimeIndex:

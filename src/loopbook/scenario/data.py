@@ -1,12 +1,14 @@
 """Settings of stage 02: rows, cleaning, features, splits."""
 
 from datetime import date
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from loopbook.privacy import identity_numbers, phones
 from loopbook.scenario.settings import Names, Settings, refuse
+
+SplitName = Literal["train", "validation", "test", "gate", "stream"]
 
 
 class Splits(Settings):
@@ -22,6 +24,13 @@ class Splits(Settings):
     windows: int = Field(
         1, ge=1, le=100, description="windows of the agent's life, one a round; the stream is the first"
     )
+    dates: Annotated[tuple[Annotated[date, Field(strict=False)], ...], Field(strict=False)] = Field(
+        (), description="by time: first day (UTC) of validation, test, gate, stream and each later window, for shares"
+    )
+    column: str | None = Field(None, description="column that says of some rows to which split they belong")
+    fixed: dict[str, SplitName] = Field(
+        default_factory=dict, description="value of that column: split of its rows; the other splits share the rest"
+    )
 
     @property
     def shares(self) -> dict[str, float]:
@@ -29,6 +38,17 @@ class Splits(Settings):
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
+        refuse(
+            ((self.column is None) != (not self.fixed), "'column' and 'fixed' belong together: name both, or neither"),
+            (self.fixed and self.by == "time", "by time no row is fixed by a column; give 'dates'"),
+            (self.dates and self.by != "time", "'dates' are for a split by time"),
+            (list(self.dates) != sorted(set(self.dates)), "'dates' must ascend"),
+            (
+                self.dates and len(self.dates) != 3 + self.windows,
+                f"{len(self.dates)} 'dates' are given: validation, test, gate, stream and each later window need "
+                f"{3 + self.windows}",
+            ),
+        )
         total = sum(self.shares.values()) + self.held_back
         if abs(total - 1) > 1e-6:
             also = " and held_back" if self.held_back else ""
