@@ -36,7 +36,7 @@ def days(world):
 def test_posts_have_the_columns_and_types_of_the_contract(world):
     posts = world.posts
     before = ["post_id", "author", "time", "company", "text", "topics", "sentiment", "material", "alert", "style"]
-    assert list(posts.columns) == [*before, "true_alert", "hard_case"]
+    assert list(posts.columns) == [*before, "true_alert", "hard_case", "topic"]
     assert len(posts) == 20_000
     assert posts.post_id.is_unique and posts.time.is_monotonic_increasing
     assert str(posts.time.dtype) == "datetime64[us, UTC]"

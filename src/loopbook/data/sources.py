@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _POSTS = (
     *("post_id", "author", "time", "company", "text", "topics", "sentiment", "material", "alert", "style"),
-    *("true_alert", "hard_case"),
+    *("true_alert", "hard_case", "topic"),
 )
 
 

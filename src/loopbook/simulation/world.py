@@ -44,7 +44,8 @@ class World:
     posts
         One row a post, in order of time: post_id, author, time (datetime64, UTC), company, text, topics (several joined
         by "|"), sentiment (negative, neutral, positive), material, alert (annotators' label, 0/1), style (formal or
-        casual), true_alert (0/1, before annotators' mistakes), hard_case ("" or one of ``vocabulary.HARD_CASES``).
+        casual), true_alert (0/1, before annotators' mistakes), hard_case ("" or one of ``vocabulary.HARD_CASES``),
+        topic (the first of its topics, as annotators name it).
     truth
         What was injected.
     """
@@ -106,6 +107,7 @@ def simulate(settings: SimulationSource, first_day: int = 0, days: int | None = 
                     "style": post.brief.style,
                     "true_alert": int(post.true_alert),
                     "hard_case": post.brief.hard_case,
+                    "topic": post.brief.topic,
                 }
             )
             personal += [(name, kind, value) for kind, value in post.draft.personal_data]
