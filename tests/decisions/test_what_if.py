@@ -8,8 +8,9 @@ import pytest
 from loopbook.decisions import costs, what_if
 from loopbook.decisions.policies import Constant, Policy, Review, Threshold, Tree
 from loopbook.decisions.tree import Leaf
-from loopbook.scenario.decisions import Costs, DecisionsSettings
+from loopbook.scenario.decisions import Costs
 
+PRICES = costs.two(Costs())
 RNG = np.random.default_rng(7)
 
 
@@ -28,7 +29,7 @@ def test_without_people_it_is_what_the_threshold_costs_on_every_row(
     count: int, scale: float, costs_of: dict[str, float], threshold: float
 ) -> None:
     label, p = rows(count, scale)
-    counts, prices = what_if.bins(label, p), Costs.model_validate(costs_of)
+    counts, prices = what_if.bins(label, p), costs.two(Costs.model_validate(costs_of))
     assert len(counts) <= what_if.BINS and sum(one.positive + one.negative for one in counts) == count
     found = what_if.effect(counts, prices, threshold, 0.0)
     # The bins decide as rows do but for the one bin that the threshold cuts.
@@ -36,7 +37,7 @@ def test_without_people_it_is_what_the_threshold_costs_on_every_row(
     near = np.abs(means[:, None] - p).argmin(axis=0)
     acted = means[near] >= threshold
     exact = costs.realised(prices, p >= threshold, label).mean()
-    dearest = max(prices.false_positive - prices.true_negative, prices.false_negative - prices.true_positive)
+    dearest = np.ptp(prices.cost, axis=0).max()
     assert abs(found.cost - exact) <= dearest * (2 / len(counts) + 2 / count)
     assert found.reviews == 0.0
     assert found.recall is None or 0 <= found.recall <= 1
@@ -47,21 +48,21 @@ def test_without_people_it_is_what_the_threshold_costs_on_every_row(
 @pytest.mark.parametrize("capacity", [0.05, 0.2, 1.0])
 def test_people_are_asked_where_it_pays_and_no_oftener_than_they_can(capacity: float) -> None:
     counts = what_if.bins(*rows(3000))
-    found = what_if.effect(counts, Costs(), 0.2, capacity)
+    found = what_if.effect(counts, PRICES, 0.2, capacity)
     assert 0 < found.reviews <= capacity + 1e-12
-    assert found.cost < what_if.effect(counts, Costs(), 0.2, 0.0).cost
-    dear = Costs(review=50.0)
+    assert found.cost < what_if.effect(counts, PRICES, 0.2, 0.0).cost
+    dear = costs.two(Costs(review=50.0))
     assert what_if.effect(counts, dear, 0.2, capacity).reviews == 0.0
 
 
 def test_rows_of_one_score_are_not_parted_and_one_class_has_no_recall() -> None:
     assert what_if.bins([0, 0, 1, 0], [0.5, 0.5, 0.5, 0.1]) == [(0.1, 0, 1), (0.5, 1, 2)]
-    found = what_if.effect(what_if.bins([0, 0], [0.2, 0.4]), Costs(), 0.5, 0.0)
+    found = what_if.effect(what_if.bins([0, 0], [0.2, 0.4]), PRICES, 0.5, 0.0)
     assert (found.recall, found.precision, found.cost) == (None, None, 0.0)
 
 
 def test_the_table_holds_the_threshold_in_force() -> None:
-    plain = what_if.plain(*rows(500), DecisionsSettings(), 0.1667, "EUR")
+    plain = what_if.plain(*rows(500), PRICES, 0.1, 0.1667, "EUR")
     assert 0.1667 in [row["threshold"] for row in plain["table"]]
     assert plain["currency"] == "EUR" and len(plain["bins"]) <= what_if.BINS
 

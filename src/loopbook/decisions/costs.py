@@ -1,28 +1,29 @@
-"""Cost-sensitive decisions: expected and realised cost, and the threshold and band that follow from the matrix."""
+"""Cost-sensitive decisions: what each action costs by class, expected and realised, and what two classes make of it.
 
-from typing import NamedTuple
+The policy is the action of least expected cost, asking a person included. With two classes this is a threshold, and a
+band around it in which asking pays.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.scenario.decisions import Costs, DecisionsSettings
-from loopbook.scenario.errors import DataError
+from loopbook.decisions import expressions
+from loopbook.scenario.decisions import OTHERS, OUTCOMES, Costs, DecisionsSettings
+from loopbook.scenario.errors import DataError, ScenarioError, suggest
+from loopbook.scenario.task import Number, OneOfMany, Task
+from loopbook.statistics.targets import by_class, codes, of_yes
 from loopbook.store.stage import Stage
 
 Floats = NDArray[np.float64]
-
-
-class Expected(NamedTuple):
-    """Expected cost of the three things one can do with a row, each float [n]."""
-
-    leave: Floats
-    act: Floats
-    review: Floats
-
-    @property
-    def gain(self) -> Floats:
-        """What asking a person saves against the better of the two others; negative where it only costs."""
-        return np.minimum(self.leave, self.act) - self.review
+Codes = NDArray[np.int64]
+PLACE = "decisions.costs"
+"""Where costs stand, for messages."""
 
 
 class Cutoff(NamedTuple):
@@ -44,25 +45,234 @@ class InForce(NamedTuple):
         return f"{self.void}{said} decides otherwise (notebook 05)."
 
 
-def expected(costs: Costs, probability: ArrayLike) -> Expected:
-    """Return what each action is expected to cost at these probabilities.
+@dataclass(frozen=True, eq=False)
+class CostMatrix:
+    """What each action costs by class, and what asking a person does.
+
+    Attributes
+    ----------
+    actions, classes
+        Names, in the order of the rows and columns.
+    cost
+        float64 [a, k], in the scenario's currency a decision; no columns where costs are functions of a number.
+    review, error
+        What asking costs besides, and the share of reviews in which the person is wrong.
+    functions
+        For a number whose costs are functions of it: one an action. What is true of a row is then its value, else the
+        code of its class (`truth`).
+    """
+
+    actions: tuple[str, ...]
+    classes: tuple[str, ...]
+    cost: Floats
+    review: float
+    error: float
+    functions: tuple[Callable[[ArrayLike], Floats], ...] = ()
+
+    @property
+    def two(self) -> bool:
+        """Whether there are two actions for two classes, so that a threshold decides."""
+        return self.cost.shape == (2, 2)
+
+    @cached_property
+    def best(self) -> Codes:
+        """The cheapest action for each class, int64 [k]; of equally cheap ones the first."""
+        return np.asarray(self.cost.argmin(axis=0), dtype=np.int64)
+
+    @cached_property
+    def rows(self) -> Floats:
+        """The matrix with a last row for asking a person, float64 [a + 1, k].
+
+        Who is asked names a class, and what is cheapest for that class is done. Who is wrong names one of the others.
+        """
+        done = self.cost[self.best]
+        right = np.diagonal(done)
+        wrong = (done.sum(axis=0) - right) / max(1, len(self.classes) - 1)
+        return np.vstack([self.cost, self.review + (1 - self.error) * right + self.error * wrong])
+
+    def truth(self, label: "pd.Series[Any]", task: Task) -> NDArray[Any]:
+        """Return what costs depend on: the code of each row's class, or its value where costs are functions, [n]."""
+        return label.to_numpy(np.float64, na_value=np.nan) if self.functions else codes(label, task)
+
+    def by_row(self, truth: ArrayLike) -> Floats:
+        """Return what each action costs on rows of which the truth is known, float64 [n, a]."""
+        known = np.asarray(truth)
+        if self.functions:
+            return np.stack([cost(known) for cost in self.functions], axis=-1)
+        return np.asarray(self.cost.T[known.astype(np.int64)])
+
+    def should(self, truth: ArrayLike) -> Codes:
+        """Return the cheapest action for what is true, int64 [n]."""
+        return np.asarray(self.by_row(truth).argmin(axis=-1), dtype=np.int64)
+
+    def expected(self, said: ArrayLike) -> Floats:
+        """Return what each action is expected to cost, and last asking a person, float64 [n, a + 1].
+
+        Parameters
+        ----------
+        said
+            Calibrated probabilities of the classes, [n, k] (of two classes also those of yes, [n]); where costs are
+            functions, the value's predictive distribution as quantiles of equal weight, [n, q].
+        """
+        if not self.functions:
+            return np.asarray(by_class(said) @ self.rows.T)
+        each = self.by_row(np.asarray(said, dtype=np.float64))
+        right, others = each.min(axis=-1), max(1, len(self.actions) - 1)
+        asked = self.review + (1 - self.error) * right + self.error * (each.sum(axis=-1) - right) / others
+        return np.asarray(np.concatenate([each, asked[..., None]], axis=-1).mean(axis=1))
+
+    def gain(self, said: ArrayLike) -> Floats:
+        """Return what asking a person is expected to save against the cheapest action; below 0 where it only costs."""
+        costs = self.expected(said)
+        return np.asarray(costs[:, :-1].min(axis=1) - costs[:, -1])
+
+    def answered(self, truth: ArrayLike, wrong: ArrayLike, other: ArrayLike) -> Codes:
+        """Return the actions that people choose who know the truth or, where they are wrong, name something else.
+
+        Parameters
+        ----------
+        wrong
+            Who is wrong, bool [n].
+        other
+            Which of the other classes (of other actions, where costs are functions) they name then: float [n] in
+            [0, 1).
+        """
+        known = self.should(truth) if self.functions else np.asarray(truth, dtype=np.int64)
+        many = len(self.actions if self.functions else self.classes) - 1
+        drawn = (np.asarray(other) * many).astype(np.int64)
+        named = np.where(np.asarray(wrong, dtype=bool) & (many > 0), drawn + (drawn >= known), known)
+        return named if self.functions else self.best[named]
+
+    def realised(self, action: ArrayLike, truth: ArrayLike, reviewed: ArrayLike | bool = False) -> Floats:
+        """Return what decisions have cost, float64 [n].
+
+        Parameters
+        ----------
+        action
+            What was done in the end, by the agent or by the reviewer: index of the action [n].
+        truth
+            What `truth` returned [n].
+        reviewed
+            Whether a person was asked: bool [n].
+        """
+        each = np.take_along_axis(self.by_row(truth), np.asarray(action).astype(np.int64)[:, None], axis=1)[:, 0]
+        return np.asarray(each + self.review * np.asarray(reviewed, dtype=bool), dtype=np.float64)
+
+
+def matrix(prices: Costs, actions: Sequence[str], classes: Sequence[str]) -> Floats:
+    """Return the cost matrix, float64 [a, k].
 
     Parameters
     ----------
-    costs
-        The cost matrix, in the scenario's currency a decision.
-    probability
-        Calibrated probability that the answer is yes, float [n] in [0, 1].
+    prices
+        The scenario's: a matrix by name, or a short form of it.
+    actions, classes
+        Names in the order of rows and columns. A class that the matrix does not name costs what ``others`` says; where
+        each class has an action of its own, in the order of the classes, one without costs as `wrong`.
+
+    Raises
+    ------
+    ScenarioError
+        If an action or a class is not known or has no cost, or the short form does not fit.
     """
-    p = np.asarray(probability, dtype=np.float64)
-    leave = p * costs.false_negative + (1 - p) * costs.true_negative
-    act = p * costs.true_positive + (1 - p) * costs.false_positive
-    right = p * costs.true_positive + (1 - p) * costs.true_negative
-    wrong = p * costs.false_negative + (1 - p) * costs.false_positive
-    return Expected(leave, act, costs.review + (1 - costs.review_error) * right + costs.review_error * wrong)
+    says, (right, wrong) = prices.says, prices.mistake
+    if says == "matrix":
+        return np.array([_row(prices.matrix, action, actions, classes) for action in actions], dtype=np.float64)
+    if says == "function":
+        raise ScenarioError(f"{PLACE}.function gives costs by the value itself, and not by class.")
+    if says != "right" and len(actions) == len(classes) == 2:
+        return np.array([[prices.true_negative, prices.false_negative], [prices.false_positive, prices.true_positive]])
+    if says == "outcomes":
+        told = f"{len(actions)} actions and {len(classes)} classes"
+        raise ScenarioError(
+            f"{PLACE}: {', '.join(OUTCOMES)} are for two actions and two classes, not for {told}; give right and wrong "
+            "(one action a class), or a matrix."
+        )
+    return np.where(np.eye(len(actions), len(classes), dtype=bool), right, wrong)
 
 
-def drawn(costs: Costs, grid: Floats, names: tuple[str, ...]) -> dict[str, tuple[Floats, Floats]]:
+def of(prices: Costs, task: Task, classes: Sequence[str] = ()) -> CostMatrix:
+    """Return the costs of a task, checked.
+
+    Parameters
+    ----------
+    classes
+        All that the data knows (`targets.classes`); left out, those that the scenario names, and ``others``.
+
+    Raises
+    ------
+    ScenarioError
+        If costs, actions and classes do not fit together, or nothing is to be decided, because one action is cheapest
+        whatever is true. The message says what to change.
+    """
+    named, label = task.label.classes, task.label
+    known = tuple(classes) or named or tuple(dict.fromkeys(name for row in prices.matrix.values() for name in row))
+    if prices.matrix and not classes and isinstance(label, OneOfMany) and not label.other:
+        known = tuple(dict.fromkeys((*known, OTHERS)))  # the data may bring classes that nobody has named
+    actions = task.actions or known
+    plain = prices.says in ("right", "nothing")
+    if plain and task.actions and len(task.actions) != len(named) and len(task.actions) != len(known):
+        raise ScenarioError(
+            f"{PLACE}: there are {len(task.actions)} actions, not one a class, so say what each costs by class: "
+            f"{PLACE}.matrix, such as {{{task.actions[0]}: {{{known[0] if known else 'a class'}: 0, {OTHERS}: 5}}, …}}."
+        )
+    if prices.function:
+        return _functions(prices, task, actions)
+    cost = matrix(prices, actions, known)
+    found = CostMatrix(tuple(actions), known, cost, prices.review, prices.review_error)
+    always = np.flatnonzero((cost <= cost.min(axis=0, initial=np.inf)).all(axis=1))
+    if cost.size and len(always):
+        raise ScenarioError(
+            f"{PLACE}: {actions[always[0]]!r} is cheapest whatever the class is, so there is nothing to decide."
+        )
+    if found.two and (cost[0, 0] >= cost[1, 0] or cost[1, 1] >= cost[0, 1]):
+        raise ScenarioError(
+            f"{PLACE}: of two actions for two classes the first must be cheaper for {known[0]!r} and the second for "
+            f"{known[1]!r}; name the actions in the order of the classes."
+        )
+    return found
+
+
+def _row(rows: dict[str, dict[str, float]], action: str, actions: Sequence[str], classes: Sequence[str]) -> list[float]:
+    """Return what an action costs by class."""
+    for name in rows:
+        if name not in actions:
+            raise ScenarioError(f"{PLACE}.matrix: there is no action {name!r}.{suggest(name, actions)}")
+    if action not in rows:
+        raise ScenarioError(f"{PLACE}.matrix: say what the action {action!r} costs by class.")
+    row, place = rows[action], f"{PLACE}.matrix.{action}"
+    for name in row:
+        if name != OTHERS and name not in classes:
+            raise ScenarioError(f"{place}: there is no class {name!r}.{suggest(name, classes)}")
+    for name in classes:
+        if name not in row and OTHERS not in row:
+            raise ScenarioError(f"{place}: say what it costs for {name!r}, or for {OTHERS!r}.")
+    return [row[name] if name in row else row[OTHERS] for name in classes]
+
+
+def _functions(prices: Costs, task: Task, actions: Sequence[str]) -> CostMatrix:
+    """Return costs that are functions of a number, checked."""
+    if not isinstance(task, Number):
+        raise ScenarioError(f"{PLACE}.function is for a number; give a matrix by class.")
+    for name in prices.function:
+        if name not in actions:
+            raise ScenarioError(f"{PLACE}.function: there is no action {name!r}.{suggest(name, actions)}")
+    for name in actions:
+        if name not in prices.function:
+            raise ScenarioError(f"{PLACE}.function: say what the action {name!r} costs.")
+    found = CostMatrix(
+        tuple(actions),
+        task.label.classes,
+        np.zeros((len(actions), 0)),
+        prices.review,
+        prices.review_error,
+        tuple(expressions.read(prices.function[name], f"{PLACE}.function.{name}") for name in actions),
+    )
+    found.by_row(np.array(task.label.limits))  # refuses what is no cost at a limit
+    return found
+
+
+def drawn(costs: CostMatrix, grid: Floats, names: tuple[str, ...]) -> dict[str, tuple[Floats, Floats]]:
     """Return the expected cost of each action by probability, to draw: name to grid and cost.
 
     A line that climbs far above the others, as that of a very dear mistake does, ends where it leaves the picture
@@ -75,15 +285,15 @@ def drawn(costs: Costs, grid: Floats, names: tuple[str, ...]) -> dict[str, tuple
     names
         What not acting, acting and asking are called.
     """
-    lines = dict(zip(names, expected(costs, grid), strict=True))
+    lines = dict(zip(names, costs.expected(grid).T, strict=True))
     top = 1.5 * sorted(float(line.max()) for line in lines.values())[1]
     return {name: (grid, np.where(line <= top, line, np.nan) if top > 0 else line) for name, line in lines.items()}
 
 
-def threshold(costs: Costs) -> float:
+def threshold(costs: Costs | CostMatrix) -> float:
     """Return the probability from which acting is expected to be cheaper than not acting.
 
-    Right only for calibrated probabilities. It is strictly between 0 and 1, because `Costs` refuses matrices under
+    Right only for calibrated probabilities. It is strictly between 0 and 1, because `of` refuses matrices under
     which a mistake costs no more than the right action.
 
     References
@@ -119,7 +329,9 @@ def approved(threshold: float | None, model: str | None, now: str) -> tuple[floa
     )
 
 
-def in_force(settings: DecisionsSettings, approved: float | None) -> tuple[float, str]:
+def in_force(
+    settings: DecisionsSettings, approved: float | None, prices: Costs | CostMatrix | None = None
+) -> tuple[float, str]:
     """Return the threshold in force, and where it comes from.
 
     Parameters
@@ -128,12 +340,14 @@ def in_force(settings: DecisionsSettings, approved: float | None) -> tuple[float
         The scenario's; a threshold that it sets goes before an approved one.
     approved
         From the round's snapshot; None: none was approved, so that the cost matrix says.
+    prices
+        The cost matrix; None: that of the settings' four outcomes.
     """
     if settings.threshold is not None:
         return settings.threshold, "as the scenario says"
     if approved is not None:
         return approved, "as approved"
-    return threshold(settings.costs), "cheapest expected by the cost matrix"
+    return threshold(prices or settings.costs), "cheapest expected by the cost matrix"
 
 
 def carried(stage: Stage, approved_threshold: float | None, model: str | None) -> InForce:
@@ -142,7 +356,7 @@ def carried(stage: Stage, approved_threshold: float | None, model: str | None) -
     return InForce(*in_force(stage.scenario.decisions, valid), void)
 
 
-def band(costs: Costs, price: float = 0.0) -> tuple[float, float]:
+def band(costs: Costs | CostMatrix, price: float = 0.0) -> tuple[float, float]:
     """Return the probabilities between which asking a person is expected to be cheapest.
 
     Parameters
@@ -162,34 +376,28 @@ def band(costs: Costs, price: float = 0.0) -> tuple[float, float]:
     Chow (1970), On optimum recognition error and reject tradeoff; here with unequal costs and fallible reviewers.
     """
     alarm, miss = _regrets(costs)
-    error, paid = costs.review_error, costs.review + price
+    error, paid = two(costs).error, costs.review + price
     low = (paid + error * alarm) / ((1 - error) * miss + error * alarm)
     high = ((1 - error) * alarm - paid) / ((1 - error) * alarm + error * miss)
     return (low, high) if low < high else (threshold(costs), threshold(costs))
 
 
-def realised(costs: Costs, acted: ArrayLike, label: ArrayLike, reviewed: ArrayLike | bool = False) -> Floats:
-    """Return what decisions have cost, float [n].
-
-    Parameters
-    ----------
-    costs
-        The cost matrix.
-    acted
-        Whether the action was carried out in the end, by the agent or by the reviewer: bool [n].
-    label
-        The outcome, 0 or 1 [n].
-    reviewed
-        Whether a person was asked: bool [n].
-    """
-    matrix = np.array(
-        [[costs.true_negative, costs.false_negative], [costs.false_positive, costs.true_positive]], dtype=np.float64
-    )
-    each = matrix[np.asarray(acted, dtype=bool).astype(int), np.asarray(label).astype(int)]
-    return np.asarray(each + costs.review * np.asarray(reviewed, dtype=bool), dtype=np.float64)
+def realised(
+    prices: Costs | CostMatrix, acted: ArrayLike, label: ArrayLike, reviewed: ArrayLike | bool = False
+) -> Floats:
+    """Return what decisions have cost, float64 [n] (`CostMatrix.realised`)."""
+    return two(prices).realised(acted, label, reviewed)
 
 
-def cheapest(label: ArrayLike, probability: ArrayLike, costs: Costs) -> Cutoff:
+def two(prices: Costs | CostMatrix) -> CostMatrix:
+    """Return the cost matrix of two classes from their four outcomes."""
+    if isinstance(prices, CostMatrix):
+        return prices
+    names = "no", "yes"
+    return CostMatrix(names, names, matrix(prices, names, names), prices.review, prices.review_error)
+
+
+def cheapest(label: ArrayLike, probability: ArrayLike, costs: Costs | CostMatrix) -> Cutoff:
     """Return the threshold that would have been cheapest on these rows, whether or not they are calibrated.
 
     Parameters
@@ -212,7 +420,7 @@ def cheapest(label: ArrayLike, probability: ArrayLike, costs: Costs) -> Cutoff:
     DataError
         If there are no rows.
     """
-    truth, p = np.asarray(label) == 1, np.asarray(probability, dtype=np.float64)
+    truth, p = np.asarray(label) == 1, of_yes(probability)
     if not len(p):
         raise DataError("There are no rows to find a threshold on.")
     if truth.shape != p.shape:
@@ -231,21 +439,22 @@ def cheapest(label: ArrayLike, probability: ArrayLike, costs: Costs) -> Cutoff:
     return Cutoff(float(cuts[nearest]), float(leave) + float(total[nearest]) / len(p))
 
 
-def capacity_price(costs: Costs, probability: ArrayLike, capacity: float) -> float:
+def capacity_price(costs: Costs | CostMatrix, said: ArrayLike, capacity: float) -> float:
     """Return what a review must save so that, on rows like these, no more than a share `capacity` is reviewed.
 
     Parameters
     ----------
-    probability
-        Probabilities of rows that stand for the future ones, float [n].
+    said
+        Of rows that stand for the future ones, as in `CostMatrix.expected`.
     capacity
         Share of decisions that people can review.
     """
-    gain = np.sort(expected(costs, probability).gain)[::-1]
+    gain = np.sort(two(costs).gain(said))[::-1]
     first_refused = int(np.floor(capacity * len(gain) + 1e-9))
     return float(max(0.0, gain[first_refused])) if first_refused < len(gain) else 0.0
 
 
-def _regrets(costs: Costs) -> tuple[float, float]:
-    """Return what a false alarm and what a miss cost more than the right action."""
-    return costs.false_positive - costs.true_negative, costs.false_negative - costs.true_positive
+def _regrets(costs: Costs | CostMatrix) -> tuple[float, float]:
+    """Return what a false alarm and a miss cost more than the right action."""
+    (rest, miss), (alarm, hit) = two(costs).cost.tolist()
+    return alarm - rest, miss - hit

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from loopbook.decisions import cross_validated_costs, log, policy_choice, policy_costs
+from loopbook.decisions import costs, cross_validated_costs, log, policy_choice, policy_costs
 from loopbook.decisions import what_if as hypothetical
 from loopbook.decisions.building import Plan
 from loopbook.decisions.costs import band, drawn
@@ -22,7 +22,7 @@ from loopbook.scenario.task import Task
 
 def expected_costs(plan: Plan, currency: str) -> Figure:
     """Draw the expected cost of each action by probability, and name the band in which asking a person pays."""
-    prices = plan.settings.costs
+    prices = costs.of(plan.settings.costs, plan.task)
     low, high = band(prices)
     return plots.lines(
         drawn(prices, np.linspace(0, 1, 101), (*plan.task.actions, "ask a person")),
@@ -55,8 +55,8 @@ def compared(judged: pd.DataFrame, choice: Choice, currency: str) -> Figure:
 def what_if(plan: Plan, policy: Policy, stream: pd.DataFrame, live: ArrayLike, currency: str) -> dict[str, Any]:
     """Return the counts from which a page answers what another threshold, other costs or more reviews would do."""
     threshold, capacity = hypothetical.start(policy, plan.threshold[0], plan.settings.review_capacity)
-    settings = plan.settings.model_copy(update={"review_capacity": capacity})
-    return hypothetical.plain(stream["label"], live, settings, threshold, currency)
+    prices = costs.of(plan.settings.costs, plan.task)
+    return hypothetical.plain(stream["label"], live, prices, capacity, threshold, currency)
 
 
 def verdict(plan: Plan, choice: Choice, judged: Judged, currency: str, fresh: bool) -> Sentence:

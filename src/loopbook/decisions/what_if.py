@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from loopbook.decisions import costs
+from loopbook.decisions.costs import CostMatrix
 from loopbook.decisions.policies import Constant, Policy, Review, Ruled
-from loopbook.scenario.decisions import Costs, DecisionsSettings
+from loopbook.scenario.decisions import OUTCOMES
 
 BINS = 200
 _DIGITS = 6  # of a probability: more say nothing, and look like the number of a card to a search for personal data
@@ -54,25 +54,22 @@ def bins(label: ArrayLike, probability: ArrayLike) -> list[Bin]:
     ]
 
 
-def effect(counts: Sequence[Bin], prices: Costs, threshold: float, capacity: float) -> Effect:
+def effect(counts: Sequence[Bin], prices: CostMatrix, threshold: float, capacity: float) -> Effect:
     """Return what a threshold leads to on these rows, with a share of them that people can review."""
     p, positive, negative = (np.array(column, dtype=np.float64) for column in zip(*counts, strict=True))
-    rows, acts, expected = positive + negative, p >= threshold, costs.expected(prices, p)
-    gain = np.where(acts, expected.act, expected.leave) - expected.review
+    rows, acts, (leave, act, review) = positive + negative, p >= threshold, prices.expected(p).T
+    gain = np.where(acts, act, leave) - review
     asked, left = np.zeros(len(p)), capacity * rows.sum()
     for at in np.argsort(-gain, kind="stable"):
         if gain[at] > 0 and left > 0:
             asked[at] = min(1.0, left / rows[at])
             left -= asked[at] * rows[at]
     # The share of a bin's positives, and of its negatives, that is acted on in the end.
-    on_positive = asked * (1 - prices.review_error) + (1 - asked) * acts
-    on_negative = asked * prices.review_error + (1 - asked) * acts
+    on_positive = asked * (1 - prices.error) + (1 - asked) * acts
+    on_negative = asked * prices.error + (1 - asked) * acts
     right, alarms = float(positive @ on_positive), float(negative @ on_negative)
     missed, rest, reviews = positive.sum() - right, negative.sum() - alarms, float(rows @ asked)
-    paid = (
-        right * prices.true_positive + alarms * prices.false_positive + missed * prices.false_negative
-        + rest * prices.true_negative + reviews * prices.review
-    )  # fmt: skip
+    paid = (prices.cost * [[rest, missed], [alarms, right]]).sum() + reviews * prices.review
     return Effect(
         threshold,
         float(paid / rows.sum()),
@@ -90,16 +87,18 @@ def start(policy: Policy, threshold: float, capacity: float) -> tuple[float, flo
 
 
 def plain(
-    label: ArrayLike, probability: ArrayLike, settings: DecisionsSettings, threshold: float, currency: str
+    label: ArrayLike, probability: ArrayLike, prices: CostMatrix, capacity: float, threshold: float, currency: str
 ) -> dict[str, Any]:
     """Return the bins with the settings in force and a small table of effects, as plain values for a page."""
     counts, threshold = bins(label, probability), round(threshold, _DIGITS)
     thresholds: Iterable[float] = sorted({*_SHOWN, threshold})
-    table = [effect(counts, settings.costs, each, settings.review_capacity)._asdict() for each in thresholds]
+    table = [effect(counts, prices, each, capacity)._asdict() for each in thresholds]
+    ((rest, missed), (alarm, hit)) = prices.cost.tolist()
+    outcomes = dict(zip(OUTCOMES, (hit, alarm, rest, missed), strict=True))
     return {
         "bins": [list(one) for one in counts],
-        "costs": settings.costs.model_dump(),
-        "capacity": settings.review_capacity,
+        "costs": {**outcomes, "review": prices.review, "review_error": prices.error},
+        "capacity": capacity,
         "threshold": threshold,
         "currency": currency,
         "table": table,
