@@ -68,7 +68,7 @@ def test_findings_name_what_a_reader_should_know(made):
     result = card.dataset_card(splits, NOTHING_ASIDE, ORIGIN, agent)
     assert kinds(result) == {"imbalance", "missing", "truncation", "licence"}
     assert all(finding["severity"] in ("note", "warning", "serious") for finding in result["findings"])
-    assert "always saying the other is 90.0% right" in result["findings"][0]["text"]
+    assert "'no' is 90.0% of the rows: always saying so is 90.0% right." in result["findings"][0]["text"]
 
 
 @pytest.mark.parametrize(("count", "found"), [(100, False), (1000, True)])

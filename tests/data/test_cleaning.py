@@ -156,3 +156,16 @@ def test_a_scenario_says_which_phones_and_identity_numbers_are_masked_too(scenar
 def test_regions_and_identity_numbers_that_nobody_knows_are_refused(name, value):
     with pytest.raises(ValidationError, match=value):
         DataSettings.model_validate({name: (value,)})
+
+
+@pytest.mark.parametrize("label", [pd.Categorical(["a", "b", "a"]), np.array([1.5, 2.0, 1.5])])
+def test_a_repetition_with_another_class_or_number_is_said(scenario, label):
+    _, aside = cleaning.deduplicate(rows([STORY] * 3).assign(label=label), scenario())
+    assert aside["reason"].tolist() == ["duplicate-text-other-label", "duplicate-text"]
+
+
+def test_names_of_classes_are_looked_at_and_stay(scenario):
+    named = pd.Categorical(["ann@example.org", None, "ann@example.org"], categories=["ann@example.org", "rest"])
+    masked, found = cleaning.mask(rows(["a", "b", "c"]).assign(label=named), scenario())
+    assert found.to_dict("records") == [{"column": "label", "kind": "mail", "findings": 2, "rows": 2}]
+    assert list(masked["label"].cat.categories) == ["ann@example.org", "rest"]

@@ -130,3 +130,26 @@ def test_a_missing_text_is_an_empty_one(agent: Scenario) -> None:
     frame = rows(3).assign(text=["a", None, ""])
     found = relabelling.fingerprints(frame, agent.task)
     assert len(found) == 3 and found["r1"] == found["r2"] != found["r0"]
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "number"])
+def test_labels_of_every_type_are_taken_and_an_unknown_class_is_said(agent: Scenario, kind: str) -> None:
+    task = {"type": kind, "fields": {"text": "text"}, "label": {"column": "said"}}
+    task["label"] |= {"limits": [0.5]} if kind == "number" else {}
+    made = Scenario.model_validate(agent.model_dump(mode="json") | {"task": task})
+    frame = rows()
+    names = pd.Categorical(np.where(frame["label"] == 1, "late", "lost"), categories=["late", "lost", "never"])
+    frame["label"] = names if kind == "multiclass" else frame["label"].astype(float)
+    sides = splitting.split(frame, made, window=2)
+    wanted = ["never", "late", "unheard"] if kind == "multiclass" else [2.5, -1, 0.25]
+    given = [{**one, "label": label} for one, label in zip(said(sides["past"].head(3), made), wanted, strict=True)]
+    found = relabelling.apply(sides, given, [], made.task)
+    learned = pd.concat([found.splits["train"], found.splits["validation"]]).set_index("row_id")["label"]
+    assert learned.dtype == frame["label"].dtype
+    row = found.added.set_index("from").loc["corrections"]
+    taken = wanted[:2] if kind == "multiclass" else wanted
+    assert learned[sides["past"]["row_id"].head(len(taken))].tolist() == taken
+    assert (row["to train"] + row["to validation"], row["unknown class"]) == (len(taken), 3 - len(taken))
+    assert sorted(row["labels"].split(", ")) == {
+        "multiclass": ["late 1", "never 1"], "number": ["above 0.5 1", "up to 0.5 2"],
+    }[kind]  # fmt: skip

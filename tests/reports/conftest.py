@@ -202,7 +202,7 @@ def finished(workshop: Workshop) -> Run:
         "rows": {"source": 20150, "used": 20000, "quarantine": 150},
         "time": span,
         "classes": {"no": {"rows": 16340, "share": 0.817}, "yes": {"rows": 3660, "share": 0.183}},
-        "splits": {"train": {"rows": 12000, "share_yes": 0.18, **span}},
+        "splits": {"train": {"rows": 12000, "classes": {"no": 9840, "yes": 2160}, **span}},
         "origin": {"licence": HOSTILE, "rows": 20150},
         "findings": [
             {"kind": "time", "text": "Posts come in surges.", "severity": "note"},

@@ -1,20 +1,23 @@
 """The dataset card: what the data is, where it comes from, what is in it, and what a reader should know of it."""
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from loopbook.data import distribution
+from loopbook.data.cleaning import shorten
 from loopbook.data.features import column, tokenize
 from loopbook.scenario.contract import Scenario
-from loopbook.scenario.task import YesNo
+from loopbook.scenario.task import Number, YesNo
 from loopbook.statistics import bands
-from loopbook.statistics.intervals import Z
 
 _TOP = 10  # most frequent values of a category
 _FEW = 1_000  # rows below which one split misleads
+_REMEDY = {"label": "give its classes other names in task.label.values"}
 
 Finding = tuple[object, str, str, str]
 """Whether it holds, its kind, its severity, and what it says."""
@@ -48,26 +51,26 @@ def dataset_card(
     Returns
     -------
     dict
-        Plain values for JSON: title, simulated, origin, rows, splits, boundaries, time, classes, fields, groups,
-        quarantine, personal, protected, findings (a list of kind, text, severity: note, warning or serious).
+        Plain values for JSON: title, simulated, origin, rows, splits, boundaries, time, classes (of a number its bands,
+        and `number`: range and quartiles), also (classes of the further outputs), fields, groups, quarantine, personal,
+        protected, findings (a list of kind, text, severity: note, warning or serious).
     """
     rows = pd.concat(splits.values(), ignore_index=True)
-    label = rows["label"]
+    counted = distribution.counts(splits, scenario.task)
+    also = {name: distribution.counts(splits, scenario.task, f"label_{name}") for name in scenario.task.also}
     card: dict[str, Any] = {
         "title": scenario.title,
         "simulated": scenario.simulated,
         "origin": dict(origin),
         "rows": {"source": int(origin["rows"]), "used": len(rows), "quarantine": len(quarantine)},
         "splits": {
-            name: {"rows": len(frame), "share_yes": float(frame["label"].mean()), **_span(frame)}
+            name: {"rows": len(frame), "classes": counted[name].to_dict(), **_span(frame)}
             for name, frame in splits.items()
         },
         "boundaries": list(dates),
         "time": _span(rows),
-        "classes": {
-            name: {"rows": int((label == value).sum()), "share": float((label == value).mean())}
-            for value, name in enumerate(scenario.task.label.classes)
-        },
+        "classes": _classes(counted),
+        "also": {name: _classes(further) for name, further in also.items()},
         "fields": {name: _field(column(rows, name), kind) for name, kind in scenario.task.fields.items()},
         "groups": {
             "column": scenario.source.group,
@@ -77,10 +80,17 @@ def dataset_card(
         "uncertain": {"rows": int((rows["weight"] < 1).sum()), "weight": float(rows["weight"].sum())},
         "quarantine": {str(reason): int(count) for reason, count in quarantine["reason"].value_counts().items()},
         "personal": [] if personal is None else json.loads(personal.to_json(orient="records")),
-        "protected": {name: _shares(rows, name) for name in scenario.source.protected},
+        "protected": {name: _shares(rows, name, scenario) for name in scenario.source.protected},
     }
-    card["findings"] = _findings(card, rows, scenario)
+    if isinstance(scenario.task, Number):
+        card["number"] = _field(rows["label"], "number")
+    card["findings"] = _findings(card, rows, {"": counted, **also}, scenario)
     return card
+
+
+def _classes(counted: pd.DataFrame) -> dict[str, dict[str, float]]:
+    rows = counted.sum(axis=1)
+    return {str(name): {"rows": int(count), "share": float(count / max(1, rows.sum()))} for name, count in rows.items()}
 
 
 def _span(frame: pd.DataFrame) -> dict[str, str | None]:
@@ -117,26 +127,55 @@ def _field(values: "pd.Series[Any]", kind: str) -> dict[str, Any]:
     }
 
 
-def _chance(rows: pd.DataFrame, splits: Mapping[str, Mapping[str, Any]]) -> float:
-    """Return by how much the shares of yes in the first and the last split differ by chance in one case of twenty."""
-    share, sizes = float(rows["label"].mean()), [split["rows"] for split in splits.values()]
-    return Z * math.sqrt(share * (1 - share) * (1 / max(1, sizes[0]) + 1 / max(1, sizes[-1])))
+def _moved(counted: pd.DataFrame) -> Finding:
+    """Compare the shares of the classes in the first and the last split, by more than chance in one case of twenty."""
+    sizes, share = counted.sum(), counted.sum(axis=1) / counted.to_numpy().sum()
+    told = distribution.told(counted.index)
+    z = NormalDist().inv_cdf(1 - 0.025 / len(told))  # Bonferroni: as many comparisons as classes
+    chance = z * np.sqrt(share * (1 - share) * (1 / max(1, sizes.iloc[0]) + 1 / max(1, sizes.iloc[-1])))
+    rates = (counted / sizes.clip(lower=1)).loc[told]
+    beyond = (rates.iloc[:, -1] - rates.iloc[:, 0]).abs() - chance[told].clip(lower=0.05)
+    most = str(beyond.idxmax())
+    before, after = rates.loc[most].iloc[[0, -1]]
+    text = f"{shorten(most, 40)!r} is {before:.1%} of train and {after:.1%} of the stream after it."
+    return beyond[most] > 0, "drift", "warning", text
 
 
-def _shares(rows: pd.DataFrame, name: str) -> dict[str, dict[str, float]]:
+def _shares(rows: pd.DataFrame, name: str, scenario: Scenario) -> dict[str, dict[str, Any]]:
     values = column(rows, name).astype(str)
-    by_value = rows.groupby(bands.groups(values, values))["label"].agg(["size", "mean"])
-    return {
-        str(value): {"rows": int(row["size"]), "share_yes": float(row["mean"])} for value, row in by_value.iterrows()
-    }
+    parts = {str(value): part for value, part in rows.groupby(bands.groups(values, values))}
+    counted = distribution.counts(parts, scenario.task)
+    shares = counted / counted.sum().clip(lower=1)
+    return {value: {"rows": len(part), "classes": shares[value].to_dict()} for value, part in parts.items()}
 
 
-def _findings(card: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> list[dict[str, str]]:
+def _few(counted: pd.DataFrame, of: str) -> list[Finding]:
+    """Return which classes train has never seen, which it hardly knows, and which no row has."""
+    train, rows = counted["train"], counted.sum(axis=1)
+    found = (
+        (distribution.unseen(counted), "unseen-class", "warning", "in no row of train, so that no model can answer it"),
+        (train[train.between(1, distribution.RARE - 1)], "rare-class", "warning", "hardly in train, rows there"),
+        (rows[rows == 0], "empty-class", "note", "named by the scenario, and in no row"),
+    )
+    return [
+        (len(few), kind, severity, f"{of}{_listed(few)} of {len(rows)} classes: {what}.")
+        for few, kind, severity, what in found
+    ]
+
+
+def _listed(rows: "pd.Series[Any]", most: int = 5) -> str:
+    shown = ", ".join(f"{shorten(str(name), 40)!r} ({count:,})" for name, count in rows.head(most).items())
+    return shown + (f" and {len(rows) - most} more" if len(rows) > most else "")
+
+
+def _findings(
+    card: dict[str, Any], rows: pd.DataFrame, counts: dict[str, pd.DataFrame], scenario: Scenario
+) -> list[dict[str, str]]:
     """Return what somebody who writes requirements for this data should know."""
     label, longest, fields = scenario.task.label, scenario.data.sequence_length, card["fields"].items()
     caution = card["origin"].get("caution")
-    rare = min(label.classes, key=lambda name: card["classes"][name]["share"])
-    share = card["classes"][rare]["share"]
+    often = max(card["classes"], key=lambda name: card["classes"][name]["share"])
+    share = card["classes"][often]["share"]
     source, aside = card["rows"]["source"], card["rows"]["quarantine"]
     reason = max(card["quarantine"], key=card["quarantine"].__getitem__, default="")
     contradictions = card["quarantine"].get("duplicate-text-other-label", 0)
@@ -144,8 +183,6 @@ def _findings(card: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> l
     why = "are labelled by users who are not wholly certain"
     if isinstance(label, YesNo) and label.below is not None:
         why = f"lie near the limit {label.below:g} of {label.column}"
-    rates = [split["share_yes"] for split in card["splits"].values()]
-    moved = scenario.data.splits.by == "time" and abs(rates[-1] - rates[0]) > max(0.05, _chance(rows, card["splits"]))
     found: list[Finding] = [
         (caution, "caution", "serious", f"{caution}"),
         (
@@ -156,10 +193,21 @@ def _findings(card: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> l
             "says little, repeated cross-validation more (optimization.cv_repeats).",
         ),
         (
-            share < 0.2,
+            share > 0.8,
             "imbalance",
             "warning",
-            f"Only {share:.1%} of the rows are {rare!r}: always saying the other is {1 - share:.1%} right.",
+            f"{shorten(often, 40)!r} is {share:.1%} of the rows: always saying so is {share:.1%} right.",
+        ),
+        *(finding for name, counted in counts.items() for finding in _few(counted, f"{name}: " if name else "")),
+        *(
+            (
+                known < 0.95 * len(rows),
+                "further-output",
+                "note",
+                f"{name} is known for {known:,} of {len(rows):,} rows; it is learned and measured on these.",
+            )
+            for name, classes in card["also"].items()
+            for known in [sum(part["rows"] for part in classes.values())]
         ),
         (
             aside,
@@ -201,13 +249,8 @@ def _findings(card: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> l
             if field["type"] == "text"
         ),
         *_personal(card["personal"], scenario.data.mask_personal_data),
-        (
-            moved,
-            "drift",
-            "warning",
-            f"{label.classes[1]!r} is {rates[0]:.1%} of train and {rates[-1]:.1%} of the stream after it.",
-        ),
-        *(_fairness(name, values, label.classes[1]) for name, values in card["protected"].items()),
+        *([_moved(counts[""])] if scenario.data.splits.by == "time" else []),
+        *(_fairness(name, values, distribution.told(counts[""].index)) for name, values in card["protected"].items()),
         (
             card["origin"]["licence"] == "not stated",
             "licence",
@@ -219,7 +262,7 @@ def _findings(card: dict[str, Any], rows: pd.DataFrame, scenario: Scenario) -> l
 
 
 def _personal(personal: list[dict[str, Any]], masked: bool) -> list[Finding]:
-    keys = {"row_id": "id", "group": "group"}
+    keys = {"row_id": "id", "group": "group", "label": "label"}
     inside = [found for found in personal if found["column"] not in keys]
     total, where = sum(found["findings"] for found in inside), sorted({found["column"] for found in inside})
     text = f"Personal data in {', '.join(where)}, found {total:,} times, is {'masked' if masked else 'not masked'}."
@@ -231,7 +274,7 @@ def _personal(personal: list[dict[str, Any]], masked: bool) -> list[Finding]:
                 "personal-data",
                 "serious",
                 f"The {keys[found['column']]} column holds personal data ({found['kind']}, {found['rows']:,} rows): "
-                "name it in source.personal, so that a pseudonym stands for it.",
+                f"{_REMEDY.get(found['column'], 'name it in source.personal, so that a pseudonym stands for it')}.",
             )
             for found in personal
             if found["column"] in keys
@@ -239,9 +282,13 @@ def _personal(personal: list[dict[str, Any]], masked: bool) -> list[Finding]:
     ]
 
 
-def _fairness(name: str, values: dict[str, Any], positive: str) -> Finding:
-    """Compare the share of *yes* between the values of a protected column that have enough rows."""
-    yes = {value: part["share_yes"] for value, part in values.items() if part["rows"] >= 50} or {"": 0.0}
-    low, high = min(yes, key=yes.__getitem__), max(yes, key=yes.__getitem__)
-    text = f"{positive!r} is {yes[high]:.1%} where {name} is {high} and {yes[low]:.1%} where {low}."
-    return yes[high] - yes[low] > 0.05, "fairness", "note", text
+def _fairness(name: str, values: dict[str, Any], told: pd.Index) -> Finding:
+    """Compare the shares of the classes between the values of a protected column that have enough rows."""
+    many = {value: part["classes"] for value, part in values.items() if part["rows"] >= 50}
+    shares = pd.DataFrame(many or {"": dict.fromkeys(told, 0.0)}).loc[told]
+    apart = shares.max(axis=1) - shares.min(axis=1)
+    most = str(apart.idxmax())
+    found = shares.loc[most].to_dict()
+    low, high = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
+    text = f"{shorten(most, 40)!r} is {found[high]:.1%} where {name} is {high} and {found[low]:.1%} where {low}."
+    return apart[most] > 0.05, "fairness", "note", text

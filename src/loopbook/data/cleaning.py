@@ -51,7 +51,7 @@ def mask(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, pd.DataF
     rows
         The same rows and columns.
     found
-        Columns ``column, kind, findings, rows``; ids and groups are looked at but never changed.
+        Columns ``column, kind, findings, rows``; ids, groups and names of classes are looked at but never changed.
     """
     source, masked = scenario.source, rows.copy()
     # Pseudonyms and hashes that we made ourselves hold nothing personal, but a few look like a card number.
@@ -60,20 +60,22 @@ def mask(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, pd.DataF
     made |= {"group"} if source.group is None or source.group in source.personal else set()
     counted: list[tuple[str, str, int, int]] = []
     for name in rows.columns:
-        if not isinstance(rows[name].dtype, pd.StringDtype) or name in made:
+        named = isinstance(rows[name].dtype, pd.CategoricalDtype)
+        if not (named or isinstance(rows[name].dtype, pd.StringDtype)) or name in made:
             continue
         replaced: dict[str, str] = {}
         kinds: dict[str, list[str]] = {}
-        for value in rows[name].unique():
+        values = rows[name].astype(object).dropna() if named else rows[name]
+        for value in values.unique():
             if found := personal_data.find(value, scenario.data.phone_regions, scenario.data.identity_numbers):
                 kinds[value] = [finding.kind for finding in found]
                 replaced[value] = personal_data.masked(value, found)
-        hit = rows[name][rows[name].isin(list(kinds))]
+        hit = values[values.isin(list(kinds))]
         for kind in personal_data.KINDS:
             per_row = hit.map(lambda value, kind=kind, kinds=kinds: kinds[value].count(kind))
             if len(per_row) and per_row.sum():
                 counted.append((name, kind, int(per_row.sum()), int((per_row > 0).sum())))
-        if replaced and scenario.data.mask_personal_data and name not in ("row_id", "group"):
+        if replaced and scenario.data.mask_personal_data and not named and name not in ("row_id", "group"):
             masked[name] = rows[name].map(lambda value, replaced=replaced: replaced.get(value, value))
     return masked, pd.DataFrame(counted, columns=["column", "kind", "findings", "rows"])
 

@@ -1,7 +1,7 @@
 """Labels: what the source's column says of each row, in the form that the task's type has."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from loopbook.data.parsing import Notation
 from loopbook.scenario.errors import DataError, suggest
 from loopbook.scenario.source import CsvSource, Source
 from loopbook.scenario.task import Label, OneOfMany, Quantity, Task, Value, YesNo
+from loopbook.statistics import targets
 
 MOST_CLASSES = 500
 """A label column of more distinct values than this is no set of classes."""
@@ -60,6 +61,30 @@ def also(frame: pd.DataFrame, task: Task, source: Source) -> dict[str, pd.Catego
     """Return the further outputs of each row under ``label_`` and their names; missing where they are not known."""
     columns = {name: parsing.strings(frame[output.column]) for name, output in task.also.items()}
     return {f"label_{name}": _classes(written, task.also[name], source) for name, written in columns.items()}
+
+
+def approved(said: Sequence[Any], like: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return labels that people gave in the form that a column of labels has; missing where no class is called so.
+
+    Parameters
+    ----------
+    said
+        0 or 1, the name of a class, or a number, by the type of the task; one for each row of `like`.
+    like
+        Labels as `read` returns them.
+    """
+    if isinstance(like.dtype, pd.CategoricalDtype):
+        known = [name if name in like.cat.categories else None for name in map(str, said)]
+        return pd.Series(pd.Categorical(known, dtype=like.dtype), index=like.index)
+    return pd.Series(list(said), index=like.index, dtype="float64")
+
+
+def in_words(label: "pd.Series[Any]", task: Task, most: int = 3) -> str:
+    """Return the most frequent classes of labels with their rows, of a number the bands: ``late 12, lost 3``."""
+    names = targets.classes(label, task)
+    found = Counter(names[code] for code in targets.codes(label, task).tolist() if code >= 0)
+    listed = [f"{shorten(name, 40)} {count:,}" for name, count in found.most_common(most)]
+    return ", ".join([*listed, *([f"{len(found) - most} more"] if len(found) > most else [])])
 
 
 def refuse_one_class(label: "pd.Series[Any]", raw: "pd.Series[Any]", task: Task, source: Source) -> None:

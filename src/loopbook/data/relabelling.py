@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from loopbook.data import labels
 from loopbook.data.features import column
 from loopbook.data.splitting import LATER, PAST, SPLITS
 from loopbook.scenario.task import Task
@@ -19,7 +20,7 @@ HELD_BACK = 0.3
 the window is past, they join validation and the others join train: no model is ever judged by what it learned."""
 
 ADDED = TO_TRAIN, TO_VALIDATION = "to train", "to validation"
-WAITING, KEPT_OUT, NOT_FOUND = "waiting", "kept out", "not found"
+WAITING, KEPT_OUT, NOT_FOUND, UNKNOWN_CLASS = "waiting", "kept out", "not found", "unknown class"
 """What becomes of an approved label."""
 
 _FATE = {"stream": WAITING, LATER: WAITING}
@@ -38,8 +39,8 @@ class Relabelled:
     added
         How many approved labels there are, by where they come from and what became of them: columns `from`,
         `rows`, `to train`, `to validation`, `waiting` (the row's window is not past), `kept out` (a row of test, gate
-        or another split that feedback never touches), `not found` (no row has this id and content), `yes` (share
-        among those added).
+        or another split that feedback never touches), `unknown class` (the label names none of the task's classes),
+        `not found` (no row has this id and content), `labels` (the most frequent among those added).
     """
 
     splits: dict[str, pd.DataFrame]
@@ -82,7 +83,8 @@ def apply(
     splits
         As `splitting.split` returns them.
     corrections, outcomes
-        From the snapshot: `row_id`, `label` (0 or 1), `content` (see `fingerprints`), corrections also `weight`.
+        From the snapshot: `row_id`, `label` (0 or 1, the name of a class, or a number, by the type of the task),
+        `content` (see `fingerprints`), corrections also `weight`.
     task
         Its fields are what `content` is about.
     """
@@ -100,25 +102,31 @@ def apply(
     said = [approved[row][1] for row in past["row_id"].astype(str)]
     sure = pd.Series([one.get("weight") for one in said], index=past.index, dtype="float64")
     rows = past.assign(
-        label=pd.Series([int(one["label"]) for one in said], index=past.index, dtype="int8"),
+        label=labels.approved([one["label"] for one in said], past["label"]),
         weight=sure.fillna(past["weight"]).astype("float32"),
     )
+    unknown = set(rows["row_id"][rows["label"].isna()].astype(str))
+    rows = rows.dropna(subset="label").astype({"label": past["label"].dtype})
     back = held_back(rows)
     joined = {name: splits[name] for name in SPLITS}
     joined["train"] = pd.concat([joined["train"], rows[~back]], ignore_index=True)
     joined["validation"] = pd.concat([joined["validation"], rows[back]], ignore_index=True)
     to = dict(zip(rows["row_id"].astype(str), np.where(back, TO_VALIDATION, TO_TRAIN), strict=True))
+    to |= dict.fromkeys(unknown, UNKNOWN_CLASS)
     fate = {
         row: to.get(row) or _FATE.get(place.get(row, ""), KEPT_OUT if row in place else NOT_FOUND) for row in approved
     }
-    return Relabelled(joined, _table(approved, fate))
+    return Relabelled(joined, _table(approved, fate, rows.set_index("row_id")["label"], task))
 
 
-def _table(approved: Mapping[str, tuple[str, Mapping[str, Any]]], fate: Mapping[str, str]) -> pd.DataFrame:
+def _table(
+    approved: Mapping[str, tuple[str, Mapping[str, Any]]], fate: Mapping[str, str], label: "pd.Series[Any]", task: Task
+) -> pd.DataFrame:
     rows = []
     for source in (_USERS, _OUTCOMES):
         mine = [row for row, (kind, _) in approved.items() if kind == source]
-        counts = {name: sum(fate[row] == name for row in mine) for name in (*ADDED, WAITING, KEPT_OUT, NOT_FOUND)}
-        added = [int(approved[row][1]["label"]) for row in mine if fate[row] in ADDED]
-        rows.append({"from": source, "rows": len(mine), **counts, "yes": float(np.mean(added)) if added else np.nan})
+        fates = (*ADDED, WAITING, KEPT_OUT, UNKNOWN_CLASS, NOT_FOUND)
+        counts = {name: sum(fate[row] == name for row in mine) for name in fates}
+        added = label[label.index.astype(str).isin([row for row in mine if fate[row] in ADDED])]
+        rows.append({"from": source, "rows": len(mine), **counts, "labels": labels.in_words(added, task)})
     return pd.DataFrame(rows)

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.data import neighbours
+from loopbook.data import distribution, neighbours
 from loopbook.data.cleaning import texts
 from loopbook.data.features import column
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, refuse
 from loopbook.scenario.source import SimulationSource
+from loopbook.statistics import targets
 from loopbook.statistics.coin import coin
 
 SPLITS = ("train", "validation", "test", "gate", "stream")
@@ -21,7 +22,7 @@ SPLITS = ("train", "validation", "test", "gate", "stream")
 PAST, LATER = "past", "later"
 """Windows of the agent's life before and after the stream; nothing is learned from them unless people approve it."""
 
-_LEARNING = ("train", "validation", "test")  # these three must know both classes
+_LEARNING = ("train", "validation", "test")  # these three must know two classes at least
 
 
 def split(
@@ -32,8 +33,10 @@ def split(
     * By time: stretches that follow each other, in the order of `SPLITS`; rows of the same moment stay together. They
       end where `dates` says, whatever is added later; rows after the last date belong to the last window.
     * By group, and by stratum: a stable hash of the row's group (of its id, where it has none) decides, so that a row
-      keeps its split whatever is added, removed or relabelled later. Shares are met within chance; by stratum, every
-      split must have rows of each stratum. A group of which a row is fixed by ``data.splits.column`` goes there.
+      keeps its split whatever is added, removed or relabelled later. Shares of rows and of classes are met within
+      chance; by stratum, train, validation and test must have rows of each value of the source's `stratum` column. A
+      class of the label may be so rare that a split has no row of it: the dataset card names those.
+      A group of which a row is fixed by ``data.splits.column`` goes there.
 
     The agent's life has ``data.splits.windows`` windows. The share `stream` is the first; the share `held_back`, or the
     later days of a simulation, is cut into the others. Only the window asked for is the stream; train, validation,
@@ -168,11 +171,12 @@ def proof(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
 
 
 def shares(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
-    """Return what each split holds: rows, groups, share as wished and as it is, first and last time, share of yes.
+    """Return what each split holds: rows, groups, share as wished and as it is, first and last time, and its label.
 
     Rows without a time have no first and last.
     """
     total = sum(map(len, splits.values()))
+    of_label = distribution.summary(splits, scenario.task)
     wished = scenario.data.splits.shares if scenario.data.splits.windows == 1 else {}
     return pd.DataFrame(
         [
@@ -184,7 +188,7 @@ def shares(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
                 "share": len(frame) / total,
                 "first": frame["time"].min(),
                 "last": frame["time"].max(),
-                scenario.task.label.classes[1]: frame["label"].mean(),
+                **of_label.loc[name],
             }
             for name, frame in splits.items()
         ]
@@ -218,15 +222,16 @@ def _hashes(groups: "pd.Series[str]", seed: int) -> NDArray[np.float64]:
 
 def _refuse_thin(splits: dict[str, pd.DataFrame], rows: pd.DataFrame, scenario: Scenario) -> None:
     settings = scenario.data.splits
-    stratum = scenario.source.stratum or "label"
+    stratum = scenario.source.stratum
     stratum = f"{stratum}_source" if f"{stratum}_source" in rows.columns else stratum
     many = f"{len(rows):,} rows in {rows['group'].nunique():,} groups, split by {settings.by}"
     for name, frame in splits.items():
         if name in (PAST, LATER):
             continue
         classes, learning = frame["label"].unique(), name in _LEARNING
-        only = "".join(scenario.task.label.classes[int(value)] for value in classes[:1])
-        checked = settings.by == "stratum" and learning and len(frame) >= len(SPLITS)
+        known = targets.classes(frame["label"], scenario.task)
+        only = "".join(known[code] for code in targets.codes(frame["label"].head(1), scenario.task))
+        checked = stratum is not None and settings.by == "stratum" and learning and len(frame) >= len(SPLITS)
         missing = sorted(map(str, set(rows[stratum]) - set(frame[stratum]))) if checked else []
         refuse(
             DataError,

@@ -10,6 +10,7 @@ from loopbook.store import vault
 from loopbook.store.records import Run
 
 _ROWS = {"source": "Rows taken from the source", "used": "Rows used", "quarantine": "Rows in quarantine"}
+_MOST = 12  # classes that are listed; the rarer ones are summed up
 _ORIGIN = {"address": "Address", "licence": "Licence", "citation": "Citation"}
 
 
@@ -27,12 +28,14 @@ def facts(found: Mapping[str, Any]) -> list[Number]:
     rows, span, classes, splits, origin = (
         found.get(name) or {} for name in ("rows", "time", "classes", "splits", "origin")
     )
-    yes = [*classes, "yes"][:2][-1]  # the card lists what no means before what yes means
+    often = sorted(classes, key=lambda name: -(classes[name].get("rows") or 0)) if len(classes) > _MOST else classes
+    rest = sum(classes[name].get("rows") or 0 for name in [*often][_MOST:])
     return [
         *(Number(words, number(rows[name])) for name, words in _ROWS.items() if name in rows),
         *([Number("From, to", _days(span))] if span.get("first") else []),
-        *(Number(f"Class “{name}”", _counted(part)) for name, part in classes.items()),
-        *(Number(f"Split {name}", _counted(part, "share_yes", yes)) for name, part in splits.items()),
+        *(Number(f"Class “{name}”", _counted(classes[name])) for name in [*often][:_MOST]),
+        *([Number(f"{len(classes) - _MOST} other classes", f"{number(rest)} rows")] if rest else []),
+        *(Number(f"Split {name}", _counted(part | _share(part))) for name, part in splits.items()),
         *(Number(words, str(origin[name])[:500]) for name, words in _ORIGIN.items() if origin.get(name)),
     ]
 
@@ -48,11 +51,17 @@ def _days(span: Mapping[str, Any]) -> str:
     return f"{str(span['first'])[:10]} to {str(span.get('last'))[:10]}"
 
 
-def _counted(part: Mapping[str, Any], share: str = "share", of_what: str = "") -> str:
-    rows, of = part.get("rows"), part.get(share)
+def _share(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the share of yes where there are two classes; the card lists what no means before what yes means."""
+    counts = part.get("classes") or {}
+    return {"of": [*counts][1], "share": [*counts.values()][1] / max(1, part["rows"])} if len(counts) == 2 else {}
+
+
+def _counted(part: Mapping[str, Any]) -> str:
+    rows, of = part.get("rows"), part.get("share")
     said = f"{number(rows)} rows"
     if isinstance(of, int | float):
-        said += f", {of:.1%}" + (f" of them “{of_what}”" if of_what else "")
+        said += f", {of:.1%}" + (f" of them “{part['of']}”" if "of" in part else "")
     if part.get("first"):
         said += f", {_days(part)}"
     return said

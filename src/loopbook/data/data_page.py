@@ -1,0 +1,56 @@
+"""The figure of notebook 02 that depends on the type of the task: the label by split."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from loopbook.data import distribution
+from loopbook.data.cleaning import shorten
+from loopbook.figures import plots
+from loopbook.figures.figure import Figure
+from loopbook.scenario.task import Number, Task
+
+_SHOWN = 10  # most frequent classes that are drawn; the others are summed up
+_DRAWN = ["train", "test", "stream"]
+
+
+def label(splits: Mapping[str, pd.DataFrame], task: Task) -> Figure:
+    """Draw the label by split: the share of yes, of the most frequent classes, or the distribution of a number."""
+    if isinstance(task, Number):
+        return _of_number(splits, task)
+    counted = distribution.counts(splits, task)
+    percent = 100 * counted / counted.sum().clip(lower=1)
+    if len(counted) == 2:
+        name, shares = percent.index[1], percent.iloc[1]
+        return plots.bars(
+            shares,
+            title=f"Between {shares.min():.0f} and {shares.max():.0f}% of the rows are “{name}”",
+            x="split",
+            y=f"share of “{name}”, %",
+            alt=f"Share of rows with the label {name} in each split.",
+        )
+    often = counted.sum(axis=1).sort_values(ascending=False, kind="stable").index
+    top, rest = often[:_SHOWN], often[_SHOWN:]
+    shown = percent.loc[top, _DRAWN]
+    shown.index = pd.Index([shorten(name, 30) for name in top])
+    if len(rest):
+        shown.loc[f"{len(rest)} others"] = percent.loc[rest, shown.columns].sum()
+    first, new = percent.loc[top[0]], distribution.unseen(counted)
+    title = (
+        f"“{shorten(top[0], 30)}” is most frequent: {first['train']:.0f}% of train, {first['stream']:.0f}% of stream"
+    )
+    if len(new):
+        title = f"Train has never seen {len(new)} of {len(counted)} classes, such as “{shorten(new.index[0], 30)}”"
+    alt = "Share of each class in train, test and stream, the most frequent first."
+    return plots.bars(shown, title=title, x="share of the split, %", y="", alt=alt, horizontal=True)
+
+
+def _of_number(splits: Mapping[str, pd.DataFrame], task: Number) -> Figure:
+    medians = {name: splits[name]["label"].median() for name in _DRAWN}
+    unit = f", {task.label.unit}" if task.label.unit else ""
+    return plots.histogram(
+        {name: splits[name]["label"] for name in _DRAWN},
+        title=f"The median is {medians['train']:.3g} in train and {medians['stream']:.3g} in the stream",
+        x=f"{task.label.column}{unit}",
+        alt=f"Distribution of {task.label.column} in train, test and stream, as shares of the rows of each.",
+    )
