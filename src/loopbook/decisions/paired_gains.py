@@ -54,8 +54,8 @@ def gains(
     found: dict[str, Gain] = {}
     for metric in MEASURED:
         old, new = (metrics.score(metric.name, label, probability) for probability in (champion, challenger))
-        better = (challenger, champion) if metric.direction.better == "higher" else (champion, challenger)
-        found[metric.title] = Gain(old, new, *evaluation.paired(label, *better, metric.name, groups, resamples, seed))
+        better = evaluation.paired(label, challenger, champion, metric.name, groups, resamples, seed)
+        found[metric.title] = Gain(old, new, *better)
     edge = money.threshold(costs)
     spent = [money.realised(costs, p >= edge, label) for p in (champion, challenger)]
     gain = bootstrap.mean(spent[0] - spent[1], groups, resamples, seed)

@@ -1,6 +1,7 @@
 """Evaluation: scores with bootstrap intervals, paired comparisons, curves, and the check of the gradient's formula."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from loopbook.scenario.errors import DataError
 from loopbook.statistics import bootstrap, targets
 from loopbook.statistics.intervals import Interval
-from loopbook.statistics.metrics import BINS, computed, reported, scores
+from loopbook.statistics.metrics import BINS, METRICS, answers, computed, reported, scores, top_label
 
 Floats = NDArray[np.float64]
 
@@ -22,23 +23,28 @@ def metrics(
     resamples: int = 1_000,
     seed: int = 0,
     only: Sequence[str] | None = None,
+    task: str = "binary",
 ) -> pd.DataFrame:
     """Return scores with 95% intervals.
 
     Parameters
     ----------
     label
-        0 or 1, [n].
+        [n], in the form of the task's type: 0 or 1; class codes or a categorical; numbers.
     probability
-        In [0, 1], [n].
+        The answers: probabilities of yes, [n], or of all classes, [n, k], whose columns are in the order of the codes;
+        of a number the predicted values, [n], or quantiles, [n, q] (`metrics.Score`).
     threshold
-        From this probability a row is called positive.
+        Of two classes: from this probability a row is called positive.
     groups
         Rows of one group (an article, an author) are drawn together, because they are alike; [n].
     resamples
         Draws behind each interval.
     only
-        Names of metrics; None: all that are registered for the task.
+        Names of metrics; None: all that are registered for the task, but of a number's values alone no metric that
+        needs quantiles.
+    task
+        Type of the task.
 
     Returns
     -------
@@ -48,15 +54,16 @@ def metrics(
     Raises
     ------
     DataError
-        If there are no rows, labels other than 0 and 1, or probabilities outside [0, 1].
+        If there are no rows, labels that are none of the classes, or probabilities outside [0, 1].
 
     References
     ----------
     Efron & Tibshirani (1993), An introduction to the bootstrap: percentile intervals; for groups, the cluster bootstrap
     of Davison & Hinkley (1997).
     """
-    y, p = _checked(label, probability)
-    names = list(only or scores())
+    y, p = _checked(label, probability, task)
+    alone = task == "number" and p.ndim == 1
+    names = list(only or (name for name in scores(task) if not (alone and "quantiles" in METRICS[name].needs)))
     functions = [computed(name) for name in names]
     own, drawn = _drawn(
         lambda w: np.stack([function(y, p, threshold, w) for function in functions]), len(y), groups, resamples, seed
@@ -66,9 +73,9 @@ def metrics(
     return pd.DataFrame(found, columns=["value", "low", "high"], index=pd.Index(names, name="metric"))
 
 
-def flat(table: pd.DataFrame, prefix: str, also: Sequence[str] = ()) -> dict[str, float]:
+def flat(table: pd.DataFrame, prefix: str, also: Sequence[str] = (), task: str = "binary") -> dict[str, float]:
     """Return the reported metrics of a table of `metrics`, and others by name, with their ends as flat numbers."""
-    chosen = table.loc[[*reported(), *also]].rename_axis("metric")
+    chosen = table.loc[[*reported(task), *also]].rename_axis("metric")
     ends = {"value": "", "low": "_low", "high": "_high"}
     return {f"{prefix}{name}{end}": row[column] for column, end in ends.items() for name, row in chosen.iterrows()}
 
@@ -83,15 +90,17 @@ def paired(
     seed: int = 0,
     threshold: float = 0.5,
 ) -> Interval:
-    """Return by how much `a` scores higher than `b` on the same rows, with its 95% interval.
+    """Return by how much `a` is better than `b` on the same rows, above 0 also where less is better; 95% interval.
 
-    Both are scored on the same resamples, so what is hard for both cancels out.
+    Both are scored on the same resamples, so what is hard for both cancels out. Labels and answers are as in `metrics`,
+    in the form of any type of task that the metric is for.
     """
     function = computed(metric)
-    y, first = _checked(label, a)
-    _, second = _checked(label, b)
+    task, loss = METRICS[metric].tasks[-1], METRICS[metric].direction.loss
+    y, first = _checked(label, a, task)
+    _, second = _checked(label, b, task)
     own, drawn = _drawn(
-        lambda w: (function(y, first, threshold, w) - function(y, second, threshold, w))[None],
+        lambda w: (loss(function(y, second, threshold, w)) - loss(function(y, first, threshold, w)))[None],
         len(y),
         groups,
         resamples,
@@ -119,27 +128,88 @@ def pr(label: ArrayLike, probability: ArrayLike) -> pd.DataFrame:
 
 
 def calibration(label: ArrayLike, probability: ArrayLike, bins: int = BINS) -> pd.DataFrame:
-    """Return the calibration curve over bins of equal width: ``probability`` (mean), ``frequency``, ``rows``."""
-    y, p = _checked(label, probability)
+    """Return the calibration curve over bins of equal width: ``probability`` (mean), ``frequency``, ``rows``.
+
+    Of many classes it is that of the most probable one: how often an answer is right that is so sure.
+    """
+    y, p = top_label(*_checked(label, probability, "multiclass"))
     frame = pd.DataFrame({"bin": np.minimum((p * bins).astype(np.int64), bins - 1), "y": y, "p": p})
     table = frame.groupby("bin").agg(probability=("p", "mean"), frequency=("y", "mean"), rows=("y", "size"))
     return table.reset_index(drop=True)
 
 
+def residuals(label: ArrayLike, value: ArrayLike, bins: int = 10) -> pd.DataFrame:
+    """Return how far predicted numbers are off, by bins of equally many predictions, lowest first.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``value`` (mean prediction), ``residual`` (mean of label less prediction: above 0, too low),
+        ``absolute`` (its mean size), ``rows``. Equal predictions share a bin, so there may be fewer bins.
+    """
+    y, p = _checked(label, value, "number")
+    place = np.unique(np.quantile(p, np.arange(1, bins) / bins))
+    frame = pd.DataFrame({"bin": np.searchsorted(place, p, side="right"), "p": p, "r": y - p, "a": np.abs(y - p)})
+    parts = {"value": ("p", "mean"), "residual": ("r", "mean"), "absolute": ("a", "mean"), "rows": ("p", "size")}
+    return frame.groupby("bin").agg(**parts).reset_index(drop=True)
+
+
 def confusion(
-    label: ArrayLike, probability: ArrayLike, threshold: float = 0.5, names: tuple[str, str] = ("no", "yes")
+    label: ArrayLike, probability: ArrayLike, threshold: float = 0.5, names: Sequence[str] = ("no", "yes")
 ) -> pd.DataFrame:
-    """Return counts of rows: what is true down the side, what the model says across."""
-    y, p = _checked(label, probability)
-    counts = np.zeros((2, 2), dtype=np.int64)
-    np.add.at(counts, (y.astype(np.int64), (p >= threshold).astype(np.int64)), 1)
+    """Return counts of rows: what is true down the side, what the model says across; `names` are those of the codes."""
+    y, p = _checked(label, probability, "multiclass")
+    counts = np.zeros((len(names), len(names)), dtype=np.int64)
+    np.add.at(counts, (y.astype(np.int64), answers(p, threshold)), 1)
     return pd.DataFrame(counts, index=pd.Index(names, name="is"), columns=pd.Index(names, name="model says"))
 
 
-def report(
-    label: ArrayLike, probability: ArrayLike, threshold: float = 0.5, names: tuple[str, str] = ("no", "yes")
+def confusions(
+    label: ArrayLike,
+    probability: ArrayLike,
+    threshold: float = 0.5,
+    names: Sequence[str] = ("no", "yes"),
+    most: int = 15,
 ) -> pd.DataFrame:
-    """Return the classification report: precision, recall, F1 and rows of each class, and their plain mean."""
+    """Return which classes are taken for which, the pairs of most rows first, so that it can be read at 200 classes.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``is``, ``model says``, ``rows``, and ``share`` of the rows of the true class; at most `most` pairs.
+    """
+    table = confusion(label, probability, threshold, names)
+    counts = table.to_numpy()
+    true, said = np.nonzero(counts * (1 - np.eye(len(names), dtype=np.int64)))
+    rows = counts[true, said]
+    share = rows / counts.sum(axis=1)[true]
+    first = np.lexsort((said, true, -share, -rows))[:most]
+    columns = {"is": table.index[true], "model says": table.columns[said], "rows": rows, "share": share}
+    return pd.DataFrame(columns).iloc[first].reset_index(drop=True)
+
+
+def report(
+    label: ArrayLike,
+    probability: ArrayLike,
+    threshold: float = 0.5,
+    names: Sequence[str] = ("no", "yes"),
+    by: Literal["f1", "rows"] | None = None,
+    most: int | None = None,
+) -> pd.DataFrame:
+    """Return the classification report: precision, recall, F1 and rows of each class, and their plain mean.
+
+    Parameters
+    ----------
+    by
+        The worst (``f1``) or the rarest (``rows``) classes first; None: in the order of their codes.
+    most
+        So many classes by themselves; all others are one row, their plain mean and the sum of their rows.
+
+    Returns
+    -------
+    DataFrame
+        Index ``class``; NaN, and no part of a mean, for a class that is neither true nor answered in any row.
+    """
     counts = confusion(label, probability, threshold, names).to_numpy(dtype=np.float64)
     right, said, true = np.diag(counts), counts.sum(axis=0), counts.sum(axis=1)
     table = pd.DataFrame(
@@ -147,21 +217,36 @@ def report(
             "precision": right / np.maximum(said, 1),
             "recall": right / np.maximum(true, 1),
             "f1": 2 * right / np.maximum(said + true, 1),
-            "rows": true.astype(np.int64),
         },
         index=pd.Index(names, name="class"),
     )
-    mean = table[["precision", "recall", "f1"]].mean()
-    table.loc["mean"] = [*mean, int(true.sum())]
-    return table.astype({"rows": np.int64})
+    table[said + true == 0] = np.nan
+    table["rows"] = true.astype(np.int64)
+    every, kept = table, table if by is None else table.sort_values(by, kind="stable")
+    rest = kept.iloc[len(kept) if most is None else most :]
+    parts = [kept.iloc[: len(kept) - len(rest)]]
+    parts += [_together(rest, f"{len(rest)} more")] if len(rest) else []
+    return pd.concat([*parts, _together(every, "mean")]).rename_axis("class")
 
 
-def _checked(label: ArrayLike, probability: ArrayLike) -> tuple[Floats, Floats]:
-    y, p = np.asarray(label, dtype=np.float64), targets.of_yes(probability)
-    if y.ndim != 1 or y.shape != p.shape or not len(y):
+def _together(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return one row for several of a report: the plain mean of their scores, and the sum of their rows."""
+    return pd.DataFrame({**table.drop(columns="rows").mean(), "rows": int(table["rows"].sum())}, index=[name])
+
+
+def _checked(label: ArrayLike, probability: ArrayLike, task: str = "binary") -> tuple[Floats, Floats]:
+    """Return labels as numbers and answers in the form that metrics take, or say why they cannot be scored."""
+    y, p = targets.numbers(label), targets.narrow(probability)
+    if y.ndim != 1 or p.ndim not in (1, 2) or len(y) != len(p) or not len(y):
         raise DataError(f"Labels {y.shape} and probabilities {p.shape} must be equally many, and at least one.")
-    if not np.isin(y, (0, 1)).all():
-        raise DataError("Labels must be 0 or 1.")
+    if task == "number":
+        if not (np.isfinite(y).all() and np.isfinite(p).all()):
+            raise DataError("Labels and predictions must be finite numbers.")
+        return y, p
+    p = targets.of_yes(p) if task == "binary" else p
+    classes = 2 if p.ndim == 1 else p.shape[1]
+    if not np.isin(y, np.arange(classes)).all():
+        raise DataError(f"Labels must be {'0 or 1' if classes == 2 else f'codes from 0 to {classes - 1}'}.")
     if not ((p >= 0) & (p <= 1)).all():
         raise DataError("Probabilities must be numbers from 0 to 1.")
     return y, p

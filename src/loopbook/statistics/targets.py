@@ -38,6 +38,18 @@ def codes(label: "pd.Series[Any]", task: Task) -> NDArray[np.int64]:
     return np.where(np.isnan(values), NO_CLASS, found).astype(np.int64)
 
 
+def numbers(label: ArrayLike) -> Floats:
+    """Return labels as metrics take them, float64 [n]: of a categorical its codes, of all else the numbers."""
+    values = label.cat.codes if isinstance(getattr(label, "dtype", None), pd.CategoricalDtype) else label  # type: ignore[union-attr]
+    return np.asarray(values, dtype=np.float64)
+
+
+def narrow(probability: ArrayLike) -> Floats:
+    """Return probabilities in the form that metrics take: of two classes that of yes, [n]; else as they are."""
+    p = np.asarray(probability, dtype=np.float64)
+    return p[:, 1] if p.ndim == 2 and p.shape[1] == 2 else p
+
+
 def by_class(probability: ArrayLike) -> Floats:
     """Return probabilities of all classes, float64 [n, k]; of [n], the probabilities of yes, those of no and yes."""
     p = np.asarray(probability, dtype=np.float64)
