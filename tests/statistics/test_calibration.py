@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopbook.statistics import calibration
+from loopbook.statistics import calibration, scores
 from loopbook.statistics.scores import cross_entropy, sigmoid
 
 
@@ -88,3 +88,48 @@ def test_platt_scaling_leaves_alone_what_rows_cannot_tell() -> None:
         assert calibration.platt(label, p) == calibration.Platt()
     separated = calibration.platt([0] * 20 + [1] * 20, [0.1] * 20 + [0.9] * 20)
     assert np.isfinite([separated.slope, separated.intercept]).all()
+
+
+def several(scale: float, rows: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes, and logits that are too large by a factor; the last classes are rare."""
+    random = np.random.default_rng(seed)
+    z = random.normal(0, 1.5, (rows, classes)) - np.linspace(0, 3, classes)
+    p = scores.probabilities(z)
+    return (p.cumsum(axis=1) < random.random((rows, 1))).sum(axis=1), z * scale
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.0, 3.0])
+@pytest.mark.parametrize("classes", [3, 77])
+def test_the_temperature_of_many_classes_is_what_their_logits_are_too_large_by(classes: int, scale: float) -> None:
+    assert calibration.temperature(*several(scale, 4000, classes)) == pytest.approx(scale, rel=0.1)
+
+
+def test_two_classes_have_one_temperature_in_either_form() -> None:
+    y, z = drawn(2.5, 500)
+    both = calibration.temperature(y, np.column_stack([np.zeros(500), z]))
+    assert both == pytest.approx(calibration.temperature(y, z), rel=1e-5)
+
+
+def test_however_many_classes_a_few_rows_that_are_all_right_do_not_make_the_model_certain() -> None:
+    for classes in (3, 50):
+        found = calibration.temperature(np.arange(classes), 8.0 * np.eye(classes))
+        sure = scores.probabilities(8.0 * np.eye(classes) / found).max()
+        assert sure == pytest.approx(1 - 2 / classes / 3, abs=1e-4)  # two rows of three times as many are mistaken
+
+
+def test_rare_and_absent_classes_are_calibrated_with_the_others() -> None:
+    y, z = several(4.0, 600, 200)
+    assert np.bincount(y, minlength=200).min() == 0
+    groups = np.arange(600) // 3
+    after = calibration.cross_fitted(y, z, groups)
+    assert after.sum(axis=1) == pytest.approx(np.ones(600))
+    changed = y.copy()
+    changed[:3] = (y[:3] + 1) % 200
+    assert calibration.cross_fitted(changed, z, groups)[:3] == pytest.approx(after[:3])
+    table = calibration.effect(y, z, groups)
+    assert table.index.to_list() == ["log_loss", "ece", "classwise_ece"]
+    assert (table["after"] < table["before"]).all()
+
+
+def test_equal_logits_of_many_classes_are_left_alone() -> None:
+    assert calibration.temperature([0, 1, 1], np.tile([[2.0], [1.0], [0.0]], (1, 4))) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from loopbook.scenario.errors import DataError
 from loopbook.statistics import folds, intervals
 
 
@@ -57,3 +58,21 @@ def test_ordered_folds_depend_neither_on_the_order_of_rows_nor_on_chance() -> No
     assert (folds.grouped(groups[::-1], 3, seed=1, ordered=True)[::-1] == fold).all()
     assert fold[0] == fold[-1] and fold[1] == fold[-2]
     assert sorted(np.bincount(fold[:6])) == [2, 2, 2]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rare", [1, 3, 12])
+def test_classes_of_fewer_rows_than_folds_are_dealt_with_the_others(rare: int) -> None:
+    y = np.array([*"ab" * 40, *(f"rare {at}" for at in range(rare))])
+    found = list(folds.stratified(y, np.arange(len(y)), 5, 1, 0.25, 0))
+    assert sorted(np.concatenate([each.held for each in found])) == list(range(len(y)))
+    counts = [[np.sum(np.char.startswith(y[each.held], one)) for one in ("a", "b", "rare")] for each in found]
+    assert np.ptp(counts, axis=0)[1] == 0
+    assert np.ptp(np.sum(counts, axis=1)) <= 1
+    assert np.ptp(counts, axis=0)[2] <= (1 if rare >= 10 else rare)  # so many are dealt evenly by themselves
+
+
+@pytest.mark.parametrize(("label", "has"), [([0] * 40 + [1] * 9, 9), ([0] * 40, 0), ([0] * 40 + [1] * 9 + [2] * 3, 9)])
+def test_less_than_two_classes_that_can_be_dealt_are_refused(label: list, has: int) -> None:
+    with pytest.raises(DataError, match=f"at least 10 groups of rows of each class; one class has {has}"):
+        next(folds.stratified(label, np.arange(len(label)), 5, 1, 0.25, 0))

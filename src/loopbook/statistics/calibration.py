@@ -1,4 +1,4 @@
-"""Calibration of probabilities: temperature scaling of logits, and Platt scaling."""
+"""Calibration of probabilities: temperature scaling of the logits of two classes or of many, and Platt scaling."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.statistics import evaluation, folds
-from loopbook.statistics.scores import cross_entropy, logit, sigmoid
+from loopbook.statistics import evaluation, folds, targets
+from loopbook.statistics.scores import cross_entropy, logit, probabilities, sigmoid
 
 _LIMITS = (0.05, 20.0)
 _FOLDS = 5
@@ -34,22 +34,22 @@ class Platt:
 
 
 def temperature(label: ArrayLike, logits: ArrayLike) -> float:
-    """Return T for which ``sigmoid(logit / T)`` has the smallest log loss.
+    """Return T for which the probabilities of ``logits / T`` have the smallest log loss.
 
-    Labels are moved a little inwards, as if each class had one more row that was mistaken: otherwise a few rows that
-    are all right would make every probability 0 or 1.
+    Labels are moved a little inwards, as if each of two classes had one more row that was mistaken, or all classes two
+    together: otherwise a few rows that are all right would make every probability 0 or 1.
 
     Parameters
     ----------
     label
-        0 or 1, [n]: rows that the model was not fitted on.
+        0 or 1, or codes, [n]: rows that the model was not fitted on. Not every class needs to have some.
     logits
-        [n].
+        [n] of two classes, through the sigmoid; [n, k] of many, through the softmax.
 
     Returns
     -------
     float
-        In [0.05, 20]; 1 where all logits are equal, because scaling them teaches nothing then.
+        In [0.05, 20]; 1 where all logits of a row are equal, because scaling them teaches nothing then.
 
     References
     ----------
@@ -58,13 +58,13 @@ def temperature(label: ArrayLike, logits: ArrayLike) -> float:
     """
     from scipy.optimize import minimize_scalar
 
-    y, z = np.asarray(label, dtype=np.float64), np.asarray(logits, dtype=np.float64)
-    if np.ptp(z) == 0:
+    y, z = targets.numbers(label), np.asarray(logits, dtype=np.float64)
+    if not np.ptp(z, axis=-1).any():
         return 1.0
-    targets = np.where(y > 0.5, (y.sum() + 1) / (y.sum() + 2), 1 / ((1 - y).sum() + 2))
+    wanted = _inwards(y, z)
     # The loss is convex in 1/T, so the one minimum is found wherever the search begins.
     found = minimize_scalar(
-        lambda inverse: cross_entropy(targets, z * inverse),
+        lambda inverse: cross_entropy(wanted, z * inverse),
         bounds=(1 / _LIMITS[1], 1 / _LIMITS[0]),
         method="bounded",
         options={"xatol": 1e-8},
@@ -72,21 +72,33 @@ def temperature(label: ArrayLike, logits: ArrayLike) -> float:
     return float(1 / found.x)
 
 
+def _inwards(y: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what is wanted of the probabilities, of the shape of the logits."""
+    if z.ndim == 1:
+        return np.where(y > 0.5, (y.sum() + 1) / (y.sum() + 2), 1 / ((1 - y).sum() + 2))
+    classes, codes = z.shape[1], y.astype(np.int64)
+    mistaken = 2 / classes / (np.bincount(codes, minlength=classes)[codes] + 2)
+    wanted: NDArray[np.float64] = np.repeat(mistaken[:, None] / (classes - 1), classes, axis=1)
+    wanted[np.arange(len(y)), codes] = 1 - mistaken
+    return wanted
+
+
 def cross_fitted(
     label: ArrayLike, logits: ArrayLike, groups: ArrayLike | None = None, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Return calibrated probabilities, float64 [n], each by a temperature that was fitted without its own row.
+    """Return calibrated probabilities, float64 [n] or [n, k], each by a temperature fitted without its own row.
 
-    A temperature fitted on the rows that it is judged by looks better than it is. Groups stay together.
+    A temperature fitted on the rows that it is judged by looks better than it is. Groups stay together. One number is
+    fitted for all classes, so a class may have fewer rows than there are folds, or none.
     """
-    y, z = np.asarray(label, dtype=np.float64), np.asarray(logits, dtype=np.float64)
+    y, z = targets.numbers(label), np.asarray(logits, dtype=np.float64)
     fold = folds.grouped(np.arange(len(y)) if groups is None else groups, _FOLDS, seed)
     result = np.empty_like(z)
     for number in range(_FOLDS):
         inside = fold == number
         # With fewer groups than folds, a fold can be empty, or hold everything.
         scale = temperature(y[~inside], z[~inside]) if (~inside).any() else 1.0
-        result[inside] = sigmoid(z[inside] / scale)
+        result[inside] = probabilities(z[inside] / scale)
     return result
 
 
@@ -96,12 +108,18 @@ def effect(label: ArrayLike, logits: ArrayLike, groups: ArrayLike | None = None)
     Returns
     -------
     DataFrame
-        Index ``log_loss``, ``ece``; columns ``before``, ``after``.
+        Index ``log_loss``, ``ece``, and of many classes ``classwise_ece``; columns ``before``, ``after``.
     """
-    chosen = ["log_loss", "ece"]
-    before = evaluation.metrics(label, sigmoid(logits), resamples=0, only=chosen)["value"]
-    after = evaluation.metrics(label, cross_fitted(label, logits, groups), resamples=0, only=chosen)["value"]
-    return pd.DataFrame({"before": before, "after": after})
+    many = np.ndim(logits) == 2
+    chosen = ["log_loss", "ece", *(["classwise_ece"] if many else [])]
+    task = "multiclass" if many else "binary"
+    answers = {"before": probabilities(logits), "after": cross_fitted(label, logits, groups)}
+    return pd.DataFrame(
+        {
+            when: evaluation.metrics(label, answer, resamples=0, only=chosen, task=task)["value"]
+            for when, answer in answers.items()
+        }
+    )
 
 
 def platt(label: ArrayLike, probability: ArrayLike) -> Platt:

@@ -42,10 +42,13 @@ def stratified(
 ) -> Iterator[Fold]:
     """Give the folds: in each repeat every row is held out once; classes keep their shares and groups stay together.
 
+    Classes of too few groups are dealt together as if they were one, or, if even so they are too few, as if they were
+    the largest one: not every fold then has rows of each, neither to learn from nor to judge.
+
     Parameters
     ----------
     label
-        0 or 1 [n].
+        Class of each row [n].
     groups
         Group of each row [n].
     count, repeats
@@ -58,15 +61,20 @@ def stratified(
     Raises
     ------
     DataError
-        If a class has fewer groups than there are folds.
+        If fewer than two classes have twice as many groups as there are folds.
     """
-    y, names = np.asarray(label), pd.factorize(np.asarray(groups))[0]
-    known = min(len(np.unique(names[y == value])) for value in (0, 1))
-    if known < 2 * count:
+    names = pd.factorize(np.asarray(groups))[0]
+    y = np.unique(np.asarray(label), return_inverse=True)[1]
+    known = np.array([len(np.unique(names[y == one])) for one in range(y.max(initial=0) + 1)])
+    if (known >= 2 * count).sum() < 2:
+        second = int(np.sort(known)[-2]) if len(known) > 1 else 0
         raise DataError(
-            f"{count} folds need at least {2 * count} groups of rows of each class; one class has {known}. "
+            f"{count} folds need at least {2 * count} groups of rows of each class; one class has {second}. "
             "Lower optimization.cv_folds, or set optimization.cv_repeats to 0."
         )
+    rare = known[y] < 2 * count
+    together = len(np.unique(names[rare])) >= 2 * count
+    y = np.where(rare, -1 if together else known.argmax(), y)
     inner = max(2, round(1 / share))
     for repeat in range(repeats):
         for fold, (rest, held) in enumerate(_dealt(y, names, count, seed + 1_000 * repeat)):

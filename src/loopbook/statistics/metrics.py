@@ -321,7 +321,7 @@ def ovr_auc(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Mean over the classes that occur of the chance that a row of it scores higher in it than one of another class."""
     from scipy.sparse import csr_array
 
-    true, drawn = y.astype(np.int64), np.ascontiguousarray(w.T)
+    p, true, drawn = targets.by_class(p), y.astype(np.int64), np.ascontiguousarray(w.T)
     areas = np.full((p.shape[1], len(w)), np.nan)
     for one in np.unique(true):
         own, rest = np.flatnonzero(true == one), np.flatnonzero(true != one)
@@ -379,10 +379,10 @@ def classwise_ece(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Mean over all classes of the calibration error of each one's probability (Kull et al. 2019)."""
     from scipy.sparse import csr_array
 
-    rows, classes = p.shape
-    gap = p.copy()
+    gap = targets.by_class(p).copy()
+    (rows, classes), at = gap.shape, _bins(gap)
     gap[np.arange(rows), y.astype(np.int64)] -= 1
-    used, at = np.unique(_bins(p) + BINS * np.arange(classes), return_inverse=True)
+    used, at = np.unique(at + BINS * np.arange(classes), return_inverse=True)
     cells = csr_array((gap.ravel(), at.ravel(), np.arange(0, rows * classes + 1, classes)), shape=(rows, len(used)))
     return _ratio(np.abs(w @ cells).sum(axis=1) / classes, w.sum(axis=1))
 

@@ -1,4 +1,4 @@
-"""Sigmoid, logit and cross-entropy of logits: the risk that training minimises."""
+"""Sigmoid, softmax, logit and cross-entropy of logits: the risk that training minimises."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,11 +22,31 @@ def logit(probability: ArrayLike, edge: float = _TINY) -> Floats:
     return np.asarray(np.log(p) - np.log1p(-p))
 
 
+def probabilities(logits: ArrayLike) -> Floats:
+    """Return probabilities of logits: of [n] by the sigmoid those of yes, of [n, k] by the softmax those of classes."""
+    z = np.asarray(logits, dtype=np.float64)
+    if z.ndim == 1:
+        return sigmoid(z)
+    powers = np.exp(z - z.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
 def cross_entropy(label: ArrayLike, logits: ArrayLike, weight: ArrayLike | None = None) -> float:
-    """Return the weighted mean of ``log(1 + exp(z)) - y z``: the empirical risk that training minimises."""
+    """Return the weighted mean cross-entropy of logits, in nats: the empirical risk that training minimises.
+
+    Parameters
+    ----------
+    label
+        For logits [n]: 0 or 1, or a share of yes, [n]. For logits [n, k]: codes [n], or shares of the classes [n, k].
+    """
     y, z = np.asarray(label, dtype=np.float64), np.asarray(logits, dtype=np.float64)
     with np.errstate(invalid="ignore"):  # infinite logits give NaN, which training reports
-        each = np.logaddexp(0, z) - y * z
+        if z.ndim == 1:
+            each = np.logaddexp(0, z) - y * z
+        else:
+            shifted = z - z.max(axis=1, keepdims=True)
+            at = np.take_along_axis(shifted, y.astype(np.int64)[:, None], axis=1)[:, 0] if y.ndim == 1 else None
+            each = np.log(np.exp(shifted).sum(axis=1)) - ((y * shifted).sum(axis=1) if at is None else at)
     return float(np.average(each, weights=None if weight is None else np.asarray(weight, dtype=np.float64)))
 
 
