@@ -54,6 +54,70 @@ def build(count: int, seed: int = 0) -> pd.DataFrame:
     )
 
 
+TOPICS = ("billing", "delivery", "returns", "praise", "fraud")
+
+
+def of_task(task: dict, **more: object) -> Scenario:
+    """Return a scenario of another type of task, with the same fields."""
+    return Scenario.model_validate(
+        {
+            "name": "test-agent",
+            "title": "Test agent",
+            "description": "Sorts notes.",
+            "task": {"fields": {"text": "text", "size": "number", "place": "category"}, **task},
+            "source": {"kind": "csv", "path": "rows.csv", "id": "id"},
+            "training": {"candidates": {"majority": {"architecture": "majority"}}},
+            **more,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def sorting() -> Scenario:
+    """Return an agent that decides among five classes, each with an action of its name."""
+    values = {"1": "billing", "2": "delivery", "3": "returns"}
+    return of_task({"type": "multiclass", "label": {"column": "topic", "values": values}})
+
+
+@pytest.fixture(scope="session")
+def estimating() -> Scenario:
+    """Return an agent that decides by a number, which the source writes with a decimal comma and its unit."""
+    source = {"kind": "csv", "path": "rows.csv", "id": "id", "decimal": ",", "thousands": ".", "units": {"t": "min"}}
+    task = {"type": "number", "label": {"column": "t", "limits": [30], "unit": "min"}, "actions": ["queue", "hurry"]}
+    return of_task(task, source=source)
+
+
+def sorted_log(count: int, seed: int = 0, classes: tuple[str, ...] = TOPICS) -> pd.DataFrame:
+    """Return a log of an agent that sorts, right in four of five cases, and else takes one class for its neighbour."""
+    random, k = np.random.default_rng(seed), len(classes)
+    weight = np.linspace(2, 1, k)
+    code = random.choice(k, count, p=weight / weight.sum())
+    said = np.where(random.random(count) < 0.8, code, (code + 1) % k)
+    names = np.array(classes, dtype=object)
+    return build(count, seed).assign(
+        probability=random.uniform(0.4, 1, count),
+        answer=pd.Series(names[said], dtype="str"),
+        action=pd.Series(names[said], dtype="str"),
+        text=pd.Series([f"A note on {name}" for name in names[code]], dtype="str"),
+        label=pd.Categorical.from_codes(code, categories=list(classes)),
+    )
+
+
+def estimated_log(count: int, seed: int = 0) -> pd.DataFrame:
+    """Return a log of an agent that estimates minutes."""
+    random = np.random.default_rng(seed)
+    value = random.normal(30, 10, count)
+    said = value + random.normal(0, 5, count)
+    return build(count, seed).assign(
+        value=said, action=pd.Series(np.where(said > 30, "hurry", "queue"), dtype="str"), label=value
+    )
+
+
+def known(log: pd.DataFrame) -> dict[str, object]:
+    """Return the labels of a log by row."""
+    return dict(zip(log["row_id"], log["label"].tolist(), strict=True))
+
+
 @pytest.fixture(scope="session")
 def decide() -> Callable[..., pd.DataFrame]:
     return build

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.feedback.conftest import TOPICS, estimated_log, sorted_log
 
 from loopbook.feedback import corrections, feedback_page
 from loopbook.scenario.contract import Scenario
@@ -54,6 +55,55 @@ def test_labels_are_understood_as_the_source_writes_them(
     answers, broken = read(tmp_path, f"row_id;user;label\n{rows}", decisions.assign(y=["bad", "fine", ""] * 500), said)
     assert broken.empty
     assert answers["label"].tolist() == [1] * len(yes) + [0] * len(no)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("fraud", "fraud"),
+        ("Billing ", "billing"),  # in any case
+        ("2", "delivery"),  # as the source writes it
+        ("2,0", "delivery"),
+        ("PRAISE", "praise"),  # in the source, though no row that was decided has it
+    ],
+)
+def test_a_class_is_understood_by_its_name_and_as_the_source_writes_it(
+    tmp_path: Path, sorting: Scenario, written: str, meant: str
+) -> None:
+    log = sorted_log(30)
+    log = log.assign(label=log["label"].where(log["label"] != "praise"))
+    answers, broken = read(tmp_path, f'row_id;user;label\nr00001;ann;"{written}"\n', log, sorting)
+    assert broken.empty
+    assert answers["label"].tolist() == [meant]
+    assert answers["label"].cat.categories.tolist() == list(TOPICS)
+
+
+@pytest.mark.parametrize(
+    ("written", "detail"),
+    [
+        ("fraude", "Did you mean 'fraud'"),
+        ("4", "Known: 1, 2, 3, billing"),
+        ("<b>fraud", "'<b>fraud'"),
+        ("leave", "Known"),
+    ],
+)
+def test_a_class_that_is_not_known_is_refused_with_what_was_probably_meant(
+    tmp_path: Path, sorting: Scenario, written: str, detail: str
+) -> None:
+    answers, broken = read(tmp_path, f"row_id;user;label\nr00001;ann;{written}\n", sorted_log(30), sorting)
+    assert answers.empty
+    assert broken["reason"].tolist() == ["bad-label"]
+    assert detail in broken["detail"].iloc[0]
+
+
+def test_a_number_is_read_as_the_source_writes_numbers(tmp_path: Path, estimating: Scenario) -> None:
+    written = ["12,5", "1.234,5", "7 min", "-3", "0", "12.5", "soon", "nan", "30 kg"]
+    rows = "".join(f'r{at:05d};ann;"{value}"\n' for at, value in enumerate(written))
+    answers, broken = read(tmp_path, f"row_id;user;label\n{rows}", estimated_log(30), estimating)
+    assert answers["label"].tolist() == [12.5, 1234.5, 7.0, -3.0, 0.0]
+    assert answers["label"].dtype == "float64"
+    assert broken["reason"].tolist() == ["bad-label", "bad-label", "empty-answer", "bad-label"]
+    assert "source.decimal is ','" in broken["detail"].iloc[0]
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "latin-1"])
@@ -153,6 +203,7 @@ def test_every_record_is_an_answer_or_counted(
     tmp_path_factory: pytest.TempPathFactory, scenario: Scenario, rows: list[tuple[str, ...]]
 ) -> None:
     decisions = pd.DataFrame({"row_id": ["r00001", "r00002"], "time": pd.to_datetime(["2026-03-02"] * 2, utc=True)})
+    decisions["label"] = pd.array([1, 0], dtype="Int8")
     frame = pd.DataFrame([["r00001", "x", "1", "", "", "", ""], *rows], columns=list(corrections._KNOWN))
     frame = frame.map(lambda value: value.replace("\0", " ").replace("\r", " ").replace("\n", " "))
     text = frame.to_csv(index=False, quoting=1)

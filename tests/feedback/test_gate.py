@@ -233,7 +233,7 @@ def test_a_challenger_trained_on_flipped_labels_is_rejected(world, scenario: Sce
     stream = splits["stream"]
     liars = FeedbackSettings(answer_rate=1, error_rate=0, malicious_rate=0.5, users=1)  # a single user, who always lies
     truth = dict(zip(stream["row_id"], stream["label"].astype(int), strict=True))
-    answers = users.simulate(stream, truth, scenario.task, liars)
+    answers = users.simulate(stream, truth, scenario, liars)
     assert (answers["label"].astype(int) != answers["row_id"].map(truth)).all()
     flipped = answers[["row_id", "label"]].assign(confidence=0.99, accepted=True)  # as if nobody had checked them
     outcomes = {row: label for at, (row, label) in enumerate(truth.items()) if at % 4 == 0}

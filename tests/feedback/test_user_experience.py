@@ -97,7 +97,7 @@ def test_two_words_that_come_together_are_one_term() -> None:
 def test_comments_of_simulated_users_tell_the_kinds_apart(
     decisions: pd.DataFrame, truth: dict[str, int], scenario: Scenario
 ) -> None:
-    answers = users.simulate(decisions, truth, scenario.task, FeedbackSettings(answer_rate=0.8))
+    answers = users.simulate(decisions, truth, scenario, FeedbackSettings(answer_rate=0.8))
     table = user_experience.about(user_experience.opinions(answers, decisions, scenario.task))
     terms = table.groupby("kind")["term"].agg(set)
     assert "false alarm" in terms["false alarm"]

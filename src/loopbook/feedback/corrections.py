@@ -2,22 +2,26 @@
 
 import codecs
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
-from loopbook.data import parsing
+from loopbook.data import labels, parsing
 from loopbook.data.cleaning import shorten
 from loopbook.data.files import CsvForm, read_csv
+from loopbook.data.parsing import Notation
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
-from loopbook.scenario.task import YesNo
+from loopbook.scenario.task import Number, OneOfMany, YesNo
+from loopbook.statistics import targets
 
 COLUMNS = ("row_id", "user", "label", "comment", "rating", "seconds", "time", "source")
-"""Columns of a table of answers; `label` is what the user says is right (Int8, missing: no opinion)."""
+"""Columns of a table of answers; `label` is what the user says is right, missing where that is nothing: Int8 of yes or
+no, a categorical of all classes, float64 of a number, as in the decision log."""
 
 BROKEN = ("line", "reason", "detail")
 
@@ -29,13 +33,13 @@ _COMMENT = 500  # characters of a comment that are kept
 _SLOWEST = 86_400.0  # seconds: who needs longer has gone home in between
 
 
-def table(answers: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return answers as a table in canonical types: `COLUMNS`, ordered by row and user."""
+def table(answers: list[dict[str, Any]], label: Any = "Int8") -> pd.DataFrame:
+    """Return answers as a table in canonical types: `COLUMNS`, ordered by row and user; `label` is the label's type."""
     frame = pd.DataFrame(answers, columns=list(COLUMNS))
     texts = ["row_id", "user", "comment", "source"]
     frame[texts] = frame[texts].fillna("")
     frame["time"] = pd.to_datetime(frame["time"], utc=True).astype("datetime64[us, UTC]")
-    types = dict.fromkeys(texts, "str") | {"label": "Int8", "rating": "float64", "seconds": "float64"}
+    types = dict.fromkeys(texts, "str") | {"label": label, "rating": "float64", "seconds": "float64"}
     return frame.astype(types).sort_values(["row_id", "user"], kind="stable", ignore_index=True)
 
 
@@ -43,16 +47,17 @@ def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -
     """Read real answers from a CSV file.
 
     The file has the columns `row_id` and `user`, at least one of `label`, `comment` and `rating`, and may have `time`
-    and `seconds`. A label is written by its name, by the action that would have been right, as the
-    source writes it, or as 0 or 1. A user's
-    name is replaced by a pseudonym, and personal data in comments is masked, before anything is kept.
+    and `seconds`. A class is written by its name or as the source writes it, in any case; of two also by the action
+    that would have been right, or as 0 or 1; a number in the source's notation. A user's name is replaced by a
+    pseudonym, and personal data in comments is masked, before anything is kept.
 
     Parameters
     ----------
     path
         The file.
     decisions
-        The decision log; who answers about other rows is told so.
+        The decision log; who answers about other rows is told so. Its label has all classes of the source, those that
+        train has never seen too.
     scenario
         Its task names labels and actions.
     today
@@ -78,10 +83,7 @@ def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -
     names = [name.strip().lower() for name in read_rows.columns]
     _require(names, path.name)
     decided = dict(zip(decisions["row_id"].astype(str), decisions["time"], strict=True))
-    # A label's own name goes before an action that is called alike.
-    spelt = [("0", "1"), scenario.task.actions, scenario.task.label.classes]
-    meanings = _source_meanings(decisions, scenario)
-    meanings |= {name.casefold(): value for names in spelt for value, name in enumerate(names)}
+    meanings = _Meanings.of(decisions, scenario)
     latest = None if scenario.simulated else pd.Timestamp(today + timedelta(days=1), tz="UTC")
     broken = [(row.line, row.reason, row.detail) for row in read_rows.broken]
     found: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
@@ -99,13 +101,14 @@ def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -
                 line, answer, out = out, earlier, line
             broken.append((out, "replaced", f"the same user answers about this row again on line {line}"))
         found[key] = (line, answer)
-    answers = table([answer for _, answer in found.values()])
+    answers = table([answer for _, answer in found.values()], decisions["label"].dtype)
     return answers, pd.DataFrame(sorted(broken), columns=list(BROKEN)).astype({"line": "int64"})
 
 
 def merged(*tables: pd.DataFrame) -> pd.DataFrame:
     """Return several tables of answers as one."""
-    return table([dict(row) for each in tables for _, row in each.iterrows()])
+    whole = pd.concat(tables, ignore_index=True)
+    return whole.sort_values(["row_id", "user"], kind="stable", ignore_index=True)
 
 
 def with_file(
@@ -116,6 +119,39 @@ def with_file(
         return answers, pd.DataFrame(columns=list(BROKEN))
     real, broken = read(path, decisions, scenario, today)
     return merged(real, answers), broken
+
+
+@dataclass(frozen=True)
+class _Meanings:
+    """What a written label means: by its text as labels are compared, or, where `numbers` are meant, by its value."""
+
+    known: Mapping[str, Any]
+    numbers: Notation | None = None
+
+    @classmethod
+    def of(cls, decisions: pd.DataFrame, scenario: Scenario) -> Self:
+        """Return the meanings of all classes' names, and of the source's own values as far as they are known."""
+        task = scenario.task
+        if isinstance(task, Number):
+            return cls({}, labels.notation(scenario.source, task.label.column))
+        if isinstance(task.label, OneOfMany):
+            names = targets.classes(decisions["label"], task)
+            coded = {parsing.level(parsing.plain(value)): name for value, name in task.label.values.items()}
+            return cls(coded | {parsing.level(name): name for name in names})
+        # A label's own name goes before an action that is called alike.
+        spelt = [("0", "1"), task.actions, task.label.classes]
+        found = _source_meanings(decisions, scenario)
+        return cls(found | {name.casefold(): value for names in spelt for value, name in enumerate(names)})
+
+    def read(self, written: str) -> tuple[Any, str]:
+        """Return what a text means, or None and why it means nothing."""
+        if self.numbers is None:
+            label = self.known.get(parsing.level(written))
+            wrong = f"label is {shorten(written, 40)!r}.{suggest(written, self.known)}"
+            return label, wrong if label is None else ""
+        text = pd.Series([written], name="label")
+        (number,), (bad,) = parsing.numbers(text, self.numbers)
+        return (None, labels.no_number(text, self.numbers.decimal)(0)) if bad else (float(number), "")
 
 
 def _source_meanings(decisions: pd.DataFrame, scenario: Scenario) -> dict[str, int]:
@@ -151,7 +187,7 @@ def _require(names: list[str], file: str) -> None:
 def _answer(
     written: Mapping[str, str],
     decided: Mapping[str, Any],
-    meanings: Mapping[str, int],
+    meanings: _Meanings,
     latest: pd.Timestamp | None,
 ) -> tuple[dict[str, Any], str, str]:
     """Return the answer, or the reason why it is none and a detail that holds nothing personal."""
@@ -163,11 +199,9 @@ def _answer(
         return {}, "unknown-row", f"no decision on a row {shorten(written['row_id'], 40)!r}; take row_id from the log"
     if all(none.get(name, True) for name in _SAYING):
         return {}, "empty-answer", "neither label nor comment nor rating"
-    label: int | None = None
-    if not none.get("label", True):
-        label = meanings.get(parsing.level(written["label"]))
-        if label is None:
-            return {}, "bad-label", f"label is {shorten(written['label'], 40)!r}.{suggest(written['label'], meanings)}"
+    label, wrong = (None, "") if none.get("label", True) else meanings.read(written["label"])
+    if wrong:
+        return {}, "bad-label", wrong
     rating, seconds = (_number(written, name, none) for name in ("rating", "seconds"))
     if rating is not None and rating not in (1, 2, 3, 4, 5):
         return {}, "bad-rating", f"rating is {shorten(written['rating'], 40)!r}, not a whole number from 1 to 5"

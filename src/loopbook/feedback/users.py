@@ -4,12 +4,15 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from statistics import NormalDist
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import is_float_dtype
 
 from loopbook.data.features import column
-from loopbook.feedback import corrections
+from loopbook.feedback import complaint, corrections
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.feedback import FeedbackSettings
 from loopbook.scenario.task import Task
@@ -21,6 +24,7 @@ SOURCE = "simulated"
 
 _SECOND, _THIRD = 0.4, 0.12  # share of the answered decisions that a second and a third user answer as well
 _COMMENTING = 0.5
+_NOISE, _BIAS, _FAR = 0.05, 0.03, 2.0  # how far users' numbers are off, in standard deviations of the true ones
 _LONGEST_WAIT = 36 * 3600  # seconds between a decision and an answer
 _WORD = re.compile(r"[^\W\d_]{5,}")
 
@@ -38,6 +42,13 @@ _COMMENTS: dict[str, tuple[str, ...]] = {
         "Please stop sending me such things. {word} is harmless here.",
         "Not worth my time. Third false alarm today.",
         "This was noise, nobody here would have acted on it.",
+    ),
+    "wrong": (
+        "This went to the wrong place. {word} should have told you.",
+        "Wrong: somebody else should have had this.",
+        "No, this is something else. Look at {word}.",
+        "We had to move this by hand.",
+        "Not what it is about at all.",
     ),
     "right": (
         "Good catch, thanks.",
@@ -61,22 +72,26 @@ _CAUSES: dict[str, tuple[str, ...]] = {
 """What a user adds to a complaint about a post of the simulated world that is hard in a known way."""
 
 
-def simulate(decisions: pd.DataFrame, truth: Mapping[str, int], task: Task, settings: FeedbackSettings) -> pd.DataFrame:
+def simulate(
+    decisions: pd.DataFrame, truth: Mapping[str, Any], scenario: Scenario, settings: FeedbackSettings
+) -> pd.DataFrame:
     """Return what simulated users say of decisions.
 
     Everything depends on hashes of `row_id`, user and seed, so the same decision gets the same answers whatever else is
-    in the log. An honest user says what is true but for a share `error_rate`; a malicious one always says the opposite
-    and praises mistakes.
+    in the log. An honest user says what is true but for a share `error_rate`: then the agent's wrong answer, or one of
+    two classes that are easily taken for the true one. A malicious user never says what is true, but always one class,
+    or for each class the next, and praises mistakes. A number is known with noise and a small bias; mistakes are far
+    off, and malicious users add the same to all numbers, or noise.
 
     Parameters
     ----------
     decisions
-        The decision log: `row_id`, `time`, `action` and the rows' fields.
+        The decision log: `row_id`, `time`, `action`, `label` (for its type) and the rows' fields.
     truth
         What is right for each row, by `row_id`: the true state of a simulated world, or held-back labels, which
         stand for reviewers. Rows that are not in it are not answered.
-    task
-        Its second action is the one for yes.
+    scenario
+        Its task and costs say which action would have been right.
     settings
         How many users there are, how many decisions they answer, how many of them err or mean harm, and the seed.
 
@@ -85,53 +100,105 @@ def simulate(decisions: pd.DataFrame, truth: Mapping[str, int], task: Task, sett
     DataFrame
         Answers with `corrections.COLUMNS`; `user` is ``simulated-1`` and so on, `source` is ``simulated``.
     """
-    seed, harmful = settings.feedback_seed, malicious(settings)
-    hard = decisions["hard_case"].astype(str).tolist() if "hard_case" in decisions else [""] * len(decisions)
-    texts = [column(decisions, name).astype(str).tolist() for name in task.text_fields]
-    acted = (decisions["action"] == task.actions[1]).tolist()
+    seed, harmful, task = settings.feedback_seed, malicious(settings), scenario.task
+    ids = decisions["row_id"].astype(str).tolist()
+    answered = [row for row in ids if row in truth and _coin(seed, "answered", row) < settings.answer_rate]
+    asked = [(row, user) for row in answered for user in _users(seed, row, settings.users)]
+    liars = [user in harmful for _, user in asked]
+    wrong = [
+        liar or _coin(seed, "wrong", row, user) < settings.error_rate
+        for liar, (row, user) in zip(liars, asked, strict=True)
+    ]
+    at = pd.Index(ids).get_indexer(pd.Index([row for row, _ in asked], dtype=object))
+    log = decisions.iloc[at].reset_index(drop=True)
+    label = decisions["label"].dtype
+    says = (_number if is_float_dtype(label) else _class)(seed, asked, truth, liars, wrong, log)
+    felt = complaint.kinds(log, pd.Series(says, dtype=label), scenario)
+    hard = log["hard_case"].astype(str).tolist() if "hard_case" in log else [""] * len(log)
+    texts = [column(log, name).astype(str).tolist() for name in task.text_fields]
     answers: list[dict[str, Any]] = []
-    for at, (row, time) in enumerate(zip(decisions["row_id"].astype(str), decisions["time"], strict=True)):
-        if row not in truth or _coin(seed, "answered", row) >= settings.answer_rate:
-            continue
-        right = int(truth[row])
-        kind = "right" if acted[at] == (right == 1) else ("missed" if right == 1 else "false alarm")
-        word = _word(seed, row, [each[at] for each in texts]) or _field(seed, row, task)
-        for user in _users(seed, row, settings.users):
-            liar = user in harmful
-            wrong = liar or _coin(seed, "wrong", row, user) < settings.error_rate
-            opposite = "right" if kind != "right" else ("false alarm" if acted[at] else "missed")
-            felt = opposite if wrong else kind
-            comments = _coin(seed, "comments", row, user) < _COMMENTING
-            wait = pd.Timedelta(seconds=int(_coin(seed, "wait", row, user) * _LONGEST_WAIT))
-            answers.append(
-                {
-                    "row_id": row,
-                    "user": user,
-                    "label": 1 - right if wrong else right,
-                    "comment": _comment(seed, row, user, felt, word, hard[at] if not wrong else "") if comments else "",
-                    "rating": _rating(seed, row, user, felt),
-                    # A decision that seemed wrong keeps the user busy for twice as long.
-                    "seconds": round(
-                        8 * math.exp(2.2 * _coin(seed, "seconds", row, user)) * (1 if felt == "right" else 2), 1
-                    ),
-                    "time": time + wait if pd.notna(time) else pd.NaT,
-                    "source": SOURCE,
-                }
-            )
-    return corrections.table(answers)
+    for place, ((row, user), time) in enumerate(zip(asked, log["time"], strict=True)):
+        word = _word(seed, row, [each[place] for each in texts]) or _field(seed, row, task)
+        cause = "" if wrong[place] else hard[place]
+        comments = _coin(seed, "comments", row, user) < _COMMENTING
+        busy = 8 * math.exp(2.2 * _coin(seed, "seconds", row, user))
+        wait = pd.Timedelta(seconds=int(_coin(seed, "wait", row, user) * _LONGEST_WAIT))
+        answers.append(
+            {
+                "row_id": row,
+                "user": user,
+                "label": says[place],
+                "comment": _comment(seed, row, user, felt[place], word, cause) if comments else "",
+                "rating": _rating(seed, row, user, felt[place]),
+                # A decision that seemed wrong keeps the user busy for twice as long.
+                "seconds": round(busy * (1 if felt[place] == complaint.RIGHT else 2), 1),
+                "time": time + wait if pd.notna(time) else pd.NaT,
+                "source": SOURCE,
+            }
+        )
+    return corrections.table(answers, label)
 
 
-def truth(stream: pd.DataFrame, scenario: Scenario) -> dict[str, int]:
+def truth(stream: pd.DataFrame, scenario: Scenario) -> dict[str, Any]:
     """Return what is right for each row of the stream: the simulated world's state, or the label."""
-    column_name = scenario.source.truth or "label"
-    return dict(zip(stream["row_id"].astype(str), stream[column_name].astype(int), strict=True))
+    known = stream[scenario.source.truth or "label"].astype(stream["label"].dtype)
+    return dict(zip(stream["row_id"].astype(str), known.tolist(), strict=True))
 
 
-def gather(stage: Stage, decisions: pd.DataFrame, right: Mapping[str, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def gather(stage: Stage, decisions: pd.DataFrame, right: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return simulated answers together with those of the scenario's file, and the file's broken rows."""
-    simulated = simulate(decisions, right, stage.scenario.task, stage.settings)
+    simulated = simulate(decisions, right, stage.scenario, stage.settings)
     path = stage.settings.file and stage.project.root / stage.settings.file
     return corrections.with_file(simulated, path, decisions, stage.scenario, datetime.now(UTC).date())
+
+
+def _class(
+    seed: int,
+    asked: Sequence[tuple[str, str]],
+    truth: Mapping[str, Any],
+    liars: Sequence[bool],
+    wrong: Sequence[bool],
+    log: pd.DataFrame,
+) -> list[Any]:
+    """Return the class that each user names; of two, a mistake is always the other."""
+    named = isinstance(log["label"].dtype, pd.CategoricalDtype)
+    names: list[Any] = log["label"].cat.categories.tolist() if named else [0, 1]
+    answer = log["answer"].tolist() if "answer" in log else [None] * len(log)
+    says, k = [], len(names)
+    for (row, user), liar, errs, agent in zip(asked, liars, wrong, answer, strict=True):
+        right = names.index(truth[row])
+        step = 1
+        if liar and _coin(seed, "one class", user) < 0.5:
+            step = (int(k * _coin(seed, "target", user)) - right) % k or 1
+        elif not liar:
+            alike = "first" if _coin(seed, "confused", row, user) < 0.5 else "second"
+            step = 1 + int((k - 1) * _coin(seed, "alike", alike, str(names[right])))
+            step = (names.index(agent) - right) % k or step if agent in names else step
+        says.append(names[(right + step) % k] if errs else names[right])
+    return says
+
+
+def _number(
+    seed: int,
+    asked: Sequence[tuple[str, str]],
+    truth: Mapping[str, float],
+    liars: Sequence[bool],
+    wrong: Sequence[bool],
+    log: pd.DataFrame,
+) -> list[float]:
+    """Return the number that each user names, to four figures; what is far is measured by how far numbers are apart."""
+    apart = float(np.std(list(truth.values())))
+    says = []
+    for (row, user), liar, errs in zip(asked, liars, wrong, strict=True):
+        noise = NormalDist().inv_cdf(min(max(_coin(seed, "noise", row, user), 1e-9), 1 - 1e-9))
+        side = 1 if _coin(seed, "side", user if liar else row + user) < 0.5 else -1
+        off = _BIAS * (2 * _coin(seed, "bias", user) - 1) + _NOISE * noise
+        if liar and _coin(seed, "one class", user) >= 0.5:
+            off = _FAR * noise
+        elif errs:
+            off += _FAR * side
+        says.append(float(f"{truth[row] + apart * off:.4g}"))
+    return says
 
 
 def malicious(settings: FeedbackSettings) -> frozenset[str]:
