@@ -114,3 +114,60 @@ def test_an_agent_perceives_reasons_decides_and_acts() -> None:
     assert found["function"].tolist() == ["perceive", "reason", "decide", "act"]
     assert "negative" in found.loc[1, "what"]
     assert "flag" in found.loc[2, "gives"]
+
+
+MANY = {
+    "type": "multiclass",
+    "fields": {"t": "text"},
+    "label": {"column": "y", "values": ["late", "lost", "broken"]},
+    "also": {"tone": {"column": "mood"}},
+}
+NUMBER = {"type": "number", "fields": {"n": "number"}, "label": {"column": "y", "limits": [10, 20], "unit": "min"}}
+
+
+def of(task: dict[str, Any], **sections: Any) -> dict[str, Any]:
+    found = interface.schemas(scenario({}, task=task, **sections))
+    assert accepts(found["request"], found["example_request"]) and accepts(found["answer"], found["example_answer"])
+    return found
+
+
+def test_an_answer_of_several_classes_has_the_probability_of_each_and_the_further_outputs() -> None:
+    terms = {"terms": {"lost": ["regulator"]}}
+    found = of(MANY, requirements=terms)
+    answer = found["example_answer"]
+    assert (answer["label"], answer["action"], answer["probability"]) == ("lost", "lost", 0.5)
+    assert answer["classes"] == {"late": 0.5, "lost": 0.5, "broken": 0.0}
+    assert answer["also"] == {"tone": {"label": None, "probability": None}} and "threshold" not in answer
+    for change in ({"label": "x"}, {"classes": {"late": 2}}, {"also": {}}, {"threshold": 0.5}):
+        assert not accepts(found["answer"], answer | change)
+    assert accepts(found["answer"], answer | {"also": {"tone": {"label": "bad", "probability": 0.9}}})
+
+
+def test_the_action_of_the_example_is_the_cheapest_for_its_class() -> None:
+    matrix = {"answer": {"late": 1, "others": 5}, "look": {"others": 2}}
+    task = MANY | {"actions": ["answer", "look"]}
+    costs = {"decisions": {"costs": {"matrix": matrix}}}
+    assert of(task, **costs)["example_answer"]["action"] == "answer"
+    found = of(task, requirements={"terms": {"broken": ["regulator", "inquiry"]}}, **costs)["example_answer"]
+    assert (found["label"], found["action"]) == ("broken", "look")
+
+
+def test_classes_that_only_the_data_knows_may_have_any_name() -> None:
+    found = of({"type": "multiclass", "fields": {"t": "text"}, "label": {"column": "y"}})
+    assert accepts(found["answer"], found["example_answer"] | {"label": "whatever", "action": "whatever"})
+
+
+def test_an_answer_about_a_number_has_its_value_and_its_quantiles() -> None:
+    found = of(NUMBER, requirements={"rules": {"n": {"above 20 min": "> 1"}}})
+    answer = found["example_answer"]
+    assert answer["label"] == answer["action"] == "above 20 min"
+    assert (answer["value"], answer["quantiles"]) == (None, None)
+    assert accepts(found["answer"], answer | {"value": 17.5, "quantiles": {"0.05": 3.0, "0.95": 30.5}})
+
+
+@pytest.mark.parametrize(
+    ("task", "said"), [(MANY, "'late', 'lost', 'broken'; and tone"), (NUMBER, "how y is distributed")]
+)
+def test_the_functions_say_what_is_estimated(task: dict[str, Any], said: str) -> None:
+    found = interface.functions(scenario({}, task=task))
+    assert said in found.loc[1, "what"]

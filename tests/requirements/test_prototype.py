@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, precision_score, recall_score, roc_auc_score
+from pydantic import TypeAdapter
+from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
 
 from loopbook.requirements import prototype, traceability
 from loopbook.requirements.prototype import Prototype
@@ -17,7 +20,7 @@ from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.scenario.loading import load
 from loopbook.scenario.requirements import RequirementsSettings
 from loopbook.scenario.stories import Story
-from loopbook.scenario.task import Binary
+from loopbook.scenario.task import AnyTask, Binary, Task
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "notebooks" / "scenarios"
 TERMS = {"courts": ("sued", "class action", "litigat*"), "money": ("loss", "default*")}
@@ -25,6 +28,19 @@ TERMS = {"courts": ("sued", "class action", "litigat*"), "money": ("loss", "defa
 
 def texts(*values: object) -> pd.DataFrame:
     return pd.DataFrame({"text": list(values)})
+
+
+def labelled(label: Sequence[int] | np.ndarray, *values: object) -> pd.DataFrame:
+    return texts(*values).assign(label=label, group=range(len(values)))
+
+
+def task_of(kind: str, label: dict[str, Any], **fields: str) -> Task:
+    said = {"type": kind, "fields": fields or {"text": "text"}, "label": {"column": "y", **label}}
+    found: Task = TypeAdapter(AnyTask).validate_python(said)
+    return found
+
+
+YES_NO = task_of("binary", {"positive": [1]})
 
 
 def made(threshold: int = 1, **terms: tuple[str, ...]) -> Prototype:
@@ -148,7 +164,7 @@ def days(*dates: str) -> pd.DataFrame:
 
 def test_replay_counts_every_day_quiet_ones_too() -> None:
     frame = days("2026-01-01 23:59", "2026-01-01 00:00", "2026-01-03 12:00", "2026-01-03", "2026-01-09")
-    found = prototype.replay(frame, made(), days=5)
+    found = prototype.replay(frame, made(), YES_NO, days=5)
     assert found["day"].tolist() == [1, 2, 3]
     assert found["date"].dt.strftime("%d").tolist() == ["01", "02", "03"]
     assert found["rows"].tolist() == [2, 0, 2]
@@ -161,28 +177,30 @@ def test_replay_counts_every_day_quiet_ones_too() -> None:
 def test_replay_does_not_need_the_rows_in_order_of_time() -> None:
     frame = days("2026-01-02", "2026-01-01", "2026-01-04", "2026-01-03")
     shuffled = frame.sample(frac=1, random_state=1)
-    pd.testing.assert_frame_equal(prototype.replay(frame, made(), 9), prototype.replay(shuffled, made(), 9))
+    pd.testing.assert_frame_equal(
+        prototype.replay(frame, made(), YES_NO, 9), prototype.replay(shuffled, made(), YES_NO, 9)
+    )
 
 
 @pytest.mark.parametrize("rows", [1, 5, 14, 100])
 def test_without_times_the_rows_are_replayed_in_equal_slices(rows: int) -> None:
     frame = texts(*["a loss"] * rows).assign(time=pd.NaT)
-    found = prototype.replay(frame, made(), days=14)
+    found = prototype.replay(frame, made(), YES_NO, days=14)
     assert len(found) == min(14, rows)
     assert found["rows"].sum() == rows
     assert found["rows"].max() - found["rows"].min() <= 1
     assert found["date"].isna().all()
     assert "right" not in found
-    pd.testing.assert_frame_equal(found, prototype.replay(frame.drop(columns="time"), made(), days=14))
+    pd.testing.assert_frame_equal(found, prototype.replay(frame.drop(columns="time"), made(), YES_NO, days=14))
 
 
 def test_replay_refuses_no_rows_and_rows_of_which_some_have_no_time() -> None:
     with pytest.raises(DataError, match="no rows"):
-        prototype.replay(texts(), made(), 3)
+        prototype.replay(texts(), made(), YES_NO, 3)
     frame = days("2026-01-01", "2026-01-02")
     frame.loc[1, "time"] = pd.NaT
     with pytest.raises(DataError, match="1 of 2 rows have no time"):
-        prototype.replay(frame, made(), 3)
+        prototype.replay(frame, made(), YES_NO, 3)
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=4, max_size=60))
@@ -190,10 +208,9 @@ def test_the_metrics_are_those_of_scikit_learn(rows: list[tuple[int, int]]) -> N
     label = np.array([row[0] for row in rows])
     if label.min() == label.max():
         return
-    scored = made(2, all=("t0", "t1", "t2", "t3")).score(
-        texts(*[" ".join(f"t{number}" for number in range(row[1])) for row in rows])
-    )
-    found = prototype.metrics(pd.DataFrame({"label": label, "group": range(len(label))}), scored, resamples=20)
+    frame = labelled(label, *[" ".join(f"t{number}" for number in range(row[1])) for row in rows])
+    agent = made(2, all=("t0", "t1", "t2", "t3"))
+    scored, found = agent.score(frame), prototype.metrics(frame, agent, YES_NO, resamples=20)
     assert found["test_accuracy"] == pytest.approx(accuracy_score(label, scored["acts"]))
     assert found["test_roc_auc"] == pytest.approx(roc_auc_score(label, scored["score"]))
     assert found["recall"] == pytest.approx(recall_score(label, scored["acts"]))
@@ -208,7 +225,7 @@ def test_the_metrics_are_those_of_scikit_learn(rows: list[tuple[int, int]]) -> N
 
 @pytest.mark.parametrize(("label", "recall"), [(1, 0.0), (0, None)])
 def test_days_of_one_class_say_nothing_of_ranking_and_that_they_are_too_few(label: int, recall: float | None) -> None:
-    found = prototype.metrics(pd.DataFrame({"label": label, "group": range(3)}), made().score(texts("x", "y", "z")))
+    found = prototype.metrics(labelled([label] * 3, "x", "y", "z"), made(), YES_NO)
     assert found["test_accuracy"] == 1 - label
     assert isnan(found["test_roc_auc"]) and isnan(found["test_roc_auc_low"]) and isnan(found["test_roc_auc_high"])
     assert found["recall"] == recall or (recall is None and isnan(found["recall"]))
@@ -221,12 +238,12 @@ def test_days_of_one_class_say_nothing_of_ranking_and_that_they_are_too_few(labe
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_a_prototype_is_held_against_the_better_constant_answer_on_the_same_rows(share: float) -> None:
     label = (np.arange(200) < 200 * share).astype(int)
-    rows = pd.DataFrame({"label": label, "group": range(200)})
-    idle = prototype.metrics(rows, made(1, all=("never",)).score(texts(*["a"] * 200)), resamples=100)
+    rows = labelled(label, *["yes" if y else "no" for y in label])
+    idle = prototype.metrics(rows, made(1, all=("never",)), YES_NO, resamples=100)
     assert idle["test_accuracy"] == pytest.approx(1 - share)
     assert idle["test_accuracy_gain"] == pytest.approx(min(0, 1 - 2 * share)), "right as often as a constant at most"
     assert idle["test_accuracy_gain_low"] <= idle["test_accuracy_gain_high"] <= 0
-    sure = prototype.metrics(rows, made(1, all=("yes",)).score(texts(*["yes" if y else "no" for y in label])))
+    sure = prototype.metrics(rows, made(1, all=("yes",)), YES_NO)
     assert sure["test_accuracy_gain"] == pytest.approx(min(share, 1 - share))
     assert sure["test_accuracy_gain_low"] > 0
 
@@ -234,9 +251,9 @@ def test_a_prototype_is_held_against_the_better_constant_answer_on_the_same_rows
 def test_rows_of_a_group_make_the_prototypes_interval_wider() -> None:
     random, of = np.random.default_rng(1), np.repeat(np.arange(20), 10)
     label = (random.random(20) < 0.5).astype(int)[of]
-    scored = made(1, all=("yes",)).score(texts(*np.where(random.random(20)[of] < 0.5, "yes", "no")))
+    frame = labelled(label, *np.where(random.random(20)[of] < 0.5, "yes", "no"))
     alone, grouped = (
-        prototype.metrics(pd.DataFrame({"label": label, "group": group}), scored, resamples=50)
+        prototype.metrics(frame.assign(group=group), made(1, all=("yes",)), YES_NO, resamples=50)
         for group in (np.arange(200), of)
     )
     width = grouped["test_roc_auc_high"] - grouped["test_roc_auc_low"]
@@ -248,3 +265,80 @@ def test_a_term_in_a_script_without_blanks_stands_anywhere() -> None:
         texts("产品到货时坏了我要退款", "体验很棒", "chocolate", "too late")
     )
     assert found["hits"].tolist() == [2, 0, 0, 1]
+
+
+TOPICS = {"terms": {"late": ["late", "wait*"], "lost": ["lost", "gone"]}, "rules": {"size": {"broken": "> 3"}}}
+
+
+def topics(settings: dict[str, Any], label: pd.Series[Any] | None = None) -> Prototype:
+    task = task_of("multiclass", {}, text="text", size="number")
+    return Prototype.of(RequirementsSettings.model_validate(settings), task, label)
+
+
+def test_of_several_classes_the_one_with_most_hits_is_the_answer_and_without_any_the_usual_one() -> None:
+    label = pd.Series(pd.Categorical(["late"] * 2 + ["lost"] * 3 + ["other"] * 4 + ["broken"]))
+    found = topics(TOPICS, label)
+    frame = pd.DataFrame(
+        {"text": ["late, waited and gone", "lost or late", "nothing", "late", "gone"], "size": [0, 0, 0, 9, np.nan]}
+    )
+    scored = found.score(frame)
+    assert scored["answer"].tolist() == ["late", "lost", "other", "late", "lost"], "of several the most frequent"
+    assert scored["hits"].tolist() == [3, 2, 0, 2, 1]
+    assert scored["acts"].tolist() == [True, True, False, True, True]
+    p, code = found.decide(frame)
+    assert found.classes == ("broken", "late", "lost", "other") and code.tolist() == [1, 2, 3, 1, 2]
+    np.testing.assert_allclose(p[0], [0, 2 / 4, 1 / 4, 1 / 4])
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    np.testing.assert_allclose(scored["score"], p.max(axis=1))
+    assert found.table()["speaks_for"].tolist() == ["late", "lost", "broken"]
+
+
+def test_the_usual_class_can_be_named_and_needs_no_rows() -> None:
+    scored = topics(TOPICS | {"otherwise": "broken"}).score(pd.DataFrame({"text": ["fine", "gone"], "size": [0, 0]}))
+    assert scored["answer"].tolist() == ["broken", "lost"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "label"),
+    [
+        ({"terms": {"laet": ["x"]}}, ["late", "lost", "other"]),
+        ({"rules": {"size": {"laet": "> 3"}}}, ["late", "lost", "other"]),
+        ({"rules": {"size": "> 3"}}, ["late", "lost", "other"]),
+        ({"otherwise": "laet"}, ["late", "lost", "other"]),
+        ({"otherwise": "laet"}, ["late", "lost"]),
+    ],
+)
+def test_a_rule_for_a_class_that_there_is_not_is_refused(settings: dict[str, Any], label: list[str]) -> None:
+    with pytest.raises(ScenarioError, match="which is no class"):
+        topics(settings, pd.Series(pd.Categorical(label)))
+
+
+def test_the_metrics_of_several_classes_are_those_of_the_task() -> None:
+    label = pd.Series(pd.Categorical(["late", "lost", "late", "other", "other", "other"] * 8))
+    frame = texts(*["late", "gone", "lost", "nothing", "waiting", "fine"] * 8)
+    frame = frame.assign(size=0.0, label=label, group=range(48))
+    task = task_of("multiclass", {}, text="text", size="number")
+    found = prototype.metrics(frame, topics(TOPICS | {"rules": {}}, label), task, resamples=50)
+    said = ["late", "lost", "lost", "other", "late", "other"] * 8
+    assert found["test_accuracy"] == pytest.approx(accuracy_score(label, said))
+    assert found["test_macro_f1"] == pytest.approx(f1_score(label, said, average="macro"))
+    assert found["test_accuracy_gain"] == pytest.approx(4 / 6 - 3 / 6)
+    assert found["test_macro_f1_low"] <= found["test_macro_f1"] <= found["test_macro_f1_high"]
+    assert prototype.recorded(found)["prototype_macro_f1"] == found["test_macro_f1"]
+    assert "macro" in prototype.sentence(found, task, ["a"]).lower()
+    lived = prototype.replay(frame, topics(TOPICS | {"rules": {}}, label), task, 4)
+    assert lived[["positives", "right", "missed", "false_alarms"]].sum().tolist() == [24, 16, 0, 16]
+
+
+def test_of_a_number_it_says_on_which_side_of_each_limit_it_lies() -> None:
+    task = task_of("number", {"limits": [10, 20]}, size="number")
+    rules = {"size": {"10 to 20": "> 1", "above 20": "> 2"}}
+    frame = pd.DataFrame({"size": [0.0, 2.0, 3.0, 3.0], "label": [1.0, 20.0, 21.0, 5.0], "group": range(4)})
+    found = Prototype.of(RequirementsSettings.model_validate({"rules": rules}), task, frame["label"])
+    assert found.score(frame)["answer"].tolist() == ["up to 10", "10 to 20", "10 to 20", "10 to 20"]
+    measured = prototype.metrics(frame, found, task, resamples=20)
+    assert measured["test_accuracy"] == 0.5 and not any("r2" in name for name in measured)
+    assert "accuracy" in prototype.sentence(measured, task, [])
+    limit = task_of("number", {"limits": [10]}, size="number")
+    two = Prototype.of(RequirementsSettings.model_validate({"rules": {"size": "> 2"}}), limit, frame["label"])
+    assert two.score(frame)["answer"].tolist() == ["up to 10", "up to 10", "above 10", "above 10"]

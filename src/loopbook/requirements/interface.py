@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from loopbook.requirements.prototype import Prototype
 from loopbook.scenario.contract import Scenario
+from loopbook.scenario.decisions import OTHERS
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.task import Number, Task
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, title=None, populate_by_name=False)
 _EXAMPLES: dict[str, Any] = {
@@ -27,15 +29,25 @@ class _Request(BaseModel):
     time: datetime | None = Field(None, strict=False, description="when it happened, ISO 8601; null: now")
 
 
+_Probability = Annotated[float, Field(ge=0, le=1)]
+
+
 class _Answer(BaseModel):
     """What the agent decided, and why."""
 
     model_config = _STRICT
     id: str | None = Field(None, max_length=200, description="the request's id")
-    probability: float = Field(ge=0, le=1, description="how likely the answer is yes")
-    threshold: float = Field(ge=0, le=1, description="probability from which the agent acts")
+    probability: _Probability = Field(description="of two classes how likely yes is, of more how likely the label is")
     model: str = Field(description="what gave the probability: the champion's name, or 'prototype'")
     reasons: tuple[str, ...] = Field(strict=False, description="why, the strongest reason first")
+
+
+class _Output(BaseModel):
+    """A further output: the most probable class, and how likely it is; null: nobody has learned it yet."""
+
+    model_config = _STRICT
+    label: str | None
+    probability: _Probability | None
 
 
 def request_model(scenario: Scenario) -> type[BaseModel]:
@@ -63,13 +75,37 @@ def request_model(scenario: Scenario) -> type[BaseModel]:
 
 
 def answer_model(scenario: Scenario) -> type[BaseModel]:
-    """Return the class of answers; `label` and `action` take the scenario's names."""
-    label, action = scenario.task.label.classes, scenario.task.actions
+    """Return the class of answers; `label` and `action` take the scenario's names, where it gives any.
+
+    Of two classes it has a `threshold`, of more the probabilities of `classes`, of a number its `value` and
+    `quantiles`; where the task has further outputs, `also`.
+    """
+    task = scenario.task
     parts: dict[str, Any] = {
-        "label": (Literal[label], Field(description="what the agent takes it for")),
-        "action": (Literal[action], Field(description="what the agent does")),
+        "label": (_among(task.label.classes), Field(description="what the agent takes it for")),
+        "action": (_among(actions(task)), Field(description="what the agent does")),
     }
+    if len(task.label.classes) == 2:
+        parts["threshold"] = (_Probability, Field(description="probability from which the agent acts"))
+    else:
+        parts["classes"] = (dict[str, _Probability], Field(description="probability by class; they sum to 1"))
+    if isinstance(task, Number):
+        unknown = f"{task.label.unit}; null: a prototype of rules does not know it".removeprefix("; ")
+        parts["value"] = (float | None, Field(description=unknown))
+        parts["quantiles"] = (dict[str, float] | None, Field(description=f"value by level 0.01 to 0.99, {unknown}"))
+    if task.also:
+        outputs = create_model("Also", __config__=_STRICT, **dict.fromkeys(task.also, (_Output, ...)))  # type: ignore[call-overload]
+        parts["also"] = (outputs, Field(description="the further outputs"))
     return create_model("Answer", __base__=_Answer, __doc__=_Answer.__doc__, **parts)
+
+
+def actions(task: Task) -> tuple[str, ...]:
+    """Return the names of the task's actions: its own, or one a class; empty where only the data knows the classes."""
+    return task.actions or task.label.classes
+
+
+def _among(names: tuple[str, ...]) -> Any:
+    return Literal[names] if names else str
 
 
 def schemas(scenario: Scenario, sample: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -98,18 +134,26 @@ def schemas(scenario: Scenario, sample: Mapping[str, Any] | None = None) -> dict
         if sample is not None and name not in sample:
             raise DataError(f"The sample has no value for the field {name!r}.")
         fields[name] = _plain(sample[name], kind) if sample is not None else _EXAMPLES[kind]
-    scored = Prototype.of(scenario.requirements, scenario.task).score(pd.DataFrame([fields])).iloc[0]
-    acts = bool(scored["acts"])
+    prototype, row = Prototype.of(scenario.requirements, scenario.task), pd.DataFrame([fields])
+    (p,), (code,) = prototype.decide(row)
     request = {"id": "example-1", "time": "2026-01-05T09:30:00Z", "fields": fields}
     answer = {
         "id": "example-1",
-        "label": scenario.task.label.classes[acts],
-        "action": scenario.task.actions[acts],
-        "probability": round(float(scored["score"]), 4),
-        "threshold": 0.5,
+        "label": prototype.classes[code],
+        "action": _action(scenario, prototype.classes, int(code)),
+        "probability": round(float(p[1] if len(p) == 2 else p[code]), 4),
         "model": "prototype",
-        "reasons": [reason for reason in str(scored["reasons"]).split(" · ") if reason],
+        "reasons": [reason for reason in str(prototype.score(row)["reasons"].iloc[0]).split(" · ") if reason],
     }
+    shares = dict(zip(prototype.classes, p.round(4).tolist(), strict=True))
+    others = {
+        "threshold": 0.5,
+        "classes": shares,
+        "value": None,
+        "quantiles": None,
+        "also": {name: {"label": None, "probability": None} for name in scenario.task.also},
+    }
+    answer |= {name: other for name, other in others.items() if name in answer_model(scenario).model_fields}
     request_type, answer_type = request_model(scenario), answer_model(scenario)
     request_type.model_validate(request)
     answer_type.model_validate(answer)
@@ -128,32 +172,53 @@ def functions(scenario: Scenario) -> pd.DataFrame:
     """
     task = scenario.task
     inputs = ", ".join(f"{name} ({kind})" for name, kind in task.fields.items())
-    no, yes = task.actions
+    among = " or ".join(map(repr, actions(task))) or "an action a class"
     rows = [
         ("perceive", "takes a request, checks it, cleans and encodes its fields", inputs, "features", "02_data"),
         (
             "reason",
-            f"estimates how likely it is {task.label.classes[1]!r} rather than {task.label.classes[0]!r}",
+            _estimates(task),
             "features",
-            "a calibrated probability",
+            "calibrated probabilities" if not isinstance(task, Number) else "a calibrated distribution",
             "03_training, 04_optimization",
         ),
         (
             "decide",
-            "weighs the probability by a policy",
-            "a probability",
-            f"{yes!r} or {no!r}, with reasons",
+            "weighs the probabilities by a policy",
+            "probabilities",
+            f"{among}, with reasons",
             "05_decisions",
         ),
         (
             "act",
             "carries the decision out and writes it down",
-            f"{yes!r} or {no!r}",
+            among,
             "an entry in the outbox",
             "05_decisions",
         ),
     ]
     return pd.DataFrame(rows, columns=["function", "what", "takes", "gives", "notebook"])
+
+
+def _estimates(task: Task) -> str:
+    """Return what the model of a task estimates, in words."""
+    classes = task.label.classes
+    also = f"; and {', '.join(task.also)}" if task.also else ""
+    if isinstance(task, Number):
+        return f"estimates how {task.label.column} is distributed, and so how likely it is {classes[-1]}{also}"
+    if len(classes) == 2:
+        return f"estimates how likely it is {classes[1]!r} rather than {classes[0]!r}{also}"
+    shown = ", ".join(map(repr, classes[:5])) + (", …" if len(classes) > 5 else "")
+    return f"estimates how likely each class is{f': {shown}' if classes else ''}{also}"
+
+
+def _action(scenario: Scenario, classes: tuple[str, ...], code: int) -> str:
+    """Return the action for a class: its own, or the one that the cost matrix makes cheapest for it."""
+    among, matrix = scenario.task.actions or classes, scenario.decisions.costs.matrix
+    if not matrix and len(among) == len(classes):
+        return among[code]
+    costs = {name: matrix.get(name, {}) for name in among}
+    return min(among, key=lambda name: costs[name].get(classes[code], costs[name].get(OTHERS, 0.0)))
 
 
 def _plain(value: Any, kind: str) -> Any:

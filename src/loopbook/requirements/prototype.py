@@ -2,57 +2,82 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from loopbook.requirements.scripts import BLANKLESS
 from loopbook.requirements.table_rules import Rule
 from loopbook.scenario.errors import DataError, ScenarioError, suggest
 from loopbook.scenario.requirements import RequirementsSettings
-from loopbook.scenario.task import Task
-from loopbook.statistics import baselines, intervals
+from loopbook.scenario.task import Number, Task
+from loopbook.statistics import baselines, evaluation, intervals, targets
+from loopbook.statistics import metrics as registry
 
-_CONSTANT = (("always no", 0.0), ("always yes", 1.0))
 _ENDS = ("", "_low", "_high")
+_NAMELESS = ("as the data says",)
 
 
 @dataclass(frozen=True)
 class Prototype:
-    """Named lists of terms for texts and comparisons for tables; it acts from so many hits.
+    """Named lists of terms for texts and comparisons for tables, each of which speaks for a class by its hits.
 
-    A hit is a different term that occurs, or a comparison that holds. Without terms and rules it never acts.
+    A hit is a different term that occurs, or a comparison that holds. The answer is the class with most hits; of
+    several the most frequent. The usual class has `threshold` hits from the start, and is the answer where no other has
+    as many: of two classes it is the first, so that without rules the prototype never acts.
 
     Parameters
     ----------
     terms
         Words and phrases by the name of their list. Case does not count, a term matches whole words, and a ``*`` at
-        its end stands for any ending. Where terms overlap, the longest counts.
+        its end stands for any ending. Where terms overlap, the longest counts. A list that is called like a class
+        speaks for it, any other for the last one.
     rules
         Comparisons of table fields.
     text_fields
         The fields in which terms are sought.
     threshold
-        Hits from which it acts.
+        Hits from which another class than the usual one is the answer.
+    classes
+        Names of all k classes.
+    usual
+        Code of the class that is the answer where no rule speaks.
+    shares
+        How frequent each class is, [k]; empty: nobody knows.
     """
 
     terms: Mapping[str, tuple[str, ...]]
     rules: tuple[Rule, ...] = ()
     text_fields: tuple[str, ...] = ()
     threshold: int = 1
+    classes: tuple[str, ...] = ("no", "yes")
+    usual: int = 0
+    shares: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, settings: RequirementsSettings, task: Task) -> "Prototype":
+    def of(cls, settings: RequirementsSettings, task: Task, label: "pd.Series[Any] | None" = None) -> "Prototype":
         """Return the prototype that a scenario describes.
+
+        Parameters
+        ----------
+        settings
+            Of this stage.
+        task
+            Its fields are what the rules look at.
+        label
+            Labels of the rows to be decided, which say what classes there are and which is the most frequent; None: the
+            classes are those that the scenario names.
 
         Raises
         ------
         ScenarioError
-            If a rule names a field that the task does not have, or does not suit its type; or if terms are given and
-            the task has no text.
+            If a rule names a field that the task does not have, or does not suit its type; if terms are given and
+            the task has no text; or, with more than two classes, if a rule speaks for none of them.
         """
         if settings.terms and not task.text_fields:
             raise ScenarioError("requirements.terms look at texts, but no field of the task is a text; use rules.")
@@ -61,7 +86,7 @@ class Prototype:
                 if not _normal(term.removesuffix("*")):
                     raise ScenarioError(f"requirements.terms.{name}: {term!r} would match everything; write a word.")
         rules = []
-        for field, text in settings.rules.items():
+        for field, said in settings.rules.items():
             kind = task.fields.get(field)
             if kind is None:
                 raise ScenarioError(
@@ -69,8 +94,26 @@ class Prototype:
                 )
             if kind == "text":
                 raise ScenarioError(f"requirements.rules.{field}: {field} is a text; use requirements.terms.")
-            rules.append(Rule.parse(field, text, kind))
-        return cls(settings.terms, tuple(rules), task.text_fields, settings.prototype_threshold)
+            by_class = said if isinstance(said, dict) else {"": said}
+            rules += [Rule.parse(field, text, kind, answer) for answer, text in by_class.items()]
+        spoken = [*settings.terms, *(rule.answer for rule in rules)]
+        said_for = [*spoken, *([settings.otherwise] if settings.otherwise is not None else [])]
+        known = targets.classes(label, task) if label is not None else task.label.classes
+        classes = known or tuple(dict.fromkeys(filter(None, said_for))) or _NAMELESS
+        wanted = (
+            said_for if len(classes) > 2 else [*said_for[len(spoken) :], *filter(None, spoken[len(settings.terms) :])]
+        )
+        for name in wanted:
+            if name not in classes:
+                raise ScenarioError(
+                    f"requirements: a rule speaks for {name!r}, which is no class.{suggest(name, classes)}"
+                )
+        codes = targets.codes(label, task) if label is not None else np.zeros(0, dtype=np.int64)
+        counts = np.bincount(codes[codes >= 0], minlength=len(classes))
+        usual = int(counts.argmax()) if len(classes) > 2 else 0
+        usual = classes.index(settings.otherwise) if settings.otherwise is not None else usual
+        shares = tuple((counts / max(1, counts.sum())).tolist())
+        return cls(settings.terms, tuple(rules), task.text_fields, settings.prototype_threshold, classes, usual, shares)
 
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Score rows.
@@ -83,48 +126,74 @@ class Prototype:
         Returns
         -------
         DataFrame
-            With the index of `frame`: `hits` (int), `score` in [0, 1): hits / (hits + threshold), which rises with the
-            hits and reaches 0.5 where the prototype acts; `acts` (bool); `reasons`, such as
-            ``courts: sued · money: loss, default``.
+            With the index of `frame`: `hits` (int); `score`, how sure it is of yes, or of more classes of its
+            answer; `answer`, the name of the class; `acts` (bool), whether it is another than the usual one; `reasons`,
+            such as ``courts: sued · money: loss, default``.
 
         Raises
         ------
         DataError
             If a field is absent.
         """
+        hits, reasons = self._hits(frame)
+        p, code = self._decide(hits)
+        return pd.DataFrame(
+            {
+                "hits": hits.sum(axis=1),
+                "score": p[:, 1] if len(self.classes) == 2 else p[np.arange(len(p)), code],
+                "answer": [self.classes[each] for each in code.tolist()],
+                "acts": code != self.usual,
+                "reasons": [" · ".join(found) for found in reasons],
+            },
+            index=frame.index,
+        )
+
+    def decide(self, frame: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return how sure it is of each class, float64 [n, k], rows sum to 1, and the code of its answer, int64 [n].
+
+        The share of a class is its hits / (all hits + threshold), to which the usual class adds the threshold: it rises
+        with the hits, and of two classes it reaches 0.5 where the prototype acts.
+        """
+        return self._decide(self._hits(frame)[0])
+
+    def table(self) -> pd.DataFrame:
+        """Return the rules to show: `rule`, `looks_at`, `acts_on`, `speaks_for`."""
+        rows = [(name, ", ".join(self.text_fields), ", ".join(terms), name) for name, terms in self.terms.items()]
+        rows += [(f"{rule.field} rule", rule.field, str(rule), rule.answer) for rule in self.rules]
+        found = pd.DataFrame(rows, columns=["rule", "looks_at", "acts_on", "speaks_for"])
+        return found.assign(speaks_for=[self.classes[self._code(name)] for name in found["speaks_for"]])
+
+    def _code(self, name: str) -> int:
+        return self.classes.index(name) if name in self.classes else len(self.classes) - 1
+
+    def _hits(self, frame: pd.DataFrame) -> tuple[NDArray[np.int64], list[list[str]]]:
+        """Return the hits for each class, int64 [n, k], and what they were."""
         needed = {rule.field for rule in self.rules} | (set(self.text_fields) if self.terms else set())
         for name in sorted(needed - set(frame.columns)):
             raise DataError(f"The prototype needs the column {name!r}.{suggest(name, frame.columns)}")
         reasons: list[list[str]] = [[] for _ in range(len(frame))]
-        hits = np.zeros(len(frame), dtype=np.int64)
+        hits = np.zeros((len(frame), len(self.classes)), dtype=np.int64)
         if self.terms:
             texts = frame[list(self.text_fields)].map(lambda value: value if isinstance(value, str) else "")
             for row, text in enumerate(_normal(" ¦ ".join(values)) for values in texts.to_numpy()):
                 for name, pattern in self._patterns.items():
                     found = dict.fromkeys(self._term(name, match) for match in pattern.findall(text))
                     if found:
-                        hits[row] += len(found)
+                        hits[row, self._code(name)] += len(found)
                         reasons[row].append(f"{name}: {', '.join(found)}")
         for rule in self.rules:
             holds = rule.holds(frame[rule.field])
-            hits += holds
+            hits[:, self._code(rule.answer)] += holds
             for row in np.flatnonzero(holds).tolist():
                 reasons[row].append(str(rule))
-        return pd.DataFrame(
-            {
-                "hits": hits,
-                "score": hits / (hits + self.threshold),
-                "acts": hits >= self.threshold,
-                "reasons": [" · ".join(found) for found in reasons],
-            },
-            index=frame.index,
-        )
+        return hits, reasons
 
-    def table(self) -> pd.DataFrame:
-        """Return the rules to show: `rule`, `looks_at`, `acts_on`."""
-        rows = [(name, ", ".join(self.text_fields), ", ".join(terms)) for name, terms in self.terms.items()]
-        rows += [(f"{rule.field} rule", rule.field, str(rule)) for rule in self.rules]
-        return pd.DataFrame(rows, columns=["rule", "looks_at", "acts_on"])
+    def _decide(self, hits: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        votes = hits + self.threshold * (np.arange(len(self.classes)) == self.usual)
+        best = votes == votes.max(axis=1, keepdims=True)
+        best[:, self.usual] &= best.sum(axis=1) == 1
+        often = best * (1 + np.asarray(self.shares or 0.0))
+        return votes / votes.sum(axis=1, keepdims=True), np.asarray(often.argmax(axis=1), dtype=np.int64)
 
     @cached_property
     def _normal_terms(self) -> dict[str, tuple[str, ...]]:
@@ -145,7 +214,7 @@ class Prototype:
         return max((term for term in terms if term.endswith("*") and match.startswith(term[:-1])), key=len)
 
 
-def replay(frame: pd.DataFrame, prototype: Prototype, days: int) -> pd.DataFrame:
+def replay(frame: pd.DataFrame, prototype: Prototype, task: Task, days: int) -> pd.DataFrame:
     """Let the prototype decide day by day, as it would have.
 
     Parameters
@@ -162,7 +231,9 @@ def replay(frame: pd.DataFrame, prototype: Prototype, days: int) -> pd.DataFrame
     -------
     DataFrame
         One row a day, quiet days too, until the last one with rows: `day` (from 1), `date` (NaT for slices), `rows`,
-        `decisions` (times it acted), `hits`, and with labels `positives`, `right`, `missed`, `false_alarms`.
+        `decisions` (times it acted), `hits`, and with labels `positives` (rows of another class than the usual one),
+        `right` (decisions for the true class), `missed` (positives on which it did not act), `false_alarms` (decisions
+        for a wrong class).
 
     Raises
     ------
@@ -186,12 +257,14 @@ def replay(frame: pd.DataFrame, prototype: Prototype, days: int) -> pd.DataFrame
     acts = scored["acts"].to_numpy()
     counted = {"rows": np.ones(len(kept), dtype=np.int64), "decisions": acts, "hits": scored["hits"].to_numpy()}
     if "label" in kept:
-        positive = kept["label"].to_numpy() == 1
+        names = np.array(targets.classes(kept["label"], task))
+        truth = names[targets.codes(kept["label"], task)]
+        positive, right = truth != prototype.classes[prototype.usual], truth == scored["answer"].to_numpy()
         counted |= {
             "positives": positive,
-            "right": acts & positive,
+            "right": acts & right,
             "missed": ~acts & positive,
-            "false_alarms": acts & ~positive,
+            "false_alarms": acts & ~right,
         }
     length = int(day.max()) + 1
     counts = {name: np.bincount(day, weights=values, minlength=length).astype(int) for name, values in counted.items()}
@@ -201,43 +274,62 @@ def replay(frame: pd.DataFrame, prototype: Prototype, days: int) -> pd.DataFrame
     return pd.DataFrame({"day": np.arange(1, length + 1), "date": dates, **counts})
 
 
-def metrics(rows: pd.DataFrame, scored: pd.DataFrame, resamples: int = 1_000) -> dict[str, float]:
-    """Score the prototype under the names that stage 04 records for models.
+def metrics(rows: pd.DataFrame, prototype: Prototype, task: Task, resamples: int = 1_000) -> dict[str, float]:
+    """Score a prototype under the names that stage 04 records for models.
 
     Parameters
     ----------
     rows
-        With `label`, 0 or 1, and `group`, whose rows may be alike.
-    scored
-        What `Prototype.score` returned for the same rows.
+        With the task's fields, `label`, and `group`, whose rows may be alike.
     resamples
-        Of the bootstrap behind the gain.
+        Of the bootstrap behind the intervals.
 
     Returns
     -------
     dict
-        `test_accuracy`, `test_accuracy_gain` (above the better constant answer on the same rows) and `test_roc_auc`,
-        each with `_low` and `_high` (95%), `precision` (of what it acted on) and `recall`; NaN where there is nothing
-        to divide by, or one class only.
+        `test_accuracy` and `test_accuracy_gain` (above the best constant answer on the same rows). Of two classes
+        `test_roc_auc`, `precision` (of what it acted on) and `recall`; of more what is reported of models for such a
+        task. All that begin with ``test_`` also with `_low` and `_high` (95%). NaN where there is nothing to divide
+        by, or one class only. Of a number it knows the band alone, and no metric of numbers.
     """
-    truth, groups = rows["label"].to_numpy() == 1, rows["group"].astype(str)
-    acts, nothing = scored["acts"].to_numpy(dtype=bool), float("nan")
-    right = int((acts & truth).sum())
-    constants = {name: baselines.metric("accuracy", truth, np.full(len(rows), share)) for name, share in _CONSTANT}
-    gain, _ = baselines.gain(baselines.metric("accuracy", truth, acts), constants, len(rows), groups, resamples)
-    both = bool(truth.any() and not truth.all())
+    code, groups, nothing = targets.codes(rows["label"], task), rows["group"].astype(str), float("nan")
+    p, answer = prototype.decide(rows)
+    constants = {name: baselines.mean(code == each) for each, name in enumerate(prototype.classes)}
+    gain, _ = baselines.gain(baselines.mean(code == answer), constants, len(rows), groups, resamples)
     found = {
-        "test_accuracy": intervals.wilson(float((acts == truth).mean()), len(truth)),
+        "test_accuracy": intervals.wilson(float((code == answer).mean()), len(code)),
         "test_accuracy_gain": gain,
-        "test_roc_auc": intervals.delong(truth, scored["score"].to_numpy(dtype=float), groups)
-        if both
-        else intervals.NOTHING,
     }
-    return {
-        **{f"{name}{end}": value for name, ends in found.items() for end, value in zip(_ENDS, ends, strict=True)},
-        "precision": right / int(acts.sum()) if acts.any() else nothing,
-        "recall": right / int(truth.sum()) if truth.any() else nothing,
-    }
+    others: dict[str, float] = {}
+    if len(prototype.classes) == 2:
+        acts, truth = answer == 1, code == 1
+        both, right = bool(truth.any() and not truth.all()), int((acts & truth).sum())
+        found["test_roc_auc"] = intervals.delong(truth, p[:, 1], groups) if both else intervals.NOTHING
+        others = {
+            "precision": right / int(acts.sum()) if acts.any() else nothing,
+            "recall": right / int(truth.sum()) if truth.any() else nothing,
+        }
+    elif not isinstance(task, Number):
+        table = evaluation.metrics(code, p, groups=groups, resamples=resamples, task=task.type)
+        others = evaluation.flat(table, "test_", task=task.type)
+    flat = {f"{name}{end}": value for name, ends in found.items() for end, value in zip(_ENDS, ends, strict=True)}
+    return others | flat
+
+
+def sentence(measured: Mapping[str, float], task: Task, missed: Sequence[str]) -> str:
+    """Return in words how far rules alone reach, by the task's primary metric where they have it, else by accuracy."""
+    primary = registry.primary(task.type)
+    name, title = (primary.name, primary.title) if f"test_{primary.name}" in measured else ("accuracy", "accuracy")
+    value, low, high = (measured[f"test_{name}{end}"] for end in _ENDS)
+    needed = ", ".join(missed) or "nothing that rules can be measured by"
+    within = intervals.between(low, high, ".3f")
+    return f"By {title}, rules alone reach {value:.3f} ({within}). A model must add: {needed}."
+
+
+def recorded(measured: Mapping[str, float]) -> dict[str, float]:
+    """Return what notebook 01 records of a prototype: what begins with ``test_``, as ``prototype_``."""
+    tested = {name.removeprefix("test_"): value for name, value in measured.items() if name.startswith("test_")}
+    return {f"prototype_{name}": value for name, value in tested.items()}
 
 
 def _normal(text: str) -> str:

@@ -26,9 +26,10 @@ class Rule:
     field: str
     comparison: str
     value: float | str
+    answer: str = ""
 
     @classmethod
-    def parse(cls, field: str, text: str, kind: str) -> "Rule":
+    def parse(cls, field: str, text: str, kind: str, answer: str = "") -> "Rule":
         """Read a rule without ever executing it.
 
         Parameters
@@ -39,6 +40,8 @@ class Rule:
             A comparison and a value: ``> 3.5``, ``<= 1``, ``== red``, ``!= 'light blue'``.
         kind
             The field's type: number or category.
+        answer
+            The class that the rule speaks for; empty: the last one.
 
         Raises
         ------
@@ -54,12 +57,12 @@ class Rule:
             number = float(pd.to_numeric(value, errors="coerce"))
             if not np.isfinite(number):
                 raise ScenarioError(f"{place}, but {field} is a number and {value!r} is not.")
-            return cls(field, comparison, number)
+            return cls(field, comparison, number, answer)
         if comparison not in ("==", "!="):
             raise ScenarioError(f"{place}, but {field} is a category: only == and != make sense.")
         if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
             value = value[1:-1]
-        return cls(field, comparison, value)
+        return cls(field, comparison, value, answer)
 
     def holds(self, column: pd.Series) -> np.ndarray:
         """Return for each value whether the rule holds: bool [n]."""

@@ -13,7 +13,15 @@ class RequirementsSettings(Settings):
     survey: str | None = Field(
         None, description="CSV file of answers, relative to the project's root: person, need, rating (1-5), comment"
     )
-    terms: dict[str, Names] = Field(default_factory=dict, description="the prototype's rules for texts: words by name")
-    rules: dict[str, str] = Field(
-        default_factory=dict, description="the prototype's rules: a field, and '> 3.5', '< 1' or '== value' (tables)"
+    terms: dict[str, Names] = Field(
+        default_factory=dict,
+        description="the prototype's rules for texts: words by name; of more than two classes the name of the class",
+    )
+    rules: dict[str, str | dict[str, str]] = Field(
+        default_factory=dict,
+        description="the prototype's rules for tables: a field, and '> 3.5', '< 1' or '== value'; of more than two "
+        "classes one by the name of each class that it speaks for",
+    )
+    otherwise: str | None = Field(
+        None, description="class that the prototype takes where no rule speaks; None: the most frequent (of two: no)"
     )
