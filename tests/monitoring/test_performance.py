@@ -13,7 +13,7 @@ def test_quality_of_a_window_agrees_with_scikit_learn(quiet: Callable[..., Log])
     log = quiet(1)
     table = performance.quality(log).set_index(["metric", "last"])
     inside = (log.stream.day > 12 - 7) & (log.stream.day <= 12)
-    label, probability = log.stream.label[inside], log.stream.probability[inside]
+    label, probability = log.stream.event[inside], log.stream.chance[inside]
     assert table.loc[("ROC AUC", 12), "value"] == pytest.approx(roc_auc_score(label, probability))
     assert table.loc[("Brier score", 12), "value"] == pytest.approx(brier_score_loss(label, probability))
     assert table.loc[("Brier score", 12), "day"] == 12 + log.delay

@@ -22,11 +22,11 @@ def test_recalibration_saves_money_where_calibration_is_lost(quiet: Callable[...
     log = quiet(1, overconfident)
     table = remedies.compare(log, [], threshold(log.scenario.decisions.costs)).set_index("proposal")
     # Second method: what the calibrated scores, known here, would have cost on the same rows.
-    true = 3 * np.log(log.stream.probability / (1 - log.stream.probability))
+    true = 3 * np.log(log.stream.chance / (1 - log.stream.chance))
     costs = log.scenario.decisions.costs
     acted = true >= np.log((1 / 6) / (5 / 6))
     cost = np.where(
-        log.stream.label == 1, np.where(acted, 0, costs.false_negative), np.where(acted, costs.false_positive, 0)
+        log.stream.code == 1, np.where(acted, 0, costs.false_negative), np.where(acted, costs.false_positive, 0)
     )
     assert table.loc["recalibrate", "saving"] == pytest.approx(log.stream.cost.mean() - cost.mean(), abs=0.02)
     assert table.loc["recalibrate", "slope"] == pytest.approx(3, abs=0.5)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from loopbook.decisions.costs import threshold
 from loopbook.monitoring import monitoring_page, timeline
 from loopbook.monitoring.timeline import Log
 from loopbook.scenario.contract import Scenario
@@ -46,12 +47,16 @@ def test_costs_follow_from_action_and_outcome(rows: Rows, scenario: Scenario) ->
     np.testing.assert_array_equal(log.stream.cost, expected)
 
 
-def test_a_reference_without_actions_is_decided_by_the_threshold(rows: Rows, scenario: Scenario) -> None:
+def test_a_reference_without_actions_is_decided_by_the_threshold_or_else_by_the_costs(
+    rows: Rows, scenario: Scenario
+) -> None:
     reference = rows(2, 3).drop(columns="action")
     log = timeline.prepare(rows(1, 3), reference, scenario, threshold=0.5)
-    np.testing.assert_array_equal(log.reference.acted, log.reference.probability >= 0.5)
-    with pytest.raises(DataError, match="threshold"):
-        timeline.prepare(rows(1, 3), reference, scenario)
+    np.testing.assert_array_equal(log.reference.acted, log.reference.chance >= 0.5)
+    by_costs = timeline.prepare(rows(1, 3), reference, scenario)
+    np.testing.assert_array_equal(
+        by_costs.reference.acted, by_costs.reference.chance >= threshold(scenario.decisions.costs)
+    )
 
 
 @pytest.mark.parametrize(

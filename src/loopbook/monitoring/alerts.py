@@ -20,6 +20,7 @@ CAUSES = {
     "segment": "segment",
     "vocabulary": "vocabulary",
     "meaning": "meaning",
+    "new_class": "new_class",
     "outcomes": "base_rate",
     "classes": "base_rate",
     "field": "field",
@@ -31,13 +32,16 @@ TITLES = {
     "segment": "A new segment",
     "vocabulary": "The texts use new words",
     "meaning": "The same texts mean something else",
-    "base_rate": "The share of positive cases has changed",
+    "new_class": "A class has come that was not there",
+    "base_rate": "The shares of the classes have changed",
     "field": "An input field has changed",
     "fairness": "Groups are not treated alike",
     "volume": "The number of decisions has changed",
-    "flagged": "The share of flagged rows has changed, for no known cause",
+    "flagged": "The shares of the actions have changed, for no known cause",
     "score": "The probabilities have changed, for no known cause",
     "calibration": "The probabilities are wrong on average, for no known cause",
+    "confusion": "One class is taken for another more often, for no known cause",
+    "residual": "The predictions are further off, for no known cause",
     "ranking": "The model ranks worse, for no known cause",
 }
 """What each cause is called in an alert."""
@@ -45,8 +49,9 @@ SLACK = 2
 """Days by which the estimated beginnings of one change may differ."""
 AGAIN = 28
 """Days within which what has ended and comes again, or swings, is the same incident."""
-_SWINGING = ("field", "score", "flagged", "calibration", "volume")
-_SYMPTOMS = ("flagged", "score", "calibration", "ranking", "volume")
+_SWINGING = ("field", "score", "flagged", "calibration", "confusion", "residual", "volume")
+_SYMPTOMS = ("flagged", "score", "calibration", "confusion", "residual", "ranking", "volume")
+_COUNTED = ("surge", "segment", "new_class")
 
 
 @dataclass(frozen=True)
@@ -124,8 +129,11 @@ def incidents(log: Log, signals: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, 
     drifts = _primary("vocabulary", kinds["vocabulary"], window, [])
     drifts = _primary("meaning", kinds["meaning"], window, drifts, join=("vocabulary",))
     drifts = _primary("field", kinds["field"], SLACK, drifts)
-    drifts = _primary("base_rate", kinds["outcomes"], window, drifts, join=("meaning",))
-    drifts = _primary("base_rate", kinds["classes"], window, drifts, join=("vocabulary", "meaning", "field"))
+    drifts += _each("new_class", kinds["new_class"])
+    drifts = _primary("base_rate", kinds["outcomes"], window, drifts, join=("meaning", "new_class"))
+    drifts = _primary(
+        "base_rate", kinds["classes"], window, drifts, join=("vocabulary", "meaning", "field", "new_class")
+    )
     drifts = [replace(one, last=log.stream.days - 1) for one in drifts]
     for name in _SYMPTOMS:
         drifts = _symptoms(name, kinds[name], log, drifts)
@@ -231,13 +239,13 @@ def _follows(change: Incident, one: Incident, reach: int) -> bool:
 
     Where texts mean something else in places, the share of positive outcomes goes the same way, and it is seen later,
     because only those places move it. Words that the model does not know lower its scores, and the more of them have
-    come, the more.
+    come, the more. A new class takes its share from the others.
     """
     later = change.first - one.first
     if abs(later) <= SLACK:
         return True
     brought = (one.cause == "meaning" and change.sign == one.sign) or (one.cause == "vocabulary" and change.sign < 0)
-    return brought and 0 <= later < reach
+    return (brought or one.cause == "new_class") and 0 <= later < reach
 
 
 def _symptoms(name: str, table: pd.DataFrame, log: Log, known: list[Incident]) -> list[Incident]:
@@ -299,7 +307,7 @@ def _lived(incident: Incident, table: pd.DataFrame, log: Log) -> Incident:
     naming = own[own["check"].map(lambda check: CAUSES.get(check, check) == incident.cause)]
     seen = naming[naming["last"] >= incident.first]
     naming = seen if len(seen) else naming
-    counted = incident.cause in ("surge", "segment")
+    counted = incident.cause in _COUNTED
     peak = naming.sort_values("value" if counted else "effect", kind="stable").iloc[-1]
     latest = naming.sort_values(["last", "onset"], kind="stable").iloc[-1]
     if counted or incident.cause == "volume":

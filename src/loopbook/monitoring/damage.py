@@ -7,9 +7,11 @@ import pandas as pd
 
 from loopbook.monitoring import fairness
 from loopbook.monitoring.alerts import CAUSES, Incident, sentence
+from loopbook.monitoring.new_classes import place
 from loopbook.monitoring.segment_values import memberships
 from loopbook.monitoring.timeline import Floats, Log, Mask
 from loopbook.statistics.intervals import Z
+from loopbook.statistics.targets import NO_CLASS
 
 _LEAST_ROWS = 20  # decisions with a known outcome below which no cost is estimated
 
@@ -108,7 +110,9 @@ def _rows(log: Log, one: Incident, drifts: Sequence[Incident], surge_rows: Mask)
     inside = np.ones(len(log.stream), bool)
     if one.places and one.cause in ("surge", "segment", "meaning"):
         inside = _members(log, one.places[:1] if one.cause != "meaning" else one.places)
-    if one.cause in ("surge", "segment", "volume"):
+    if one.cause == "new_class":
+        inside = np.isin(log.stream.code, [at for at, name in enumerate(log.classes) if place(name) in one.places])
+    if one.cause in ("surge", "segment", "volume", "new_class"):
         concerned = inside & (day >= one.first) & (day <= one.last)
         quiet = ~surge_rows & (day < min([other.first for other in drifts], default=log.stream.days))
         return concerned, quiet & ~concerned
@@ -120,9 +124,8 @@ def _rows(log: Log, one: Incident, drifts: Sequence[Incident], surge_rows: Mask)
 
 def _members(log: Log, places: tuple[str, ...]) -> Mask:
     rows = np.zeros(len(log.stream), bool)
-    columns = log.scenario.monitoring.segments
     wanted = set(places)
-    rows[[row for row, name in memberships(log.stream.frame, columns) if name in wanted]] = True
+    rows[[row for row, name in memberships(log.stream.frame, log.segments) if name in wanted]] = True
     return rows
 
 
@@ -140,17 +143,21 @@ def _extra(log: Log, concerned: Mask, usual: Mask) -> tuple[float, float, float]
 
 
 def _unequal(log: Log, one: Incident) -> tuple[int, float, float, float]:
-    """Return the decisions about the worse-off group, and what its lower recall costs on the stream."""
+    """Return the decisions about the worse-off group, and what its lower recall or accuracy costs on the stream.
+
+    A decision that is missed costs more than the right one what the other actions do so in the mean.
+    """
     table = fairness.gaps(log)
-    table = table[(table["attribute"] == one.places[0]) & (table["measure"] == "recall")]
+    table = table[(table["attribute"] == one.places[0]) & (table["measure"] == fairness.measures(log)[0])]
     if table.empty:
         return 0, float("nan"), float("nan"), float("nan")
     gap = table.iloc[0]
     members = log.stream.frame[one.places[0]].astype(str).to_numpy() == gap["lower"]
-    costs = log.scenario.decisions.costs
-    each = costs.false_negative - costs.true_positive
-    positives = float((log.stream.label[members] == 1).sum())
-    value, low, high = (float(gap[name]) * positives * each for name in ("value", "low", "high"))
+    counted = members & (log.stream.code != NO_CLASS if log.several else log.stream.code == 1)
+    prices = log.prices.by_row((log.stream.number[:, 0] if log.prices.functions else log.stream.code)[counted])
+    best = prices.min(axis=1, keepdims=True)
+    missed = float((prices - best).sum()) / max(1, prices.shape[1] - 1)
+    value, low, high = (float(gap[name]) * missed for name in ("value", "low", "high"))
     return int(members.sum()), value, low, high
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from loopbook.monitoring import rates, signals, spread
 from loopbook.monitoring.changes import Change
 from loopbook.monitoring.rates import Rate
-from loopbook.monitoring.timeline import Days, Floats, Log
+from loopbook.monitoring.timeline import Days, Floats, Log, known
 from loopbook.statistics.label_shift import correction
 
 _LEAST_SHARE = 0.01  # values of a category that are rarer are watched together
@@ -25,7 +25,7 @@ def rank_index(value: float, expected: float) -> float:
     return float(4 * np.pi * (value - expected) ** 2)
 
 
-def shares(log: Log, names: Sequence[str], codes: tuple[Floats | Days, Floats | Days], place: str = "") -> Rate:
+def shares(log: Log, names: Sequence[str], codes: tuple[Days, Days], place: str = "") -> Rate:
     """Return the shares of classes, watched together; two classes are one share, that of the second.
 
     Parameters
@@ -44,57 +44,65 @@ def shares(log: Log, names: Sequence[str], codes: tuple[Floats | Days, Floats | 
 
 
 def score(log: Log) -> pd.DataFrame:
-    """Watch the distribution of the probabilities: their mean rank in the reference, and how far from its middle.
+    """Watch the distribution of what the model says: its mean rank in the reference, and how far from its middle.
+
+    That is the probability of yes where there are two classes, that of the most probable class where there are more,
+    and the prediction where it is a number.
 
     Returns
     -------
     DataFrame
         A row a change (`signals.COLUMNS`); ``value`` is a mean rank, ``effect`` the population stability index.
     """
-    now, base = log.stream.probability, log.reference.probability
-    return rates.watch("score", log, list(_number(log, "", "the probability", now, base)))
+    name, sides = "the probability", (log.stream, log.reference)
+    now, base = (side.chance for side in sides)
+    if "residual" in log.checks:
+        name, (now, base) = "the prediction", (side.number[:, 1] for side in sides)
+    elif log.several:
+        name = "the probability of the most probable class"
+    return rates.watch("score", log, list(_number(log, "", name, now, base)))
 
 
 def flagged(log: Log) -> pd.DataFrame:
-    """Watch the share of all rows on which the agent acts.
+    """Watch the share of all rows that call for each action, together; of two actions that of the second.
 
     A wave over all segments at once changes no segment's share of the rows; it shows here.
     """
-    names = [f"share of {log.scenario.task.units} flagged for “{name}”" for name in log.scenario.task.actions]
+    names = [f"share of {log.scenario.task.units} flagged for “{name}”" for name in log.prices.actions]
     return rates.watch("flagged", log, [shares(log, names, (log.stream.flagged, log.reference.flagged))])
 
 
 def classes(log: Log) -> pd.DataFrame:
-    """Watch the base rate that the scores speak of, long before an outcome is known.
+    """Watch the shares of the classes that the scores speak of, long before an outcome is known.
 
     If only the mix of the classes changes, the mean scores q are those of each class by the reference's labels, C,
     times the classes' shares, so these are p = C⁻¹q (`label_shift`). The correction makes their variance larger, and
-    what C itself does not know widens their interval.
+    what C itself does not know widens their interval. Classes of which the reference has no row are left out.
 
     Returns
     -------
     DataFrame
-        A row a change (`signals.COLUMNS`): ``value`` is the estimated base rate, within [0, 1]; ``effect`` the PSI of
-        the two classes. No row where the model's scores do not tell the classes apart.
+        A row a change (`signals.COLUMNS`): ``value`` is the estimated share, within [0, 1]; ``effect`` the PSI of
+        the class and the rest. No row where the model's scores do not tell the classes apart.
     """
-    now, base = (np.column_stack([1 - side.probability, side.probability]) for side in (log.stream, log.reference))
-    side, known = log.reference, ~np.isnan(log.reference.label + log.reference.probability)
-    label = side.label[known].astype("int64")
-    learned = correction(base[known], label, side.day[known], float(log.spread.correlation))
-    watched = np.flatnonzero(learned.told)[len(learned.told) == 2 :]
-    if not len(watched):
+    side, labelled = log.reference, known(log)[1]
+    there, label = np.unique(labelled.code, return_inverse=True)
+    learned = correction(labelled.probability[:, there], label, labelled.day, float(log.spread.correlation))
+    told = np.flatnonzero(learned.told)[len(log.classes) == 2 :]
+    if not len(told) or len(there) < 2:
         return signals.table([])
+    now, base = (one.probability[:, there] for one in (log.stream, side))
 
     def error(change: Change) -> Floats:
         days = (log.stream.day >= change.onset) & (log.stream.day <= change.day)
         share: Floats = np.nanmean(now[days] @ learned.weights.T, axis=0)
-        return share**2 @ learned.error[:, watched]
+        return share**2 @ learned.error[:, told]
 
     found = Rate(
         "",
-        tuple(f"share of “{log.scenario.task.label.classes[index]}” that the scores speak of" for index in watched),
-        log.stream.daily(now @ learned.weights[watched].T),
-        side.daily(base @ learned.weights[watched].T),
+        tuple(f"estimated share of “{log.classes[there[index]]}” (outcomes still to come)" for index in told),
+        log.stream.daily(now @ learned.weights[told].T),
+        side.daily(base @ learned.weights[told].T),
         class_index,
         log.scenario.monitoring.min_effect,
         error=error,

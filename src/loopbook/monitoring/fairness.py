@@ -1,7 +1,9 @@
 """Group fairness (equalised odds): is the agent as often right for one group as for another?
 
-Watched over the scenario's protected attributes, on all rows whose outcome is known: recall (of those who deserved the
-action, how many got it: equal opportunity) and the false-positive rate; together they are equalised odds.
+Watched over the scenario's protected attributes, on all rows whose outcome is known. Of two classes: recall (of those
+who deserved the action, how many got it: equal opportunity) and the false-positive rate; together they are equalised
+odds. Of more: accuracy (of all, how many got the action that is cheapest for their class), and that of each common
+class. The groups' shares of actions are shown only, because groups may well differ in what they need.
 
 References
 ----------
@@ -16,14 +18,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.monitoring import shifts, signals
-from loopbook.monitoring.timeline import Floats, Log, Mask, Side
+from loopbook.monitoring.timeline import Log, Mask, Side
 from loopbook.statistics import bands, intervals
+from loopbook.statistics.targets import NO_CLASS
 
-MEASURES = ("recall", "false-positive rate")
-"""What is watched; the others of `rates` are shown."""
 Daily = NDArray[np.int64]
 """Hits and rows by day, [2, days]."""
 _LEAST_ROWS = 20  # rows of a group below which a rate is not compared
+_MOST_CLASSES = 5  # of several, that are watched each by itself
+
+
+def measures(log: Log) -> tuple[str, ...]:
+    """Return what is watched, the most important first; the other measures of `rates` are shown."""
+    if not log.several:
+        return "recall", "false-positive rate"
+    rows = np.bincount(log.reference.code[log.reference.code >= 0], minlength=len(log.classes))
+    common = np.argsort(-rows, kind="stable")[:_MOST_CLASSES]
+    return "accuracy", *(_of(log.classes[at]) for at in common if rows[at])
 
 
 def rates(log: Log) -> pd.DataFrame:
@@ -32,15 +43,15 @@ def rates(log: Log) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        attribute, group, measure (action rate, base rate, recall, false-positive rate, precision), rows (that the rate
-        is of), value, low, high.
+        attribute, group, measure (of two classes: action rate, base rate, recall, false-positive rate, precision; else
+        accuracy, that of each class, the share of each action), rows (that the rate is of), value, low, high.
     """
     rows = []
     for attribute in log.scenario.source.protected:
-        side = log.stream.keep(~np.isnan(log.stream.label))
+        side = log.stream.keep(log.stream.code != NO_CLASS)
         values = _groups(log, side, attribute).to_numpy()
         for group in sorted(set(values.tolist())):
-            rows_of = _rows(side.acted[values == group], side.label[values == group])
+            rows_of = _rows(log, side.keep(values == group))
             for measure, (hits, of) in ((name, (hit.sum(), of.sum())) for name, (hit, of) in rows_of.items()):
                 value, low, high = intervals.wilson(hits / of if of else np.nan, of)
                 rows.append((attribute, group, measure, of, value, low, high))
@@ -63,16 +74,21 @@ def gaps(log: Log, *, reference: bool = True) -> pd.DataFrame:
         attribute, measure, lower and higher (the groups), value (higher minus lower), low, high, p (two-sided,
         corrected for the number of pairs of groups).
     """
-    pairs = product(log.scenario.source.protected, MEASURES)
+    pairs = product(log.scenario.source.protected, measures(log))
     found = ((*pair, _widest(_tallies(log, *pair, log.last, reference))) for pair in pairs)
     rows = [(attribute, measure, *widest) for attribute, measure, widest in found if widest is not None]
     return pd.DataFrame(rows, columns=["attribute", "measure", "lower", "higher", "value", "low", "high", "p"])
 
 
-def recall_gap(log: Log) -> float:
-    """Return the largest difference of recall between two groups of any attribute; NaN where none can be compared."""
+def name(log: Log) -> str:
+    """Return what the largest gap is recorded as: that of recall of two classes, that of accuracy of more."""
+    return f"{measures(log)[0]}_gap"
+
+
+def gap(log: Log) -> float:
+    """Return the largest difference between two groups of any attribute; NaN where none can be compared."""
     table = gaps(log)
-    values = table["value"][table["measure"] == "recall"].to_numpy("float64")
+    values = table["value"][table["measure"] == measures(log)[0]].to_numpy("float64")
     return float(values.max()) if len(values) else float("nan")
 
 
@@ -86,8 +102,8 @@ def watch(log: Log) -> pd.DataFrame:
         is unfair from the first day on, so ``onset`` is day 0. A gap alarms once.
     """
     rows: list[dict[str, object]] = []
-    attributes, least = log.scenario.source.protected, log.scenario.monitoring.min_gap
-    for attribute, measure in product(attributes, MEASURES):
+    attributes, least, watched = log.scenario.source.protected, log.scenario.monitoring.min_gap, measures(log)
+    for attribute, measure in product(attributes, watched):
         alarmed = False
         for last in range(log.stream.days):
             tallies = _tallies(log, attribute, measure, last + log.delay, True)
@@ -95,7 +111,7 @@ def watch(log: Log) -> pd.DataFrame:
             if found is None:
                 continue
             lower, higher, value, low, high, once = found
-            p = min(1.0, once * len(MEASURES) * len(attributes))
+            p = min(1.0, once * len(watched) * len(attributes))
             alarm = not alarmed and p <= log.level and value >= least
             alarmed = alarmed or alarm
             one, other = (f"{group} (n = {tallies[group][1].sum():,})" for group in (lower, higher))
@@ -135,25 +151,39 @@ def difference(hits: tuple[float, float], of: tuple[float, float]) -> tuple[floa
     return value, low, high, shifts.tail(value / spread, 0.0) if spread > 0 else 1.0
 
 
-def _rows(acted: Mask, label: Floats) -> dict[str, tuple[Mask, Mask]]:
+def _of(name: str) -> str:
+    """Return what the accuracy of a class is called."""
+    return f"accuracy of “{name}”"
+
+
+def _rows(log: Log, side: Side) -> dict[str, tuple[Mask, Mask]]:
     """Return (hits, rows that count) by measure, of rows with a known outcome."""
-    yes = label == 1
-    return {
-        "action rate": (acted, np.ones_like(yes)),
-        "base rate": (yes, np.ones_like(yes)),
-        "recall": (acted & yes, yes),
-        "false-positive rate": (acted & ~yes, ~yes),
-        "precision": (acted & yes, acted),
-    }
+    every = np.ones(len(side), bool)
+    if not log.several:
+        acted, yes = side.acted, side.code == 1
+        return {
+            "action rate": (acted, every),
+            "base rate": (yes, every),
+            "recall": (acted & yes, yes),
+            "false-positive rate": (acted & ~yes, ~yes),
+            "precision": (acted & yes, acted),
+        }
+    right = side.action == log.prices.should(side.number[:, 0] if log.prices.functions else side.code)
+    found = {"accuracy": (right, every)}
+    for code, name in enumerate(log.classes):
+        found[_of(name)] = (right & (side.code == code), side.code == code)
+    for code, name in enumerate(log.prices.actions):
+        found[f"share of action “{name}”"] = (side.action == code, every)
+    return found
 
 
 def _tallies(log: Log, attribute: str, measure: str, day: int, reference: bool) -> dict[str, Daily]:
     """Return (hits, rows) by group and day, of what is known on a day."""
     total: dict[str, list[Daily]] = {}
     for side, last in ((log.stream, day - log.delay), *([(log.reference, log.reference.days)] if reference else [])):
-        side = side.keep(~np.isnan(side.label) & (side.day <= last))
+        side = side.keep((side.code != NO_CLASS) & (side.day <= last))
         codes, groups = pd.factorize(_groups(log, side, attribute), sort=True)
-        hits, of = _rows(side.acted, side.label)[measure]
+        hits, of = _rows(log, side)[measure]
         for number, group in enumerate(groups):
             rows = of & (codes == number)
             counts = [np.bincount(side.day[part], minlength=side.days) for part in (rows & hits, rows)]

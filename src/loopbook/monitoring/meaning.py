@@ -1,7 +1,8 @@
 """Concept drift by segment: have the same inputs come to mean something else in one place?
 
 Looked at when outcomes have arrived, segment by segment: the error of the probabilities beside that of all other rows
-of the same days. A change of the base rate or of the whole calibration moves all segments and cancels out.
+of the same days. A change of the base rate or of the whole calibration moves all segments and cancels out. Of more than
+two classes the probability is that of the most probable one, and the outcome is whether that is right.
 """
 
 from dataclasses import dataclass, replace
@@ -52,10 +53,10 @@ def _usual(reference: Side, probability: Floats) -> Floats:
     mistakes in the labels, are what is expected and no news.
     """
     bins = max(1, min(_BINS, len(reference) // _ROWS_A_BIN))
-    edges = np.quantile(reference.probability, np.linspace(0, 1, bins + 1)[1:-1])
-    place = np.searchsorted(edges, reference.probability, "right")
+    edges = np.quantile(reference.chance, np.linspace(0, 1, bins + 1)[1:-1])
+    place = np.searchsorted(edges, reference.chance, "right")
     count = np.maximum(np.bincount(place, minlength=bins), 1)
-    error = reference.probability * (reference.label - reference.probability)
+    error = reference.chance * (reference.event - reference.chance)
     mean = np.bincount(place, weights=error, minlength=bins) / count
     off = error - mean[place]
     moments = [mean, *(np.bincount(place, weights=off**power, minlength=bins) / count for power in (2, 3))]
@@ -116,8 +117,8 @@ class _Sums:
     @classmethod
     def of(cls, side: Side, names: Cells, usual: Floats) -> "_Sums":
         mean, variance, third = usual
-        plain = side.label - side.probability
-        error = side.probability * plain - mean
+        plain = side.event - side.chance
+        error = side.chance * plain - mean
         values = np.stack([np.ones(len(side)), plain, error, error**2, variance, third])
         every, cells = names.sums(side, values)
         return cls(side, names, values, cells, every, cells)
@@ -169,7 +170,7 @@ class _Segments:
     def of(cls, stream: Side, reference: Side, column: str) -> "_Segments":
         names = sorted({name for side in (stream, reference) for _, name in memberships(side.frame, (column,))})
         now, base = (
-            _Sums.of(side, Cells.of(side.frame, (column,), names), _usual(reference, side.probability))
+            _Sums.of(side, Cells.of(side.frame, (column,), names), _usual(reference, side.chance))
             for side in (stream, reference)
         )
         return cls(now, base, base.design())

@@ -2,16 +2,19 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
 from loopbook.figures.sentence import Sentence, table
-from loopbook.monitoring import fairness, shifts
+from loopbook.monitoring import fairness, performance, shifts
 from loopbook.monitoring.timeline import Log
 from loopbook.monitoring.watch import Watch
 from loopbook.statistics.day_spread import FLOOR, kinds
+from loopbook.statistics.metrics import METRICS
 
 _LEAST_DAYS = 3  # with a row, below which the reference has no spread to show
+_ACTIONS = 4  # drawn where there are more than two
 
 _WEEK = (
     "It teaches no week: weekends and weekdays are taken alike, so a weekend may look like a change.",
@@ -24,26 +27,38 @@ _WEEK = (
 def volume(log: Log) -> Figure:
     """Draw rows and actions by day."""
     units = log.scenario.task.units
-    weights = {units: None, "acted": log.stream.acted}
+    acted, actions = log.stream.acted, log.prices.actions
+    done = np.bincount(log.stream.action[log.stream.action >= 0], minlength=len(actions))
+    most = int(done.argmax())
+    if len(actions) == 2:
+        told, shown = f"the agent acted on {acted.sum():,.0f}", {"acted": acted}
+    else:
+        told, shown = f"the commonest action, “{actions[most]}”, on {done[most]:,}", _commonest(log, done)
+    weights = {units: None, **shown}
     counts = {
         name: np.bincount(log.stream.day, weights=weight, minlength=log.stream.days) for name, weight in weights.items()
     }
-    rows, acted = (counts[name].sum() for name in counts)
     return plots.timeline(
         pd.DataFrame(counts, index=log.dates(range(log.stream.days))),
-        title=f"{rows:,.0f} {units} in {log.stream.days} days; the agent acted on {acted:,.0f}",
+        title=f"{len(log.stream):,} {units} in {log.stream.days} days; {told}",
         y=f"{units} a day",
         alt=f"{units.capitalize()} and actions by day.",
     )
+
+
+def _commonest(log: Log, done: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
+    """Return which rows were given each of the commonest actions, by its name."""
+    first = np.argsort(-done, kind="stable")[:_ACTIONS]
+    return {f"“{log.prices.actions[at]}”": log.stream.action == at for at in first if done[at]}
 
 
 def scores(log: Log) -> Figure:
     """Draw the distribution of the probabilities in the last window beside that of the reference."""
     late = log.stream.day >= log.stream.days - log.scenario.monitoring.window_days
     return plots.histogram(
-        {"reference": log.reference.probability, "last window": log.stream.probability[late]},
+        {"reference": log.reference.chance, "last window": log.stream.chance[late]},
         title="What the model says now, beside what it said on the test",
-        x="probability",
+        x="probability of the most probable class" if log.several else "probability",
         alt="Distribution of the model's probabilities in the reference and in the last window.",
     )
 
@@ -65,6 +80,12 @@ def spread(log: Log) -> Sentence:
         words.append(f"Two {log.scenario.task.units} of one day are alike by a correlation of {how}.")
         between = float(np.sqrt((filled / len(side) + learned.correlation) / 4))
         week, month = (100 * between * shifts.detectable(log.level, days, filled) for days in (7, 28))
+        if log.several:
+            watched, there = len(performance.calibrated(log)), int((np.bincount(log.reference.code + 1)[1:] > 0).sum())
+            words.append(
+                f"It has {there} of {len(log.classes)} classes; calibration is watched of the most probable class and "
+                f"of the {watched} commonest ones."
+            )
         words.append(
             f"A share of 50% that moves by {week:.0f} points is found within a week, by {month:.0f} points within "
             "four weeks, more often than not; less may go unseen."
@@ -90,16 +111,17 @@ def evidence(seen: Watch) -> pd.DataFrame | None:
 
 
 def ranking(log: Log, quality: pd.DataFrame) -> Figure | Sentence:
-    """Draw the ROC AUC over the trailing window by day, beside that of the reference."""
-    ranks = quality[quality["metric"] == "ROC AUC"].set_index("last")
+    """Draw the task's primary metric over the trailing window by day, beside that of the reference."""
+    title = METRICS[performance.FIGURES[log.scenario.task.type][0]].title
+    ranks = quality[quality["metric"] == title].set_index("last")
     if ranks.empty:
-        return Sentence("Too few outcomes have arrived to measure the ranking.")
+        return Sentence(f"Too few outcomes have arrived to measure the {title}.")
     shown = ranks[["value", "reference"]].set_axis(["stream", "reference"], axis=1)
     return plots.timeline(
         shown.set_axis(log.dates(shown.index.to_numpy()), axis=0),
-        title=f"ROC AUC over {log.scenario.monitoring.window_days} days ends at {ranks['value'].iloc[-1]:.3f}",
-        y="ROC AUC",
-        alt="ROC AUC over the trailing window by day, beside that of the reference.",
+        title=f"{title} over {log.scenario.monitoring.window_days} days ends at {ranks['value'].iloc[-1]:.3f}",
+        y=title,
+        alt=f"{title} over the trailing window by day, beside that of the reference.",
     )
 
 
@@ -109,17 +131,18 @@ def gaps(log: Log) -> pd.DataFrame | None:
     return found if len(found) else None
 
 
-def recall(log: Log) -> Figure | Sentence:
-    """Draw the recall of each group with its interval."""
+def groups(log: Log) -> Figure | Sentence:
+    """Draw each group's recall, or of more than two classes its accuracy, with its interval."""
+    measure = fairness.measures(log)[0]
     rates = fairness.rates(log)
-    caught = rates[rates["measure"] == "recall"].set_index("group")
+    caught = rates[rates["measure"] == measure].set_index("group")
     if caught.empty:
         return Sentence("The scenario names no protected attribute, or too few outcomes have arrived.")
     return plots.intervals(
         caught,
-        title=f"Recall differs by {fairness.recall_gap(log):.3f} between groups",
-        x="recall, with 95% interval",
-        alt="Recall of each group with its interval.",
+        title=f"{measure.capitalize()} differs by {fairness.gap(log):.3f} between groups",
+        x=f"{measure}, with 95% interval",
+        alt=f"{measure.capitalize()} of each group with its interval.",
     )
 
 

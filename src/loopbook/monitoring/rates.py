@@ -10,7 +10,7 @@ import pandas as pd
 
 from loopbook.monitoring import changes, signals
 from loopbook.monitoring.changes import Change
-from loopbook.monitoring.timeline import Floats, Log
+from loopbook.monitoring.timeline import Floats, Log, Side
 from loopbook.statistics.day_spread import Daily
 from loopbook.statistics.intervals import Z
 
@@ -51,6 +51,14 @@ class Rate(NamedTuple):
     share: bool = True
     words: Callable[[Change], str] | None = None
     error: Callable[[Change], Floats] | None = None
+
+
+def mean(
+    name: str, sides: Sequence[Side], values: Sequence[Floats], effect: Effect, least: float, *, share: bool = True
+) -> Rate:
+    """Return the mean by day of a quantity of the rows of stream and reference, [n] each; NaN is left out."""
+    now, base = (side.daily(part) for side, part in zip(sides, values, strict=True))
+    return Rate("", (name,), now, base, effect, least, share)
 
 
 def watch(

@@ -1,4 +1,4 @@
-"""Remedies for drift: recalibrate, move the threshold, or retrain, with what each is expected to save.
+"""Remedies for drift: recalibrate, retrain, or where there is one move the threshold, and what each would save.
 
 Judged on the outcomes that have arrived since the last lasting change, never on the rows that a proposal was fitted on:
 days are dealt into folds, and each fold is decided by what the others taught. Only what the agent decided alone is
@@ -9,24 +9,28 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize
+from scipy.special import logsumexp, softmax
 
 from loopbook.decisions import costs as money
 from loopbook.monitoring.alerts import Incident
-from loopbook.monitoring.timeline import Floats, Log, Mask, Side, known, texts
+from loopbook.monitoring.timeline import Days, Floats, Log, Mask, Side, known, texts
 from loopbook.statistics import intervals
 from loopbook.statistics.calibration import EDGE, platt
 from loopbook.statistics.folds import grouped
 from loopbook.statistics.scores import logit
 
 LEAST_ROWS, LEAST_CLASS = 150, 20
-"""Outcomes, and outcomes of each class, that a proposal needs."""
+"""Outcomes, and outcomes of each of two classes at least, that a proposal needs."""
 _FOLDS = 5
 
-Decide = Callable[[Side, Side], Mask]
-"""Fits on one side and says for each row of the other whether to act, bool [n]."""
+Decide = Callable[[Side, Side], Days]
+"""Fits on one side and says for each row of the other what to do, int64 [n]."""
+Option = tuple[str, Decide, str, float, float, float]
+"""Proposal, what it decides, and how it is told: change, threshold, slope, shift."""
 
 
-def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.DataFrame:
+def compare(log: Log, incidents: Sequence[Incident], threshold: float | None = None) -> pd.DataFrame:
     """Return what each proposal is expected to save, the best first.
 
     Parameters
@@ -36,15 +40,16 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.Dat
     incidents
         From ``alerts.incidents``: proposals are for the world since the last lasting change.
     threshold
-        From which probability the policy acts now.
+        Of two classes and actions, from which probability of yes the policy acts now.
 
     Returns
     -------
     DataFrame
-        proposal (recalibrate, move the threshold, retrain), change (in words), threshold (on today's probabilities; NaN
-        for retrain), slope and shift (of the recalibration, else NaN), rows (outcomes used), saving (a decision, in the
-        scenario's currency), low, high (interval of 95% for all three together, over days), saving_30_days (at the
-        stream's volume), low_30_days, high_30_days, recommended. No row where too few outcomes have arrived since.
+        proposal (recalibrate, move the threshold, retrain), change (in words), threshold (on today's probabilities),
+        slope and shift (of the recalibration, where it is one line), rows (outcomes used), saving (a decision, in the
+        scenario's currency), low, high (interval of 95% for all of them together, over days), saving_30_days (at the
+        stream's volume), low_30_days, high_30_days, recommended; NaN where a proposal has no such number. No row where
+        too few outcomes have arrived since.
 
     Notes
     -----
@@ -52,23 +57,40 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.Dat
     and the fields, learned from the arrived outcomes alone. A whole retraining sees the old rows as well; notebook 07
     measures it.
     """
-    costs = log.scenario.decisions.costs
     side = since_last_change(log, incidents)
     if side is None:
         return pd.DataFrame(columns=COLUMNS)
-    cutoff = money.threshold(costs)
-    now = money.realised(costs, side.acted, side.label)
+    truth = side.number[:, 0] if log.prices.functions else side.code
+    now = log.prices.realised(np.maximum(side.action, 0), truth)
     open_ = ~_reviewed(side, log)
-    fit = platt(side.label, side.probability)
-    cheapest, equal = money.cheapest(side.label, side.probability, costs).value, fit.invert(cutoff)
+    options = _of_two(log, side, threshold) if log.prices.two else _of_several(log, side)
+    month = 30 * len(log.stream) / log.stream.days
+    rows = []
+    for name, decide, change, value, slope, shift in options:
+        action = np.where(open_, _crossed(side, decide), np.maximum(side.action, 0))
+        saved = now - log.prices.realised(action, truth)
+        figures = intervals.clustered(saved, side.day, 0.05 / len(options))
+        monthly = tuple(figure * month for figure in figures)
+        rows.append((name, change, value, slope, shift, len(side), *figures, *monthly))
+    table = pd.DataFrame(rows, columns=COLUMNS[:-1]).sort_values("saving", ascending=False, kind="stable")
+    best = table.index[table["low"] > 0][:1]
+    return table.assign(recommended=table.index.isin(best)).reset_index(drop=True)
+
+
+def _of_two(log: Log, side: Side, threshold: float | None) -> list[Option]:
+    prices = log.prices
+    cutoff = money.threshold(prices)
+    fit = platt(side.event, side.chance)
+    cheapest, equal = money.cheapest(side.event, side.chance, prices).value, fit.invert(cutoff)
+    before = cutoff if threshold is None else threshold
     recalibration = (
         f"logit p becomes {fit.slope:.2f} · logit p {fit.intercept:+.2f}; for the decision that is a threshold of "
-        f"{equal:.3f} instead of {threshold:.3f}"
+        f"{equal:.3f} instead of {before:.3f}"
     )
-    options: list[tuple[str, Decide, str, float, float, float]] = [
+    return [
         (
             "recalibrate",
-            lambda taught, asked: platt(taught.label, taught.probability).apply(asked.probability) >= cutoff,
+            lambda taught, asked: _yes(platt(taught.event, taught.chance).apply(asked.chance) >= cutoff),
             recalibration,
             equal,
             fit.slope,
@@ -76,32 +98,89 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float) -> pd.Dat
         ),
         (
             "move the threshold",
-            lambda taught, asked: asked.probability >= money.cheapest(taught.label, taught.probability, costs).value,
-            f"act from {cheapest:.3f} instead of {threshold:.3f}",
+            lambda taught, asked: _yes(asked.chance >= money.cheapest(taught.event, taught.chance, prices).value),
+            f"act from {cheapest:.3f} instead of {before:.3f}",
             cheapest,
             np.nan,
             np.nan,
         ),
         (
             "retrain",
-            lambda taught, asked: _corrected(log, taught, asked) >= cutoff,
+            lambda taught, asked: _yes(_corrected(log, taught, asked)[:, 1] >= cutoff),
             "learn from the outcomes that have arrived",
             np.nan,
             np.nan,
             np.nan,
         ),
     ]
-    month = 30 * len(log.stream) / log.stream.days
-    rows = []
-    for name, decide, change, value, slope, shift in options:
-        acted = np.where(open_, _crossed(side, decide), side.acted)
-        saved = now - money.realised(costs, acted, side.label)
-        figures = intervals.clustered(saved, side.day, 0.05 / len(options))
-        monthly = tuple(figure * month for figure in figures)
-        rows.append((name, change, value, slope, shift, len(side), *figures, *monthly))
-    table = pd.DataFrame(rows, columns=COLUMNS[:-1]).sort_values("saving", ascending=False, kind="stable")
-    best = table.index[table["low"] > 0][:1]
-    return table.assign(recommended=table.index.isin(best)).reset_index(drop=True)
+
+
+def _of_several(log: Log, side: Side) -> list[Option]:
+    prices = log.prices
+    if prices.functions:
+        words = f"errors as lately, {np.median(side.number[:, 0] - side.number[:, 1]):+.3g} in the middle"
+        return [("recalibrate", lambda taught, asked: _spread(log, taught, asked), words, np.nan, np.nan, np.nan)]
+    slope = _scaling(side)[0]
+    words = f"log p becomes {slope:.2f} · log p and a constant for each class"
+    return [
+        (
+            "recalibrate",
+            lambda taught, asked: _cheapest(log, _scaled(_scaling(taught), asked)),
+            words,
+            np.nan,
+            slope,
+            np.nan,
+        ),
+        (
+            "retrain",
+            lambda taught, asked: _cheapest(log, _corrected(log, taught, asked)),
+            "learn from the outcomes that have arrived",
+            np.nan,
+            np.nan,
+            np.nan,
+        ),
+    ]
+
+
+def _yes(acted: Mask) -> Days:
+    return acted.astype("int64")
+
+
+def _cheapest(log: Log, said: Floats) -> Days:
+    """Return the action of least expected cost, int64 [n]."""
+    return np.asarray(log.prices.expected(said)[:, :-1].argmin(axis=1))
+
+
+def _spread(log: Log, taught: Side, asked: Side) -> Days:
+    """Decide by predictions with the quantiles of the errors that have been made of late (split conformal)."""
+    errors = np.quantile(taught.number[:, 0] - taught.number[:, 1], np.arange(1, 100) / 100)
+    return _cheapest(log, asked.number[:, 1][:, None] + errors)
+
+
+def _scaling(side: Side) -> tuple[float, Floats]:
+    """Return slope and constants [k] that make log probabilities likeliest; the constants are shrunk towards 0.
+
+    References
+    ----------
+    Alexandari, Kundaje & Shrikumar (2020), Maximum likelihood with bias-corrected calibration is hard-to-beat at label
+    shift adaptation, section 2.3.
+    """
+    logs = np.log(np.maximum(side.probability, EDGE))
+    one = np.eye(logs.shape[1])[side.code]
+
+    def loss(at: Floats) -> tuple[float, Floats]:
+        z = at[0] * logs + at[1:]
+        p, top = softmax(z, axis=1), logsumexp(z, axis=1)
+        value = float((top - (one * z).sum(axis=1)).sum() + (at[1:] ** 2).sum() / 2)
+        return value, np.concatenate([[((p - one) * logs).sum()], (p - one).sum(axis=0) + at[1:]])
+
+    found = minimize(loss, np.concatenate([[1.0], np.zeros(logs.shape[1])]), jac=True, method="L-BFGS-B").x
+    return float(found[0]), found[1:]
+
+
+def _scaled(scaling: tuple[float, Floats], side: Side) -> Floats:
+    slope, constants = scaling
+    return np.asarray(softmax(slope * np.log(np.maximum(side.probability, EDGE)) + constants, axis=1))
 
 
 COLUMNS = [
@@ -131,38 +210,40 @@ def since_last_change(log: Log, incidents: Sequence[Incident]) -> Side | None:
     ]
     stream, _ = known(log)
     side = stream.keep(stream.day >= max(lasting, default=0))
-    classes = [int((side.label == kind).sum()) for kind in (0, 1)]
-    return side if len(side) >= LEAST_ROWS and min(classes) >= LEAST_CLASS else None
+    second = np.sort(np.bincount(side.code, minlength=2))[-2]
+    return side if len(side) >= LEAST_ROWS and second >= LEAST_CLASS else None
 
 
 def _reviewed(side: Side, log: Log) -> Mask:
     """Return which decisions a person took, or has still to take, bool [n]."""
-    waiting = ~side.frame["action"].isin(log.scenario.task.actions).to_numpy("bool")
+    waiting = side.action < 0
     return waiting | side.frame["reviewed"].to_numpy("bool") if "reviewed" in side.frame.columns else waiting
 
 
-def _crossed(side: Side, decide: Decide) -> Mask:
+def _crossed(side: Side, decide: Decide) -> Days:
     """Decide each row by what the rows of the other folds taught; a fold is made of whole days, or of rows if few."""
     whole = len(np.unique(side.day)) >= _FOLDS
     fold = grouped(side.day if whole else np.arange(len(side)), _FOLDS)
-    acted = np.zeros(len(side), bool)
+    action = np.zeros(len(side), "int64")
     for number in range(_FOLDS):
         asked = fold == number
         if asked.any():
-            acted[asked] = decide(side.keep(~asked), side.keep(asked))
-    return acted
+            action[asked] = decide(side.keep(~asked), side.keep(asked))
+    return action
 
 
 def _corrected(log: Log, taught: Side, asked: Side) -> Floats:
-    """Return the stand-in's probabilities for `asked`, float64 [n]."""
+    """Return the stand-in's probabilities for `asked`, float64 [n, k]."""
     from scipy.sparse import csr_matrix, hstack
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
     from loopbook.data.features import tokenize
 
-    # The model's own logit is on a larger scale than the rest, so that the penalty hardly touches it.
-    parts = [[csr_matrix(3 * logit(side.probability, EDGE)[:, None])] for side in (taught, asked)]
+    if len(np.unique(taught.code)) < 2:
+        return asked.probability
+    # The model's own scores are on a larger scale than the rest, so that the penalty hardly touches them.
+    parts = [[csr_matrix(3 * _own_scores(side))] for side in (taught, asked)]
     if log.scenario.task.text_fields:
         vectorizer = TfidfVectorizer(tokenizer=tokenize, token_pattern=None, lowercase=False, min_df=3)
         parts[0].append(vectorizer.fit_transform(texts(taught, log.scenario)))
@@ -178,5 +259,14 @@ def _corrected(log: Log, taught: Side, asked: Side) -> Floats:
             coded = [(column.astype(str).to_numpy()[:, None] == levels).astype("float64") for column in columns]
         for part, matrix in zip(parts, coded, strict=True):
             part.append(csr_matrix(matrix))
-    model = LogisticRegression(C=1.0, max_iter=500).fit(hstack(parts[0]).tocsr(), taught.label.astype("int64"))
-    return np.asarray(model.predict_proba(hstack(parts[1]).tocsr())[:, 1], dtype="float64")
+    model = LogisticRegression(C=1.0, max_iter=500).fit(hstack(parts[0]).tocsr(), taught.code)
+    found = np.zeros_like(asked.probability)
+    found[:, model.classes_] = model.predict_proba(hstack(parts[1]).tocsr())
+    return found
+
+
+def _own_scores(side: Side) -> Floats:
+    """Return the logit of yes, float64 [n, 1], or the log probabilities of more than two classes, [n, k]."""
+    if side.probability.shape[1] == 2:
+        return logit(side.chance, EDGE)[:, None]
+    return np.log(np.maximum(side.probability, EDGE))

@@ -183,11 +183,11 @@ def _named(place: str, places: tuple[str, ...]) -> float:
 
 
 def _style(log: Log) -> tuple[str, str]:
-    """Say whether the agent's recall or false-positive rate shows a gap that is worth an alert."""
+    """Say whether one of the agent's measures of fairness shows a gap that is worth an alert."""
     table = fairness.gaps(log)
     if table.empty:
         return "absent", "too few outcomes of each style to compare"
-    recall = table[table["measure"] == "recall"]
+    recall = table[table["measure"] == fairness.measures(log)[0]]
     worst = (recall if len(recall) else table).iloc[0]
     points, low, high = (100 * worst[name] for name in ("value", "low", "high"))
     words = f"{worst['measure']} differs by {points:.1f} points [{low:.1f}, {high:.1f}]"

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.monitoring.timeline import Floats, Mask, Side
+from loopbook.monitoring.timeline import ANSWER, Floats, Mask, Side
 
 
 def named(column: str, value: str) -> str:
@@ -21,12 +21,12 @@ def apart(place: str) -> list[str]:
 
 
 def memberships(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple[int, str]]:
-    """Return (row number, segment) for each value; a cell may hold several, joined by ``|``."""
+    """Return (row number, segment) for each value; a cell may hold several, joined by ``|``, but that of an answer."""
     return [
         (row, named(column, part.strip()))
         for column in columns
         for row, value in enumerate(frame[column].astype(str).tolist())
-        for part in dict.fromkeys(value.split("|"))
+        for part in dict.fromkeys([value] if column == ANSWER else value.split("|"))
         if part.strip()
     ]
 

@@ -12,8 +12,9 @@ from loopbook.statistics import day_spread
 from loopbook.statistics.daily_counts import Counts
 from loopbook.statistics.day_spread import Daily, Floats, Kinds, Pooled
 
+LEAST_SHARE = 0.05
+"""Share of the rows that have a value or a word, below which it says little of the spread."""
 _COMMON, _WORDS, _TEXTS = 20, 60, 20_000
-_LEAST_SHARE = 0.05  # of the rows that have a value or a word, below which it says little of the spread
 
 
 def learn(
@@ -21,14 +22,14 @@ def learn(
 ) -> Pooled:
     """Return what the rows of a reference, on these days, tell of the spread between days.
 
-    `known` are scores and labels, float64 [n] each; fields, segments and common words are added to them.
+    `known` are scores, classes and actions, float64 [n] each; fields, segments and common words are added to them.
     """
     days = int(day[-1]) + 1
     found = [Daily.of([*known, *_quantities(frame, scenario)], day, days, weekday)]
     categories = (name for name, kind in scenario.task.fields.items() if kind == "category")
     for name in (*categories, *scenario.monitoring.segments):
         text = frame[name].astype(str).to_numpy()
-        names = common(text, _LEAST_SHARE)
+        names = common(text, LEAST_SHARE)
         counts = Counts.of(codes(text, names), len(names) + 1, day, days, weekday)
         found.append(counts.contrast(np.eye(len(names) + 1)[: len(names)]))
     return day_spread.pooled(Daily.beside(found))
@@ -65,7 +66,7 @@ def _words(texts: list[str]) -> Iterator[Floats]:
     step = -(-len(texts) // _TEXTS)
     sets = [set(tokenize(text)) for text in texts[::step]]
     counts = pd.Series([word for words in sets for word in words], dtype="str").value_counts()
-    for word in counts.index[:_WORDS][counts[:_WORDS] >= _LEAST_SHARE * len(sets)]:
+    for word in counts.index[:_WORDS][counts[:_WORDS] >= LEAST_SHARE * len(sets)]:
         column = np.full(len(texts), np.nan)
         column[::step] = [word in words for words in sets]
         yield column

@@ -1,8 +1,10 @@
-"""Surge detection: a segment with far more rows, or far more that were acted on, than its history explains.
+"""Surge detection: a segment with far more rows, or far more of an action, than its history explains.
 
 Each day the number of rows of a segment is compared with its share of the day's rows so far. The largest surge is
 taken out, and the rest is looked at again, so that one event that drives two segments is one surge. What a
-surge explains is taken out of all later checks: a busy day of one segment is no change of the world.
+surge explains is taken out of all later checks: a busy day of one segment is no change of the world. Of more than two
+classes each is a segment of its own, by the model's answer. Of its surge only what is beyond the expected is taken out,
+because its usual rows are a share of the whole that the others are compared with.
 
 These are counts of one to three days, not rates: their spread between days is the overdispersion of the history's
 counts (quasi-Poisson), not `day_spread`.
@@ -17,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.stats import nbinom
 
 from loopbook.monitoring import signals
-from loopbook.monitoring.segment_values import Cells, memberships
-from loopbook.monitoring.timeline import Floats, Log, Mask, Side
+from loopbook.monitoring.segment_values import Cells, memberships, named
+from loopbook.monitoring.timeline import ANSWER, Floats, Log, Mask, Side
 
 LENGTHS = (1, 2, 3)
 """Days over which rows are counted together, so that a small surge is found on its second or third day."""
@@ -26,6 +28,8 @@ LEAST_RATIO, LEAST_EXCESS = 2.0, 5.0
 """A surge worth an alert is at least this many times what was expected, and this many rows more."""
 _HARDLY = 0.001  # share of the reference's rows up to which a segment was not there
 _MOST_A_DAY = 10
+_FEW_ACTIONS = 6
+_ANSWERS = named(ANSWER, "")[:-1]
 _PAUSE = 2  # days without an alarm after which the same segment's next alarm is a surge of its own
 
 
@@ -52,10 +56,9 @@ def watch(log: Log) -> Surges:
     Returns
     -------
     Surges
-        Without segment columns in the scenario, one without rows.
+        One without rows where there are two classes and no segment columns in the scenario.
     """
-    stream, reference = log.stream, log.reference
-    columns = log.scenario.monitoring.segments
+    stream, reference, columns = log.stream, log.reference, log.segments
     if not columns:
         return Surges(signals.table([]), np.zeros(len(stream), bool), np.zeros(len(reference), bool))
     names = sorted({name for side in (stream, reference) for _, name in memberships(side.frame, columns)})
@@ -63,15 +66,15 @@ def watch(log: Log) -> Surges:
     # The reference may hold surges itself. Twice, so that the second look has a history without the largest ones.
     taken = np.zeros(len(reference), bool)
     for _ in range(2):
-        taken = _sweep(log, reference, old, _history(reference, old, ~taken), own=True)[0]
-    history = _history(reference, old, ~taken)
+        taken = _sweep(log, reference, old, _history(log, reference, old, ~taken), own=True)[0]
+    history = _history(log, reference, old, ~taken)
     rows, found = _sweep(log, stream, new, history, own=False)
     return Surges(signals.table(_signals(log, new, found, history), "surge"), rows, taken)
 
 
 @dataclass(frozen=True, eq=False)
 class _History:
-    """What is known of the segments: counts [2, segments] and exposures [2] of rows and of acted ones, dispersion."""
+    """What is known of the segments: counts [kinds, segments], exposures and dispersions [kinds] (`_kinds`)."""
 
     counts: Floats
     exposure: Floats
@@ -84,15 +87,28 @@ class _Found(NamedTuple):
     cell: int
     day: int
     first: int
-    kind: int  # 0: rows, 1: acted
+    kind: int  # 0: rows, else one more than the action
     seen: float
     expected: float
     p: float
     rows: NDArray[np.intp]
 
 
-def _history(side: Side, cells: Cells, rows: Mask) -> _History:
-    totals, daily = cells.sums(side, np.stack([rows, rows & side.acted]).astype("float64"))
+def _kinds(log: Log) -> tuple[int, ...]:
+    """Return what is counted of a segment: 0 for its rows, else one more than the action that they were given.
+
+    Of two actions it is the second, of a few each; of many the classes' own surges tell as much.
+    """
+    actions = len(log.prices.actions)
+    return (0, 2) if actions == 2 else (0, *range(1, actions + 1)) if actions <= _FEW_ACTIONS else (0,)
+
+
+def _counted(side: Side, rows: Mask, kinds: tuple[int, ...]) -> list[Mask]:
+    return [rows & (side.action == kind - 1) if kind else rows for kind in kinds]
+
+
+def _history(log: Log, side: Side, cells: Cells, rows: Mask) -> _History:
+    totals, daily = cells.sums(side, np.stack(_counted(side, rows, _kinds(log))).astype("float64"))
     dispersion = []
     for counts, total in zip(daily, totals, strict=True):
         share = counts.sum(axis=0) / max(total.sum(), 1)
@@ -105,7 +121,7 @@ def _history(side: Side, cells: Cells, rows: Mask) -> _History:
 
 
 def _tail(seen: Floats, exposure: Floats, history: _History) -> tuple[Floats, Floats]:
-    """Return expected counts and p-values of counts as large as `seen`, both [2, segments], given `exposure` [2].
+    """Return expected counts and p-values of counts as large as `seen`, both [kinds, segments], given exposures.
 
     A segment's rate has a gamma posterior (Jeffreys prior), so the predictive count is negative binomial; the
     variance is raised by the dispersion of the history.
@@ -135,14 +151,13 @@ def _sweep(log: Log, side: Side, cells: Cells, history: _History, *, own: bool) 
             found.append(hit)
             left[hit.rows] = False
         if not own:
-            counts, exposure = _window(side, cells, left, day, day)
+            counts, exposure = _window(log, side, cells, left, day, day)
             base = _History(base.counts + counts, base.exposure + exposure, base.dispersion)
     return ~left, found
 
 
-def _window(side: Side, cells: Cells, left: Mask, first: int, last: int) -> tuple[Floats, Floats]:
-    inside = left & (side.day >= first) & (side.day <= last)
-    counted = [inside, inside & side.acted]
+def _window(log: Log, side: Side, cells: Cells, left: Mask, first: int, last: int) -> tuple[Floats, Floats]:
+    counted = _counted(side, left & (side.day >= first) & (side.day <= last), _kinds(log))
     counts = [np.bincount(cells.cell[rows[cells.row]], minlength=len(cells.names)) for rows in counted]
     return np.stack(counts).astype("float64"), np.array([rows.sum() for rows in counted], dtype="float64")
 
@@ -151,22 +166,27 @@ def _largest(log: Log, side: Side, cells: Cells, history: _History, left: Mask, 
     """Return the clearest surge that the day's end shows, if any is beyond the limits."""
     looks = []
     for first in (day - length + 1 for length in LENGTHS if length <= day + 1):
-        counts, exposure = _window(side, cells, left, first, day)
+        counts, exposure = _window(log, side, cells, left, first, day)
         # Earlier days of the window are in the history already.
-        known, known_exposure = (counts, exposure) if own else _window(side, cells, left, first, day - 1)
+        known, known_exposure = (counts, exposure) if own else _window(log, side, cells, left, first, day - 1)
         rest = np.maximum(history.counts - known, 0), np.maximum(history.exposure - known_exposure, 1)
         looks.append((counts, *_tail(counts, exposure, _History(*rest, history.dispersion))))
     seen, expected, p = (np.stack(parts) for parts in zip(*looks, strict=True))
     corrected = signals.adjusted(p)
     large = (seen >= LEAST_RATIO * expected) & (seen - expected >= LEAST_EXCESS) & (corrected <= log.level)
+    answers = np.array([name.startswith(_ANSWERS) for name in cells.names])
+    large[:, 1:] &= ~answers  # which action a class calls for says nothing beyond how often it comes
     if not large.any():
         return None
     at = np.unravel_index(np.argmin(np.where(large, p, 2.0)), p.shape)
     length, kind, cell = (int(part) for part in at)
     first = day - LENGTHS[length] + 1
-    members = cells.members(len(side), cell) & left & (side.day >= first) & (side.day <= day)
+    members = np.flatnonzero(cells.members(len(side), cell) & left & (side.day >= first) & (side.day <= day))
+    if answers[cell]:
+        usual = int(np.ceil(expected[length, 0, cell]))
+        members = np.delete(members, np.linspace(0, len(members) - 1, min(usual, len(members) - 1)).astype("int64"))
     figures = (float(seen[at]), float(expected[at]), float(corrected[at]))
-    return _Found(cell, day, first, kind, *figures, np.flatnonzero(members))
+    return _Found(cell, day, first, _kinds(log)[kind], *figures, members)
 
 
 def _signals(log: Log, cells: Cells, found: list[_Found], history: _History) -> list[dict[str, object]]:
@@ -176,8 +196,8 @@ def _signals(log: Log, cells: Cells, found: list[_Found], history: _History) -> 
         first, last = began.get(hit.cell, (hit.first, hit.first))
         first = hit.first if hit.first - last > _PAUSE else first
         began[hit.cell] = (first, hit.day)
-        units, action = log.scenario.task.units, log.scenario.task.actions[1]
-        what = units if hit.kind == 0 else f"{units} with action “{action}”"
+        units = log.scenario.task.units
+        what = f"{units} with action “{log.prices.actions[hit.kind - 1]}”" if hit.kind else units
         before = history.counts[0][hit.cell]
         new = before <= _HARDLY * max(history.exposure[0], 1) and hit.kind == 0
         with_it = _shared_segment(cells, hit, history)

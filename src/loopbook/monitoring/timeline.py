@@ -1,22 +1,32 @@
 """Reference and current window: the decision log laid out by days, beside the rows that it is compared with."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.decisions.costs import realised
+from loopbook.decisions import costs
+from loopbook.decisions.costs import CostMatrix
 from loopbook.monitoring import spread
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
+from loopbook.scenario.task import Number
+from loopbook.statistics import targets
 from loopbook.statistics.daily_counts import Counts
 from loopbook.statistics.day_spread import Daily, Pooled
+from loopbook.statistics.targets import NO_CLASS
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+ANSWER = "answer"
+"""Column of the most probable class, where there are more than two."""
+NUMBER = ("label", "value", "low", "high")
+"""Where a number is predicted: outcome, prediction, and the ends of its interval."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,51 +42,73 @@ class Side:
     days
         How many days the side has, those without a row too.
     probability
-        float64 [n]; NaN where a rule decided before the model was asked.
-    label
-        float64 [n], 0 or 1; NaN where the outcome will not be known.
-    acted
-        bool [n], whether the agent took the action for "yes".
+        float64 [n, k], of each class; NaN where a rule decided before the model was asked.
+    code
+        Class of each row, int64 [n]; `targets.NO_CLASS` where the outcome will not be known.
+    action
+        int64 [n], what was done, by its place among the actions; -1 where a person has still to decide.
     cost
         float64 [n], in the scenario's currency; NaN where the outcome will not be known.
     weekday
         int64 [days], 0 for Monday; None for rows without times.
     flagged
-        float64 [n], 0 or 1: whether the row is one to act on, by the same measure on both sides; NaN where a rule
+        int64 [n], the action that the model's answer calls for, by the same measure on both sides; -1 where a rule
         decided. A person who reviews may have done otherwise.
+    number
+        float64 [n, 4], where a number is predicted: the outcome, its prediction, the ends of its interval; NaN where
+        not known.
     """
 
     frame: pd.DataFrame
     day: Days
     days: int
     probability: Floats
-    label: Floats
-    acted: Mask
+    code: Days
+    action: Days
     cost: Floats
     weekday: Days | None
-    flagged: Floats
+    flagged: Days
+    number: Floats
+
+    @cached_property
+    def said(self) -> Days:
+        """The most probable class of each row, int64 [n]; `targets.NO_CLASS` where the model was not asked."""
+        found = np.nan_to_num(self.probability).argmax(axis=1)
+        return np.where(np.isnan(self.chance), NO_CLASS, found).astype("int64")
+
+    @cached_property
+    def chance(self) -> Floats:
+        """Probability of the event that is watched, float64 [n]: of two classes yes, else that the answer is right."""
+        return np.asarray(self.probability[:, 1] if self.probability.shape[1] == 2 else self.probability.max(axis=1))
+
+    @cached_property
+    def event(self) -> Floats:
+        """Whether that event has come, float64 [n], 0 or 1; NaN where the outcome will not be known.
+
+        Several classes come down to two this way: calibrated probabilities of the most probable class are as often
+        right as they say (confidence calibration: Guo et al. 2017, On calibration of modern neural networks).
+        """
+        came = self.code == (1 if self.probability.shape[1] == 2 else self.said)
+        return np.where(self.code == NO_CLASS, np.nan, came)
+
+    @property
+    def acted(self) -> Mask:
+        """Whether something else was done than the first of the actions, bool [n]."""
+        return np.asarray(self.action > 0)
 
     def keep(self, rows: Mask) -> "Side":
         """Return the side with these rows only, bool [n]; the days stay."""
-        return Side(
-            self.frame[rows].reset_index(drop=True),
-            self.day[rows],
-            self.days,
-            self.probability[rows],
-            self.label[rows],
-            self.acted[rows],
-            self.cost[rows],
-            self.weekday,
-            self.flagged[rows],
-        )
+        parts = ("day", "probability", "code", "action", "cost", "flagged", "number")
+        kept = {name: getattr(self, name)[rows] for name in parts}
+        return replace(self, frame=self.frame[rows].reset_index(drop=True), **kept)
 
     def daily(self, values: Floats) -> Daily:
         """Return the means by day of values of the rows, [n] or [n, k]; NaN is left out."""
         return Daily.of(np.atleast_2d(values.T), self.day, self.days, self.weekday)
 
-    def counts(self, codes: Floats | Days, classes: int) -> Counts:
-        """Count the rows of each class by day; `codes` [n] are 0 to `classes` - 1, below 0 or NaN where not known."""
-        return Counts.of(np.nan_to_num(codes, nan=-1).astype("int64"), classes, self.day, self.days, self.weekday)
+    def counts(self, codes: Days, classes: int) -> Counts:
+        """Count the rows of each class by day; `codes` [n] are 0 to `classes` - 1, below 0 where not known."""
+        return Counts.of(codes, classes, self.day, self.days, self.weekday)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -101,6 +133,10 @@ class Log:
         The kinds of check that this log allows.
     spread
         What the reference tells of the spread between days.
+    classes
+        Names of the classes, [k]: those that the model knows, and behind these the others that the rows have.
+    prices
+        What each action costs by class.
     """
 
     stream: Side
@@ -110,6 +146,18 @@ class Log:
     level: float
     checks: tuple[str, ...]
     spread: Pooled
+    classes: tuple[str, ...]
+    prices: CostMatrix
+
+    @property
+    def several(self) -> bool:
+        """Whether there are more than two classes, so that none of them is yes."""
+        return len(self.classes) > 2
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """Columns in whose values surges are looked for; of several classes the answer is one."""
+        return (*self.scenario.monitoring.segments, *([ANSWER] if self.several else []))
 
     @property
     def delay(self) -> int:
@@ -138,7 +186,11 @@ class Log:
 
 
 def prepare(
-    decisions: pd.DataFrame, reference: pd.DataFrame, scenario: Scenario, threshold: float | None = None
+    decisions: pd.DataFrame,
+    reference: pd.DataFrame,
+    scenario: Scenario,
+    threshold: float | None = None,
+    scores: tuple[pd.DataFrame, pd.DataFrame] | None = None,
 ) -> Log:
     """Lay out the decision log and its reference by days.
 
@@ -147,40 +199,50 @@ def prepare(
     Parameters
     ----------
     decisions
-        The log: time (UTC), probability, action, label, the row's fields; cost if it is known.
+        The log: time (UTC), action, label, the row's fields; cost if it is known; ``value``, ``low`` and ``high`` where
+        a number is predicted.
     reference
         The same of rows that were not trained on (the test split); action and cost may be missing.
     scenario
         The agent.
     threshold
-        What would have been acted on in the reference, if it has no column ``action``.
+        Of two classes, from which probability of yes the policy acts; None: by the cost matrix.
+    scores
+        What the model says of the rows of either side, by ``row_id`` and with a column a class. None: there are two
+        classes, and the column ``probability`` of either side is that of yes.
 
     Raises
     ------
     DataError
         If a side is empty, a column is missing, or some rows have a time and others do not.
     """
-    cut = threshold if "action" not in reference.columns else None
-    if "action" not in reference.columns:
-        if threshold is None:
-            raise DataError(
-                "the reference has no column 'action'; give the policy's threshold, so that monitoring knows what "
-                "would have been acted on"
-            )
-        yes, no = scenario.task.actions[1], scenario.task.actions[0]
-        reference = reference.assign(action=np.where(reference["probability"] >= threshold, yes, no))
-    for name, frame in (("decision log", decisions), ("reference", reference)):
-        _complete(name, frame, scenario)
-    timed = [_timed(name, frame) for name, frame in (("decision log", decisions), ("reference", reference))]
+    sides = {"decision log": decisions, "reference": reference}
+    for name, frame in sides.items():
+        _complete(name, frame, scenario, [] if scores else ["probability"])
+    task = scenario.task
+    timed = [_timed(name, frame) for name, frame in sides.items()]
+    known = task.label.classes if scores is None else tuple(str(name) for name in scores[1] if name != "row_id")
+    labelled = [name for frame in (reference, decisions) for name in targets.classes(frame["label"], task)]
+    classes = tuple(dict.fromkeys([*labelled, *known]))
+    said = [
+        targets.by_class(frame["probability"].to_numpy("float64", na_value=np.nan))
+        if scores is None
+        else targets.aligned(_by_row(frame, scores[at]), known, classes)
+        for at, frame in enumerate(sides.values())
+    ]
+    prices = costs.of(scenario.decisions.costs, task, classes)
     per_day = max(1.0, len(decisions) / scenario.monitoring.replay_days)
-    stream = _side(decisions, scenario, timed[0], per_day, cut)
+    acted = "action" in reference.columns
+    stream, base = (
+        _side(frame, p, scenario, prices, per_day if not is_timed else None, threshold, acted)
+        for frame, p, is_timed in zip(sides.values(), said, timed, strict=True)
+    )
     start = decisions["time"].min().date() if timed[0] else None
-    checks = _checks(scenario, timed[0])
+    checks = _checks(scenario, timed[0], len(classes), stream, base)
     level = scenario.monitoring.false_alarms / 100 / len(checks)
-    base = _side(reference, scenario, timed[1], per_day, cut)
-    known = (base.probability, base.label, base.flagged)
-    learned = spread.learn(base.frame, known, base.day, base.weekday, scenario)
-    return Log(stream, base, start, scenario, level, checks, learned)
+    shares = (*_shares(base.code, len(classes)), *_shares(base.flagged, len(prices.actions)))
+    learned = spread.learn(base.frame, [base.chance, *shares], base.day, base.weekday, scenario)
+    return Log(stream, base, start, scenario, level, checks, learned, classes, prices)
 
 
 def texts(side: Side, scenario: Scenario) -> list[str]:
@@ -191,14 +253,20 @@ def texts(side: Side, scenario: Scenario) -> list[str]:
 
 def known(log: Log) -> tuple[Side, Side]:
     """Return stream and reference with only the rows that have an outcome and a probability."""
-    stream, reference = (side.keep(~np.isnan(side.label + side.probability)) for side in (log.stream, log.reference))
+    stream, reference = (side.keep(~np.isnan(side.event + side.chance)) for side in (log.stream, log.reference))
     return stream, reference
 
 
-def _checks(scenario: Scenario, timed: bool) -> tuple[str, ...]:
-    segments = scenario.monitoring.segments
+def _shares(codes: Days, width: int) -> list[Floats]:
+    """Return which rows are of each common class, float64 [n] each, NaN where not known; of two the second alone."""
+    common = [1] if width == 2 else np.flatnonzero(np.bincount(codes[codes >= 0]) >= spread.LEAST_SHARE * len(codes))
+    return [np.where(codes < 0, np.nan, codes == at) for at in common]
+
+
+def _checks(scenario: Scenario, timed: bool, classes: int, *sides: Side) -> tuple[str, ...]:
+    segments, several = bool(scenario.monitoring.segments), classes > 2
     wanted = {
-        "surge": bool(segments),
+        "surge": segments or several,
         "volume": timed,
         "vocabulary": bool(scenario.task.text_fields),
         "flagged": True,
@@ -206,19 +274,22 @@ def _checks(scenario: Scenario, timed: bool) -> tuple[str, ...]:
         "classes": True,
         "field": bool(scenario.task.table_fields),
         "outcomes": True,
+        "new_class": several,
         "calibration": True,
         "ranking": True,
-        "meaning": bool(segments),
+        "confusion": several,
+        "residual": all(not np.isnan(side.number).all() for side in sides),
+        "meaning": segments,
         "fairness": bool(scenario.source.protected),
     }
     return tuple(name for name, is_wanted in wanted.items() if is_wanted)
 
 
-def _complete(name: str, frame: pd.DataFrame, scenario: Scenario) -> None:
+def _complete(name: str, frame: pd.DataFrame, scenario: Scenario, more: list[str]) -> None:
     if frame.empty:
         raise DataError(f"the {name} has no row; there is nothing to monitor")
-    needed = ["probability", "action", "label", *scenario.task.fields]
-    needed += [*scenario.source.protected, *scenario.monitoring.segments]
+    needed = [*more, "label", *scenario.task.fields, *scenario.source.protected, *scenario.monitoring.segments]
+    needed += ["action"] if name == "decision log" else []
     for column in needed:
         if column not in frame.columns:
             raise DataError(f"the {name} has no column {column!r}.{suggest(column, frame.columns)}")
@@ -233,25 +304,63 @@ def _timed(name: str, frame: pd.DataFrame) -> bool:
     return missing == 0
 
 
-def _side(frame: pd.DataFrame, scenario: Scenario, timed: bool, per_day: float, cut: float | None) -> Side:
+def _by_row(frame: pd.DataFrame, scores: pd.DataFrame) -> Floats:
+    """Return the scores of each row, float64 [n, k]; NaN for one that has none."""
+    return scores.set_index("row_id").reindex(frame["row_id"]).to_numpy("float64", na_value=np.nan)
+
+
+def _places(names: tuple[str, ...], asked: Iterable[str]) -> Days:
+    """Return the place of each of the names asked for among the names, int64; -1 for one that is not there."""
+    return np.asarray(pd.Index(names).get_indexer(pd.Index(list(asked))), dtype="int64")
+
+
+def _called_for(probability: Floats, number: Floats, prices: CostMatrix, threshold: float | None) -> Days:
+    """Return the action that the model's answers call for, int64 [n]."""
+    if threshold is not None:
+        return (targets.of_yes(probability) >= threshold).astype("int64")
+    if prices.functions:
+        return prices.should(number[:, 1])
+    return np.asarray(prices.expected(probability)[:, :-1].argmin(axis=1))
+
+
+def _side(
+    frame: pd.DataFrame,
+    probability: Floats,
+    scenario: Scenario,
+    prices: CostMatrix,
+    per_day: float | None,
+    threshold: float | None,
+    acted: bool,
+) -> Side:
+    """Lay out one side; `per_day` rows are a day where they have no times, and `acted` says whether both have acted."""
     weekday = None
-    if timed:
-        frame = frame.sort_values("time", kind="stable").reset_index(drop=True)
+    if per_day is None:
+        order = frame["time"].argsort(kind="stable").to_numpy()
+        frame, probability = frame.iloc[order].reset_index(drop=True), probability[order]
         dates = frame["time"].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[D]")
         day = (dates - dates[0]).astype("int64")
         weekday = (pd.Timestamp(dates[0]).weekday() + np.arange(int(day[-1]) + 1)) % 7
     else:
         frame = frame.reset_index(drop=True)
         day = (np.arange(len(frame)) / per_day).astype("int64")
-    acted = frame["action"].astype(str).to_numpy() == scenario.task.actions[1]
-    label = frame["label"].to_numpy("float64", na_value=np.nan)
+    own = _places(prices.classes, targets.classes(frame["label"], scenario.task))
+    code = np.append(own, NO_CLASS)[targets.codes(frame["label"], scenario.task)].astype("int64")
+    number = np.full((len(frame), len(NUMBER)), np.nan)
+    if isinstance(scenario.task, Number):
+        number = frame.reindex(columns=NUMBER).to_numpy("float64", na_value=np.nan)
+    flagged = _called_for(probability, number, prices, threshold)
+    action = flagged
+    if "action" in frame.columns:
+        action = _places(prices.actions, frame["action"].astype(str))
     if "cost" in frame.columns:
         cost = frame["cost"].to_numpy("float64", na_value=np.nan)
     else:
         cost = np.full(len(frame), np.nan)
-        there = ~np.isnan(label)
-        cost[there] = realised(scenario.decisions.costs, acted[there], label[there])
-    probability = frame["probability"].to_numpy("float64", na_value=np.nan)
-    flagged = acted.astype("float64") if cut is None else (probability >= cut).astype("float64")
-    flagged[np.isnan(probability)] = np.nan
-    return Side(frame, day, int(day[-1]) + 1, probability, label, acted, cost, weekday, flagged)
+        there = (code != NO_CLASS) & (action >= 0)
+        cost[there] = prices.realised(action[there], (number[:, 0] if prices.functions else code)[there])
+    flagged = np.where(np.isnan(probability).any(axis=1), -1, action if acted else flagged)
+    side = Side(frame, day, int(day[-1]) + 1, probability, code, action, cost, weekday, flagged, number)
+    if len(prices.classes) == 2:
+        return side
+    answer = np.array([*prices.classes, ""], dtype=object)[side.said]
+    return replace(side, frame=frame.assign(**{ANSWER: answer}))

@@ -7,7 +7,6 @@ import pandas as pd
 
 from loopbook.data.features import tokenize
 from loopbook.monitoring import rates, signals
-from loopbook.monitoring.rates import Rate
 from loopbook.monitoring.timeline import Floats, Log, texts
 
 LEAST_RATIO = 1.25
@@ -44,9 +43,8 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> pd.DataFrame:
     if "vocabulary" not in log.checks:
         return signals.table([])
     old, new = (np.minimum(shares, MOST_OF_A_TEXT) for shares in unknown(log, earlier))
-    now, base = log.stream.daily(new), log.reference.daily(old)
     # Only more new words are a change of vocabulary; fewer mean that the words of a surge have gone again.
-    found = Rate("", ("share of unknown words",), now, base, _ratio, LEAST_RATIO)
+    found = rates.mean("share of unknown words", (log.stream, log.reference), (new, old), _ratio, LEAST_RATIO)
     return rates.watch("vocabulary", log, [found], rise_only=True)
 
 

@@ -7,7 +7,19 @@ from typing import Any
 
 import pandas as pd
 
-from loopbook.monitoring import alerts, damage, drift, fairness, meaning, performance, surges, unknown_words, volume
+from loopbook.monitoring import (
+    alerts,
+    confusions,
+    damage,
+    drift,
+    fairness,
+    meaning,
+    new_classes,
+    performance,
+    surges,
+    unknown_words,
+    volume,
+)
 from loopbook.monitoring.alerts import Incident
 from loopbook.monitoring.timeline import Log
 
@@ -57,8 +69,11 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> Watch:
         drift.classes(rest),
         drift.fields(rest),
         performance.outcomes(rest),
+        new_classes.watch(log),
         performance.calibration(rest),
+        performance.residual(rest),
         performance.ranking(rest),
+        confusions.watch(rest),
         meaning.watch(rest),
         fairness.watch(rest),
     ]
@@ -73,7 +88,7 @@ def figures(seen: Watch, offered: pd.DataFrame) -> dict[str, Any]:
         "days": seen.log.stream.days,
         "signals": len(seen.signals),
         "alerts": len(seen.alerts),
-        "recall_gap": fairness.recall_gap(seen.log),
+        fairness.name(seen.log): fairness.gap(seen.log),
         "best_proposal": offered["proposal"].iloc[0] if len(offered) else None,
         "best_saving": offered["saving_30_days"].iloc[0] if len(offered) else None,
     }
