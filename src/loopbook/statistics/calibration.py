@@ -75,7 +75,7 @@ def temperature(label: ArrayLike, logits: ArrayLike) -> float:
 def _inwards(y: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return what is wanted of the probabilities, of the shape of the logits."""
     if z.ndim == 1:
-        return np.where(y > 0.5, (y.sum() + 1) / (y.sum() + 2), 1 / ((1 - y).sum() + 2))
+        return np.asarray(np.where(y > 0.5, (y.sum() + 1) / (y.sum() + 2), 1 / ((1 - y).sum() + 2)))
     classes, codes = z.shape[1], y.astype(np.int64)
     mistaken = 2 / classes / (np.bincount(codes, minlength=classes)[codes] + 2)
     wanted: NDArray[np.float64] = np.repeat(mistaken[:, None] / (classes - 1), classes, axis=1)
