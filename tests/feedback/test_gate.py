@@ -14,6 +14,7 @@ from scipy.stats import binom
 
 from loopbook.data.features import Features
 from loopbook.feedback import challenger, feedback_page, gate, learning_set, trust, users
+from loopbook.models import seen_rows
 from loopbook.models.model import Model
 from loopbook.models.training import fitting
 from loopbook.models.training.method import Method, TrainingData
@@ -22,9 +23,11 @@ from loopbook.scenario.contract import Scenario
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.feedback import FeedbackSettings
+from loopbook.scenario.task import Binary, YesNo
 from loopbook.statistics import bootstrap
 
 PRICES = Costs(false_positive=1, false_negative=2)
+TASK = Binary(fields={"noise": "number"}, label=YesNo(column="y", positive=("y",)))
 
 
 def rows(count: int, seed: int = 0, prefix: str = "g") -> pd.DataFrame:
@@ -34,7 +37,7 @@ def rows(count: int, seed: int = 0, prefix: str = "g") -> pd.DataFrame:
     return frame.assign(group=frame["row_id"], noise=random.normal(0, 1, count))
 
 
-def model(strength: float, base: float = 0.4) -> gate.Probabilities:
+def model(strength: float, base: float = 0.4) -> gate.Answers:
     """Return a model that sees the label through noise."""
 
     def probabilities(frame: pd.DataFrame) -> np.ndarray:
@@ -49,6 +52,7 @@ def judged(old: float, new: float, count: int = 800, **given: float) -> gate.Ver
         {"gate": rows(count)},
         model(old),
         model(new),
+        TASK,
         PRICES,
         learned=(),
         min_gain=given.get("min_gain", 0),
@@ -69,7 +73,7 @@ def test_a_worse_challenger_is_kept_out_and_is_suspicious() -> None:
     verdict = judged(2.0, 1.0)
     assert verdict.decision == "keep"
     assert verdict.worse
-    assert "ranks worse" in verdict.reason
+    assert "is worse" in verdict.reason
 
 
 def test_an_equal_challenger_is_kept_out_without_suspicion() -> None:
@@ -96,29 +100,73 @@ def test_an_open_result_says_how_many_rows_would_do() -> None:
     def challenger(_: pd.DataFrame) -> np.ndarray:
         return model(1.0)(frame.assign(noise=other))
 
-    verdict, _ = gate.judge({"gate": frame}, model(1.0), challenger, PRICES, learned=(), resamples=300)
+    verdict, _ = gate.judge({"gate": frame}, model(1.0), challenger, TASK, PRICES, learned=(), resamples=300)
     assert verdict.decision == "not enough data"
     assert "rows would do" in verdict.reason
 
 
 def test_no_rows_and_one_class_are_not_enough_data() -> None:
     for frame in (rows(0), rows(100).assign(label=0)):
-        verdict, table = gate.judge({"gate": frame}, model(1), model(2), PRICES, learned=(), resamples=60)
+        verdict, table = gate.judge({"gate": frame}, model(1), model(2), TASK, PRICES, learned=(), resamples=60)
         assert verdict.decision == "not enough data"
         assert json.loads(json.dumps(verdict.to_dict(), allow_nan=False))["gain"] is None
         assert len(table) == 3
 
 
 def test_a_challenger_that_ranks_alike_but_costs_more_is_kept_out() -> None:
-    verdict, _ = gate.judge({"gate": rows(800)}, model(2.0), model(2.0, base=0.999), PRICES, learned=(), resamples=300)
+    verdict, _ = gate.judge(
+        {"gate": rows(800)}, model(2.0), model(2.0, base=0.999), TASK, PRICES, learned=(), resamples=300
+    )
     assert (verdict.decision, verdict.worse) == ("keep", True)
     assert "costs" in verdict.reason
     assert verdict.saving_high < 0
 
 
+def several(count: int, seed: int, sharp: float) -> tuple[pd.DataFrame, gate.Answers]:
+    """Return rows of four classes, the last of which is rare, and a model that sees them through noise."""
+    random = np.random.default_rng(seed)
+    code = random.choice(4, count, p=[0.5, 0.3, 0.19, 0.01])
+    label = pd.Categorical.from_codes(code, categories=["a", "b", "c", "rare"])
+    frame = pd.DataFrame({"row_id": [f"m{at}" for at in range(count)], "label": label})
+    seen = random.normal(0, 1, (count, 4)) + sharp * np.eye(4)[code]
+    p = np.exp(seen) / np.exp(seen).sum(axis=1, keepdims=True)
+    return frame.assign(group=frame["row_id"]), lambda rows: p[rows["row_id"].str[1:].astype(int)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "decision", "worse"),
+    [(1.0, 2.5, "promote", False), (2.5, 1.0, "keep", True), (2.0, 2.0, "keep", False)],
+)
+def test_of_several_classes_the_gate_judges_by_their_primary_metric(
+    sorting: Scenario, old: float, new: float, decision: str, worse: bool
+) -> None:
+    frame, champion = several(1_500, 1, old)
+    _, challenger = several(1_500, 1, new)
+    verdict, table = gate.judge({"gate": frame}, champion, challenger, sorting.task, Costs(), learned=(), resamples=200)
+    assert (verdict.decision, verdict.worse, verdict.measure) == (decision, worse, "macro F1")
+    assert set(table["measure"]) == {"macro F1", "log loss", "cost a decision"}
+    assert verdict.fewest == (frame["label"] == "b").sum()  # the rare class alone keeps no verdict back
+
+
+def test_of_numbers_the_gate_judges_by_their_primary_metric(estimating: Scenario) -> None:
+    random = np.random.default_rng(2)
+    value = random.normal(30, 10, 600)
+    frame = pd.DataFrame({"row_id": [f"n{at}" for at in range(600)], "label": value})
+    levels = np.linspace(-2, 2, 99)
+
+    def model(noise: float) -> gate.Answers:
+        middle = value + random.normal(0, noise, 600)
+        return lambda rows: middle[rows["row_id"].str[1:].astype(int), None] + noise * levels
+
+    parts = {"gate": frame.assign(group=frame["row_id"])}
+    verdict, _ = gate.judge(parts, model(8), model(3), estimating.task, Costs(), learned=(), resamples=200)
+    assert (verdict.decision, verdict.measure) == ("promote", "R²")
+    assert verdict.saving_low > 0
+
+
 def test_each_part_is_shown_and_all_decide() -> None:
     parts = {"gate": rows(300), "recent": rows(500, seed=1, prefix="s")}
-    verdict, table = gate.judge(parts, model(1.0), model(2.0), PRICES, learned=("t1", "t2"), resamples=200)
+    verdict, table = gate.judge(parts, model(1.0), model(2.0), TASK, PRICES, learned=("t1", "t2"), resamples=200)
     assert table.groupby("part")["rows"].first().to_dict() == {"all": 800, "gate": 300, "recent": 500}
     assert verdict.rows == 800
     whole = table[(table["part"] == "all") & (table["measure"] == "ROC AUC")].iloc[0]
@@ -127,9 +175,9 @@ def test_each_part_is_shown_and_all_decide() -> None:
 
 def test_rows_that_were_learned_from_are_refused() -> None:
     with pytest.raises(DataError, match="have been learned from, 'g7'"):
-        gate.judge({"gate": rows(50)}, model(1), model(2), PRICES, learned=["t1", "g7"])
+        gate.judge({"gate": rows(50)}, model(1), model(2), TASK, PRICES, learned=["t1", "g7"])
     with pytest.raises(DataError, match="in two parts"):
-        gate.judge({"gate": rows(50), "recent": rows(3)}, model(1), model(2), PRICES, learned=())
+        gate.judge({"gate": rows(50), "recent": rows(3)}, model(1), model(2), TASK, PRICES, learned=())
 
 
 @pytest.mark.parametrize("groups", [5, 10])
@@ -153,7 +201,7 @@ def test_a_challenger_that_learned_from_shuffled_labels_is_promoted_no_more_ofte
         def shifted(_: pd.DataFrame, said: np.ndarray = new) -> np.ndarray:
             return said
 
-        verdict, _ = gate.judge({"gate": frame}, champion, shifted, PRICES, learned=(), resamples=200)
+        verdict, _ = gate.judge({"gate": frame}, champion, shifted, TASK, PRICES, learned=(), resamples=200)
         promoted += verdict.decision == "promote"
         if groups < bootstrap.LEAST:
             assert f"in {groups} groups; a verdict needs" in verdict.reason
@@ -184,18 +232,20 @@ def test_a_challenger_is_not_judged_by_groups_whose_later_outcome_it_was_taught(
     def idle(rows: pd.DataFrame) -> np.ndarray:
         return np.full(len(rows), 0.4)
 
-    leaky, _ = gate.judge({"gate": held, "recent": learned.recent}, idle, remembers, PRICES, learned=(), resamples=100)
+    leaky, _ = gate.judge(
+        {"gate": held, "recent": learned.recent}, idle, remembers, TASK, PRICES, learned=(), resamples=100
+    )
     assert leaky.decision == "promote"
 
     class Loaded:
-        def __init__(self, found: gate.Probabilities) -> None:
+        def __init__(self, found: gate.Answers) -> None:
             self.found = found
 
     monkeypatch.setattr(challenger.serving, "load", lambda _: Loaded(idle))
     monkeypatch.setattr(challenger.Model, "load", lambda _: Loaded(remembers))
-    monkeypatch.setattr(challenger.seen_rows, "probabilities", lambda loaded, rows, who: loaded.found(rows))
+    monkeypatch.setattr(seen_rows, "probabilities", lambda loaded, rows, **_: loaded.found(rows))
     fitted = challenger.Challenger(tmp_path, tmp_path, learned, customers([], "v"))
-    scenario = SimpleNamespace(decisions=SimpleNamespace(costs=PRICES))
+    scenario = SimpleNamespace(decisions=SimpleNamespace(costs=PRICES), task=TASK)
     stage = SimpleNamespace(scenario=scenario, settings=SimpleNamespace(min_gain=0.0))
     found = challenger.judge(stage, fitted, held)  # type: ignore[arg-type]
     assert found.verdict.decision != "promote"
@@ -218,7 +268,7 @@ def world(decide: Callable[..., pd.DataFrame], scenario: Scenario, tmp_path_fact
     splits = {name: part.reset_index(drop=True) for name, part in zip(names, parts, strict=True)}
     features = Features.fit(splits["train"], scenario)
 
-    def fit(train: pd.DataFrame) -> gate.Probabilities:
+    def fit(train: pd.DataFrame) -> gate.Answers:
         work = tmp_path_factory.mktemp("fit")
         method = Method(Candidate(architecture="tfidf"), scenario.training)
         data = TrainingData(train, splits["validation"], features, scenario.task)
@@ -241,7 +291,7 @@ def test_a_challenger_trained_on_flipped_labels_is_rejected(world, scenario: Sce
     touched = {*learned.train["row_id"], *splits["validation"]["row_id"]}
     parts = {"gate": splits["gate"], "recent": learned.recent}
     champion = fit(splits["train"])
-    verdict, _ = gate.judge(parts, champion, fit(learned.train), PRICES, learned=touched, resamples=300)
+    verdict, _ = gate.judge(parts, champion, fit(learned.train), TASK, PRICES, learned=touched, resamples=300)
     assert verdict.decision == "keep"
     assert verdict.worse
 
@@ -249,7 +299,7 @@ def test_a_challenger_trained_on_flipped_labels_is_rejected(world, scenario: Sce
     honest = learning_set.build(splits["train"], stream, checked.labels, outcomes)
     assert checked.malicious == ("simulated-1",)
     assert honest.added.set_index("from").loc["users", "rows"] == 0
-    verdict, _ = gate.judge(parts, champion, fit(honest.train), PRICES, learned=touched, resamples=300)
+    verdict, _ = gate.judge(parts, champion, fit(honest.train), TASK, PRICES, learned=touched, resamples=300)
     assert not verdict.worse
 
 

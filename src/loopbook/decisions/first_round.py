@@ -7,11 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.decisions import paired_gains
-from loopbook.decisions.paired_gains import COST, MEASURED, PRIMARY, Gain
-from loopbook.models import seen_rows
+from loopbook.decisions.paired_gains import COST, Gain
 from loopbook.models.seen_rows import Learner
 from loopbook.models.shipping import serving
-from loopbook.statistics import targets
+from loopbook.scenario.task import Task
 from loopbook.store import champions
 from loopbook.store.stage import Stage
 
@@ -30,14 +29,12 @@ def gains(
     model
         This round's champion.
     stream, live
-        The rows, and this round's probabilities of them, float [n].
+        The rows, and this round's answers to them, as `paired_gains.judged` returns them.
     """
     earlier = serving.load(champions.find(stage.project, first)) if first else model
-    fresh = stage.carry("fresh")
-    before = targets.of_yes(
-        seen_rows.probabilities(earlier, stream, who="the champion of the first round", fresh=fresh)
-    )
-    return paired_gains.gains(stream, before, live, stage.settings.costs)
+    task = stage.scenario.task
+    before = paired_gains.judged(earlier, stream, task, "the champion of the first round", stage.carry("fresh"))
+    return paired_gains.gains(stream, before, live, task, stage.settings.costs)
 
 
 def table(gained: dict[str, Gain]) -> pd.DataFrame:
@@ -45,9 +42,10 @@ def table(gained: dict[str, Gain]) -> pd.DataFrame:
     return pd.DataFrame({name: gain._asdict() for name, gain in gained.items()}).T.round(3)
 
 
-def figures(gained: Mapping[str, Gain]) -> dict[str, float]:
+def figures(gained: Mapping[str, Gain], task: Task) -> dict[str, float]:
     """Return what the rounds have brought on the stream, as flat numbers to record."""
-    (primary, *_), quality, cost = MEASURED, gained[PRIMARY], gained[COST]
+    primary, _ = paired_gains.measured(task)
+    quality, cost = gained[primary.title], gained[COST]
     return {
         f"stream_{primary.name}": quality.challenger,
         f"stream_{primary.name}_first_round": quality.champion,

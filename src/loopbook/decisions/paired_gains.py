@@ -1,18 +1,24 @@
 """Two models on the same rows: how much better one is, with paired intervals and a permutation test."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.decisions import costs as money
+from loopbook.models import seen_rows
 from loopbook.scenario.decisions import Costs
-from loopbook.statistics import bootstrap, evaluation, metrics
+from loopbook.scenario.task import Number, Task
+from loopbook.statistics import bootstrap, evaluation, metrics, targets
+from loopbook.statistics.metrics import Metric
 
-MEASURED = (metrics.primary(), metrics.METRICS["log_loss"])
-PRIMARY, LOSS, COST = *(metric.title for metric in MEASURED), "cost a decision"
-"""The measures of a comparison."""
+COST = "cost a decision"
+"""The measure of a comparison that is no metric of the model."""
+
+_LOSS = {"number": "pinball"}  # by type of task; of classes it is log loss
+_ORDER = ("roc_auc",)  # metrics of the order of scores alone
+_AT_ONCE = 100  # of permutations
 
 Floats = NDArray[np.float64]
 
@@ -27,8 +33,43 @@ class Gain(NamedTuple):
     high: float
 
 
+def measured(task: Task) -> tuple[Metric, Metric]:
+    """Return the metrics of a comparison besides the cost: the task's primary one, and a loss of its probabilities."""
+    return metrics.primary(task.type), metrics.METRICS[_LOSS.get(task.type, "log_loss")]
+
+
+def judged(model: Any, rows: pd.DataFrame, task: Task, who: str = "the model", fresh: bool = True) -> Floats:
+    """Return what metrics judge of a model's answers on rows that it has not learned from.
+
+    Parameters
+    ----------
+    model
+        As `serving.load` returns it.
+    rows, who, fresh
+        As in `seen_rows.probabilities`.
+
+    Returns
+    -------
+    NDArray
+        Float64 [n, k], the columns in the order of the rows' classes, 0 for one that the model does not know: so
+        models with different lists of classes stand side by side. Of a number quantiles, [n, q].
+    """
+    p = targets.by_class(seen_rows.probabilities(model, rows, who=who, fresh=fresh))
+    if isinstance(task, Number):
+        return np.asarray(model.distribution(rows), dtype=np.float64)
+    names = targets.classes(rows["label"], task)
+    return p if p.shape[1] == len(names) == 2 else targets.aligned(p, model.classes, names)
+
+
 def gains(
-    rows: pd.DataFrame, champion: Floats, challenger: Floats, costs: Costs, *, resamples: int = 1_000, seed: int = 0
+    rows: pd.DataFrame,
+    champion: ArrayLike,
+    challenger: ArrayLike,
+    task: Task,
+    costs: Costs,
+    *,
+    resamples: int = 1_000,
+    seed: int = 0,
 ) -> dict[str, Gain]:
     """Compare two models on the same rows.
 
@@ -37,62 +78,87 @@ def gains(
     rows
         With `label` and `group`; resamples draw whole groups.
     champion, challenger
-        Probabilities, float [n].
+        As `judged` returns them; of two classes also the probability of yes, float [n].
+    task
+        Its type says which metrics there are.
     costs
-        The cost matrix; each model acts from the threshold that is right for calibrated probabilities.
+        What each action costs; each model takes the cheapest expected one, as if its probabilities were calibrated.
     resamples, seed
         Of the bootstrap.
 
     Returns
     -------
     dict
-        By measure: `PRIMARY`, `LOSS` and `COST`. All NaN if there are no rows; NaN where a class is missing.
+        By measure: the titles of `measured`, and `COST`. All NaN if there are no rows; NaN where a class is missing.
     """
+    both = measured(task)
     if not len(rows):
-        return dict.fromkeys((PRIMARY, LOSS, COST), Gain(*[float("nan")] * 5))
-    label, groups = rows["label"].to_numpy(dtype=np.int64), rows["group"].to_numpy()
+        return dict.fromkeys((*(metric.title for metric in both), COST), Gain(*[float("nan")] * 5))
+    label, groups = targets.numbers(rows["label"]), rows["group"].to_numpy()
+    old, new = (targets.narrow(each) for each in (champion, challenger))
     found: dict[str, Gain] = {}
-    for metric in MEASURED:
-        old, new = (metrics.score(metric.name, label, probability) for probability in (champion, challenger))
-        better = evaluation.paired(label, challenger, champion, metric.name, groups, resamples, seed)
-        found[metric.title] = Gain(old, new, *better)
-    edge = money.threshold(costs)
-    spent = [money.realised(costs, p >= edge, label) for p in (champion, challenger)]
+    for metric in both:
+        before, after = (metrics.score(metric.name, label, each) for each in (old, new))
+        better = evaluation.paired(label, new, old, metric.name, groups, resamples, seed)
+        found[metric.title] = Gain(before, after, *better)
+    prices = money.of(costs, task, targets.classes(rows["label"], task))
+    truth = prices.truth(rows["label"], task)
+    spent = [prices.realised(_cheapest(prices, each, task), truth) for each in (old, new)]
     gain = bootstrap.mean(spent[0] - spent[1], groups, resamples, seed)
     found[COST] = Gain(float(spent[0].mean()), float(spent[1].mean()), *gain)
     return found
 
 
-def permutation(
-    label: ArrayLike, a: ArrayLike, b: ArrayLike, groups: ArrayLike | None = None, draws: int = 1_000, seed: int = 0
-) -> float:
-    """Return the two-sided p-value that two models rank alike: how often swapping them at random moves AUC as much.
+def _cheapest(prices: money.CostMatrix, said: Floats, task: Task) -> NDArray[np.int64]:
+    """Return the action that is cheapest by a model's answers, int64 [n]."""
+    if isinstance(task, Number) and not prices.functions:
+        band = np.searchsorted(task.label.limits, said, side="left")
+        said = np.stack([(band == code).mean(axis=1) for code in range(len(prices.classes))], axis=1)
+    if prices.two:
+        return (targets.of_yes(said) >= money.threshold(prices)).astype(np.int64)
+    return np.asarray(prices.expected(said)[:, :-1].argmin(axis=1), dtype=np.int64)
 
-    Scores become ranks first, because the two models' scores need not be on one scale. Rows of a group are swapped
-    together. NaN if a class is missing.
+
+def permutation(
+    label: ArrayLike,
+    a: ArrayLike,
+    b: ArrayLike,
+    groups: ArrayLike | None = None,
+    draws: int = 1_000,
+    seed: int = 0,
+    metric: str = "roc_auc",
+) -> float:
+    """Return the two-sided p-value that two models are equal: how often swapping them moves the metric as much.
+
+    For metrics of the order alone scores become ranks first, because the two models' scores need not be on one scale.
+    Rows of a group are swapped together. NaN if the metric cannot be computed, as where a class is missing.
 
     References
     ----------
     Venkatraman & Begg (1996), A distribution-free procedure for comparing receiver operating characteristic curves from
-    a paired experiment: permuted ranks; here with the difference of the areas as statistic.
+    a paired experiment: permuted ranks; here with the difference of the metric as statistic.
     """
     from scipy.stats import rankdata
 
-    yes = np.asarray(label) == 1
-    positive, negative = int(yes.sum()), int((~yes).sum())
-    if not positive or not negative:
+    y, first, second = targets.numbers(label), targets.narrow(a), targets.narrow(b)
+    if not len(y):
         return float("nan")
-    first, second = (rankdata(np.asarray(score, dtype=np.float64)) for score in (a, b))
-    members = np.arange(len(yes)) if groups is None else pd.factorize(np.asarray(groups))[0]
-    random = np.random.default_rng(seed)
+    if metric in _ORDER:
+        first, second = rankdata(first), rankdata(second)
+    members = np.arange(len(y)) if groups is None else pd.factorize(np.asarray(groups))[0]
+    score, random = metrics.computed(metric), np.random.default_rng(seed)
+    twice, answers = np.concatenate([y, y]), np.concatenate([first, second])
 
-    def apart(one: Floats, other: Floats) -> float:
-        sums = rankdata(one)[yes].sum() - rankdata(other)[yes].sum()
-        return abs(float(sums)) / (positive * negative)
+    def apart(swapped: NDArray[np.bool_]) -> Floats:
+        """Of every row the answer of one model counts, and in the other score that of the other."""
+        weight = np.hstack([~swapped, swapped]).astype(np.float64)
+        return np.asarray(np.abs(score(twice, answers, 0.5, weight) - score(twice, answers, 0.5, 1 - weight)))
 
-    seen = apart(first, second)
+    (seen,) = apart(np.zeros((1, len(y)), dtype=bool))
+    if np.isnan(seen):
+        return float("nan")
     as_much = 0
-    for _ in range(draws):
-        swap = (random.random(int(members.max()) + 1) < 0.5)[members]
-        as_much += apart(np.where(swap, second, first), np.where(swap, first, second)) >= seen - 1e-12
+    for start in range(0, draws, _AT_ONCE):
+        drawn = random.random((min(_AT_ONCE, draws - start), int(members.max()) + 1)) < 0.5
+        as_much += int((apart(drawn[:, members]) >= seen - 1e-12).sum())
     return (1 + as_much) / (1 + draws)

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from loopbook.data.features import Features
+from loopbook.decisions import paired_gains
 from loopbook.feedback import gate
 from loopbook.feedback.gate import Verdict
 from loopbook.feedback.learning_set import LearningSet
-from loopbook.models import seen_rows
 from loopbook.models.model import Model
 from loopbook.models.shipping import serving
 from loopbook.models.training import fit_store
@@ -71,12 +71,13 @@ def judge(stage: Stage, fitted: Challenger, gate_rows: pd.DataFrame) -> Comparis
     back.
     """
     champion, challenger = serving.load(fitted.champion), Model.load(fitted.model)
-    learned = fitted.learned
+    learned, task = fitted.learned, stage.scenario.task
     untaught = learned.untaught(gate_rows)
     verdict, table = gate.judge(
         {"gate": untaught, "recent": learned.recent},
-        partial(seen_rows.probabilities, champion, who="the champion"),
-        partial(seen_rows.probabilities, challenger, who="the challenger"),
+        partial(paired_gains.judged, champion, task=task, who="the champion"),
+        partial(paired_gains.judged, challenger, task=task, who="the challenger"),
+        task,
         stage.scenario.decisions.costs,
         learned={*learned.train["row_id"], *fitted.validation["row_id"]},
         min_gain=stage.settings.min_gain,

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from loopbook.decisions.paired_gains import PRIMARY
 from loopbook.feedback.challenger import Comparison
 from loopbook.feedback.proposals import Proposal
 from loopbook.feedback.trust import Trust
@@ -61,13 +60,13 @@ def topics(said: Complaints) -> pd.DataFrame | Sentence:
 
 
 def gains(compared: Comparison) -> Figure:
-    """Draw the challenger's gain in ROC AUC on all untouched rows and on their parts."""
-    rows = compared.table
+    """Draw the challenger's gain in the primary metric on all untouched rows and on their parts."""
+    rows, primary = compared.table, compared.verdict.measure
     return plots.intervals(
-        rows[rows["measure"] == PRIMARY].set_index("part").rename(columns={"gain": "value"}),
+        rows[rows["measure"] == primary].set_index("part").rename(columns={"gain": "value"}),
         title=f"Verdict: {compared.verdict.decision}",
-        x=f"gain of the challenger in {PRIMARY}, with 95% interval",
-        alt=f"Gain of the challenger in {PRIMARY} on all untouched rows, on the gate and on recent rows.",
+        x=f"gain of the challenger in {primary}, with 95% interval",
+        alt=f"Gain of the challenger in {primary} on all untouched rows, on the gate and on recent rows.",
         reference=0,
         reference_name="equal",
     )

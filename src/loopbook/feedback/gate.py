@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -10,19 +10,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.decisions import paired_gains
-from loopbook.decisions.paired_gains import COST, PRIMARY, Gain
+from loopbook.decisions.paired_gains import COST
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
-from loopbook.statistics import bootstrap, targets
+from loopbook.scenario.task import Task
+from loopbook.statistics import bootstrap, metrics, targets
 
 LEAST_CLASS = 20
-"""Rows of each class that a verdict needs."""
+"""Rows of each of two classes that a verdict needs; where there are several, of the two most frequent ones."""
 
 WIDEST = 0.03
-"""From this half width of the interval of the gain in ROC AUC on, an open result means too few rows, not equality."""
+"""From this half width of the interval of the gain on, an open result means too few rows, not equality; the primary
+metric of every type of task runs to 1."""
 
-Probabilities = Callable[[pd.DataFrame], NDArray[np.float64]]
-"""A model: rows to probabilities, float [n]."""
+Answers = Callable[[pd.DataFrame], NDArray[np.float64]]
+"""A model: rows to what metrics judge (`paired_gains.judged`)."""
 
 Decision = Literal["promote", "keep", "not enough data"]
 
@@ -43,11 +45,13 @@ class Verdict:
     gain, low, high
         By how much it is better in the primary metric, with the 95% interval; NaN where there was nothing to compare.
     p
-        Of the permutation test that both rank alike.
+        Of the permutation test that both are equal in the primary metric.
     saving, saving_low, saving_high
-        What it saves a decision, each model acting from the threshold of the cost matrix.
-    rows, positives
-        On how many rows, and how many of them yes.
+        What it saves a decision, each model taking the action that it expects to cost least.
+    rows, fewest
+        On how many rows, and how many of them are of the second most frequent class: of two classes the rarer.
+    measure
+        Title of the primary metric.
     """
 
     decision: Decision
@@ -61,7 +65,8 @@ class Verdict:
     saving_low: float
     saving_high: float
     rows: int
-    positives: int
+    fewest: int
+    measure: str = metrics.primary().title
 
     def figures(self) -> dict[str, str | float]:
         """Return what is recorded of it."""
@@ -83,8 +88,9 @@ class Verdict:
 
 def judge(
     parts: Mapping[str, pd.DataFrame],
-    champion: Probabilities,
-    challenger: Probabilities,
+    champion: Answers,
+    challenger: Answers,
+    task: Task,
     costs: Costs,
     *,
     learned: Collection[str],
@@ -105,8 +111,10 @@ def judge(
         together; the table shows each as well.
     champion, challenger
         The models.
+    task
+        Its type says which metric is the primary one.
     costs
-        The cost matrix.
+        What each action costs.
     learned
         `row_id` of every row that one of the models has learned from.
     min_gain
@@ -119,8 +127,8 @@ def judge(
     verdict
         What to do, and why.
     table
-        A row for each part and measure (`paired_gains.PRIMARY`, `LOSS`, `COST`): `part`, `measure`, `rows`, `champion`,
-        `challenger`, `gain` (above 0 is better), `low`, `high`.
+        A row for each part and measure (`paired_gains.gains`): `part`, `measure`, `rows`, `champion`, `challenger`,
+        `gain` (above 0 is better), `low`, `high`.
 
     Raises
     ------
@@ -129,11 +137,11 @@ def judge(
     """
     rows = pd.concat(parts.values(), ignore_index=True)
     _refuse_touched(rows, learned)
-    old, new = (targets.of_yes(model(rows)) for model in (champion, challenger))
+    old, new = (targets.narrow(model(rows)) for model in (champion, challenger))
     part = np.repeat(list(parts), [len(frame) for frame in parts.values()])
     masks = {"all": np.ones(len(rows), dtype=bool)} | ({name: part == name for name in parts} if len(parts) > 1 else {})
     found = {
-        name: paired_gains.gains(rows[mask], old[mask], new[mask], costs, resamples=resamples, seed=seed)
+        name: paired_gains.gains(rows[mask], old[mask], new[mask], task, costs, resamples=resamples, seed=seed)
         for name, mask in masks.items()
     }
     table = pd.DataFrame(
@@ -143,11 +151,13 @@ def judge(
             for measure, gain in measures.items()
         ]
     )
-    quality, cost = found["all"][PRIMARY], found["all"][COST]
-    positives = int((rows["label"] == 1).sum())
-    p = paired_gains.permutation(rows["label"], old, new, rows["group"], resamples, seed)
-    decision, reason, worse = _decide(quality, cost, (len(rows), rows["group"].nunique()), positives, min_gain)
-    return Verdict(decision, reason, worse, *quality[2:], p, *cost[2:], len(rows), positives), table
+    primary, _ = paired_gains.measured(task)
+    quality, cost = found["all"][primary.title], found["all"][COST]
+    counts = np.sort(np.bincount(targets.codes(rows["label"], task), minlength=2))
+    p = paired_gains.permutation(rows["label"], old, new, rows["group"], resamples, seed, primary.name)
+    verdict = Verdict("keep", "", False, *quality[2:], p, *cost[2:], len(rows), int(counts[-2]), primary.title)
+    decision, reason, worse = _decide(verdict, rows["group"].nunique(), min_gain)
+    return replace(verdict, decision=decision, reason=reason, worse=worse), table
 
 
 def _refuse_touched(rows: pd.DataFrame, learned: Collection[str]) -> None:
@@ -163,30 +173,27 @@ def _refuse_touched(rows: pd.DataFrame, learned: Collection[str]) -> None:
         )
 
 
-def _decide(
-    quality: Gain, cost: Gain, counts: tuple[int, int], positives: int, min_gain: float
-) -> tuple[Decision, str, bool]:
-    """Return the decision, its reason, and whether the challenger is worse beyond chance; `counts`: rows and groups."""
-    rows, groups = counts
-    fewest = min(positives, rows - positives)
-    if fewest < LEAST_CLASS or not (math.isfinite(quality.low) and math.isfinite(cost.low)):
+def _decide(found: Verdict, groups: int, min_gain: float) -> tuple[Decision, str, bool]:
+    """Return the decision, its reason, and whether the challenger is worse beyond chance."""
+    if found.fewest < LEAST_CLASS or not (math.isfinite(found.low) and math.isfinite(found.saving_low)):
         few = (
-            f"The gate has {rows:,} rows, {fewest:,} of the rarer class, in {groups:,} groups; a verdict needs "
-            f"{LEAST_CLASS} rows of each class, in {bootstrap.LEAST} groups that differ."
+            f"The gate has {found.rows:,} rows, {found.fewest:,} of the rarer class, in {groups:,} groups; a verdict "
+            f"needs {LEAST_CLASS} rows of each class, in {bootstrap.LEAST} groups that differ."
         )
         return "not enough data", few, False
-    differs = f"the {PRIMARY} differs by {quality.gain:+.3f} (from {quality.low:+.3f} to {quality.high:+.3f})"
-    if quality.high < 0:
-        return "keep", f"The challenger ranks worse: {differs}.", True
-    if cost.high < 0:
-        dearer = f"{-cost.gain:.3f} a decision more (from {-cost.high:.3f} to {-cost.low:.3f})"
+    differs = f"the {found.measure} differs by {found.gain:+.3f} (from {found.low:+.3f} to {found.high:+.3f})"
+    if found.high < 0:
+        return "keep", f"The challenger is worse: {differs}.", True
+    if found.saving_high < 0:
+        least, most = -found.saving_high, -found.saving_low
+        dearer = f"{-found.saving:.3f} a decision more (from {least:.3f} to {most:.3f})"
         return "keep", f"The challenger costs {dearer}; {differs}.", True
     wanted = f" by more than {min_gain:g}" if min_gain else ""
-    if quality.low > min_gain:
+    if found.low > min_gain:
         return "promote", f"The challenger is better{wanted}, beyond chance: {differs}.", False
-    half = (quality.high - quality.low) / 2
-    if half > WIDEST and quality.high > min_gain:
-        needed = math.ceil(rows * (half / WIDEST) ** 2 / 100) * 100
-        wide = f"On {rows:,} rows {differs}: too wide to tell. About {needed:,} rows would do."
+    half = (found.high - found.low) / 2
+    if half > WIDEST and found.high > min_gain:
+        needed = math.ceil(found.rows * (half / WIDEST) ** 2 / 100) * 100
+        wide = f"On {found.rows:,} rows {differs}: too wide to tell. About {needed:,} rows would do."
         return "not enough data", wide, False
     return "keep", f"There is no proof that the challenger is better{wanted}: {differs}.", False

@@ -7,7 +7,6 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import Field, ValidationError
 
-from loopbook.decisions.paired_gains import PRIMARY
 from loopbook.feedback import user_experience
 from loopbook.feedback.gate import Verdict
 from loopbook.feedback.rule_search import FoundRule
@@ -132,7 +131,7 @@ def champion(verdict: Verdict, challenger: str) -> list[Proposal]:
     if verdict.decision != "promote":
         return []
     evidence = {
-        f"gain in {PRIMARY}": verdict.gain,
+        f"gain in {verdict.measure}": verdict.gain,
         "low": verdict.low,
         "high": verdict.high,
         "p": verdict.p,

@@ -17,6 +17,6 @@ class FeedbackSettings(Settings):
     feedback_seed: int = Field(1, ge=0, description="seed of the simulated users")
     label_budget: int = Field(200, ge=0, description="items to propose for labelling next")
     random_share: float = Field(0.2, ge=0, le=1, description="share of these that is drawn at random, to compare with")
-    min_gain: float = Field(0.0, ge=0, description="the challenger's ROC AUC must be better by more than this")
+    min_gain: float = Field(0.0, ge=0, description="the challenger's primary metric must be better by more than this")
     file: str | None = Field(None, description="CSV of answers: row_id, user, label, comment, time, rating, seconds")
     approve: Literal["all", "safe", "none"] = Field("safe", description="what a batch loop approves by itself")
