@@ -64,10 +64,10 @@ def test_three_classes_are_covered_by_the_interval_only_with_the_confusions_own_
     assert np.mean(without) < 0.8
 
 
-def test_answers_that_tell_nothing_and_classes_that_were_never_seen_cannot_be_corrected() -> None:
+def test_answers_that_tell_nothing_cannot_be_corrected() -> None:
     label = np.repeat([0, 1, 2], 50)
     assert not correction(np.full((150, 3), 1 / 3), label, ONE_DAY[:150], 0.0).told.any()
-    assert not correction(np.eye(3)[label], np.minimum(label, 1), ONE_DAY[:150], 0.0).told.any()
+    assert not correction(np.eye(3)[label], np.zeros(150, "int64"), ONE_DAY[:150], 0.0).told.any()
     nearly = np.eye(3)[label] * 0.04 + 0.32
     assert not correction(nearly, label, ONE_DAY[:150], 0.0).told.any()
 
@@ -78,3 +78,20 @@ def test_two_hundred_classes_are_corrected() -> None:
     found = correction(answers, label, ONE_DAY[:4000], 0.01)
     assert found.told.all()
     assert (answers[:20] @ found.weights.T).mean(axis=0) == pytest.approx(np.eye(200)[0], abs=1e-9)
+
+
+@pytest.mark.parametrize("absent", [0, 1, 2])
+@pytest.mark.parametrize("soft", [False, True])
+def test_without_a_labelled_row_of_one_class_the_others_are_corrected(absent: int, soft: bool) -> None:
+    rng, share = np.random.default_rng(1), np.array([0.5, 0.3, 0.2])
+    there = np.delete(np.arange(3), absent)
+    before, now = (np.where(np.arange(3) == absent, 0, part) for part in (share, share[::-1]))
+    answers, label = answered(rng, list(before / before.sum()), 20_000, soft)
+    found = correction(answers, label, ONE_DAY[:20_000], 0.0)
+    assert found.told.tolist() == [one != absent for one in range(3)]
+    assert not found.weights[absent].any() and not found.weights[:, absent].any() and not found.error[absent].any()
+    rows, _ = answered(rng, list(now / now.sum()), 20_000, soft)
+    estimate = (rows @ found.weights.T).mean(axis=0)
+    assert estimate[there] == pytest.approx((now / now.sum())[there], abs=0.03)
+    alone = correction(answers[:, there], np.searchsorted(there, label), ONE_DAY[:20_000], 0.0)
+    assert found.error[np.ix_(there, there)] == pytest.approx(alone.error)

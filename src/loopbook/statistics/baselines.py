@@ -1,4 +1,4 @@
-"""Trivial baselines: each constant answer, and the majority of each segment; a gain is over the best on the same rows.
+"""Trivial baselines: constant answers, and what is usual in each segment; a gain is over the best on the same rows.
 
 A criterion that says "better than always answering the same" cannot hold a share that was counted on other rows, where
 another answer may be the better one. So what is compared stands on the same rows, and each resample has its own best
@@ -13,22 +13,25 @@ from numpy.typing import ArrayLike, NDArray
 
 from loopbook.statistics import bootstrap, targets
 from loopbook.statistics.intervals import Interval
-from loopbook.statistics.metrics import computed, primary
+from loopbook.statistics.metrics import METRICS, computed, primary
 
 Floats = NDArray[np.float64]
 Scored = Callable[[Floats], Floats]
 """Takes weightings of the rows [b, n] and returns a score, the more the better, for each [b]."""
 
 _MOST_LEVELS = 50
+_CONSTANT = 5  # a class that so many are more frequent than is hardly ever the best to answer always
+_FIRST = {"number": "mae"}
 
 
 def answers(train: pd.DataFrame, frame: pd.DataFrame, columns: Sequence[str]) -> dict[str, Floats]:
-    """Return what trivial baselines answer, as probabilities of yes: always no, always yes, and by each column.
+    """Return what trivial baselines answer: always the same, and what is usual in each segment.
 
     Parameters
     ----------
     train
-        Rows with `label` from which a segment's share of yes is learned; one that is not in them has the share of all.
+        Rows with `label`, in the form of any type of task, from which a segment's shares or mean are learned; one that
+        is not in them has those of all rows.
     frame
         Rows to answer, n of them.
     columns
@@ -37,20 +40,33 @@ def answers(train: pd.DataFrame, frame: pd.DataFrame, columns: Sequence[str]) ->
     Returns
     -------
     dict
-        float [n] by name. From 0.5 on a share answers yes, so that a segment's answer is its majority.
+        By name: of two classes the probability of yes, float64 [n], so that from 0.5 on a segment's answer is its
+        majority; of more those of all classes, [n, k]; of a number its value, [n]. Always the same is each of the five
+        most frequent classes, and of more than two also the shares of all; of a number it is the mean and the median.
 
     References
     ----------
     Holte (1993), Very simple classification rules perform well on most commonly used datasets: rules of one column.
     """
-    found = {"always no": np.zeros(len(frame)), "always yes": np.ones(len(frame))}
+    label = train["label"]
+    found: dict[str, Floats] = {}
+    if pd.api.types.is_float_dtype(label):
+        values = pd.DataFrame({0: label})
+        found |= {"always the mean": values.mean().to_numpy(), "always the median": values.median().to_numpy()}
+    else:
+        several = isinstance(label.dtype, pd.CategoricalDtype)
+        names = list(label.cat.categories) if several else ["no", "yes"]
+        values = pd.DataFrame(np.eye(len(names))[targets.numbers(label).astype(np.int64)], index=train.index)
+        usual = np.argsort(-values.sum().to_numpy(), kind="stable")[:_CONSTANT]
+        found |= {f"always {names[code]}": np.eye(len(names))[code] for code in sorted(usual)}
+        found |= {"the shares of all classes": values.mean().to_numpy()} if len(names) > 2 else {}
+    found = {name: np.tile(answer, (len(frame), 1)) for name, answer in found.items()}
     for column in dict.fromkeys(columns):
-        if column not in train.columns or not 2 <= train[column].nunique() <= _MOST_LEVELS:
-            continue
-        shares = train["label"].groupby(train[column].astype(str)).mean()
-        by_row = frame[column].astype(str).map(shares).fillna(train["label"].mean())
-        found[f"by {column} alone"] = by_row.to_numpy(dtype=np.float64)
-    return found
+        if column in train.columns and 2 <= train[column].nunique() <= _MOST_LEVELS:
+            shares = values.groupby(train[column].astype(str)).mean()
+            by_row = shares.reindex(frame[column].astype(str)).fillna(values.mean())
+            found[f"by {column} alone"] = by_row.to_numpy()
+    return {name: answer[:, 0] if answer.shape[1] == 1 else targets.narrow(answer) for name, answer in found.items()}
 
 
 def gain(
@@ -72,12 +88,13 @@ def gain(
 
 
 def metric(name: str, label: ArrayLike, probability: ArrayLike, threshold: float = 0.5) -> Scored:
-    """Return a registered metric, for which more is better, of some probabilities, to be weighted."""
-    pairs = np.stack([np.asarray(label, dtype=np.float64), targets.of_yes(probability)])
-    (y, p), cell = np.unique(pairs, axis=1, return_inverse=True)  # a baseline has few answers: so much is less to sort
+    """Return a registered metric of some answers, to be weighted; where less is better its negative."""
+    pairs = np.column_stack([targets.numbers(label), targets.narrow(probability)])
+    cells, cell = np.unique(pairs, axis=0, return_inverse=True)  # a baseline has few answers: so much is less to sort
+    y, p = cells[:, 0], cells[:, 1] if cells.shape[1] == 2 else cells[:, 1:]
     order, function = np.argsort(cell.ravel(), kind="stable"), computed(name)
-    starts = np.searchsorted(cell.ravel()[order], np.arange(len(y)))
-    return lambda weights: function(y, p, threshold, np.add.reduceat(weights[:, order], starts, axis=1))
+    starts, loss = np.searchsorted(cell.ravel()[order], np.arange(len(y))), METRICS[name].direction.loss
+    return lambda weights: -loss(function(y, p, threshold, np.add.reduceat(weights[:, order], starts, axis=1)))
 
 
 def mean(values: ArrayLike) -> Scored:
@@ -87,12 +104,18 @@ def mean(values: ArrayLike) -> Scored:
 
 
 def figures(
-    train: pd.DataFrame, test: pd.DataFrame, probability: ArrayLike, columns: Sequence[str], resamples: int
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    probability: ArrayLike,
+    columns: Sequence[str],
+    resamples: int,
+    task: str = "binary",
 ) -> dict[str, float | str]:
     """Return a model's gains over the best trivial answer on test, as flat numbers: `test_accuracy_gain`, its ends, …
 
-    A gain in ranking is no criterion by itself: a model fitted to shuffled labels leans to one side or the other, and
-    in half of all cases to the right one.
+    Gains are in accuracy, or of a number in its mean absolute error, and in the task's primary metric. One in ranking
+    is no criterion by itself: a model fitted to shuffled labels leans to one side or the other, and in half of all
+    cases to the right one.
 
     Parameters
     ----------
@@ -101,11 +124,13 @@ def figures(
     test
         With `label` and `group`; resamples draw whole groups.
     probability
-        The model's answers on test, float [n].
+        The model's answers on test, in the form of the task's type (`metrics.Score`).
+    task
+        Type of the task.
     """
     others = answers(train, test, columns)
     found: dict[str, float | str] = {}
-    for name in ("accuracy", primary().name):
+    for name in (_FIRST.get(task, "accuracy"), primary(task).name):
         scored = {other: metric(name, test["label"], answer) for other, answer in others.items()}
         own = metric(name, test["label"], probability)
         (value, low, high), over = gain(own, scored, len(test), test["group"], resamples)

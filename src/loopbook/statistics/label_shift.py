@@ -2,7 +2,8 @@
 
 If only the mix of the classes changes, the answers' shares are q = Cp with the confusion matrix C of labelled rows, so
 p = C⁻¹q: each class is a contrast of the answers, with a larger variance than theirs. For two classes and hard answers
-it is the estimator of Rogan & Gladen.
+it is the estimator of Rogan & Gladen. A class without a labelled row has no column of C: the others are corrected as
+far as they go without it, and nothing is said of it.
 
 References
 ----------
@@ -34,7 +35,8 @@ class Correction(NamedTuple):
         float64 [K, K]: C's own sampling error gives the shares p, whatever day they are of, the variance p² @ error
         (delta method). Between two days it cancels out as far as their shares are the same.
     told
-        bool [K]: whether the answers tell the class apart.
+        bool [K]: whether the answers tell the class apart; never of a class without a labelled row, whose weights and
+        errors are 0.
     """
 
     weights: Floats
@@ -56,14 +58,17 @@ def correction(answers: Floats, label: Kinds, day: Kinds, correlation: float) ->
     """
     classes = answers.shape[1]
     seen = Counts.of(label, classes, day, int(day.max(initial=0)) + 1, None).count
-    rows = seen.sum(axis=0)
-    one = np.eye(classes)[label]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        matrix = answers.T @ one / rows
-        inverse = 1 / rows + correlation * (seen**2).sum(axis=0) / rows**2
-    if not rows.all() or np.linalg.matrix_rank(matrix) < classes:
-        return Correction(np.zeros_like(matrix), np.zeros_like(matrix), np.zeros(classes, bool))
+    there = np.flatnonzero(seen.sum(axis=0))
+    found = Correction(np.zeros((classes, classes)), np.zeros((classes, classes)), np.zeros(classes, bool))
+    rows, one = seen.sum(axis=0)[there], np.eye(classes)[label][:, there]
+    inside = np.ix_(there, there)
+    matrix = answers[:, there].T @ one / rows
+    if len(there) < 2 or np.linalg.matrix_rank(matrix) < len(there):
+        return found
     weights = np.linalg.inv(matrix)
     # Corrected, the answers to class j have the mean 1 for it and 0 for the others.
-    spread = one.T @ (answers @ weights.T) ** 2 / rows[:, None] - np.eye(classes)
-    return Correction(weights, spread * inverse[:, None], np.ptp(weights, axis=1) <= _MOST)
+    spread = one.T @ (answers[:, there] @ weights.T) ** 2 / rows[:, None] - np.eye(len(there))
+    inverse = 1 / rows + correlation * (seen[:, there] ** 2).sum(axis=0) / rows**2
+    found.weights[inside], found.error[inside] = weights, spread * inverse[:, None]
+    found.told[there] = np.ptp(weights, axis=1) <= _MOST
+    return found
