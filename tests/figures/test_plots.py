@@ -35,11 +35,24 @@ def every_kind(name: str) -> dict[str, plots.Figure]:
         "horizontal": plots.bars(table[name], x=name, y=name, horizontal=True, **words),
         "intervals": plots.intervals(estimate, x=name, reference=0.5, reference_name=name, **words),
         "matrix": plots.matrix(pd.DataFrame([[5, 0], [0, 0]], [name, "b"], [name, "b"]), x=name, y=name, **words),
+        "pairs": plots.matrix(many([name, *"bcdefghi"]), x=name, y=name, **words),
+        "points": plots.points([1, 2, np.nan], [0, 1, 2], x=name, y=name, curves={name: ([1, 2], [0, 0])}, **words),
         "histogram": plots.histogram({name: [0.1, 0.2, np.inf], "b": [], "c": [1.0]}, x=name, **words),
         "timeline": plots.timeline(
             pd.DataFrame({name: range(9)}, index=DAYS), y=name, spans={name: (DAYS[1], DAYS[3])}, **words
         ),
     }
+
+
+def many(names: list[str]) -> pd.DataFrame:
+    """Counts of more classes than a grid can show: the first is taken for the second most often."""
+    counts = 9 * np.eye(len(names), dtype=int)
+    counts[0, 1], counts[2, 0], counts[3, 4] = 6, 3, 1
+    return pd.DataFrame(counts, names, names)
+
+
+def texts(figure: plots.Figure) -> list[str]:
+    return [text for text in ElementTree.fromstring(figure.svg.encode("utf-8")).itertext() if text.strip()]
 
 
 def test_hostile_text_is_drawn_as_text_in_every_kind() -> None:
@@ -132,6 +145,44 @@ def test_confusion_shows_counts_and_shares_of_the_row() -> None:
     words = "".join(ElementTree.fromstring(plots.matrix(table, x="predicted", y="true", **WORDS).svg).itertext())
     for part in ("75", "75% of row", "25% of row", "1"):
         assert part in words
+
+
+def test_of_many_classes_the_worst_pairs_are_drawn_and_told_whatever_their_names() -> None:
+    long = [f"balance_not_updated_after_{what}" for what in ("bank_transfer", "cheque_or_cash_deposit")]
+    names = [*long, "<b>&amp;</b>", *(f"class {at}" for at in range(74))]
+    figure = plots.matrix(many(names), x="said", y="true", **WORDS)
+    shown = "".join(texts(figure))
+    assert "6 · 40%" in shown and "3 · 25%" in shown and "1 · 10%" in shown
+    ends = ("balance_not_u…_bank_transfer", "balance_not_u…r_cash_deposit")  # names that differ at their ends only
+    assert all(end in shown for end in ends)
+    assert "<b>&amp;</b>" in shown and "class 73" not in shown
+    first, second, third = figure.alt.removeprefix(WORDS["alt"]).split("; ")
+    assert first.strip() == f"{long[0]} → {long[1]}: 6, 40% of the first"
+    assert second.startswith(f"<b>&amp;</b> → {long[0]}") and third.startswith("class 0 → class 1")
+
+
+def test_many_classes_that_are_all_right_are_no_empty_figure() -> None:
+    names = [f"class {at}" for at in range(9)]
+    figure = plots.matrix(pd.DataFrame(np.eye(9), names, names), x="said", y="true", **WORDS)
+    assert "No pair of different names." in "".join(texts(figure)) and "No pair" in figure.alt
+
+
+@pytest.mark.parametrize("classes", [2, 3, 6])
+def test_few_classes_are_a_grid(classes: int) -> None:
+    names = [f"class {at}" for at in range(classes)]
+    shown = texts(plots.matrix(pd.DataFrame(np.eye(classes) * 7, names, names), x="said", y="true", **WORDS))
+    assert shown.count("7") == classes
+    assert sum(text.startswith("100%") for text in shown) == classes
+
+
+@pytest.mark.parametrize(("rows", "told"), [(50, ""), (5_000, "600 of 5,000 rows")])
+def test_points_of_many_rows_are_as_many_as_can_be_seen_and_say_so(rows: int, told: str) -> None:
+    random = np.random.default_rng(1)
+    shown = plots.points(random.normal(0, 1, rows), random.normal(0, 1, rows), x="x", y="y", reference=0, **WORDS)
+    assert (told in "".join(texts(shown))) and ("rows" in "".join(texts(shown))) == bool(told)
+    assert shown.svg.count("<use ") < 700
+    with pytest.raises(ValueError, match="empty"):
+        plots.points([np.nan], [1], x="x", y="y", **WORDS)
 
 
 def test_figures_are_narrow_enough_for_a_phone() -> None:

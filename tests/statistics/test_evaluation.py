@@ -7,7 +7,7 @@ from sklearn import metrics as reference
 
 from loopbook.models.training import gradient_check
 from loopbook.scenario.errors import DataError, LoopbookError
-from loopbook.statistics import bootstrap, evaluation
+from loopbook.statistics import bootstrap, confusions, evaluation
 
 
 def drawn(rows: int, seed: int, skill: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
@@ -173,10 +173,20 @@ def test_a_gain_in_coverage_is_being_nearer_to_what_is_promised() -> None:
 def test_the_worst_confusions_come_first_and_name_the_share_of_the_true_class() -> None:
     y = [0] * 10 + [1] * 4 + [2] * 5
     said = [0] * 7 + [1] * 3 + [2] * 3 + [1] + [2] * 5
-    table = evaluation.confusions(y, np.eye(3)[said], names=("a", "b", "c"))
+    table = confusions.worst(evaluation.confusion(y, np.eye(3)[said], names=("a", "b", "c")))
+    assert table.columns.to_list() == ["is", "model says", "rows", "share"]
     assert table.to_numpy().tolist() == [["b", "c", 3, 0.75], ["a", "b", 3, 0.3]]
-    assert len(evaluation.confusions(*several(3000, 200, 1), names=[str(one) for one in range(200)])) == 15
-    assert evaluation.confusions([0, 1], [0.1, 0.9]).empty
+    many = evaluation.confusion(*several(3000, 200, 1), names=[str(one) for one in range(200)])
+    assert len(confusions.worst(many)) == confusions.MOST
+    assert confusions.worst(many)["rows"].iloc[0] == (many.to_numpy() * (1 - np.eye(200))).max()
+    assert confusions.worst(evaluation.confusion([0, 1], [0.1, 0.9])).empty
+
+
+def test_decisions_by_outcome_are_read_off_alike() -> None:
+    table = pd.crosstab(
+        pd.Series(["act", "act", "yes"], name="decision"), pd.Series(["yes", "no", "yes"], name="label")
+    )
+    assert confusions.worst(table).to_numpy().tolist() == [["act", "no", 1, 0.5], ["act", "yes", 1, 0.5]]
 
 
 def test_a_report_of_many_classes_begins_with_the_worst_and_sums_up_the_rest() -> None:

@@ -70,6 +70,13 @@ def plain(text: object, length: int = 60) -> str:
     return clean if len(clean) <= length else clean[: length - 1].rstrip() + "…"
 
 
+def middle(text: object, length: int = 28) -> str:
+    """Return a text as `plain`, shortened in its middle, because long names often differ at their ends only."""
+    clean = plain(text, 10_000)
+    kept = (length - 1) // 2
+    return clean if len(clean) <= length else f"{clean[:kept].rstrip()}…{clean[-(length - 1 - kept) :].lstrip()}"
+
+
 def short(value: float) -> str:
     """Return a number in as few figures as tell it: 12,345 · 0.83 · 1.2e-05."""
     if not math.isfinite(value):
@@ -103,12 +110,12 @@ class Drawing:
 
         return Rectangle((column - 0.48, row - 0.47), 0.96, 0.94, facecolor=colour(0), alpha=alpha, linewidth=0)
 
-    def names(self, axes: Any, names: list[object], horizontal: bool) -> None:
-        """Label the places of an axis, wrapped or turned where there is little room."""
+    def names(self, axes: Any, names: list[object], horizontal: bool, room: int = 52) -> None:
+        """Label the places of an axis, wrapped, or turned where there is room for so many letters only."""
         texts = ["\n".join(textwrap.wrap(plain(name), 22)) or " " for name in names]
         if horizontal:
             axes.set_yticks(range(len(texts)), texts)
-        elif sum(max(map(len, text.split("\n"))) for text in texts) > 52:
+        elif sum(max(map(len, text.split("\n"))) for text in texts) > room:
             axes.set_xticks(range(len(texts)), texts, rotation=40, ha="right", rotation_mode="anchor")
         else:
             axes.set_xticks(range(len(texts)), texts)

@@ -12,7 +12,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from loopbook.figures.figure import DASHES, INK, MARKERS, MUTED, PAPER, Figure, colour, cycle, drawing, plain, short
+from loopbook.figures.figure import (
+    DASHES,
+    INK,
+    MARKERS,
+    MUTED,
+    PAPER,
+    Figure,
+    colour,
+    cycle,
+    drawing,
+    middle,
+    plain,
+    short,
+)
+from loopbook.statistics import confusions
+
+_GRID = 6  # rows and columns that a grid's numbers can be read in
+_POINTS = 600
 
 
 def lines(
@@ -158,27 +175,105 @@ def intervals(
 def matrix(table: pd.DataFrame, *, title: str, x: str, y: str, alt: str) -> Figure:
     """Draw counts in a grid, such as a confusion matrix: the shade is the share of the row, the numbers say both.
 
+    Of more than six rows or columns it draws bars: the pairs of different names that hold most rows, the worst first.
+
     Raises
     ------
     ValueError
         If there is no cell, no title or no alt text.
     """
+    if max(table.shape) > _GRID:
+        return _pairs(table, title, x, y, alt)
     counts = table.to_numpy(dtype=float)
     total = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
     with drawing(title, alt, table.index, height=1.4 + 0.6 * len(table)) as draw:
         axes = draw.axes(x, y)
         axes.grid(visible=False)
+        of_row = " of row" if counts.shape[1] <= 3 else ""
         for row, column in np.ndindex(counts.shape):
             part = float(share[row, column])
             axes.add_patch(draw.cell(column, row, alpha=0.06 + 0.5 * part))
-            words = f"{short(float(counts[row, column]))}\n{part:.0%} of row"
+            words = f"{short(float(counts[row, column]))}\n{part:.0%}{of_row}"
             axes.text(column, row, words, ha="center", va="center", color=INK, linespacing=1.35)
         axes.set(xlim=(-0.5, counts.shape[1] - 0.5), ylim=(len(table) - 0.5, -0.5))
-        draw.names(axes, list(table.columns), horizontal=False)
+        side = max(min(22, len(plain(name))) for name in table.index)
+        draw.names(axes, list(table.columns), horizontal=False, room=52 - side)
         draw.names(axes, list(table.index), horizontal=True)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
+    return draw.done
+
+
+def _pairs(table: pd.DataFrame, title: str, x: str, y: str, alt: str) -> Figure:
+    """Draw the pairs of a table of counts that hold most rows, with their share of the row."""
+    worst = confusions.worst(table)
+    pairs = list(zip(*(worst.iloc[:, at] for at in range(4)), strict=True))
+    told = "; ".join(
+        f"{plain(side)} → {plain(top)}: {rows:,.0f}, {share:.0%} of the first" for side, top, rows, share in pairs
+    )
+    none = "No pair of different names."
+    with drawing(title, f"{alt} {told or none}", table.index, height=1.5 + 0.48 * max(3, len(pairs))) as draw:
+        axes = draw.axes("rows, and their share of the first name's rows", f"{y} → {x}")
+        axes.grid(visible=False, axis="y")
+        drawn = axes.barh(range(len(pairs)), [rows for *_, rows, _ in pairs], 0.66, color=colour(0))
+        labels = [f"{rows:,.0f} · {share:.0%}" for *_, rows, share in pairs]
+        axes.bar_label(drawn, labels=labels, padding=3, fontsize=9.5, color=INK)
+        axes.set_yticks(
+            range(len(pairs)), [f"{middle(side)}\n→ {middle(top)}" for side, top, *_ in pairs], fontsize=9.5
+        )
+        axes.set_xlim(0, 1.6 * max((rows for *_, rows, _ in pairs), default=1))
+        axes.xaxis.get_major_locator().set_params(integer=True, nbins=4)
+        axes.invert_yaxis()
+        if not pairs:
+            axes.text(0.5, 0.5, none, transform=axes.transAxes, ha="center", va="center", color=INK)
+    return draw.done
+
+
+def points(
+    xs: ArrayLike,
+    ys: ArrayLike,
+    *,
+    title: str,
+    x: str,
+    y: str,
+    alt: str,
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    reference: float | None = None,
+) -> Figure:
+    """Draw a point a row, such as residuals by prediction; of more than 600 rows as many, evenly by `xs`, and says so.
+
+    Parameters
+    ----------
+    xs, ys
+        float [n]; rows that are not finite are left out.
+    title, x, y, alt
+        As of `lines`.
+    curves
+        Name to x and y of lines over the points, such as the mean in bins of `xs`.
+    reference
+        Draws a line at this height, such as 0 for a residual.
+
+    Raises
+    ------
+    ValueError
+        If there is no point, no title or no alt text.
+    """
+    every = np.column_stack([np.asarray(part, dtype=float) for part in (xs, ys)])
+    every = every[np.isfinite(every).all(axis=1)]
+    every = every[np.lexsort((every[:, 1], every[:, 0]))]
+    kept = (
+        every[np.unique(np.linspace(0, len(every) - 1, min(len(every), _POINTS)).astype(int))] if len(every) else every
+    )
+    name = "rows" if len(kept) == len(every) else f"{len(kept):,} of {len(every):,} rows"
+    with drawing(title, alt, kept, height=3.3) as draw:
+        axes = draw.axes(x, y)
+        if reference is not None:
+            axes.axhline(reference, color=MUTED, linewidth=1.2, linestyle=(0, (3, 2)))
+        axes.plot(kept[:, 0], kept[:, 1], "o", color=colour(0), markersize=3, alpha=0.4, markeredgewidth=0, label=name)
+        for at, (curve, (cx, cy)) in enumerate((curves or {}).items(), 1):
+            axes.plot(cx, cy, color=colour(at), linestyle=cycle(DASHES, at - 1), label=plain(curve))
+        draw.legend(1 + len(curves or {}) + (len(kept) < len(every)))
     return draw.done
 
 

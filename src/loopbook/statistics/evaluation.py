@@ -164,30 +164,6 @@ def confusion(
     return pd.DataFrame(counts, index=pd.Index(names, name="is"), columns=pd.Index(names, name="model says"))
 
 
-def confusions(
-    label: ArrayLike,
-    probability: ArrayLike,
-    threshold: float = 0.5,
-    names: Sequence[str] = ("no", "yes"),
-    most: int = 15,
-) -> pd.DataFrame:
-    """Return which classes are taken for which, the pairs of most rows first, so that it can be read at 200 classes.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``is``, ``model says``, ``rows``, and ``share`` of the rows of the true class; at most `most` pairs.
-    """
-    table = confusion(label, probability, threshold, names)
-    counts = table.to_numpy()
-    true, said = np.nonzero(counts * (1 - np.eye(len(names), dtype=np.int64)))
-    rows = counts[true, said]
-    share = rows / counts.sum(axis=1)[true]
-    first = np.lexsort((said, true, -share, -rows))[:most]
-    columns = {"is": table.index[true], "model says": table.columns[said], "rows": rows, "share": share}
-    return pd.DataFrame(columns).iloc[first].reset_index(drop=True)
-
-
 def report(
     label: ArrayLike,
     probability: ArrayLike,
