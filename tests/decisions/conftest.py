@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from loopbook.decisions.building import Plan
 from loopbook.scenario.decisions import Costs, DecisionsSettings
 from loopbook.scenario.task import Binary, YesNo
 
@@ -50,3 +51,8 @@ def frame() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def settings() -> DecisionsSettings:
     return DecisionsSettings(costs=PRICES, review_capacity=0.2)
+
+
+@pytest.fixture(scope="session")
+def plan(task: Binary, settings: DecisionsSettings) -> Plan:
+    return Plan.of(task, settings)

@@ -5,14 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from tests.decisions.conftest import PRICES
 
-from loopbook.decisions import building, costs, cross_validated_costs
+from loopbook.decisions import building, cross_validated_costs
 from loopbook.decisions.building import Plan
 from loopbook.decisions.replay import replay, simulated_verdicts
-from loopbook.scenario.decisions import DecisionsSettings
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.task import Task
 from loopbook.statistics.intervals import student
 
 
@@ -25,11 +22,6 @@ def dealt(frame: pd.DataFrame) -> pd.DataFrame:
         fold = random.permutation(len(frame)) % 3
         parts.append(frame[["row_id", "label"]].assign(repeat=repeat, fold=fold, probability=frame["p"], baseline=0.5))
     return pd.concat(parts, ignore_index=True).sort_values(["repeat", "fold"], ignore_index=True)
-
-
-@pytest.fixture(scope="module")
-def plan(task: Task, settings: DecisionsSettings) -> Plan:
-    return Plan.of(task, settings)
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +39,19 @@ def test_each_fold_is_judged_by_policies_of_the_other_folds(
     rows = frame.set_index("row_id", drop=False).rename_axis(None).loc[part["row_id"]].reset_index(drop=True)
     held = part["fold"].to_numpy() == 2
     policy = building.build(plan, rows[~held], rows["p"][~held])["review"]
-    said = simulated_verdicts(rows, plan.settings.costs.review_error, 1)
-    came = replay(policy, rows[held], rows["p"][held], plan.settings, said)
+    said = simulated_verdicts(rows, plan, 1)
+    came = replay(policy, rows[held], rows["p"][held], plan, said)
     mine = judged[(judged["repeat"] == 1) & (judged["fold"] == 2) & (judged["policy"] == "review")].iloc[0]
-    recomputed = costs.realised(plan.settings.costs, came.acted, rows["label"][held], came.reviewed)
+    recomputed = plan.prices.realised(came.action, rows["label"][held], came.reviewed)
     assert mine["cost"] == pytest.approx(recomputed.mean())
     assert mine["reviews"] == came.reviewed.sum() > 0
 
 
 def test_the_table_holds_costs_by_fold_and_the_difference_to_the_best_that_asks_nobody_or_anybody(
+    plan: Plan,
     judged: pd.DataFrame,
 ) -> None:
-    shown = cross_validated_costs.table(judged, PRICES)
+    shown = cross_validated_costs.table(judged, plan)
     by_fold = judged.pivot(index=["repeat", "fold"], columns="policy", values="cost")
     singles = ["fixed", "threshold", "tuned"]
     assert cross_validated_costs.best(judged, singles) == by_fold[singles].mean().idxmin()
@@ -79,20 +72,20 @@ def test_who_answers_all_alike_neither_saves_nor_gains_by_asking_people_who_know
     plan: Plan, frame: pd.DataFrame, dealt: pd.DataFrame, value: float, segments: tuple[str, ...]
 ) -> None:
     judged = cross_validated_costs.judge(plan, [frame], dealt.assign(probability=value), segments)
-    found = cross_validated_costs.figures(judged, PRICES, "review")
+    found = cross_validated_costs.figures(judged, plan, "review")
     assert found["cv_saving_low"] <= found["cv_saving"] <= 0
     assert found["cv_review_ratio"] >= 1
     assert ("by kind alone" in set(judged["policy"])) == bool(segments)
 
 
-def test_the_figures_are_those_of_the_table(judged: pd.DataFrame) -> None:
-    shown, flat = cross_validated_costs.table(judged, PRICES), cross_validated_costs.figures(judged, PRICES, "review")
+def test_the_figures_are_those_of_the_table(plan: Plan, judged: pd.DataFrame) -> None:
+    shown, flat = cross_validated_costs.table(judged, plan), cross_validated_costs.figures(judged, plan, "review")
     assert flat["cv_cost"] == flat["cv_review_cost"] == shown.loc["review", "cost"]
     assert flat["cv_cost_low"] <= flat["cv_cost"] <= flat["cv_cost_high"]
     idle = ("always", "never", "ask, else always no", "ask, else always yes")
     cheapest = judged[judged["policy"].isin(idle)].groupby("policy")["cost"].mean().min()
     assert flat["cv_saving"] == pytest.approx(cheapest - flat["cv_cost"])
-    assert f"{flat['cv_review_ratio']:.2f} of" in cross_validated_costs.finding(judged, PRICES, "EUR")
+    assert f"{flat['cv_review_ratio']:.2f} of" in cross_validated_costs.finding(judged, plan, "EUR")
 
 
 def test_nothing_resampled_gives_empty_tables_and_no_figures(
@@ -101,8 +94,8 @@ def test_nothing_resampled_gives_empty_tables_and_no_figures(
     judged = cross_validated_costs.judge(plan, [frame], dealt.head(0))
     assert (
         judged.empty
-        and cross_validated_costs.table(judged, PRICES).empty
-        and cross_validated_costs.figures(judged, PRICES, "review") == {}
+        and cross_validated_costs.table(judged, plan).empty
+        and cross_validated_costs.figures(judged, plan, "review") == {}
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 from tests.decisions.conftest import rows
 
 from loopbook.decisions import explanation
+from loopbook.decisions.building import Plan
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Binary, YesNo
 
@@ -93,11 +94,11 @@ def test_sentences_name_the_strongest_parts_with_their_sign(one: pd.DataFrame, t
     assert nothing == "No single word or field moves the probability by more than 0.01: many agree."
 
 
-def test_decisions_to_explain_are_spread_over_the_stream(task: Binary) -> None:
+def test_decisions_to_explain_are_spread_over_the_stream(plan: Plan) -> None:
     log = pd.DataFrame({"decision": ["ignore", "alert", "review", "alert"] * 25})
-    marked = explanation.to_explain(log, task, 10)
+    marked = explanation.to_explain(log, plan, 10)
     assert marked.sum() == 10 and not log["decision"][marked].eq("ignore").any()
     assert np.flatnonzero(marked)[0] == 1 and np.flatnonzero(marked)[-1] == 99
-    assert explanation.to_explain(log, task, 1_000).sum() == 75
-    assert explanation.to_explain(log, task, 0).sum() == 0
-    assert explanation.to_explain(log.assign(decision="ignore"), task, 5).sum() == 0
+    assert explanation.to_explain(log, plan, 1_000).sum() == 75
+    assert explanation.to_explain(log, plan, 0).sum() == 0
+    assert explanation.to_explain(log.assign(decision="ignore"), plan, 5).sum() == 0

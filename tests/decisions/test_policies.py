@@ -48,7 +48,7 @@ def test_a_policy_comes_back_from_plain_values_and_decides_row_by_row(
 def test_thresholds_act_from_the_threshold_on(frame: pd.DataFrame) -> None:
     policy = Threshold(actions=ACTIONS, threshold=0.25, origin="by hand")
     proposed = policy.propose(frame.head(3), [0.24, 0.25, 0.26])
-    assert proposed["act"].tolist() == [False, True, True]
+    assert proposed["action"].tolist() == [0, 1, 1]
     assert proposed["reasons"].iloc[0] == "The probability 0.24 is below the threshold 0.25 (by hand): ignore."
 
 
@@ -56,7 +56,7 @@ def test_review_asks_inside_the_band_and_says_what_to_do_otherwise(frame: pd.Dat
     policy = Review(actions=ACTIONS, threshold=0.3, low=0.1, high=0.6, origin="by hand")
     proposed = policy.propose(frame.head(5), [0.1, 0.2, 0.4, 0.6, 0.7])
     assert proposed["review"].tolist() == [False, True, True, False, False]
-    assert proposed["act"].tolist() == [False, False, True, True, True]
+    assert proposed["action"].tolist() == [0, 0, 1, 1, 1]
     assert "between 0.10 and 0.60" in proposed["reasons"].iloc[1]
 
 
@@ -66,12 +66,12 @@ def test_the_first_rule_that_holds_decides_and_rules_before_the_model_come_first
         "ignore small": Rule(when="mean_size < 0", action="ignore"),
         "ask b": Rule(when="kind == 'b'", action="review"),
     }
-    policy = Ruled(base=Constant(actions=ACTIONS, act=True), actions=ACTIONS, rules=rules, task=task)
+    policy = Ruled(base=Constant(actions=ACTIONS, action=1), actions=ACTIONS, rules=rules, task=task)
     frame = pd.DataFrame({"text": "x", "mean size": [-1.0, -1.0, 1.0, 1.0], "kind": ["b", "a", "b", "a"]})
     proposed = policy.propose(frame, [0.5, 0.5, 0.5, 0.0])
     assert proposed["rule"].tolist() == ["ignore small", "ignore small", "ask b", ""]
     assert proposed["rule_hits"].tolist() == ["ignore small, ask b, after", "ignore small, after", "ask b, after", ""]
-    assert proposed["act"].tolist() == [False, False, True, True]
+    assert proposed["action"].tolist() == [0, 0, 1, 1]
     assert proposed["review"].tolist() == [False, False, True, False]
     assert (
         proposed["reasons"].iloc[0]

@@ -34,15 +34,15 @@ def test_each_policys_cost_is_what_counting_row_by_row_gives(task: Task, setting
     rule = Rule(when="mean_size_missing", action="review")
     plan = Plan.of(task, settings, {"unsized": rule.model_dump()})
     built = build(plan, learned, learned["p"])
-    table = policy_costs.judge(built, stream, stream["p"], settings, resamples=50).table("threshold")
-    verdicts = simulated_verdicts(stream, settings.costs.review_error)
+    table = policy_costs.judge(built, stream, stream["p"], plan, resamples=50).table("threshold")
+    verdicts = simulated_verdicts(stream, plan)
     for name, policy in built.items():
         total, asked = 0.0, 0
         for seen, (_, row) in enumerate(stream.sort_values(["time", "row_id"]).iterrows(), start=1):
             proposed = policy.propose(stream.loc[[row.name]], [row["p"]]).iloc[0]
             reviewed = bool(proposed["review"]) and (asked + 1) / seen <= settings.review_capacity + 1e-12
             asked += reviewed
-            acted = verdicts[row["row_id"]] if reviewed else bool(proposed["act"])
+            acted = verdicts[row["row_id"]] if reviewed else bool(proposed["action"])
             total += by_hand(acted, row["label"], reviewed, settings.costs)
         assert table.loc[name, "cost"] == pytest.approx(total / len(stream)), name
         assert table.loc[name, "reviews"] == asked
@@ -50,16 +50,16 @@ def test_each_policys_cost_is_what_counting_row_by_row_gives(task: Task, setting
 
 @budget(max_examples=60, deadline=None)
 @given(st.data())
-def test_free_and_perfect_reviews_never_cost_more(data: st.DataObject) -> None:
+def test_free_and_perfect_reviews_never_cost_more(task: Task, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 40))
     frame = rows(40, seed=data.draw(st.integers(0, 50))).head(count)
     p = np.array(data.draw(st.lists(st.floats(0, 1), min_size=count, max_size=count)))
     cut = data.draw(st.floats(0, 1))
     low, high = sorted((data.draw(st.floats(0, 1)), data.draw(st.floats(0, 1))))
     prices = Costs(false_positive=data.draw(st.floats(0.1, 9)), false_negative=3, review=0, review_error=0)
-    settings = DecisionsSettings(costs=prices, review_capacity=data.draw(st.floats(0, 1)))
-    single = replay(Threshold(actions=ACTIONS, threshold=cut, origin="x"), frame, p, settings)
-    three = replay(Review(actions=ACTIONS, threshold=cut, low=low, high=high, origin="x"), frame, p, settings)
+    plan = Plan.of(task, DecisionsSettings(costs=prices, review_capacity=data.draw(st.floats(0, 1))))
+    single = replay(Threshold(actions=ACTIONS, threshold=cut, origin="x"), frame, p, plan)
+    three = replay(Review(actions=ACTIONS, threshold=cut, low=low, high=high, origin="x"), frame, p, plan)
     assert (three.cost <= single.cost + 1e-12).all()
 
 
@@ -76,23 +76,28 @@ def test_full_capacity_grants_every_wish() -> None:
     assert granted([True] * 10, 0.2).sum() == 2
 
 
-def test_a_simulated_reviewer_is_wrong_as_often_as_said_and_always_about_the_same_rows() -> None:
+def test_a_simulated_reviewer_is_wrong_as_often_as_said_and_always_about_the_same_rows(task: Task) -> None:
     frame = rows(20_000)
-    first = simulated_verdicts(frame, 0.1)
-    assert first == simulated_verdicts(frame.sample(frac=1, random_state=1), 0.1)
-    wrong = np.mean([first[row] != (label == 1) for row, label in zip(frame["row_id"], frame["label"], strict=True)])
+
+    def said(frame: pd.DataFrame, error: float, seed: int = 0) -> dict[str, int]:
+        plan = Plan.of(task, DecisionsSettings(costs=Costs(review_error=error)))
+        return dict(simulated_verdicts(frame, plan, seed))
+
+    first = said(frame, 0.1)
+    assert first == said(frame.sample(frac=1, random_state=1), 0.1)
+    wrong = np.mean([first[row] != label for row, label in zip(frame["row_id"], frame["label"], strict=True)])
     assert wrong == pytest.approx(0.1, abs=0.01)
-    assert first != simulated_verdicts(frame, 0.1, seed=1)
-    perfect = simulated_verdicts(frame, 0.0)
-    assert all(perfect[row] == (label == 1) for row, label in zip(frame["row_id"], frame["label"], strict=True))
+    assert first != said(frame, 0.1, seed=1)
+    perfect = said(frame, 0.0)
+    assert all(perfect[row] == label for row, label in zip(frame["row_id"], frame["label"], strict=True))
     with pytest.raises(DataError, match="label"):
-        simulated_verdicts(frame.drop(columns="label"), 0.1)
+        said(frame.drop(columns="label"), 0.1)
 
 
 def test_asking_pays_on_rows_with_true_probabilities(task: Task, settings: DecisionsSettings) -> None:
     learned, stream = rows(2_000, seed=1), rows(4_000, seed=2)
     plan = Plan.of(task, settings)
-    judged = policy_costs.judge(build(plan, learned, learned["p"]), stream, stream["p"], settings, resamples=200)
+    judged = policy_costs.judge(build(plan, learned, learned["p"]), stream, stream["p"], plan, resamples=200)
     table = judged.table("threshold")
     assert table.loc["review", "difference_high"] < 0
     assert table.loc["review", "review_share"] <= settings.review_capacity
@@ -104,24 +109,20 @@ def test_asking_pays_on_rows_with_true_probabilities(task: Task, settings: Decis
     assert table.loc["always", "cost"] == pytest.approx(act, abs=0.1)
 
 
-def test_no_threshold_beats_hindsight(task: Task, frame: pd.DataFrame, settings: DecisionsSettings) -> None:
-    table = policy_costs.judge(build(Plan.of(task, settings), frame, frame["p"]), frame, frame["p"], settings).table(
-        "threshold"
-    )
-    bound = policy_costs.hindsight(frame["label"], frame["p"], settings.costs)
+def test_no_threshold_beats_hindsight(plan: Plan, frame: pd.DataFrame) -> None:
+    table = policy_costs.judge(build(plan, frame, frame["p"]), frame, frame["p"], plan).table("threshold")
+    bound = policy_costs.hindsight(frame["label"], frame["p"], plan.prices)["hindsight_cost"]
     assert (table.loc[["never", "always", "fixed", "threshold", "tuned"], "cost"] >= bound - 1e-9).all()
     assert table.loc["tuned", "cost"] == pytest.approx(bound)
 
 
-def test_saving_is_the_difference_to_the_cheapest_trivial_policy(
-    frame: pd.DataFrame, settings: DecisionsSettings
-) -> None:
+def test_saving_is_the_difference_to_the_cheapest_trivial_policy(frame: pd.DataFrame, plan: Plan) -> None:
     made = {
         "a": Threshold(actions=ACTIONS, threshold=0.2, origin="x"),
         "b": Threshold(actions=ACTIONS, threshold=0.8, origin="x"),
     }
-    trivial = {"b": replay(made["b"], frame, frame["p"], settings)}
-    judged = policy_costs.judge(made, frame, frame["p"], settings, trivial, resamples=300)
+    trivial = {"b": replay(made["b"], frame, frame["p"], plan)}
+    judged = policy_costs.judge(made, frame, frame["p"], plan, trivial, resamples=300)
     row, (saved, over) = judged.table("b").loc["a"], judged.saving("a")
     assert over == "b"
     assert saved == pytest.approx((-row["difference"], -row["difference_high"], -row["difference_low"]))
@@ -129,12 +130,12 @@ def test_saving_is_the_difference_to_the_cheapest_trivial_policy(
         judged.table("c")
 
 
-def test_grouped_intervals_are_as_wide_as_those_of_the_groups_alone(settings: DecisionsSettings) -> None:
+def test_grouped_intervals_are_as_wide_as_those_of_the_groups_alone(plan: Plan) -> None:
     frame = rows(60, seed=4).assign(group=[f"g{at}" for at in range(60)])
     repeated = pd.concat([frame.assign(row_id=frame["row_id"] + str(at)) for at in range(20)], ignore_index=True)
     made = {"a": Threshold(actions=ACTIONS, threshold=0.3, origin="x")}
-    one = policy_costs.judge(made, frame, frame["p"], settings, seed=3).table("a")
-    many = policy_costs.judge(made, repeated, repeated["p"], settings, seed=3).table("a")
+    one = policy_costs.judge(made, frame, frame["p"], plan, seed=3).table("a")
+    many = policy_costs.judge(made, repeated, repeated["p"], plan, seed=3).table("a")
     assert many.loc["a", ["low", "high"]].tolist() == pytest.approx(one.loc["a", ["low", "high"]].tolist())
 
 
@@ -144,8 +145,8 @@ def test_cross_validation_judges_each_row_once_and_without_its_group(
     plan = Plan.of(task, settings)
     judged = policy_choice.cross_validated(plan, frame, frame["p"], resamples=50)
     assert all(len(outcome.cost) == len(frame) for outcome in judged.outcomes.values())
-    fixed = Threshold(actions=ACTIONS, threshold=0.5, origin="x").propose(frame, frame["p"])["act"]
-    assert (judged.outcomes["fixed"].acted == fixed.to_numpy()).all()
+    fixed = Threshold(actions=ACTIONS, threshold=0.5, origin="x").propose(frame, frame["p"])["action"]
+    assert (judged.outcomes["fixed"].action == fixed.to_numpy()).all()
     shuffled = frame.sample(frac=1, random_state=5)
     again = policy_choice.cross_validated(plan, shuffled, shuffled["p"], resamples=50)
     assert again.table("fixed")["cost"].tolist() == pytest.approx(judged.table("fixed")["cost"].tolist())
@@ -164,7 +165,7 @@ def test_the_choice_is_the_cheapest_eligible_policy(
     choice = policy_choice.choose(plan, judged)
     cost = judged.table("fixed")["cost"]
     assert choice.policy == cost.idxmin()
-    assert choice.threshold == cost[["fixed", "threshold", "tuned"]].idxmin()
+    assert choice.single == cost[["fixed", "threshold", "tuned"]].idxmin()
     named = Plan.of(task, settings.model_copy(update={"policy": "tree"}))
     assert policy_choice.choose(named, judged).policy == "tree"
 
@@ -178,9 +179,9 @@ def test_order_is_that_of_time_and_unknown_for_rows_partly_dated(frame: pd.DataF
         in_time_order(partly)
 
 
-def test_nothing_to_compare_is_an_error(frame: pd.DataFrame, settings: DecisionsSettings) -> None:
+def test_nothing_to_compare_is_an_error(frame: pd.DataFrame, plan: Plan) -> None:
     with pytest.raises(DataError, match="nothing to compare"):
-        policy_costs.judge({}, frame, frame["p"], settings)
+        policy_costs.judge({}, frame, frame["p"], plan)
 
 
 def test_the_band_follows_probabilities_that_are_off(task: Task, settings: DecisionsSettings) -> None:
@@ -231,7 +232,7 @@ def test_who_knows_nothing_gains_nothing_by_asking_people_who_do(
     for p, pays in ((np.random.default_rng(seed).uniform(size=1_000), False), (stream["p"].to_numpy(), True)):
         known = np.random.default_rng(seed + 1).permutation(p) if not pays else learned["p"]
         trivial = policy_costs.trivial(learned, learned, stream, plan, ())
-        judged = policy_costs.judge(build(plan, learned, known), stream, p, settings, trivial, resamples=200)
+        judged = policy_costs.judge(build(plan, learned, known), stream, p, plan, trivial, resamples=200)
         (saved, low, _), over, ratio = judged.asking("tuned")
         assert (low > 0) == pays, (saved, over)
         assert ratio == pytest.approx(1 - saved / {**judged.outcomes, **trivial}[over].cost.mean())

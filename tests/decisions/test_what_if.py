@@ -74,12 +74,12 @@ ASKING = Review(actions=ACTIONS, threshold=0.3, low=0.2, high=0.6, origin="x")
 @pytest.mark.parametrize(
     ("policy", "begins"),
     [
-        (Constant(actions=ACTIONS, act=False), (1.0, 0.0)),
-        (Constant(actions=ACTIONS, act=True), (0.0, 0.0)),
+        (Constant(actions=ACTIONS, action=0), (1.0, 0.0)),
+        (Constant(actions=ACTIONS, action=1), (0.0, 0.0)),
         (Threshold(actions=ACTIONS, threshold=0.5, origin="x"), (0.5, 0.0)),
         (Threshold(actions=ACTIONS, threshold=1.0000001, origin="x"), (1.0, 0.0)),
         (ASKING, (0.3, 0.1)),
-        (Tree(actions=ACTIONS, root=Leaf(act=True, rows=9, positives=5)), (0.25, 0.0)),
+        (Tree(actions=ACTIONS, root=Leaf(action=1, rows=9, right=5)), (0.25, 0.0)),
     ],
 )
 def test_it_begins_where_the_agents_policy_stands(policy: Policy, begins: tuple[float, float]) -> None:

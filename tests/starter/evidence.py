@@ -175,11 +175,11 @@ def of_model(world: World, said: Floats, plain: Floats) -> Figures:
 
 def of_stream(world: World, said: Floats, label: Labels, chosen: Sequence[str]) -> dict[str, Figures]:
     """Return what 05 records of the agent on the stream, by its policy, which validation has built."""
-    stream, settings = world.splits["stream"], world.scenario.decisions
+    stream = world.splits["stream"]
     seen, live = world.parts["validation"], world.parts["stream"]
     built: dict[str, Policy] = {**build(world.plan, world.splits["validation"].assign(label=label[seen]), said[seen])}
     policies = {name: built[name] for name in chosen}
-    judged = policy_costs.judge(policies, stream, said[live], settings, world.idle, resamples=world.resamples)
+    judged = policy_costs.judge(policies, stream, said[live], world.plan, world.idle, resamples=world.resamples)
     table = judged.table(chosen[0])
     return {name: judged.figures(name) | {"precision": table["precision"][name]} for name in chosen}
 
@@ -198,8 +198,8 @@ def of_folds(world: World, answer: Answer, label: Labels, chosen: Sequence[str])
         parts.append(held)
     resampled = pd.concat(parts, ignore_index=True)
     judged = cross_validated_costs.judge(world.plan, [rows], resampled, world.scenario.segments)
-    ranked, prices = cross_validation.figures(cross_validation.summary(resampled)), world.scenario.decisions.costs
-    return {name: {**ranked, **cross_validated_costs.figures(judged, prices, name)} for name in chosen}
+    ranked = cross_validation.figures(cross_validation.summary(resampled))
+    return {name: {**ranked, **cross_validated_costs.figures(judged, world.plan, name)} for name in chosen}
 
 
 def recorded(

@@ -6,30 +6,34 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from loopbook.data import features
-from loopbook.decisions import log, outbox
+from loopbook.decisions import answers, log, outbox
+from loopbook.decisions.answers import Answers
+from loopbook.decisions.building import Plan
 from loopbook.decisions.log import Decision
-from loopbook.decisions.policies import Policy, rules_digest
+from loopbook.decisions.policies import Policy, believed, rules_digest
 from loopbook.decisions.replay import Budget, in_time_order
 from loopbook.decisions.rules import REVIEW
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.task import Task
-from loopbook.statistics import targets
 
-Probabilities = Callable[[pd.DataFrame], NDArray[np.float64]]
-"""The model: rows with the task's fields to probabilities, float [n]."""
+Reasoning = Callable[[pd.DataFrame], ArrayLike | Answers]
+"""The model: rows with the task's fields to answers, or probabilities alone."""
 
-Reviewer = Callable[[str], bool | None]
-"""A person: a row's id to whether they would act, or None while they have not answered."""
+Reviewer = Callable[[str], str | None]
+"""A person: a row's id to the action that they choose, or None while they have not answered."""
 
 
 class Episode(NamedTuple):
-    """What an agent left behind: the decision log, not yet settled, and the outbox, not yet delivered."""
+    """What an agent left behind.
+
+    The decision log, not yet settled; the outbox, not yet delivered; and the scores: `row_id`, and a column a class.
+    """
 
     log: pd.DataFrame
     outbox: pd.DataFrame
+    scores: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,9 @@ class Agent:
     ----------
     name
         The scenario's name.
-    task
-        Fields, label and actions.
-    probabilities
+    plan
+        Task, classes and costs.
+    reasoning
         The model.
     policy
         What it decides by.
@@ -57,8 +61,8 @@ class Agent:
     """
 
     name: str
-    task: Task
-    probabilities: Probabilities
+    plan: Plan
+    reasoning: Reasoning
     policy: Policy
     model_version: str
     capacity: float = 0.0
@@ -84,39 +88,45 @@ class Agent:
             raise DataError(
                 f"Row {stream['row_id'][stream['row_id'].duplicated()].iloc[0]!r} comes twice in the stream."
             )
-        for field in self.task.fields:
+        for field in self.plan.task.fields:
             features.column(stream, field)
         ordered = stream.iloc[in_time_order(stream)]
         yield from (ordered.iloc[start : start + self.batch] for start in range(0, len(ordered), self.batch))
 
-    def reason(self, rows: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the model's probability of each row, float [n]; the policy refuses what is none."""
-        return targets.of_yes(self.probabilities(rows))
+    def reason(self, rows: pd.DataFrame) -> Answers:
+        """Return the model's answers; the policy refuses probabilities that are none."""
+        return answers.of(self.reasoning(rows), self.plan.classes)
 
-    def decide(self, rows: pd.DataFrame, probability: NDArray[np.float64], budget: Budget) -> Iterator[Decision]:
+    def decide(self, rows: pd.DataFrame, said: Answers, budget: Budget) -> Iterator[Decision]:
         """Yield a decision for each row, in their order; `budget` remembers who has been asked so far."""
         model, policy, rules = self.versions
         times: list[Any] = rows["time"].tolist() if "time" in rows.columns else [pd.NaT] * len(rows)
-        proposals = self.policy.propose(rows, probability).itertuples(index=False)
-        ids = rows["row_id"].astype(str)
-        for row_id, time, p, proposal in zip(ids, times, probability.tolist(), proposals, strict=True):
+        proposals = self.policy.propose(rows, said).itertuples(index=False)
+        ids, told = rows["row_id"].astype(str), said.columns()
+        choices = (*self.plan.actions, REVIEW)
+        expected = self.plan.prices.expected(believed(self.plan.prices, said)).tolist()
+        shown = zip(ids, times, told["probability"].tolist(), told["answer"], expected, proposals, strict=True)
+        for row_id, time, p, answer, spent, proposal in shown:
             asked = budget.ask(bool(proposal.review))
             refused = bool(proposal.review) and not asked
             verdict = self.reviewer(row_id) if asked and self.reviewer is not None else None
-            otherwise = self.task.actions[bool(proposal.act)]
+            otherwise = choices[int(proposal.action)]
             reasons = str(proposal.reasons)
             if refused:
                 reasons += f" No person has time (at most {self.capacity:.0%} of decisions are reviewed): {otherwise}."
             action = otherwise
             if asked:
-                action = REVIEW if verdict is None else self.task.actions[verdict]
+                action = verdict or REVIEW
                 reasons += "" if verdict is None else f" The reviewer decided: {action}."
+            chosen = len(choices) - 1 if asked else int(proposal.action)
+            other = min((at for at in range(len(choices)) if at != chosen), key=spent.__getitem__)
             yield Decision(
                 decision_id=log.decision_id(row_id, (model, policy, rules)),
                 row_id=row_id,
                 time=None if pd.isna(time) else time.to_pydatetime(),
                 probability=p,
-                decision=REVIEW if asked else otherwise,
+                answer=answer,
+                decision=choices[chosen],
                 action=action,
                 rule=str(proposal.rule),
                 rule_hits=str(proposal.rule_hits),
@@ -124,6 +134,9 @@ class Agent:
                 reviewed=asked,
                 review_refused=refused,
                 verdict=verdict,
+                expected_cost=spent[chosen],
+                next_action=choices[other],
+                next_cost=spent[other],
                 model_version=model,
                 policy_version=policy,
                 rules_version=rules,
@@ -132,28 +145,41 @@ class Agent:
     def act(self, decision: Decision, row: pd.Series) -> list[dict[str, str]]:
         """Return the messages that carry a decision out; delivering them is another operation."""
         fields = {
-            name: _plain(row[f"{name}_source" if f"{name}_source" in row.index else name]) for name in self.task.fields
+            name: _plain(row[f"{name}_source" if f"{name}_source" in row.index else name])
+            for name in self.plan.task.fields
         }
-        return outbox.messages(self.name, decision, fields, self.task)
+        idle = self.plan.actions[: self.plan.prices.idle]
+        return outbox.messages(self.name, decision, fields, idle)
 
     def run(self, stream: pd.DataFrame) -> Iterator[Decision]:
         """Yield the agent's decisions on a stream, in the order of time."""
+        for _, decisions in self._batches(stream):
+            yield from decisions
+
+    def _batches(self, stream: pd.DataFrame) -> Iterator[tuple[Answers, Iterator[Decision]]]:
         budget = Budget(self.capacity)
         for rows in self.perceive(stream):
-            yield from self.decide(rows, self.reason(rows), budget)
+            said = self.reason(rows)
+            yield said, self.decide(rows, said, budget)
 
     def execute(self, stream: pd.DataFrame) -> Episode:
-        """Live through a stream: decide on every row, write the log and the outbox.
+        """Live through a stream: decide on every row, write the log, the outbox and the scores.
 
         Parameters
         ----------
         stream
             Rows with `row_id`, the task's fields and, if known, `time`. A label, if there is one, is not looked at.
         """
-        decisions = list(self.run(stream))
+        batches = [(said, list(decided)) for said, decided in self._batches(stream)]
+        decisions = [decision for _, decided in batches for decision in decided]
         rows = {str(row["row_id"]): row for _, row in stream.iterrows()}
         found = [message for decision in decisions for message in self.act(decision, rows[decision.row_id])]
-        return Episode(log.table(decisions, stream, self.task), outbox.table(found))
+        nothing = answers.of(np.empty((0, len(self.plan.classes))), self.plan.classes)
+        told = pd.concat([said.columns() for said, _ in batches] or [nothing.columns()], ignore_index=True)
+        p = np.concatenate([said.probability for said, _ in batches] or [nothing.probability])
+        scores = pd.DataFrame(p, columns=list(self.plan.classes))
+        scores.insert(0, "row_id", pd.Series([decision.row_id for decision in decisions], dtype="str"))
+        return Episode(log.table(decisions, stream, self.plan, told), outbox.table(found), scores)
 
 
 def _plain(value: Any) -> Any:

@@ -1,27 +1,47 @@
 """Build the policies to compare, from the costs and from rows on which thresholds may be chosen (validation)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
+import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from loopbook.decisions import costs, language, rules, tree
-from loopbook.decisions.policies import Constant, Policy, Review, Ruled, Threshold, Tree
+from loopbook.decisions import answers, costs, language, rules, tree
+from loopbook.decisions.answers import Answers
+from loopbook.decisions.costs import CostMatrix
+from loopbook.decisions.policies import (
+    Asking,
+    Cheapest,
+    Constant,
+    Policy,
+    Probable,
+    Review,
+    Ruled,
+    Threshold,
+    Tree,
+    believed,
+    logits,
+)
 from loopbook.scenario.decisions import DecisionsSettings, PolicyName, Rule
-from loopbook.scenario.errors import ScenarioError
+from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.scenario.task import Task
-from loopbook.statistics import calibration
+from loopbook.statistics import calibration, targets
 from loopbook.store.stage import Stage
 
 CONSTANTS: tuple[PolicyName, ...] = ("never", "always")
-"""Policies that need no model."""
+"""Policies of two classes that need no model."""
 
 THRESHOLDS: tuple[PolicyName, ...] = ("fixed", "threshold", "tuned")
 """Policies with one threshold and nothing else."""
 
+SEVERAL: tuple[PolicyName, ...] = ("probable", "cheapest")
+"""Policies of several classes that ask nobody and nothing but the probabilities."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """All that is decided about policies before any row is seen.
 
@@ -31,6 +51,8 @@ class Plan:
         The scenario's.
     rules
         The scenario's rules and the approved ones.
+    classes
+        All that the data knows; empty where that is not known yet.
     approved_threshold
         From the snapshot; it stands behind one that the scenario or a parameter sets, and before the costs' own.
     void
@@ -40,8 +62,41 @@ class Plan:
     task: Task
     settings: DecisionsSettings
     rules: Mapping[str, Rule]
+    classes: tuple[str, ...] = ()
     approved_threshold: float | None = None
     void: str = ""
+
+    @cached_property
+    def prices(self) -> CostMatrix:
+        """The cost matrix; its actions are those that a policy has."""
+        return costs.of(self.settings.costs, self.task, self.classes)
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        return self.prices.actions
+
+    def truth(self, label: "pd.Series[Any]") -> NDArray[Any]:
+        """Return what the costs of rows depend on (`CostMatrix.truth`).
+
+        Raises
+        ------
+        DataError
+            If a label is missing, or of a class that the plan does not know.
+        """
+        known = label.cat.set_categories(self.classes) if isinstance(label.dtype, pd.CategoricalDtype) else label
+        truth = self.prices.truth(known, self.task)
+        bad = np.flatnonzero(np.isnan(truth) if self.prices.functions else truth == targets.NO_CLASS)
+        if len(bad):
+            raise DataError(f"{len(bad)} rows have no label of a known class, such as {label.iloc[bad[0]]!r}.")
+        return truth
+
+    def index(self, names: "pd.Series[Any]") -> NDArray[np.int64]:
+        """Return the indices of actions by name, int64 [n]; -1 for what is none, such as ``review``."""
+        return np.asarray(pd.Index(self.actions).get_indexer(pd.Index(names)), dtype=np.int64)
+
+    def ask(self, model: Any, rows: pd.DataFrame, probability: ArrayLike | None = None) -> Answers:
+        """Return all that a model says of rows, for the classes of the plan (`answers.ask`)."""
+        return answers.ask(model, rows, self.task, self.classes, probability)
 
     @classmethod
     def of(
@@ -51,19 +106,25 @@ class Plan:
         approved_rules: Mapping[str, object] | None = None,
         approved_threshold: float | None = None,
         void: str = "",
+        classes: Sequence[str] = (),
     ) -> "Plan":
         """Return the plan of a scenario in a round, with its rules checked.
 
         Raises
         ------
         ScenarioError
-            If a rule does not fit, or the policy asked for needs rules and there are none.
+            If costs or a rule do not fit, the policy asked for is none for this task or needs rules and there are none,
+            or a threshold is set where several classes are to be told apart.
         """
         merged = rules.merged(settings.rules, approved_rules or {})
-        rules.read(merged, task)
-        plan = cls(task, settings, merged, approved_threshold, void)
-        if settings.policy is not None and settings.policy not in plan.names:
+        plan = cls(task, settings, merged, tuple(classes) or task.label.classes, approved_threshold, void)
+        rules.read(merged, task, actions=plan.actions)
+        if settings.policy == "rules" and not merged:
             raise ScenarioError("decisions.policy is 'rules', but there are none; add some to decisions.rules.")
+        if settings.policy is not None and settings.policy not in plan.names:
+            raise ScenarioError(f"decisions.policy is {settings.policy!r}, but must be one of {', '.join(plan.names)}.")
+        if settings.threshold is not None and not plan.prices.two:
+            raise ScenarioError("decisions.threshold is for two classes with two actions; say what matters by costs.")
         return plan
 
     @property
@@ -74,7 +135,13 @@ class Plan:
     @property
     def names(self) -> tuple[PolicyName, ...]:
         """The policies to compare, simplest first."""
-        return (*CONSTANTS, *THRESHOLDS, "tree", *(("rules",) if self.rules else ()), "review")  # type: ignore[return-value]
+        plain: tuple[PolicyName, ...] = (*CONSTANTS, *THRESHOLDS) if self.prices.two else ("constant", *SEVERAL)
+        return (*plain, "tree", *(("rules",) if self.rules else ()), "review")  # type: ignore[return-value]
+
+    @property
+    def singles(self) -> tuple[PolicyName, ...]:
+        """The policies that ask nobody and nothing but the probabilities."""
+        return THRESHOLDS if self.prices.two else SEVERAL
 
     @property
     def eligible(self) -> tuple[PolicyName, ...]:
@@ -98,66 +165,91 @@ class Plan:
 
     @property
     def threshold(self) -> tuple[float, str]:
-        """The threshold in force, and where it comes from."""
-        return costs.in_force(self.settings, self.approved_threshold)
+        """The threshold in force of two classes, and where it comes from."""
+        return costs.in_force(self.settings, self.approved_threshold, self.prices)
 
 
 def carried(
     stage: Stage, approved_rules: Mapping[str, object], approved_threshold: float | None, model: str | None
 ) -> Plan:
     """Return the plan of a round, from what its snapshot carries: rules, a threshold, and the model it was for."""
-    approved = costs.approved(approved_threshold, model, stage.digest("champion"))
-    return Plan.of(stage.scenario.task, stage.settings, approved_rules, *approved)
+    approved, task = costs.approved(approved_threshold, model, stage.digest("champion")), stage.scenario.task
+    classes = targets.classes(stage.read("train")["label"], task)
+    return Plan.of(task, stage.settings, approved_rules, *approved, classes)
 
 
-def build(plan: Plan, frame: pd.DataFrame, probability: ArrayLike) -> dict[PolicyName, Policy]:
+def build(plan: Plan, frame: pd.DataFrame, said: ArrayLike | Answers) -> dict[PolicyName, Policy]:
     """Return the policies of a plan, by name; what they must choose is chosen on these rows.
 
-    ``never`` and ``always`` act as they are called; ``fixed`` acts from 0.5; ``threshold`` from the threshold in
-    force; ``tuned`` from the one that was cheapest on these rows; ``tree`` asks some questions; ``rules`` puts the
-    rules around ``threshold``; ``review`` asks a person where that is expected to be cheapest, as often as these rows
-    say that there will be time, and has the rules around it if there are some. What ``review`` expects rests on
-    probabilities that these rows have recalibrated, because a band in the wrong place asks about the wrong rows.
+    Of two classes, ``never`` and ``always`` act as they are called; ``fixed`` acts from 0.5; ``threshold`` from the
+    threshold in force; ``tuned`` from the one that was cheapest on these rows. Of several, ``constant`` does what was
+    cheapest for all of these rows together; ``probable`` takes the most probable class for true; ``cheapest`` does
+    what is expected to cost least. ``tree`` asks some questions; ``rules`` puts the rules around ``threshold`` or
+    ``cheapest``; ``review`` asks a person where that is expected to be cheapest, as often as these rows say that there
+    will be time, and has the rules around it if there are some. What ``review`` expects rests on probabilities that
+    these rows have recalibrated, because a band in the wrong place asks about the wrong rows.
 
     Parameters
     ----------
     frame
         Rows with the task's fields and `label`, on which the model was not fitted.
-    probability
-        The model's probability, float [n].
+    said
+        The model's answers, or its probabilities alone, float [n, k].
     """
-    settings, actions = plan.settings, plan.task.actions
-    value, origin = plan.threshold
-    plain = Threshold(actions=actions, threshold=value, origin=origin)
-    review = asking(plan, frame["label"], probability)
-    root = tree.grow(frame, probability, settings.costs, plan.task, settings.tree_depth)
+    said, prices, settings, actions = answers.of(said, plan.classes), plan.prices, plan.settings, plan.actions
+    truth = plan.truth(frame["label"])
+    root = tree.grow(frame, said, prices, truth, plan.task, settings.tree_depth)
     built: dict[PolicyName, Policy] = {
-        "never": Constant(actions=actions, act=False),
-        "always": Constant(actions=actions, act=True),
-        "fixed": Threshold(actions=actions, threshold=0.5, origin="more likely than not"),
-        "threshold": plain,
-        "tuned": tuned(plan, frame["label"], probability),
+        "never": Constant(actions=actions, action=0),
+        "always": Constant(actions=actions, action=len(actions) - 1),
+        "constant": Constant(actions=actions, action=int(prices.by_row(truth).mean(axis=0).argmin())),
         "tree": Tree(actions=actions, root=root),
+        "review": asking(plan, truth, said),
     }
-    around = {"actions": actions, "rules": dict(plan.rules), "task": plan.task}
+    if prices.two:
+        built["fixed"] = Threshold(actions=actions, threshold=0.5, origin="more likely than not")
+        built["threshold"] = single(plan)
+        built["tuned"] = tuned(plan, truth, said)
+    else:
+        built["probable"] = Probable(**_priced(plan))
+        built["cheapest"] = single(plan)
     if plan.rules:
-        built["rules"] = Ruled(base=plain, **around)
-    built["review"] = Ruled(base=review, **around) if plan.rules else review
-    return built
+        around = {"actions": actions, "rules": dict(plan.rules), "task": plan.task}
+        built["rules"] = Ruled(base=single(plan), **around)
+        built["review"] = Ruled(base=built["review"], **around)
+    return {name: built[name] for name in plan.names}
 
 
-def tuned(plan: Plan, label: ArrayLike, probability: ArrayLike) -> Threshold:
-    """Return the threshold that was cheapest on these rows."""
-    cheapest = costs.cheapest(label, probability, plan.settings.costs).value
-    return Threshold(actions=plan.task.actions, threshold=cheapest, origin="cheapest on validation")
+def single(plan: Plan) -> Policy:
+    """Return who does what is expected to cost least; of two classes, who acts from the threshold in force."""
+    if not plan.prices.two:
+        return Cheapest(**_priced(plan))
+    value, origin = plan.threshold
+    return Threshold(actions=plan.actions, threshold=value, origin=origin)
 
 
-def asking(plan: Plan, label: ArrayLike, probability: ArrayLike) -> Review:
+def tuned(plan: Plan, truth: ArrayLike, said: ArrayLike | Answers) -> Threshold:
+    """Return the threshold of two classes that was cheapest on these rows."""
+    cheapest = costs.cheapest(truth, answers.of(said).shown, plan.prices).value
+    return Threshold(actions=plan.actions, threshold=cheapest, origin="cheapest on validation")
+
+
+def asking(plan: Plan, truth: NDArray[Any], said: ArrayLike | Answers) -> Review | Asking:
     """Return who asks a person where these rows say that it is expected to be cheapest; without rules around it."""
-    settings, (value, origin) = plan.settings, plan.threshold
-    scale = calibration.platt(label, probability)
-    price = costs.capacity_price(settings.costs, scale.apply(probability), settings.review_capacity)
-    low, high = (scale.invert(end) for end in costs.band(settings.costs, price))
+    said, capacity, prices = answers.of(said, plan.classes), plan.settings.review_capacity, plan.prices
+    if not prices.two:
+        heat = 1.0 if prices.functions else calibration.temperature(truth, logits(said.probability))
+        price = costs.capacity_price(prices, believed(prices, said, heat), capacity)
+        return Asking(**_priced(plan), temperature=heat, price=price)
+    value, origin = plan.threshold
+    scale = calibration.platt(truth, said.shown)
+    price = costs.capacity_price(prices, scale.apply(said.shown), capacity)
+    low, high = (scale.invert(end) for end in costs.band(prices, price))
     if plan.set_threshold is None:
         value, origin = scale.invert(value), f"{origin}, recalibrated"
-    return Review(actions=plan.task.actions, threshold=value, low=low, high=high, origin=origin)
+    return Review(actions=plan.actions, threshold=value, low=low, high=high, origin=origin)
+
+
+def _priced(plan: Plan) -> dict[str, Any]:
+    """Return what a policy that calculates with costs is made of."""
+    return {"actions": plan.actions, "classes": plan.classes, "costs": plan.settings.costs, "task": plan.task}

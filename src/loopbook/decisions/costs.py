@@ -55,6 +55,8 @@ class CostMatrix:
         Names, in the order of the rows and columns.
     cost
         float64 [a, k], in the scenario's currency a decision; no columns where costs are functions of a number.
+    idle
+        Whether the first action is to do nothing.
     review, error
         What asking costs besides, and the share of reviews in which the person is wrong.
     functions
@@ -67,12 +69,17 @@ class CostMatrix:
     cost: Floats
     review: float
     error: float
+    idle: bool = True
     functions: tuple[Callable[[ArrayLike], Floats], ...] = ()
 
     @property
     def two(self) -> bool:
         """Whether there are two actions for two classes, so that a threshold decides."""
         return self.cost.shape == (2, 2)
+
+    def acts(self, action: ArrayLike) -> NDArray[np.bool_]:
+        """Return which actions, by index, do something, bool [n]."""
+        return (np.asarray(action) > 0) | (not self.idle)
 
     @cached_property
     def best(self) -> Codes:
@@ -116,10 +123,24 @@ class CostMatrix:
         """
         if not self.functions:
             return np.asarray(by_class(said) @ self.rows.T)
-        each = self.by_row(np.asarray(said, dtype=np.float64))
-        right, others = each.min(axis=-1), max(1, len(self.actions) - 1)
-        asked = self.review + (1 - self.error) * right + self.error * (each.sum(axis=-1) - right) / others
-        return np.asarray(np.concatenate([each, asked[..., None]], axis=-1).mean(axis=1))
+        values = np.asarray(said, dtype=np.float64)
+        return np.concatenate([self.by_row(values), self.asking(values)[..., None]], axis=-1).mean(axis=1)  # type: ignore[no-any-return]
+
+    def asking(self, truth: ArrayLike) -> Floats:
+        """Return what asking a person is expected to cost on rows of which the truth is known, float64 [n]."""
+        if not self.functions:
+            return np.asarray(self.rows[-1][np.asarray(truth, dtype=np.int64)])
+        each, others = self.by_row(truth), max(1, len(self.actions) - 1)
+        right = each.min(axis=-1)
+        return np.asarray(
+            self.review + (1 - self.error) * right + self.error * (each.sum(axis=-1) - right) / others, dtype=np.float64
+        )
+
+    def cheapest(self, said: ArrayLike) -> Codes:
+        """Return the action of least expected cost, asking nobody, int64 [n]; of two classes from the threshold on."""
+        if self.two:
+            return (of_yes(said) >= threshold(self)).astype(np.int64)
+        return np.asarray(self.expected(said)[:, :-1].argmin(axis=1), dtype=np.int64)
 
     def gain(self, said: ArrayLike) -> Floats:
         """Return what asking a person is expected to save against the cheapest action; below 0 where it only costs."""
@@ -219,7 +240,7 @@ def of(prices: Costs, task: Task, classes: Sequence[str] = ()) -> CostMatrix:
     if prices.function:
         return _functions(prices, task, actions)
     cost = matrix(prices, actions, known)
-    found = CostMatrix(tuple(actions), known, cost, prices.review, prices.review_error)
+    found = CostMatrix(tuple(actions), known, cost, prices.review, prices.review_error, bool(task.actions))
     always = np.flatnonzero((cost <= cost.min(axis=0, initial=np.inf)).all(axis=1))
     if cost.size and len(always):
         raise ScenarioError(
@@ -266,6 +287,7 @@ def _functions(prices: Costs, task: Task, actions: Sequence[str]) -> CostMatrix:
         np.zeros((len(actions), 0)),
         prices.review,
         prices.review_error,
+        bool(task.actions),
         tuple(expressions.read(prices.function[name], f"{PLACE}.function.{name}") for name in actions),
     )
     found.by_row(np.array(task.label.limits))  # refuses what is no cost at a limit

@@ -10,14 +10,18 @@ import numpy as np
 import pandas as pd
 
 from loopbook.decisions import policy_costs
-from loopbook.decisions.building import THRESHOLDS, Plan, build
+from loopbook.decisions.answers import Answers, of
+from loopbook.decisions.building import Plan, build
 from loopbook.decisions.replay import Outcome, replay, simulated_verdicts
-from loopbook.scenario.decisions import Costs, PolicyName
+from loopbook.scenario.decisions import PolicyName
 from loopbook.scenario.errors import DataError
 from loopbook.statistics.intervals import Interval, student
 
 COLUMNS = ["repeat", "fold", "policy", "rows", "positives", "cost", "acts", "right", "reviews"]
-"""What `judge` returns: `cost` a decision, the others counts; `right` are positive rows that were acted on."""
+"""What `judge` returns: `cost` a decision, the others counts. `positives` are rows of a class for which something is
+to be done, `acts` those for which something was done, and `right` those of both for which that was the right thing."""
+
+SHARES = ("review_share", "precision", "recall", "informedness")
 
 
 def judge(
@@ -57,27 +61,29 @@ def judge(
     found: list[tuple[object, ...]] = []
     for repeat, part in resampled.groupby("repeat"):
         frame = known.loc[part["row_id"]].reset_index(drop=True)
-        p, fold = part["probability"].to_numpy(dtype=np.float64), part["fold"].to_numpy()
-        said = simulated_verdicts(frame, plan.settings.costs.review_error, int(str(repeat)))
+        p, fold = _said(part, plan), part["fold"].to_numpy()
+        verdicts = simulated_verdicts(frame, plan, int(str(repeat)))
         for at in sorted(set(fold)):
             rest, held = frame[fold != at], frame[fold == at]
-            positive = held["label"].to_numpy() == 1
+            should = plan.prices.should(plan.truth(held["label"]))
+            positive = plan.prices.acts(should)
             policies = build(plan, rest, p[fold != at])
             outcomes: dict[str, Outcome] = {
-                name: replay(policy, held, p[fold == at], plan.settings, said) for name, policy in policies.items()
+                name: replay(policy, held, p[fold == at], plan, verdicts) for name, policy in policies.items()
             }
-            outcomes |= policy_costs.trivial(rest, rest, held, plan, segments, said)
+            outcomes |= policy_costs.trivial(rest, rest, held, plan, segments, verdicts)
             for name, came in outcomes.items():
-                right, acts, asked = (came.acted & positive).sum(), came.acted.sum(), came.reviewed.sum()
-                counts = (len(held), positive.sum(), came.cost.mean(), acts, right, asked)
+                acts, asked = plan.prices.acts(came.action), came.reviewed.sum()
+                right = acts & positive & (came.action == should)
+                counts = (len(held), positive.sum(), came.cost.mean(), acts.sum(), right.sum(), asked)
                 found.append((repeat, at, name, *counts))
     return pd.DataFrame(found, columns=COLUMNS)
 
 
-def table(judged: pd.DataFrame, prices: Costs) -> pd.DataFrame:
+def table(judged: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     """Return one row a policy: what it costs over all folds, beside what decides without asking where it is unsure.
 
-    That is the cheapest, on these very folds, of the three single thresholds and of what needs no model. Asking about
+    That is the cheapest, on these very folds, of `Plan.singles` and of what needs no model. Asking about
     any rows as time allows is among it: else people who know the answer would make any model look as if it knew where
     to ask.
 
@@ -87,15 +93,15 @@ def table(judged: pd.DataFrame, prices: Costs) -> pd.DataFrame:
         Index `policy`, of the plan's and the cheapest trivial one; `cost`, `low`, `high`: cost a decision with its 95%
         interval over the folds, which is never below what the cheapest outcome costs; `difference`, `difference_low`,
         `difference_high`: less that of the reference, paired by fold; `ratio`: over it; `review_share`, `precision`,
-        `recall`, `informedness`: over all folds. Empty if nothing was resampled.
+        `recall`, and of two classes `informedness`: over all folds. Empty if nothing was resampled.
     """
     columns = ["cost", "low", "high", "difference", "difference_low", "difference_high"]
-    columns += ["ratio", "review_share", "precision", "recall", "informedness"]
+    columns += ["ratio", *SHARES[: 4 if plan.prices.two else 3]]
     if judged.empty:
         return pd.DataFrame(columns=columns, index=pd.Index([], name="policy"))
-    least = min(prices.true_positive, prices.true_negative)
+    least = plan.prices.cost.min(initial=np.inf) if plan.prices.cost.size else -np.inf
     costs = _costs(judged)
-    base = costs[_reference(judged)]
+    base = costs[_reference(judged, plan)]
     total = judged.groupby("policy")[["rows", "positives", "acts", "right", "reviews"]].sum()
     rows = {}
     for name in [name for name in costs.columns if name not in _trivial(judged)] + [best(judged, _trivial(judged))]:
@@ -104,9 +110,10 @@ def table(judged: pd.DataFrame, prices: Costs) -> pd.DataFrame:
         ratio = own.value / base.mean() if base.mean() > 0 else np.nan
         count = total.loc[name]
         precision = count["right"] / count["acts"] if count["acts"] else np.nan
-        recall = count["right"] / count["positives"]
-        alarms = (count["acts"] - count["right"]) / (count["rows"] - count["positives"])
-        shares = (count["reviews"] / count["rows"], precision, recall, recall - alarms)
+        recall = count["right"] / count["positives"] if count["positives"] else np.nan
+        shares = [count["reviews"] / count["rows"], precision, recall]
+        if plan.prices.two:
+            shares.append(recall - (count["acts"] - count["right"]) / (count["rows"] - count["positives"]))
         rows[name] = (*own, *apart, ratio, *shares)
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("policy").sort_values("cost")
 
@@ -122,26 +129,27 @@ def saving(judged: pd.DataFrame, policy: str, against: str) -> Interval:
     return _interval(costs[against] - costs[policy])
 
 
-def finding(judged: pd.DataFrame, prices: Costs, currency: str) -> str:
+def finding(judged: pd.DataFrame, plan: Plan, currency: str) -> str:
     """Return in a sentence what asking a person where the model is unsure is worth against the best without that."""
-    shown = table(judged, prices)
+    shown = table(judged, plan)
     asking, folds = shown.loc["review"], judged.groupby(["repeat", "fold"]).ngroups
+    over = _reference(judged, plan)
     return (
-        f"Over {folds} folds, asking a person when in doubt costs {asking['ratio']:.2f} of “{_reference(judged)}”, the "
+        f"Over {folds} folds, asking a person when in doubt costs {asking['ratio']:.2f} of “{over}”, the "
         f"best without that: {asking['difference']:+.2f} {currency} a decision ({asking['difference_low']:+.2f} to "
         f"{asking['difference_high']:+.2f})"
     )
 
 
-def figures(judged: pd.DataFrame, prices: Costs, policy: str) -> Mapping[str, float]:
+def figures(judged: pd.DataFrame, plan: Plan, policy: str) -> Mapping[str, float]:
     """Return flat numbers to record of the agent's policy and of asking a person; none if nothing was resampled."""
     if judged.empty:
         return {}
-    shown = table(judged, prices)
+    shown = table(judged, plan)
     saved = saving(judged, policy, best(judged, _trivial(judged)))
     named = {
-        "cv": (policy, ("cost", "low", "high", "review_share", "precision", "recall", "informedness")),
-        "cv_threshold": (best(judged, THRESHOLDS), ("cost", "low", "high")),
+        "cv": (policy, ("cost", "low", "high", *(name for name in SHARES if name in shown.columns))),
+        "cv_threshold" if plan.prices.two else "cv_single": (best(judged, plan.singles), ("cost", "low", "high")),
         "cv_review": ("review", ("cost", "low", "high", "ratio", "difference", "difference_low", "difference_high")),
     }
     ends = {"low": "cost_low", "high": "cost_high"}
@@ -157,9 +165,15 @@ def _trivial(judged: pd.DataFrame) -> list[str]:
     return [name for name in judged["policy"].unique() if name not in get_args(PolicyName)]
 
 
-def _reference(judged: pd.DataFrame) -> str:
-    """Return the cheapest single threshold, or the cheapest trivial policy if that costs less."""
-    return best(judged, (*THRESHOLDS, *_trivial(judged)))
+def _said(part: pd.DataFrame, plan: Plan) -> Answers:
+    """Return what a model said: of two classes the column `probability`, of several a column a class."""
+    columns = ["probability"] if len(plan.classes) == 2 else list(plan.classes)
+    return of(part[columns].to_numpy(dtype=np.float64).squeeze(axis=1 if len(columns) == 1 else ()), plan.classes)
+
+
+def _reference(judged: pd.DataFrame, plan: Plan) -> str:
+    """Return the cheapest of `Plan.singles`, or the cheapest trivial policy if that costs less."""
+    return best(judged, (*plan.singles, *_trivial(judged)))
 
 
 def _costs(judged: pd.DataFrame) -> pd.DataFrame:

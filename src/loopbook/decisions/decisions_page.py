@@ -4,33 +4,61 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from loopbook.decisions import costs, cross_validated_costs, log, policy_choice, policy_costs
 from loopbook.decisions import what_if as hypothetical
+from loopbook.decisions.answers import Answers
 from loopbook.decisions.building import Plan
-from loopbook.decisions.costs import band, drawn
-from loopbook.decisions.policies import Policy
+from loopbook.decisions.policies import Policy, believed
 from loopbook.decisions.policy_choice import Choice
 from loopbook.decisions.policy_costs import Judged
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
 from loopbook.figures.sentence import Sentence, table
-from loopbook.scenario.decisions import Costs
-from loopbook.scenario.task import Task
+from loopbook.scenario.task import Number
+from loopbook.statistics import targets
+
+_READABLE = 12  # classes up to which a matrix of all of them can be read
+_WHY = ("probability", "decision", "reasons")
 
 
-def expected_costs(plan: Plan, currency: str) -> Figure:
-    """Draw the expected cost of each action by probability, and name the band in which asking a person pays."""
-    prices = costs.of(plan.settings.costs, plan.task)
-    low, high = band(prices)
-    return plots.lines(
-        drawn(prices, np.linspace(0, 1, 101), (*plan.task.actions, "ask a person")),
-        title=f"Asking a person is expected to pay between {low:.2g} and {high:.2g}",
-        x="probability",
-        y=f"expected cost, {currency}",
-        alt="Expected cost of each action by probability; a far dearer one ends where it leaves the picture.",
+def expected_costs(plan: Plan, currency: str) -> Figure | pd.DataFrame:
+    """Show what actions cost.
+
+    Of two classes that is the expected cost of each action by probability, with the band in which asking a person pays;
+    of several the cost matrix, a row an action, of many classes as it is most often; of a number with costs of its own
+    the cost of each action by value.
+    """
+    prices = plan.prices
+    if prices.two:
+        low, high = costs.band(prices)
+        return plots.lines(
+            costs.drawn(prices, np.linspace(0, 1, 101), (*plan.actions, "ask a person")),
+            title=f"Asking a person is expected to pay between {low:.2g} and {high:.2g}",
+            x="probability",
+            y=f"expected cost, {currency}",
+            alt="Expected cost of each action by probability; a far dearer one ends where it leaves the picture.",
+        )
+    if prices.functions and isinstance(plan.task, Number):
+        low, high = plan.task.label.limits[0], plan.task.label.limits[-1]
+        reach = (high - low) or abs(high) or 1.0
+        grid = np.linspace(low - reach, high + reach, 201)
+        return plots.lines(
+            {name: (grid, spent) for name, spent in zip(plan.actions, prices.by_row(grid).T, strict=True)},
+            title=f"What each action costs, by {plan.task.label.column}",
+            x=f"{plan.task.label.column} {plan.task.label.unit}".strip(),
+            y=f"cost, {currency}",
+            alt="Cost of each action by the value that comes true.",
+        )
+    table = pd.DataFrame(prices.rows, index=[*plan.actions, "ask a person"], columns=list(plan.classes))
+    often = pd.DataFrame(
+        {
+            "if its own class is true": prices.rows.min(axis=1),
+            "else, in the mean": (prices.rows.sum(axis=1) - prices.rows.min(axis=1)) / max(1, len(plan.classes) - 1),
+        },
+        index=table.index,
     )
+    return (table if len(plan.classes) <= _READABLE else often).rename_axis("action").round(4)
 
 
 def rules(plan: Plan) -> pd.DataFrame | Sentence:
@@ -45,57 +73,63 @@ def compared(judged: pd.DataFrame, choice: Choice, currency: str) -> Figure:
     return plots.intervals(
         policy_costs.drawable(judged)[list(columns)].rename(columns=columns),
         title=f"On the stream, {choice.policy} costs {judged.cost[choice.policy]:,.2f} {currency} a decision",
-        x=f"cost of a decision less that of {choice.threshold}, {currency}",
-        alt=f"Cost of each policy against {choice.threshold}, with its interval.",
+        x=f"cost of a decision less that of {choice.single}, {currency}",
+        alt=f"Cost of each policy against {choice.single}, with its interval.",
         reference=0,
         reference_name="the same",
     )
 
 
-def what_if(plan: Plan, policy: Policy, stream: pd.DataFrame, live: ArrayLike, currency: str) -> dict[str, Any]:
-    """Return the counts from which a page answers what another threshold, other costs or more reviews would do."""
-    threshold, capacity = hypothetical.start(policy, plan.threshold[0], plan.settings.review_capacity)
-    prices = costs.of(plan.settings.costs, plan.task)
-    return hypothetical.plain(stream["label"], live, prices, capacity, threshold, currency)
+def what_if(plan: Plan, policy: Policy, stream: pd.DataFrame, live: Answers, currency: str) -> dict[str, Any]:
+    """Return what a page needs to answer what other settings would do.
+
+    Of two classes these are counts by probability, for another threshold, other costs or more reviews; of several, a
+    table of what other shares of reviews would cost.
+    """
+    truth, capacity = plan.truth(stream["label"]), plan.settings.review_capacity
+    if not plan.prices.two:
+        return hypothetical.of_reviews(plan.prices, believed(plan.prices, live), truth, capacity, currency)
+    threshold, capacity = hypothetical.start(policy, plan.threshold[0], capacity)
+    return hypothetical.plain(truth, live.shown, plan.prices, capacity, threshold, currency)
 
 
 def verdict(plan: Plan, choice: Choice, judged: Judged, currency: str, fresh: bool) -> Sentence:
     """Return in words which policy the agent has, and what it saves; first, why an approved threshold is void."""
-    saving, asking = judged.saving(choice.policy), judged.asking(choice.threshold)
+    saving, asking = judged.saving(choice.policy), judged.asking(choice.single)
     asked_for = plan.settings.policy is not None
     return Sentence(plan.void + policy_choice.sentence(choice, saving, asking, currency, asked_for, fresh))
 
 
-def resampled(often: pd.DataFrame, prices: Costs) -> pd.DataFrame | Sentence:
+def resampled(often: pd.DataFrame, plan: Plan) -> pd.DataFrame | Sentence:
     """Return the policies' costs over all folds, or say that the scenario asks for no cross-validation."""
-    folded = cross_validated_costs.table(often, prices).round(3)
+    folded = cross_validated_costs.table(often, plan).round(3)
     return table(folded, "The scenario asks for no cross-validation (optimization.cv_repeats).")
 
 
-def resampled_costs(often: pd.DataFrame, prices: Costs, currency: str) -> Figure | None:
+def resampled_costs(often: pd.DataFrame, plan: Plan, currency: str) -> Figure | None:
     """Draw the policies' costs over all folds, with corrected intervals; None if nothing was resampled."""
     if often.empty:
         return None
-    folded = policy_costs.drawable(cross_validated_costs.table(often, prices))
+    folded = policy_costs.drawable(cross_validated_costs.table(often, plan))
     return plots.intervals(
         folded[["cost", "low", "high"]].rename(columns={"cost": "value"}),
-        title=cross_validated_costs.finding(often, prices, currency),
+        title=cross_validated_costs.finding(often, plan, currency),
         x=f"cost of a decision, {currency}, with corrected 95% interval",
         alt="Cost of a decision under each policy over all folds, with its interval.",
     )
 
 
-def reasons(decisions: pd.DataFrame, task: Task) -> pd.DataFrame:
+def reasons(decisions: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     """Return the first decisions to act or to ask, and why each was taken."""
-    columns = ["probability", "decision", "reasons"]
+    columns = [*_WHY] if len(plan.classes) == 2 else ["answer", *_WHY]
     if decisions["time"].notna().any():
         columns.insert(0, "time")
-    return decisions.loc[decisions["decision"] != task.actions[0], columns].head(5)
+    return decisions.loc[~decisions["decision"].isin(plan.actions[: plan.prices.idle]), columns].head(5)
 
 
-def diary(decisions: pd.DataFrame, task: Task) -> Figure:
+def diary(decisions: pd.DataFrame, plan: Plan) -> Figure:
     """Draw decisions, actions and reviews by day, or by equal stretches of a log without times."""
-    by_day = log.per_day(decisions, task)
+    by_day = log.per_day(decisions, plan)
     day, days = ("day", "days") if decisions["time"].notna().all() else ("stretch", "equal stretches")
     return plots.timeline(
         by_day[["decisions", "acts", "reviews"]],
@@ -106,8 +140,13 @@ def diary(decisions: pd.DataFrame, task: Task) -> Figure:
     )
 
 
-def outcomes(decisions: pd.DataFrame, task: Task) -> Figure:
-    """Draw the confusion matrix: what was decided by what it was."""
-    counts = pd.crosstab(decisions["decision"], decisions["label"].map(dict(enumerate(task.label.classes))))
-    title = "What was decided, and what it was"
-    return plots.matrix(counts, title=title, x="outcome", y="decision", alt="Decisions by outcome.")
+def outcomes(decisions: pd.DataFrame, plan: Plan) -> Figure | pd.DataFrame:
+    """Draw what was decided by what it was; of many classes list the dearest mistakes instead, with their rows."""
+    known = decisions[decisions["label"].notna()]
+    outcome = np.array(plan.classes, dtype=object)[targets.codes(known["label"], plan.task)]
+    if max(len(plan.classes), len(plan.actions)) <= _READABLE:
+        counts = pd.crosstab(known["decision"], pd.Categorical(outcome, categories=list(plan.classes)))
+        title = "What was decided, and what it was"
+        return plots.matrix(counts, title=title, x="outcome", y="decision", alt="Decisions by outcome.")
+    cells = known.assign(outcome=outcome).groupby(["outcome", "decision"])["cost"].agg(["size", "sum"])
+    return cells.set_axis(["rows", "cost"], axis=1).sort_values("cost", ascending=False).head(_READABLE).reset_index()

@@ -6,7 +6,7 @@ add up. It explains the model, not the world.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.data import features
-from loopbook.decisions.agent import Probabilities
+from loopbook.decisions.building import Plan
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Task
 from loopbook.statistics import targets
 
-COLUMNS = ["row_id", "field", "part", "effect"]
+COLUMNS = ["row_id", "field", "part", "effect", "of"]
 _WORD = re.compile(r"\[[A-Za-z]+\]|[$#@]\w+|\w+(?:['’]\w+)*|[!?]+")
-_LEAST = 0.01  # a smaller move of the probability is not worth a word
+_LEAST = 0.01  # a smaller move of a probability is not worth a word; of a number, in standard deviations
 
 
 def typical(frame: pd.DataFrame, task: Task) -> dict[str, Any]:
@@ -45,25 +45,31 @@ def typical(frame: pd.DataFrame, task: Task) -> dict[str, Any]:
 
 def occlusion(
     frame: pd.DataFrame,
-    probabilities: Probabilities,
+    probabilities: Callable[[pd.DataFrame], NDArray[np.float64]],
     task: Task,
     usual: Mapping[str, Any] | None = None,
+    classes: Sequence[str] = (),
     *,
     most: int = 60,
     batch: int = 2_048,
 ) -> pd.DataFrame:
-    """Return how much each word and field moved the probability of each row.
+    """Return how much each word and field moved what the model says of each row.
+
+    That is the probability of yes; of several classes the lead of the most probable one over the next; of a number its
+    value.
 
     Parameters
     ----------
     frame
         Rows to explain, with `row_id` and the task's fields.
     probabilities
-        The model; it is asked once for each row and part, in batches.
+        The model: probabilities, float [n, k], or values, float [n]. It is asked for each row and part, in batches.
     task
         Says which fields are texts, of which words are taken away, and which are not, which get a typical value.
     usual
         What `typical` returned; needed for tasks with table fields.
+    classes
+        Names of the columns of probabilities, to say which leads.
     most
         Different words of a text that are taken away, the first ones; all occurrences of a word go at once.
     batch
@@ -72,8 +78,9 @@ def occlusion(
     Returns
     -------
     DataFrame
-        `row_id`, `field`, `part` (the word in lower case, or the field's value), `effect`: the probability minus what
-        it would be without the part, so above 0 where the part speaks for yes. Strongest first within each row.
+        `row_id`, `field`, `part` (the word in lower case, or the field's value), `effect`: what the model says
+        minus what it would say without the part, so above 0 where the part speaks for it; `of`: what that is. Strongest
+        first within each row.
 
     Raises
     ------
@@ -104,7 +111,12 @@ def occlusion(
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
     rows = np.array([row for row, _, _ in parts])
-    whole = targets.of_yes(probabilities(frame))
+    whole = targets.narrow(probabilities(frame))
+    lead = np.argsort(-whole, axis=1, kind="stable")[:, :2] if whole.ndim == 2 else None
+    if lead is None:
+        of = ["the value" if task.type == "number" else "the probability"] * len(frame)
+    else:
+        of = [f"the lead of “{classes[one]}” over “{classes[other]}”" for one, other in lead.tolist()]
     without = np.concatenate(
         [
             _asked(frame, rows[start : start + batch], changed[start : start + batch], probabilities)
@@ -112,15 +124,18 @@ def occlusion(
         ]
     )
     effect = whole[rows] - without
+    if lead is not None:
+        effect = -np.diff(np.take_along_axis(effect, lead[rows], axis=1), axis=1)[:, 0]
     found = pd.DataFrame(parts, columns=["row", "field", "part"]).assign(effect=effect, size=np.abs(effect))
+    found["of"] = np.array(of, dtype=object)[rows]
     found = found.sort_values(["row", "size"], ascending=[True, False], kind="stable")
     found["row_id"] = frame["row_id"].astype(str).to_numpy()[found["row"].to_numpy()]
     return found[COLUMNS].reset_index(drop=True)
 
 
-def to_explain(log: pd.DataFrame, task: Task, most: int) -> pd.Series:
+def to_explain(log: pd.DataFrame, plan: Plan, most: int) -> pd.Series:
     """Return which decisions of a log to explain: up to `most` to act or to ask, evenly over the stream."""
-    wanted = np.flatnonzero((log["decision"] != task.actions[0]).to_numpy())
+    wanted = np.flatnonzero(~log["decision"].isin(plan.actions[: plan.prices.idle]).to_numpy())
     chosen = wanted[np.linspace(0, len(wanted) - 1, min(most, len(wanted))).round().astype(int)]
     return pd.Series(np.isin(np.arange(len(log)), chosen), index=log.index)
 
@@ -141,29 +156,32 @@ def sentences(explained: pd.DataFrame, task: Task, top: int = 3) -> dict[str, st
     how = "Taken away one at a time" if not task.table_fields else "Replaced by a usual value, one at a time"
     if task.text_fields and task.table_fields:
         how = "Taken away, or replaced by a usual value, one at a time"
-    result = {}
+    result, least = {}, _LEAST * (explained["effect"].std() if task.type == "number" else 1.0)
     for row_id, parts in explained.groupby("row_id", sort=False):
-        parts_named = []
+        parts_named, of = [], parts["of"].iloc[0]
         for verb, side in (
-            ("raised", parts[parts["effect"] >= _LEAST].nlargest(top, "effect")),
-            ("lowered", parts[parts["effect"] <= -_LEAST].nsmallest(top, "effect")),
+            ("raised", parts[parts["effect"] >= least].nlargest(top, "effect")),
+            ("lowered", parts[parts["effect"] <= -least].nsmallest(top, "effect")),
         ):
             names = [
                 f"{_name(field, part, task)} ({effect:+.2f})"
                 for field, part, effect in zip(side["field"], side["part"], side["effect"], strict=True)
             ]
             if names:
-                parts_named.append(f"{', '.join(names)} {verb} the probability most")
+                parts_named.append(f"{', '.join(names)} {verb} {of} most")
         result[str(row_id)] = (
             f"{how}: {'; '.join(parts_named)}."
             if parts_named
-            else f"No single {what} moves the probability by more than 0.01: many agree."
+            else f"No single {what} moves {of} by more than {least:.2g}: many agree."
         )
     return result
 
 
 def _asked(
-    frame: pd.DataFrame, rows: NDArray[np.intp], changed: Sequence[tuple[str, Any]], probabilities: Probabilities
+    frame: pd.DataFrame,
+    rows: NDArray[np.intp],
+    changed: Sequence[tuple[str, Any]],
+    probabilities: Callable[[pd.DataFrame], NDArray[np.float64]],
 ) -> NDArray[np.float64]:
     variants = frame.iloc[rows].reset_index(drop=True)
     for column in {name for name, _ in changed}:
@@ -172,7 +190,7 @@ def _asked(
             if name == column:
                 values[at] = value
         variants[column] = pd.Series(values, dtype=frame[column].dtype)
-    return targets.of_yes(probabilities(variants))
+    return targets.narrow(probabilities(variants))
 
 
 def _without(text: str, word: str) -> str:

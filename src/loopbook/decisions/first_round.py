@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from loopbook.decisions import paired_gains
+from loopbook.decisions.answers import Answers
 from loopbook.decisions.paired_gains import COST, Gain
 from loopbook.models.seen_rows import Learner
 from loopbook.models.shipping import serving
@@ -15,9 +14,7 @@ from loopbook.store import champions
 from loopbook.store.stage import Stage
 
 
-def gains(
-    stage: Stage, first: str | None, model: Learner, stream: pd.DataFrame, live: NDArray[np.float64]
-) -> dict[str, Gain]:
+def gains(stage: Stage, first: str | None, model: Learner, stream: pd.DataFrame, live: Answers) -> dict[str, Gain]:
     """Return how much better this round's champion answers the stream than the first round's, by measure.
 
     Parameters
@@ -29,12 +26,12 @@ def gains(
     model
         This round's champion.
     stream, live
-        The rows, and this round's answers to them, as `paired_gains.judged` returns them.
+        The rows, and this round's answers to them.
     """
     earlier = serving.load(champions.find(stage.project, first)) if first else model
     task = stage.scenario.task
     before = paired_gains.judged(earlier, stream, task, "the champion of the first round", stage.carry("fresh"))
-    return paired_gains.gains(stream, before, live, task, stage.settings.costs)
+    return paired_gains.gains(stream, before, live.judged, task, stage.settings.costs)
 
 
 def table(gained: dict[str, Gain]) -> pd.DataFrame:

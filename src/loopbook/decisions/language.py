@@ -14,8 +14,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from loopbook.data import features
+from loopbook.decisions import answers
+from loopbook.decisions.answers import Answers
 from loopbook.scenario.errors import ScenarioError
-from loopbook.scenario.task import Task
+from loopbook.scenario.task import Number, Task
 
 RESERVED = {"true", "false", "inf", "nan", "null", "and", "in", "or", "not", "for", "if", "elif", "else", "while"}
 """Words of the engine's language that can name no field."""
@@ -124,14 +126,15 @@ def _check_after(part: Part, last: Part, text: str, place: str) -> None:
 
 @dataclass(frozen=True)
 class Symbol:
-    """A name, what kind of value it stands for, and the fields behind it (none: the model's probability)."""
+    """A name, what kind of value it stands for, and the fields behind it (none: an answer of the model, so called)."""
 
     name: str
     kind: Literal["number", "text", "truth", "words"]
     fields: tuple[str, ...]
     meaning: str
+    answer: str = ""
 
-    def values(self, frame: pd.DataFrame, probability: ArrayLike | None = None) -> list[Any]:
+    def values(self, frame: pd.DataFrame, said: ArrayLike | Answers | None = None) -> list[Any]:
         """Return the value of each row: float, with NaN for missing; str; bool; or a set of words.
 
         Raises
@@ -139,14 +142,14 @@ class Symbol:
         DataError
             If a field is absent.
         ValueError
-            If the probability is asked for and not given.
+            If the model's answers are asked for and not given.
         """
         if self.kind == "words":
             return words(frame, self.fields)
         if not self.fields:
-            if probability is None:
+            if said is None:
                 raise ValueError(f"{self.name} is asked for before the model has been asked.")
-            return [float(value) for value in np.asarray(probability, dtype=np.float64)]
+            return list(answers.of(said).columns()[self.answer].tolist())
         column = features.column(frame, self.fields[0])
         if self.kind == "number":
             return [float(value) for value in column.to_numpy(dtype=np.float64, na_value=np.nan)]
@@ -167,9 +170,18 @@ def symbols(task: Task) -> dict[str, Symbol]:
         plain = f"_{plain}" if plain[:1].isdigit() else plain
         while plain in found or plain in RESERVED:
             plain += "_"
-        found[plain] = Symbol(plain, kind, tuple(fields), meaning)
+        found[plain] = Symbol(plain, kind, tuple(fields), meaning, "" if fields else name)
 
-    add("probability", "number", (), f"the model's probability of {task.label.classes[1]!r}; after the model only")
+    named = task.label.classes
+    of = repr(named[1]) if len(named) == 2 else "`answer`"
+    add("probability", "number", (), f"the model's probability of {of}; after the model only")
+    if len(named) != 2:
+        add("answer", "text", (), "the most probable class; after the model only")
+    for name in task.also:
+        add(name, "text", (), f"the most probable {name}; after the model only")
+        add(f"{name}_probability", "number", (), f"the model's probability of that {name}; after the model only")
+    if isinstance(task, Number):
+        add("value", "number", (), "the number that is predicted; after the model only")
     if task.text_fields:
         add("words", "words", task.text_fields, "the single words of the text, in lower case, every digit as 0")
     for field, kind in task.fields.items():

@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from loopbook.decisions import costs
-from loopbook.decisions.rules import REVIEW
-from loopbook.scenario.decisions import Costs
+from loopbook.decisions import policy_costs
+from loopbook.decisions.building import Plan
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.task import Task
 from loopbook.store.content import digest_json
 
 
@@ -23,9 +24,12 @@ class Decision:
     decision_id
         The same for the same row decided by the same versions, whenever that is done.
     probability
-        What the model said; noted also where a rule decided before it was asked.
+        What the model said, of two classes of yes, else of the most probable one; noted also where a rule decided
+        before it was asked.
+    answer
+        The most probable class.
     decision
-        What the agent chose: one of the two actions, or ``review``.
+        What the agent chose: one of the actions, or ``review``.
     action
         What was done in the end; ``review`` while a person has not answered yet.
     rule, rule_hits
@@ -35,13 +39,18 @@ class Decision:
     reviewed, review_refused
         Whether a person was asked; whether one would have been, had there been time.
     verdict
-        Whether the person would act; None if nobody answered.
+        The action that the person chose; None if nobody answered.
+    expected_cost
+        Of what the agent chose, by the model's probabilities as they are.
+    next_action, next_cost
+        What else was expected to cost least, an action or ``review``, and how much.
     """
 
     decision_id: str
     row_id: str
     time: datetime | None
     probability: float
+    answer: str
     decision: str
     action: str
     rule: str
@@ -49,7 +58,10 @@ class Decision:
     reasons: str
     reviewed: bool
     review_refused: bool
-    verdict: bool | None
+    verdict: str | None
+    expected_cost: float
+    next_action: str
+    next_cost: float
     model_version: str
     policy_version: str
     rules_version: str
@@ -63,7 +75,7 @@ def decision_id(row_id: str, versions: tuple[str, str, str]) -> str:
     return digest_json([row_id, *versions])[:20]
 
 
-def table(decisions: Iterable[Decision], rows: pd.DataFrame, task: Task) -> pd.DataFrame:
+def table(decisions: Iterable[Decision], rows: pd.DataFrame, plan: Plan, said: pd.DataFrame) -> pd.DataFrame:
     """Return decisions as a table, in the order in which they were taken.
 
     Parameters
@@ -73,13 +85,16 @@ def table(decisions: Iterable[Decision], rows: pd.DataFrame, task: Task) -> pd.D
     rows
         The rows that were decided on; their columns but the label are noted beside the decisions, so that the log can
         be watched and explained by itself. A column that is called like one of the log gets the suffix ``_source``.
-    task
-        Its label's column is left out: nobody knows it when a decision is taken.
+    plan
+        Task and classes. The columns of its labels are left out: nobody knows them when a decision is taken.
+    said
+        What else the model answered, by column (`Answers.columns`), in the order of the decisions.
 
     Returns
     -------
     DataFrame
-        `COLUMNS`, the rows' columns, and the still unknown `label` (Int8) and `cost` (float64, NaN).
+        `COLUMNS`, the further answers, the rows' columns, and the still unknown `label` (Int8 of two classes, a
+        categorical of several, float64 of a number) and `cost` (float64, NaN).
 
     Raises
     ------
@@ -87,23 +102,29 @@ def table(decisions: Iterable[Decision], rows: pd.DataFrame, task: Task) -> pd.D
         If there are two decisions on one row, or one on a row that is not there.
     """
     log = pd.DataFrame([asdict(decision) for decision in decisions], columns=COLUMNS)
+    log = log.join(said.drop(columns=COLUMNS, errors="ignore").set_axis(log.index))
+    told = (*log.columns, "label", "cost")
     log["time"] = pd.to_datetime(log["time"], utc=True).astype("datetime64[us, UTC]")
-    log = log.astype({"verdict": "boolean", "reviewed": bool, "review_refused": bool, "probability": "float64"})
-    beside = rows.drop(columns=["time", "label", task.label.column], errors="ignore").set_index(
-        rows["row_id"].astype(str)
-    )
-    beside = beside.drop(columns="row_id").rename(
-        columns={name: f"{name}_source" for name in (*COLUMNS, "cost") if name in beside}
-    )
+    numbers = dict.fromkeys(("probability", "expected_cost", "next_cost"), "float64")
+    log = log.astype({"verdict": "str", "reviewed": bool, "review_refused": bool, **numbers})
+    learned = [*plan.task.learned, *(f"label_{name}" for name in plan.task.also)]
+    beside = rows.drop(columns=["time", "label", *learned], errors="ignore").set_index(rows["row_id"].astype(str))
+    beside = beside.drop(columns="row_id").rename(columns={name: f"{name}_source" for name in told if name in beside})
     if log["row_id"].duplicated().any() or not log["row_id"].isin(beside.index).all():
         raise DataError("A log holds one decision a row, on rows that are there.")
     log = log.join(beside, on="row_id")
-    log["label"] = pd.array([pd.NA] * len(log), dtype="Int8")
+    log["label"] = pd.Series([None] * len(log), index=log.index, dtype=label_type(plan))
     log["cost"] = float("nan")
     return log
 
 
-def settle(log: pd.DataFrame, outcomes: pd.DataFrame, prices: Costs, task: Task) -> pd.DataFrame:
+def label_type(plan: Plan) -> Any:
+    """Return the dtype of labels of which some are not known."""
+    forms: dict[str, Any] = {"binary": "Int8", "number": "float64"}
+    return forms.get(plan.task.type) or pd.CategoricalDtype(list(plan.classes))
+
+
+def settle(log: pd.DataFrame, outcomes: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     """Return the log with outcomes and what the decisions cost.
 
     Parameters
@@ -111,30 +132,29 @@ def settle(log: pd.DataFrame, outcomes: pd.DataFrame, prices: Costs, task: Task)
     log
         What `table` returned.
     outcomes
-        What has become known: `row_id`, `label` (0 or 1). Rows that are not in it keep what they have.
-    prices
-        The cost matrix.
-    task
-        Its second action is the one for yes.
+        What has become known: `row_id`, `label`. Rows that are not in it keep what they have.
+    plan
+        Task and costs.
 
     Raises
     ------
     DataError
-        If an outcome is given twice or is neither 0 nor 1.
+        If an outcome is given twice or is of no class.
     """
     if outcomes["row_id"].duplicated().any():
         raise DataError(f"Two outcomes for row {outcomes['row_id'][outcomes['row_id'].duplicated()].iloc[0]!r}.")
-    if not outcomes["label"].isin([0, 1]).all():
+    form = label_type(plan)
+    if form == "Int8" and not outcomes["label"].isin([0, 1]).all():
         raise DataError("An outcome is 0 or 1.")
-    known = pd.Series(outcomes["label"].to_numpy(), index=outcomes["row_id"].astype(str)).astype("Int8")
+    plan.truth(outcomes["label"])
+    known = pd.Series(outcomes["label"].to_numpy(), index=outcomes["row_id"].astype(str))
     settled = log.copy()
-    settled["label"] = log["row_id"].map(known).astype("Int8").fillna(log["label"])
-    done = settled["label"].notna() & (settled["action"] != REVIEW)
+    settled["label"] = log["row_id"].map(known).astype(form).fillna(log["label"])
+    done = settled["label"].notna() & settled["action"].isin(plan.actions)
     settled["cost"] = float("nan")
-    settled.loc[done, "cost"] = costs.realised(
-        prices,
-        settled.loc[done, "action"] == task.actions[1],
-        settled.loc[done, "label"].astype(int),
+    settled.loc[done, "cost"] = plan.prices.realised(
+        plan.index(settled.loc[done, "action"]),
+        plan.truth(settled.loc[done, "label"]),
         settled.loc[done, "reviewed"],
     )
     return settled
@@ -149,37 +169,38 @@ def explained(log: pd.DataFrame, sentences: Mapping[str, str]) -> pd.DataFrame:
     return log.assign(reasons=longer)
 
 
-def summary(log: pd.DataFrame, task: Task) -> dict[str, float]:
+def summary(log: pd.DataFrame, plan: Plan) -> dict[str, float]:
     """Return what a settled log comes to, under the names that stage 05 records.
 
     Returns
     -------
     dict
         `decisions`, `acts` (carried out, by agent or reviewer), `reviews`, `reviews_refused`, `review_share`, `settled`
-        (outcome known), and over the settled ones `cost`, `cost_per_decision`, `precision`, `recall`, `accuracy`; NaN
-        where there is nothing to divide by.
+        (outcome known), and over the settled ones `cost`, `cost_per_decision` and `policy_costs.quality`; NaN where
+        there is nothing to divide by.
     """
     done = log[log["cost"].notna()]
-    acted = (done["action"] == task.actions[1]).to_numpy()
-    positive = (done["label"] == 1).to_numpy(dtype=bool)
-    right = int((acted & positive).sum())
     nothing = float("nan")
     return {
         "decisions": len(log),
-        "acts": int((log["action"] == task.actions[1]).sum()),
+        "acts": int(_acts(log, plan).sum()),
         "reviews": int(log["reviewed"].sum()),
         "reviews_refused": int(log["review_refused"].sum()),
         "review_share": float(log["reviewed"].mean()) if len(log) else nothing,
         "settled": len(done),
         "cost": float(done["cost"].sum()),
         "cost_per_decision": float(done["cost"].mean()) if len(done) else nothing,
-        "precision": right / int(acted.sum()) if acted.any() else nothing,
-        "recall": right / int(positive.sum()) if positive.any() else nothing,
-        "accuracy": float((acted == positive).mean()) if len(done) else nothing,
+        **policy_costs.quality(plan.index(done["action"]), plan.truth(done["label"]), plan.prices),
     }
 
 
-def per_day(log: pd.DataFrame, task: Task, slices: int = 24) -> pd.DataFrame:
+def _acts(log: pd.DataFrame, plan: Plan) -> NDArray[np.bool_]:
+    """Return which decisions have led to an action that does something, bool [n]; a person may not have answered."""
+    at = plan.index(log["action"])
+    return plan.prices.acts(at) & (at >= 0)
+
+
+def per_day(log: pd.DataFrame, plan: Plan, slices: int = 24) -> pd.DataFrame:
     """Return the log by day, to draw: `decisions`, `acts`, `reviews`, and `cost` a decision (NaN where none is known).
 
     The index is the day (UTC), quiet days too; without times, `slices` stretches of equal size, from 1.
@@ -189,7 +210,7 @@ def per_day(log: pd.DataFrame, task: Task, slices: int = 24) -> pd.DataFrame:
         day = log["time"].dt.floor("D")
     else:
         day = pd.Series([1 + at * slices // len(log) for at in range(len(log))], index=log.index, dtype="int64")
-    grouped = log.assign(day=day, acts=log["action"] == task.actions[1]).groupby("day")
+    grouped = log.assign(day=day, acts=_acts(log, plan)).groupby("day")
     result = pd.DataFrame(
         {
             "decisions": grouped.size(),

@@ -1,14 +1,13 @@
 """Outbox: what the agent wants done, as messages. Writing them has no effect outside; operations deliver them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from loopbook.decisions.log import Decision
 from loopbook.decisions.rules import REVIEW
-from loopbook.scenario.task import Task
 from loopbook.store.content import digest_json
 
 COLUMNS = ["id", "kind", "decision_id", "row_id", "time", "payload"]
@@ -24,7 +23,7 @@ payload
 """
 
 
-def messages(agent: str, decision: Decision, fields: Mapping[str, Any], task: Task) -> list[dict[str, str]]:
+def messages(agent: str, decision: Decision, fields: Mapping[str, Any], idle: Collection[str]) -> list[dict[str, str]]:
     """Return what a decision sets off: a question to a reviewer, the action, both one after the other, or nothing.
 
     Parameters
@@ -35,12 +34,12 @@ def messages(agent: str, decision: Decision, fields: Mapping[str, Any], task: Ta
         What was decided.
     fields
         The row's input fields, as plain values.
-    task
-        Its first action is to do nothing.
+    idle
+        Actions that are to do nothing.
     """
     kinds = [REVIEW] if decision.reviewed else []
-    if decision.action == task.actions[1]:
-        kinds.append(task.actions[1])
+    if decision.action not in (REVIEW, *idle):
+        kinds.append(decision.action)
     time = decision.time.isoformat() if decision.time is not None else ""
     common = {
         "agent": agent,
@@ -48,6 +47,7 @@ def messages(agent: str, decision: Decision, fields: Mapping[str, Any], task: Ta
         "time": time,
         "fields": dict(fields),
         "probability": round(decision.probability, 6),
+        "answer": decision.answer,
         "reasons": decision.reasons,
         "decision_id": decision.decision_id,
         "versions": [decision.model_version, decision.policy_version, decision.rules_version],

@@ -1,4 +1,4 @@
-"""Policies: what to do with a row, from the model's probability and the row's fields.
+"""Policies: what to do with a row, from the model's answers and the row's fields.
 
 A policy is plain data: it can be kept as JSON, shown, compared and loaded back. It proposes; whether a person has time
 for a review that it proposes is for `replay.Budget` to say, so every proposal says what to do otherwise.
@@ -12,33 +12,37 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from loopbook.decisions import tree
+from loopbook.decisions import answers, costs, tree
+from loopbook.decisions.answers import Answers
+from loopbook.decisions.costs import CostMatrix
 from loopbook.decisions.rules import REVIEW, Compiled, read
-from loopbook.scenario.decisions import Rule
+from loopbook.scenario.decisions import Costs, Rule
 from loopbook.scenario.errors import DataError, LoopbookError
 from loopbook.scenario.task import AnyTask
+from loopbook.statistics import calibration, scores
+from loopbook.statistics.targets import of_yes
 from loopbook.store.content import digest_json
 
-COLUMNS = ["act", "review", "rule", "rule_hits", "reasons"]
-"""What `propose` returns: whether to act (if no person is asked), whether to ask one, the rule that decided, all rules
-that hold, and why, in sentences."""
+COLUMNS = ["action", "review", "rule", "rule_hits", "reasons"]
+"""What `propose` returns: the index of the action (if no person is asked), whether to ask one, the rule that decided,
+all rules that hold, and why, in sentences."""
 
 
 class Policy(BaseModel):
     """Common to all policies."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    actions: tuple[str, str]
+    actions: tuple[str, ...]
 
-    def propose(self, frame: pd.DataFrame, probability: ArrayLike) -> pd.DataFrame:
+    def propose(self, frame: pd.DataFrame, said: ArrayLike | Answers) -> pd.DataFrame:
         """Propose what to do with each row; what is proposed for a row does not depend on the other rows.
 
         Parameters
         ----------
         frame
             Rows with the task's fields.
-        probability
-            The model's probability, float [n] in [0, 1].
+        said
+            The model's answers, or its probabilities alone: float [n, k] in [0, 1], or of yes [n].
 
         Returns
         -------
@@ -50,15 +54,18 @@ class Policy(BaseModel):
         DataError
             If a probability is missing or outside [0, 1], or a field is absent.
         """
-        p = np.asarray(probability, dtype=np.float64)
-        if p.shape != (len(frame),):
+        said = answers.of(said)
+        p = said.probability
+        if len(p) != len(frame):
             raise DataError(f"The policy needs one probability a row: {len(frame)} rows, probabilities {p.shape}.")
-        wrong = np.flatnonzero(~((p >= 0) & (p <= 1)))
+        bad = ~((p >= 0) & (p <= 1))
+        wrong = np.flatnonzero(bad.any(axis=1))
         if len(wrong):
-            raise DataError(f"The model gave {p[wrong[0]]} as the probability of row {wrong[0]}, which is none.")
-        return self._propose(frame, p)
+            value = p[wrong[0]][bad[wrong[0]]][-1]
+            raise DataError(f"The model gave {value} as the probability of row {wrong[0]}, which is none.")
+        return self._propose(frame, said)
 
-    def _propose(self, frame: pd.DataFrame, p: NDArray[np.float64]) -> pd.DataFrame:
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
         raise NotImplementedError
 
     @property
@@ -68,24 +75,29 @@ class Policy(BaseModel):
 
 
 class Constant(Policy):
-    """Always act, or never."""
+    """The same action for each row; or a person is asked about each, as far as there is time."""
 
     kind: Literal["constant"] = "constant"
-    act: bool
+    action: int
+    review: bool = False
 
-    def _propose(self, frame: pd.DataFrame, p: NDArray[np.float64]) -> pd.DataFrame:
-        reason = f"This policy does the same whatever the row is: {self.actions[self.act]}."
-        return _proposals(frame, np.full(len(frame), self.act), reasons=[reason] * len(frame))
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+        reason = (
+            f"This policy does the same whatever the row is: {REVIEW if self.review else self.actions[self.action]}."
+        )
+        proposed = _proposals(frame, np.full(len(frame), self.action), reasons=[reason] * len(frame))
+        return proposed.assign(review=self.review)
 
 
 class Threshold(Policy):
-    """Act from a probability."""
+    """Two classes: act from a probability."""
 
     kind: Literal["threshold"] = "threshold"
     threshold: float = Field(ge=0)
     origin: str = Field(description="where the threshold comes from, in words")
 
-    def _propose(self, frame: pd.DataFrame, p: NDArray[np.float64]) -> pd.DataFrame:
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+        p = of_yes(said.probability)
         act = p >= self.threshold
         reasons = [
             f"The probability {value:.2f} is {'at or above' if acts else 'below'} the threshold {self.threshold:.2f} "
@@ -96,7 +108,7 @@ class Threshold(Policy):
 
 
 class Review(Policy):
-    """Three ways: act, do not act, or ask a person where the model is unsure."""
+    """Two classes: act, do not act, or ask a person in the band where the model is unsure."""
 
     kind: Literal["review"] = "review"
     threshold: float = Field(ge=0)
@@ -104,8 +116,9 @@ class Review(Policy):
     high: float
     origin: str
 
-    def _propose(self, frame: pd.DataFrame, p: NDArray[np.float64]) -> pd.DataFrame:
-        plain = Threshold(actions=self.actions, threshold=self.threshold, origin=self.origin).propose(frame, p)
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+        p = of_yes(said.probability)
+        plain = Threshold(actions=self.actions, threshold=self.threshold, origin=self.origin).propose(frame, said)
         review = (p > self.low) & (p < self.high)
         plain["review"] = review
         plain["reasons"] = [
@@ -118,23 +131,94 @@ class Review(Policy):
         return plain
 
 
+class Priced(Policy):
+    """Common to policies that calculate with the cost matrix."""
+
+    classes: tuple[str, ...]
+    costs: Costs
+    task: AnyTask
+
+    @cached_property
+    def matrix(self) -> CostMatrix:
+        """The cost matrix."""
+        return costs.of(self.costs, self.task, self.classes)
+
+
+class Probable(Priced):
+    """The action that is cheapest if the most probable class is true, or the predicted number."""
+
+    kind: Literal["probable"] = "probable"
+
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+        what = [self.classes[at] for at in said.likeliest]
+        if self.matrix.functions and said.value is not None:
+            action, what = self.matrix.should(said.value), [f"{value:.4g}" for value in said.value]
+        else:
+            action = self.matrix.should(said.likeliest)
+        reasons = [f"“{one}” is most probable: {self.actions[at]}." for one, at in zip(what, action, strict=True)]
+        return _proposals(frame, action, reasons=reasons)
+
+
+class Cheapest(Priced):
+    """The action of least expected cost, at recalibrated probabilities."""
+
+    kind: Literal["cheapest"] = "cheapest"
+    temperature: float = Field(1.0, gt=0)
+
+    def expected(self, said: Answers) -> NDArray[np.float64]:
+        """Return the expected cost of each action, and last of asking a person, float64 [n, a + 1]."""
+        return self.matrix.expected(believed(self.matrix, said, self.temperature))
+
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+        spent = self.expected(said)[:, :-1]
+        order = np.argsort(spent, axis=1, kind="stable")[:, :2]
+        least = np.take_along_axis(spent, order, axis=1).tolist()
+        reasons = [
+            f"{self.actions[best]} is expected to cost least, {cost:.4g}; then comes {self.actions[other]}: {more:.4g}."
+            for (best, other), (cost, more) in zip(order.tolist(), least, strict=True)
+        ]
+        return _proposals(frame, order[:, 0], reasons=reasons)
+
+
+class Asking(Cheapest):
+    """The action of least expected cost, or a person, where asking is expected to save more than its price."""
+
+    kind: Literal["asking"] = "asking"  # type: ignore[assignment]
+    price: float = Field(0.0, ge=0, description="what a review must save besides its cost, so that time suffices")
+
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+        plain, spent = super()._propose(frame, said), self.expected(said)
+        gain = spent[:, :-1].min(axis=1) - spent[:, -1]
+        plain["review"] = gain > self.price
+        plain["reasons"] = [
+            f"Asking a person is expected to save {saved:.4g}, more than the {self.price:.4g} that a person's time is "
+            f"worth: {REVIEW}."
+            if saved > self.price
+            else reason
+            for saved, reason in zip(gain.tolist(), plain["reasons"], strict=True)
+        ]
+        return plain
+
+
 class Tree(Policy):
-    """A readable decision tree over the probability and the row's fields."""
+    """A readable decision tree over the probabilities and the row's fields."""
 
     kind: Literal["tree"] = "tree"
     root: tree.Node
 
-    def _propose(self, frame: pd.DataFrame, p: NDArray[np.float64]) -> pd.DataFrame:
-        act, ways = tree.apply(self.root, frame, p)
-        reasons = [
-            f"{way[:1].upper()}{way[1:]}: {self.actions[acts]}." for way, acts in zip(ways, act.tolist(), strict=True)
-        ]
-        return _proposals(frame, act, reasons=reasons)
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+        action, ways = tree.apply(self.root, frame, said)
+        reasons = [f"{way[:1].upper()}{way[1:]}: {self.actions[at]}." for way, at in zip(ways, action, strict=True)]
+        return _proposals(frame, action, reasons=reasons)
 
     @property
     def text(self) -> str:
         """The tree as if-then lines."""
         return tree.text(self.root, self.actions)
+
+
+Plain = Annotated[Constant | Threshold | Review | Probable | Cheapest | Asking | Tree, Field(discriminator="kind")]
+"""Any policy without rules around it."""
 
 
 class Ruled(Policy):
@@ -144,23 +228,23 @@ class Ruled(Policy):
     """
 
     kind: Literal["ruled"] = "ruled"
-    base: Annotated[Constant | Threshold | Review | Tree, Field(discriminator="kind")]
+    base: Plain
     rules: dict[str, Rule]
     task: AnyTask
 
     @cached_property
     def compiled(self) -> tuple[Compiled, ...]:
         """The rules, read and checked, in the order in which they are asked."""
-        compiled = read(self.rules, self.task)
+        compiled = read(self.rules, self.task, actions=self.actions)
         return tuple(sorted(compiled, key=lambda compiled: compiled.rule.position != "before"))
 
-    def _propose(self, frame: pd.DataFrame, p: NDArray[np.float64]) -> pd.DataFrame:
-        proposed = self.base.propose(frame, p)
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+        proposed = self.base.propose(frame, said)
         columns = {name: proposed[name].tolist() for name in COLUMNS}
         for compiled in self.compiled:
             action, before = compiled.rule.action, compiled.rule.position == "before"
             when = "before the model was asked" if before else "after the model"
-            for row in np.flatnonzero(compiled.holds(frame, p)).tolist():
+            for row in np.flatnonzero(compiled.holds(frame, said)).tolist():
                 hits = columns["rule_hits"][row]
                 columns["rule_hits"][row] = f"{hits}, {compiled.name}" if hits else compiled.name
                 if columns["rule"][row]:
@@ -168,18 +252,16 @@ class Ruled(Policy):
                 columns["rule"][row] = compiled.name
                 columns["review"][row] = action == REVIEW
                 if action != REVIEW:
-                    columns["act"][row] = action == self.actions[1]
+                    columns["action"][row] = self.actions.index(action)
                 reason = f"The rule “{compiled.name}” holds ({compiled.rule.when}), {when}: {action}."
                 columns["reasons"][row] = reason if before else f"{columns['reasons'][row]} {reason}"
         return pd.DataFrame(columns, index=frame.index)
 
 
-_ADAPTER: TypeAdapter[Constant | Threshold | Review | Tree | Ruled] = TypeAdapter(
-    Annotated[Constant | Threshold | Review | Tree | Ruled, Field(discriminator="kind")]
-)
+_ADAPTER: TypeAdapter[Any] = TypeAdapter(Annotated[Plain | Ruled, Field(discriminator="kind")])
 
 
-def load(values: dict[str, Any]) -> Constant | Threshold | Review | Tree | Ruled:
+def load(values: dict[str, Any]) -> Policy:
     """Return a policy from its plain values, as `model_dump` gives them.
 
     Raises
@@ -188,9 +270,23 @@ def load(values: dict[str, Any]) -> Constant | Threshold | Review | Tree | Ruled
         If these are not the values of a policy.
     """
     try:
-        return _ADAPTER.validate_python(values)
+        loaded: Policy = _ADAPTER.validate_python(values)
     except ValidationError as error:
         raise LoopbookError(f"This is no policy that this version wrote: {error}") from error
+    return loaded
+
+
+def believed(prices: CostMatrix, said: Answers, temperature: float = 1.0) -> NDArray[np.float64]:
+    """Return what expected costs are taken over: recalibrated probabilities, or the distribution of a number."""
+    if prices.functions:
+        assert said.distribution is not None
+        return said.distribution
+    return said.probability if temperature == 1 else scores.probabilities(logits(said.probability) / temperature)
+
+
+def logits(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return logits of which probabilities by class are the softmax, float64 [n, k]."""
+    return np.asarray(np.log(np.maximum(probability, calibration.EDGE)))
 
 
 def rules_digest(policy: Policy) -> str:
@@ -199,8 +295,9 @@ def rules_digest(policy: Policy) -> str:
     return digest_json([[name, rule.model_dump(mode="json")] for name, rule in rules.items()])
 
 
-def _proposals(frame: pd.DataFrame, act: NDArray[np.bool_], reasons: list[str]) -> pd.DataFrame:
+def _proposals(frame: pd.DataFrame, action: ArrayLike, reasons: list[str]) -> pd.DataFrame:
+    at = np.asarray(action, dtype=np.int64)
     return pd.DataFrame(
-        {"act": act, "review": np.zeros(len(frame), dtype=bool), "rule": "", "rule_hits": "", "reasons": reasons},
+        {"action": at, "review": np.zeros(len(frame), dtype=bool), "rule": "", "rule_hits": "", "reasons": reasons},
         index=frame.index,
     )

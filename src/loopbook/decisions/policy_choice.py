@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from loopbook.decisions.building import THRESHOLDS, Plan, build
+from loopbook.decisions import answers
+from loopbook.decisions.answers import Answers
+from loopbook.decisions.building import Plan, build
 from loopbook.decisions.policy_costs import Judged
 from loopbook.decisions.replay import Outcome, replay
 from loopbook.scenario.errors import DataError
@@ -15,7 +17,13 @@ from loopbook.statistics.intervals import Interval, saved
 
 
 def cross_validated(
-    plan: Plan, frame: pd.DataFrame, probability: ArrayLike, *, folds: int = 5, resamples: int = 1_000, seed: int = 0
+    plan: Plan,
+    frame: pd.DataFrame,
+    said: ArrayLike | Answers,
+    *,
+    folds: int = 5,
+    resamples: int = 1_000,
+    seed: int = 0,
 ) -> Judged:
     """Judge policies on the rows that they are built from, each row by policies built without its group.
 
@@ -25,8 +33,8 @@ def cross_validated(
         What to build.
     frame
         Validation rows.
-    probability
-        The model's probability, float [n].
+    said
+        The model's answers, or its probabilities alone.
     folds
         At most; there are no more than groups.
 
@@ -35,7 +43,7 @@ def cross_validated(
     DataError
         If all rows are of one group.
     """
-    p = np.asarray(probability, dtype=np.float64)
+    said = answers.of(said, plan.classes)
     groups = frame["group"] if "group" in frame.columns else frame["row_id"]
     folds = min(folds, groups.nunique())
     if folds < 2:
@@ -47,24 +55,24 @@ def cross_validated(
     parts: dict[str, list[pd.DataFrame]] = {}
     for at in range(folds):
         kept, held = fold != at, fold == at
-        for name, policy in build(plan, frame[kept], p[kept]).items():
-            outcome = replay(policy, frame[held], p[held], plan.settings)
+        for name, policy in build(plan, frame[kept], said[kept]).items():
+            outcome = replay(policy, frame[held], said[held], plan)
             parts.setdefault(name, []).append(pd.DataFrame(vars(outcome), index=np.flatnonzero(held)))
     joined = {name: pd.concat(pieces).sort_index() for name, pieces in parts.items()}
     outcomes = {name: Outcome(*(table[column].to_numpy() for column in table)) for name, table in joined.items()}
-    return Judged(outcomes, frame["label"].to_numpy(dtype=np.int64), groups.to_numpy(), resamples, seed)
+    return Judged(outcomes, plan.truth(frame["label"]), plan.prices, groups.to_numpy(), resamples, seed)
 
 
 class Choice(NamedTuple):
-    """What validation says: the agent's policy, and the threshold that it is held against."""
+    """What validation says: the agent's policy, and the single threshold (or such) that it is held against."""
 
     policy: str
-    threshold: str
+    single: str
 
 
 def choose(plan: Plan, judged: Judged) -> Choice:
-    """Choose by cost on validation: the cheapest eligible policy, and the best single threshold."""
-    return Choice(judged.best(plan.eligible), judged.best(THRESHOLDS))
+    """Choose by cost on validation: the cheapest eligible policy, and the best of `Plan.singles`."""
+    return Choice(judged.best(plan.eligible), judged.best(plan.singles))
 
 
 def sentence(

@@ -1,25 +1,27 @@
 """Compare policies in money: what each would have cost on the same rows, with the same people to ask."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.decisions import building, costs
+from loopbook.decisions import answers, building, costs
+from loopbook.decisions.answers import Answers
 from loopbook.decisions.building import Plan
-from loopbook.decisions.policies import Policy, Review, Threshold
+from loopbook.decisions.costs import CostMatrix
+from loopbook.decisions.policies import Constant, Policy
 from loopbook.decisions.replay import Outcome, replay
-from loopbook.scenario.decisions import Costs, DecisionsSettings
 from loopbook.scenario.errors import DataError, suggest
-from loopbook.statistics import baselines, bootstrap
+from loopbook.statistics import baselines, bootstrap, metrics, targets
 from loopbook.statistics.intervals import Interval
 
+Floats = NDArray[np.float64]
 ASK = "ask, else"
 """What the names of trivial policies begin with that ask about the rows that come first, whichever they are."""
-CONSTANT = ("always no", "always yes")
-"""The trivial answers that are the same for each row."""
+_MOST_CONSTANTS = 10  # of many actions, those are tried always that would have been cheapest on train
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,10 @@ class Judged:
     ----------
     outcomes
         By policy.
-    label
-        0 or 1 [n].
+    truth
+        What the costs depend on, [n] (`Plan.truth`).
+    prices
+        The cost matrix.
     groups
         Group of each row [n]; resamples draw whole groups.
     resamples, seed
@@ -41,7 +45,8 @@ class Judged:
     """
 
     outcomes: Mapping[str, Outcome]
-    label: NDArray[np.int64]
+    truth: NDArray[Any]
+    prices: CostMatrix
     groups: ArrayLike | None
     resamples: int
     seed: int
@@ -61,7 +66,8 @@ class Judged:
             `cost`, `low`, `high`: cost a decision with its 95% interval. `difference`, `difference_low`,
             `difference_high`: cost minus the reference's, paired (below 0 is cheaper). `ratio`: cost over the
             reference's. `acts`, `reviews`, `review_share`, `refused` (reviews for which there was no time),
-            `precision` (of what was carried out), `recall`, `accuracy`; NaN where there is nothing to divide by.
+            `accuracy`, and of two classes `precision` (of what was carried out) and `recall`, else `macro_f1`; NaN
+            where there is nothing to divide by.
         """
         self._known(reference)
         names = list(self.outcomes)
@@ -85,7 +91,7 @@ class Judged:
                     "difference_low": difference.low,
                     "difference_high": difference.high,
                     "ratio": cost.value / base if base > 0 else np.nan,
-                    **_quality(outcome, self.label),
+                    **self._quality(outcome),
                 }
             )
         return pd.DataFrame(rows).set_index("policy")
@@ -98,23 +104,25 @@ class Judged:
         return self._gain(policy, lambda outcome: baselines.mean(-outcome.cost))
 
     def figures(self, policy: str) -> dict[str, float | str]:
-        """Return flat numbers to record: what `policy` gains over the best trivial one, in money and informedness."""
+        """Return flat numbers to record: what `policy` gains over the best trivial one, in money and informedness.
+
+        The gain in informedness is that of two classes; of several there is informedness itself, of the actions against
+        those that would have been cheapest.
+        """
         (saved, *ends), over = self.saving(policy)
+        names = ["saving_per_decision", "saving_per_decision_low", "saving_per_decision_high"]
+        found: dict[str, float | str] = dict(zip(names, (saved, *ends), strict=True))
+        should = self.prices.should(self.truth)
+        if self.prices.two:
 
-        def informed(outcome: Outcome) -> baselines.Scored:
-            return baselines.metric("informedness", self.label, outcome.acted)
+            def informed(outcome: Outcome) -> baselines.Scored:
+                return baselines.metric("informedness", should, outcome.action)
 
-        (more, *apart), _ = self._gain(policy, informed)
-        names = ("saving_per_decision", "informedness_gain")
-        found = dict(
-            zip(
-                (f"{name}{end}" for name in names for end in ("", "_low", "_high")),
-                (saved, *ends, more, *apart),
-                strict=True,
-            )
-        )
-        here = float(informed(self.outcomes[policy])(np.ones((1, len(self.label))))[0])
-        return {**found, "saving_over": over, "informedness": here}
+            (more, *apart), _ = self._gain(policy, informed)
+            names = ["informedness_gain", "informedness_gain_low", "informedness_gain_high"]
+            found |= dict(zip(names, (more, *apart), strict=True))
+        done = _said(self.outcomes[policy].action, self.prices)
+        return {**found, "saving_over": over, "informedness": metrics.score("informedness", should, done)}
 
     def _gain(
         self,
@@ -125,15 +133,15 @@ class Judged:
         self._known(policy)
         others = {name: scored(outcome) for name, outcome in (against or self.trivial).items()}
         own = scored(self.outcomes[policy])
-        return baselines.gain(own, others, len(self.label), self.groups, self.resamples, self.seed)
+        return baselines.gain(own, others, len(self.truth), self.groups, self.resamples, self.seed)
 
-    def asking(self, threshold: str) -> tuple[Interval, str, float]:
+    def asking(self, single: str) -> tuple[Interval, str, float]:
         """Return what asking a person saves a decision, over what, and its cost over that of the latter.
 
-        That is the cheapest on these rows of the single threshold that validation chose and of what needs no model:
-        else people who know the answer would make any model look as if it knew where to ask.
+        That is the cheapest on these rows of the single threshold (or such) that validation chose and of what needs no
+        model: else people who know the answer would make any model look as if it knew where to ask.
         """
-        others = {threshold: self.outcomes[threshold], **self.trivial}
+        others = {single: self.outcomes[single], **self.trivial}
         saved, over = self._gain("review", lambda outcome: baselines.mean(-outcome.cost), others)
         base = float(others[over].cost.mean())
         return saved, over, (base - saved.value) / base if base > 0 else np.nan
@@ -143,6 +151,15 @@ class Judged:
         known = [name for name in names if name in self.outcomes]
         return min(known, key=lambda name: float(self.outcomes[name].cost.mean()))
 
+    def _quality(self, outcome: Outcome) -> dict[str, float]:
+        return {
+            "acts": int(self.prices.acts(outcome.action).sum()),
+            "reviews": int(outcome.reviewed.sum()),
+            "review_share": float(outcome.reviewed.mean()),
+            "refused": int(outcome.refused.sum()),
+            **quality(outcome.action, self.truth, self.prices),
+        }
+
     def _known(self, name: str) -> None:
         if name not in self.outcomes:
             raise DataError(f"There is no policy {name!r} to compare with.{suggest(name, self.outcomes)}")
@@ -151,8 +168,8 @@ class Judged:
 def judge(
     policies: Mapping[str, Policy],
     frame: pd.DataFrame,
-    probability: ArrayLike,
-    settings: DecisionsSettings,
+    said: ArrayLike | Answers,
+    plan: Plan,
     trivial: Mapping[str, Outcome] | None = None,
     *,
     resamples: int = 1_000,
@@ -166,8 +183,10 @@ def judge(
         By name.
     frame
         Rows with the task's fields, `row_id`, `label` and, if known, `time` and `group`.
-    probability
-        The model's probability, float [n].
+    said
+        The model's answers, or its probabilities alone.
+    plan
+        Costs and review capacity.
     trivial
         What the gains of `Judged.saving` are over; None: they are not asked for.
 
@@ -178,10 +197,10 @@ def judge(
     """
     if not len(frame) or not policies:
         raise DataError("There is nothing to compare: no rows, or no policies.")
-    p = np.asarray(probability, dtype=np.float64)
-    outcomes = {name: replay(policy, frame, p, settings) for name, policy in policies.items()}
+    said = answers.of(said, plan.classes)
+    outcomes = {name: replay(policy, frame, said, plan) for name, policy in policies.items()}
     groups = frame["group"].to_numpy() if "group" in frame.columns else None
-    return Judged(outcomes, frame["label"].to_numpy(dtype=np.int64), groups, resamples, seed, trivial or {})
+    return Judged(outcomes, plan.truth(frame["label"]), plan.prices, groups, resamples, seed, trivial or {})
 
 
 def trivial(
@@ -190,18 +209,18 @@ def trivial(
     frame: pd.DataFrame,
     plan: Plan,
     segments: Sequence[str],
-    verdicts: Mapping[str, bool] | None = None,
+    verdicts: Mapping[str, int] | None = None,
 ) -> dict[str, Outcome]:
-    """Replay what needs no model: always or never acting, asking as time allows, and each segment's share of yes.
+    """Replay what needs no model: always the same action, asking as time allows, and each segment's shares of classes.
 
-    By a share one decides as by a probability: with the threshold that the costs say, with the one that is cheapest on
-    validation, and asking where validation says that it pays. So an agent whose model is no more than such a share
-    gains nothing over them.
+    By shares one decides as by probabilities: by what is cheapest expected and, of two classes, with the threshold that
+    is cheapest on validation; and asking where validation says that it pays. So an agent whose model is no more than
+    such a share gains nothing over them.
 
     Parameters
     ----------
     train
-        Rows with `label`, from which a segment's share of yes is learned.
+        Rows with `label`, from which a segment's shares are learned.
     validation
         Rows with `label`, on which the policies are built.
     frame, verdicts
@@ -211,21 +230,31 @@ def trivial(
     segments
         Columns whose values are segments.
     """
-    settings, actions = plan.settings, plan.task.actions
-    plain = Threshold(actions=actions, threshold=costs.threshold(settings.costs), origin="the cost matrix")
-    blind = Review(actions=actions, threshold=plain.threshold, low=-1, high=2, origin=plain.origin)
-    policies: dict[str, tuple[Policy, str]] = {}
-    known, answers = (baselines.answers(train, rows, segments) for rows in (validation, frame))
-    for name, share in known.items():
-        policies[name] = plain, name
-        if name in CONSTANT:
-            policies[f"{ASK} {name}"] = blind, name
-        else:
-            policies[f"{name}, tuned"] = building.tuned(plan, validation["label"], share), name
-            policies[f"{name}, asking"] = building.asking(plan, validation["label"], share), name
-    return {
-        label: replay(policy, frame, answers[name], settings, verdicts) for label, (policy, name) in policies.items()
-    }
+    prices, truth, nothing = plan.prices, plan.truth(validation["label"]), np.zeros((len(frame), 1))
+    free = replace(plan, settings=plan.settings.model_copy(update={"threshold": None}), approved_threshold=None)
+    policies: dict[str, tuple[Policy, ArrayLike | Answers]] = {}
+    for name, action in constants(plan, train).items():
+        policies[name] = Constant(actions=plan.actions, action=action), nothing
+        policies[f"{ASK} {name}"] = Constant(actions=plan.actions, action=action, review=True), nothing
+    if not prices.functions:
+        taught = train.assign(
+            label=pd.Categorical.from_codes(plan.truth(train["label"]).astype(np.int64), pd.Index(plan.classes))
+        )
+        known, here = (baselines.answers(taught, rows, segments) for rows in (validation, frame))
+        for name in (f"by {column} alone" for column in segments if f"by {column} alone" in known):
+            policies[name] = building.single(free), here[name]
+            if prices.two:
+                policies[f"{name}, tuned"] = building.tuned(plan, truth, known[name]), here[name]
+            policies[f"{name}, asking"] = building.asking(plan, truth, known[name]), here[name]
+    return {name: replay(policy, frame, said, plan, verdicts) for name, (policy, said) in policies.items()}
+
+
+def constants(plan: Plan, train: pd.DataFrame) -> dict[str, int]:
+    """Return what is the same for each row, by name: the actions, of many those that were cheapest on train."""
+    if plan.prices.two:
+        return {"always no": 0, "always yes": 1}
+    spent = plan.prices.by_row(plan.truth(train["label"])).mean(axis=0)
+    return {f"always {plan.actions[at]}": int(at) for at in np.sort(np.argsort(spent, kind="stable")[:_MOST_CONSTANTS])}
 
 
 def drawable(table: pd.DataFrame, times: float = 5) -> pd.DataFrame:
@@ -234,23 +263,36 @@ def drawable(table: pd.DataFrame, times: float = 5) -> pd.DataFrame:
     return kept if len(kept) > 1 else table
 
 
-def hindsight(label: ArrayLike, probability: ArrayLike, prices: Costs) -> float:
-    """Return the cost a decision of the threshold that would have been best on these very rows.
+def hindsight(truth: ArrayLike, said: ArrayLike | Answers, prices: CostMatrix) -> dict[str, float]:
+    """Return the cost a decision of the threshold that would have been best on these very rows; only of two classes.
 
     A bound, not a policy: nobody could have known it.
     """
-    return costs.cheapest(label, probability, prices).cost
+    return {"hindsight_cost": costs.cheapest(truth, answers.of(said).shown, prices).cost} if prices.two else {}
 
 
-def _quality(outcome: Outcome, label: NDArray[np.int64]) -> dict[str, float]:
-    positive = label == 1
-    right, acts = float((outcome.acted & positive).sum()), float(outcome.acted.sum())
+def quality(action: ArrayLike, truth: ArrayLike, prices: CostMatrix) -> dict[str, float]:
+    """Return how good actions are against those that would have been cheapest.
+
+    Returns
+    -------
+    dict
+        Of two classes `precision` (of what was acted on), `recall` and `accuracy`; of several `accuracy` and
+        `macro_f1`. NaN where there is nothing to divide by.
+    """
+    done, should, nothing = np.asarray(action), prices.should(truth), float("nan")
+    accuracy = float((done == should).mean()) if len(done) else nothing
+    if not prices.two:
+        f1 = metrics.score("macro_f1", should, _said(done, prices)) if len(done) else nothing
+        return {"accuracy": accuracy, "macro_f1": f1}
+    right, acts, positive = float(((done == 1) & (should == 1)).sum()), (done == 1).sum(), (should == 1).sum()
     return {
-        "acts": int(acts),
-        "reviews": int(outcome.reviewed.sum()),
-        "review_share": float(outcome.reviewed.mean()),
-        "refused": int(outcome.refused.sum()),
-        "precision": right / acts if acts else np.nan,
-        "recall": right / positive.sum() if positive.any() else np.nan,
-        "accuracy": float((outcome.acted == positive).mean()),
+        "precision": right / float(acts) if acts else nothing,
+        "recall": right / float(positive) if positive else nothing,
+        "accuracy": accuracy,
     }
+
+
+def _said(action: ArrayLike, prices: CostMatrix) -> Floats:
+    """Return actions as answers to be scored: certain of each, [n, a]; of two [n]."""
+    return targets.narrow(np.eye(len(prices.actions))[np.asarray(action)])

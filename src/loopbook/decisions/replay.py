@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.decisions import costs
+from loopbook.decisions.answers import Answers
+from loopbook.decisions.building import Plan
 from loopbook.decisions.policies import Policy
-from loopbook.scenario.decisions import DecisionsSettings
 from loopbook.scenario.errors import DataError
 from loopbook.statistics.coin import coin
 
@@ -19,9 +19,19 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of rows under one policy, each [n]: carried out, reviewed, review refused for want of time, cost."""
+    """What became of rows under one policy, each [n].
 
-    acted: Bools
+    Attributes
+    ----------
+    action
+        Index of the action that was carried out, int64.
+    reviewed, refused
+        Whether a person was asked; whether one would have been, had there been time.
+    cost
+        float64.
+    """
+
+    action: NDArray[np.int64]
     reviewed: Bools
     refused: Bools
     cost: Floats
@@ -70,11 +80,12 @@ def granted(wanted: ArrayLike, capacity: float) -> Bools:
     return np.fromiter((budget.ask(bool(wish)) for wish in np.asarray(wanted)), dtype=bool)
 
 
-def simulated_verdicts(frame: pd.DataFrame, error: float, seed: int = 0) -> Mapping[str, bool]:
-    """Return what a simulated reviewer would say of each row, by `row_id`: the label, or its opposite.
+def simulated_verdicts(frame: pd.DataFrame, plan: Plan, seed: int = 0) -> Mapping[str, int]:
+    """Return which action a simulated reviewer would choose for each row, by `row_id`.
 
-    Wrong with probability `error`, and always wrong about the same rows: the coin is a hash of `row_id` and seed.
-    A simulation: it knows the label, as no real reviewer does.
+    That is the cheapest one for the label or, with probability ``costs.review_error``, for one of the other classes.
+    Always wrong about the same rows: the coin is a hash of `row_id` and seed. A simulation: it knows the label, as no
+    real reviewer does.
 
     Raises
     ------
@@ -83,18 +94,21 @@ def simulated_verdicts(frame: pd.DataFrame, error: float, seed: int = 0) -> Mapp
     """
     if "label" not in frame.columns:
         raise DataError("A simulated reviewer needs rows with a label; these have none.")
-    return {
-        str(row): (label == 1) != (coin(f"reviewer {seed} {row}") < error)
-        for row, label in zip(frame["row_id"], frame["label"], strict=True)
-    }
+    ids = frame["row_id"].astype(str).tolist()
+    wrong = np.array([coin(f"reviewer {seed} {row}") for row in ids]) < plan.prices.error
+    other = np.array(
+        [coin(f"reviewer {seed} {row} names") if errs else 0.0 for row, errs in zip(ids, wrong, strict=True)]
+    )
+    said = plan.prices.answered(plan.truth(frame["label"]), wrong, other)
+    return dict(zip(ids, said.tolist(), strict=True))
 
 
 def replay(
     policy: Policy,
     frame: pd.DataFrame,
-    probability: ArrayLike,
-    settings: DecisionsSettings,
-    verdicts: Mapping[str, bool] | None = None,
+    said: ArrayLike | Answers,
+    plan: Plan,
+    verdicts: Mapping[str, int] | None = None,
 ) -> Outcome:
     """Replay a policy on rows with known labels, in their order in time.
 
@@ -104,26 +118,27 @@ def replay(
         Who decides.
     frame
         Rows with the task's fields, `row_id`, `label` and, if known, `time`.
-    probability
-        The model's probability, float [n], in the order of `frame`.
-    settings
+    said
+        The model's answers, or its probabilities alone, in the order of `frame`.
+    plan
         Costs and review capacity.
     verdicts
-        What reviewers say, by `row_id`; None: a simulated reviewer who is wrong in ``costs.review_error`` of the rows.
+        Index of the action that reviewers choose, by `row_id`; None: a simulated reviewer, who is wrong in
+        ``costs.review_error`` of the rows.
 
     Returns
     -------
     Outcome
         In the order of `frame`.
     """
-    proposed = policy.propose(frame, probability)
+    proposed = policy.propose(frame, said)
     order = in_time_order(frame)
     wanted = proposed["review"].to_numpy(dtype=bool)
     reviewed = np.zeros(len(frame), dtype=bool)
-    reviewed[order] = granted(wanted[order], settings.review_capacity)
-    acted = proposed["act"].to_numpy(dtype=bool).copy()
+    reviewed[order] = granted(wanted[order], plan.settings.review_capacity)
+    action = proposed["action"].to_numpy(dtype=np.int64).copy()
     if reviewed.any():
-        said = verdicts if verdicts is not None else simulated_verdicts(frame, settings.costs.review_error)
-        acted[reviewed] = [said[str(row)] for row in frame["row_id"].to_numpy()[reviewed]]
-    cost = costs.realised(settings.costs, acted, frame["label"], reviewed)
-    return Outcome(acted, reviewed, wanted & ~reviewed, cost)
+        answered = verdicts if verdicts is not None else simulated_verdicts(frame[reviewed], plan)
+        action[reviewed] = [answered[str(row)] for row in frame["row_id"].to_numpy()[reviewed]]
+    cost = plan.prices.realised(action, plan.truth(frame["label"]), reviewed)
+    return Outcome(action, reviewed, wanted & ~reviewed, cost)

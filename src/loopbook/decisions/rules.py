@@ -6,7 +6,7 @@ no functions, no patterns, and no access to anything but the row.
 
 import decimal
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from loopbook.data import features
 from loopbook.decisions import language
+from loopbook.decisions.answers import Answers
 from loopbook.decisions.language import Part, Symbol, symbols, where
 from loopbook.scenario.decisions import Rule
 from loopbook.scenario.errors import ScenarioError, suggest
@@ -36,7 +37,7 @@ class Compiled:
     symbols: tuple[Symbol, ...]
     engine: Any
 
-    def holds(self, frame: pd.DataFrame, probability: ArrayLike | None = None) -> NDArray[np.bool_]:
+    def holds(self, frame: pd.DataFrame, said: ArrayLike | Answers | None = None) -> NDArray[np.bool_]:
         """Return for each row whether the rule holds: bool [n].
 
         Parameters
@@ -44,21 +45,23 @@ class Compiled:
         frame
             Rows with the task's fields. A comparison with a missing number does not hold, except ``!=``; ask for
             missing ones by ``<field>_missing``. A missing category is an empty text.
-        probability
-            float [n]; needed by rules after the model.
+        said
+            The model's answers; needed by rules after the model.
 
         Raises
         ------
         DataError
             If a field is absent.
         """
-        columns = [symbol.values(frame, probability) for symbol in self.symbols]
+        columns = [symbol.values(frame, said) for symbol in self.symbols]
         names = [symbol.name for symbol in self.symbols]
         rows = (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
         return np.fromiter((bool(self.engine.matches(row)) for row in rows), dtype=bool, count=len(frame))
 
 
-def read(given: Mapping[str, Rule], task: Task, place: str = "decisions.rules") -> tuple[Compiled, ...]:
+def read(
+    given: Mapping[str, Rule], task: Task, place: str = "decisions.rules", actions: Sequence[str] = ()
+) -> tuple[Compiled, ...]:
     """Read and check rules.
 
     Parameters
@@ -69,6 +72,8 @@ def read(given: Mapping[str, Rule], task: Task, place: str = "decisions.rules") 
         Its fields are the names that a rule may use, its actions those that a rule may choose.
     place
         Where the rules stand, for messages.
+    actions
+        All that a rule may choose, where only the data knows; left out: as the task says, if it does.
 
     Raises
     ------
@@ -76,7 +81,8 @@ def read(given: Mapping[str, Rule], task: Task, place: str = "decisions.rules") 
         If a name, an action or an expression does not fit. The message names the rule, the place in it, and the
         remedy.
     """
-    return tuple(_compiled(name, rule, task, f"{place}.{name}") for name, rule in given.items())
+    known = tuple(actions) or task.actions or task.label.classes
+    return tuple(_compiled(name, rule, task, f"{place}.{name}", known) for name, rule in given.items())
 
 
 def merged(own: Mapping[str, Rule], approved: Mapping[str, Any]) -> dict[str, Rule]:
@@ -103,13 +109,13 @@ def merged(own: Mapping[str, Rule], approved: Mapping[str, Any]) -> dict[str, Ru
     return result
 
 
-def _compiled(name: str, rule: Rule, task: Task, place: str) -> Compiled:
+def _compiled(name: str, rule: Rule, task: Task, place: str, actions: Sequence[str]) -> Compiled:
     import rule_engine
 
     if not _NAME.fullmatch(name):
         raise ScenarioError(f"{place}: name a rule with letters, digits, spaces, dots and hyphens (at most 80).")
-    choices = (*task.actions, REVIEW)
-    if rule.action not in choices:
+    choices = (*actions, REVIEW)
+    if actions and rule.action not in choices:
         raise ScenarioError(f"{place}.action is {rule.action!r}, but must be an action.{suggest(rule.action, choices)}")
     known = symbols(task)
     text, place = rule.when, f"{place}.when"

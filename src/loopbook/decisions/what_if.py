@@ -19,6 +19,7 @@ BINS = 200
 _DIGITS = 6  # of a probability: more say nothing, and look like the number of a card to a search for personal data
 _SHOWN = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 """Thresholds of the table, besides the one in force."""
+_SHARES = (0.02, 0.05, 0.1, 0.2, 0.5)
 
 
 class Bin(NamedTuple):
@@ -82,7 +83,7 @@ def effect(counts: Sequence[Bin], prices: CostMatrix, threshold: float, capacity
 def start(policy: Policy, threshold: float, capacity: float) -> tuple[float, float]:
     """Return threshold and review capacity of a policy without its rules; a tree has the threshold that is given."""
     base = policy.base if isinstance(policy, Ruled) else policy
-    own = float(not base.act) if isinstance(base, Constant) else getattr(base, "threshold", threshold)
+    own = float(base.action == 0) if isinstance(base, Constant) else getattr(base, "threshold", threshold)
     return min(own, 1.0), capacity if isinstance(base, Review) else 0.0
 
 
@@ -103,3 +104,27 @@ def plain(
         "currency": currency,
         "table": table,
     }
+
+
+def of_reviews(prices: CostMatrix, said: ArrayLike, truth: ArrayLike, capacity: float, currency: str) -> dict[str, Any]:
+    """Return what other shares of reviews would cost where several classes are told apart, as plain values for a page.
+
+    Each row is decided by what is cheapest expected; the rows for which asking a person is expected to save most are
+    reviewed, by people as fallible as the costs say.
+
+    Parameters
+    ----------
+    said, truth
+        As in `CostMatrix.expected` and `CostMatrix.truth`.
+    capacity
+        The share that people can review now.
+    """
+    gain, alone = prices.gain(said), prices.realised(prices.cheapest(said), truth)
+    order, asked = np.argsort(-gain, kind="stable"), prices.asking(truth)
+    table = []
+    for share in sorted({0.0, *_SHARES, capacity}):
+        rows = order[: int(share * len(order) + 1e-9)]
+        rows = rows[gain[rows] > 0]
+        spent = alone.sum() + (asked - alone)[rows].sum()
+        table.append({"capacity": share, "cost": float(spent / len(gain)), "reviews": len(rows) / len(gain)})
+    return {"capacity": capacity, "currency": currency, "shares": table}
