@@ -49,7 +49,8 @@ def metrics(
     Returns
     -------
     DataFrame
-        Index ``metric``; columns ``value``, ``low``, ``high``. NaN where a class is missing.
+        Index ``metric``; columns ``value``, ``low``, ``high``. NaN where a class is missing. Resamples repeat rows,
+        which alone makes a calibration error larger: its interval may lie above the value.
 
     Raises
     ------

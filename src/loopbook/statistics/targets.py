@@ -39,9 +39,18 @@ def codes(label: "pd.Series[Any]", task: Task) -> NDArray[np.int64]:
 
 
 def numbers(label: ArrayLike) -> Floats:
-    """Return labels as metrics take them, float64 [n]: of a categorical its codes, of all else the numbers."""
-    values = label.cat.codes if isinstance(getattr(label, "dtype", None), pd.CategoricalDtype) else label  # type: ignore[union-attr]
-    return np.asarray(values, dtype=np.float64)
+    """Return labels as metrics take them, float64 [n]: of a categorical its codes, of all else the numbers.
+
+    Raises
+    ------
+    DataError
+        If a categorical has a missing label: its code would be taken for that of the last class.
+    """
+    if not isinstance(label, pd.Series) or not isinstance(label.dtype, pd.CategoricalDtype):
+        return np.asarray(label, dtype=np.float64)
+    if missing := int(label.isna().sum()):
+        raise DataError(f"{missing:,} of {len(label):,} rows have no label, and cannot be judged.")
+    return np.asarray(label.cat.codes, dtype=np.float64)
 
 
 def narrow(probability: ArrayLike) -> Floats:
