@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.feedback.conftest import estimated_log, of_task
 
 from loopbook.data.features import Features
+from loopbook.decisions import costs
 from loopbook.feedback import active_learning
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
@@ -18,6 +20,9 @@ from loopbook.scenario.errors import DataError
 
 def pool_of(count: int) -> pd.DataFrame:
     return pd.DataFrame({"row_id": [f"r{at}" for at in range(count)]})
+
+
+unsure = active_learning.uncertainty
 
 
 def test_uncertainty_is_one_bit_at_the_threshold() -> None:
@@ -31,7 +36,7 @@ def test_uncertainty_is_one_bit_at_the_threshold() -> None:
 def test_copies_of_one_doubt_are_one_question() -> None:
     position = np.repeat(np.eye(3), 10, axis=0)
     probability = np.concatenate([np.full(10, 0.5), np.full(10, 0.45), np.full(10, 0.4)])
-    chosen = active_learning.select(pool_of(30), probability, position, 3, random_share=0)
+    chosen = active_learning.select(pool_of(30), unsure(probability), position, 3, random_share=0)
     assert sorted(int(row[1:]) // 10 for row in chosen["row_id"]) == [0, 1, 2]
     np.testing.assert_allclose(chosen["distance"], [np.nan, np.sqrt(2), np.sqrt(2)])
     assert chosen["why"].tolist() == ["uncertain"] * 3
@@ -39,14 +44,16 @@ def test_copies_of_one_doubt_are_one_question() -> None:
 
 def test_without_differences_the_most_uncertain_are_chosen() -> None:
     probability = np.linspace(0.01, 0.99, 99)
-    chosen = active_learning.select(pool_of(99), probability, np.ones((99, 1)), 5, random_share=0)
+    chosen = active_learning.select(pool_of(99), unsure(probability), np.ones((99, 1)), 5, random_share=0)
     assert set(chosen["row_id"]) == {"r47", "r48", "r49", "r50", "r51"}
 
 
 def test_disputed_rows_come_too_but_only_so_many() -> None:
     probability = np.full(100, 0.01)
     disputed = [f"r{at}" for at in range(50)]
-    chosen = active_learning.select(pool_of(100), probability, np.eye(100), 20, random_share=0.2, disputed=disputed)
+    chosen = active_learning.select(
+        pool_of(100), unsure(probability), np.eye(100), 20, random_share=0.2, disputed=disputed
+    )
     assert chosen["why"].value_counts().to_dict() == {"uncertain": 11, "disputed": 5, "random": 4}
     assert set(chosen.loc[chosen["why"] == "disputed", "row_id"]) <= set(disputed)
 
@@ -54,9 +61,10 @@ def test_disputed_rows_come_too_but_only_so_many() -> None:
 def test_the_random_share_stands_for_the_pool() -> None:
     random = np.random.default_rng(0)
     probability = random.random(2_000)
-    chosen = active_learning.select(pool_of(2_000), probability, np.ones((2_000, 1)), 500, random_share=1)
-    assert chosen["probability"].mean() == pytest.approx(probability.mean(), abs=0.04)
-    again = active_learning.select(pool_of(2_000), 1 - probability, np.ones((2_000, 1)), 500, random_share=1)
+    chosen = active_learning.select(pool_of(2_000), unsure(probability), np.ones((2_000, 1)), 500, random_share=1)
+    mean = probability[chosen["row_id"].str[1:].astype(int)].mean()
+    assert mean == pytest.approx(probability.mean(), abs=0.04)
+    again = active_learning.select(pool_of(2_000), unsure(1 - probability), np.ones((2_000, 1)), 500, random_share=1)
     assert again["row_id"].tolist() == chosen["row_id"].tolist()  # it does not depend on the model
 
 
@@ -73,10 +81,9 @@ def test_the_budget_is_kept_and_nothing_is_asked_twice(
     count = len(probability)
     chosen = active_learning.select(
         pool_of(count),
-        probability,
+        unsure(probability, threshold),
         np.ones((count, 2)),
         budget,
-        threshold=threshold,
         random_share=share,
         disputed=["r1"],
     )
@@ -88,7 +95,7 @@ def test_the_budget_is_kept_and_nothing_is_asked_twice(
 
 def test_lengths_must_fit() -> None:
     with pytest.raises(DataError, match="do not fit together"):
-        active_learning.select(pool_of(3), [0.5], np.ones((3, 1)), 1)
+        active_learning.select(pool_of(3), unsure([0.5]), np.ones((3, 1)), 1)
 
 
 def test_alike_rows_are_near_each_other(decide: Callable[..., pd.DataFrame], scenario: Scenario) -> None:
@@ -103,16 +110,59 @@ def test_alike_rows_are_near_each_other(decide: Callable[..., pd.DataFrame], sce
     assert found[0] @ found[2] < 0.9
 
 
-def test_usefulness_counts_what_would_be_corrected() -> None:
-    chosen = pd.DataFrame(
-        {
-            "row_id": ["a", "b", "c", "d"],
-            "why": ["uncertain", "uncertain", "random", "random"],
-            "probability": [0.6, 0.4, 0.9, 0.1],
-            "uncertainty": [0.9, 0.9, 0.4, 0.4],
-        }
-    )
-    table = active_learning.usefulness(chosen, {"a": 0, "b": 0, "c": 1}, threshold=0.5)
+def test_usefulness_counts_what_would_be_corrected(
+    decisions: pd.DataFrame, truth: dict[str, int], scenario: Scenario
+) -> None:
+    log = decisions.head(4).assign(action=["act", "leave", "act", "leave"])
+    rows, why = log["row_id"].tolist(), ["uncertain", "uncertain", "random", "random"]
+    chosen = pd.DataFrame({"row_id": rows, "why": why, "uncertainty": [0.9, 0.9, 0.4, 0.4]})
+    table = active_learning.usefulness(chosen, dict(zip(rows, [0, 0, 1], strict=False)), log, scenario)
     assert table.loc["uncertain", ["items", "known", "corrected"]].tolist() == [2, 2, 0.5]
     assert table.loc["random", ["items", "known", "corrected"]].tolist() == [2, 1, 0]
     assert list(table.index) == ["uncertain", "random"]
+
+
+def by_enumeration(p: np.ndarray, cost: np.ndarray) -> float:
+    """Return what knowing the class would save, by going through all actions and classes."""
+    blind = min(sum(p[c] * cost[a, c] for c in range(len(p))) for a in range(len(cost)))
+    return blind - sum(p[c] * min(cost[a, c] for a in range(len(cost))) for c in range(len(p)))
+
+
+def test_of_several_classes_doubt_is_what_knowing_the_class_is_expected_to_save() -> None:
+    random = np.random.default_rng(4)
+    for _ in range(50):
+        k, a = random.integers(3, 8, 2)
+        cost, p = random.normal(0, 5, (a, k)), random.dirichlet(np.ones(k), 30)
+        prices = costs.CostMatrix(tuple(map(str, range(a))), tuple(map(str, range(k))), cost, 0.5, 0.0)
+        saved = np.array([by_enumeration(row, cost) for row in p])
+        np.testing.assert_allclose(active_learning.ignorance(p, prices), saved / saved.max(), atol=1e-9)
+    even = costs.CostMatrix(("a", "b", "c"), ("a", "b", "c"), 1 - np.eye(3), 0.5, 0.0)
+    p = np.array([[1, 0, 0], [0.5, 0.5, 0], [0.4, 0.3, 0.3]])
+    np.testing.assert_allclose(active_learning.ignorance(p, even), [0, 0.5 / 0.6, 1])
+
+
+def test_classes_that_mean_one_action_leave_no_doubt() -> None:
+    prices = costs.CostMatrix(("stop", "go"), ("red", "amber", "green"), np.array([[0, 0, 3], [9, 9, 0.0]]), 0.5, 0.0)
+    sure, unsure = active_learning.ignorance(np.array([[0.5, 0.5, 0], [0.1, 0.1, 0.8]]), prices)
+    assert (sure, unsure) == (0, 1)
+
+
+@pytest.mark.parametrize("function", [False, True])
+def test_of_a_number_doubt_is_greatest_where_its_distribution_holds_the_limit(function: bool) -> None:
+    limit = {"costs": {"function": {"queue": "value", "hurry": "60 - value"}}} if function else {}
+    task = {"type": "number", "label": {"column": "t", "limits": [30, 90]}, "actions": ["queue", "hurry", "refuse"]}
+    if function:
+        task = {**task, "label": {"column": "t", "limits": [30]}, "actions": ["queue", "hurry"]}
+    scenario = of_task(task, decisions=limit)
+    names = list(scenario.task.label.classes)
+    log = estimated_log(3)
+    p = np.array([[0.98, 0.02, 0], [0.5, 0.5, 0], [0.02, 0.98, 0]])[:, : len(names)]
+    scores = pd.DataFrame(p, columns=names).assign(row_id=log["row_id"])
+    found = active_learning.doubt(log.iloc[::-1], scores, scenario, 0.5)
+    assert found.argmax() == 1
+    assert found[[0, 2]].max() < 0.3
+
+
+def test_of_two_classes_doubt_is_the_entropy_around_the_threshold(decisions: pd.DataFrame, scenario: Scenario) -> None:
+    found = active_learning.doubt(decisions, pd.DataFrame({"row_id": []}), scenario, 0.3)
+    np.testing.assert_array_equal(found, active_learning.uncertainty(decisions["probability"], 0.3))

@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from tests.feedback.conftest import estimated_log, known, sorted_log
 
+from loopbook.data import relabelling
 from loopbook.feedback import corrections, feedback_page, proposals, trust
 from loopbook.feedback.gate import Verdict
 from loopbook.feedback.rule_search import FoundRule
@@ -37,7 +39,7 @@ def judged(decisions: pd.DataFrame, truth: dict[str, int]) -> trust.Trust:
 def test_agreed_labels_are_safe_and_disputed_ones_are_not(
     judged: trust.Trust, decisions: pd.DataFrame, contents: dict[str, str], truth: dict[str, int], scenario: Scenario
 ) -> None:
-    agreed, disputed = proposals.labels(judged, decisions, contents, scenario.task, KEEP)
+    agreed, disputed = proposals.labels(judged, decisions, contents, scenario, KEEP)
     assert (agreed.safe, disputed.safe) == (True, False)
     assert {one["row_id"] for one in disputed.change["corrections"]} == {"r00007"}
     assert all(one["label"] == truth[one["row_id"]] for one in agreed.change["corrections"])
@@ -51,7 +53,7 @@ def test_nothing_that_a_worse_challenger_has_learned_is_safe(
     judged: trust.Trust, decisions: pd.DataFrame, contents: dict[str, str], truth: dict[str, int], scenario: Scenario
 ) -> None:
     made = [
-        *proposals.labels(judged, decisions, contents, scenario.task, WORSE),
+        *proposals.labels(judged, decisions, contents, scenario, WORSE),
         *proposals.outcomes(truth, decisions, contents, scenario.task, WORSE),
         *proposals.champion(WORSE, "abc"),
     ]
@@ -105,7 +107,7 @@ def test_a_threshold_for_a_model_that_will_change_is_not_safe(
 
 
 def test_a_rule_carries_its_evidence_and_waits_for_a_person() -> None:
-    found = FoundRule("act on x", Rule(when='"x" in words', action="act"), 30, 20, 0.1, 0.05, 0.2)
+    found = FoundRule("act on x", Rule(when='"x" in words', action="act"), 30, 20, 0.1, 0.05, 0.2, 0.9, 3.0)
     (made,) = proposals.rules([found], "EUR")
     assert not made.safe
     assert Rule.model_validate_json(made.change["rule"]["text"]) == found.rule
@@ -113,12 +115,12 @@ def test_a_rule_carries_its_evidence_and_waits_for_a_person() -> None:
 
 
 def test_requirements_follow_clear_complaints_only() -> None:
-    names = ["segment", "answers", "users", "wrong", "low", "high", "elsewhere", "missed", "false_alarms", "p"]
+    names = ["segment", "answers", "users", "wrong", "low", "high", "elsewhere", "how", "p"]
     table = pd.DataFrame(
         [
-            ("place “north”", 80, 9, 0.5, 0.4, 0.6, 0.2, 30, 10, 0.001),
-            ("place “south”", 80, 9, 0.3, 0.2, 0.4, 0.2, 14, 10, 0.2),
-            ("place “east”", 80, 9, 0.0, 0.0, 0.1, 0.3, 0, 0, 0.001),
+            ("place “north”", 80, 9, 0.5, 0.4, 0.6, 0.2, "missed 30", 0.001),
+            ("place “south”", 80, 9, 0.3, 0.2, 0.4, 0.2, "missed 14", 0.2),
+            ("place “east”", 80, 9, 0.0, 0.0, 0.1, 0.3, "", 0.001),
         ],
         columns=names,
     )
@@ -150,7 +152,7 @@ def test_proposals_are_plain_values_and_come_back(
     judged: trust.Trust, decisions: pd.DataFrame, contents: dict[str, str], truth: dict[str, int], scenario: Scenario
 ) -> None:
     made = [
-        *proposals.labels(judged, decisions, contents, scenario.task, KEEP),
+        *proposals.labels(judged, decisions, contents, scenario, KEEP),
         *proposals.outcomes(truth, decisions, contents, scenario.task, KEEP),
         *proposals.champion(replace(PROMOTE, p=float("nan")), "abc"),
     ]
@@ -159,3 +161,27 @@ def test_proposals_are_plain_values_and_come_back(
     assert feedback_page.proposals(made).index.tolist() == [one.id for one in made]
     with pytest.raises(LoopbookError, match="Run notebook 07 again"):
         proposals.from_plain([{"id": "x"}])
+
+
+@pytest.mark.parametrize("kind", ["sorting", "estimating"])
+def test_labels_and_outcomes_of_any_type_are_proposed_as_a_snapshot_holds_them(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    scenario = request.getfixturevalue(kind)
+    log = (sorted_log if kind == "sorting" else estimated_log)(200)
+    truth = known(log)
+    answers = [{"row_id": row, "user": user, "label": truth[row]} for row in log["row_id"][:60] for user in "ab"]
+    judged = trust.judge(corrections.table(answers, log["label"].dtype), truth)
+    contents = relabelling.fingerprints(log, scenario.task)
+    (agreed,) = proposals.labels(judged, log, contents, scenario, KEEP)
+    (settled,) = proposals.outcomes(truth, log, contents, scenario.task, KEEP)
+    for made in (agreed, settled):
+        plain = json.loads(json.dumps(made.model_dump(), allow_nan=False))
+        labels = {one["row_id"]: one["label"] for one in next(iter(plain["change"].values()))}
+        assert {type(label) for label in labels.values()} == {str if kind == "sorting" else float}
+        assert all(labels[row] == pytest.approx(truth[row]) for row in labels)
+    wanted = (
+        log["label"].gt(30).map({True: "hurry", False: "queue"}) if kind == "estimating" else log["label"].astype(str)
+    )
+    assert agreed.evidence["contradict the agent"] == (log["action"] != wanted)[:60].sum()
+    assert ("billing" if kind == "sorting" else "above 30 min") in settled.reason

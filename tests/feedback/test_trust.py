@@ -142,8 +142,8 @@ def test_outcomes_arrive_late(decide: Callable[..., pd.DataFrame]) -> None:
     assert len(trust.outcomes_of(log.assign(label=pd.array([pd.NA] * 720, dtype="Int8")), 0, 14)) == 0
 
 
-def test_where_nobody_has_answered_the_page_says_so_instead_of_drawing() -> None:
-    assert isinstance(feedback_page.reliability(trust.judge(said(), {})), Sentence)
+def test_where_nobody_has_answered_the_page_says_so_instead_of_drawing(scenario: Scenario) -> None:
+    assert isinstance(feedback_page.reliability(trust.judge(said(), {}), scenario.task), Sentence)
 
 
 def named(classes: tuple[str, ...], answers: list[tuple[str, str, str]]) -> pd.DataFrame:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 from scipy.stats import fisher_exact
+from tests.feedback.conftest import estimated_log, of_task, sorted_log
 
-from loopbook.feedback import corrections, user_experience, users
+from loopbook.feedback import complaint, corrections, user_experience, users
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.feedback import FeedbackSettings
@@ -19,7 +20,7 @@ def opinions(decisions: pd.DataFrame, labels: list[int], scenario: Scenario, **m
             for at, (row, label) in enumerate(zip(decisions["row_id"], labels, strict=True))
         ]
     )
-    return user_experience.opinions(answers, decisions, scenario.task)
+    return user_experience.opinions(answers, decisions, scenario)
 
 
 def test_kinds_follow_from_label_and_action(decisions: pd.DataFrame, scenario: Scenario) -> None:
@@ -27,6 +28,34 @@ def test_kinds_follow_from_label_and_action(decisions: pd.DataFrame, scenario: S
     said = opinions(log, [1, 0, 1, 0], scenario)
     assert said["kind"].tolist() == ["right", "false alarm", "missed", "right"]
     assert said["wrong"].tolist() == [False, True, True, False]
+
+
+def test_of_several_classes_the_user_names_the_class_whose_action_would_have_been_right(sorting: Scenario) -> None:
+    log = sorted_log(60).assign(action=["fraud"] * 40 + ["review"] * 20, place=["north"] * 30 + ["south"] * 30)
+    labels = ["fraud"] * 10 + ["praise"] * 15 + ["billing"] * 15 + ["billing"] * 20
+    answers = corrections.table(
+        [{"row_id": row, "user": "ann", "label": label} for row, label in zip(log["row_id"], labels, strict=True)],
+        log["label"].dtype,
+    )
+    said = user_experience.opinions(answers, log, sorting)
+    assert said["kind"].value_counts().to_dict() == {"right": 30, "wrong": 30}  # a case that waits is not yet wrong
+    table = user_experience.by_segment(said, ["place"]).set_index("segment")
+    assert table.loc["place “north”", ["wrong", "how"]].tolist() == [20 / 30, "praise 15, billing 5"]
+
+
+def test_where_an_action_serves_several_classes_only_a_dearer_one_is_wrong() -> None:
+    cost = {"phone": {"fraud": 0, "others": 3}, "mail": {"fraud": 9, "others": 1}}
+    task = {"type": "multiclass", "label": {"column": "t"}, "actions": ["phone", "mail"]}
+    serving = of_task(task, decisions={"costs": {"matrix": cost}})
+    log = sorted_log(4).assign(action=["mail", "mail", "mail", "phone"])
+    label = pd.Series(["fraud", "praise", "billing", "billing"], dtype=log["label"].dtype)
+    assert complaint.kinds(log, label, serving).tolist() == ["wrong", "right", "right", "wrong"]
+
+
+def test_of_a_number_an_action_is_wrong_on_the_other_side_of_the_limit(estimating: Scenario) -> None:
+    log = estimated_log(4).assign(action=["queue", "queue", "hurry", "hurry"])
+    kinds = complaint.kinds(log, pd.Series([10.0, 40.0, 10.0, 40.0]), estimating)
+    assert kinds.tolist() == ["right", "missed", "false alarm", "right"]
 
 
 def test_malicious_users_and_answers_without_a_label_are_left_out(decisions: pd.DataFrame, scenario: Scenario) -> None:
@@ -37,7 +66,7 @@ def test_malicious_users_and_answers_without_a_label_are_left_out(decisions: pd.
             {"row_id": "r00002", "user": "bob", "label": 0},
         ]
     )
-    said = user_experience.opinions(answers, decisions, scenario.task, malicious=("eve",))
+    said = user_experience.opinions(answers, decisions, scenario, malicious=("eve",))
     assert said["user"].tolist() == ["bob"]
 
 
@@ -51,7 +80,7 @@ def test_shares_of_a_segment_are_counted_against_all_others(decisions: pd.DataFr
     )
     assert set(table.index) == {"place “north”", "place “south”", "place “east”"}  # five answers are too few to name
     row = table.loc["place “north”"]
-    assert (row["answers"], row["wrong"], row["false_alarms"], row["missed"]) == (40, 0.75, 30, 0)
+    assert (row["answers"], row["wrong"], row["how"]) == (40, 0.75, "false alarm 30")
     assert row["elsewhere"] == pytest.approx(72 / 80)
     p = sorted(fisher_exact([[bad, 40 - bad], [102 - bad, 80 - 102 + bad]])[1] for bad in (30, 32, 32))
     assert row["p"] == pytest.approx(min(3 * p[0], 3 * p[1] / 2, p[2]))
@@ -60,7 +89,7 @@ def test_shares_of_a_segment_are_counted_against_all_others(decisions: pd.DataFr
 
 
 def test_no_columns_and_no_answers_give_an_empty_table(decisions: pd.DataFrame, scenario: Scenario) -> None:
-    nobody = user_experience.opinions(corrections.table([]), decisions, scenario.task)
+    nobody = user_experience.opinions(corrections.table([]), decisions, scenario)
     assert user_experience.by_segment(nobody, ["place"]).empty
     assert user_experience.by_segment(nobody, []).empty
     assert user_experience.about(nobody).empty
@@ -98,7 +127,7 @@ def test_comments_of_simulated_users_tell_the_kinds_apart(
     decisions: pd.DataFrame, truth: dict[str, int], scenario: Scenario
 ) -> None:
     answers = users.simulate(decisions, truth, scenario, FeedbackSettings(answer_rate=0.8))
-    table = user_experience.about(user_experience.opinions(answers, decisions, scenario.task))
+    table = user_experience.about(user_experience.opinions(answers, decisions, scenario))
     terms = table.groupby("kind")["term"].agg(set)
     assert "false alarm" in terms["false alarm"]
     assert terms["missed"] & {"missed", "overlooked", "mattered", "told"}

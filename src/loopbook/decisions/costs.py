@@ -34,13 +34,15 @@ class Cutoff(NamedTuple):
 
 
 class InForce(NamedTuple):
-    """The threshold in force, where it comes from, and why an approved one is void, if it is."""
+    """The threshold in force, where it comes from, and why an approved one is void, if it is; None: there is none."""
 
-    value: float
+    value: float | None
     origin: str
     void: str
 
     def _repr_markdown_(self) -> str:
+        if self.value is None:
+            return f"There is no threshold: {self.origin}."
         said = f"The threshold in force is {self.value:.3f}: {self.origin}. A policy without one, or with its own,"
         return f"{self.void}{said} decides otherwise (notebook 05)."
 
@@ -374,6 +376,8 @@ def in_force(
 
 def carried(stage: Stage, approved_threshold: float | None, model: str | None) -> InForce:
     """Return the threshold in force in a round, from what its snapshot carries (`approved`, `in_force`)."""
+    if not of(stage.scenario.decisions.costs, stage.scenario.task).two:
+        return InForce(None, "of several actions, the one that is expected to cost least is taken", "")
     valid, void = approved(approved_threshold, model, stage.digest("champion"))
     return InForce(*in_force(stage.scenario.decisions, valid), void)
 

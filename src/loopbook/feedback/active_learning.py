@@ -8,12 +8,16 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.data.features import Features
+from loopbook.decisions import costs
+from loopbook.decisions.costs import CostMatrix
+from loopbook.feedback import complaint
 from loopbook.feedback.trust import Trust
+from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.feedback import FeedbackSettings
-from loopbook.statistics import intervals
+from loopbook.statistics import intervals, targets
 from loopbook.statistics.coin import coin
 from loopbook.statistics.scores import logit, sigmoid
+from loopbook.store.stage import Stage
 
 RANDOM, DISPUTED, UNCERTAIN = "random", "disputed", "uncertain"
 """Why an item is proposed."""
@@ -42,6 +46,34 @@ def uncertainty(probability: ArrayLike, threshold: float = 0.5) -> Floats:
     return np.asarray(-(p * np.log2(p) + (1 - p) * np.log2(1 - p)), dtype=np.float64)
 
 
+def ignorance(probability: Floats, prices: CostMatrix) -> Floats:
+    """Return what not knowing the label is expected to cost, as a share of the most that it does here: float [n].
+
+    It is the gap between the least expected cost and the expected least cost, the expected value of perfect
+    information: 0 where no class would change the decision. With equal costs of mistakes it is one less the greatest
+    probability. Of a number, the classes are its bands, so that a wide distribution counts where a limit lies in it;
+    where costs are functions of the number, it is the entropy of the bands.
+
+    Parameters
+    ----------
+    probability
+        Float [n, k].
+    prices
+        What each action costs by class.
+
+    References
+    ----------
+    Howard (1966), Information value theory; for choosing labels, Kapoor, Horvitz & Basu (2007), Selective supervision.
+    """
+    p = np.asarray(probability, dtype=np.float64)
+    if prices.functions:
+        lost = -(p * np.log(np.maximum(p, 1e-12))).sum(axis=1)
+    else:
+        lost = (p @ prices.cost.T).min(axis=1) - p @ prices.cost.min(axis=0)
+    most = float(lost.max(initial=0.0))
+    return np.asarray(np.maximum(lost, 0.0) / most if most > 0 else np.zeros(len(p)), dtype=np.float64)
+
+
 def vectors(frame: pd.DataFrame, features: Features) -> Floats:
     """Return a vector for each row, of length 1, in which alike rows are near each other: float [n, d].
 
@@ -63,11 +95,10 @@ def vectors(frame: pd.DataFrame, features: Features) -> Floats:
 
 def select(
     pool: pd.DataFrame,
-    probability: ArrayLike,
+    doubt: Floats,
     position: Floats,
     budget: int,
     *,
-    threshold: float = 0.5,
     random_share: float = 0.2,
     disputed: Sequence[str] = (),
     seed: int = 1,
@@ -83,14 +114,12 @@ def select(
     ----------
     pool
         Rows without a known label, with `row_id`.
-    probability
-        The model's, float [n].
+    doubt
+        How unsure each decision is, from 0 to 1: `uncertainty` or `ignorance`, float [n].
     position
         What `vectors` returned, float [n, d].
     budget
         How many items; fewer if the pool is smaller.
-    threshold
-        From which probability the agent acts.
     random_share
         Share of the budget that is drawn at random.
     disputed
@@ -101,8 +130,8 @@ def select(
     Returns
     -------
     DataFrame
-        `rank` (from 1), `row_id`, `why` (``random``, ``disputed`` or ``uncertain``), `probability`, `uncertainty`
-        (bits), `distance` (to the nearest item chosen before; NaN for the first and for random ones).
+        `rank` (from 1), `row_id`, `why` (``random``, ``disputed`` or ``uncertain``), `uncertainty` (the doubt),
+        `distance` (to the nearest item chosen before; NaN for the first and for random ones).
 
     Raises
     ------
@@ -114,11 +143,9 @@ def select(
     Zhdanov (2019), Diverse mini-batch active learning (choosing a diverse batch among the most informative); the
     greedy choice by distance is that of Sener & Savarese (2018), Active learning for convolutional neural networks.
     """
-    p = np.asarray(probability, dtype=np.float64)
-    if not len(pool) == len(p) == len(position):
-        raise DataError(f"{len(pool)} items, {len(p)} probabilities and {len(position)} vectors do not fit together.")
+    if not len(pool) == len(doubt) == len(position):
+        raise DataError(f"{len(pool)} items, {len(doubt)} doubts and {len(position)} vectors do not fit together.")
     ids = pool["row_id"].astype(str).to_numpy(dtype=object)
-    doubt = uncertainty(p, threshold)
     budget = min(budget, len(pool))
     by_chance = np.argsort([coin(f"label {seed} {row}") for row in ids], kind="stable")[: round(budget * random_share)]
     taken = np.zeros(len(pool), dtype=bool)
@@ -135,61 +162,84 @@ def select(
             "rank": np.arange(1, len(order) + 1),
             "row_id": pd.Series(ids[order], dtype="str"),
             "why": pd.Series(why, dtype="str"),
-            "probability": p[order],
             "uncertainty": doubt[order],
             "distance": [np.nan] * (len(by_chance) + len(argued)) + distances,
         }
     )
 
 
+def doubt(pool: pd.DataFrame, scores: pd.DataFrame, scenario: Scenario, threshold: float | None) -> Floats:
+    """Return how unsure each decision is, float [n]: of two actions for two classes `uncertainty`, else `ignorance`.
+
+    Parameters
+    ----------
+    pool
+        Rows of the decision log.
+    scores
+        The artifact ``scores``: `row_id`, and the probability of each class in a column of its name.
+    threshold
+        Of two classes: from which probability of yes the agent acts.
+    """
+    prices = costs.of(scenario.decisions.costs, scenario.task, targets.classes(pool["label"], scenario.task))
+    if prices.two and threshold is not None:
+        return uncertainty(pool["probability"], threshold)
+    columns = [name for name in scores.columns if name != "row_id"]
+    rows = scores.set_index(scores["row_id"].astype(str))[columns].reindex(pool["row_id"].astype(str))
+    return ignorance(targets.aligned(rows.to_numpy(np.float64), tuple(columns), prices.classes), prices)
+
+
 def propose(
-    decisions: pd.DataFrame, judged: Trust, features: Mapping[str, Any], settings: FeedbackSettings, threshold: float
+    stage: Stage, pool: pd.DataFrame, judged: Trust, features: Mapping[str, Any], doubts: Floats
 ) -> pd.DataFrame:
     """Return `select`'s choice among the decisions without an outcome and without a label that is taken as right.
 
     Parameters
     ----------
-    decisions
+    stage
+        Its settings say how many items, and the share of these that is drawn at random.
+    pool
         The decision log, without the rows whose outcome is known.
     judged
         What users say, weighed.
     features
         The artifact ``features``.
-    settings
-        Of the scenario's feedback: how many items, and the share of these that is drawn at random.
-    threshold
-        From which probability the agent acts.
+    doubts
+        What `doubt` returned for the pool.
     """
     accepted = judged.labels["accepted"]
-    pool = decisions[~decisions["row_id"].isin(judged.labels.loc[accepted, "row_id"])]
+    free = ~pool["row_id"].isin(judged.labels.loc[accepted, "row_id"]).to_numpy(dtype=bool)
     return select(
-        pool,
-        pool["probability"],
-        vectors(pool, Features.model_validate(dict(features))),
-        settings.label_budget,
-        threshold=threshold,
-        random_share=settings.random_share,
+        pool[free],
+        doubts[free],
+        vectors(pool[free], Features.model_validate(dict(features))),
+        stage.settings.label_budget,
+        random_share=stage.settings.random_share,
         disputed=judged.labels.loc[judged.labels["conflict"] & ~accepted, "row_id"].tolist(),
     )
 
 
-def usefulness(chosen: pd.DataFrame, truth: Mapping[str, int], threshold: float = 0.5) -> pd.DataFrame:
-    """Return how often the model would be corrected on the items chosen for each reason.
+def usefulness(
+    chosen: pd.DataFrame, truth: Mapping[str, Any], decisions: pd.DataFrame, scenario: Scenario
+) -> pd.DataFrame:
+    """Return how often the agent would be corrected on the items chosen for each reason.
 
     Only where labels are known after all: in a simulation, or once people have given them.
 
     Returns
     -------
     DataFrame
-        Indexed by `why`: `items`, `known`, `corrected` (share of known ones on the wrong side of the threshold), `low`,
-        `high` (95% interval), `uncertainty` (mean, bits).
+        Indexed by `why`: `items`, `known`, `corrected` (share of known ones for which another action would have been
+        right), `low`, `high` (95% interval), `uncertainty` (mean).
     """
-    label = np.array([truth.get(row, -1) for row in chosen["row_id"]], dtype=np.int64)
-    wrong = (chosen["probability"].to_numpy() >= threshold) != (label == 1)
+    log = decisions.set_index(decisions["row_id"].astype(str)).reindex(chosen["row_id"].astype(str))
+    label = pd.Series([truth.get(row) for row in log.index], index=log.index, dtype=decisions["label"].dtype)
+    settled = label.notna().to_numpy(dtype=bool)
+    wrong = np.zeros(len(log), dtype=bool)
+    wrong[settled] = complaint.kinds(log[settled], label[settled], scenario) != complaint.RIGHT
     rows = []
     for why in (UNCERTAIN, DISPUTED, RANDOM):
         mine = (chosen["why"] == why).to_numpy(dtype=bool)
-        known = mine & (label >= 0)
+        known = mine & settled
         if not mine.any():
             continue
         share = intervals.wilson(float(wrong[known].mean()) if known.any() else np.nan, int(known.sum()))

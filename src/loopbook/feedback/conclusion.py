@@ -34,12 +34,12 @@ class Facts:
     scenario: Scenario
     decisions: pd.DataFrame
     stream: pd.DataFrame
-    outcomes: Mapping[str, int]
+    outcomes: Mapping[str, Any]
     judged: Trust
 
 
 def conclude(
-    facts: Facts, said: Complaints, compared: Comparison, monitor: Mapping[str, Any], threshold: float
+    facts: Facts, said: Complaints, compared: Comparison, monitor: Mapping[str, Any], threshold: float | None
 ) -> list[Proposal]:
     """Return all proposals of a round; they change nothing until somebody approves them.
 
@@ -54,16 +54,16 @@ def conclude(
     monitor
         The artifact of monitoring, with the remedies that it offers.
     threshold
-        From which probability is acted now.
+        Of two classes, from which probability is acted now.
     """
     scenario, decisions, judged, outcomes = facts.scenario, facts.decisions, facts.judged, facts.outcomes
     task, verdict = scenario.task, compared.verdict
     labels = judged.labels[judged.labels["accepted"]]
-    known = {**outcomes, **{str(row): int(label) for row, label in zip(labels["row_id"], labels["label"], strict=True)}}
+    known = {**outcomes, **dict(zip(labels["row_id"].astype(str), labels["label"].tolist(), strict=True))}
     contents = relabelling.fingerprints(facts.stream, task)
-    new = proposals.labels(judged, decisions, contents, task, verdict)
+    new = proposals.labels(judged, decisions, contents, scenario, verdict)
     new += proposals.outcomes(outcomes, decisions, contents, task, verdict)
     new += proposals.champion(verdict, compared.challenger)
     new += proposals.threshold(monitor["proposals"], threshold, new)
-    found = rule_search.search(decisions, known, task, scenario.decisions.costs)
+    found = rule_search.search(decisions, known, scenario)
     return new + proposals.rules(found, scenario.currency) + proposals.requirements(said.by_segment, said.about)

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from loopbook.data import labels as words
 from loopbook.data import relabelling
 from loopbook.data.relabelling import HELD_BACK
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.task import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +27,8 @@ class LearningSet:
         Rows of the stream with a known outcome that nobody learns from; what users say of them does not count either,
         so that flipped labels cannot judge themselves.
     added
-        How many rows came to train, by where their label is from: `from`, `rows`, `yes` (share), `weight` (sum).
+        How many rows came to train, by where their label is from: `from`, `rows`, `labels` (the most frequent),
+        `weight` (sum).
     groups
         Groups of these rows; the champion knows none of what became of them later.
     """
@@ -46,7 +51,8 @@ def build(
     train: pd.DataFrame,
     stream: pd.DataFrame,
     labels: pd.DataFrame,
-    outcomes: Mapping[str, int],
+    outcomes: Mapping[str, Any],
+    task: Task,
     *,
     held_back: float = HELD_BACK,
     seed: int = 1,
@@ -62,8 +68,10 @@ def build(
     labels
         What users say, as `trust.judge` returns it; of these the accepted ones count, each as much as it is certain.
     outcomes
-        What has become known, by `row_id`: 0 or 1. A user's accepted label goes before, because it was found by
-        weighing the outcome against all witnesses.
+        What has become known, by `row_id`: 0 or 1, the name of a class, or a number. A user's accepted label goes
+        before, because it was found by weighing the outcome against all witnesses.
+    task
+        Its type says what a label is.
     held_back
         Share of the groups to judge by.
     seed
@@ -79,24 +87,24 @@ def build(
         raise DataError(f"{len(twice)} rows are in train and in stream, {min(twice)!r} for one; split them anew.")
     ids = stream["row_id"].astype(str)
     kept_back = relabelling.held_back(stream, held_back, seed)
-    outcome = ids.map(dict(outcomes))
+    outcome = ids.map(dict(outcomes)).astype(object)
     accepted = labels[labels["accepted"].astype(bool)].set_index("row_id")
-    said = ids.map(accepted["label"].astype("float64"))
+    said = ids.map(accepted["label"].astype(object)).astype(object)
     certain = ids.map(2 * accepted["confidence"] - 1)
 
     taught = ~kept_back & (outcome.notna() | said.notna()).to_numpy(dtype=bool)
     by_user = taught & said.notna().to_numpy(dtype=bool)
-    label = said.fillna(outcome.astype("float64"))
+    label = said.where(said.notna(), outcome)
     weight = certain.where(pd.Series(by_user, index=stream.index), stream["weight"].astype("float64"))
-    rows = stream[taught].assign(label=label[taught].astype("int8"), weight=weight[taught].astype("float32"))
+    rows = stream[taught].assign(label=_as_in(stream, label, taught), weight=weight[taught].astype("float32"))
     judged = kept_back & outcome.notna().to_numpy(dtype=bool)
-    recent = stream[judged].assign(label=outcome[judged].astype("int8")).reset_index(drop=True)
+    recent = stream[judged].assign(label=_as_in(stream, outcome, judged)).reset_index(drop=True)
     added = pd.DataFrame(
         [
             {
                 "from": source,
                 "rows": int(mask.sum()),
-                "yes": float(label[mask].mean()) if mask.any() else np.nan,
+                "labels": words.in_words(_as_in(stream, label, mask), task),
                 "weight": float(weight[mask].sum()),
             }
             for source, mask in (("users", by_user), ("outcomes", taught & ~by_user))
@@ -104,3 +112,9 @@ def build(
     )
     taught_groups = frozenset(rows["group"].astype(str))
     return LearningSet(pd.concat([train, rows], ignore_index=True), recent, added, taught_groups)
+
+
+def _as_in(stream: pd.DataFrame, label: "pd.Series[Any]", rows: NDArray[np.bool_]) -> "pd.Series[Any]":
+    """Return labels of some rows of the stream in the type that its own label has."""
+    like = stream["label"][rows]
+    return words.approved(label[rows].tolist(), like).astype(like.dtype)

@@ -7,10 +7,12 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import Field, ValidationError
 
-from loopbook.feedback import user_experience
+from loopbook.data.labels import in_words
+from loopbook.feedback import complaint, user_experience
 from loopbook.feedback.gate import Verdict
 from loopbook.feedback.rule_search import FoundRule
 from loopbook.feedback.trust import Trust
+from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError
 from loopbook.scenario.settings import Settings
 from loopbook.scenario.task import Task
@@ -54,7 +56,7 @@ def make(
 
 
 def labels(
-    trust: Trust, decisions: pd.DataFrame, contents: Mapping[str, str], task: Task, verdict: Verdict
+    trust: Trust, decisions: pd.DataFrame, contents: Mapping[str, str], scenario: Scenario, verdict: Verdict
 ) -> list[Proposal]:
     """Propose the labels that users have given and that are taken as right: agreed ones, and those that were disputed.
 
@@ -64,7 +66,7 @@ def labels(
     is proven to be worse, none is safe: somebody may have flipped them.
     """
     accepted = trust.labels[trust.labels["accepted"]]
-    acted = decisions.set_index(decisions["row_id"].astype(str))["action"] == task.actions[1]
+    log = decisions.set_index(decisions["row_id"].astype(str))
     suspicious = f"The challenger that learned from them is proven worse. {verdict.reason}" if verdict.worse else ""
     found = []
     for disputed, title, caution in (
@@ -74,17 +76,18 @@ def labels(
         part = accepted[accepted["conflict"] == disputed]
         if not len(part):
             continue
-        corrected = int((acted.reindex(part["row_id"]).to_numpy(dtype=bool) != (part["label"] == 1).to_numpy()).sum())
+        said = complaint.kinds(log.reindex(part["row_id"]), part["label"], scenario)
+        corrected = int((said != complaint.RIGHT).sum())
         corrections = [
             {
                 "row_id": str(row),
                 "content": contents[str(row)],
-                "label": int(label),
+                "label": label,
                 "weight": round(float(2 * sure - 1), 4),
                 "votes": int(votes),
             }
             for row, label, sure, votes in zip(
-                part["row_id"], part["label"], part["confidence"], part["votes"], strict=True
+                part["row_id"], part["label"].tolist(), part["confidence"], part["votes"], strict=True
             )
         ]
         ignored = len(trust.malicious)
@@ -103,23 +106,21 @@ def labels(
 
 
 def outcomes(
-    known: Mapping[str, int], decisions: pd.DataFrame, contents: Mapping[str, str], task: Task, verdict: Verdict
+    known: Mapping[str, Any], decisions: pd.DataFrame, contents: Mapping[str, str], task: Task, verdict: Verdict
 ) -> list[Proposal]:
     """Propose to learn from what became of the decisions."""
     ids = decisions["row_id"].astype(str)
-    settled = [
-        {"row_id": row, "content": contents[row], "label": int(known[row])} for row in sorted(set(ids) & set(known))
-    ]
+    settled = [{"row_id": row, "content": contents[row], "label": known[row]} for row in sorted(set(ids) & set(known))]
     if not settled:
         return []
-    yes = sum(row["label"] == 1 for row in settled)
+    label = pd.Series([row["label"] for row in settled], dtype=decisions["label"].dtype)
     caution = f"The challenger that learned from them is proven worse. {verdict.reason}" if verdict.worse else ""
     return [
         make(
             "outcomes",
             f"Learn from {len(settled):,} outcomes of decisions",
-            f"They have become known since; {yes:,} of them are {task.label.classes[1]!r}.",
-            {"outcomes": len(settled), "share yes": yes / len(settled)},
+            f"They have become known since: {in_words(label, task)}.",
+            {"outcomes": len(settled)},
             {"outcomes": settled},
             caution,
         )
@@ -141,7 +142,7 @@ def champion(verdict: Verdict, challenger: str) -> list[Proposal]:
     return [make("champion", "Promote the challenger", verdict.reason, evidence, {"champion": challenger})]
 
 
-def threshold(monitored: Sequence[Mapping[str, Any]], now: float, others: Sequence[Proposal]) -> list[Proposal]:
+def threshold(monitored: Sequence[Mapping[str, Any]], now: float | None, others: Sequence[Proposal]) -> list[Proposal]:
     """Propose another threshold, if monitoring recommends one.
 
     Parameters
@@ -149,7 +150,7 @@ def threshold(monitored: Sequence[Mapping[str, Any]], now: float, others: Sequen
     monitored
         What ``monitoring.proposals.compare`` returned, as the records that the artifact `monitor` holds.
     now
-        The threshold in force.
+        The threshold in force; None: there is none, because several actions are weighed.
     others
         The proposals made so far. A threshold is fitted to the probabilities of the present model, and void with any
         other: with a new champion it is not proposed at all, and if labels or outcomes are, it is not safe, because
@@ -157,7 +158,7 @@ def threshold(monitored: Sequence[Mapping[str, Any]], now: float, others: Sequen
     """
     best = [row for row in monitored if row["recommended"] and row["threshold"] is not None]
     kinds = {other.kind for other in others}
-    if not best or "champion" in kinds or not 0 <= float(best[0]["threshold"]) <= 1:
+    if now is None or not best or "champion" in kinds or not 0 <= float(best[0]["threshold"]) <= 1:
         return []
     row = best[0]
     value = round(float(row["threshold"]), 4)
@@ -185,13 +186,16 @@ def rules(found: Sequence[FoundRule], currency: str) -> list[Proposal]:
             "rule",
             f"Rule: {rule.rule.action} where {rule.rule.when}",
             f"It would have changed {rule.changed} of {rule.rows} decisions under it and saved {rule.saving:.3f} "
-            f"{currency} a decision over all ({rule.low:.3f} to {rule.high:.3f}), on rows that it was not found on.",
+            f"{currency} a decision over all ({rule.low:.3f} to {rule.high:.3f}), on rows that it was not found on. "
+            f"Its action is right for {rule.precision:.0%} of them, {rule.lift:.1f} times as often as for all.",
             {
                 "rows": rule.rows,
                 "changed": rule.changed,
                 "saving a decision": rule.saving,
                 "low": rule.low,
                 "high": rule.high,
+                "precision": rule.precision,
+                "lift": rule.lift,
             },
             {"rule": {"name": rule.name, "text": rule.rule.model_dump_json()}},
             "A rule decides without the model, for good: a person should read it.",
@@ -225,7 +229,7 @@ def requirements(by_segment: pd.DataFrame, comments: pd.DataFrame) -> list[Propo
         }
         reason = (
             f"Users call {row['wrong']:.0%} of these decisions wrong ({row['low']:.0%} to {row['high']:.0%}), "
-            f"elsewhere {row['elsewhere']:.0%}: {row['missed']} missed, {row['false_alarms']} false alarms."
+            f"elsewhere {row['elsewhere']:.0%}: {row['how']}."
         )
         evidence = {name: row[name] for name in ("answers", "wrong", "low", "high", "elsewhere", "p")}
         found.append(

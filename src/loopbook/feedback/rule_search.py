@@ -1,8 +1,9 @@
-"""Rule induction: words or fields under which the agent has kept deciding wrongly, judged in money."""
+"""Rule induction: words or fields under which the agent has kept deciding wrongly, judged in money and by lift."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,11 @@ from loopbook.data.features import column
 from loopbook.decisions import costs as money
 from loopbook.decisions import rules
 from loopbook.decisions.language import symbols, words
-from loopbook.scenario.decisions import Costs, Rule
+from loopbook.feedback import complaint
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.decisions import Rule
 from loopbook.scenario.task import Task
-from loopbook.statistics import bootstrap
+from loopbook.statistics import bootstrap, targets
 from loopbook.statistics.coin import coin
 
 LEAST = 12
@@ -45,6 +48,9 @@ class FoundRule:
         How many of these it would have decided otherwise.
     saving, low, high
         Saving a decision over that whole half, with an interval of 95% for all rules that were judged together.
+    precision, lift
+        Share of the rows under it for which its action is the right one, and how many times as often that is as over
+        the whole half.
     """
 
     name: str
@@ -54,71 +60,76 @@ class FoundRule:
     saving: float
     low: float
     high: float
+    precision: float
+    lift: float
 
 
 def search(
-    decisions: pd.DataFrame, known: Mapping[str, int], task: Task, costs: Costs, *, most: int = 3, seed: int = 1
+    decisions: pd.DataFrame, known: Mapping[str, Any], scenario: Scenario, *, most: int = 3, seed: int = 1
 ) -> list[FoundRule]:
     """Return the rules that save money beyond chance, the best first; often there is none.
 
-    Groups are dealt into two halves. On one, every word, category and cut of a number is tried as a rule that acts, or
-    does not act, before the model is asked; the few clearest are judged on the other half, with the rule engine that
-    would apply them. Rules that hold where a better one already does must save on the rows that are left.
+    Groups are dealt into two halves. On one, every word, category and cut of a number is tried as a rule for each
+    action, before the model is asked; the few clearest are judged on the other half, with the rule engine that would
+    apply them. Rules that hold where a better one already does must save on the rows that are left.
 
     Parameters
     ----------
     decisions
-        The decision log: `row_id`, `action`, `reviewed` and the task's fields.
+        The decision log: `row_id`, `action`, `reviewed`, `label` (for its type) and the task's fields.
     known
         Labels that are known by now (outcomes and accepted answers of users), by `row_id`.
-    task
-        Its fields and actions are what a rule can name.
-    costs
-        The cost matrix.
+    scenario
+        The fields and actions of its task are what a rule can name; its costs judge.
     most
         How many rules at most.
     seed
         Of the hash that deals the halves.
     """
-    label = decisions["row_id"].astype(str).map(dict(known))
-    side = decisions[label.notna()].reset_index(drop=True)
-    truth = np.asarray(label[label.notna()], dtype=np.int64)
+    task, kind = scenario.task, decisions["label"].dtype
+    label = pd.Series([known.get(row) for row in decisions["row_id"].astype(str)], index=decisions.index, dtype=kind)
+    side, label = decisions[label.notna()].reset_index(drop=True), label[label.notna()]
+    prices = money.of(scenario.decisions.costs, task, targets.classes(label, task))
+    truth = prices.truth(label, task)
     if len(side) < 4 * LEAST:
         return []
     group = (side["group"] if "group" in side else side["row_id"]).astype(str)
     half = group.map(lambda name: coin(f"rules {seed} {name}") < 0.5).to_numpy(dtype=bool)
-    savings = _savings(side, truth, task, costs)
+    each = prices.by_row(truth).T
+    savings, suits = _spent(side, prices, truth) - each, each <= each.min(axis=0)
     seen = ((text, mask & half) for text, mask in _conditions(side, half, task))
     scored = [
-        (_score(np.where(rows, savings[act], 0.0)[half]), text, act)
+        (score, text, act)
         for text, rows in seen
         if rows.sum() >= LEAST
-        for act in (0, 1)
+        for act, score in enumerate(_scores(savings[:, rows], int(half.sum())))
     ]
     clear = [found for found in scored if found[0] >= _CLEAR]
     tried = sorted(clear, key=lambda found: (-found[0], found[1]))[:_TRIED]
-    judged, gains = side[~half].reset_index(drop=True), savings[:, ~half]
+    judged, gains, suited = side[~half].reset_index(drop=True), savings[:, ~half], suits[:, ~half]
     found: list[FoundRule] = []
     left = np.ones(len(judged), dtype=bool)
     for _, text, act in tried:
-        rule = Rule(when=text, action=task.actions[act], position="before")
-        name = _name(text, task.actions[act])
-        (compiled,) = rules.read({name: rule}, task, "a rule that feedback proposes")
+        rule = Rule(when=text, action=prices.actions[act], position="before")
+        name = _name(text, prices.actions[act])
+        (compiled,) = rules.read({name: rule}, task, "a rule that feedback proposes", prices.actions)
         holds = compiled.holds(judged) & left
         saved = np.where(holds, gains[act], 0.0)
         if holds.sum() < LEAST or len(found) >= most:
             continue
         gain = bootstrap.mean(saved, group[~half].to_numpy(), _RESAMPLES, seed, level=0.05 / len(tried))
         if gain.low > 0:
-            found.append(FoundRule(name, rule, int(holds.sum()), int((saved != 0).sum()), *gain))
+            precision, usual = float(suited[act][holds].mean()), float(suited[act].mean())
+            lift = precision / usual if usual else float("nan")
+            found.append(FoundRule(name, rule, int(holds.sum()), int((saved != 0).sum()), *gain, precision, lift))
             left &= ~holds
     return sorted(found, key=lambda rule: -rule.saving)
 
 
-def _savings(side: pd.DataFrame, truth: NDArray[np.int64], task: Task, costs: Costs) -> Floats:
-    """Return what not acting, and acting, would have saved on each row against what was done: float [2, n]."""
-    spent = money.realised(costs, side["action"] == task.actions[1], truth, side["reviewed"])
-    return np.stack([spent - money.realised(costs, np.full(len(side), bool(act)), truth) for act in (0, 1)])
+def _spent(side: pd.DataFrame, prices: money.CostMatrix, truth: NDArray[Any]) -> Floats:
+    """Return what each decision has cost; of one that waits for a person what the right action will."""
+    action = complaint.done(side["action"], prices.actions)
+    return prices.realised(np.where(action < 0, prices.should(truth), action), truth, side["reviewed"])
 
 
 def _conditions(side: pd.DataFrame, half: Mask, task: Task) -> Iterator[tuple[str, Mask]]:
@@ -144,10 +155,15 @@ def _conditions(side: pd.DataFrame, half: Mask, task: Task) -> Iterator[tuple[st
             yield from ((f'{symbol.name} == "{value}"', (texts == value).to_numpy(dtype=bool)) for value in fit)
 
 
-def _score(saved: Floats) -> float:
-    """Return the mean saving in standard errors; 0 if nothing would change."""
-    deviation = float(saved.std())
-    return float(saved.mean()) / deviation * float(np.sqrt(len(saved))) if deviation > 0 else 0.0
+def _scores(saved: Floats, count: int) -> list[float]:
+    """Return by action the mean saving over `count` rows in standard errors, 0 if nothing would change.
+
+    `saved` are the savings by action on the rows under a rule; on all others there is none.
+    """
+    mean, square = saved.sum(axis=1) / count, (saved**2).sum(axis=1) / count
+    deviation = np.sqrt(np.maximum(square - mean**2, 0.0))
+    clear = np.divide(mean, deviation, out=np.zeros_like(mean), where=deviation > 1e-9 * np.abs(mean))
+    return [float(score) for score in clear * np.sqrt(count)]
 
 
 def _name(text: str, action: str) -> str:

@@ -9,26 +9,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from loopbook.data.cleaning import shorten
 from loopbook.data.features import tokenize
+from loopbook.feedback import complaint
+from loopbook.feedback.complaint import FALSE_ALARM, MISSED, RIGHT, WRONG
 from loopbook.feedback.trust import Trust
 from loopbook.monitoring.segment_values import memberships
 from loopbook.monitoring.signals import adjusted
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
-from loopbook.scenario.task import Task
-from loopbook.statistics import intervals
-
-KINDS = ("right", "missed", "false alarm")
-"""What a user says of a decision, by the label that the user gives."""
+from loopbook.statistics import intervals, targets
 
 LEAST = 10
 """Answers that a segment needs to be named."""
 
 _EDGES = "!?"
+_MEANT = 3  # classes that are named of a segment
 
 
 def opinions(
-    answers: pd.DataFrame, decisions: pd.DataFrame, task: Task, malicious: Collection[str] = ()
+    answers: pd.DataFrame, decisions: pd.DataFrame, scenario: Scenario, malicious: Collection[str] = ()
 ) -> pd.DataFrame:
     """Return the answers with a label beside the decisions that they are about.
 
@@ -38,22 +38,24 @@ def opinions(
         As `corrections.read` and `users.simulate` return them.
     decisions
         The decision log.
-    task
-        Its second action is the one for yes.
+    scenario
+        Its task and costs say which action would have been right.
     malicious
         Users to leave out.
 
     Returns
     -------
     DataFrame
-        The answers' columns, `kind` (one of `KINDS`: by the user's own word), `wrong` (bool), and the log's columns; a
-        column of the log that is called like one of the answers has the suffix ``_decision``.
+        The answers' columns, `kind` (one of `KINDS`: by the user's own word), `wrong` (bool), `means` (the class that
+        the user names; where there are two actions for two classes, `kind`), and the log's columns; a column of the log
+        that is called like one of the answers has the suffix ``_decision``.
     """
     said = answers[answers["label"].notna() & ~answers["user"].isin(list(malicious))]
     joined = said.merge(decisions, on="row_id", how="inner", suffixes=("", "_decision"))
-    yes, acted = (joined["label"] == 1).to_numpy(dtype=bool), (joined["action"] == task.actions[1]).to_numpy(dtype=bool)
-    kind = np.where(yes == acted, KINDS[0], np.where(yes, KINDS[1], KINDS[2]))
-    return joined.assign(kind=pd.Series(kind, index=joined.index, dtype="str"), wrong=yes != acted)
+    kind = complaint.kinds(joined, joined["label"], scenario)
+    names = np.array(targets.classes(joined["label"], scenario.task), dtype=object)
+    means = np.where(kind == WRONG, names[targets.codes(joined["label"], scenario.task)], kind)
+    return joined.assign(kind=kind, means=means, wrong=kind != RIGHT).astype({"kind": "str", "means": "str"})
 
 
 def by_segment(said: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -71,7 +73,8 @@ def by_segment(said: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     DataFrame
         One row a segment with at least `LEAST` answers, the worst first: `segment` (``column “value”``), `answers`,
         `users`, `wrong` (share called wrong), `low`, `high` (95% interval), `elsewhere` (share in all other answers),
-        `missed`, `false_alarms` (counts), `p` (that the share differs from elsewhere; adjusted for all segments).
+        `how` (what those who call it wrong mean most often: ``missed 30, false alarm 10``), `p` (that the share differs
+        from elsewhere; adjusted for all segments).
 
     Raises
     ------
@@ -89,9 +92,9 @@ def by_segment(said: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
             raise DataError(
                 f"The decision log has no column {name!r} to make segments of.{suggest(name, said.columns)}"
             )
-    names = ["segment", "answers", "users", "wrong", "low", "high", "elsewhere", "missed", "false_alarms", "p"]
+    names = ["segment", "answers", "users", "wrong", "low", "high", "elsewhere", "how", "p"]
     members = pd.DataFrame(memberships(said, tuple(columns)), columns=["row", "segment"]).groupby("segment")["row"]
-    wrong, kind = said["wrong"].to_numpy(dtype=bool), said["kind"].to_numpy(dtype=object)
+    wrong, means = said["wrong"].to_numpy(dtype=bool), said["means"].to_numpy(dtype=object)
     rows: list[dict[str, object]] = []
     for segment, at in members:
         if len(at) < LEAST:
@@ -100,7 +103,7 @@ def by_segment(said: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
         share, low, high = intervals.wilson(bad / len(at), len(at))
         others = len(said) - len(at)
         cells = [[bad, len(at) - bad], [all_bad - bad, others - (all_bad - bad)]]
-        counted = Counter(kind[at])
+        counted = Counter(means[at][wrong[at]]).most_common(_MEANT)
         rows.append(
             {
                 "segment": segment,
@@ -110,8 +113,7 @@ def by_segment(said: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
                 "low": low,
                 "high": high,
                 "elsewhere": (all_bad - bad) / others if others else np.nan,
-                "missed": counted[KINDS[1]],
-                "false_alarms": counted[KINDS[2]],
+                "how": ", ".join(f"{shorten(name, 40)} {count}" for name, count in counted),
                 "p": float(fisher_exact(cells)[1]) if others else 1.0,
             }
         )
@@ -137,7 +139,7 @@ class Complaints:
 
 def complaints(answers: pd.DataFrame, decisions: pd.DataFrame, scenario: Scenario, trust: Trust) -> Complaints:
     """Return what users who are not malicious say of decisions, over the scenario's segments and protected columns."""
-    said = opinions(answers, decisions, scenario.task, trust.malicious)
+    said = opinions(answers, decisions, scenario, trust.malicious)
     found = by_segment(said, [*scenario.monitoring.segments, *scenario.source.protected])
     return Complaints(said, found, worse(found), about(said))
 
@@ -199,7 +201,7 @@ def about(said: pd.DataFrame, count: int = 6) -> pd.DataFrame:
     """
     comments = said[said["comment"] != ""]
     parts = []
-    for kind in KINDS[1:] + KINDS[:1]:
+    for kind in (MISSED, FALSE_ALARM, WRONG, RIGHT):
         mine = comments.loc[comments["kind"] == kind, "comment"].tolist()
         table = telling(mine, comments.loc[comments["kind"] != kind, "comment"].tolist(), count)
         terms_of = [(comment, set(_terms(comment))) for comment in sorted(mine, key=lambda text: (len(text), text))]
