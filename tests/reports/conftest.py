@@ -15,8 +15,9 @@ import pytest
 from nbformat import v4
 
 from loopbook.decisions import what_if
+from loopbook.decisions.costs import two
 from loopbook.figures import plots
-from loopbook.scenario.decisions import Costs, DecisionsSettings
+from loopbook.scenario.decisions import Costs
 from loopbook.store.records import CriterionRecord, ErrorRecord, ParameterRecord, Run, StageRecord
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -108,12 +109,10 @@ class Workshop:
         """Store the counts of what-if over 3,000 rows and return the artifacts that name them."""
         random = np.random.default_rng(5)
         probability = random.beta(1, 4, 3_000)
-        settings = DecisionsSettings(
-            costs=Costs(false_positive=3, false_negative=40, true_positive=-2), review_capacity=0.125
-        )
+        prices = two(Costs(false_positive=3, false_negative=40, true_positive=-2))
         path = self.data / "store" / "05_decisions" / "counts" / "what_if.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        found = what_if.plain(random.random(3_000) < probability, probability, settings, 0.2137, "EUR")
+        found = what_if.plain(random.random(3_000) < probability, probability, prices, 0.125, 0.2137, "EUR")
         path.write_text(json.dumps(found), encoding="utf-8")
         return {"what_if": path.relative_to(self.data).as_posix()}
 

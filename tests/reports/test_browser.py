@@ -15,6 +15,7 @@ from tests.reports import sweeping
 from tests.reports.conftest import Workshop, failed, finished
 
 from loopbook.decisions import what_if
+from loopbook.decisions.costs import two
 from loopbook.reports import share, site
 from loopbook.reports.unbroken import unbroken
 from loopbook.scenario.decisions import Costs
@@ -209,7 +210,7 @@ def test_what_if_is_moved_by_keyboard_and_says_what_the_decisions_module_says(vi
     place, capacity = cuts.index(known["threshold"]), known["capacity"]
 
     def agrees(threshold: float, changed: Costs) -> None:
-        wanted = what_if.effect(counts, changed, threshold, capacity)
+        wanted = what_if.effect(counts, two(changed), threshold, capacity)
         assert page.locator("output[name=shown_threshold]").text_content() == f"{threshold:.3f}"
         for name in ("cost", "recall", "precision", "reviews"):
             shown = page.locator(f"output[name={name}]").text_content()

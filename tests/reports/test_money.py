@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pandas as pd
@@ -96,6 +97,38 @@ def test_the_runs_page_shows_them_and_nothing_becomes_markup(
     text = (workshop.reports / record.scenario / record.run / "index.html").read_text(encoding="utf-8")
     assert ("Review, which the agent follows" in text) == bool(policies)
     assert "<script>window" not in text and "&lt;script&gt;window" in text
+
+
+def test_of_several_classes_the_page_has_a_table_of_reviews_and_nothing_to_move(workshop: Workshop) -> None:
+    shares = [{"capacity": 0.0, "cost": 2.5, "reviews": 0.0}, {"capacity": 0.25, "cost": 1.75, "reviews": 0.125}]
+    path = workshop.data / "store" / "05_decisions" / "shares" / "what_if.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"capacity": 0.25, "currency": "<EUR>", "shares": shares}), encoding="utf-8")
+    artifacts = {"what_if": path.relative_to(workshop.data).as_posix()}
+    record = workshop.run(workshop.stage("05_decisions", [], artifacts=artifacts))
+    site.build([record], workshop.data, workshop.reports, None, workshop.notebooks)
+    text = (workshop.reports / record.scenario / record.run / "index.html").read_text(encoding="utf-8")
+    part = text[text.index('class="what-if"') :].split("</section>")[0]
+    assert "data-what-if" not in part and "<input" not in part and "&lt;EUR&gt;" in part
+    assert "1.75" in part and "0.125" in part and part.count("<tr>") == 3
+
+
+@pytest.mark.parametrize(
+    ("told", "columns"),
+    [
+        ({"precision": 0.5, "recall": 0.25, "accuracy": 0.125}, "Precision Recall"),
+        ({"accuracy": 0.5, "macro_f1": None}, "Accuracy Macro-F1"),
+    ],
+)
+def test_policies_have_the_qualities_of_their_kind_of_task(
+    workshop: Workshop, told: dict[str, Any], columns: str
+) -> None:
+    plain = [{name: row[name] for name in NAMES[:6]} | told for row in POLICIES]
+    found = money.money(run(workshop, plain, policy="review"), workshop.data)
+    assert found is not None and " ".join(title for _, title in found["qualities"]) == columns
+    site.build([run(workshop, plain, policy="review")], workshop.data, workshop.reports, None, workshop.notebooks)
+    text = next(workshop.reports.glob("*/*/index.html")).read_text(encoding="utf-8")
+    assert all(f'data-label="{title}"' in text for title in columns.split())
 
 
 @pytest.mark.parametrize("followed", ["review", "never"])

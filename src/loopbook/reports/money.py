@@ -13,6 +13,9 @@ from loopbook.store.records import Run
 _SHOWN = 50  # alerts that a page lists
 _FAR = 5  # times the middle cost beyond which a policy is listed, but not drawn
 
+_QUALITIES = {"precision": "Precision", "recall": "Recall", "accuracy": "Accuracy", "macro_f1": "Macro-F1"}
+"""What is shown of a policy besides money: the first two that it has; with two classes all but the last."""
+
 
 def money(run: Run, data: Path) -> dict[str, Any] | None:
     """Return the policies held against each other; None if the run has no such artifact (any more).
@@ -21,7 +24,8 @@ def money(run: Run, data: Path) -> dict[str, Any] | None:
     -------
     dict or None
         ``finding`` is the sentence that says it, ``drawing`` the costs, ``policies`` the rows of the artifact, the
-        cheapest first, each with whether it is ``chosen`` and its interval as a text ``between``.
+        cheapest first, each with whether it is ``chosen`` and its interval as a text ``between``; ``qualities`` the
+        names and titles of two more columns of them.
     """
     found = artifacts.rows(run, data, artifacts.POLICIES)
     if found is None or not found[1]:
@@ -37,7 +41,8 @@ def money(run: Run, data: Path) -> dict[str, Any] | None:
     bars = [(row["policy"], row["cost"], row["low"], row["high"]) for row in drawn]
     title = f"Cost a decision{f', {currency}' if currency else ''}, with its 95% interval"
     drawing = chart.intervals(title, bars, [str(taken)], alt=f"{title}. {finding}")
-    return {"finding": finding, "drawing": drawing, "policies": policies, "currency": currency}
+    qualities = [(name, title) for name, title in _QUALITIES.items() if name in rows[0]][:2]
+    return {"finding": finding, "drawing": drawing, "policies": policies, "currency": currency, "qualities": qualities}
 
 
 def alerts(run: Run, data: Path) -> dict[str, Any] | None:

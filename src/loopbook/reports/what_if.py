@@ -1,4 +1,4 @@
-"""What-if on a page: sliders over the counts that notebook 05 wrote, and the same in print as a small table."""
+"""What-if on a page: of two classes sliders over the counts that notebook 05 wrote, and a small table in print."""
 
 import json
 from pathlib import Path
@@ -17,12 +17,17 @@ _COSTS = {
 
 
 def known(run: Run, data: Path) -> dict[str, Any] | None:
-    """Return what a page needs to draw it; None if the run has no such artifact (any more)."""
+    """Return what a page needs to draw it; None if the run has no such artifact (any more).
+
+    Of several classes that is a table of `shares` of reviews and nothing to choose.
+    """
     paths = (record.artifacts["what_if"] for record in run.stages.values() if "what_if" in record.artifacts)
     path = vault.kept(next((data / path for path in paths), None))
     if path is None:
         return None
     values = json.loads(path.read_text(encoding="utf-8"))
+    if "shares" in values:
+        return dict(values)
     needed = {name: values[name] for name in ("bins", "costs", "capacity", "threshold")}
     return {
         **values,

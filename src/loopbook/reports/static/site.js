@@ -23,7 +23,7 @@ for (const command of document.querySelectorAll("pre.command")) {
   command.append(button);
 }
 // What if: the same sums as loopbook.decisions.what_if, over the counts that stand in the page.
-for (const section of document.querySelectorAll("section.what-if")) {
+for (const section of document.querySelectorAll("section[data-what-if]")) {
   const known = JSON.parse(section.dataset.whatIf);
   const form = section.querySelector("form");
   // The threshold's slider stands on the bins' own probabilities, and on the one in force.
