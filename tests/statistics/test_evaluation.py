@@ -173,7 +173,7 @@ def test_a_gain_in_coverage_is_being_nearer_to_what_is_promised() -> None:
 def test_the_worst_confusions_come_first_and_name_the_share_of_the_true_class() -> None:
     y = [0] * 10 + [1] * 4 + [2] * 5
     said = [0] * 7 + [1] * 3 + [2] * 3 + [1] + [2] * 5
-    table = confusions.worst(evaluation.confusion(y, np.eye(3)[said], names=("a", "b", "c")))
+    table = evaluation.confusions(y, np.eye(3)[said], names=("a", "b", "c"))
     assert table.columns.to_list() == ["is", "model says", "rows", "share"]
     assert table.to_numpy().tolist() == [["b", "c", 3, 0.75], ["a", "b", 3, 0.3]]
     many = evaluation.confusion(*several(3000, 200, 1), names=[str(one) for one in range(200)])

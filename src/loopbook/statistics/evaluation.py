@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from loopbook.scenario.errors import DataError
 from loopbook.statistics import bootstrap, targets
+from loopbook.statistics.confusions import MOST, worst
 from loopbook.statistics.intervals import Interval
 from loopbook.statistics.metrics import BINS, METRICS, answers, computed, reported, scores, top_label
 
@@ -163,6 +164,23 @@ def confusion(
     counts = np.zeros((len(names), len(names)), dtype=np.int64)
     np.add.at(counts, (y.astype(np.int64), answers(p, threshold)), 1)
     return pd.DataFrame(counts, index=pd.Index(names, name="is"), columns=pd.Index(names, name="model says"))
+
+
+def confusions(
+    label: ArrayLike,
+    probability: ArrayLike,
+    threshold: float = 0.5,
+    names: Sequence[str] = ("no", "yes"),
+    most: int = MOST,
+) -> pd.DataFrame:
+    """Return which classes are taken for which, the pairs of most rows first, so that it can be read at 200 classes.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``is``, ``model says``, ``rows``, and ``share`` of the rows of the true class; at most `most` pairs.
+    """
+    return worst(confusion(label, probability, threshold, names), most)
 
 
 def report(
