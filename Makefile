@@ -111,8 +111,9 @@ compare: ready ## compare run B with run A: metrics beside the noise of seeds, d
 new: export NAME := $(NAME)
 new: export FILE := $(FILE)
 new: export LABEL := $(LABEL)
-new: ready ## begin an agent from a csv file: NAME=my-agent FILE=my.csv, and LABEL=column if need be
-	@"$(PYTHON)" -m loopbook new --label="$$LABEL" -- "$$NAME" "$$FILE"
+new: export TASK := $(TASK)
+new: ready ## begin an agent from a csv file: NAME=my-agent FILE=my.csv, and LABEL=column TASK=multiclass if need be
+	@"$(PYTHON)" -m loopbook new --label="$$LABEL" --task="$$TASK" -- "$$NAME" "$$FILE"
 
 test: ready ## lint, check types and run all tests
 	"$(PYTHON)" -m ruff check

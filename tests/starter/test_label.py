@@ -24,7 +24,6 @@ HALF = [0, 1] * 50
         ({"text": TEXT, "colour": ["red"] * 80 + ["blue"] * 20}, "colour", ("blue",)),
         ({"text": TEXT, "case": ["Yes", "YES", "yes", "no"] * 25}, "case", ("Yes",)),
         ({"text": TEXT, "priority": ["low", "mid", "urgent", "mid"] * 25}, "priority", ("urgent",)),
-        ({"text": TEXT, "topic": ["a"] * 40 + ["b"] * 36 + ["c"] * 22 + ["d"] * 2}, "topic", ("c",)),
         ({"text": TEXT, "telephone": ["yes", "none"] * 50, "outcome": ["good", "bad"] * 50}, "outcome", ("bad",)),
         ({"text": TEXT, "sex": ["m", "f"] * 50, "churn": HALF}, "churn", ("1",)),
         ({"Status": ["gebucht"] * 70 + ["zurückgewiesen"] * 20 + ["in Prüfung"] * 10}, "Status", ("zurückgewiesen",)),
@@ -60,8 +59,11 @@ def test_rivals_are_named_with_what_is_in_them() -> None:
 
 
 def test_a_label_that_is_given_is_taken_whatever_speaks_against_it() -> None:
-    found = label.guess(columns({"label": HALF, "size": list(range(100)), "text": TEXT}), "size", "x.csv")
+    table = columns({"label": HALF, "size": list(range(100)), "text": TEXT})
+    found = label.guess(table, "size", "x.csv", "binary")
     assert (found.column.name, found.below) == ("size", 49.5)
+    found = label.guess(table, "size", "x.csv")
+    assert (found.column.name, found.task, found.limit) == ("size", "number", 70.0)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,8 @@ def test_a_table_without_a_plausible_label_is_refused_with_the_remedy() -> None:
 def test_of_many_values_one_is_yes_with_its_reason(values: list[str], yes: str) -> None:
     count = dict.fromkeys(values, 30) | {yes: 45}
     table = {"category": [value for value, rows in count.items() for _ in range(rows)]}
-    found = label.guess(columns(table), None, "x.csv")
+    assert label.guess(columns(table), None, "x.csv").task == "multiclass"
+    found = label.guess(columns(table), None, "x.csv", "binary")
     assert found.positive == (yes,)
     assert "sounds like trouble" in found.meaning
     assert "begin with one value" in found.meaning
@@ -149,7 +152,7 @@ def test_where_the_usual_value_says_no_all_others_are_yes(
     values: dict[str, int], yes: set[str], names: tuple[str, str]
 ) -> None:
     table = {"finding": [value for value, rows in values.items() for _ in range(rows)]}
-    found = label.guess(columns({"text": TEXT, **table}), "finding", "x.csv")
+    found = label.guess(columns({"text": TEXT, **table}), "finding", "x.csv", "binary")
     assert (set(found.positive), found.names) == (yes, names)
 
 
@@ -158,3 +161,68 @@ def test_codes_of_one_and_two_say_neither_yes_nor_no(one: int, two: int) -> None
     found = label.guess(columns({"text": TEXT, "status": ["1"] * one + ["2"] * two}), None, "x.csv")
     assert found.positive == ("1" if one < two else "2",)
     assert "please check" in found.meaning
+
+
+CODES = [number % 12 for number in range(600)]
+LONG = [f"the {number}th parcel came late and wet" for number in range(600)]
+WORDS = [f"intent {code}" for code in CODES]
+AMOUNTS = [round(10 + number * 7 % 311 / 3, 2) for number in range(600)]
+
+
+@pytest.mark.parametrize(
+    ("values", "given", "usual", "others"),
+    [
+        ([1, 2, 3, 4, 5] * 120, "rating", "binary", {"multiclass", "number"}),
+        ([1, 2, 3, 4, 5] * 120, "level", "multiclass", {"binary", "number"}),
+        ([-1, 0, 1] * 200, "c1", "multiclass", {"binary", "number"}),
+        (CODES, "label", "multiclass", {"binary", "number"}),
+        (CODES, None, "multiclass", {"binary", "number"}),
+        (WORDS, "c7", "multiclass", {"binary"}),
+        (WORDS, None, "multiclass", {"binary"}),
+        (["low", "mid", "urgent"] * 200, "c1", "binary", {"multiclass"}),
+        (["red", "green", "blue"] * 200, "c1", "multiclass", {"binary"}),
+        (["yes", "no"] * 300, "c1", "binary", set()),
+        (AMOUNTS, "price", "number", {"binary"}),
+        ([10, 20, 50, 100] * 150, "sum", "number", {"binary", "multiclass"}),
+    ],
+)
+def test_the_task_is_guessed_and_every_other_reading_is_offered_and_can_be_chosen(
+    values: list[object], given: str | None, usual: str, others: set[label.Reading]
+) -> None:
+    table = columns({given or "c1": values, "text": LONG})
+    found = label.guess(table, given, "x.csv")
+    assert found.task == usual, found.meaning
+    assert {task for task, _ in found.others} == others
+    assert all(what for _, what in found.others)
+    for task in others:
+        chosen = label.guess(table, given, "x.csv", task)
+        assert chosen.task == task and "chosen by you" in chosen.meaning
+        assert chosen.codes.min() >= 0 and len(chosen.codes) == 600
+        assert {other for other, _ in chosen.others} == {usual, *others} - {task}
+
+
+def test_classes_stand_in_their_natural_order_and_a_limit_is_a_round_number_that_parts() -> None:
+    found = label.guess(columns({"text": LONG, "c": CODES}), "c", "x.csv")
+    assert found.classes == tuple(map(str, range(12))) and found.codes.tolist() == CODES
+    amount = label.guess(columns({"text": LONG, "c": AMOUNTS}), "c", "x.csv")
+    assert amount.limit == 90 and amount.classes == ("up to 90", "above 90") and "an assumption" in amount.meaning
+    assert amount.rate == pytest.approx(np.mean(np.array(AMOUNTS) > 90))
+    flat = [0] * 400 + list(range(200))
+    assert 0 < label.guess(columns({"text": LONG, "c": flat}), "c", "x.csv", "number").rate < 1
+    assert label.guess(columns({"text": LONG, "c": flat}), "c", "x.csv", "binary").below == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "message"),
+    [
+        (WORDS, "number", "cannot be read as a number: it has 12 different values.*yes or no \\(binary\\)"),
+        (["yes", "no"] * 300, "multiclass", "cannot be read as several classes"),
+        (AMOUNTS, "multiclass", "cannot be read as several classes: it has 311"),
+        ([f"2026-01-{1 + number % 28:02}" for number in range(600)], None, "A date is no label"),
+    ],
+)
+def test_a_reading_that_a_column_does_not_bear_is_refused(
+    values: list[object], task: label.Reading | None, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        label.guess(columns({"text": LONG, "c": values}), "c", "x.csv", task)

@@ -58,3 +58,16 @@ def test_rows_without_a_label_do_not_count() -> None:
     labelled = np.arange(len(TRUTH)) >= 50
     values[:50] = ["b" if yes else "a" for yes in TRUTH[:50]]
     assert leak.suspect(columns({"x": values})[0], TRUTH & labelled, labelled)
+
+
+def test_of_several_classes_a_leak_tells_them_all_and_an_input_may_part_one() -> None:
+    of = np.arange(600) % 3
+    told, labelled = [of == code for code in range(3)], np.ones(600, dtype=bool)
+    inputs = {
+        "limit": [10 * (code == 2) + DRAW.random() for code in of],
+        "words": [f"word{code} and {DRAW.random()} more of that" for code in of],
+        "noise": [DRAW.choice("ab") for _ in of],
+    }
+    leaks = {"copy": [f"is {code}" for code in of], "filled": ["why" if code == 1 else "" for code in of]}
+    for name, values in (inputs | leaks).items():
+        assert bool(leak.tells(columns({name: values})[0], told, labelled)) is (name in leaks), name

@@ -24,6 +24,7 @@ def new(
     name: Annotated[str, typer.Argument(help="The agent's name: small letters, digits, hyphens.")],
     file: Annotated[Path, typer.Argument(help="A csv, JSON or Parquet file with a label and inputs.")],
     label: Annotated[str, typer.Option(help="The column to predict; not given: guessed.")] = "",
+    task: Annotated[str, typer.Option(help="binary, multiclass or number; not given: guessed.")] = "",
     no_run: Annotated[bool, typer.Option("--no-run", help="Write the scenario and run nothing.")] = False,
 ) -> None:
     """Begin an agent from a file: guess a scenario, run it in smoke, and say what to edit next."""
@@ -31,7 +32,8 @@ def new(
     from loopbook.starter import beginning
 
     console = terminal()
-    begun = beginning.begin(Project.find(), name, file, label or None, lambda what: console.print(Text(what)))
+    reading = beginning.reading_of(task)
+    begun = beginning.begin(Project.find(), name, file, label or None, lambda what: console.print(Text(what)), reading)
     if begun.doubts:
         console.print("Please check first:")
         for doubt in begun.doubts:
@@ -40,6 +42,10 @@ def new(
     for row in begun.guesses:
         table.add_row(*map(Text, row))
     console.print(table)
+    if begun.readings:
+        console.print("The label could also be read as:")
+        for what, command in begun.readings:
+            console.print(f"  {what}\n    {command}", markup=False, soft_wrap=True)
     if begun.copied is not None:
         console.print(f"Copied to {begun.copied}, readable by you only.", markup=False, soft_wrap=True)
     console.print(f"Written: {begun.path}", markup=False, soft_wrap=True)

@@ -170,7 +170,7 @@ def _classes(written: list[str], label: OneOfMany, source: Source) -> pd.Categor
         named.setdefault(parsing.level(value), label.other or value)
     found = [None if gone else named[value] for value, gone in zip(levels, missing, strict=True)]
     first = dict.fromkeys((*label.values.values(), *([label.other] if label.other else [])))
-    later = sorted({name for name in found if name is not None} - set(first), key=_natural)
+    later = sorted({name for name in found if name is not None} - set(first), key=natural)
     if len(first) + len(later) > MOST_CLASSES:
         raise DataError(
             f"{label.column} has {len(first) + len(later):,} distinct values, such as "
@@ -180,7 +180,7 @@ def _classes(written: list[str], label: OneOfMany, source: Source) -> pd.Categor
     return pd.Categorical(found, categories=[*first, *later])
 
 
-def _natural(value: str) -> tuple[int, float, str]:
+def natural(value: str) -> tuple[int, float, str]:
     """Return what sorts numbers by size before texts by letters."""
     try:
         return 0, float(value), value

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,6 +21,11 @@ from loopbook.starter.notation import quoted
 from loopbook.store import content
 from loopbook.store.project import Project
 
+_ASKED: dict[label.Reading, str] = {
+    "binary": "which values mean yes",
+    "multiclass": "which values are a class of their own",
+    "number": "from which limit on something is done",
+}
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
 
@@ -37,6 +43,10 @@ class Beginning:
         What, guess and reason, for a short table.
     next
         What to edit, the least sure first.
+    label
+        Which column is learned, and as what.
+    readings
+        What else it could be read as, each with the command for it.
     doubts
         What comes before all else: columns and marks that may have been read otherwise than they were meant.
     """
@@ -45,11 +55,18 @@ class Beginning:
     copied: Path | None
     guesses: tuple[tuple[str, str, str], ...]
     next: tuple[str, ...]
+    label: label.LabelGuess
+    readings: tuple[tuple[str, str], ...]
     doubts: tuple[str, ...] = ()
 
 
 def begin(
-    project: Project, name: str, file: Path, given: str | None = None, progress: Callable[[str], None] = download.silent
+    project: Project,
+    name: str,
+    file: Path,
+    given: str | None = None,
+    progress: Callable[[str], None] = download.silent,
+    task: label.Reading | None = None,
 ) -> Beginning:
     """Write a scenario for a csv file, or for a JSON or Parquet file, which becomes one.
 
@@ -65,6 +82,8 @@ def begin(
         The label's column; None: it is guessed.
     progress
         Hears what is being done.
+    task
+        What to read the label as; None: it is guessed.
 
     Raises
     ------
@@ -78,16 +97,23 @@ def begin(
     raw = _bytes(file)
     table = conversion.as_csv(raw, file.name)
     if table is None:
-        return _begin(project, name, file, raw, given, progress)
+        return _begin(project, name, file, raw, given, progress, task)
     with tempfile.TemporaryDirectory() as folder:
         progress(f"Turning {file.name} into a csv file")
         stand_in = Path(folder) / f"{file.stem}.csv"
         stand_in.write_bytes(table)
-        return _begin(project, name, stand_in, table, given, progress)
+        begun = _begin(project, name, stand_in, table, given, progress, task)
+        return replace(begun, readings=_readings(begun.label, name, file))
 
 
 def _begin(
-    project: Project, name: str, file: Path, raw: bytes, given: str | None, progress: Callable[[str], None]
+    project: Project,
+    name: str,
+    file: Path,
+    raw: bytes,
+    given: str | None,
+    progress: Callable[[str], None],
+    task: label.Reading | None,
 ) -> Beginning:
     target = project.scenarios / f"{name}.yaml"
     progress(f"Looking at {file.name}")
@@ -106,7 +132,7 @@ def _begin(
     )
     collected = sources.collect(settings, project.root, project.raw)
     columns = [describe(each, collected.frame[each].tolist(), written) for each in map(str, collected.frame)]
-    guessed = label.guess(columns, given, file.name)
+    guessed = label.guess(columns, given, file.name, task)
     today = datetime.now(UTC)
     assigned = roles.assign(columns, guessed, today)
     longest = max((len(value) for each in columns if each.name in assigned.texts for value in each.values), default=0)
@@ -140,7 +166,33 @@ def _begin(
     said = (*(doubt.text for doubt in written.doubts), *doubts)
     if assigned.time is not None and draft.by != "time":
         said += (f"the agent is not tested on later days than those it learns from. Split by {draft.by_reason}",)
-    return Beginning(target, copied, _guesses(draft), _next(draft, reading.parse(target)), said)
+    told = _readings(guessed, name, file)
+    return Beginning(target, copied, _guesses(draft), _next(draft, reading.parse(target)), guessed, told, said)
+
+
+def _readings(guess: label.LabelGuess, name: str, file: Path) -> tuple[tuple[str, str], ...]:
+    """Return what else the label could be read as, each with the command that begins such an agent."""
+    words = (("FILE", str(file)), ("LABEL", guess.column.name))
+    given = " ".join(f"{key}={shlex.quote(value)}" for key, value in words)
+    return tuple(
+        (f"{label.READINGS[task]}: {what}", f"make new NAME={name[:49]}-{task} {given} TASK={task}")
+        for task, what in guess.others
+    )
+
+
+def reading_of(task: str) -> label.Reading | None:
+    """Return a type of task by its name; None for no name.
+
+    Raises
+    ------
+    DataError
+        If there is no such type.
+    """
+    for known in label.READINGS:
+        if task == known:
+            return known
+    refuse(DataError, (bool(task), f"There is no task {task!r}.{suggest(task, label.READINGS)}"))
+    return None
 
 
 def _refuse_name(name: str, target: Path) -> None:
@@ -212,7 +264,17 @@ def _write(target: Path, text: str) -> None:
 def _guesses(draft: document.Draft) -> tuple[tuple[str, str, str], ...]:
     guess, has, written = draft.label, draft.roles, draft.form
     yes = ", ".join(quoted(value) for value in guess.positive) if guess.below is None else f"below {guess.below:g}"
-    rows = [("label", quoted(guess.column.name), guess.which), ("yes", shorten(yes, 80), guess.meaning)]
+    read = {
+        "binary": ("yes", yes),
+        "multiclass": ("classes", f"{len(guess.classes)}"),
+        "number": ("limit", guess.classes[1]),
+    }
+    what, value = read[guess.task]
+    rows = [
+        ("label", quoted(guess.column.name), guess.which),
+        ("task", f"{label.READINGS[guess.task]} ({guess.task})", ""),
+        (what, shorten(value, 80), guess.meaning),
+    ]
     for kind in ("text", "number", "category"):
         names = [quoted(name) for name, (each, _) in has.fields.items() if each == kind]
         rows.append((f"{kind} fields", ", ".join(names) or "none", ""))
@@ -233,7 +295,7 @@ def _next(draft: document.Draft, file: reading.ScenarioFile) -> tuple[str, ...]:
     """Return what to edit, the least sure first, each with its line."""
     guess, has = draft.label, draft.roles
     steps: list[tuple[float, reading.Location, str]] = [
-        (guess.sure, ("task", "label"), f"which values mean yes: {guess.meaning}"),
+        (guess.sure, ("task", "label"), f"{_ASKED[guess.task]}: {guess.meaning}"),
         (0.35, ("decisions", "costs"), "what a wrong decision costs; the decisions rest on it"),
         (0.5, ("stories",), "who needs what, and from which threshold on the agent is good enough"),
     ]

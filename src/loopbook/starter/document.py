@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from loopbook.data import parsing
 from loopbook.starter.column import Column
 from loopbook.starter.form import Form
-from loopbook.starter.label import LabelGuess
+from loopbook.starter.label import LabelGuess, few, shown
 from loopbook.starter.notation import comment, listed, listing, noted, quoted, scalar
 from loopbook.starter.roles import Roles
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _FORM = ("decimal", "thousands", "encoding")
+_NAMED = 40  # classes up to which each is named in the scenario
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,8}")
 
 
@@ -44,8 +45,8 @@ class Draft:
     sequence_length: int
     vocabulary: int
     longest: int
-    terms: tuple[str, ...] = ()
-    rules: dict[str, str] = field(default_factory=dict)
+    terms: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    rules: dict[str, str] | dict[str, dict[str, str]] = field(default_factory=dict)
     columns: tuple[Column, ...] = ()
     english: bool = True
     days: int = 14
@@ -54,23 +55,36 @@ class Draft:
 def write(draft: Draft) -> str:
     """Return the file, from the template ``scenario.yaml.j2``."""
     label = draft.label
-    odds = (1 - label.rate) / label.rate
+    odds = (1 - label.rate) / max(label.rate, 1e-9)
     return _template().render(
         draft=draft,
         label=label,
         roles=draft.roles,
         form=draft.form,
         yes=label.names[1],
-        often=label.names[int(label.rate > 0.5)],
-        majority=max(label.rate, 1 - label.rate),
+        often=label.often[0],
+        majority=label.often[1],
         odds=odds,
         missed=min(20, max(2, round(odds))),
         rivals="; ".join(f"{quoted(name)} ({what})" for name, what in label.rivals),
         missing=_of_columns(draft, lambda column: column.missing_as),
         units=_of_columns(draft, lambda column: column.unit or None),
         form_doubts={key: "; ".join(doubt.text for doubt in draft.form.doubts if doubt.key == key) for key in _FORM},
-        positive=[int(level) if _WHOLE.fullmatch(level := parsing.level(value)) else value for value in label.positive],
+        positive=list(map(_plain, label.positive)),
+        classes=list(map(_plain, label.classes)) if len(label.classes) <= _NAMED else [],
+        further=further(draft),
     )
+
+
+def further(draft: Draft) -> dict[str, str]:
+    """Return the columns that could be further outputs, and what is in them: rivals of the label, and its leaks."""
+    names = (*(name for name, _ in draft.label.rivals), *draft.roles.leaks)
+    found = {column.name: column for column in draft.columns if column.name in names and not column.personal}
+    return {name: shown(column) for name, column in found.items() if few(column)}
+
+
+def _plain(value: str) -> int | str:
+    return int(level) if _WHOLE.fullmatch(level := parsing.level(value)) else value
 
 
 def _of_columns(draft: Draft, setting: Callable[[Column], object]) -> dict[str, object]:
@@ -94,6 +108,7 @@ def _template() -> Template:
         keep_trailing_newline=True,
     )
     pages.filters["quoted"] = quoted
+    pages.filters["word"] = lambda name: re.sub(r"\W+", "_", name).strip("_").lower() or "further"
     pages.globals |= {
         "comment": comment,
         "listed": listed,

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,21 @@ def afterwards(name: str, label: str, values: Iterable[str]) -> str:
 _AFTER = re.compile(f"(?:{'|'.join(sorted(words.AFTERWARDS, key=len, reverse=True))})+")
 
 
+def tells(column: Column, told: Sequence[Bools], labelled: Bools) -> str:
+    """Return how a column gives the label away: all of what is told of it, or whether there is a value some of it.
+
+    A word for each class of several is what a model is to learn, and so is a limit that parts one from the rest; a
+    column that parts all of them is suspected. `told` is who is yes, or of each class who is in it, bool [n] each.
+    """
+    found = [suspect(column, truth, labelled) for truth in told]
+    filled = (how for how in found if how.startswith((_FILLED, _WHERE)))
+    suspected = all(found) and (len(told) == 1 or column.kind != "text")
+    return found[0] if suspected else next(filled, "")
+
+
+_FILLED, _WHERE = "whether it has a value tells", "where it has a value the"
+
+
 def suspect(column: Column, truth: Bools, labelled: Bools) -> str:
     """Return how a column tells the label nearly alone, with the evidence; empty: it does not.
 
@@ -56,7 +71,7 @@ def suspect(column: Column, truth: Bools, labelled: Bools) -> str:
         learned = held = rows
         yes = truth[held]
     gone = column.missing
-    tried = [("whether it has a value tells the label", ~gone if truth[learned][~gone[learned]].mean() > 0.5 else gone)]
+    tried = [(f"{_FILLED} the label", ~gone if truth[learned][~gone[learned]].mean() > 0.5 else gone)]
     if column.kind == "number" and column.numbers is not None and column.distinct > 20:
         tried.append(_by_number(column.numbers, truth, learned))
     elif column.kind == "text":
@@ -79,7 +94,7 @@ def _one_sided(filled: Bools, yes: Bools) -> str:
     if count < 0.1 * len(yes) or expected < _LEAST_HELD or 0.01 * count < min(answers.sum(), (~answers).sum()):
         return ""
     answer, share = ("yes", answers.mean()) if answers.mean() > 0.5 else ("no", 1 - answers.mean())
-    return f"where it has a value the label is {answer}, in {share:.0%} of {count:,} rows that it was not learned from"
+    return f"{_WHERE} label is {answer}, in {share:.0%} of {count:,} rows that it was not learned from"
 
 
 def _by_level(values: list[str], truth: Bools, learned: NDArray[np.intp]) -> tuple[str, Bools]:

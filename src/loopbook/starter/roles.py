@@ -152,9 +152,9 @@ def _unusable(column: Column) -> str:
 
 def _leaks(column: Column, label: LabelGuess) -> tuple[str, str]:
     """Return what speaks for a leak: the column's name, and what it tells on rows held out."""
-    values = spellings(label.column) if label.below is None else ()
+    values = spellings(label.column) if label.below is None and label.task != "number" else ()
     named = leak.afterwards(column.name, label.column.name, values)
-    return named, leak.suspect(column, label.truth, ~label.column.missing)
+    return named, leak.tells(column, label.told, ~label.column.missing)
 
 
 def _damaged(column: Column) -> str:

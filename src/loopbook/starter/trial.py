@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from loopbook.data import cleaning, sources, splitting, validation
+from loopbook.data import cleaning, distribution, sources, splitting, validation
 from loopbook.data.features import column, tokenize
 from loopbook.data.sources import Collected
 from loopbook.models.encoders import sentence_encoder
@@ -24,6 +25,7 @@ from loopbook.scenario.loading import load
 from loopbook.scenario.requirements import RequirementsSettings
 from loopbook.starter import document
 from loopbook.starter.label import REMEDY
+from loopbook.statistics import targets
 
 Shares = tuple[float, float, float, float, float]
 
@@ -39,6 +41,7 @@ _MOST_UNKNOWN = 0.2  # share of unknown pieces from which the English encoder is
 SMOKE = (1_500, 3_000, 6_000, 50_000)
 """Rows of a smoke run: the first that suffices. No run of that profile, and no look at the door, takes more."""
 _MOST_LOST = 0.5
+_RULED, _LEAST_GAIN = 8, 0.1  # classes that the prototype has rules for; Youden's J from which a limit is one
 _SIGNS = {">": np.greater, "<": np.less}
 
 
@@ -88,7 +91,8 @@ def _days(draft: document.Draft, rows: pd.DataFrame) -> int:
     if draft.roles.time is None:
         return usual
     day = (rows["time"].dt.normalize() - rows["time"].min().normalize()).dt.days
-    often = (int(day[rows["label"] == value].nsmallest(_TRIED).max()) + 1 for value in (0, 1))
+    codes = targets.codes(rows["label"], scenario_of(draft).task)
+    often = (int(day[codes == code].nsmallest(_TRIED).max()) + 1 for code, _ in Counter(codes.tolist()).most_common(2))
     return min(_MOST_DAYS, max(usual, *often))
 
 
@@ -124,7 +128,7 @@ def _split(draft: document.Draft, rows: pd.DataFrame) -> document.Draft:
     for (by, reason), shares in product(_ways(draft, rows), orders):
         tried = replace(draft, by=by, by_reason=reason, shares=shares)
         try:
-            if _thinnest(splitting.split(rows, scenario_of(tried))) >= _LEAST_CLASS:
+            if _thinnest(splitting.split(rows, scenario := scenario_of(tried)), scenario) >= _LEAST_CLASS:
                 return tried
             possible.append(tried)
         except DataError as error:
@@ -134,13 +138,10 @@ def _split(draft: document.Draft, rows: pd.DataFrame) -> document.Draft:
     return possible[-1]
 
 
-def _thinnest(splits: dict[str, pd.DataFrame]) -> int:
-    """Return the rows of the rarer class in the part that has fewest of them; the stream counts as well."""
-    return min(
-        min(int(part["label"].sum()), int((part["label"] == 0).sum()))
-        for name, part in splits.items()
-        if name != "train"
-    )
+def _thinnest(splits: dict[str, pd.DataFrame], scenario: Scenario) -> int:
+    """Return the rows of the second most frequent class in the part that has fewest of them, the stream as well."""
+    counted = distribution.counts(splits, scenario.task).drop(columns="train")
+    return int(np.sort(counted.to_numpy(), axis=0)[-2].min())
 
 
 def _smoke_rows(draft: document.Draft, rows: pd.DataFrame) -> int | None:
@@ -151,7 +152,7 @@ def _smoke_rows(draft: document.Draft, rows: pd.DataFrame) -> int | None:
             return None
         drawn = sources.drawn(rows["group"] if draft.roles.group else rows.index, count / len(rows))
         with suppress(DataError):
-            if _thinnest(splitting.split(rows[drawn], scenario)) >= _LEAST_CLASS:
+            if _thinnest(splitting.split(rows[drawn], scenario), scenario) >= _LEAST_CLASS:
                 return count
     return None if draft.rows <= SMOKE[-1] else SMOKE[-1]
 
@@ -183,17 +184,35 @@ def _unknown_pieces(sample: pd.DataFrame, texts: tuple[str, ...]) -> float:
 def _ruled(draft: document.Draft, train: pd.DataFrame) -> document.Draft:
     """Return the draft with the prototype's rules: words and limits that part yes from no in train."""
     texts, table = draft.roles.texts, draft.roles.table
-    terms = _terms(train, texts) if texts else ()
+    spoken, words = _spoken(train, draft), _words(train, texts) if texts else []
+    terms = {name: found for name, yes in spoken.items() if words and (found := _terms(words, yes))}
     numbers = [name for name in table if draft.roles.fields[name][0] == "number" and name not in validation.CANONICAL]
-    limits = sorted((_limit(train, name) for name in numbers), key=lambda found: -found[0])[:2]
-    return replace(draft, terms=terms, rules={} if terms else {name: rule for gain, name, rule in limits if gain > 0.1})
+    limits = ((*_limit(train, name, yes), class_) for name in numbers for class_, yes in spoken.items())
+    best = sorted((found for found in limits if found[0] > _LEAST_GAIN), key=lambda found: -found[0])[: 2 * len(spoken)]
+    rules: dict[str, dict[str, str]] = {}
+    for _, name, rule, class_ in best if not terms else ():
+        rules.setdefault(name, {})[class_] = rule
+    if len(spoken) == 1:
+        two = {name: rule for name, by_class in rules.items() for rule in by_class.values()}
+        return replace(draft, terms=dict(zip(("found",), terms.values(), strict=False)), rules=two)
+    return replace(draft, terms=terms, rules=rules)
 
 
-def _terms(train: pd.DataFrame, texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Return up to eight words that stand far more often in yes than in no, the most telling first."""
-    yes = train["label"].to_numpy() == 1
+def _spoken(train: pd.DataFrame, draft: document.Draft) -> dict[str, NDArray[np.bool_]]:
+    """Return for which classes the prototype has rules, and their rows: of two yes, of more the most frequent."""
+    codes = targets.codes(train["label"], task := scenario_of(draft).task)
+    names = targets.classes(train["label"], task)
+    common = [code for code, count in Counter(codes.tolist()).most_common(_RULED) if count >= _LEAST_CLASS]
+    return {names[code]: codes == code for code in ([1] if len(names) == 2 else common)}
+
+
+def _words(train: pd.DataFrame, texts: tuple[str, ...]) -> list[set[str]]:
     tokens = zip(*(column(train, name).map(tokenize) for name in texts), strict=True)
-    words = [{word for text in row for word in text if word.isalpha() or BLANKLESS.match(word)} for row in tokens]
+    return [{word for text in row for word in text if word.isalpha() or BLANKLESS.match(word)} for row in tokens]
+
+
+def _terms(words: list[set[str]], yes: NDArray[np.bool_]) -> tuple[str, ...]:
+    """Return up to eight words that stand far more often in yes than in no, the most telling first."""
     often, seldom = (Counter(chain.from_iterable(compress(words, side))) for side in (yes, ~yes))
     rate = {
         word: (count / max(1, yes.sum()), seldom[word] / max(1, (~yes).sum()))
@@ -204,10 +223,9 @@ def _terms(train: pd.DataFrame, texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(telling, key=lambda word: (rate[word][1] - rate[word][0], word))[:8])
 
 
-def _limit(train: pd.DataFrame, name: str) -> tuple[float, str, str]:
+def _limit(train: pd.DataFrame, name: str, yes: NDArray[np.bool_]) -> tuple[float, str, str]:
     """Return Youden's J of the best limit of a number, its name, and the rule."""
     values = column(train, name).to_numpy(dtype=np.float64, na_value=np.nan)
-    yes = train["label"].to_numpy() == 1
     levels = np.nanquantile(values, np.linspace(0.05, 0.95, 19)) if np.isfinite(values).any() else []
     cuts = [float(f"{level:.4g}") for level in levels]
     rules = [(f"{sign} {cut:.12g}", beyond(values, cut)) for cut in cuts for sign, beyond in _SIGNS.items()]

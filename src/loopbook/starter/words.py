@@ -86,6 +86,26 @@ LABEL_LIKE = frozenset(
         *("quality", "qualität", "diagnosis", "diagnose", "is", "has", "ist", "hat"),
     )
 )
+KINDS = frozenset(
+    (
+        *(
+            "topic",
+            "topics",
+            "category",
+            "categories",
+            "kind",
+            "type",
+            "intent",
+            "reason",
+            "department",
+            "queue",
+            "genre",
+        ),
+        *("species", "thema", "kategorie", "typ", "art", "grund", "abteilung", "anliegen"),
+    )
+)
+"""Words of a name that say that each value is a class of its own."""
+
 RATING = frozenset(
     (
         *("rating", "ratings", "stars", "star", "score", "sterne", "bewertung", "satisfaction", "zufriedenheit"),
