@@ -10,6 +10,7 @@ def schema() -> dict[str, Any]:
     """Return the JSON Schema; a profile may repeat any section in part, criteria may name what 04 records."""
     document = Scenario.model_json_schema()
     document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    examples = [f"test_{name}{end}" for name in metrics.reported() for end in ("", "_low", "_high")]
+    names = dict.fromkeys(name for task in metrics.PRIMARY for name in metrics.reported(task))
+    examples = [f"test_{name}{end}" for name in names for end in ("", "_low", "_high")]
     document["$defs"]["Criterion"]["properties"]["metric"]["examples"] = examples
     return document
