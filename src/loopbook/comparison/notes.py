@@ -101,7 +101,7 @@ def without(found: Repeats, a: Run, b: Run, paired: bool) -> list[str]:
             why += f", and as A and B differ in {', '.join(seeds)}, which no repeat varies, equal ones cannot be judged"
         why += ": no noise band."
     instead = (
-        f"Instead: the paired bootstrap interval (95%) of {metrics.primary().title} on the same stream rows. It "
+        f"Instead: the paired bootstrap interval (95%) of {metrics.primary(a.task).title} on the same stream rows. It "
         "covers which rows were drawn, not the noise of seeds, so a run that only has another seed may be flagged."
         if paired
         else "Nor do both runs hold probabilities for the same labelled rows: nothing was judged."

@@ -25,18 +25,35 @@ def paired(project: Project, a: Run, b: Run) -> Metric | None:
     The band is of the losing side only: B is worse where the whole interval lies below zero.
     """
     first, second = (_labelled(project, run) for run in (a, b))
-    if first is None or second is None or set(first.index) != set(second.index) or first.empty:
+    if first is None or second is None or set(first.index) != set(second.index) or a.task != b.task:
         return None
     second = second.loc[first.index]
-    if not (first["label"] == second["label"]).all() or set(first["label"]) != {0, 1}:
+    y = first["label"].astype(object)
+    if not (y == second["label"].astype(object)).all() or y.nunique() < 2:
         return None
-    primary = metrics.primary()
-    y, p, q = (column.to_numpy("float64") for column in (first["label"], first["probability"], second["probability"]))
+    primary = metrics.primary(a.task)
+    p, q = (_judged(project, run, labelled) for run, labelled in ((a, first), (b, second)))
+    if p is None or q is None:
+        return None
+    if a.task == "multiclass":
+        names = tuple(dict.fromkeys((*p.columns, *q.columns)))
+        p, q = (each.reindex(columns=list(names), fill_value=0.0) for each in (p, q))
+        y = y.map(names.index)
+    label, old, new = (each.to_numpy("float64").squeeze() for each in (y, p, q))
     groups = first["group"].to_numpy() if "group" in first else None
-    old, new = (metrics.score(primary.name, y, probability) for probability in (p, q))
-    _, low, high = evaluation.paired(y, q, p, primary.name, groups)
-    half = high - (new - old) if primary.direction.better == "higher" else (new - old) - low
-    return Metric(f"05_decisions paired {primary.name}", old, new, primary.direction, Band(half, "rows"))
+    before, after = (metrics.score(primary.name, label, each) for each in (old, new))
+    gain = evaluation.paired(label, new, old, primary.name, groups)
+    band = Band(gain.high - gain.value, "rows")
+    return Metric(f"05_decisions paired {primary.name}", before, after, primary.direction, band)
+
+
+def _judged(project: Project, run: Run, labelled: pd.DataFrame) -> pd.DataFrame | None:
+    """Return what the primary metric judges of each decision: a probability, one a class, or the predicted number."""
+    if run.task == "multiclass":
+        scores = table(project, run, "05_decisions", "scores")
+        return None if scores is None else scores.set_index("row_id").reindex(labelled.index)
+    name = "value" if run.task == "number" else "probability"
+    return labelled[[name]] if name in labelled else None
 
 
 def table(project: Project, run: Run, stage: str, name: str) -> pd.DataFrame | None:

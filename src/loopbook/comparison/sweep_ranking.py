@@ -9,13 +9,16 @@ from typing import Any, Self
 from loopbook.comparison import direction
 from loopbook.comparison.metric import recorded
 from loopbook.statistics.intervals import student
-from loopbook.statistics.metrics import HIGHER, Direction, primary
+from loopbook.statistics.metrics import HIGHER, PRIMARY, Direction
 from loopbook.store.records import Run
 from loopbook.store.sweep_records import Point, Sweep
 
 _OF_RECORD = " record_"
 """In the names of what 04 measures of the champion of record."""
-_CHOSEN_BY = {"04_optimization": f"validation_{primary().name}", "05_decisions": "validation_cost"}
+_CHOSEN_BY = {
+    "04_optimization": tuple(f"validation_{name}" for name in PRIMARY.values()),
+    "05_decisions": ("validation_cost",),
+}
 """What a stage records of its choice on the rows on which it may choose: settings are ordered by it.
 
 Ordered by rows that judge, the best of many settings would be the luckiest, and its figure on them no evidence."""
@@ -43,7 +46,7 @@ class VaryingMetric:
     @property
     def chooses(self) -> bool:
         """Whether it is measured on the rows on which a stage may choose."""
-        return self.name == f"{self.stage} {_CHOSEN_BY.get(self.stage)}"
+        return self.name.partition(" ")[2] in _CHOSEN_BY.get(self.stage, ())
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def compare(project: Project, a: Run, b: Run, say: repeats.Say = lambda _: None)
     """Compare B with A; `say` takes what is being done."""
     found = repeats.repeats(project, a, b, say)
     criteria = direction.by_criteria((a, b))
-    scores = [f"{_TESTED}{name}" for name in metrics.scores()]
+    scores = [f"{_TESTED}{name}" for name in metrics.scores(a.task)]
     # The headline is the score that the first criterion on a score is about; of an interval's end, the score itself.
     about = (name.removesuffix("_low").removesuffix("_high") for name in criteria)
     headline = next((name for name in about if name in scores), "")

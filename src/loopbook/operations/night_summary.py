@@ -163,7 +163,7 @@ def _numbers(run: Run, before: Run | None) -> tuple[Number, ...]:
     wanted = [(criterion.stage, criterion.metric) for criterion in run.criteria]
     deciding = overview.deciding(run)
     if deciding is not None:
-        names = (f"test_{name}" for name in metrics.reported())
+        names = (f"test_{name}" for name in metrics.reported(run.task))
         wanted += [(deciding.stage, name) for name in names if name in deciding.metrics]
     found = (
         Number(stage, name, _value(run, stage, name), _value(before, stage, name))

@@ -215,14 +215,14 @@ def _model(run: Run) -> list[Line]:
     champion = run.champion or (number(record.metrics["champion"]) if record else None)
     if champion is None or record is None:
         return [Line("Model", ("No model has been chosen yet.",), "wait")]
-    figures, primary = record.metrics, metrics.primary()
+    figures, primary = record.metrics, metrics.primary(run.task)
     candidates = [stage.candidate for stage in run.stages.values() if stage.candidate]
     tuned = champion.removesuffix(", tuned")
     what = f" ({tuned} with the settings that the search found best)" if tuned != champion else ""
     chosen = f"The champion is {champion}{what}" + (
         f", from {len(candidates)} candidates." if len(candidates) > 1 else "."
     )
-    tested = [f"test_{name}" for name in metrics.scores(shown=("full",)) if f"test_{name}" in figures]
+    tested = [f"test_{name}" for name in metrics.scores(run.task, ("full",)) if f"test_{name}" in figures]
     measured = [f"{label(name)} {number(figures[name])}{_between(figures, name)}" for name in tested]
     said = [f"{'; '.join(measured)}."] if measured else []
     # Where a single split would mislead, the difference over many folds stands for the one on the test.

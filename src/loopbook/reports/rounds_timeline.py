@@ -51,7 +51,7 @@ def timeline(runs: Sequence[Run], newest: Run) -> Timeline | None:
     if len(way) < 2:
         return None
     found = [Timeline.figures(run) for run in way]
-    primary = metrics.primary()
+    primary = metrics.primary(newest.task)
     quality = {
         "this round's champion": [figures.get(f"stream_{primary.name}") for figures in found],
         "the first round's, same rows": [figures.get(f"stream_{primary.name}_first_round") for figures in found],
@@ -85,7 +85,7 @@ def _panel(title: str, runs: Sequence[Run], named: Mapping[str, Sequence[Any]]) 
 def sparks(runs: Sequence[Run]) -> tuple[tuple[str, str, chart.Drawing], ...]:
     """Return how the key numbers went over runs, the oldest first: name, last value, drawing."""
     series = {"Criteria met": [_met(run) for run in runs]}
-    primary = metrics.primary().name
+    primary = metrics.primary(runs[-1].task if runs else "binary").name
     for name in (f"test_{primary}", f"cv_{primary}", "cost_per_decision"):
         values = [record.metrics.get(name) for run in runs for record in run.stages.values() if name in record.metrics]
         series[label(name)] = [float(value) for value in values if isinstance(value, int | float)]

@@ -206,6 +206,11 @@ class Run(Record):
         """Whether every stage is there; a missed criterion is a finding, not a failure."""
         return self.status != "failed"
 
+    @property
+    def task(self) -> str:
+        """Type of the scenario's task; one that says none is a yes-or-no decision."""
+        return str(self.resolved.get("task", {}).get("type", "binary"))
+
 
 def save(project: Project, run: Run) -> Path:
     """Write a run's record."""
