@@ -45,7 +45,7 @@ def test_runs_are_paired_by_the_primary_metric_of_their_task(task: str, monkeypa
     better = rows.paired(None, poor, good)  # type: ignore[arg-type]
     assert worse is not None and better is not None
     assert (worse.worse, better.worse) == (True, False)
-    assert (worse.a, worse.b) == (better.b, better.a)
+    assert (worse.a, worse.b) == pytest.approx((better.b, better.a))
     log = found["good"]["decisions"]
     if task == "multiclass":
         said = np.array(CLASSES)[found["good"]["scores"][list(CLASSES)].to_numpy().argmax(axis=1)]
@@ -79,7 +79,6 @@ def test_what_cannot_be_paired_is_not(change: str, monkeypatch: pytest.MonkeyPat
     elif change == "no scores":
         del two["scores"]
     monkeypatch.setattr(rows, "table", lambda _, run, stage, name: {"one": one, "two": two}[run.run].get(name))
-    task = "binary" if change == "other task" else "multiclass"
-    assert (
-        rows.paired(None, SimpleNamespace(run="one", task="multiclass"), SimpleNamespace(run="two", task=task)) is None
-    )  # type: ignore[arg-type]
+    a = SimpleNamespace(run="one", task="multiclass")
+    b = SimpleNamespace(run="two", task="binary" if change == "other task" else "multiclass")
+    assert rows.paired(None, a, b) is None  # type: ignore[arg-type]
