@@ -12,8 +12,8 @@ from statistics import median_high
 
 import pandas as pd
 
-from loopbook.monitoring.segment_values import apart
-from loopbook.monitoring.timeline import Log
+from loopbook.monitoring.segment_values import apart, named
+from loopbook.monitoring.timeline import ANSWER, Log
 
 CAUSES = {
     "surge": "surge",
@@ -23,6 +23,7 @@ CAUSES = {
     "new_class": "new_class",
     "outcomes": "base_rate",
     "classes": "base_rate",
+    "confusion": "confusion",
     "field": "field",
     "fairness": "fairness",
 }
@@ -34,13 +35,13 @@ TITLES = {
     "meaning": "The same texts mean something else",
     "new_class": "A class has come that was not there",
     "base_rate": "The shares of the classes have changed",
+    "confusion": "One class is taken for another more often",
     "field": "An input field has changed",
     "fairness": "Groups are not treated alike",
     "volume": "The number of decisions has changed",
     "flagged": "The shares of the actions have changed, for no known cause",
     "score": "The probabilities have changed, for no known cause",
     "calibration": "The probabilities are wrong on average, for no known cause",
-    "confusion": "One class is taken for another more often, for no known cause",
     "residual": "The predictions are further off, for no known cause",
     "ranking": "The model ranks worse, for no known cause",
 }
@@ -49,8 +50,8 @@ SLACK = 2
 """Days by which the estimated beginnings of one change may differ."""
 AGAIN = 28
 """Days within which what has ended and comes again, or swings, is the same incident."""
-_SWINGING = ("field", "score", "flagged", "calibration", "confusion", "residual", "volume")
-_SYMPTOMS = ("flagged", "score", "calibration", "confusion", "residual", "ranking", "volume")
+_SWINGING = ("field", "score", "flagged", "calibration", "residual", "volume")
+_SYMPTOMS = ("residual", "flagged", "score", "calibration", "ranking", "volume")
 _COUNTED = ("surge", "segment", "new_class")
 
 
@@ -131,10 +132,11 @@ def incidents(log: Log, signals: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, 
     drifts = _primary("field", kinds["field"], SLACK, drifts)
     drifts += _each("new_class", kinds["new_class"])
     drifts = _primary("base_rate", kinds["outcomes"], window, drifts, join=("meaning", "new_class"))
-    drifts = _primary(
-        "base_rate", kinds["classes"], window, drifts, join=("vocabulary", "meaning", "field", "new_class")
-    )
+    known = ("vocabulary", "meaning", "field", "new_class")
+    drifts = _primary("confusion", kinds["confusion"], window, drifts, join=(*known, "base_rate"))
+    drifts = _primary("base_rate", kinds["classes"], window, drifts, join=(*known, "confusion"))
     drifts = [replace(one, last=log.stream.days - 1) for one in drifts]
+    surges, drifts = _shares(surges, drifts, window)
     for name in _SYMPTOMS:
         drifts = _symptoms(name, kinds[name], log, drifts)
     every = [_lived(one, table, log) for one in (*surges, *unfair, *_again(drifts, table))]
@@ -183,6 +185,22 @@ def _surges(cause: str, table: pd.DataFrame) -> list[Incident]:
         else:
             found.append(replace(signal, last=signal.day))
     return found
+
+
+def _shares(surges: list[Incident], drifts: list[Incident], reach: int) -> tuple[list[Incident], list[Incident]]:
+    """Let a flood of a class that began with a change of the classes' shares be a signal of that change."""
+    left, found = [], list(drifts)
+    for surge in surges:
+        near = [
+            at
+            for at, one in enumerate(found)
+            if one.cause in ("base_rate", "new_class", "confusion") and abs(one.first - surge.first) < reach
+        ]
+        if near and any(place.startswith(named(ANSWER, "")[:-1]) for place in surge.places[:1]):
+            found[near[0]] = _with(found[near[0]], surge, places=False)
+        else:
+            left.append(surge)
+    return left, found
 
 
 def _by_attribute(table: pd.DataFrame) -> list[Incident]:

@@ -1,22 +1,25 @@
-"""Confusion that changes: is one class taken for another more often than it was?"""
+"""Confusion that changes: is a class taken for another more often than it was?"""
+
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
 from loopbook.monitoring import rates, signals
 from loopbook.monitoring.changes import Change
-from loopbook.monitoring.timeline import Days, Log, known
+from loopbook.monitoring.rates import Rate
+from loopbook.monitoring.timeline import Floats, Log, Mask, known
 
 LEAST_RISE = 0.05
-"""Smallest rise worth an alert: of a class's rows that are taken for one other, or of all rows that are confused."""
-_PAIRS = 20  # watched one by one, the commonest of the reference; the others together
+"""Smallest rise worth an alert of the share of a class's rows that are taken for another."""
+_CLASSES = 20  # watched one by one, the commonest of the reference; the others together
 
 
 def watch(log: Log) -> pd.DataFrame:
-    """Watch the off-diagonal cells of the confusion matrix, each as a share of its true class's rows.
+    """Watch the rows of the confusion matrix: of each class's rows, the share that is taken for another.
 
-    So that another mix of classes changes none of them. The commonest cells of the reference are watched one by one,
-    all others together as a share of all rows, and an alarm of these names the pair that has come to be the commonest.
+    Another mix of classes changes none of these shares. An alarm names the class for which it is taken more often by
+    most. There are too many pairs of classes to watch each; classes of which the reference has no row are left out.
 
     Returns
     -------
@@ -25,37 +28,38 @@ def watch(log: Log) -> pd.DataFrame:
     """
     if "confusion" not in log.checks:
         return signals.table([])
-    sides, width = known(log), len(log.classes)
-    pairs = [np.where(side.code == side.said, -1, side.code * width + side.said) for side in sides]
-    found, count = np.unique(pairs[1][pairs[1] >= 0], return_counts=True)
-    common = found[np.argsort(-count, kind="stable")][:_PAIRS]
-    watched = [
-        rates.mean(
-            f"share of “{log.classes[pair // width]}” taken for “{log.classes[pair % width]}”",
-            sides,
-            [np.where(side.code == pair // width, own == pair, np.nan) for side, own in zip(sides, pairs, strict=True)],
-            _rise,
-            LEAST_RISE,
-        )
-        for pair in common.tolist()
-    ]
-    other = [(own >= 0) & ~np.isin(own, common) for own in pairs]
+    sides = known(log)
+    rows = np.bincount(sides[1].code, minlength=len(log.classes))
+    order = np.argsort(-rows, kind="stable")[: np.count_nonzero(rows)]
+    groups = [order[at : at + 1] for at in range(min(_CLASSES, len(order)))]
+    if len(order) > _CLASSES:
+        groups.append(order[_CLASSES:])
+    found = []
+    for group in groups:
+        what = f"“{log.classes[group[0]]}”" if len(group) == 1 else "rarer classes"
+        inside = [np.isin(side.code, group) for side in sides]
+        wrong = [np.where(of, side.code != side.said, np.nan) for of, side in zip(inside, sides, strict=True)]
+        rate = rates.mean(f"share of {what} taken for another class", sides, wrong, _rise, LEAST_RISE)
+        found.append(rate._replace(words=_told(log, rate, inside, several=len(group) > 1)))
+    return rates.watch("confusion", log, found, delay=log.delay, rise_only=True)
+
+
+def _told(log: Log, rate: Rate, inside: list[Mask], *, several: bool) -> Callable[[Change], str]:
+    """Return how a change is told: with the pair of classes whose share has risen most."""
+    width = len(log.classes)
 
     def words(change: Change) -> str:
-        inside = other[0] & (sides[0].day >= change.onset) & (sides[0].day <= change.day)
-        pair = _most(pairs[0][inside])
-        told = rates.moved("share of other confusions", change.value, change.expected)
-        return f"{told}, mostly of “{log.classes[pair // width]}” taken for “{log.classes[pair % width]}”"
+        shares: list[Floats] = []
+        for side, of in zip(known(log), inside, strict=True):
+            rows = of & (side.day >= change.onset) & (side.day <= change.day) if not shares else of
+            pairs = (side.code * width + side.said)[rows & (side.code != side.said)]
+            shares.append(np.bincount(pairs, minlength=width**2) / max(1, rows.sum()))
+        true, said = divmod(int((shares[0] - shares[1]).argmax()), width)
+        pair = f"mostly {f'“{log.classes[true]}” ' if several else ''}for “{log.classes[said]}”"
+        return f"{rates.moved(rate.names[0], change.value, change.expected)}, {pair}"
 
-    rest = rates.mean("share of other confusions", sides, [part.astype("float64") for part in other], _rise, LEAST_RISE)
-    return rates.watch("confusion", log, [*watched, rest._replace(words=words)], delay=log.delay, rise_only=True)
+    return words
 
 
 def _rise(value: float, expected: float) -> float:
     return max(0.0, value - expected)
-
-
-def _most(values: Days) -> int:
-    """Return the commonest value, of equally common ones the least."""
-    found, count = np.unique(values, return_counts=True)
-    return int(found[count.argmax()])

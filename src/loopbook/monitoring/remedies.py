@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
-from scipy.special import logsumexp, softmax
+from scipy.sparse import csr_matrix, hstack
+from scipy.special import log_softmax, softmax
 
 from loopbook.decisions import costs as money
 from loopbook.monitoring.alerts import Incident
@@ -23,6 +24,7 @@ from loopbook.statistics.scores import logit
 LEAST_ROWS, LEAST_CLASS = 150, 20
 """Outcomes, and outcomes of each of two classes at least, that a proposal needs."""
 _FOLDS = 5
+_STEPS = 40  # of the search for a fit of several classes, which are enough to decide by
 
 Decide = Callable[[Side, Side], Days]
 """Fits on one side and says for each row of the other what to do, int64 [n]."""
@@ -120,12 +122,12 @@ def _of_several(log: Log, side: Side) -> list[Option]:
     if prices.functions:
         words = f"errors as lately, {np.median(side.number[:, 0] - side.number[:, 1]):+.3g} in the middle"
         return [("recalibrate", lambda taught, asked: _spread(log, taught, asked), words, np.nan, np.nan, np.nan)]
-    slope = _scaling(side)[0]
+    slope = _fitted(side, side)[0]
     words = f"log p becomes {slope:.2f} · log p and a constant for each class"
     return [
         (
             "recalibrate",
-            lambda taught, asked: _cheapest(log, _scaled(_scaling(taught), asked)),
+            lambda taught, asked: _cheapest(log, _fitted(taught, asked)[1]),
             words,
             np.nan,
             slope,
@@ -157,30 +159,33 @@ def _spread(log: Log, taught: Side, asked: Side) -> Days:
     return _cheapest(log, asked.number[:, 1][:, None] + errors)
 
 
-def _scaling(side: Side) -> tuple[float, Floats]:
-    """Return slope and constants [k] that make log probabilities likeliest; the constants are shrunk towards 0.
+def _fitted(taught: Side, asked: Side, columns: Sequence[csr_matrix] = ()) -> tuple[float, Floats]:
+    """Return slope and probabilities for `asked`, [n, k], of a softmax on log probabilities, constants and columns.
+
+    Constants and the weights of the columns, which are those of both sides, are shrunk towards 0. Without columns it is
+    temperature scaling with a bias a class.
 
     References
     ----------
     Alexandari, Kundaje & Shrikumar (2020), Maximum likelihood with bias-corrected calibration is hard-to-beat at label
     shift adaptation, section 2.3.
     """
-    logs = np.log(np.maximum(side.probability, EDGE))
-    one = np.eye(logs.shape[1])[side.code]
+    logs = [np.log(np.maximum(side.probability, EDGE)) for side in (taught, asked)]
+    x = [hstack([csr_matrix(np.ones((len(part), 1))), *columns[at : at + 1]]).tocsr() for at, part in enumerate(logs)]
+    one = np.eye(logs[0].shape[1])[taught.code]
+
+    def scores(at: Floats, side: int) -> Floats:
+        return np.asarray(at[0] * logs[side] + x[side] @ at[1:].reshape(x[0].shape[1], -1))
 
     def loss(at: Floats) -> tuple[float, Floats]:
-        z = at[0] * logs + at[1:]
-        p, top = softmax(z, axis=1), logsumexp(z, axis=1)
-        value = float((top - (one * z).sum(axis=1)).sum() + (at[1:] ** 2).sum() / 2)
-        return value, np.concatenate([[((p - one) * logs).sum()], (p - one).sum(axis=0) + at[1:]])
+        said = log_softmax(scores(at, 0), axis=1)
+        off = np.exp(said) - one
+        value = float((at[1:] ** 2).sum() / 2 - (one * said).sum())
+        return value, np.concatenate([[(off * logs[0]).sum()], (x[0].T @ off).ravel() + at[1:]])
 
-    found = minimize(loss, np.concatenate([[1.0], np.zeros(logs.shape[1])]), jac=True, method="L-BFGS-B").x
-    return float(found[0]), found[1:]
-
-
-def _scaled(scaling: tuple[float, Floats], side: Side) -> Floats:
-    slope, constants = scaling
-    return np.asarray(softmax(slope * np.log(np.maximum(side.probability, EDGE)) + constants, axis=1))
+    start = np.concatenate([[1.0], np.zeros(x[0].shape[1] * one.shape[1])])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS}).x
+    return float(found[0]), np.asarray(softmax(scores(found, 1), axis=1))
 
 
 COLUMNS = [
@@ -234,16 +239,12 @@ def _crossed(side: Side, decide: Decide) -> Days:
 
 def _corrected(log: Log, taught: Side, asked: Side) -> Floats:
     """Return the stand-in's probabilities for `asked`, float64 [n, k]."""
-    from scipy.sparse import csr_matrix, hstack
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
     from loopbook.data.features import tokenize
 
-    if len(np.unique(taught.code)) < 2:
-        return asked.probability
-    # The model's own scores are on a larger scale than the rest, so that the penalty hardly touches them.
-    parts = [[csr_matrix(3 * _own_scores(side))] for side in (taught, asked)]
+    parts: list[list[csr_matrix]] = [[], []]
     if log.scenario.task.text_fields:
         vectorizer = TfidfVectorizer(tokenizer=tokenize, token_pattern=None, lowercase=False, min_df=3)
         parts[0].append(vectorizer.fit_transform(texts(taught, log.scenario)))
@@ -259,14 +260,10 @@ def _corrected(log: Log, taught: Side, asked: Side) -> Floats:
             coded = [(column.astype(str).to_numpy()[:, None] == levels).astype("float64") for column in columns]
         for part, matrix in zip(parts, coded, strict=True):
             part.append(csr_matrix(matrix))
-    model = LogisticRegression(C=1.0, max_iter=500).fit(hstack(parts[0]).tocsr(), taught.code)
-    found = np.zeros_like(asked.probability)
-    found[:, model.classes_] = model.predict_proba(hstack(parts[1]).tocsr())
-    return found
-
-
-def _own_scores(side: Side) -> Floats:
-    """Return the logit of yes, float64 [n, 1], or the log probabilities of more than two classes, [n, k]."""
-    if side.probability.shape[1] == 2:
-        return logit(side.chance, EDGE)[:, None]
-    return np.log(np.maximum(side.probability, EDGE))
+    if log.several:
+        return _fitted(taught, asked, [hstack(part).tocsr() for part in parts])[1]
+    # The model's own logit is on a larger scale than the rest, so that the penalty hardly touches it.
+    own = [csr_matrix(3 * logit(side.chance, EDGE)[:, None]) for side in (taught, asked)]
+    old, new = (hstack([first, *part]).tocsr() for first, part in zip(own, parts, strict=True))
+    model = LogisticRegression(C=1.0, max_iter=500).fit(old, taught.code)
+    return np.asarray(model.predict_proba(new), dtype="float64")

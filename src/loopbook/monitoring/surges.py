@@ -3,8 +3,8 @@
 Each day the number of rows of a segment is compared with its share of the day's rows so far. The largest surge is
 taken out, and the rest is looked at again, so that one event that drives two segments is one surge. What a
 surge explains is taken out of all later checks: a busy day of one segment is no change of the world. Of more than two
-classes each is a segment of its own, by the model's answer. Of its surge only what is beyond the expected is taken out,
-because its usual rows are a share of the whole that the others are compared with.
+classes each is a segment of its own, by the model's answer, that is looked at last. Its surges are told and not taken
+out: the others' shares are compared with its own, and what is right of it would go and what is wrong would stay.
 
 These are counts of one to three days, not rates: their spread between days is the overdispersion of the history's
 counts (quasi-Poisson), not `day_spread`.
@@ -42,7 +42,7 @@ class Surges:
     signals
         One row a surge and day of alarm (`signals.COLUMNS`); ``onset`` is the surge's first day.
     rows, reference_rows
-        bool [n] of stream and reference: rows that belong to a surge.
+        bool [n] of stream and reference: rows that belong to a surge, but of a class.
     """
 
     signals: pd.DataFrame
@@ -65,11 +65,15 @@ def watch(log: Log) -> Surges:
     old, new = Cells.of(reference.frame, columns, names), Cells.of(stream.frame, columns, names)
     # The reference may hold surges itself. Twice, so that the second look has a history without the largest ones.
     taken = np.zeros(len(reference), bool)
+    found: list[_Found] = []
     for _ in range(2):
-        taken = _sweep(log, reference, old, _history(log, reference, old, ~taken), own=True)[0]
+        found = _sweep(log, reference, old, _history(log, reference, old, ~taken), own=True)
+        taken = _rows(reference, found)
     history = _history(log, reference, old, ~taken)
-    rows, found = _sweep(log, stream, new, history, own=False)
-    return Surges(signals.table(_signals(log, new, found, history), "surge"), rows, taken)
+    before = _rows(reference, [hit for hit in found if not hit.answer])
+    found = _sweep(log, stream, new, history, own=False)
+    rows = _rows(stream, [hit for hit in found if not hit.answer])
+    return Surges(signals.table(_signals(log, new, found, history), "surge"), rows, before)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +96,14 @@ class _Found(NamedTuple):
     expected: float
     p: float
     rows: NDArray[np.intp]
+    answer: bool  # whether the segment is a class
+
+
+def _rows(side: Side, found: list[_Found]) -> Mask:
+    """Return which rows belong to surges, bool [n]."""
+    taken = np.zeros(len(side), bool)
+    taken[[row for hit in found for row in hit.rows]] = True
+    return taken
 
 
 def _kinds(log: Log) -> tuple[int, ...]:
@@ -135,8 +147,8 @@ def _tail(seen: Floats, exposure: Floats, history: _History) -> tuple[Floats, Fl
     return mean, np.where(seen > 0, p, 1.0)
 
 
-def _sweep(log: Log, side: Side, cells: Cells, history: _History, *, own: bool) -> tuple[Mask, list[_Found]]:
-    """Go through the days and take out surges; return the rows taken out, and what was found.
+def _sweep(log: Log, side: Side, cells: Cells, history: _History, *, own: bool) -> list[_Found]:
+    """Go through the days and take out surges; return what was found.
 
     `own`: the history is of these same days, so that each leaves itself out.
     """
@@ -153,7 +165,7 @@ def _sweep(log: Log, side: Side, cells: Cells, history: _History, *, own: bool) 
         if not own:
             counts, exposure = _window(log, side, cells, left, day, day)
             base = _History(base.counts + counts, base.exposure + exposure, base.dispersion)
-    return ~left, found
+    return found
 
 
 def _window(log: Log, side: Side, cells: Cells, left: Mask, first: int, last: int) -> tuple[Floats, Floats]:
@@ -176,17 +188,15 @@ def _largest(log: Log, side: Side, cells: Cells, history: _History, left: Mask, 
     large = (seen >= LEAST_RATIO * expected) & (seen - expected >= LEAST_EXCESS) & (corrected <= log.level)
     answers = np.array([name.startswith(_ANSWERS) for name in cells.names])
     large[:, 1:] &= ~answers  # which action a class calls for says nothing beyond how often it comes
+    large = large & ~answers if (large & ~answers).any() else large
     if not large.any():
         return None
     at = np.unravel_index(np.argmin(np.where(large, p, 2.0)), p.shape)
     length, kind, cell = (int(part) for part in at)
     first = day - LENGTHS[length] + 1
     members = np.flatnonzero(cells.members(len(side), cell) & left & (side.day >= first) & (side.day <= day))
-    if answers[cell]:
-        usual = int(np.ceil(expected[length, 0, cell]))
-        members = np.delete(members, np.linspace(0, len(members) - 1, min(usual, len(members) - 1)).astype("int64"))
     figures = (float(seen[at]), float(expected[at]), float(corrected[at]))
-    return _Found(cell, day, first, _kinds(log)[kind], *figures, members)
+    return _Found(cell, day, first, _kinds(log)[kind], *figures, members, bool(answers[cell]))
 
 
 def _signals(log: Log, cells: Cells, found: list[_Found], history: _History) -> list[dict[str, object]]:

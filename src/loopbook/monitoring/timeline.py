@@ -265,6 +265,7 @@ def _shares(codes: Days, width: int) -> list[Floats]:
 
 def _checks(scenario: Scenario, timed: bool, classes: int, *sides: Side) -> tuple[str, ...]:
     segments, several = bool(scenario.monitoring.segments), classes > 2
+    predicted = all(not np.isnan(side.number[:, 1]).all() for side in sides)
     wanted = {
         "surge": segments or several,
         "volume": timed,
@@ -277,8 +278,8 @@ def _checks(scenario: Scenario, timed: bool, classes: int, *sides: Side) -> tupl
         "new_class": several,
         "calibration": True,
         "ranking": True,
-        "confusion": several,
-        "residual": all(not np.isnan(side.number).all() for side in sides),
+        "confusion": several and not predicted,
+        "residual": predicted,
         "meaning": segments,
         "fairness": bool(scenario.source.protected),
     }
