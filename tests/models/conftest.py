@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 
 from loopbook.data.features import Features
+from loopbook.models import heads
+from loopbook.models.heads import Goal, Head
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.data import DataSettings
 from loopbook.scenario.source import CsvSource
-from loopbook.scenario.task import Binary, YesNo
+from loopbook.scenario.task import Binary, Multiclass, Number, OneOfMany, Quantity, YesNo
 from loopbook.scenario.training import TrainingSettings
 
 GOOD = ["growth", "profit", "record", "award", "hired", "opened", "rising", "strong", "praised", "gain"]
@@ -71,6 +73,21 @@ def frame(rows: int, seed: int, table: bool = False) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+LOSSES = ("squared", "absolute", "huber", "quantiles")
+ANY = {"x": "number"}
+
+
+def classes_task(fields: dict[str, str] | None = None, **also: OneOfMany) -> Multiclass:
+    """Return a task of several classes, and of further outputs."""
+    return Multiclass(type="multiclass", fields=fields or ANY, label=OneOfMany(column="y"), also=also)  # type: ignore[arg-type]
+
+
+def number_task(loss: str, fields: dict[str, str] | None = None) -> Number:
+    """Return a task of a number."""
+    label = Quantity(column="y", limits=(30.0, 50.0), unit="min")
+    return Number(type="number", fields=fields or ANY, label=label, loss=loss)  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True)
 class Problem:
     """Two splits, features and task."""
@@ -115,6 +132,17 @@ def cells() -> Problem:
     rows = x.assign(row_id=[f"c{at}" for at in range(len(x))], label=y.astype(np.int8), weight=np.float32(1))
     rows = rows.assign(group=rows["row_id"], time=pd.NaT).sample(frac=1, random_state=0, ignore_index=True)
     return problem(dict.fromkeys(x, "number"), rows[:400], rows[400:].reset_index(drop=True))
+
+
+def goals(problem: Problem, weight: np.ndarray | None = None) -> tuple[Goal, ...]:
+    """Return what the heads are to learn of train."""
+    weight = problem.train["weight"].to_numpy(np.float64) if weight is None else weight
+    return tuple(Goal.on(head, problem.train, weight) for head in heads.learn(problem.train, weight, problem.task))
+
+
+def heads_of(problem: Problem) -> tuple[Head, ...]:
+    """Return the heads of a problem, not calibrated."""
+    return tuple(goal.head for goal in goals(problem))
 
 
 def settings(**changed: object) -> TrainingSettings:

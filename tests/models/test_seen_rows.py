@@ -14,6 +14,7 @@ from tests.models.conftest import Problem, frame, settings, silent
 from loopbook.data import cleaning, identity, splitting
 from loopbook.data.features import Features
 from loopbook.models import seen_rows
+from loopbook.models.answers import Answer
 from loopbook.models.choice import model_selection
 from loopbook.models.model import Model
 from loopbook.models.shipping import serving
@@ -41,7 +42,7 @@ def fit(tmp_path: Path) -> Fit:
     return make
 
 
-def on_test(models: dict[str, Model], test: pd.DataFrame, project: Project) -> dict[str, np.ndarray]:
+def on_test(models: dict[str, Model], test: pd.DataFrame, project: Project) -> dict[str, Answer]:
     return model_selection.on_test(models, test, project.work / "embeddings", silent)
 
 
@@ -62,7 +63,7 @@ def test_a_learned_row_in_test_is_refused_whatever_its_id_and_case(fit: Fit, tex
     model = Model.load(fit("one", text.train, text.validation, text.features, text))
     rows = frame(120, 9)
     test = rows[~np.isin(identity.hashes(rows, ["text"]), model.learned)].reset_index(drop=True)
-    assert on_test({"one": model}, test, project)["one"].tolist() == model.probabilities(test).tolist()
+    assert on_test({"one": model}, test, project)["one"].probabilities.tolist() == model.probabilities(test).tolist()
     planted = pd.concat([text.train.iloc[[3, 50]], text.validation.iloc[[7, 8]]]).assign(row_id=["p", "q", "r", "s"])
     planted["text"] = planted["text"].str.upper()
     with pytest.raises(DataError) as refused:
@@ -78,7 +79,7 @@ def test_rows_of_a_table_are_known_by_their_id_and_equal_ones_are_not_the_same_c
     model = Model.load(fit("one", cells.train[:300], cells.train[300:], cells.features, cells))
     equal = cells.train.head(20).assign(row_id=[f"other{at}" for at in range(20)])
     test = pd.concat([cells.validation, equal], ignore_index=True)
-    assert len(on_test({"one": model}, test, project)["one"]) == len(test)
+    assert len(on_test({"one": model}, test, project)["one"].raw) == len(test)
     with pytest.raises(DataError, match=r"2 of 171 rows .* learned from: 'c[0-9]+', 'c[0-9]+'. Its figures"):
         on_test({"one": model}, pd.concat([cells.validation, cells.train[299:301]]), project)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
-from tests.models.conftest import Problem
+from tests.models.conftest import Problem, goals, heads_of
 
 from loopbook.models.architectures.boosted_trees import boosted_trees
 from loopbook.models.model import Model
@@ -16,8 +16,7 @@ from loopbook.store import content
 
 
 def grown(problem: Problem, **settings: object) -> Trees:
-    label, weight = problem.train["label"].to_numpy(float), np.ones(len(problem.train))
-    found = boosted_trees.make(problem.features, problem.train, label, weight, **settings)
+    found = boosted_trees.make(problem.features, problem.train, goals(problem, np.ones(len(problem.train))), **settings)
     assert isinstance(found, Trees)
     return found
 
@@ -26,7 +25,7 @@ def test_the_trees_answer_as_the_library_that_grew_them(cells: Problem) -> None:
     model = GradientBoostingClassifier(subsample=0.5, random_state=0)
     model.fit(cells.features.table(cells.train), cells.train["label"])
     expected = model.decision_function(cells.features.table(cells.validation))
-    assert grown(cells).logits(cells.features, cells.validation) == pytest.approx(expected, abs=1e-5)
+    assert grown(cells).raw(cells.features, cells.validation)[:, 0] == pytest.approx(expected, abs=1e-5)
     assert auc(cells.validation["label"], expected) > 0.97
 
 
@@ -40,22 +39,22 @@ def test_a_value_on_the_threshold_goes_below() -> None:
         threshold, feature = np.array([cut, -2, -2]), np.array([0, -2, -2])
         value = np.array([0.0, -1.0, 1.0])[:, None, None]
 
-    trees = Trees.of([Stump()], 1.0, 0.0)
+    trees = Trees.of([[Stump()]], 1.0, 0.0)
 
     class Table:
         def table(self, frame: object) -> np.ndarray:
             return np.array([[0.1], [np.nextafter(np.float32(0.1), np.float32(0))]], dtype=np.float32)
 
-    assert trees.logits(Table(), None).tolist() == [1.0, -1.0]  # type: ignore[arg-type]
+    assert trees.raw(Table(), None).tolist() == [[1.0], [-1.0]]  # type: ignore[arg-type]
 
 
 def test_saved_trees_answer_the_same_and_their_model_says_what_it_is(cells: Problem, tmp_path: Path) -> None:
-    model = Model("boosted_trees", cells.features, grown(cells, trees=5), {"trees": 5})
+    model = Model("boosted_trees", cells.features, grown(cells, trees=5), heads_of(cells), {"trees": 5})
     model.save(tmp_path)
     again = Model.load(tmp_path)
     assert again.family == "plain"
     assert again.parameters == model.parameters > 10
-    assert again.logits(cells.validation).tolist() == model.logits(cells.validation).tolist()
+    assert again.raw(cells.validation).tolist() == model.raw(cells.validation).tolist()
 
 
 def test_trees_that_are_not_whole_are_refused(cells: Problem, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from sklearn import metrics as reference
 
-from loopbook.models.training import gradient_check
 from loopbook.scenario.errors import DataError, LoopbookError
 from loopbook.statistics import bootstrap, confusions, evaluation
 
@@ -94,14 +93,6 @@ def test_calibration_counts_every_row_once() -> None:
     curve = evaluation.calibration(y, p, bins=10)
     assert curve["rows"].sum() == 500
     assert curve["frequency"].between(0, 1).all() and curve["probability"].is_monotonic_increasing
-
-
-def test_the_gradient_formula_equals_automatic_differentiation() -> None:
-    random = np.random.default_rng(8)
-    y, z, w = random.integers(0, 2, 50), random.normal(0, 4, 50), random.random(50)
-    table = gradient_check.check(y, z, w)
-    assert table["difference"].abs().max() < 1e-12
-    assert table["formula"].abs().max() > 0.01
 
 
 @pytest.mark.parametrize(

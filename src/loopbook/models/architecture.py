@@ -42,10 +42,10 @@ class Predictor(Protocol):
     def parameters(self) -> int:
         """Numbers that were learnt."""
 
-    def logits(
+    def raw(
         self, features: Features, frame: pd.DataFrame, cache: Path | None, progress: Callable[[str], object] | None
     ) -> NDArray[np.float64]:
-        """Return the logit of each row, float64 [n]; cache and progress are for the sentence encoder."""
+        """Return the raw scores of each row, float64 [n, W]; cache and progress are for the sentence encoder."""
 
     def save(self, folder: Path) -> None:
         """Write files into a folder."""
@@ -68,12 +68,18 @@ class Architecture:
     needs
         The kind of input field without which it makes no sense.
     make
-        Of a network: ``make(inputs, **settings)`` returns a Keras model with fresh weights. Of a plain baseline:
-        ``make(features, train, label, weight, **settings)`` returns the fitted predictor; label, weight: float64 [n].
+        Of a network: ``make(inputs, **settings)`` returns a Keras model with fresh weights that gives features,
+        float32 [n, any]; the head is put upon it. With it may come the weight of the head's squared coefficients in
+        the loss: ``(model, penalty)``. Of a plain baseline: ``make(features, train, goals, **settings)`` returns the
+        fitted predictor; `goals` are what each head is to learn (`heads.Goal`).
     settings
         Arguments that a candidate may set: the annotation of each, as a type with its range.
     required
         Those without a default.
+    types
+        Types of task that it can serve; empty: all.
+    also
+        Whether it can learn further outputs.
     costly_export
         Whether exporting it takes so long that only a champion is exported.
     ready
@@ -86,6 +92,8 @@ class Architecture:
     make: Callable[..., Any]
     settings: Mapping[str, Any]
     required: frozenset[str] = frozenset()
+    types: tuple[str, ...] = ()
+    also: bool = True
     costly_export: bool = False
     ready: Callable[[], object] = lambda: None
 
@@ -95,15 +103,13 @@ class Architecture:
         return self.form.family
 
 
-def architecture(
-    form: type[Predictor], needs: Need, *, costly_export: bool = False, ready: Callable[[], object] = lambda: None
-) -> Callable[[Callable[..., Any]], Architecture]:
+def architecture(form: type[Predictor], needs: Need, **more: Any) -> Callable[[Callable[..., Any]], Architecture]:
     """Make a function an architecture of its name; its keyword-only arguments are the settings. See `Architecture`."""
 
     def of(make: Callable[..., Any]) -> Architecture:
         parameters = inspect.signature(make).parameters.values()
         settings = {given.name: given.annotation for given in parameters if given.kind is given.KEYWORD_ONLY}
-        return Architecture(make.__name__, form, needs, make, settings, costly_export=costly_export, ready=ready)
+        return Architecture(make.__name__, form, needs, make, settings, **more)
 
     return of
 

@@ -1,4 +1,4 @@
-"""Layers that networks share: the mark of padding, and the answer."""
+"""Layers that networks share: the mark of padding, and what was read beside the table."""
 
 from typing import Any
 
@@ -12,15 +12,15 @@ def is_token(tokens: Any) -> Any:
     return keras.ops.expand_dims(keras.ops.cast(keras.ops.not_equal(tokens, 0), "float32"), -1)
 
 
-def answer(inputs: Inputs, given: Any, state: Any, dropout: float, name: str) -> Any:
-    """Return the model that answers from what was read of a text, and from the table where there is one.
+def beside_table(inputs: Inputs, given: Any, state: Any, dropout: float, name: str) -> Any:
+    """Return the model that gives what was read of a text, and beside it the table where there is one.
 
     Parameters
     ----------
     given
         The Keras input that `state` was computed from.
     dropout
-        Share of the state that is hidden from the last layer in each training step.
+        Share of the state that is hidden from the head in each training step.
     """
     import keras
 
@@ -29,12 +29,4 @@ def answer(inputs: Inputs, given: Any, state: Any, dropout: float, name: str) ->
     if inputs.width:
         parts.append(inputs.table())
         state = keras.layers.Concatenate()([state, parts[1]])
-    return keras.Model(parts, probability(state), name=name)
-
-
-def probability(state: Any, penalty: float = 0.0) -> Any:
-    """Return the last layer: one number with a sigmoid; `penalty` weighs its squared coefficients in the loss."""
-    import keras
-
-    regularizer = keras.regularizers.L2(penalty) if penalty else None
-    return keras.layers.Dense(1, activation="sigmoid", kernel_regularizer=regularizer, name="probability")(state)
+    return keras.Model(parts, state, name=name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from loopbook.data.features import Features
+    from loopbook.models.heads import Goal
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +34,7 @@ def _none() -> Floats:
 
 @dataclass(frozen=True)
 class Linear:
-    """The logit ``bias + x · weights + table · table_weights``, where x holds a row's terms.
+    """Raw scores: ``bias + x · weights + table · table_weights``, where x holds a row's terms.
 
     x is the count of each term times `scales`, divided by its length if `unit`: TF-IDF with the inverse document
     frequency as scale.
@@ -41,16 +42,18 @@ class Linear:
     Attributes
     ----------
     bias
-        The logit of a row without known terms, where the table is zero.
+        The scores of a row without known terms, where the table is zero, float64 [W].
     terms
         Words, and phrases of up to `ngrams` words joined by a space.
-    scales, weights
-        One for each term, float64.
+    scales
+        One for each term, float64 [terms].
+    weights
+        float64 [terms, W].
     table_weights
-        One for each column of the table, float64; empty where the table is not used.
+        float64 [columns of the table, W]; no rows where the table is not used.
     """
 
-    bias: float
+    bias: Floats
     terms: tuple[str, ...] = ()
     scales: Floats = field(default_factory=_none)
     weights: Floats = field(default_factory=_none)
@@ -63,16 +66,16 @@ class Linear:
     @property
     def parameters(self) -> int:
         """Numbers that were learnt."""
-        return len(self.weights) + len(self.table_weights) + 1
+        return self.weights.size + self.table_weights.size + len(self.bias)
 
     @property
     def learnt(self) -> Mapping[str, NDArray[np.float64]]:
         """What was learnt, by name, for histograms."""
         return {"weights/terms": self.weights, "weights/table": self.table_weights}
 
-    def logits(self, features: Features, frame: pd.DataFrame, *_: Any) -> Floats:
-        """Return the logit of each row, float64 [n]."""
-        result = np.empty(len(frame))
+    def raw(self, features: Features, frame: pd.DataFrame, *_: Any) -> Floats:
+        """Return the raw scores of each row, float64 [n, W]."""
+        result = np.empty((len(frame), len(self.bias)))
         for start in range(0, len(frame), _BLOCK):
             block = frame.iloc[start : start + _BLOCK]
             positions, counts, table = self.encode(features, block)
@@ -80,8 +83,10 @@ class Linear:
             if self.unit:
                 norm = np.sqrt((scaled**2).sum(axis=1, keepdims=True))
                 scaled = scaled / np.where(norm > 0, norm, 1)
-            logits = (scaled * np.append(0.0, self.weights)[positions]).sum(axis=1) + self.bias
-            result[start : start + _BLOCK] = logits + table.astype(np.float64) @ self.table_weights
+            for at, bias in enumerate(self.bias):
+                result[start : start + _BLOCK, at] = (scaled * self._padded[at][positions]).sum(axis=1) + bias
+            if len(self.table_weights):
+                result[start : start + _BLOCK] += table.astype(np.float64) @ self.table_weights
         return result
 
     def encode(
@@ -115,10 +120,21 @@ class Linear:
     def _index(self) -> dict[str, int]:
         return {term: position for position, term in enumerate(self.terms, start=1)}
 
+    @cached_property
+    def _padded(self) -> Floats:
+        """The weights of terms by their positions, [W, 1 + terms]."""
+        weights = self.weights.reshape(len(self.terms), len(self.bias))
+        return np.ascontiguousarray(np.vstack([np.zeros(len(self.bias)), weights]).T)
+
     def save(self, folder: Path) -> None:
         """Write `linear.npz` and `terms.json` into a folder."""
-        numbers = {"bias": np.array(self.bias), "ngrams": np.array(self.ngrams), "unit": np.array(self.unit)}
-        arrays = {"scales": self.scales, "weights": self.weights, "table_weights": self.table_weights}
+        numbers = {"ngrams": np.array(self.ngrams), "unit": np.array(self.unit)}
+        arrays = {
+            "bias": self.bias,
+            "scales": self.scales,
+            "weights": self.weights,
+            "table_weights": self.table_weights,
+        }
         content.save(arrays | numbers, folder / ARRAYS)
         content.save(list(self.terms), folder / TERMS)
 
@@ -135,7 +151,7 @@ class Linear:
         terms = json.loads((folder / f"{TERMS}.json").read_text(encoding="utf-8"))
         if not len(terms) == len(arrays["weights"]) == len(arrays["scales"]):
             raise LoopbookError(f"{folder}: {len(terms)} terms do not fit {len(arrays['weights'])} weights.")
-        numbers = {name: arrays.pop(name).item() for name in ("bias", "ngrams", "unit")}
+        numbers = {name: arrays.pop(name).item() for name in ("ngrams", "unit")}
         return cls(terms=tuple(terms), **arrays, **numbers)
 
 
@@ -167,9 +183,72 @@ def counted(features: Features, frame: pd.DataFrame, ngrams: int, min_rows: int)
     return [str(term) for term in vectorizer.get_feature_names_out()], counts
 
 
-def logistic(x: Any, label: Floats, weight: Floats, C: float) -> tuple[Floats, float]:
-    """Fit logistic regression and return its coefficients and its bias; `C` is the inverse strength of the penalty."""
+def fitted(x: Any, goals: Sequence[Goal], C: float) -> tuple[Floats, Floats]:
+    """Fit each head on the rows that it knows: logistic regression for classes, ridge regression for a number.
+
+    Parameters
+    ----------
+    x
+        Dense or sparse, [n, columns].
+    C
+        Inverse strength of the penalty on squared weights.
+
+    Returns
+    -------
+    weights
+        float64 [columns, W].
+    bias
+        float64 [W].
+    """
+    parts = []
+    for goal in goals:
+        known = goal.known
+        target, weight = goal.target[known], goal.weight[known]
+        fit = ridge if goal.head.numeric else logistic
+        weights, bias = fit(x if known.all() else x[known], target, weight, C)
+        # Of two classes scikit-learn gives the second's score over that of the first.
+        lacks = goal.head.width - len(bias)
+        parts.append((np.pad(weights, ((0, 0), (lacks, 0))), np.pad(bias, (lacks, 0))))
+    return np.column_stack([weights for weights, _ in parts]), np.concatenate([bias for _, bias in parts])
+
+
+def logistic(x: Any, label: Floats, weight: Floats, C: float) -> tuple[Floats, Floats]:
+    """Fit logistic regression and return its coefficients [columns, scores] and biases; of two classes one score."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=C, max_iter=2_000).fit(x, label, sample_weight=weight)
-    return np.asarray(model.coef_[0], dtype=np.float64), float(model.intercept_[0])
+    return np.asarray(model.coef_.T, dtype=np.float64), np.asarray(model.intercept_, dtype=np.float64)
+
+
+def ridge(x: Any, target: Floats, weight: Floats, C: float) -> tuple[Floats, Floats]:
+    """Fit ridge regression to a number and, to the errors that it makes on rows it was not fitted on, their spread.
+
+    Returns
+    -------
+    weights
+        float64 [columns, 2]: of the middle, and of the logarithm of the spread.
+    bias
+        float64 [2].
+    """
+    from sklearn.linear_model import Ridge
+
+    def model() -> Any:
+        return Ridge(alpha=1 / C)
+
+    found = [model().fit(x, aim, sample_weight=weight) for aim in (target, log_spread(model, x, target, weight))]
+    return np.column_stack([each.coef_ for each in found]), np.array([float(each.intercept_) for each in found])
+
+
+def log_spread(model: Callable[[], Any], x: Any, target: Floats, weight: Floats) -> Floats:
+    """Return the logarithm of the absolute error on each row, by a model that was fitted on other rows, float64 [n].
+
+    An error of less than a tenth of the mean counts as that, because a logarithm would take chance for certainty.
+    """
+    from sklearn.model_selection import KFold
+
+    apart = np.empty(len(target))
+    for rest, held in KFold(min(5, len(target)), shuffle=True, random_state=0).split(target):
+        apart[held] = np.abs(
+            target[held] - model().fit(x[rest], target[rest], sample_weight=weight[rest]).predict(x[held])
+        )
+    return np.log(np.maximum(apart, 0.1 * max(float(apart.mean()), 1e-6)))

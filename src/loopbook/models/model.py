@@ -1,4 +1,4 @@
-"""A fitted model: features, network or linear model, and the temperature, as one thing that answers for rows."""
+"""A fitted model: features, predictor and heads, as one thing that answers for rows."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,22 +10,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.data.features import Features
-from loopbook.models import seen_rows
+from loopbook.models import heads, seen_rows
+from loopbook.models.answers import Answering
 from loopbook.models.architecture import Family, Predictor
 from loopbook.models.architectures import registry
+from loopbook.models.heads import Head
 from loopbook.scenario.errors import LoopbookError
 from loopbook.scenario.settings import Scalar
-from loopbook.statistics import targets
-from loopbook.statistics.scores import sigmoid
 from loopbook.store import content
 
-FORMAT = 4
+FORMAT = 5
 DESCRIPTION, FEATURES = "model", "features"
 
 
 @dataclass(frozen=True)
-class Model:
-    """Rows in, probabilities out.
+class Model(Answering):
+    """Rows in, answers out.
 
     Attributes
     ----------
@@ -35,12 +35,10 @@ class Model:
         What train taught about encoding.
     predictor
         The network, or the linear model or trees of a plain baseline.
+    outputs
+        The heads: what the predictor's raw scores say of the label, and of each further output.
     training
         The training settings that the fit depended on, so that a challenger can differ in data alone.
-    temperature
-        Divides the logit; fitted on validation.
-    offset
-        Is subtracted from the logit before: what weights of rows and classes had added to it.
     learned
         Which rows it has learned from, as `seen_rows.learned` returns it: on none of them may it be measured.
     """
@@ -48,10 +46,9 @@ class Model:
     architecture: str
     features: Features
     predictor: Predictor
+    outputs: tuple[Head, ...]
     settings: Mapping[str, Scalar] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
-    temperature: float = 1.0
-    offset: float = 0.0
     learned: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64), compare=False, repr=False)
 
     @property
@@ -64,10 +61,10 @@ class Model:
         """Numbers that were learnt from train; the frozen sentence encoder's do not count."""
         return self.predictor.parameters
 
-    def logits(
+    def raw(
         self, frame: pd.DataFrame, cache: Path | None = None, progress: Callable[[str], object] | None = None
     ) -> NDArray[np.float64]:
-        """Return the logit of each row before the temperature, float64 [n].
+        """Return the raw scores of each row, float64 [n, W].
 
         Parameters
         ----------
@@ -79,14 +76,8 @@ class Model:
             Told how far the sentence encoder is.
         """
         if not len(frame):
-            return np.zeros(0)
-        return self.predictor.logits(self.features, frame, cache, progress) - self.offset
-
-    def probabilities(
-        self, frame: pd.DataFrame, cache: Path | None = None, progress: Callable[[str], object] | None = None
-    ) -> NDArray[np.float64]:
-        """Return the calibrated probability of each class for each row, float64 [n, k]."""
-        return targets.by_class(sigmoid(self.logits(frame, cache, progress) / self.temperature))
+            return np.zeros((0, heads.width(self.outputs)))
+        return self.predictor.raw(self.features, frame, cache, progress)
 
     def save(self, folder: Path) -> None:
         """Write ``model.json``, ``features.json``, ``learned.npz`` and the predictor; the description last."""
@@ -100,8 +91,7 @@ class Model:
             "settings": dict(self.settings),
             "training": dict(self.training),
             "parameters": self.parameters,
-            "temperature": self.temperature,
-            "offset": self.offset,
+            "outputs": heads.dump(self.outputs),
         }
         content.save(described, folder / DESCRIPTION)
 
@@ -128,9 +118,8 @@ class Model:
             architecture,
             Features.model_validate(content.load(folder / f"{FEATURES}.json")),
             registry.find(architecture).form.load(folder),
+            heads.load(described["outputs"]),
             described["settings"],
             described["training"],
-            float(described["temperature"]),
-            float(described["offset"]),
             seen_rows.load(folder),
         )

@@ -1,4 +1,4 @@
-"""A Keras network that answers with logits: built for training, run in batches of like length, saved and loaded."""
+"""A Keras network that answers with raw scores: built for training, run in batches of like length, saved and loaded."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Network:
     Attributes
     ----------
     model
-        The Keras model. Its last layer's sigmoid is switched off: it gives the logit, from which loss, temperature
+        The Keras model. Its last layer, the head, has no activation: it gives raw scores, from which loss, temperature
         and probability are computed without loss of precision.
     """
 
@@ -46,13 +46,17 @@ class Network:
     family: ClassVar[Literal["network", "plain"]] = "network"
 
     @classmethod
-    def build(cls, architecture: Architecture, settings: Mapping[str, Scalar], inputs: Inputs, seed: int) -> Network:
-        """Build an architecture with fresh weights; equal seeds give equal weights.
+    def build(
+        cls, architecture: Architecture, settings: Mapping[str, Scalar], inputs: Inputs, seed: int, width: int = 1
+    ) -> Network:
+        """Build an architecture with fresh weights and put a head of so many scores upon it.
+
+        Equal seeds give equal weights.
 
         Raises
         ------
         ScenarioError
-            If a user's function fails, or returns something that cannot be trained for a yes-or-no answer.
+            If a user's function fails, or returns something on which no head can stand.
         """
         import keras
 
@@ -60,10 +64,11 @@ class Network:
         keras.utils.clear_session(free_memory=False)
         runtime.prepare(seed)
         try:
-            model = architecture.make(inputs, **settings)
+            made = architecture.make(inputs, **settings)
         except (TypeError, ValueError) as error:
             raise ScenarioError(f"The architecture {architecture.name!r} could not be built: {error}") from error
-        return cls(_with_logits(model, architecture.name))
+        model, penalty = made if isinstance(made, tuple) else (made, 0.0)
+        return cls(_with_head(model, penalty, width, architecture.name))
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -97,20 +102,20 @@ class Network:
             for name in self.inputs
         }
 
-    def logits(
+    def raw(
         self,
         features: Features,
         frame: pd.DataFrame,
         cache: Path | None = None,
         progress: Callable[[str], object] | None = None,
     ) -> NDArray[np.float64]:
-        """Return the logit of each row, float64 [n]; cache and progress are the sentence encoder's."""
+        """Return the raw scores of each row, float64 [n, W]; cache and progress are the sentence encoder's."""
         return self.forward(encode(features, frame, self.inputs, cache, progress))
 
     def forward(self, arrays: Arrays) -> NDArray[np.float64]:
-        """Return the logit of each row of its inputs, float64 [n]."""
+        """Return the raw scores of each row of its inputs, float64 [n, W]."""
         rows = len(arrays[self.inputs[0]])
-        result = np.empty(rows)
+        result = np.empty((rows, self.model.outputs[0].shape[1]))
         for batch, longest in by_length(arrays, np.arange(rows), _BATCH):
             result[batch] = self._answer(self.select(arrays, batch, longest)).numpy()
         return result
@@ -149,7 +154,7 @@ class Network:
 
         @tf.function(input_signature=[self.signature])  # type: ignore[untyped-decorator]
         def answer(batch: dict[str, Any]) -> Any:
-            return self.model(batch, training=False)[:, 0]
+            return self.model(batch, training=False)
 
         return answer
 
@@ -175,12 +180,13 @@ def _numbered(config: Any, seen: dict[int, int]) -> Any:
     return config
 
 
-def _with_logits(model: Any, architecture: str) -> Any:
+def _with_head(model: Any, penalty: float, width: int, architecture: str) -> Any:
+    """Return a model with a head of `width` raw scores upon its features; one that ends in a logit is its own head."""
     import keras
 
     named = f"The architecture {architecture!r}"
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
-        raise ScenarioError(f"{named} must return a keras.Model made of its inputs: keras.Model(inputs, output).")
+        raise ScenarioError(f"{named} must return a keras.Model made of its inputs: keras.Model(inputs, features).")
     for given in model.inputs:
         wanted = _KNOWN.get(given.name)
         refuse(
@@ -195,14 +201,24 @@ def _with_logits(model: Any, architecture: str) -> Any:
     shapes = [tuple(out.shape) for out in model.outputs]
     last = model.outputs[0]._keras_history.operation
     activation = getattr(last, "activation", None)
+    one, several = keras.activations.sigmoid, keras.activations.softmax
     refuse(
         ScenarioError,
-        (shapes != [(None, 1)], f"{named} must have one output of shape (rows, 1), not {shapes}."),
         (
-            activation not in (keras.activations.sigmoid, keras.activations.linear),
-            f"{named} must end in a layer with the activation sigmoid (or linear, for logits), not {last.name!r}.",
+            len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] is None,
+            f"{named} must have one output of shape (rows, features), not {shapes}.",
+        ),
+        (
+            activation is several or (activation is one and shapes[0] == (None, 1) and width > 1),
+            f"{named} ends in probabilities, but this task takes {width} scores. Return what comes before the layer "
+            f"{last.name!r}: the last layer is put upon it.",
         ),
     )
-    last.activation = keras.activations.linear
+    scores = model.outputs[0]
+    if width == 1 and shapes == [(None, 1)] and activation in (one, keras.activations.linear):
+        last.activation = keras.activations.linear
+    else:
+        regularizer = keras.regularizers.L2(penalty) if penalty else None
+        scores = keras.layers.Dense(width, kernel_regularizer=regularizer, name="probability")(scores)
     # One structure for all: batches are given by the inputs' names.
-    return keras.Model({given.name: given for given in model.inputs}, model.outputs[0], name=model.name)
+    return keras.Model({given.name: given for given in model.inputs}, scores, name=model.name)

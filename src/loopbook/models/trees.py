@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import content
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from loopbook.data.features import Features
 
 ARRAYS = "trees"
+_NODES = ("column", "threshold", "below", "above", "value")
 LEAF = -1
 """Stands in `below` and `above` where a node has no children."""
 
 
 @dataclass(frozen=True)
 class Trees:
-    """The logit ``bias`` plus the value of the leaf that a row reaches in each tree.
+    """Raw scores: for each, its bias plus the value of the leaf that a row reaches in each of its trees.
 
     The nodes of all trees lie one after another, each tree's root first.
 
@@ -40,9 +41,11 @@ class Trees:
     below, above
         Positions of the children, int64 [nodes]; `LEAF` at a leaf.
     value
-        What a leaf adds to the logit, float32 [nodes]; 0 elsewhere.
+        What a leaf adds to its tree's score, float32 [nodes]; 0 elsewhere.
+    score
+        To which score each tree adds, int64 [trees].
     bias
-        The logit before any tree.
+        The scores before any tree, float64 [W].
     """
 
     roots: NDArray[np.int64]
@@ -51,69 +54,76 @@ class Trees:
     below: NDArray[np.int64]
     above: NDArray[np.int64]
     value: NDArray[np.float32]
-    bias: float
+    score: NDArray[np.int64]
+    bias: NDArray[np.float64]
 
     family: ClassVar[Literal["network", "plain"]] = "plain"
 
     @classmethod
-    def of(cls, grown: list[Any], rate: float, bias: float) -> Trees:
+    def of(cls, grown: Sequence[Sequence[Any]], rate: float, bias: ArrayLike) -> Trees:
         """Return the trees that scikit-learn has grown, each value times the learning rate.
 
         Parameters
         ----------
         grown
-            The ``tree_`` of each regression tree, in order.
+            For each score the ``tree_`` of each of its regression trees, in order.
+        bias
+            [W].
         """
-        sizes = [tree.node_count for tree in grown]
+        score = np.repeat(np.arange(len(grown)), [len(trees) for trees in grown])
+        every = [tree for trees in grown for tree in trees]
+        sizes = [tree.node_count for tree in every]
         roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
 
         def children(name: str) -> NDArray[np.int64]:
             moved = [
                 np.where(getattr(tree, name) == LEAF, LEAF, getattr(tree, name) + root)
-                for tree, root in zip(grown, roots, strict=True)
+                for tree, root in zip(every, roots, strict=True)
             ]
             return np.concatenate(moved).astype(np.int64)
 
         below = children("children_left")
-        cut = np.concatenate([tree.threshold for tree in grown])
+        cut = np.concatenate([tree.threshold for tree in every])
         # A float32 value is at most a float64 threshold exactly if it is at most the next float32 below that.
         near = cut.astype(np.float32)
         near = np.where(near.astype(np.float64) > cut, np.nextafter(near, np.float32(-np.inf)), near)
-        value = rate * np.concatenate([tree.value[:, 0, 0] for tree in grown])
+        value = rate * np.concatenate([tree.value[:, 0, 0] for tree in every])
         return cls(
             roots,
-            np.maximum(0, np.concatenate([tree.feature for tree in grown])).astype(np.int64),
+            np.maximum(0, np.concatenate([tree.feature for tree in every])).astype(np.int64),
             np.where(below == LEAF, 0, near).astype(np.float32),
             below,
             children("children_right"),
             np.where(below == LEAF, value, 0).astype(np.float32),
-            bias,
+            score.astype(np.int64),
+            np.atleast_1d(np.asarray(bias, dtype=np.float64)),
         )
 
     @property
     def parameters(self) -> int:
-        """Numbers that were learnt: a threshold a question, a value a leaf, and the bias."""
-        return len(self.value) + 1
+        """Numbers that were learnt: a threshold a question, a value a leaf, and the biases."""
+        return len(self.value) + len(self.bias)
 
     @property
     def learnt(self) -> Mapping[str, NDArray[Any]]:
         """What was learnt, by name, for histograms."""
         return {"leaves": self.value[self.below == LEAF]}
 
-    def logits(self, features: Features, frame: pd.DataFrame, *_: Any) -> NDArray[np.float64]:
-        """Return the logit of each row, float64 [n]."""
+    def raw(self, features: Features, frame: pd.DataFrame, *_: Any) -> NDArray[np.float64]:
+        """Return the raw scores of each row, float64 [n, W]."""
         table = features.table(frame)
         rows = np.arange(len(table))[:, None]
         at = np.tile(self.roots, (len(table), 1))
         while (asking := self.below[at] != LEAF).any():
             goes_below = table[rows, self.column[at]] <= self.threshold[at]
             at = np.where(asking, np.where(goes_below, self.below[at], self.above[at]), at)
-        return np.asarray(self.value[at].astype(np.float64).sum(axis=1) + self.bias)
+        leaf = self.value[at].astype(np.float64)
+        each = [leaf[:, self.score == score].sum(axis=1) for score in range(len(self.bias))]
+        return np.stack(each, axis=1) + self.bias
 
     def save(self, folder: Path) -> None:
         """Write ``trees.npz`` into a folder."""
-        names = ("roots", "column", "threshold", "below", "above", "value")
-        content.save({**{name: getattr(self, name) for name in names}, "bias": np.array([self.bias])}, folder / ARRAYS)
+        content.save({name: getattr(self, name) for name in (*_NODES, "roots", "score", "bias")}, folder / ARRAYS)
 
     @classmethod
     def load(cls, folder: Path) -> Trees:
@@ -124,10 +134,9 @@ class Trees:
         LoopbookError
             If a node's children are not there.
         """
-        arrays = content.load(folder / f"{ARRAYS}.npz")
-        bias = float(arrays.pop("bias")[0])
-        trees = cls(**arrays, bias=bias)
+        trees = cls(**content.load(folder / f"{ARRAYS}.npz"))
         most = max(trees.below.max(), trees.above.max(), trees.roots.max())
-        if most >= len(trees.value) or len({len(arrays[name]) for name in arrays if name != "roots"}) != 1:
+        nodes, kinds = {len(getattr(trees, name)) for name in _NODES}, trees.score.max() < len(trees.bias)
+        if most >= len(trees.value) or len(nodes) != 1 or len(trees.score) != len(trees.roots) or not kinds:
             raise LoopbookError(f"{folder}: the trees are not whole. Train the model again.")
         return trees

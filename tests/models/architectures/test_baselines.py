@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from tests.models.conftest import BAD, GOOD, Problem
+from tests.models.conftest import BAD, GOOD, Problem, goals
 
 from loopbook.models.architectures import registry
 from loopbook.models.linear import Linear, terms_of
@@ -19,26 +20,26 @@ def truth(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fitted(name: str, problem: Problem, **settings: object) -> Linear:
-    found = registry.find(name).make(problem.features, problem.train, *truth(problem), **settings)
+    found = registry.find(name).make(problem.features, problem.train, goals(problem), **settings)
     assert isinstance(found, Linear)
     return found
 
 
 def test_majority_says_the_weighted_base_rate_to_every_row(text: Problem) -> None:
     label, weight = truth(text)
-    said = sigmoid(fitted("majority", text).logits(text.features, text.validation))
+    said = sigmoid(fitted("majority", text).raw(text.features, text.validation)[:, 0])
     assert np.ptp(said) == 0
     assert said[0] == pytest.approx(np.average(label, weights=weight), abs=0.005)
 
 
 def test_word_list_finds_the_words_of_each_class(text: Problem) -> None:
     linear = fitted("word_list", text, words=20)
-    yes = {term for term, weight in zip(linear.terms, linear.weights, strict=True) if weight > 0}
-    no = {term for term, weight in zip(linear.terms, linear.weights, strict=True) if weight < 0}
+    yes = {term for term, weight in zip(linear.terms, linear.weights[:, 0], strict=True) if weight > 0}
+    no = {term for term, weight in zip(linear.terms, linear.weights[:, 0], strict=True) if weight < 0}
     assert len(yes & set(BAD)) >= 7 and len(no & set(GOOD)) >= 7
     assert not yes & set(GOOD) and not no & set(BAD)
     # Each word counts one: all weights are equal but for their sign.
-    assert len({round(abs(weight), 9) for weight in linear.weights}) == 1
+    assert len({round(abs(weight), 9) for weight in linear.weights[:, 0]}) == 1
 
 
 def test_tfidf_equals_the_pipeline_of_scikit_learn(text: Problem) -> None:
@@ -53,14 +54,14 @@ def test_tfidf_equals_the_pipeline_of_scikit_learn(text: Problem) -> None:
         vectorizer.fit_transform(join(text.train)), label, sample_weight=weight
     )
     expected = model.decision_function(vectorizer.transform(join(text.validation)))
-    assert linear.logits(text.features, text.validation) == pytest.approx(expected, abs=1e-6)
+    assert linear.raw(text.features, text.validation)[:, 0] == pytest.approx(expected, abs=1e-6)
 
 
 def test_tfidf_uses_the_table_where_there_is_one(mixed: Problem) -> None:
     linear = fitted("tfidf", mixed)
     assert len(linear.table_weights) == mixed.features.width
     without = mixed.validation.assign(size=0.0)
-    assert not np.allclose(linear.logits(mixed.features, mixed.validation), linear.logits(mixed.features, without))
+    assert not np.allclose(linear.raw(mixed.features, mixed.validation), linear.raw(mixed.features, without))
 
 
 def test_table_logistic_equals_scikit_learn_on_real_measurements(cells: Problem) -> None:
@@ -68,26 +69,26 @@ def test_table_logistic_equals_scikit_learn_on_real_measurements(cells: Problem)
     linear = fitted("table_logistic", cells)
     model = LogisticRegression(max_iter=5000).fit(cells.features.table(cells.train), label, sample_weight=weight)
     expected = model.decision_function(cells.features.table(cells.validation))
-    logits = linear.logits(cells.features, cells.validation)
+    logits = linear.raw(cells.features, cells.validation)[:, 0]
     assert logits == pytest.approx(expected, abs=1e-3)
     assert auc(cells.validation["label"], logits) > 0.98
 
 
 def test_weights_count_like_repeated_rows(text: Problem) -> None:
-    label, _ = truth(text)
+    label = text.train["label"].to_numpy(float)
     twice = text.train.iloc[np.repeat(np.arange(len(label)), 1 + label.astype(int))]
     # Equal terms in both, so that only the weights differ.
     weighted = registry.find("table_logistic").make
     x = type("Fake", (), {"table": staticmethod(lambda frame: frame[["weight"]].to_numpy())})()
-    one = weighted(x, text.train, label, 1 + label)
-    two = weighted(x, twice, twice["label"].to_numpy(float), np.ones(len(twice)))
+    one = weighted(x, text.train, goals(text, 1 + label))
+    two = weighted(x, twice, goals(replace(text, train=twice), np.ones(len(twice))))
     assert one.table_weights == pytest.approx(two.table_weights, abs=1e-3)
 
 
 def test_nothing_to_learn_from_is_said(text: Problem) -> None:
     few = text.train.head(3).assign(text=["one", "two", "three"])
     with pytest.raises(DataError, match="No word or phrase of train occurs in at least 2 of its 3 rows"):
-        registry.find("tfidf").make(text.features, few, np.array([0.0, 1, 0]), np.ones(3))
+        registry.find("tfidf").make(text.features, few, goals(text)[:1])
 
 
 @pytest.mark.parametrize("name", ["majority", "word_list", "tfidf"])
@@ -95,9 +96,8 @@ def test_a_saved_baseline_answers_the_same(name: str, text: Problem, tmp_path: P
     linear = fitted(name, text)
     linear.save(tmp_path)
     again = Linear.load(tmp_path)
-    assert (
-        again.logits(text.features, text.validation).tolist() == linear.logits(text.features, text.validation).tolist()
-    )
+    rows = text.features, text.validation
+    assert again.raw(*rows).tolist() == linear.raw(*rows).tolist()
     assert sorted(file.suffix for file in tmp_path.iterdir()) == [".json", ".npz"]
 
 

@@ -44,7 +44,7 @@ def test_each_network_answers_from_its_inputs(name: str, used: tuple[str, ...]) 
     network = built(name, {}, INPUTS, seed=1)
     assert set(network.inputs) == set(used)
     logits = network.forward(given())
-    assert logits.shape == (9,) and logits.dtype == np.float64 and np.ptp(logits) > 0
+    assert logits.shape == (9, 1) and logits.dtype == np.float64 and np.ptp(logits) > 0
     for other in used:
         changed = {**given(), other: given()[other][::-1].copy()}
         assert not np.allclose(network.forward(changed), logits), f"{name} does not look at {other}"
@@ -55,7 +55,7 @@ def test_the_answer_does_not_depend_on_padding(name: str) -> None:
     network = built(name, {}, INPUTS, seed=1)
     arrays = given()
     longer = {**arrays, "tokens": np.pad(arrays["tokens"], ((0, 0), (0, 9)))}
-    direct = network.model({key: longer[key] for key in network.inputs}, training=False).numpy()[:, 0]
+    direct = network.model({key: longer[key] for key in network.inputs}, training=False).numpy()
     assert network.forward(arrays) == pytest.approx(direct, abs=1e-5)
 
 
@@ -117,8 +117,12 @@ HEAD = "import keras\nfrom keras import layers\n"
     [
         ("return 5", "must return a keras.Model made of its inputs"),
         ("return keras.Model(inputs.table(), layers.Dense(2)(inputs.table()))", "could not be built"),
-        ("x = inputs.table(); return keras.Model(x, layers.Dense(2)(x))", "one output of shape"),
-        ("x = inputs.table(); return keras.Model(x, layers.Dense(1, activation='relu')(x))", "activation sigmoid"),
+        ("x = inputs.table(); return keras.Model(x, [layers.Dense(2)(x), x])", "one output of shape"),
+        ("x = inputs.table(); return keras.Model(x, layers.Reshape((3, 1))(x))", "one output of shape"),
+        (
+            "x = inputs.table(); return keras.Model(x, layers.Dense(2, activation='softmax')(x))",
+            "ends in probabilities",
+        ),
         ("x = keras.Input((3,), name='numbers'); return keras.Model(x, layers.Dense(1)(x))", "input 'numbers'"),
         ("x = keras.Input((12,), name='tokens'); return keras.Model(x, layers.Dense(1)(x))", "it is int32"),
         ("x = inputs.table(); return keras.Model(x, layers.Dense(-1)(x))", "could not be built"),

@@ -86,11 +86,11 @@ def test_rows_are_judged_by_fits_that_are_kept_by_themselves(stage: SimpleNamesp
     assert content.digest_value(again) == content.digest_value(found)
     assert sorted((stage.project.drafts / "cache" / "fits").iterdir()) == kept
 
-    table = cross_validation.summary(found)
+    table = cross_validation.summary(found, "binary")
     assert table.loc["champion", "value"] > 0.97 and table.loc["baseline", "value"] == 0.5
     assert table.loc["champion", "high"] <= 1.0
     assert table.loc["difference", "low"] > 0
-    flat = cross_validation.figures(table)
+    flat = cross_validation.figures(table, "binary")
     assert flat["cv_roc_auc"] == table.loc["champion", "value"]
     assert flat["cv_difference_low"] == table.loc["difference", "low"]
     by_hand = [scores.auc(part["label"], part["probability"]) for _, part in found.groupby(["repeat", "fold"])]
@@ -101,12 +101,12 @@ def test_a_champion_that_is_the_baseline_is_fitted_once(stage: SimpleNamespace, 
     method = Method(LOGISTIC, TRAINING)
     found = cross_validation.run(stage, cells.train.head(150), method, method, 0.25)
     assert (found["probability"] == found["baseline"]).all()
-    assert cross_validation.summary(found).loc["difference"].tolist() == [0.0, 0.0, 0.0]
+    assert cross_validation.summary(found, "binary").loc["difference"].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_a_champion_of_record_is_fitted_anew_as_it_was_and_not_as_the_scenario_says_now(cells: Problem) -> None:
     was = {"epochs": 7, "patience": 2, "learning_rate": 0.02, "batch_size": 16, "seed": 5, "class_weights": True}
-    record = Model("mlp", cells.features, Network(None), settings={"units": 8}, training=was)
+    record = Model("mlp", cells.features, Network(None), (), settings={"units": 8}, training=was)
     method = Method.of(record, TRAINING)
     assert method.candidate == Candidate(architecture="mlp", settings={"units": 8})
     assert {name: getattr(method.recipe, name) for name in was} == was
@@ -117,7 +117,7 @@ def test_without_repeats_nothing_is_fitted_and_the_tables_are_empty(stage: Simpl
     stage.settings.cv_repeats = 0
     found = cross_validation.run(stage, cells.train, Method(LOGISTIC, TRAINING), Method(MAJORITY, TRAINING), 0.25)
     assert found.empty and list(found.columns) == COLUMNS
-    assert cross_validation.summary(found).empty
-    assert cross_validation.figures(cross_validation.summary(found)) == {}
+    assert cross_validation.summary(found, "binary").empty
+    assert cross_validation.figures(cross_validation.summary(found, "binary"), "binary") == {}
     assert isinstance(content.digest_value(found), str)
     assert isinstance(found, pd.DataFrame)

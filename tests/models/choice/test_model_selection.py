@@ -34,7 +34,7 @@ def test_what_validation_says_of_the_champion_is_recorded_and_the_champion_of_re
     ends = {
         f"roc_auc{end}": [value + shift for value in area] for end, shift in (("", 0), ("_low", -0.1), ("_high", 0.1))
     }
-    found = model_selection.chosen_by(pd.DataFrame({"candidate": names, **ends}), "cnn")
+    found = model_selection.chosen_by(pd.DataFrame({"candidate": names, **ends}), "cnn", "binary")
     wanted = {"validation_roc_auc": 0.8, "validation_roc_auc_low": 0.7, "validation_roc_auc_high": 0.9}
     beside = {f"record_{name}": value + 0.1 for name, value in wanted.items()} if record else {}
     assert found == pytest.approx(wanted | beside)
@@ -53,6 +53,6 @@ def test_what_validation_says_of_the_champion_is_recorded_and_the_champion_of_re
 def test_a_champion_is_not_compared_with_itself(champion: str, said: str) -> None:
     board = pd.DataFrame({"candidate": ["cnn", "tfidf"], "family": ["network", "plain"], "roc_auc": [0.9, 0.8]})
     gain = pd.Series({"value": 0.1, "low": 0.05, "high": 0.15})
-    assert model_selection.sentence(board, champion, "tfidf", gain, None) == said
-    alone = model_selection.sentence(board, "cnn", "cnn", gain, None)
+    assert model_selection.sentence(board, champion, "tfidf", gain, None, "binary") == said
+    alone = model_selection.sentence(board, "cnn", "cnn", gain, None, "binary")
     assert alone.endswith("There is no plain baseline beside it.")

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.models.conftest import Problem, frame
+from tests.models.conftest import Problem, frame, goals, heads_of
 
+from loopbook.models import heads
 from loopbook.models.architecture import Inputs
 from loopbook.models.architectures import registry
 from loopbook.models.model import Model
@@ -26,13 +27,14 @@ def model_of(problem: Problem, architecture: str) -> Model:
     """Return a model with an answer of its own for every row; it need not be trained to be exported."""
     kind = registry.find(architecture)
     if kind.family == "plain":
-        label, weight = problem.train["label"].to_numpy(float), np.ones(len(problem.train))
-        predictor = kind.make(problem.features, problem.train, label, weight)
+        predictor = kind.make(problem.features, problem.train, goals(problem))
     else:
-        predictor = Network.build(kind, {}, Inputs.of(problem.features), 1)
+        predictor = Network.build(kind, {}, Inputs.of(problem.features), 1, heads.width(heads_of(problem)))
         random = np.random.default_rng(0)
         predictor.model.set_weights([random.normal(0, 0.4, each.shape) for each in predictor.model.get_weights()])
-    return Model(architecture, problem.features, predictor, {}, temperature=1.7, offset=0.3)
+    (head,) = heads_of(problem)
+    moved = head.model_copy(update={"temperature": 1.7, "offset": (0.3,)})
+    return Model(architecture, problem.features, predictor, (moved,))
 
 
 def rows() -> pd.DataFrame:
@@ -65,7 +67,7 @@ def test_tables_are_exported(architecture: str, cells: Problem, tmp_path: Path) 
 
 def test_a_normalised_network_is_exported(cells: Problem, tmp_path: Path) -> None:
     network = Network.build(registry.find("mlp"), {"normalise": True, "units": 8}, Inputs.of(cells.features), 1)
-    model = Model("mlp", cells.features, network, {})
+    model = Model("mlp", cells.features, network, heads_of(cells))
     onnx_export.export(model, tmp_path)
     assert onnx_export.check(model, tmp_path, cells.train) <= 1e-5
 
@@ -134,7 +136,8 @@ def test_an_export_that_answers_otherwise_is_not_shipped(text: Problem, tmp_path
     model = model_of(text, "tfidf")
     onnx_export.export(model, tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps({**config, "temperature": 1.71}))
+    (head,) = config["outputs"]
+    (tmp_path / "config.json").write_text(json.dumps({**config, "outputs": [{**head, "temperature": 1.71}]}))
     with pytest.raises(LoopbookError, match="Do not ship it"):
         onnx_export.check(model, tmp_path, rows())
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from tests.models.conftest import Problem
 
-from loopbook.models.choice import model_selection
+from loopbook.models import predictions
+from loopbook.models.choice import choice_page, model_selection
 from loopbook.models.choice.leaderboard import leaderboard
 from loopbook.models.model import Model
 from loopbook.models.shipping import serving
@@ -52,7 +53,7 @@ def test_the_same_fit_is_not_done_again_and_another_one_is(fit: Callable[..., Fi
 def test_a_fit_holds_model_history_predictions_and_events(fit: Callable[..., Fit], text: Problem) -> None:
     found = fit()
     assert Model.load(found.model).probabilities(text.validation).shape == (len(text.validation), 2)
-    assert list(found.history.columns) == ["epoch", "loss", "val_loss", "val_auc"]
+    assert list(found.history.columns) == ["epoch", "loss", "val_loss", "val_score"]
     assert found.predictions["row_id"].tolist() == text.validation["row_id"].tolist()
     assert list(found.events.iterdir())
 
@@ -76,8 +77,8 @@ def test_an_approved_model_stands_again_beside_the_candidates(
     models = model_selection.candidates({"tfidf": new.model}, approved, project)
     assert list(models) == ["tfidf", "tfidf, as approved"]
     written = {"tfidf": new.predictions}
-    held = model_selection.on_validation(models, written, text.validation)
-    assert held["tfidf"].tolist() == new.predictions["probability"].tolist()
+    held = model_selection.on_validation(models, written, text.validation, text.task)
+    assert held["tfidf"].tolist() == predictions.array(new.predictions).tolist()
     assert held["tfidf, as approved"].tolist() == Model.load(old.model).probabilities(text.validation).tolist()
     assert list(model_selection.candidates({"tfidf": new.model}, None, project)) == ["tfidf"]
 
@@ -93,13 +94,15 @@ def test_the_contest_ranks_compares_ships_and_shows_mistakes(
     board = leaderboard(rows["label"], entries, rows["group"], 100)
     assert model_selection.best(board) == model_selection.best(board, "plain") == "tfidf"
     assert model_selection.best(board, "network") is None
-    assert model_selection.intervals(board).loc["majority", "value"] == 0.5
+    assert model_selection.intervals(board, "binary").loc["majority", "value"] == 0.5
 
-    gains = model_selection.against(rows["label"], entries, "majority", rows["group"], 100)
+    gains = model_selection.against(rows["label"], entries, "majority", rows["group"], 100, "roc_auc")
     assert gains.loc["majority"].tolist() == [0, 0, 0]
-    assert gains.loc["tfidf", "value"] == pytest.approx(model_selection.intervals(board).loc["tfidf", "value"] - 0.5)
+    assert gains.loc["tfidf", "value"] == pytest.approx(
+        model_selection.intervals(board, "binary").loc["tfidf", "value"] - 0.5
+    )
     with pytest.raises(DataError, match="'lstm' is no candidate"):
-        model_selection.against(rows["label"], entries, "lstm", rows["group"], 100)
+        model_selection.against(rows["label"], entries, "lstm", rows["group"], 100, "roc_auc")
 
     cache = project.work / "embeddings"
     shipped = model_selection.ship_all(models, "tfidf", project.work, rows, export=True, repeats=10, cache=cache)
@@ -110,9 +113,11 @@ def test_the_contest_ranks_compares_ships_and_shows_mistakes(
     assert served.probabilities(rows) == pytest.approx(answers["tfidf"], abs=1e-5)
     timed = leaderboard(rows["label"], model_selection.timed(entries, shipped), rows["group"], 100)
     assert (timed["size_bytes"] > 0).all()
-    assert set(model_selection.figures(timed, "tfidf", "test_")) >= {"test_accuracy", "test_roc_auc_low"}
+    assert set(model_selection.figures(timed, "tfidf", "test_", "binary")) >= {"test_accuracy", "test_roc_auc_low"}
 
-    wrong = model_selection.mistakes(rows, answers["tfidf"], ("good", "bad"), count=3)
+    said = {name: model.answer(rows) for name, model in models.items()}
+    wrong = choice_page.mistakes(choice_page.Tested(rows, text.task, models, said), "tfidf", count=3)
     off = (rows["label"] - answers["tfidf"][:, 1]).abs().sort_values(ascending=False).head(3)
     assert wrong.index.tolist() == off.index.tolist()
-    assert set(wrong["label"]) <= {"good", "bad"}
+    assert set(wrong["label"]) <= {"good", "bad"} and (wrong["label"] != wrong["answer"]).all()
+    assert wrong["probability"].to_numpy() == pytest.approx(off.to_numpy())

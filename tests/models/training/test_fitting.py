@@ -19,8 +19,8 @@ from loopbook.models.training import fitting
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import DataError, LoopbookError, ScenarioError
-from loopbook.statistics import evaluation
-from loopbook.statistics.scores import auc
+from loopbook.statistics import calibration, evaluation, scores
+from loopbook.statistics.scores import auc, sigmoid
 from loopbook.store import content
 
 SMALL = {"lstm": {"embedding": 8, "units": 8}, "cnn": {"embedding": 8, "filters": 8}, "bag": {"embedding": 8}}
@@ -48,19 +48,24 @@ def test_a_fit_leaves_model_history_predictions_and_events(architecture: str, te
     assert "state.npz" not in found
 
     history = pd.read_csv(tmp_path / "fit" / "history.csv")
-    assert list(history) == ["epoch", "loss", "val_loss", "val_auc"]
-    predictions = content.load(tmp_path / "fit" / "predictions.parquet")
-    assert list(predictions) == ["row_id", "group", "label", "weight", "logit", "raw", "probability"]
-    assert predictions["row_id"].tolist() == text.validation["row_id"].tolist()
-    assert model.logits(text.validation) == pytest.approx(predictions["logit"].to_numpy(), abs=1e-6)
-    assert facts(tmp_path / "fit")["temperature"] == model.temperature
+    assert list(history) == ["epoch", "loss", "val_loss", "val_score"]
+    table = content.load(tmp_path / "fit" / "predictions.parquet")
+    assert list(table) == [*("row_id", "group", "label", "weight", "before.0", "before.1", "answer.0", "answer.1")]
+    assert table["row_id"].tolist() == text.validation["row_id"].tolist()
+    (head,) = model.outputs
+    before = sigmoid(model.raw(text.validation)[:, 0] - head.offset[0])
+    assert before == pytest.approx(table["before.1"].to_numpy(), abs=1e-6)
+    assert table["answer.1"].to_numpy() == pytest.approx(
+        calibration.cross_fitted(table["label"], scores.logit(before), table["group"]), abs=1e-6
+    )
+    assert facts(tmp_path / "fit")["temperature"] == head.temperature
     assert facts(tmp_path / "fit")["family"] == model.family
 
     events = EventAccumulator(str(tmp_path / "fit" / "events"), size_guidance={"tensors": 0})
     events.Reload()
     plugins = {tag: events.SummaryMetadata(tag).plugin_data.plugin_name for tag in events.Tags()["tensors"]}
     assert set(plugins.values()) == {"scalars", "histograms", "pr_curves"}
-    assert {"loss", "val_loss", "val_auc", "validation/roc_auc"} <= set(plugins)
+    assert {"loss", "val_loss", "val_score", "validation/roc_auc"} <= set(plugins)
     assert len(events.Tensors("val_loss")) == len(history)
 
 
@@ -79,7 +84,7 @@ def test_the_best_epochs_weights_are_kept(text: Problem, tmp_path: Path) -> None
     model = fit(text, tmp_path / "fit", "bag", epochs=6, patience=6, learning_rate=0.3)
     history = pd.read_csv(tmp_path / "fit" / "history.csv")
     assert history["val_loss"].idxmin() < len(history) - 1
-    logits = model.logits(text.validation) + model.offset
+    logits = model.raw(text.validation)[:, 0]
     own = cross_entropy(text.validation["label"], logits, text.validation["weight"])
     assert own == pytest.approx(history["val_loss"].min(), abs=1e-6)
 
@@ -166,7 +171,7 @@ def test_weights_do_not_move_the_base_rate(architecture: str, text: Problem, tmp
     expected = plain.probabilities(text.validation)[:, 1].mean()
     assert row_weights.probabilities(text.validation)[:, 1].mean() == pytest.approx(expected, abs=0.05)
     assert class_weights.probabilities(text.validation)[:, 1].mean() == pytest.approx(expected, abs=0.05)
-    assert row_weights.offset < -0.8 and class_weights.offset > 0.1
+    assert row_weights.outputs[0].offset[0] < -0.8 and class_weights.outputs[0].offset[0] > 0.1
 
 
 def test_row_and_class_weights_multiply(text: Problem, tmp_path: Path) -> None:
@@ -180,7 +185,8 @@ def test_row_and_class_weights_multiply(text: Problem, tmp_path: Path) -> None:
 
     by_class = fit(text, tmp_path / "class", "tfidf", class_weights=True)
     by_hand = fit(replace(text, train=balanced(train), validation=balanced(validation)), tmp_path / "hand", "tfidf")
-    assert by_class.logits(validation) == pytest.approx(by_hand.logits(validation), abs=1e-4)
+    assert by_class.raw(validation) == pytest.approx(by_hand.raw(validation), abs=1e-4)
+    assert by_class.outputs[0].offset == pytest.approx(by_hand.outputs[0].offset, abs=1e-6)
 
 
 class TestUsersArchitecture:

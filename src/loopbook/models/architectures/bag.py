@@ -21,4 +21,4 @@ def bag(inputs: Inputs, *, embedding: Size = 48, dropout: Dropout = 0.3) -> Any:
     is_token = layers.is_token(tokens)
     words = keras.layers.Embedding(inputs.vocabulary_size, embedding, name="words")(tokens)
     total = keras.ops.sum(keras.layers.Multiply()([words, is_token]), axis=1)
-    return layers.answer(inputs, tokens, total / keras.ops.sum(is_token, axis=1), dropout, "bag")
+    return layers.beside_table(inputs, tokens, total / keras.ops.sum(is_token, axis=1), dropout, "bag")

@@ -29,4 +29,4 @@ def bilstm(inputs: Inputs, *, embedding: Size = 48, units: Size = 24, dropout: D
     tokens = inputs.tokens()
     state = keras.layers.Embedding(inputs.vocabulary_size, embedding, mask_zero=True, name="words")(tokens)
     state = keras.layers.Bidirectional(keras.layers.LSTM(units), name="memory")(state)
-    return layers.answer(inputs, tokens, state, dropout, "bilstm")
+    return layers.beside_table(inputs, tokens, state, dropout, "bilstm")

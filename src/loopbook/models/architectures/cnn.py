@@ -35,4 +35,4 @@ def cnn(inputs: Inputs, *, embedding: Size = 48, filters: Size = 64, kernel: Ker
     words = keras.layers.Multiply()([keras.layers.Dropout(dropout)(words), is_token])
     found = keras.layers.Conv1D(filters, kernel, padding="same", activation="relu", name="phrases")(words)
     strongest = keras.layers.GlobalMaxPooling1D()(keras.layers.Multiply()([found, is_token]))
-    return layers.answer(inputs, tokens, strongest, dropout, "cnn")
+    return layers.beside_table(inputs, tokens, strongest, dropout, "cnn")

@@ -9,7 +9,7 @@ from loopbook.models.network import Network
 
 @architecture(Network, needs="text")
 def lstm(inputs: Inputs, *, embedding: Size = 48, units: Size = 48, dropout: Dropout = 0.3) -> Any:
-    """Return the seed model: Embedding, LSTM, Dense with sigmoid.
+    """Return the seed model: Embedding, LSTM; the head is a dense layer.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def lstm(inputs: Inputs, *, embedding: Size = 48, units: Size = 48, dropout: Dro
     Returns
     -------
     keras.Model
-        Input ``tokens`` (and ``table`` where there is one), output the probability, float32 [n, 1].
+        Input ``tokens`` (and ``table`` where there is one), output the features, float32 [n, any].
 
     References
     ----------
@@ -34,4 +34,4 @@ def lstm(inputs: Inputs, *, embedding: Size = 48, units: Size = 48, dropout: Dro
     tokens = inputs.tokens()
     state = keras.layers.Embedding(inputs.vocabulary_size, embedding, mask_zero=True, name="words")(tokens)
     state = keras.layers.LSTM(units, name="memory")(state)
-    return layers.answer(inputs, tokens, state, dropout, "lstm")
+    return layers.beside_table(inputs, tokens, state, dropout, "lstm")

@@ -1,6 +1,7 @@
-"""Majority: the base rate of train for every row, which is what can be said without reading."""
+"""Majority: what train says of every row alike, which is what can be said without reading."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -11,11 +12,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from loopbook.data.features import Features
+    from loopbook.models.heads import Goal, Number
 
 
 @architecture(Linear, needs="nothing")
-def majority(features: "Features", train: "pd.DataFrame", label: Floats, weight: Floats) -> Linear:
-    """Return a linear model that has no weight but its bias."""
+def majority(features: "Features", train: "pd.DataFrame", goals: "Sequence[Goal]") -> Linear:
+    """Return a linear model that has no weight but its biases: the classes' shares, or a number's mean or median."""
+    return Linear(np.concatenate([_bias(goal) for goal in goals]))
+
+
+def _bias(goal: "Goal") -> Floats:
+    target, weight = goal.target[goal.known], goal.weight[goal.known]
+    if goal.head.numeric:
+        head = cast("Number", goal.head)
+        middle = 0.0 if head.objective == "squared" else float(np.median(target))
+        return np.array([middle, np.log(np.abs(target - middle).mean())])
     # One row of each class is added, so that a class that train lacks is improbable, not impossible.
-    yes, total = float(weight @ label) + 1, float(weight.sum()) + 2
-    return Linear(float(np.log(yes / (total - yes))))
+    share = np.bincount(target.astype(np.int64), weight, minlength=max(2, goal.head.width)) + 1
+    return np.array([np.log(share[1] / share[0])]) if goal.head.width == 1 else np.log(share / share.sum())

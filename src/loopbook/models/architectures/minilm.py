@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from loopbook.models import layers
 from loopbook.models.architecture import Dropout, Inputs, architecture
 from loopbook.models.encoders import sentence_encoder
 from loopbook.models.network import Network
@@ -16,12 +15,12 @@ Penalty = Annotated[float, Field(ge=0, le=1_000)]
 # The encoder's weights enter the export, which makes it large and slow to build.
 @architecture(Network, needs="text", costly_export=True, ready=sentence_encoder.folder)
 def minilm(inputs: Inputs, *, units: Units = 0, dropout: Dropout = 0.3, penalty: Penalty = 0.05) -> Any:
-    """Return a dense head on the sentence embedding.
+    """Return the sentence embedding, and the penalty of the head upon it.
 
     Parameters
     ----------
     units
-        Numbers in a hidden layer; 0: none, which makes the head a logistic regression.
+        Numbers in a hidden layer; 0: none, which makes the whole a logistic regression.
     dropout
         Share of the embedding that is hidden in each training step.
     penalty
@@ -45,4 +44,4 @@ def minilm(inputs: Inputs, *, units: Units = 0, dropout: Dropout = 0.3, penalty:
     if inputs.width:
         parts.append(inputs.table())
         state = keras.layers.Concatenate()([state, parts[1]])
-    return keras.Model(parts, layers.probability(state, penalty), name="minilm")
+    return keras.Model(parts, state, name="minilm"), penalty

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from loopbook.models import layers as shared
 from loopbook.models.architecture import Dropout, Inputs, Size, architecture
 from loopbook.models.network import Network
 
@@ -37,4 +36,4 @@ def mlp(inputs: Inputs, *, units: Size = 64, layers: Depth = 2, dropout: Dropout
             state = keras.layers.LayerNormalization(name=f"normal_{depth + 1}")(state)
         state = keras.layers.Activation("relu")(state)
         state = keras.layers.Dropout(dropout)(state)
-    return keras.Model(table, shared.probability(state), name="mlp")
+    return keras.Model(table, state, name="mlp")

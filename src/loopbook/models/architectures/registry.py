@@ -67,9 +67,13 @@ def check(candidate: Candidate, task: Task) -> None:
     """
     name = candidate.architecture
     architecture = described(name)
+    served = [other for other in names() if _serves(find(other), task)]
+    if not _serves(architecture, task):
+        what = "further outputs" if task.type in architecture.types else f"a task of type {task.type}"
+        raise ScenarioError(f"The architecture {name!r} cannot learn {what}. These can: {', '.join(served)}.")
     has = {"text": bool(task.text_fields), "table": bool(task.table_fields), "nothing": True}
     if not has[architecture.needs]:
-        instead = [other for other in names() if has[find(other).needs]]
+        instead = [other for other in served if has[find(other).needs]]
         raise ScenarioError(
             f"The architecture {name!r} needs a {architecture.needs} field, and task.fields has none. "
             f"These would suit: {', '.join(instead)}."
@@ -85,6 +89,10 @@ def check(candidate: Candidate, task: Task) -> None:
     if missing:
         raise ScenarioError(f"The architecture {name!r} needs the settings {', '.join(missing)}.")
     architecture.ready()
+
+
+def _serves(architecture: Architecture, task: Task) -> bool:
+    return task.type in (architecture.types or (task.type,)) and (architecture.also or not task.also)
 
 
 def _fits(name: str, setting: str, value: Scalar, kind: Any) -> None:

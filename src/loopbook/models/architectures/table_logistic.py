@@ -1,21 +1,23 @@
 """Logistic regression on a table's scaled numbers and one-hot categories."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from loopbook.models.architecture import Strength, architecture
-from loopbook.models.linear import Floats, Linear, logistic
+from loopbook.models.linear import Linear, fitted
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from loopbook.data.features import Features
+    from loopbook.models.heads import Goal
 
 
-@architecture(Linear, needs="table")
+@architecture(Linear, needs="table", types=("binary", "multiclass"))
 def table_logistic(
-    features: "Features", train: "pd.DataFrame", label: Floats, weight: Floats, *, C: Strength = 1.0
+    features: "Features", train: "pd.DataFrame", goals: "Sequence[Goal]", *, C: Strength = 1.0
 ) -> Linear:
     """Fit logistic regression on the table.
 
@@ -24,5 +26,5 @@ def table_logistic(
     C
         Inverse strength of the penalty on squared weights.
     """
-    found, bias = logistic(features.table(train).astype(np.float64), label, weight, C)
+    found, bias = fitted(features.table(train).astype(np.float64), goals, C)
     return Linear(bias, table_weights=found)

@@ -1,17 +1,19 @@
-"""TF-IDF: logistic regression on words and phrases, each weighed by how few rows have it."""
+"""TF-IDF: a linear model on words and phrases, each weighed by how few rows have it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
 
 from loopbook.models.architecture import Count, Strength, architecture
-from loopbook.models.linear import Floats, Linear, counted, logistic
+from loopbook.models.linear import Linear, counted, fitted
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from loopbook.data.features import Features
+    from loopbook.models.heads import Goal
 
 Words = Annotated[int, Field(ge=1, le=5)]
 
@@ -20,14 +22,13 @@ Words = Annotated[int, Field(ge=1, le=5)]
 def tfidf(
     features: "Features",
     train: "pd.DataFrame",
-    label: Floats,
-    weight: Floats,
+    goals: "Sequence[Goal]",
     *,
     C: Strength = 1.0,
     ngrams: Words = 2,
     min_rows: Count = 2,
 ) -> Linear:
-    """Fit logistic regression on TF-IDF of words and phrases, and on the table where there is one.
+    """Fit logistic regression (of a number: ridge) on TF-IDF of words and phrases, and on the table where there is one.
 
     Parameters
     ----------
@@ -51,5 +52,5 @@ def tfidf(
     norm = np.sqrt(np.asarray(scaled.multiply(scaled).sum(axis=1)).ravel())
     scaled = sparse.diags(1 / np.where(norm > 0, norm, 1)) @ scaled
     table = features.table(train).astype(np.float64)
-    found, bias = logistic(sparse.hstack([scaled, sparse.csr_matrix(table)]).tocsr(), label, weight, C)
+    found, bias = fitted(sparse.hstack([scaled, sparse.csr_matrix(table)]).tocsr(), goals, C)
     return Linear(bias, tuple(terms), scales, found[: len(terms)], found[len(terms) :], ngrams, unit=True)

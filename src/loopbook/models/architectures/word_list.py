@@ -1,5 +1,6 @@
 """Word list: count the words that are typical of each class, +1 for a word of *yes* and -1 for a word of *no*."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +12,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from loopbook.data.features import Features
+    from loopbook.models.heads import Goal
 
 
-@architecture(Linear, needs="text")
-def word_list(
-    features: "Features", train: "pd.DataFrame", label: Floats, weight: Floats, *, words: Count = 200
-) -> Linear:
+@architecture(Linear, needs="text", types=("binary",), also=False)
+def word_list(features: "Features", train: "pd.DataFrame", goals: "Sequence[Goal]", *, words: Count = 200) -> Linear:
     """Return a linear model on the counts of the chosen words, all of one weight but for the sign.
 
     Parameters
@@ -29,6 +29,7 @@ def word_list(
     Monroe, Colaresi & Quinn (2008), Fightin' words, equations 15-22: log-odds with an informative Dirichlet prior,
     here the words' own frequencies with a total of one count a word.
     """
+    label, weight = goals[0].target, goals[0].weight
     terms, counts = counted(features, train, 1, 2)
     yes = counts.T @ (weight * label) + 0.0
     no = counts.T @ (weight * (1 - label)) + 0.0
@@ -42,4 +43,4 @@ def word_list(
     chosen = np.sort(np.argsort(-np.abs(z), kind="stable")[:words])
     signs = np.sign(z[chosen])
     slope, bias = logistic((counts[:, chosen] @ signs)[:, None], label, weight, 1e6)
-    return Linear(bias, tuple(terms[term] for term in chosen), np.ones(len(chosen)), signs * slope[0])
+    return Linear(bias, tuple(terms[term] for term in chosen), np.ones(len(chosen)), signs[:, None] * slope)

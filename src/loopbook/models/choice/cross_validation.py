@@ -3,13 +3,15 @@
 Every fold is fitted by the same fit as any other and kept by itself, so that what was interrupted goes on where it was.
 """
 
+import math
 from collections.abc import Mapping
 from functools import partial
 
 import pandas as pd
 
 from loopbook.data.features import Features
-from loopbook.models import seen_rows
+from loopbook.models import predictions, seen_rows
+from loopbook.models.heads import Number
 from loopbook.models.model import Model
 from loopbook.models.training import fit_store
 from loopbook.models.training.method import Method, TrainingData
@@ -18,7 +20,13 @@ from loopbook.statistics.intervals import student
 from loopbook.store.stage import Stage
 
 COLUMNS = ["repeat", "fold", "row_id", "label", "probability", "baseline"]
-"""What `run` returns: `probability` is the champion's, `baseline` that of the plain baseline."""
+"""What `run` returns for two classes: `probability` is the champion's, `baseline` that of the plain baseline.
+
+For several classes these are columns as `predictions.columns` writes them. For a number so are the champion's
+probabilities of its bands, its `quantiles`, and those of the `baseline`.
+"""
+
+_FLOORS = {"r2": -math.inf}
 
 
 def run(stage: Stage, rows: pd.DataFrame, champion: Method, baseline: Method, share: float) -> pd.DataFrame:
@@ -51,41 +59,50 @@ def run(stage: Stage, rows: pd.DataFrame, champion: Method, baseline: Method, sh
             rows.iloc[at].reset_index(drop=True) for at in (each.train, each.validation, each.held)
         )
         data = TrainingData(train, validation, Features.fit(train, scenario), scenario.task)
-        found = held[["row_id", "label"]].assign(repeat=each.repeat, fold=each.fold)
+        found = [held[["row_id", "label"]].assign(repeat=each.repeat, fold=each.fold)[COLUMNS[:4]]]
         for name, method in (("probability", champion), ("baseline", baseline)):
             model = Model.load(fit_store.fit(stage, method, data).model)
-            found[name] = targets.of_yes(seen_rows.probabilities(model, held, stage.project.work / "embeddings"))
-        parts.append(found)
+            answer = seen_rows.answer(model, held, stage.project.work / "embeddings")
+            judged = targets.narrow(answer.judged)
+            if name == "probability" and isinstance(answer.outputs[0], Number):
+                found.append(predictions.columns("quantiles", judged))
+                judged = answer.probabilities
+            found.append(predictions.columns(name, judged))
+        parts.append(pd.concat(found, axis=1))
     found_nothing = pd.DataFrame(columns=COLUMNS).astype({"repeat": "int64", "fold": "int64", "row_id": "str"})
-    return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else found_nothing
+    return pd.concat(parts, ignore_index=True) if parts else found_nothing
 
 
-def areas(resampled: pd.DataFrame) -> pd.DataFrame:
+def areas(resampled: pd.DataFrame, task: str) -> pd.DataFrame:
     """Return the primary metric of each fold: `repeat`, `fold`, `champion`, `baseline`, `difference`."""
-    score = partial(metrics.score, metrics.primary().name)
+    score = partial(metrics.score, metrics.primary(task).name)
+    champion = "quantiles" if "quantiles.0" in resampled.columns else "probability"
     rows = [
-        (repeat, fold, score(part["label"], part["probability"]), score(part["label"], part["baseline"]))
+        (repeat, fold, *(score(part["label"], predictions.array(part, name)) for name in (champion, "baseline")))
         for (repeat, fold), part in resampled.groupby(["repeat", "fold"])
     ]
     table = pd.DataFrame(rows, columns=["repeat", "fold", "champion", "baseline"])
     return table.assign(difference=table["champion"] - table["baseline"])
 
 
-def summary(resampled: pd.DataFrame) -> pd.DataFrame:
+def summary(resampled: pd.DataFrame, task: str) -> pd.DataFrame:
     """Return mean and interval over the folds, indexed `champion`, `baseline`, `difference`: value, low, high.
 
-    An area cannot be outside [0, 1], so the ends of its interval are not. An empty table gives an empty one.
+    A metric of classes cannot be outside [0, 1], so the ends of its interval are not; R² has no lower end. An empty
+    table gives an empty one.
     """
-    folds = areas(resampled)
-    least = {"champion": 0.0, "baseline": 0.0, "difference": -1.0} if len(folds) else {}
+    folds = areas(resampled, task)
+    floor = _FLOORS.get(metrics.primary(task).name, 0.0)
+    least = {"champion": floor, "baseline": floor, "difference": floor - 1.0} if len(folds) else {}
+    most = {"champion": 1.0, "baseline": 1.0, "difference": 1.0 - floor}
     means = {name: student(folds[name].to_numpy(), int(folds["fold"].max()) + 1) for name in least}
-    rows = {name: (mean.value, max(mean.low, least[name]), min(mean.high, 1.0)) for name, mean in means.items()}
+    rows = {name: (mean.value, max(mean.low, least[name]), min(mean.high, most[name])) for name, mean in means.items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"])
 
 
-def figures(summarised: pd.DataFrame) -> Mapping[str, float]:
+def figures(summarised: pd.DataFrame, task: str) -> Mapping[str, float]:
     """Return what `summary` returned as flat numbers to record; none if nothing was resampled."""
-    primary = metrics.primary().name
+    primary = metrics.primary(task).name
     names = {"champion": f"cv_{primary}", "baseline": f"cv_baseline_{primary}", "difference": "cv_difference"}
     return {
         f"{name}{end}": float(summarised[column][row])

@@ -25,8 +25,8 @@ class Entry:
 
     Attributes
     ----------
-    probability
-        float64 [n], in the order of the labels that all candidates share.
+    answer
+        What metrics judge, float64 [n, …] (`Answer.judged`): rows and classes in the order that all candidates share.
     size_bytes
         Of what would be shipped; None: not exported.
     latency_ms
@@ -35,7 +35,7 @@ class Entry:
 
     family: Family
     parameters: int
-    probability: ArrayLike
+    answer: ArrayLike
     size_bytes: int | None = None
     latency_ms: float | None = None
 
@@ -46,10 +46,11 @@ def leaderboard(
     groups: ArrayLike | None = None,
     resamples: int = 1_000,
     seed: int = 0,
+    task: str = "binary",
 ) -> pd.DataFrame:
     """Return a row for each candidate, the best in the primary metric first.
 
-    All candidates are scored on the same resamples.
+    All candidates are scored on the same resamples. Labels and `task`, its type, are as in `evaluation.metrics`.
 
     Returns
     -------
@@ -59,9 +60,9 @@ def leaderboard(
     """
     if not entries:
         raise LoopbookError("A leaderboard needs at least one candidate.")
-    rows, shown, primary = [], metrics.scores(shown=("full", "value")), metrics.primary()
+    rows, shown, primary = [], metrics.scores(task, ("full", "value")), metrics.primary(task)
     for name, entry in entries.items():
-        scored = evaluation.metrics(label, entry.probability, 0.5, groups, resamples, seed, shown)
+        scored = evaluation.metrics(label, entry.answer, 0.5, groups, resamples, seed, shown, task)
         row = {"candidate": name, "family": entry.family, "parameters": entry.parameters}
         for metric in shown:
             row[metric] = scored.loc[metric, "value"]

@@ -5,12 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
-from loopbook.models import seen_rows
+from loopbook.models import heads, predictions, seen_rows
+from loopbook.models.answers import Answer
 from loopbook.models.architectures import registry
 from loopbook.models.choice import leaderboard, tuning
 from loopbook.models.choice.leaderboard import Entry
+from loopbook.models.heads import Classes
 from loopbook.models.model import Model
 from loopbook.models.shipping import onnx_export
 from loopbook.models.shipping.bundle import OnnxModel
@@ -18,11 +22,14 @@ from loopbook.models.training import fit_store
 from loopbook.models.training.fit_store import Fit
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.task import Task
 from loopbook.statistics import evaluation, metrics, targets
 from loopbook.statistics.intervals import between
 from loopbook.store import champions, content
 from loopbook.store.project import Project
 from loopbook.store.stage import Stage
+
+Floats = NDArray[np.float64]
 
 RECORD = ", as approved"
 """Ending of the name under which the champion of record stands among the candidates."""
@@ -70,42 +77,47 @@ def elect(board: pd.DataFrame, elects_record: bool) -> tuple[str, str]:
     return champion, best(elected, "plain") or champion
 
 
-def of_record(board: pd.DataFrame) -> dict[str, float]:
+def of_record(board: pd.DataFrame, task: str) -> dict[str, float]:
     """Return the figures of the champion of record on test, ``record_test_…``; none where there is no such champion."""
     names = [name for name in board["candidate"] if name.endswith(RECORD)]
-    return figures(board, names[0], "record_test_") if names else {}
+    return figures(board, names[0], "record_test_", task) if names else {}
 
 
-def chosen_by(board: pd.DataFrame, champion: str) -> dict[str, float]:
+def chosen_by(board: pd.DataFrame, champion: str, task: str) -> dict[str, float]:
     """Return what validation, on which all is chosen, says of the champion: a sweep orders its settings by it.
 
     The champion of record has its own beside it, ``record_validation_…``.
     """
-    only = (metrics.primary().name,)
     record = [name for name in board["candidate"] if name.endswith(RECORD)]
-    found = figures(board, champion, "validation_", only)
-    return found | (figures(board, record[0], "record_validation_", only) if record else {})
+    only = (metrics.primary(task).name,)
+    found = figures(board, champion, "validation_", task, only)
+    return found | (figures(board, record[0], "record_validation_", task, only) if record else {})
 
 
 def on_validation(
-    models: Mapping[str, Model], written: Mapping[str, pd.DataFrame], validation: pd.DataFrame
-) -> dict[str, Any]:
-    """Return each model's probabilities on validation: of a candidate as its notebook wrote them."""
+    models: Mapping[str, Model], fits: Mapping[str, pd.DataFrame], validation: pd.DataFrame, task: Task
+) -> dict[str, Floats]:
+    """Return what each model says of validation, as metrics judge it: of a candidate as its notebook wrote it."""
     return {
-        name: written[name]["probability"] if name in written else model.probabilities(validation)
+        name: written(fits[name]) if name in fits else judged(model, model.answer(validation), validation, task)
         for name, model in models.items()
     }
 
 
+def written(table: pd.DataFrame) -> Floats:
+    """Return what a fit says of validation, as metrics judge it, from its predictions."""
+    return predictions.array(table)
+
+
 def on_test(
     models: Mapping[str, Model], test: pd.DataFrame, cache: Path, progress: Callable[[str], object]
-) -> dict[str, Any]:
-    """Return each model's probabilities on test.
+) -> dict[str, Answer]:
+    """Return what each model says of test.
 
     Parameters
     ----------
     cache, progress
-        As of `Model.probabilities`.
+        As of `Model.raw`.
 
     Raises
     ------
@@ -113,9 +125,19 @@ def on_test(
         If one has learned from a row of test, as the champion of record may have.
     """
     return {
-        name: seen_rows.probabilities(model, test, cache, progress, who=f"the candidate {name!r}")
+        name: seen_rows.answer(model, test, cache, progress, who=f"the candidate {name!r}")
         for name, model in models.items()
     }
+
+
+def judged(model: Model, answer: Answer, rows: pd.DataFrame, task: Task) -> Floats:
+    """Return an answer as metrics judge it, its classes in the order of the rows' labels.
+
+    The champion of record may know other classes than the rows: one that it does not know has the probability 0.
+    """
+    if not isinstance(answer.outputs[0], Classes):
+        return answer.judged
+    return targets.aligned(answer.probabilities, model.classes, targets.classes(rows["label"], task))
 
 
 def best(board: pd.DataFrame, family: str | None = None) -> str | None:
@@ -124,14 +146,14 @@ def best(board: pd.DataFrame, family: str | None = None) -> str | None:
     return None if some.empty else str(some["candidate"].iloc[0])
 
 
-def enter(models: Mapping[str, Model], answers: Mapping[str, Any]) -> dict[str, Entry]:
-    """Return an entry for each model, with its probabilities from `answers`, by name."""
+def enter(models: Mapping[str, Model], answers: Mapping[str, ArrayLike]) -> dict[str, Entry]:
+    """Return an entry for each model, with what metrics judge of its answers, by name."""
     return {name: Entry(model.family, model.parameters, answers[name]) for name, model in models.items()}
 
 
-def intervals(board: pd.DataFrame) -> pd.DataFrame:
+def intervals(board: pd.DataFrame, task: str) -> pd.DataFrame:
     """Return a leaderboard's primary metric as ``value``, ``low``, ``high`` by candidate, as figures take it."""
-    primary = metrics.primary().name
+    primary = metrics.primary(task).name
     columns = [primary, f"{primary}_low", f"{primary}_high"]
     return board.set_index("candidate")[columns].set_axis(["value", "low", "high"], axis=1)
 
@@ -151,13 +173,12 @@ def tune(stage: Stage, name: str | None, data: TrainingData) -> Tuned:
     if candidate is None or not settings.trials or not settings.search:
         return Tuned(pd.DataFrame(), None)
     short = training.model_copy(update={"epochs": min(training.epochs, settings.search_epochs)})
-    method, fits = Method(candidate, short), dict[str, Fit]()
+    method, fits, metric = Method(candidate, short), dict[str, Fit](), heads.KINDS[data.task.type].tuned_by
 
     def fit_once(tried: Mapping[str, Any]) -> float:
         fit = fit_store.fit(stage, tuning.applied(method, tried), data)
         fits[str(sorted(tried.items()))] = fit
-        held = fit.predictions
-        return metrics.score("log_loss", held["label"], held["probability"])
+        return metrics.score(metric, fit.predictions["label"], predictions.array(fit.predictions))
 
     trials, best = tuning.search(
         candidate, settings.search, settings.trials, settings.search_seed, fit_once, stage.progress
@@ -221,10 +242,10 @@ def timed(entries: Mapping[str, Entry], shipped: Mapping[str, Shipped]) -> dict[
     }
 
 
-def figures(board: pd.DataFrame, name: str, prefix: str, only: Sequence[str] = ()) -> dict[str, float]:
+def figures(board: pd.DataFrame, name: str, prefix: str, task: str, only: Sequence[str] = ()) -> dict[str, float]:
     """Return a candidate's metrics, the reported ones or these, with their intervals as flat numbers with a prefix."""
     row: dict[Any, float] = board.set_index("candidate").loc[name].to_dict()
-    names = (f"{metric}{end}" for metric in only or metrics.reported() for end in ("", "_low", "_high"))
+    names = (f"{metric}{end}" for metric in only or metrics.reported(task) for end in ("", "_low", "_high"))
     return {f"{prefix}{column}": row[column] for column in names}
 
 
@@ -234,7 +255,7 @@ def against(
     reference: str,
     groups: "pd.Series[Any]",
     resamples: int,
-    metric: str = metrics.primary().name,
+    metric: str,
 ) -> pd.DataFrame:
     """Return by how much each candidate is better in a metric than `reference`: ``value``, ``low``, ``high``, paired.
 
@@ -245,9 +266,9 @@ def against(
     """
     if reference not in entries:
         raise DataError(f"{reference!r} is no candidate, so nothing can be compared with it.")
-    other = entries[reference].probability
+    other = entries[reference].answer
     rows = {
-        name: evaluation.paired(label, entry.probability, other, metric, groups, resamples)
+        name: evaluation.paired(label, entry.answer, other, metric, groups, resamples)
         for name, entry in entries.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"]).sort_values("value")
@@ -258,9 +279,11 @@ def ends(name: str, difference: "pd.Series[Any]") -> dict[str, float]:
     return {name: difference["value"], f"{name}_low": difference["low"], f"{name}_high": difference["high"]}
 
 
-def sentence(board: pd.DataFrame, champion: str, baseline: str, gain: "pd.Series[Any]", ceiling: float | None) -> str:
+def sentence(
+    board: pd.DataFrame, champion: str, baseline: str, gain: "pd.Series[Any]", ceiling: float | None, task: str
+) -> str:
     """Return in words what the champion is worth beside the plain baseline; `board` is the leaderboard on test."""
-    primary = metrics.primary()
+    primary = metrics.primary(task)
     reached = board.set_index("candidate")[primary.name]
     if champion == baseline:
         plain = (board.set_index("candidate")["family"] == "plain")[champion]
@@ -272,11 +295,3 @@ def sentence(board: pd.DataFrame, champion: str, baseline: str, gain: "pd.Series
         f"{baseline}; the difference is {gain['value']:.3f} ({between(gain['low'], gain['high'])})."
     )
     return text + (f" The ceiling is {ceiling:.3f}." if ceiling else "")
-
-
-def mistakes(frame: pd.DataFrame, probability: Any, names: tuple[str, str], count: int = 5) -> pd.DataFrame:
-    """Return the rows on which a model was surest and wrong; none, if it was right on all."""
-    yes = targets.of_yes(probability)
-    shown = frame.assign(probability=yes, error=(frame["label"] - yes).abs())
-    worst = shown[shown["error"] > 0.5].sort_values("error", ascending=False).head(count)
-    return worst.assign(label=worst["label"].map(dict(enumerate(names)))).drop(columns="error")

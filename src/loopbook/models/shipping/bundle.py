@@ -1,4 +1,4 @@
-"""What a model is shipped as: an ONNX graph, its tokeniser and its temperature, run without TensorFlow."""
+"""What a model is shipped as: an ONNX graph, its tokeniser and its heads, run without TensorFlow."""
 
 import json
 from collections.abc import Mapping
@@ -11,28 +11,31 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.data.features import Features
+from loopbook.models import heads
+from loopbook.models.answers import Answering
 from loopbook.models.arrays import Arrays, encode, lengths, texts
 from loopbook.models.encoders import sentence_encoder
+from loopbook.models.heads import Head
 from loopbook.models.linear import Linear
 from loopbook.models.shipping.onnx_graph import session
 from loopbook.scenario.errors import LoopbookError
-from loopbook.statistics import targets
-from loopbook.statistics.scores import sigmoid
 from loopbook.store import content
 
-FORMAT = 2
+FORMAT = 3
 MODEL, CONFIG, FEATURES, PIECES = "model.onnx", "config", "features", "tokenizer.json"
 _BATCH = 256
 
 
 @dataclass(frozen=True)
-class OnnxModel:
+class OnnxModel(Answering):
     """A shipped model, loaded.
 
     Attributes
     ----------
     config
-        What ``config.json`` says: architecture, inputs, temperature, offset.
+        What ``config.json`` says: architecture, inputs, outputs.
+    outputs
+        The heads: what the raw scores say.
     linear
         The terms of a linear baseline; None for networks and trees.
     learned
@@ -41,6 +44,7 @@ class OnnxModel:
 
     features: Features
     config: Mapping[str, Any]
+    outputs: tuple[Head, ...]
     linear: Linear | None
     _session: Any
     _tokenizer: Any
@@ -64,28 +68,26 @@ class OnnxModel:
         return cls(
             Features.model_validate(content.load(folder / f"{FEATURES}.json")),
             config,
+            heads.load(config["outputs"]),
             Linear.load(folder) if "positions" in config["inputs"] else None,
             session(folder / MODEL),
             sentence_encoder.load_tokenizer(folder / PIECES) if "pieces" in config["inputs"] else None,
         )
 
-    def logits(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the logit of each row before the temperature, float64 [n]."""
+    def raw(self, frame: pd.DataFrame, *_: Any) -> NDArray[np.float64]:
+        """Return the raw scores of each row, float64 [n, W]."""
+        result = np.zeros((len(frame), heads.width(self.outputs)))
         if not len(frame):
-            return np.zeros(0)
-        result, arrays = np.empty(len(frame)), self._encode(frame)
+            return result
+        arrays = self._encode(frame)
         # Tokens of one length go together where the graph knows no padding, and word pieces always.
         cut = [name for name in arrays if name == "pieces" or (name == "tokens" and self.config["unpadded"])]
         long = lengths(arrays[cut[0]]) if cut else np.zeros(len(frame), dtype=np.int64)
         for batch in _batches(long, sentence_encoder.BATCH if "pieces" in arrays else _BATCH):
             given = {name: values[batch] for name, values in arrays.items()}
             given |= {name: given[name][:, : int(lengths(given[name]).max())] for name in cut}
-            result[batch] = self._session.run(None, given)[0].reshape(-1)
-        return result - float(self.config["offset"])
-
-    def probabilities(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the calibrated probability of each class for each row, float64 [n, k]."""
-        return targets.by_class(sigmoid(self.logits(frame) / float(self.config["temperature"])))
+            result[batch] = self._session.run(None, given)[0]
+        return result
 
     def _encode(self, frame: pd.DataFrame) -> Arrays:
         if self.linear is not None:

@@ -9,10 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from loopbook.data.features import Features
+from loopbook.models import heads
+from loopbook.models.answers import Answer
 from loopbook.models.architecture import Predictor
 from loopbook.models.encoders import sentence_encoder
+from loopbook.models.heads import Number
 from loopbook.models.linear import Linear
 from loopbook.models.model import Model
 from loopbook.models.network import Network
@@ -24,13 +28,13 @@ from loopbook.store import content
 from loopbook.store.content import write_atomically
 
 TOLERANCE = 1e-5
-"""How far a probability of the exported model may be from the original's."""
+"""How far an answer of the exported model may be from the original's."""
 
 
 def export(model: Model, folder: Path) -> None:
     """Write a bundle that needs no TensorFlow: `model.onnx`, `features.json` and `config.json`, which comes last.
 
-    The graph gives the logit; temperature and sigmoid are applied outside, in double precision. A network on sentence
+    The graph gives raw scores; the heads make probabilities of them outside, in double precision. A network on sentence
     embeddings gets the encoder into its graph and the tokenizer beside it, so that it reads text.
 
     Parameters
@@ -55,14 +59,15 @@ def export(model: Model, folder: Path) -> None:
         "architecture": model.architecture,
         "inputs": inputs,
         "unpadded": unpadded,
-        "temperature": model.temperature,
-        "offset": model.offset,
+        "outputs": heads.dump(model.outputs),
     }
     content.save(config, folder / CONFIG)
 
 
 def check(model: Model, folder: Path, frame: pd.DataFrame, cache: Path | None = None) -> float:
-    """Return the largest difference between the probabilities of a model and of its export.
+    """Return the largest difference between the answers of a model and of its export.
+
+    Probabilities are compared, and quantiles of a number in the spread that train has.
 
     Parameters
     ----------
@@ -78,20 +83,29 @@ def check(model: Model, folder: Path, frame: pd.DataFrame, cache: Path | None = 
     """
     if not len(frame):
         raise LoopbookError("An export is checked on rows; there are none.")
-    before, after = model.probabilities(frame, cache), OnnxModel.load(folder).probabilities(frame)
-    difference = float(np.abs(before - after).max())
+    before, after = (_said(answer) for answer in (model.answer(frame, cache), OnnxModel.load(folder).answer(frame)))
+    apart = np.abs(before - after).max(axis=1)
+    difference, worst = float(apart.max()), int(apart.argmax())
     if not difference <= TOLERANCE:
-        worst = int(np.abs(before - after).max(axis=1).argmax())
+        column = int(np.abs(before - after)[worst].argmax())
         raise LoopbookError(
-            f"The exported {model.architecture} gives {after[worst].round(6)} where the model gives "
-            f"{before[worst].round(6)} (row {worst} of {len(frame)}); allowed is a difference of {TOLERANCE:g}. "
+            f"The exported {model.architecture} gives {after[worst, column]:.6f} where the model gives "
+            f"{before[worst, column]:.6f} (row {worst} of {len(frame)}); allowed is a difference of {TOLERANCE:g}. "
             "Do not ship it."
         )
     return difference
 
 
+def _said(answer: Answer) -> NDArray[np.float64]:
+    """Return the probabilities of all outputs, [n, columns], and of a number its distance from train's mean."""
+    first, *further = heads.parts(answer.outputs, answer.raw)
+    parts = [answer.probabilities, *(head.probabilities(z) for head, z in further)]
+    head, z = first
+    return np.column_stack([*parts, head.judged(z) / head.spread] if isinstance(head, Number) else parts)
+
+
 class Converted(NamedTuple):
-    """A graph that gives the logit, its inputs, and whether its tokens must come without padding."""
+    """A graph that gives raw scores, its inputs, and whether its tokens must come without padding."""
 
     graph: Any
     inputs: list[str]
@@ -106,32 +120,34 @@ def _converted(predictor: Predictor, features: Features) -> Converted:
 
 @_converted.register
 def _linear(linear: Linear, features: Features) -> Converted:
-    """Return the graph of `Linear.logits`: look up weights at the positions of a row's terms, and add up."""
+    """Return the graph of `Linear.raw`: look up weights at the positions of a row's terms, and add up."""
     graph = Graph("linear")
-    width = features.width if len(linear.table_weights) else 0
     positions = graph.input("positions", np.int64, ["rows", "terms"])
     counts = graph.input("counts", np.float32, ["rows", "terms"])
-    table = graph.input("table", np.float32, ["rows", width])
+    table = graph.input("table", np.float32, ["rows", features.width if len(linear.table_weights) else 0])
 
     def looked_up(values: np.ndarray) -> str:
-        return graph.add("Gather", graph.constant(np.append(0.0, values).astype(np.float32)), positions)
+        padded = np.concatenate([np.zeros((1, *values.shape[1:])), values])
+        return graph.add("Gather", graph.constant(padded.astype(np.float32)), positions)
 
-    across = graph.constant(np.array([1]))
+    across, width = graph.constant(np.array([1])), len(linear.bias)
     scaled = graph.add("Mul", counts, looked_up(linear.scales))
-    total = graph.add("ReduceSum", graph.add("Mul", scaled, looked_up(linear.weights)), across, keepdims=1)
+    each = graph.add("Unsqueeze", scaled, graph.constant(np.array([2])))
+    terms = looked_up(linear.weights.reshape(len(linear.terms), width))
+    total = graph.add("ReduceSum", graph.add("Mul", each, terms), across, keepdims=0)
     if linear.unit:
         norm = graph.add("ReduceL2", scaled, across, keepdims=1)
         # A row without a known term has norm 0 and total 0.
         total = graph.add("Div", total, graph.add("Max", norm, graph.constant(np.array(1e-30, dtype=np.float32))))
-    logit = graph.add("Add", total, graph.constant(np.array(linear.bias, dtype=np.float32)))
-    weights = graph.constant(linear.table_weights.astype(np.float32)[:, None])
-    graph.output(graph.add("Add", logit, graph.add("MatMul", table, weights)), np.float32, ["rows", 1])
+    scores = graph.add("Add", total, graph.constant(linear.bias.astype(np.float32)))
+    weights = graph.constant(linear.table_weights.reshape(-1, width).astype(np.float32))
+    graph.output(graph.add("Add", scores, graph.add("MatMul", table, weights)), np.float32, ["rows", width])
     return Converted(graph.model(), [positions, counts, table])
 
 
 @_converted.register
 def _trees(trees: Trees, features: Features) -> Converted:
-    """Return the graph of `Trees.logits`, which ONNX knows as one operation."""
+    """Return the graph of `Trees.raw`, which ONNX knows as one operation."""
     graph = Graph("trees")
     table = graph.input("table", np.float32, ["rows", features.width])
     tree = np.repeat(np.arange(len(trees.roots)), np.diff(np.append(trees.roots, len(trees.value))))
@@ -145,7 +161,7 @@ def _trees(trees: Trees, features: Features) -> Converted:
         "TreeEnsembleRegressor",
         table,
         domain="ai.onnx.ml",
-        n_targets=1,
+        n_targets=len(trees.bias),
         nodes_treeids=tree.tolist(),
         nodes_nodeids=node.tolist(),
         nodes_featureids=trees.column.tolist(),
@@ -155,12 +171,11 @@ def _trees(trees: Trees, features: Features) -> Converted:
         nodes_falsenodeids=child(trees.above),
         target_treeids=tree[leaf].tolist(),
         target_nodeids=node[leaf].tolist(),
-        target_ids=[0] * int(leaf.sum()),
+        target_ids=trees.score[tree][leaf].tolist(),
         target_weights=trees.value[leaf].tolist(),
     )
-    graph.output(
-        graph.add("Add", total, graph.constant(np.array(trees.bias, dtype=np.float32))), np.float32, ["rows", 1]
-    )
+    scores = graph.add("Add", total, graph.constant(trees.bias.astype(np.float32)))
+    graph.output(scores, np.float32, ["rows", len(trees.bias)])
     return Converted(graph.model(), [table])
 
 

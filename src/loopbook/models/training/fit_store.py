@@ -26,11 +26,11 @@ class Fit:
     model, events
         Folders: the model, and TensorBoard's event files.
     history
-        A row an epoch: ``epoch, loss, val_loss, val_auc``.
+        A row an epoch: ``epoch, loss, val_loss, val_score``.
     predictions
-        A row of validation each: ``row_id, group, label, weight, logit, raw, probability``.
+        A row of validation each, as `predictions.table` returns them.
     facts
-        ``epochs, best_epoch, ended, family, parameters, temperature``.
+        ``epochs, best_epoch, ended, family, parameters``, and of classes ``temperature``.
     """
 
     model: Path

@@ -1,33 +1,48 @@
 """Training by gradient descent: exactly repeatable, stopped early, continued after a kill as if undisturbed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loopbook.models import heads
 from loopbook.models.arrays import Arrays, lengths
+from loopbook.models.heads import Goal, Head
 from loopbook.models.network import Network
 from loopbook.models.training.tensorboard import Events
 from loopbook.scenario.errors import LoopbookError
 from loopbook.scenario.recipe import Recipe
-from loopbook.statistics import scores
 from loopbook.store.content import write_atomically
 
-COLUMNS = ("epoch", "loss", "val_loss", "val_auc")
+COLUMNS = ("epoch", "loss", "val_loss", "val_score")
+"""Columns of a history: the score is the primary metric of the label on validation."""
 STATE = "state.npz"
 _CHUNK = 16  # batches among which rows of like length are put together
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows to train on or to judge by: inputs, label (0 or 1, float32 [n]) and weight (float32 [n])."""
+    """Rows to train on or to judge by: inputs, and what each head is to learn."""
 
     arrays: Arrays
-    label: NDArray[np.float32]
-    weight: NDArray[np.float32]
+    goals: tuple[Goal, ...]
+
+    def __len__(self) -> int:
+        return len(self.goals[0].target)
+
+    @cached_property
+    def target(self) -> NDArray[np.float32]:
+        """A column a head, float32 [n, heads]; 0 where it is not known."""
+        return np.nan_to_num(np.column_stack([goal.target for goal in self.goals])).astype(np.float32)
+
+    @cached_property
+    def weight(self) -> NDArray[np.float32]:
+        """A column a head, float32 [n, heads]; 0 where the target is not known."""
+        return np.column_stack([goal.weight for goal in self.goals]).astype(np.float32)
 
 
 @dataclass
@@ -54,7 +69,7 @@ def train(
     events: Path,
     report: Callable[[str], object],
 ) -> Progress:
-    """Minimise the weighted cross-entropy by Adam and leave the best epoch's weights in the network.
+    """Minimise the heads' weighted risks by Adam and leave the best epoch's weights in the network.
 
     Parameters
     ----------
@@ -82,39 +97,40 @@ def train(
     # The model's variables include the state of every random generator that its layers hold.
     variables = [*network.model.variables, *optimizer.variables]
     state = _restore(work / STATE, variables, len(network.model.variables))
-    step = _step(network, optimizer)
+    step = _step(network, optimizer, [goal.head for goal in rows.goals])
     with Events(events) as watch:
         while state.done(recipe) is None:
             epoch = len(state.history) + 1
             losses = []
-            for batch, longest in batches(rows.arrays, len(rows.label), recipe.batch_size, recipe.seed, epoch):
+            for batch, longest in batches(rows.arrays, len(rows), recipe.batch_size, recipe.seed, epoch):
                 chosen = network.select(rows.arrays, batch, longest)
-                losses.append(step(chosen, rows.label[batch], rows.weight[batch]))
+                losses.append(step(chosen, rows.target[batch], rows.weight[batch]))
             total, weight = np.asarray(losses, dtype=np.float64).sum(axis=0)
-            logits = network.forward(validation.arrays)
-            measured = {
-                "loss": float(total / weight),
-                "val_loss": scores.cross_entropy(validation.label, logits, validation.weight),
-                "val_auc": scores.auc(validation.label, logits),
-            }
-            if not np.isfinite(measured["loss"]) or not np.isfinite(measured["val_loss"]):
+            found = measured(float((total / weight).sum()), validation.goals, network.forward(validation.arrays))
+            if not np.isfinite(found["loss"]) or not np.isfinite(found["val_loss"]):
                 raise LoopbookError(
                     f"In epoch {epoch} the loss is no longer a number. Lower training.learning_rate "
                     f"(now {recipe.learning_rate:g}), or look for enormous values in the table."
                 )
             before = min((entry[2] for entry in state.history), default=np.inf)
-            state.history.append((epoch, *measured.values()))
-            if measured["val_loss"] < before:
+            state.history.append((epoch, *found.values()))
+            if found["val_loss"] < before:
                 state.best_epoch = epoch
                 state.best = [variable.numpy() for variable in network.model.variables]
-            watch.scalars(epoch, measured)
+            watch.scalars(epoch, found)
             for variable in network.model.trainable_variables:
                 watch.histogram(epoch, f"weights/{variable.path}", variable.numpy())
-            report(f"epoch {epoch} of {recipe.epochs} · validation loss {measured['val_loss']:.3f}")
+            report(f"epoch {epoch} of {recipe.epochs} · validation loss {found['val_loss']:.3f}")
             _save(work / STATE, variables, state)
     for variable, value in zip(network.model.variables, state.best, strict=True):
         variable.assign(value)
     return state
+
+
+def measured(loss: float, held: Sequence[Goal], raw: NDArray[np.float64]) -> dict[str, float]:
+    """Return a row of the history but its epoch: loss on train, loss and score by raw scores on validation."""
+    first, z = next(heads.parts([goal.head for goal in held], raw))
+    return {"loss": loss, "val_loss": heads.risk(held, raw), "val_score": first.score(held[0].target, z)}
 
 
 def batches(
@@ -139,22 +155,24 @@ def batches(
     yield from ((parts[at], int(long[parts[at]].max())) for at in random.permutation(len(parts)))
 
 
-def _step(network: Network, optimizer: Any) -> Any:
+def _step(network: Network, optimizer: Any, outputs: Sequence[Head]) -> Any:
     import tensorflow as tf
 
-    column = tf.TensorSpec([None], tf.float32)
+    columns = tf.TensorSpec([None, len(outputs)], tf.float32)
 
-    @tf.function(input_signature=[network.signature, column, column])  # type: ignore[untyped-decorator]
-    def step(batch: dict[str, Any], label: Any, weight: Any) -> Any:
+    @tf.function(input_signature=[network.signature, columns, columns])  # type: ignore[untyped-decorator]
+    def step(batch: dict[str, Any], target: Any, weight: Any) -> Any:
         with tf.GradientTape() as tape:
-            logit = network.model(batch, training=True)[:, 0]
-            each = tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logit)
-            total = tf.reduce_sum(weight)
-            risk = tf.math.divide_no_nan(tf.reduce_sum(each * weight), total)
-            loss = risk + tf.add_n(network.model.losses) if network.model.losses else risk
+            risks, totals = [], []
+            for at, (head, z) in enumerate(heads.parts(outputs, network.model(batch, training=True))):
+                total = tf.reduce_sum(weight[:, at])
+                each = head.loss(target[:, at], z)
+                risks.append(tf.math.divide_no_nan(tf.reduce_sum(each * weight[:, at]), total))
+                totals.append(total)
+            loss = tf.add_n([*risks, *network.model.losses])
         gradients = tape.gradient(loss, network.model.trainable_variables)
         optimizer.apply(gradients, network.model.trainable_variables)
-        return risk * total, total
+        return tf.stack(risks) * tf.stack(totals), tf.stack(totals)
 
     return step
 

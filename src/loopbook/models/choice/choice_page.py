@@ -1,0 +1,148 @@
+"""Figures and tables of notebook 04: what the champion is worth on test, by the type of the task."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from loopbook.figures import plots
+from loopbook.figures.figure import Figure
+from loopbook.models import training_page
+from loopbook.models.answers import Answer
+from loopbook.models.choice import model_selection
+from loopbook.models.model import Model
+from loopbook.models.predictions import Floats
+from loopbook.scenario.task import Number, Task
+from loopbook.statistics import evaluation, metrics, targets
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """What all candidates say of test.
+
+    Attributes
+    ----------
+    answers
+        By name, as `model_selection.on_test` returns them.
+    judged
+        The same as metrics judge them, classes in the order of the labels.
+    """
+
+    rows: pd.DataFrame
+    task: Task
+    models: Mapping[str, Model]
+    answers: Mapping[str, Answer]
+    judged: dict[str, Floats] = field(init=False)
+
+    def __post_init__(self) -> None:
+        said = {
+            name: model_selection.judged(model, self.answers[name], self.rows, self.task)
+            for name, model in self.models.items()
+        }
+        object.__setattr__(self, "judged", said)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the labels' codes."""
+        return targets.classes(self.rows["label"], self.task)
+
+    @property
+    def codes(self) -> Floats:
+        """Class codes of the labels, [n]."""
+        return targets.codes(self.rows["label"], self.task).astype(np.float64)
+
+    def by_class(self, name: str) -> Floats:
+        """Return a candidate's probabilities, float64 [n, k]: of a number, those of its bands."""
+        return self.answers[name].probabilities if isinstance(self.task, Number) else self.judged[name]
+
+    def further(self, name: str, resamples: int) -> dict[str, float]:
+        """Return the metrics of a candidate's further outputs as flat numbers: ``test_``, the output, the metric."""
+        found: dict[str, float] = {}
+        for output, (known, probability) in self.answers[name].also.items():
+            label = self.rows[f"label_{output}"]
+            there = label.notna().to_numpy()
+            if there.any():
+                said = targets.aligned(probability, known, targets.classes(label, self.task))[there]
+                groups = self.rows["group"][there]
+                table = evaluation.metrics(label[there], said, groups=groups, resamples=resamples, task="multiclass")
+                found |= evaluation.flat(table, f"test_{output}_", (), "multiclass")
+        return found
+
+
+def curves(tested: Tested, champion: str, baseline: str) -> Figure:
+    """Draw champion and baseline: ROC of two classes, F1 of the hardest of several, mean errors of a number."""
+    names = list(dict.fromkeys((champion, baseline)))
+    primary = metrics.primary(tested.task.type)
+    reached = metrics.score(primary.name, tested.rows["label"], tested.judged[champion])
+    title = f"On test, {champion} reaches a {primary.title} of {reached:.3f}"
+    if isinstance(tested.task, Number):
+        values = {name: np.median(tested.judged[name], axis=1) for name in names}
+        return training_page.off(f"On test, {champion}", tested.rows["label"], values, f"{primary.title} {reached:.3f}")
+    if len(tested.classes) > 2:
+        reports = {
+            name: evaluation.report(tested.codes, tested.by_class(name), names=tested.classes)["f1"].iloc[:-1]
+            for name in names
+        }
+        hardest = pd.DataFrame(reports).dropna().sort_values(champion, kind="stable").head(_SHOWN)
+        return plots.bars(
+            hardest,
+            title=title,
+            x=f"F1 of the {len(hardest)} hardest classes",
+            y="class",
+            alt="F1 by class of the champion and of the better plain baseline on test.",
+            horizontal=True,
+        )
+    found = {name: evaluation.roc(tested.codes, tested.judged[name]) for name in names}
+    return plots.lines(
+        {name: (curve.false_positive_rate, curve.true_positive_rate) for name, curve in found.items()},
+        title=title,
+        x="false positive rate",
+        y="true positive rate",
+        alt="ROC curves of the champion and of the better plain baseline on test.",
+        diagonal=True,
+    )
+
+
+def report(tested: Tested, champion: str) -> pd.DataFrame:
+    """Return what the champion reaches by class, a number by tenths of the predictions."""
+    if isinstance(tested.task, Number):
+        return evaluation.residuals(tested.rows["label"], np.median(tested.judged[champion], axis=1)).round(3)
+    return training_page.report(tested.codes, tested.by_class(champion), tested.classes)
+
+
+def mistakes(tested: Tested, champion: str, count: int = 5) -> pd.DataFrame:
+    """Return the rows on which a model was surest and wrong; none, if it was right on all.
+
+    Returns
+    -------
+    DataFrame
+        The rows with the label's name, the `answer` and its `probability`; of a number, those that lie furthest out in
+        what was predicted for them, with the predicted `answer` and the probability of a number as far out.
+    """
+    judged = tested.judged[champion]
+    if isinstance(tested.task, Number):
+        label, middle = tested.rows["label"].to_numpy(), np.median(judged, axis=1)
+        level = (judged <= label[:, None]).mean(axis=1)
+        far = np.abs(label - middle) / np.maximum(judged[:, -1] - judged[:, 0], 1e-12)
+        order = np.argsort(-far, kind="stable")
+        out = order[np.minimum(level, 1 - level)[order] < 0.05][:count]
+        rows = pd.DataFrame(tested.rows.iloc[out])
+        return rows.assign(answer=middle[out], probability=np.minimum(level, 1 - level)[out])
+    said = targets.by_class(judged)
+    names, answer, codes = np.array(tested.classes, dtype=object), said.argmax(axis=1), tested.codes.astype(np.int64)
+    own = np.take_along_axis(said, codes[:, None], axis=1)[:, 0]
+    order = np.argsort(own, kind="stable")
+    out = order[(answer != codes)[order]][:count]
+    rows = pd.DataFrame(tested.rows.iloc[out])
+    return rows.assign(label=names[codes[out]], answer=names[answer[out]], probability=said.max(axis=1)[out])
+
+
+def chance(task: Task) -> dict[str, Any]:
+    """Return the line of chance for a figure of the primary metric; none where it has no one value."""
+    lines = {"roc_auc": (0.5, "chance"), "r2": (0.0, "the mean")}
+    reference = lines.get(metrics.primary(task.type).name)
+    return dict(zip(("reference", "reference_name"), reference, strict=True)) if reference else {}
