@@ -42,6 +42,8 @@ _TASKS = {
           actions: [queue, escalate]
         """,
 }
+_SPLITS = "train: 0.5, validation: 0.12, test: 0.12, gate: 0.06, stream: 0.2"
+_ROUNDS = "train: 0.08, validation: 0.06, test: 0.18, gate: 0.18, stream: 0.15, held_back: 0.35, windows: {}"
 _REST = """\
 name: {name}
 title: Tickets (simulated)
@@ -59,7 +61,7 @@ training:
     mlp: {{architecture: mlp, settings: {{units: 16, layers: 1}}}}
 requirements: {{days: 10}}
 data:
-  splits: {{by: time, train: 0.5, validation: 0.12, test: 0.12, gate: 0.06, stream: 0.2}}
+  splits: {{by: time, {splits}}}
 profiles:
   smoke:
     training: {{epochs: 3, bootstrap: 100}}
@@ -100,13 +102,17 @@ def tickets(rows: int = 900, days: int = 60, seed: int = 5) -> pd.DataFrame:
     )
 
 
-def write(folder: Path, kind: Kind, name: str = "tickets", rows: int = 900) -> Path:
-    """Write the file and a scenario of a type of task into ``data/raw`` and ``notebooks/scenarios`` of a project."""
+def write(folder: Path, kind: Kind, name: str = "tickets", rows: int = 900, *, windows: int = 1, seed: int = 5) -> Path:
+    """Write the file and a scenario of a type of task into ``data/raw`` and ``notebooks/scenarios`` of a project.
+
+    Of several `windows` later rounds can live, and there is little to learn from before.
+    """
     file = folder / "data" / "raw" / f"{name}.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
-    tickets(rows).to_csv(file, index=False)
+    tickets(rows, seed=seed).to_csv(file, index=False)
     scenario = folder / "notebooks" / "scenarios" / f"{name}.yaml"
     scenario.parent.mkdir(parents=True, exist_ok=True)
-    text = _REST.format(name=name, task=dedent(_TASKS[kind]), path=f"data/raw/{name}.csv")
+    splits = _SPLITS if windows == 1 else _ROUNDS.format(windows)
+    text = _REST.format(name=name, task=dedent(_TASKS[kind]), path=f"data/raw/{name}.csv", splits=splits)
     scenario.write_text(text, encoding="utf-8")
     return scenario

@@ -317,3 +317,21 @@ def test_numbers_that_all_agree_or_nobody_checks_break_nothing() -> None:
     nobody = trust.judge(corrections.table([], "float64"), {"r1": 2.0})
     assert nobody.users.empty and nobody.labels.empty and nobody.malicious == ()
     assert rater_bias.WIDE < rater_bias.SPOILT
+
+
+def test_hostile_names_of_classes_are_text_on_the_page() -> None:
+    classes = ("<script>alert(1)</script>", "a & b", "c|d")
+    rows = [(f"r{at}", classes[at % 3]) for at in range(90)]
+    answers = [(row, "eve", classes[2] if topic == classes[0] else topic) for row, topic in rows]
+    found = trust.judge(named(classes, answers), dict(rows))
+    shown = feedback_page.by_class(found)
+    assert isinstance(shown, pd.DataFrame)
+    assert shown.loc[0, ["class", "instead", "flips"]].tolist() == [classes[0], classes[2], True]
+    assert "<script>" not in shown.to_html()
+
+
+def test_of_a_number_the_page_draws_by_how_much_users_are_off(estimating: Scenario) -> None:
+    log = estimated_log(400)
+    found = trust.judge(users.simulate(log, known(log), estimating, FeedbackSettings(answer_rate=1)), known(log))
+    assert not isinstance(feedback_page.reliability(found, estimating.task), Sentence)
+    assert isinstance(feedback_page.by_class(found), Sentence)

@@ -28,6 +28,15 @@ def test_a_sealed_snapshot_is_the_current_one(project: Project) -> None:
     assert snapshots.current(project, "tiny", "standard") == Snapshot()  # another profile has other rows
 
 
+@pytest.mark.parametrize("label", [1, 0, "praise", "<b>1</b> & “co”", 12.5])
+def test_labels_of_any_type_come_back_as_they_were_sealed(project: Project, label: object) -> None:
+    said = {"row_id": "r1", "content": "abc", "label": label}
+    snapshots.seal(project, "tiny", "smoke", Snapshot(round=1, outcomes=[said], corrections=[{**said, "weight": 0.5}]))
+    found = snapshots.current(project, "tiny", "smoke")
+    assert [one["label"] for one in (*found.outcomes, *found.corrections)] == [label, label]
+    assert type(found.outcomes[0]["label"]) is type(label)
+
+
 def test_nothing_new_is_no_new_snapshot(project: Project) -> None:
     assert snapshots.seal(project, "tiny", "smoke", Snapshot()) is None
     assert snapshots.seal(project, "tiny", "smoke", Snapshot(round=1)) is None

@@ -26,8 +26,12 @@ class Snapshot(Settings):
     """
 
     round: int = Field(0, ge=0)
-    corrections: list[dict[str, Any]] = Field(default_factory=list, description="labels that people corrected")
-    outcomes: list[dict[str, Any]] = Field(default_factory=list, description="what became of decisions")
+    corrections: list[dict[str, Any]] = Field(
+        default_factory=list, description="labels that people corrected: 0 or 1, the name of a class, or a number"
+    )
+    outcomes: list[dict[str, Any]] = Field(
+        default_factory=list, description="what became of decisions, by the same labels"
+    )
     rules: dict[str, str] = Field(default_factory=dict, description="approved rules by name")
     threshold: float | None = Field(None, ge=0, le=1, description="approved threshold")
     threshold_model: str | None = Field(
