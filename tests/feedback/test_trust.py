@@ -261,11 +261,11 @@ def test_a_single_newcomer_proves_no_class_but_two_who_agree_do() -> None:
 def test_of_numbers_who_is_far_off_is_found_and_the_rest_is_averaged(
     estimating: Scenario, anchored: bool, seed: int
 ) -> None:
-    log = estimated_log(1_200, seed)
+    log = estimated_log(800, seed)
     truth = known(log)
     chosen = FeedbackSettings(answer_rate=1, users=20, malicious_rate=0.15, feedback_seed=seed)
     answers = users.simulate(log, truth, estimating, chosen)
-    found = trust.judge(answers, dict(list(truth.items())[:600]) if anchored else {})
+    found = trust.judge(answers, dict(list(truth.items())[:400]) if anchored else {})
     assert set(found.malicious) == users.malicious(chosen)
     accepted = found.labels[found.labels["accepted"] & ~found.labels["conflict"]]
     assert len(accepted) > (0.5 if anchored else 0.2) * len(found.labels)

@@ -92,30 +92,26 @@ class _Users:
     """What is known of users by how often they named which class while which was right (`_Votes.counted`).
 
     `seen`, `agreed` and `top` are [users, k]: checked answers on rows of each class, those that name it, and those that
-    name the one other class that the user names most; `instead` is that class.
+    name the one other class that the user names most. `wrong`, [users, k], are mistakes by the class that is named,
+    `other`, [pairs, k], by that and by the class that would have been right.
     """
 
     seen: Floats
     agreed: Floats
     top: Floats
-    instead: Ints
     wrong: Floats
+    other: Floats
 
     @classmethod
     def of(cls, votes: _Votes, counts: Floats) -> "_Users":
         shape, pairs = (len(votes.users), len(votes.names)), np.arange(len(votes.who))
-        seen, agreed, top = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        np.add.at(seen, votes.who, counts)
+        agreed, wrong, other = np.zeros(shape), np.zeros(shape), counts.copy()
         agreed[votes.who, votes.said] = counts[pairs, votes.said]
-        other = counts.copy()
         other[pairs, votes.said] = 0.0
-        np.maximum.at(top, votes.who, other)
-        instead = np.full(shape, -1, dtype=np.int64)
-        at, of = np.nonzero((other > 0) & (other >= top[votes.who]))
-        instead[votes.who[at], of] = votes.said[at]
-        wrong = np.zeros(shape)
         wrong[votes.who, votes.said] = other.sum(axis=1)
-        return cls(seen, agreed, top, instead, wrong)
+        first = np.searchsorted(votes.who, np.arange(len(votes.users)))  # pairs are in the order of users
+        seen, top = np.add.reduceat(counts, first, axis=0), np.maximum.reduceat(other, first, axis=0)
+        return cls(seen, agreed, top, wrong, other)
 
     @property
     def beta(self) -> tuple[Floats, Floats]:
@@ -216,7 +212,10 @@ def _by_class(votes: _Votes, users: _Users) -> pd.DataFrame:
     agreed, seen, top = users.agreed[who, of], users.seen[who, of], users.top[who, of]
     a, b = SHRINK * expected + agreed, SHRINK * (1 - expected) + seen - agreed
     most = beta.ppf(1 - 0.025 / k, a, SHRINK * (1 - expected) + top)
-    instead = np.where(top > agreed, users.instead[who, of], -1)
+    most_named = np.full(users.seen.shape, -1, dtype=np.int64)
+    at, right = np.nonzero((users.other > 0) & (users.other >= users.top[votes.who]))
+    most_named[votes.who[at], right] = votes.said[at]
+    instead = np.where(top > agreed, most_named[who, of], -1)
     said = [votes.names[code] if code >= 0 else None for code in instead]
     table = pd.DataFrame(
         {

@@ -91,26 +91,29 @@ def _users(frame: pd.DataFrame, crowd: float) -> pd.DataFrame:
 
 
 def _labels(frame: pd.DataFrame, users: pd.DataFrame, outcomes: Mapping[str, float], crowd: float) -> pd.DataFrame:
-    from scipy.stats import norm
+    from scipy.special import erf
 
-    frame = frame.join(users[["bias", "spread", "gross", "verdict"]], on="user")
+    told = frame.join(users[["bias", "spread", "gross", "verdict"]], on="user")
+    columns = [told["label"] - told["bias"], told["spread"], told["gross"]]
+    values, spreads, grosses = (column.to_numpy(np.float64) for column in columns)
+    believed = (told["verdict"] != MALICIOUS).to_numpy(dtype=bool)
     rows = []
-    for row, mine in frame.groupby("row_id", sort=True):
-        mine = mine[mine["verdict"] != MALICIOUS]
-        value, spread = (mine["label"] - mine["bias"]).to_numpy(), mine["spread"].to_numpy()
+    for row, at in sorted(told.groupby("row_id").indices.items()):
+        every = np.asarray(at)
+        mine = every[believed[every]]
         known = float(outcomes.get(str(row), np.nan))
         anchored = [] if np.isnan(known) else [known]
-        every = np.concatenate([value, anchored])
-        weight = np.concatenate([spread, [_SHARP * crowd] * len(anchored)]) ** -2.0
-        middle = _weighted_median(every, weight) if len(every) else np.nan
-        kept = np.abs(every - middle) <= SPOILT * np.sqrt(1 / weight + crowd**2)
-        votes, against = len(value), int((~kept[: len(value)]).sum())
-        label = float(np.average(every[kept], weights=weight[kept])) if kept.any() else np.nan
-        near = float(2 * norm.cdf(WIDE * crowd * np.sqrt(weight[kept].sum())) - 1)
-        gross = float(mine["gross"].to_numpy()[kept[: len(value)]].prod()) * (1 - OUTCOME if anchored else 1.0)
+        value = np.concatenate([values[mine], anchored])
+        weight = np.concatenate([spreads[mine], [_SHARP * crowd] * len(anchored)]) ** -2.0
+        middle = _weighted_median(value, weight) if len(value) else np.nan
+        kept = np.abs(value - middle) <= SPOILT * np.sqrt(1 / weight + crowd**2)
+        votes, against = len(mine), int((~kept[: len(mine)]).sum())
+        label = float(np.average(value[kept], weights=weight[kept])) if kept.any() else np.nan
+        near = float(erf(WIDE * crowd * np.sqrt(weight[kept].sum() / 2)))
+        gross = float(grosses[mine][kept[: len(mine)]].prod()) * (1 - OUTCOME if anchored else 1.0)
         sure = near * (1 - gross)
         conflict = not bool(kept.all())
-        rows.append((row, label, sure, votes, against, known, conflict, sure >= ACCEPTED and votes > against))
+        rows.append((str(row), label, sure, votes, against, known, conflict, sure >= ACCEPTED and votes > against))
     names = ["row_id", "label", "confidence", "votes", "against", "outcome", "conflict", "accepted"]
     kinds = ("str", "float64", "float64", "int64", "int64", "float64", "bool", "bool")
     return pd.DataFrame(rows, columns=names).astype(dict(zip(names, kinds, strict=True)))
