@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from loopbook.decisions import policy_costs
-from loopbook.decisions.answers import Answers, of
+from loopbook.decisions.answers import of
 from loopbook.decisions.building import Plan, build
 from loopbook.decisions.replay import Outcome, replay, simulated_verdicts
+from loopbook.models import predictions
 from loopbook.scenario.decisions import PolicyName
 from loopbook.scenario.errors import DataError
 from loopbook.statistics.intervals import Interval, student
@@ -61,7 +62,7 @@ def judge(
     found: list[tuple[object, ...]] = []
     for repeat, part in resampled.groupby("repeat"):
         frame = known.loc[part["row_id"]].reset_index(drop=True)
-        p, fold = _said(part, plan), part["fold"].to_numpy()
+        p, fold = of(predictions.array(part, "probability"), plan.classes), part["fold"].to_numpy()
         verdicts = simulated_verdicts(frame, plan, int(str(repeat)))
         for at in sorted(set(fold)):
             rest, held = frame[fold != at], frame[fold == at]
@@ -163,12 +164,6 @@ def figures(judged: pd.DataFrame, plan: Plan, policy: str) -> Mapping[str, float
 
 def _trivial(judged: pd.DataFrame) -> list[str]:
     return [name for name in judged["policy"].unique() if name not in get_args(PolicyName)]
-
-
-def _said(part: pd.DataFrame, plan: Plan) -> Answers:
-    """Return what a model said: of two classes the column `probability`, of several a column a class."""
-    columns = ["probability"] if len(plan.classes) == 2 else list(plan.classes)
-    return of(part[columns].to_numpy(dtype=np.float64).squeeze(axis=1 if len(columns) == 1 else ()), plan.classes)
 
 
 def _reference(judged: pd.DataFrame, plan: Plan) -> str:
