@@ -327,6 +327,7 @@ def test_labels_of_no_known_class_are_refused() -> None:
         ({"threshold": 0.5}, "threshold is for two classes"),
         ({"policy": "tuned"}, "'tuned', but must be one of constant, probable, cheapest, tree, review"),
         ({"costs": {"matrix": {"ignore": {"others": 1.0}}}}, "what the action 'answer' costs"),
+        ({"costs": {"matrix": {**PRICED, "answer": dict.fromkeys(KNOWN, 1.0)}}}, "answer: .* for 'others'"),
     ],
 )
 def test_settings_for_another_kind_of_task_are_refused_before_anything_runs(

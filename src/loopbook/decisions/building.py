@@ -116,6 +116,7 @@ class Plan:
             If costs or a rule do not fit, the policy asked for is none for this task or needs rules and there are none,
             or a threshold is set where several classes are to be told apart.
         """
+        costs.of(settings.costs, task, classes)  # where the data is not known yet, it may bring further classes
         merged = rules.merged(settings.rules, approved_rules or {})
         plan = cls(task, settings, merged, tuple(classes) or task.label.classes, approved_threshold, void)
         rules.read(merged, task, actions=plan.actions)

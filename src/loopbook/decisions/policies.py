@@ -173,8 +173,9 @@ class Cheapest(Priced):
         spent = self.expected(said)[:, :-1]
         order = np.argsort(spent, axis=1, kind="stable")[:, :2]
         least = np.take_along_axis(spent, order, axis=1).tolist()
+        names, how = self.actions, "" if self.temperature == 1 else " (recalibrated)"
         reasons = [
-            f"{self.actions[best]} is expected to cost least, {cost:.4g}; then comes {self.actions[other]}: {more:.4g}."
+            f"{names[best]} is expected to cost least: {cost:.4g}{how}, against {more:.4g} of {names[other]}."
             for (best, other), (cost, more) in zip(order.tolist(), least, strict=True)
         ]
         return _proposals(frame, order[:, 0], reasons=reasons)

@@ -157,7 +157,9 @@ class Multiclass(Task):
 
     type: Literal["multiclass"] = Field(description="one label of several classes")
     label: OneOfMany
-    actions: Strings = Field((), description="what the agent can do; left out: one action a class, of its name")
+    actions: Strings = Field(
+        (), description="what the agent can do, first to do nothing; left out: one action a class, of its name"
+    )
 
 
 class Number(Task):
@@ -166,7 +168,7 @@ class Number(Task):
     type: Literal["number"] = Field(description="a quantity")
     label: Quantity
     loss: Loss = Field("squared", description="what is minimised: its mean, its median, between the two, quantiles")
-    actions: Strings = Field((), description="what the agent can do; left out: one action a band between limits")
+    actions: Strings = Field((), description="what the agent can do, first to do nothing; left out: one action a band")
 
 
 def _type(values: Any) -> Any:
