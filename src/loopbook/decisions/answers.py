@@ -1,6 +1,6 @@
 """Answers: what a model says of rows, in the one form that policies, rules and the log take."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.scenario.task import Number, Task
+from loopbook.models.answers import Answer
 from loopbook.statistics.targets import aligned, by_class
 
 Floats = NDArray[np.float64]
@@ -64,6 +64,11 @@ class Answers:
         """What metrics judge: probabilities, float64 [n, k], or of a number its quantiles, [n, q]."""
         return self.probability if self.distribution is None else self.distribution
 
+    @property
+    def explained(self) -> Floats:
+        """What explanations speak of: of a number its value, float64 [n], else the classes, [n, k]."""
+        return self.probability if self.value is None else self.value
+
     def columns(self) -> pd.DataFrame:
         """Return what rules and the log know of the answers.
 
@@ -85,43 +90,22 @@ def of(said: "ArrayLike | Answers", classes: Sequence[str] = ()) -> Answers:
     return said if isinstance(said, Answers) else Answers(by_class(said), tuple(classes))
 
 
-def ask(
-    model: Any, rows: pd.DataFrame, task: Task, classes: Sequence[str], probability: ArrayLike | None = None
-) -> Answers:
-    """Return all that a model says of rows.
+def heard(answer: Answer, classes: Sequence[str]) -> Answers:
+    """Return all that a model has answered.
 
     Parameters
     ----------
-    model
-        What answers (`seen_rows.Learner`). Of it are used `classes` and `probabilities` [n, k]; if there are further
-        outputs, `also`: by name its classes and their probabilities [n, k]; of a number `values` [n] and `distribution`
-        [n, q].
     classes
         Of the columns that are wanted; one that the model does not know has the probability 0.
-    probability
-        What the model's `probabilities` has returned for these rows already; None: it is asked.
     """
-    number = isinstance(task, Number)
+    head = answer.outputs[0]
     return Answers(
-        _aligned(model, model.probabilities(rows) if probability is None else probability, classes),
+        aligned(answer.probabilities, head.classes, tuple(classes)),
         tuple(classes),
-        model.also(rows) if task.also else {},
-        model.values(rows) if number else None,
-        model.distribution(rows) if number else None,
+        answer.also,
+        answer.values if head.numeric else None,
+        answer.distribution if head.numeric else None,
     )
-
-
-def measure(model: Any, task: Task, classes: Sequence[str]) -> Callable[[pd.DataFrame], Floats]:
-    """Return what explanations ask a model for: of a number its value, float64 [n], else the classes, [n, k]."""
-    if isinstance(task, Number):
-        return lambda rows: np.asarray(model.values(rows), dtype=np.float64)
-    return lambda rows: _aligned(model, model.probabilities(rows), classes)
-
-
-def _aligned(model: Any, probability: ArrayLike, classes: Sequence[str]) -> Floats:
-    """Return the columns of the classes that are wanted; two classes have always been the same."""
-    p = by_class(probability)
-    return p if len(classes) == 2 == p.shape[1] else aligned(p, model.classes, tuple(classes))
 
 
 def _named(names: Sequence[str], at: NDArray[Any]) -> NDArray[Any]:

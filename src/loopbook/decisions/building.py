@@ -25,6 +25,7 @@ from loopbook.decisions.policies import (
     believed,
     logits,
 )
+from loopbook.models.answers import Answer
 from loopbook.scenario.decisions import DecisionsSettings, PolicyName, Rule
 from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.scenario.task import Task
@@ -94,9 +95,9 @@ class Plan:
         """Return the indices of actions by name, int64 [n]; -1 for what is none, such as ``review``."""
         return np.asarray(pd.Index(self.actions).get_indexer(pd.Index(names)), dtype=np.int64)
 
-    def ask(self, model: Any, rows: pd.DataFrame, probability: ArrayLike | None = None) -> Answers:
-        """Return all that a model says of rows, for the classes of the plan (`answers.ask`)."""
-        return answers.ask(model, rows, self.task, self.classes, probability)
+    def hear(self, answer: Answer) -> Answers:
+        """Return all that a model has answered, for the classes of the plan (`answers.heard`)."""
+        return answers.heard(answer, self.classes)
 
     @classmethod
     def of(

@@ -4,13 +4,14 @@ Where rows are few, the stream holds a handful of mistakes, and one more or less
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 import pandas as pd
 
 from loopbook.decisions import policy_costs
-from loopbook.decisions.answers import of
+from loopbook.decisions.answers import Answers, of
 from loopbook.decisions.building import Plan, build
 from loopbook.decisions.replay import Outcome, replay, simulated_verdicts
 from loopbook.models import predictions
@@ -62,7 +63,7 @@ def judge(
     found: list[tuple[object, ...]] = []
     for repeat, part in resampled.groupby("repeat"):
         frame = known.loc[part["row_id"]].reset_index(drop=True)
-        p, fold = of(predictions.array(part, "probability"), plan.classes), part["fold"].to_numpy()
+        p, fold = _said(part, plan), part["fold"].to_numpy()
         verdicts = simulated_verdicts(frame, plan, int(str(repeat)))
         for at in sorted(set(fold)):
             rest, held = frame[fold != at], frame[fold == at]
@@ -164,6 +165,14 @@ def figures(judged: pd.DataFrame, plan: Plan, policy: str) -> Mapping[str, float
 
 def _trivial(judged: pd.DataFrame) -> list[str]:
     return [name for name in judged["policy"].unique() if name not in get_args(PolicyName)]
+
+
+def _said(part: pd.DataFrame, plan: Plan) -> Answers:
+    """Return what a model said, from its columns; of a number, the median of its distribution is its value."""
+    said, quantiles = of(predictions.array(part, "probability"), plan.classes), predictions.array(part, "quantiles")
+    if not quantiles.shape[1]:
+        return said
+    return replace(said, value=np.median(quantiles, axis=1), distribution=quantiles)
 
 
 def _reference(judged: pd.DataFrame, plan: Plan) -> str:

@@ -150,11 +150,11 @@ class Probable(Priced):
     kind: Literal["probable"] = "probable"
 
     def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
-        what = [self.classes[at] for at in said.likeliest]
-        if self.matrix.functions and said.value is not None:
+        if self.matrix.functions:
+            assert said.value is not None
             action, what = self.matrix.should(said.value), [f"{value:.4g}" for value in said.value]
         else:
-            action = self.matrix.should(said.likeliest)
+            action, what = self.matrix.should(said.likeliest), [self.classes[at] for at in said.likeliest]
         reasons = [f"“{one}” is most probable: {self.actions[at]}." for one, at in zip(what, action, strict=True)]
         return _proposals(frame, action, reasons=reasons)
 

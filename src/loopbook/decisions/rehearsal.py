@@ -1,14 +1,15 @@
 """Simulation of the agent at work: it decides the whole stream, and a simulated reviewer answers where it asks."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
-from loopbook.decisions import answers, explanation, log
+from loopbook.decisions import explanation, log
 from loopbook.decisions.agent import Agent
 from loopbook.decisions.building import Plan
 from loopbook.decisions.policies import Policy
 from loopbook.decisions.replay import simulated_verdicts
+from loopbook.models.seen_rows import Learner
 from loopbook.store.stage import Stage
 
 
@@ -21,7 +22,7 @@ class Rehearsal(NamedTuple):
     figures: dict[str, float]
 
 
-def run(stage: Stage, plan: Plan, model: Any, policy: Policy, stream: pd.DataFrame) -> Rehearsal:
+def run(stage: Stage, plan: Plan, model: Learner, policy: Policy, stream: pd.DataFrame) -> Rehearsal:
     """Decide every row of the stream in the order of time, settle what is known, and explain some decisions.
 
     Parameters
@@ -40,7 +41,7 @@ def run(stage: Stage, plan: Plan, model: Any, policy: Policy, stream: pd.DataFra
     agent = Agent(
         stage.scenario.name,
         plan,
-        lambda rows: plan.ask(model, rows),
+        lambda rows: plan.hear(model.answer(rows)),
         policy,
         stage.digest("champion"),
         settings.review_capacity,
@@ -50,6 +51,8 @@ def run(stage: Stage, plan: Plan, model: Any, policy: Policy, stream: pd.DataFra
     decisions = log.settle(episode.log, stream[["row_id", "label"]], plan)
     chosen = decisions[explanation.to_explain(decisions, plan, settings.explained)]
     usual = explanation.typical(stage.read("validation"), task)
-    effects = explanation.occlusion(chosen, answers.measure(model, task, plan.classes), task, usual, plan.classes)
+    effects = explanation.occlusion(
+        chosen, lambda rows: plan.hear(model.answer(rows)).explained, task, usual, plan.classes
+    )
     decisions = log.explained(decisions, explanation.sentences(effects, task))
     return Rehearsal(decisions, episode.outbox, episode.scores, log.summary(decisions, plan))

@@ -30,7 +30,7 @@ def asked(model: Any, rows: pd.DataFrame, scores: pd.DataFrame, task: Task) -> t
         With the columns of the stream's.
     """
     classes = tuple(str(name) for name in scores if name != "row_id")
-    said = answers.ask(model, rows, task, classes, seen_rows.probabilities(model, rows))
+    said = answers.heard(seen_rows.answer(model, rows), classes)
     told = said.columns().drop(columns=["probability", "answer"]).set_axis(rows.index)
     table = pd.DataFrame(said.probability, columns=list(classes)).assign(row_id=rows["row_id"].astype(str).to_numpy())
     return bounded(model, rows.assign(**told), task), table
