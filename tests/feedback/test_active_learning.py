@@ -108,6 +108,9 @@ def test_alike_rows_are_near_each_other(decide: Callable[..., pd.DataFrame], sce
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1)
     assert found[0] @ found[1] == pytest.approx(1)
     assert found[0] @ found[2] < 0.9
+    assert not len(
+        active_learning.select(rows.head(0), np.zeros(0), active_learning.vectors(rows.head(0), features), 9)
+    )
 
 
 def test_usefulness_counts_what_would_be_corrected(

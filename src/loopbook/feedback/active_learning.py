@@ -80,6 +80,8 @@ def vectors(frame: pd.DataFrame, features: Features) -> Floats:
     Words are hashed and weighed by how rare they are among these rows; numbers and categories are taken as the model
     sees them.
     """
+    if not len(frame):
+        return np.zeros((0, 1))
     parts: list[Floats] = []
     if features.texts:
         from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
