@@ -25,7 +25,9 @@ contradict it together can still be right."""
 SHRINK = 4.0
 """Answers as many as which a user's reliability over all classes speaks for that on one class."""
 
-_PRIOR = (2.0, 1.0)  # Beta prior of a user's reliability: a newcomer is believed a little
+PRIOR = (2.0, 1.0)
+"""Beta prior of a user's reliability: a newcomer is believed a little."""
+
 _ROUNDS, _CLOSE = 200, 1e-9
 _SUREST = 0.99  # nobody's single vote counts for more
 _COINS = 3  # classes from which on a user has a reliability of each: of two, one coin says it
@@ -117,14 +119,14 @@ class _Users:
     def beta(self) -> tuple[Floats, Floats]:
         """Parameters of the Beta distribution of each user's reliability over all classes, [users]."""
         right = self.agreed.sum(axis=1)
-        return _PRIOR[0] + right, _PRIOR[1] + (self.seen.sum(axis=1) - right)
+        return PRIOR[0] + right, PRIOR[1] + (self.seen.sum(axis=1) - right)
 
     @property
     def expected(self) -> Floats:
         """Reliability of each on each class before the own answers on it: the user's, and how hard it is for all."""
         a, b = self.beta
-        crowd = (_PRIOR[0] + self.agreed.sum(axis=0)) / (sum(_PRIOR) + self.seen.sum(axis=0))
-        whole = (_PRIOR[0] + self.agreed.sum()) / (sum(_PRIOR) + self.seen.sum())
+        crowd = (PRIOR[0] + self.agreed.sum(axis=0)) / (sum(PRIOR) + self.seen.sum(axis=0))
+        whole = (PRIOR[0] + self.agreed.sum()) / (sum(PRIOR) + self.seen.sum())
         return np.asarray(sigmoid((logit(a / (a + b)))[:, None] + logit(crowd) - logit(whole)), dtype=np.float64)
 
     @property
@@ -238,13 +240,13 @@ def _table(votes: _Votes, users: _Users, flipping: set[str]) -> pd.DataFrame:
 
     a, b = users.beta
     low, high = beta.ppf(0.025, a, b), beta.ppf(0.975, a, b)
-    turned = beta.ppf(0.975, a, _PRIOR[1] + users.top.sum(axis=1)) < 0.5
+    turned = beta.ppf(0.975, a, PRIOR[1] + users.top.sum(axis=1)) < 0.5
     malicious = turned | np.isin(votes.users, list(flipping))
     table = pd.DataFrame(
         {
             "user": votes.users.astype(object),
             "answers": np.bincount(votes.who[votes.pair], minlength=len(votes.users)).astype("int64"),
-            "checked": np.round(a + b - sum(_PRIOR)).astype("int64"),
+            "checked": np.round(a + b - sum(PRIOR)).astype("int64"),
             "agreed": users.agreed.sum(axis=1),
             "reliability": a / (a + b),
             "low": low,

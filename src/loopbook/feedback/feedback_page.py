@@ -11,7 +11,6 @@ from loopbook.feedback.user_experience import Complaints
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
 from loopbook.figures.sentence import Sentence, table
-from loopbook.scenario.task import Task
 from loopbook.statistics.intervals import Interval, saved
 
 
@@ -35,24 +34,13 @@ def answers(given: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names).set_index("what").astype("Int64")
 
 
-def reliability(judged: Trust, task: Task) -> Figure | Sentence:
-    """Draw the least reliable users with their intervals; where numbers are given, those who are farthest off."""
+def reliability(judged: Trust) -> Figure | Sentence:
+    """Draw the least reliable users with their intervals."""
     if judged.users.empty:
         return Sentence("No user has said what a decision should have been.")
-    left_out = f"{len(judged.malicious)} of {len(judged.users)} users"
-    worst = judged.users.tail(20).set_index("user").rename(columns={"reliability": "value", "bias": "value"})
-    if "bias" in judged.users:
-        return plots.intervals(
-            worst,
-            title=f"{left_out} are farther off than the crowd, or scatter more, and are left out",
-            x=f"{task.label.column}: by how much the user is off in the middle, with 95% interval",
-            alt="Bias of the users who are farthest off with its interval, against none.",
-            reference=0,
-            reference_name="no bias",
-        )
     return plots.intervals(
-        worst,
-        title=f"{left_out} are wrong more often than right, or flip a class, and are left out",
+        judged.users.tail(20).set_index("user").rename(columns={"reliability": "value"}),
+        title=f"{len(judged.malicious)} of {len(judged.users)} users are more often wrong than right: left out",
         x="probability that the user is right, with 95% interval",
         alt="Reliability of the least reliable users with its interval, against a coin's.",
         reference=0.5,
@@ -60,11 +48,13 @@ def reliability(judged: Trust, task: Task) -> Figure | Sentence:
     )
 
 
-def by_class(judged: Trust, most: int = 8) -> pd.DataFrame | Sentence:
-    """Return on which classes which users are least reliable, and what they name instead."""
-    columns = ["user", "class", "checked", "reliability", "low", "high", "instead", "flips"]
-    worst = judged.by_class[columns].head(most).round(2)
-    return table(worst, "There are no classes on which a user's word could be checked.")
+def mistakes(judged: Trust, most: int = 8) -> pd.DataFrame | Sentence:
+    """Return on which classes users are least reliable and what they name instead; of numbers, how far off they are."""
+    if "bias" in judged.users:
+        far = judged.users.sort_values("bias", key=abs, ascending=False)[["user", "checked", "bias", "spread"]]
+        return far.head(most).round(2).reset_index(drop=True)
+    worst = judged.by_class.head(most).round(2).fillna({"instead": ""})
+    return table(worst, "There was nothing by which a user's word could be checked.")
 
 
 def segments(said: Complaints) -> pd.DataFrame | Sentence:

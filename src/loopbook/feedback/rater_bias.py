@@ -6,17 +6,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.feedback.dawid_skene import ACCEPTED, MALICIOUS, OUTCOME, SHRINK, TRUSTED, UNPROVEN
+from loopbook.feedback.dawid_skene import ACCEPTED, MALICIOUS, OUTCOME, PRIOR, SHRINK, TRUSTED, UNPROVEN
 
 WIDE = 2.5
-"""How many of the crowd's spreads a user may be off, and a number that is taken as right."""
+"""How many of the crowd's spreads a number may be off that is taken as right."""
 
 SPOILT = 3.0
-"""From how many spreads on an answer is rejected, and from how many times the crowd's spread on a user is."""
+"""From how many spreads on an answer is a gross mistake, and rejected."""
 
 _SHARP = 0.5  # spread of a known outcome, in the crowd's: as much as four proven users
 _MAD = 1.4826  # from a normal distribution's median absolute deviation to its standard deviation
-_MEDIAN, _LOG_MAD = 1.2533, 1.17  # asymptotic standard errors of median and log MAD, times the root of the answers
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +24,8 @@ def estimate(answers: pd.DataFrame, outcomes: Mapping[str, float]) -> tuple[pd.D
     """Estimate users' bias and spread, and from them each row's number.
 
     A user's differences are those to the row's outcome, or to the median of what the others say of it; their median is
-    the bias, their scaled median absolute deviation the spread, shrunk to no bias and to a newcomer's spread.
+    the bias, their scaled median absolute deviation the spread, shrunk to no bias and to a newcomer's spread. Reliable
+    is who makes few gross mistakes, with the prior and the verdicts of users who name classes.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def estimate(answers: pd.DataFrame, outcomes: Mapping[str, float]) -> tuple[pd.D
     users, labels
         As `trust.Trust` has them: a row's number is the mean of what users say less their bias, weighted by precision;
         what lies `SPOILT` spreads from the middle is rejected. Its confidence is the probability that it is near enough
-        and that not all who gave it have made a gross mistake, as frequent as each one's were where they were checked.
+        and that not all who gave it have made a gross mistake.
 
     References
     ----------
@@ -47,7 +47,7 @@ def estimate(answers: pd.DataFrame, outcomes: Mapping[str, float]) -> tuple[pd.D
     """
     frame = answers[["row_id", "user", "label"]].astype({"row_id": "str", "user": "str", "label": "float64"})
     frame["off"] = frame["label"] - _reference(frame, outcomes)
-    every = frame["off"].dropna()
+    every = frame["off"].dropna().to_numpy()
     crowd = _spread(every) if len(every) else float(frame["label"].std(ddof=0)) if len(frame) else 1.0
     crowd = max(crowd, 1e-6 * float(frame["label"].abs().max() or 1.0)) if len(frame) else crowd
     users = _users(frame, crowd)
@@ -64,37 +64,35 @@ def _reference(frame: pd.DataFrame, outcomes: Mapping[str, float]) -> Floats:
     return found
 
 
-def _spread(off: "pd.Series[float]") -> float:
+def _spread(off: Floats) -> float:
     return float(_MAD * np.median(np.abs(off - np.median(off))))
 
 
 def _users(frame: pd.DataFrame, crowd: float) -> pd.DataFrame:
+    from scipy.stats import beta
+
     rows = []
     for user, mine in frame.groupby("user", sort=True):
-        off = mine["off"].dropna()
+        off = mine["off"].dropna().to_numpy()
         n = len(off)
-        raw, own = (float(off.median()), _spread(off)) if n else (0.0, 0.0)
+        bias, own = (float(np.median(off)), _spread(off)) if n else (0.0, 0.0)
         spread = float(np.sqrt((SHRINK * 2 * crowd**2 + n * own**2) / (SHRINK + n)))
-        half = 1.96 * _MEDIAN * spread / np.sqrt(SHRINK + n)
-        bias = raw * n / (SHRINK + n)
-        low, high = bias - half, bias + half
-        apart = np.exp(1.96 * _LOG_MAD / np.sqrt(max(n, 1)))
-        off_for_sure = min(abs(low), abs(high)) > WIDE * crowd and low * high > 0
-        gross = (1 + float((np.abs(off - raw) > SPOILT * np.hypot(spread, crowd)).sum())) / (3 + n)
-        malicious = off_for_sure or own / apart > SPOILT * crowd
-        trusted = max(abs(low), abs(high)) < WIDE * crowd and own * apart < SPOILT * crowd and n > 0
-        verdict = MALICIOUS if malicious else TRUSTED if trusted else UNPROVEN
-        rows.append((user, len(mine), n, bias, low, high, spread, gross, verdict))
-    names = ["user", "answers", "checked", "bias", "low", "high", "spread", "gross", "verdict"]
-    table = pd.DataFrame(rows, columns=names).astype({"user": "str", "verdict": "str"})
-    return table.sort_values(["bias", "user"], key=lambda c: c.abs() if c.name == "bias" else c, ignore_index=True)
+        near = int((np.abs(off) <= SPOILT * np.sqrt(2) * crowd).sum())
+        rows.append((str(user), len(mine), n, near, bias * n / (SHRINK + n), spread))
+    table = pd.DataFrame(rows, columns=["user", "answers", "checked", "agreed", "bias", "spread"])
+    a, b = PRIOR[0] + table["agreed"], PRIOR[1] + table["checked"] - table["agreed"]
+    low, high = beta.ppf(0.025, a, b), beta.ppf(0.975, a, b)
+    verdict = np.where(high < 0.5, MALICIOUS, np.where(low > 0.5, TRUSTED, UNPROVEN))
+    table = table.assign(reliability=a / (a + b), low=low, high=high, verdict=verdict)
+    kinds = dict.fromkeys(["answers", "checked"], "int64") | {"user": "str", "verdict": "str"}
+    return table.astype(kinds).sort_values(["reliability", "user"], ascending=[False, True], ignore_index=True)
 
 
 def _labels(frame: pd.DataFrame, users: pd.DataFrame, outcomes: Mapping[str, float], crowd: float) -> pd.DataFrame:
     from scipy.special import erf
 
-    told = frame.join(users[["bias", "spread", "gross", "verdict"]], on="user")
-    columns = [told["label"] - told["bias"], told["spread"], told["gross"]]
+    told = frame.join(users[["bias", "spread", "reliability", "verdict"]], on="user")
+    columns = [told["label"] - told["bias"], told["spread"], 1 - told["reliability"]]
     values, spreads, grosses = (column.to_numpy(np.float64) for column in columns)
     believed = (told["verdict"] != MALICIOUS).to_numpy(dtype=bool)
     rows = []

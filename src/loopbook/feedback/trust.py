@@ -22,10 +22,9 @@ class Trust:
     ----------
     users
         One row a user: `user`, `answers` (with a label), `checked` (rows where somebody else or an outcome speaks as
-        well), then of classes `agreed` (expected number of these in which the user was right), `reliability`, of
-        numbers `bias`; `low`, `high` (95% interval); of numbers `spread` and `gross` (share of gross mistakes);
-        `verdict`: trusted (right more often than
-        wrong for certain, off by less than the crowd's spreads), malicious (the reverse for certain), or unproven.
+        well), `agreed` (expected number of these in which the user was right, or near enough), `reliability`, `low`,
+        `high` (95% interval), `verdict` (trusted: right more often than wrong for certain; malicious: wrong more often,
+        or flips a class, for certain; unproven). Of numbers also `bias` and `spread`.
     labels
         One row for each row that users labelled: `row_id`, `label` (the most probable class, or the number),
         `confidence` (probability that it is right, or near enough), `votes` (of users who are not malicious), `against`
