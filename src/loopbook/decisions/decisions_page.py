@@ -26,8 +26,8 @@ def expected_costs(plan: Plan, currency: str) -> Figure | pd.DataFrame:
     """Show what actions cost.
 
     Of two classes that is the expected cost of each action by probability, with the band in which asking a person pays;
-    of several the cost matrix, a row an action, of many classes as it is most often; of a number with costs of its own
-    the cost of each action by value.
+    of several the cost matrix, a row an action; of many classes only the least that an action costs and what it costs
+    else, a row for all actions alike; of a number with costs of its own the cost of each action by value.
     """
     prices = plan.prices
     if prices.two:
@@ -50,15 +50,16 @@ def expected_costs(plan: Plan, currency: str) -> Figure | pd.DataFrame:
             y=f"cost, {currency}",
             alt="Cost of each action by the value that comes true.",
         )
-    table = pd.DataFrame(prices.rows, index=[*plan.actions, "ask a person"], columns=list(plan.classes))
-    often = pd.DataFrame(
-        {
-            "if its own class is true": prices.rows.min(axis=1),
-            "else, in the mean": (prices.rows.sum(axis=1) - prices.rows.min(axis=1)) / max(1, len(plan.classes) - 1),
-        },
-        index=table.index,
-    )
-    return (table if len(plan.classes) <= _READABLE else often).rename_axis("action").round(4)
+    names = [*plan.actions, "ask a person"]
+    if len(plan.classes) <= _READABLE:
+        return pd.DataFrame(prices.rows, index=pd.Index(names, name="action"), columns=list(plan.classes)).round(4)
+    least, others = prices.rows.min(axis=1), len(plan.classes) - 1
+    each = pd.DataFrame(
+        {"least": least, "else, in the mean": (prices.rows.sum(axis=1) - least) / others, "action": names}
+    ).round(4)
+    alike = each.groupby(["least", "else, in the mean"], sort=False)["action"]
+    told = alike.agg(lambda known: known.iloc[0] if len(known) == 1 else f"{len(known)} actions, as {known.iloc[0]}")
+    return told.reset_index().set_index("action")
 
 
 def rules(plan: Plan) -> pd.DataFrame | Sentence:

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -140,7 +141,9 @@ def grow(
         for asked in inputs
     )
     matrix = np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
-    grown.fit(matrix, called, sample_weight=regret)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes")  # many actions and few rows are no numbers
+        grown.fit(matrix, called, sample_weight=regret)
     return _kept(grown.tree_, inputs, grown.apply(matrix), spent, called, 0)
 
 
