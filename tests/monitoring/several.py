@@ -21,7 +21,7 @@ SHARPNESS = 3.0
 """How far apart the classes are; at 3 the answers are right in 19 of 20 cases of 5 classes, in 6 of 7 of 77."""
 
 
-def scenario(classes: int | None = None, **monitoring: Any) -> Scenario:
+def scenario(classes: int | None = None) -> Scenario:
     """Return a scenario of so many classes, or of a number."""
     task: dict[str, Any] = {"type": "multiclass", "label": {"column": "topic"}}
     if classes is None:
@@ -34,7 +34,7 @@ def scenario(classes: int | None = None, **monitoring: Any) -> Scenario:
             "task": {"unit": "ticket", "fields": {"text": "text"}, **task},
             "source": {"kind": "csv", "path": "none.csv", "time": "time", "protected": ["style"]},
             "training": {"candidates": {"one": {"architecture": "majority"}}},
-            "monitoring": {"segments": ["company"], **monitoring},
+            "monitoring": {"segments": ["company"]},
         }
     )
 
@@ -77,23 +77,35 @@ class Drawn:
 
 def log(
     seed: int, classes: int = 5, change: Change | None = None, days: int = 20, per_day: int = 100,
-    correlation: float = 0.0, **monitoring: Any,
+    correlation: float = 0.0, names: list[str] | None = None,
 ) -> Log:  # fmt: skip
     """Return 14 days of reference and a stream after them, changed by `change` if there is one."""
     sides, scores = [], []
     for at, length in ((0, 14), (1, days)):
         rng = np.random.default_rng([seed, classes, at])
         drawn = Drawn(rng, classes, length, per_day, correlation)
+        drawn.names = names or drawn.names
         if at and change is not None:
             change(drawn, drawn.day, rng)
         said = np.array(drawn.names, dtype=object)[drawn.probability.argmax(axis=1)]
         hours = drawn.day * 24 + rng.uniform(0, 23.9, len(drawn.day))
-        label = pd.Categorical.from_codes(drawn.code, [*drawn.names, "new"])
+        label = pd.Categorical.from_codes(drawn.code, [*drawn.names, *(["new"] if classes > 2 else [])])
         frame = drawn.frame.assign(row_id=[f"r{at}-{row}" for row in range(len(said))], label=label)
         frame["time"] = START + pd.Timedelta(days=14 * at) + pd.to_timedelta(hours, unit="h")
         sides.append(frame.assign(action=said) if at else frame)
         scores.append(pd.DataFrame(drawn.probability, columns=drawn.names).assign(row_id=frame["row_id"]))
-    return prepare(sides[1], sides[0], scenario(classes, **monitoring), scores=(scores[1], scores[0]))
+    return prepare(sides[1], sides[0], scenario(classes), scores=(scores[1], scores[0]))
+
+
+def again(log: Log, kept: NDArray[np.bool_] | None = None, said: Floats | None = None) -> Log:
+    """Return a log of these reference rows only, in which the model says the same of all rows, [k]."""
+    known = [name for name in log.classes if name != "new"]
+    frames = [log.stream.frame, log.reference.frame if kept is None else log.reference.frame[kept]]
+    scores = []
+    for side in (log.stream, log.reference):
+        p = side.probability[:, : len(known)] if said is None else np.tile(said, (len(side), 1))
+        scores.append(pd.DataFrame(p, columns=known).assign(row_id=side.frame["row_id"]))
+    return prepare(frames[0], frames[1], log.scenario, scores=(scores[0], scores[1]))
 
 
 def numbers(seed: int, change: Callable[[pd.DataFrame, NDArray[np.int64]], None] | None = None, days: int = 20) -> Log:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from tests.monitoring import several
+from tests.monitoring.several import Drawn
 
 from loopbook.monitoring import fairness
 from loopbook.monitoring.timeline import Log
@@ -63,3 +65,35 @@ def test_the_design_effect_by_hand() -> None:
     # Two days of ten rows, 2 and 8 hits: squares around 5 are 18, twice that over 20 · 1/4 is 7.2.
     hits, of = fairness.effective(np.array([[2, 8], [10, 10]]))
     assert (hits, of) == pytest.approx((10 / 7.2, 20 / 7.2))
+
+
+def worse_served(drawn: Drawn, day: np.ndarray, rng: np.random.Generator) -> None:
+    """A third of the casual rows of the second class is answered as others are."""
+    rows = (drawn.frame["style"] == "casual").to_numpy() & (drawn.code == 1) & (rng.random(len(day)) < 0.4)
+    drawn.say(rows, rng.permutation(drawn.code))
+
+
+def test_of_several_classes_accuracy_is_compared_and_that_of_each_common_class() -> None:
+    log = several.log(1, 8, worse_served, days=30)
+    common = np.argsort(-np.bincount(log.reference.code), kind="stable")[:5]
+    assert fairness.measures(log) == ("accuracy", *(f"accuracy of “c{at}”" for at in common))
+    assert fairness.name(log) == "accuracy_gap"
+    alarms = fairness.watch(log).query("alarm")
+    assert alarms["place"].tolist() == ["style: accuracy of “c1”"]
+    assert alarms["title"].iloc[0].endswith("points lower for casual than for formal")
+
+
+def test_rates_of_several_classes_by_hand() -> None:
+    log = several.log(1, 3)
+    table = fairness.rates(log).set_index(["group", "measure"])
+    side = log.stream
+    casual = (side.frame["style"] == "casual").to_numpy()
+    assert table.loc[("casual", "accuracy"), "value"] == pytest.approx((side.said == side.code)[casual].mean())
+    inside = casual & (side.code == 2)
+    assert table.loc[("casual", "accuracy of “c2”"), "value"] == pytest.approx((side.said[inside] == 2).mean())
+    assert table.loc[("casual", "accuracy of “c2”"), "rows"] == inside.sum()
+    assert table.loc[("casual", "share of action “c0”"), "value"] == pytest.approx((side.said[casual] == 0).mean())
+
+
+def test_equal_treatment_over_several_classes_gives_no_alarm() -> None:
+    assert not any(fairness.watch(several.log(seed, 8))["alarm"].any() for seed in range(4))

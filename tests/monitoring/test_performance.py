@@ -3,9 +3,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import brier_score_loss, f1_score, log_loss, mean_absolute_error, r2_score, roc_auc_score
+from tests.monitoring import several
+from tests.monitoring.several import Drawn
 
-from loopbook.monitoring import performance
+from loopbook.monitoring import monitoring_page, performance
 from loopbook.monitoring.timeline import Log
 
 
@@ -92,3 +94,98 @@ def blind(frame: pd.DataFrame, share: np.ndarray, rng: np.random.Generator) -> p
 def test_days_on_which_the_model_ranks_worse_are_no_loss(swinging: Callable[..., Log]) -> None:
     alarms = sum(int(performance.ranking(swinging(seed, None, blind))["alarm"].any()) for seed in range(12))
     assert alarms <= 1  # of 300 days, at one in 1,200
+
+
+@pytest.mark.parametrize("classes", [3, 20])
+def test_quality_of_several_classes_agrees_with_scikit_learn(classes: int) -> None:
+    log = several.log(1, classes)
+    table = performance.quality(log).set_index(["metric", "last"])
+    inside = (log.stream.day > 12 - 7) & (log.stream.day <= 12)
+    code, p = log.stream.code[inside], log.stream.probability[inside]
+    assert table.loc[("accuracy", 12), "value"] == pytest.approx((p.argmax(axis=1) == code).mean())
+    assert table.loc[("macro F1", 12), "value"] == pytest.approx(f1_score(code, p.argmax(axis=1), average="macro"))
+    assert table.loc[("log loss", 12), "value"] == pytest.approx(log_loss(code, p[:, :-1], labels=range(classes)))
+    assert table.loc[("cost per decision", 12), "value"] == pytest.approx((p.argmax(axis=1) != code).mean())
+    assert (table["low"] <= table["value"]).all()
+    assert (table["value"] <= table["high"]).all()
+
+
+def test_quality_of_a_number_agrees_with_scikit_learn() -> None:
+    log = several.numbers(1)
+    table = performance.quality(log).set_index(["metric", "last"])
+    inside = (log.stream.day > 12 - 7) & (log.stream.day <= 12)
+    frame = log.stream.frame[inside]
+    assert table.loc[("R²", 12), "value"] == pytest.approx(r2_score(frame["label"], frame["value"]))
+    assert table.loc[("mean absolute error", 12), "value"] == pytest.approx(
+        mean_absolute_error(frame["label"], frame["value"])
+    )
+    covered = frame["label"].between(frame["low"], frame["high"]).mean()
+    assert table.loc[("coverage", 12), "value"] == pytest.approx(covered)
+    assert covered == pytest.approx(0.9, abs=0.04)
+
+
+def test_a_class_whose_probability_turns_wrong_is_named() -> None:
+    def instead(drawn: Drawn, day: np.ndarray, rng: np.random.Generator) -> None:
+        rows = (drawn.code == 1) & (day >= 8)  # what looked like the second class is now often of the third
+        drawn.code[rows & (rng.random(len(day)) < 0.6)] = 2
+
+    alarms = performance.calibration(several.log(1, 5, instead)).query("alarm")
+    told = " ".join(alarms["title"])
+    assert "probabilities of “c1” (outcome minus probability) down" in told
+    assert "probabilities of “c2” (outcome minus probability) up" in told
+    assert "“c0”" not in told
+    assert "“c3”" not in told
+    assert set(alarms["onset"]) <= {7, 8, 9}
+
+
+def test_of_many_classes_the_commonest_with_enough_rows_are_watched() -> None:
+    log = several.log(1, 77)
+    watched = performance.calibrated(log)
+    rows = np.bincount(log.reference.code, minlength=78)
+    assert len(watched) == 10
+    assert min(rows[watched]) >= max(rows[[at for at in range(78) if at not in watched]])
+    assert f"of the {len(watched)} commonest ones" in monitoring_page.spread(log)
+    assert performance.calibrated(several.log(1, 2)) == []
+
+
+def test_a_model_that_is_right_less_often_is_noticed() -> None:
+    def worse(drawn: Drawn, day: np.ndarray, rng: np.random.Generator) -> None:
+        drawn.say((day >= 8) & (rng.random(len(day)) < 0.2), rng.permutation(drawn.code))
+
+    found = performance.ranking(several.log(1, 5, worse))
+    assert found["title"].iloc[0].startswith("accuracy down from 95% to ")
+    assert found["onset"].iloc[0] in (7, 8, 9)
+
+
+def later(frame: pd.DataFrame, day: np.ndarray) -> None:
+    frame.loc[day >= 10, "label"] += 2
+
+
+def wilder(frame: pd.DataFrame, day: np.ndarray) -> None:
+    frame.loc[day >= 10, "label"] += np.random.default_rng(1).normal(0, 4, int((day >= 10).sum()))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (later, {"mean error in min (outcome minus prediction) up"}),
+        (wilder, {"mean absolute error in min up", "share of outcomes within their interval down"}),
+    ],
+)
+def test_a_number_that_is_predicted_worse_is_noticed(
+    change: Callable[[pd.DataFrame, np.ndarray], None], told: set[str]
+) -> None:
+    log = several.numbers(1, change)
+    found = performance.residual(log)
+    assert told <= {title.partition(" from ")[0] for title in found["title"]}
+    assert set(found["onset"]) <= {9, 10, 11}
+    assert (found["day"] == found["last"] + log.delay).all()
+
+
+def test_where_nothing_changed_several_classes_and_numbers_give_no_alarm() -> None:
+    for seed in range(3):
+        log = several.log(seed, 20)
+        for check in (performance.outcomes, performance.calibration, performance.ranking):
+            assert not check(log)["alarm"].any()
+        assert performance.residual(several.numbers(seed)).empty
+    assert performance.residual(several.log(1, 3)).empty

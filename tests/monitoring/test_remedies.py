@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binom
+from tests.monitoring import several
+from tests.monitoring.several import Drawn
 
 from loopbook.decisions.costs import threshold
 from loopbook.monitoring import performance, remedies
 from loopbook.monitoring.alerts import Incident
-from loopbook.monitoring.timeline import Log
+from loopbook.monitoring.timeline import Log, prepare
+from loopbook.scenario.contract import Scenario
 
 
 def overconfident(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
@@ -77,3 +80,61 @@ def test_a_change_that_is_too_fresh_gives_no_proposal(quiet: Callable[..., Log])
     assert remedies.compare(quiet(1), [one], 1 / 6).empty
     surge = Incident("surge", ("company “c1”",), 19, 19, 19, 19, (0,))
     assert len(remedies.compare(quiet(1), [surge], 1 / 6)) == 3
+
+
+def overconfident_classes(drawn: Drawn, day: np.ndarray, rng: np.random.Generator) -> None:
+    """The first class has become rare, and the model still expects it."""
+    rows = (drawn.code == 0) & (rng.random(len(day)) < 0.9)
+    drawn.code[rows] = rng.integers(1, len(drawn.names), int(rows.sum()))
+    drawn.say()
+
+
+def test_of_several_classes_recalibration_finds_the_new_shares() -> None:
+    log = several.log(1, 5, overconfident_classes)
+    table = remedies.compare(log, []).set_index("proposal")
+    assert set(table.index) == {"recalibrate", "retrain"}
+    # Second method: the scores with the priors that the stream has, known here.
+    side = log.stream
+    shares = np.bincount(side.code, minlength=6)[:5] / len(side)
+    usual = 1 / np.arange(1, 6) / (1 / np.arange(1, 6)).sum()
+    best = (side.probability[:, :5] * shares / usual).argmax(axis=1)
+    saved = (side.said != side.code).mean() - (best != side.code).mean()
+    assert table.loc["recalibrate", "saving"] == pytest.approx(saved, abs=0.005)
+    assert saved > 0.005
+    assert table.loc["recalibrate", "slope"] == pytest.approx(1, abs=0.1)
+    assert table["threshold"].isna().all()
+
+
+def test_of_several_classes_what_the_words_tell_is_learned_by_the_stand_in() -> None:
+    def blind(drawn: Drawn, day: np.ndarray, rng: np.random.Generator) -> None:
+        rows = rng.random(len(day)) < 0.5
+        drawn.say(rows, rng.permutation(drawn.code))
+        drawn.frame["text"] += [f" {word}" for word in np.array(["ape", "bee", "cat", "dog", "eel"])[drawn.code]]
+
+    table = remedies.compare(several.log(1, 5, blind), []).set_index("proposal")
+    assert table.index[0] == "retrain"
+    assert table.loc["retrain", "recommended"]
+    assert table.loc["retrain", "saving"] > 0.2
+
+
+def test_costs_that_are_functions_of_a_number_are_decided_by_its_latest_errors() -> None:
+    def later(frame: pd.DataFrame, day: np.ndarray) -> None:
+        frame["label"] += 4
+
+    log = several.numbers(1, later)
+    values = log.scenario.model_dump()
+    values["task"] |= {"actions": ["wait", "call"], "label": {"column": "minutes", "limits": [20.0]}}
+    values["decisions"]["costs"] = {"function": {"wait": "0.2 * value", "call": "3 + 0.05 * value"}, "review": 0.5}
+    stream, reference = (side.frame.drop(columns="answer") for side in (log.stream, log.reference))
+    scores = [
+        pd.DataFrame({"up to 20": 0.5, "above 20": 0.5, "row_id": part["row_id"]}) for part in (stream, reference)
+    ]
+    stream["action"] = np.where(stream["value"] > 20, "call", "wait")
+    again = prepare(stream, reference, Scenario.model_validate(values), scores=(scores[0], scores[1]))
+    table = remedies.compare(again, [])
+    assert table["proposal"].tolist() == ["recalibrate"]
+    # Second method: both costs are straight lines that meet at 20, so that with errors of 4 one calls from 16 on.
+    label, value = stream["label"].to_numpy(), stream["value"].to_numpy()
+    saved = np.where((value > 16) & (value <= 20), 0.15 * label - 3, 0.0)
+    assert table["saving"].iloc[0] == pytest.approx(saved.mean(), abs=0.005)
+    assert table["low"].iloc[0] > 0

@@ -2,7 +2,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import pytest
 from scipy import stats
+from tests.monitoring import several
+from tests.monitoring.several import Drawn
 
 from loopbook.monitoring import surges
 from loopbook.monitoring.segment_values import memberships
@@ -78,3 +81,46 @@ def uneven(frame: pd.DataFrame, share: np.ndarray, rng: np.random.Generator) -> 
 def test_companies_whose_days_differ_in_volume_have_no_surge(swinging: Callable[..., Log]) -> None:
     found = sum(len(surges.watch(swinging(seed, "company", uneven)).signals) for seed in range(6))
     assert not found  # in 150 days, at one in 1,200
+
+
+def flooded(drawn: Drawn, day: np.ndarray, rng: np.random.Generator) -> None:
+    rows = (day == 12) & (rng.random(len(day)) < 0.35)
+    drawn.code[rows] = 4
+    drawn.say(rows)
+
+
+@pytest.mark.parametrize(("classes", "per_day"), [(5, 100), (77, 200)])
+def test_a_class_that_floods_is_told_and_its_rows_stay(classes: int, per_day: int) -> None:
+    found = surges.watch(several.log(1, classes, flooded, per_day=per_day))
+    assert set(found.signals["place"]) == {"answer “c4”"}
+    assert found.signals["day"].iloc[0] == 12
+    assert not found.rows.any()
+
+
+def test_a_company_that_brings_a_class_is_the_surge() -> None:
+    def brought(drawn: Drawn, day: np.ndarray, rng: np.random.Generator) -> None:
+        rows = (day == 12) & (rng.random(len(day)) < 0.35)
+        drawn.code[rows] = 4
+        drawn.say(rows)
+        drawn.frame.loc[rows, "company"] = "f3"
+
+    found = surges.watch(several.log(1, 5, brought))
+    assert set(found.signals["place"]) == {"company “f3” & answer “c4”"}
+    assert found.rows.sum() >= 30
+
+
+def test_a_class_whose_name_holds_a_bar_is_one() -> None:
+    frame = pd.DataFrame({"answer": ["a|b", "", "<b>"], "topics": ["x|y", "", "z"]})
+    assert [name for _, name in memberships(frame, ("answer",))] == ["answer “a|b”", "answer “<b>”"]
+    assert len(memberships(frame, ("topics",))) == 3
+
+
+def test_a_segment_with_far_more_of_one_action_is_a_surge() -> None:
+    def called(drawn: Drawn, day: np.ndarray, rng: np.random.Generator) -> None:
+        rows = ((day == 12) & (drawn.frame["company"] == "f3")).to_numpy()
+        drawn.code[rows] = 2
+        drawn.say(rows)
+
+    found = surges.watch(several.log(1, 3, called, per_day=400)).signals
+    assert found["title"].tolist()[0].startswith("company “f3”: ")
+    assert "tickets with action “c2”" in found["title"].iloc[0]

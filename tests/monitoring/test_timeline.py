@@ -3,6 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from tests.monitoring import several
 
 from loopbook.decisions.costs import threshold
 from loopbook.monitoring import monitoring_page, timeline
@@ -73,3 +74,69 @@ def test_what_cannot_be_monitored_is_refused_by_name(
 ) -> None:
     with pytest.raises(DataError, match=says):
         timeline.prepare(spoil(rows(1, 3)), rows(2, 3), scenario)
+
+
+def test_scores_are_found_by_row_and_class_whatever_their_order() -> None:
+    log = several.log(1, 4)
+    rng = np.random.default_rng(1)
+    scores = [
+        pd.DataFrame(side.probability[:, :4], columns=list(log.classes[:4])).assign(row_id=side.frame["row_id"])
+        for side in (log.stream, log.reference)
+    ]
+    mixed = [one.sample(frac=1, random_state=1)[["c2", "row_id", "c0", "c3", "c1"]] for one in scores]
+    frame = log.stream.frame.iloc[rng.permutation(len(log.stream))]
+    again = timeline.prepare(frame, log.reference.frame, log.scenario, scores=(mixed[0], mixed[1]))
+    assert again.classes == log.classes
+    np.testing.assert_array_equal(again.stream.probability, log.stream.probability)
+    np.testing.assert_array_equal(again.stream.code, log.stream.code)
+    assert (again.stream.probability[:, 4] == 0).all(), "a class that the model does not know has no probability"
+
+
+def test_a_row_that_the_model_was_not_asked_about_has_no_answer_and_calls_for_nothing() -> None:
+    log = several.log(1, 4)
+    asked = log.stream.frame["row_id"].iloc[5:]
+    scores = [
+        pd.DataFrame(side.probability[:, :4], columns=list(log.classes[:4])).assign(row_id=side.frame["row_id"])
+        for side in (log.stream, log.reference)
+    ]
+    some = scores[0][scores[0]["row_id"].isin(asked)]
+    side = timeline.prepare(log.stream.frame, log.reference.frame, log.scenario, scores=(some, scores[1])).stream
+    assert (side.said[:5] == -1).all()
+    assert (side.flagged[:5] == -1).all()
+    assert (side.frame["answer"].iloc[:5] == "").all()
+    assert np.isnan(side.chance[:5]).all()
+    assert (side.said[5:] >= 0).all()
+
+
+@pytest.mark.parametrize("classes", [3, 40])
+def test_of_several_classes_the_event_is_that_the_answer_is_right(classes: int) -> None:
+    side = several.log(1, classes).stream
+    np.testing.assert_array_equal(side.said, side.probability.argmax(axis=1))
+    np.testing.assert_array_equal(side.event, side.said == side.code)
+    np.testing.assert_array_equal(side.chance, side.probability.max(axis=1))
+
+
+def test_the_reference_takes_the_action_that_is_cheapest_expected() -> None:
+    matrix = {"wait": {"c0": 0, "others": 4}, "call": {"c0": 3, "c1": 0, "others": 1}}
+    values = several.scenario(3).model_dump()
+    values["task"] |= {"actions": ["wait", "call"]}
+    values["decisions"]["costs"] = {"matrix": matrix, "review": 0.5}
+    log = several.log(1, 3)
+    frame = log.stream.frame.assign(action="wait")
+    scores = [
+        pd.DataFrame(side.probability[:, :3], columns=["c0", "c1", "c2"]).assign(row_id=side.frame["row_id"])
+        for side in (log.stream, log.reference)
+    ]
+    found = timeline.prepare(frame, log.reference.frame, Scenario.model_validate(values), scores=(scores[0], scores[1]))
+    p = found.reference.probability
+    call = 3 * p[:, 0] + p[:, 2] < 4 * (p[:, 1] + p[:, 2])
+    np.testing.assert_array_equal(found.reference.action, call)
+    np.testing.assert_array_equal(found.stream.cost, np.where(found.stream.code == 0, 0, 4))
+    assert found.prices.actions == ("wait", "call")
+
+
+def test_a_number_is_in_the_band_between_its_limits_and_keeps_its_value() -> None:
+    side = several.numbers(1).stream
+    np.testing.assert_array_equal(side.code, np.digitize(side.frame["label"], [10, 20], right=True))
+    np.testing.assert_array_equal(side.number[:, 0], side.frame["label"])
+    np.testing.assert_array_equal(side.number[:, 1], side.frame["value"])

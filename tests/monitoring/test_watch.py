@@ -2,7 +2,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import pytest
 from scipy import stats
+from tests.benchmarks.several_classes import CHANGES
+from tests.monitoring import several
 
 from loopbook.monitoring.timeline import Log, prepare
 from loopbook.monitoring.watch import watch
@@ -48,3 +51,26 @@ def test_hostile_text_is_only_counted(quiet: Callable[..., Log]) -> None:
 
     seen = watch(quiet(1, hostile))
     assert len(seen.alerts) >= 1
+
+
+@pytest.mark.parametrize("cause", CHANGES)
+def test_a_change_of_several_classes_is_one_alert_with_its_cause(cause: str) -> None:
+    seen = watch(several.log(1, 5, CHANGES[cause]))
+    assert seen.alerts["cause"].tolist() == [cause]
+    assert seen.alerts["first_day"].iloc[0] in (9, 10, 11)
+
+
+def test_names_of_classes_are_any_text_and_stay_whole_in_alerts() -> None:
+    hostile = ["<script>alert(1)</script>", "{value} %s", "a|b & “c”", "=1+1", "x" * 300]
+
+    seen = watch(several.log(1, 5, CHANGES["base_rate"], names=hostile))
+    assert seen.alerts["cause"].tolist() == ["base_rate"]
+    assert hostile[1] in seen.alerts["title"].iloc[0]
+    assert len(watch(several.log(1, 5, CHANGES["surge"], names=hostile)).alerts) == 1
+
+
+def test_a_number_is_watched_too() -> None:
+    log = several.numbers(1)
+    assert {"residual", "score", "outcomes"} <= set(log.checks)
+    assert "confusion" not in log.checks
+    assert watch(log).alerts.empty

@@ -8,7 +8,7 @@ import pandas as pd
 from loopbook.monitoring import rates, signals
 from loopbook.monitoring.changes import Change
 from loopbook.monitoring.rates import Rate
-from loopbook.monitoring.timeline import Floats, Log, Mask, known
+from loopbook.monitoring.timeline import Floats, Log, Mask
 
 LEAST_RISE = 0.05
 """Smallest rise worth an alert of the share of a class's rows that are taken for another."""
@@ -28,7 +28,7 @@ def watch(log: Log) -> pd.DataFrame:
     """
     if "confusion" not in log.checks:
         return signals.table([])
-    sides = known(log)
+    sides = log.known
     rows = np.bincount(sides[1].code, minlength=len(log.classes))
     order = np.argsort(-rows, kind="stable")[: np.count_nonzero(rows)]
     groups = [order[at : at + 1] for at in range(min(_CLASSES, len(order)))]
@@ -50,7 +50,7 @@ def _told(log: Log, rate: Rate, inside: list[Mask], *, several: bool) -> Callabl
 
     def words(change: Change) -> str:
         shares: list[Floats] = []
-        for side, of in zip(known(log), inside, strict=True):
+        for side, of in zip(log.known, inside, strict=True):
             rows = of & (side.day >= change.onset) & (side.day <= change.day) if not shares else of
             pairs = (side.code * width + side.said)[rows & (side.code != side.said)]
             shares.append(np.bincount(pairs, minlength=width**2) / max(1, rows.sum()))

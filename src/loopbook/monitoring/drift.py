@@ -8,7 +8,7 @@ import pandas as pd
 from loopbook.monitoring import rates, signals, spread
 from loopbook.monitoring.changes import Change
 from loopbook.monitoring.rates import Rate
-from loopbook.monitoring.timeline import Days, Floats, Log, known
+from loopbook.monitoring.timeline import Days, Floats, Log
 from loopbook.statistics.label_shift import correction
 
 _LEAST_SHARE = 0.01  # values of a category that are rarer are watched together
@@ -85,7 +85,7 @@ def classes(log: Log) -> pd.DataFrame:
         A row a change (`signals.COLUMNS`): ``value`` is the estimated share, within [0, 1]; ``effect`` the PSI of
         the class and the rest. No row where the model's scores do not tell the classes apart.
     """
-    side, labelled = log.reference, known(log)[1]
+    side, labelled = log.reference, log.known[1]
     there, label = np.unique(labelled.code, return_inverse=True)
     learned = correction(labelled.probability[:, there], label, labelled.day, float(log.spread.correlation))
     told = np.flatnonzero(learned.told)[len(log.classes) == 2 :]

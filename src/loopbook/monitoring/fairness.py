@@ -74,8 +74,11 @@ def gaps(log: Log, *, reference: bool = True) -> pd.DataFrame:
         attribute, measure, lower and higher (the groups), value (higher minus lower), low, high, p (two-sided,
         corrected for the number of pairs of groups).
     """
-    pairs = product(log.scenario.source.protected, measures(log))
-    found = ((*pair, _widest(_tallies(log, *pair, log.last, reference))) for pair in pairs)
+    found = [
+        (attribute, measure, _widest(tallies))
+        for attribute in log.scenario.source.protected
+        for measure, tallies in _tallies(log, attribute, reference=reference).items()
+    ]
     rows = [(attribute, measure, *widest) for attribute, measure, widest in found if widest is not None]
     return pd.DataFrame(rows, columns=["attribute", "measure", "lower", "higher", "value", "low", "high", "p"])
 
@@ -102,16 +105,22 @@ def watch(log: Log) -> pd.DataFrame:
         is unfair from the first day on, so ``onset`` is day 0. A gap alarms once.
     """
     rows: list[dict[str, object]] = []
-    attributes, least, watched = log.scenario.source.protected, log.scenario.monitoring.min_gap, measures(log)
-    for attribute, measure in product(attributes, watched):
+    attributes, least = log.scenario.source.protected, log.scenario.monitoring.min_gap
+    watched = [
+        (attribute, measure, whole)
+        for attribute in attributes
+        for measure, whole in _tallies(log, attribute, reference=True).items()
+    ]
+    for attribute, measure, whole in watched:
         alarmed = False
         for last in range(log.stream.days):
-            tallies = _tallies(log, attribute, measure, last + log.delay, True)
+            days = log.reference.days + last + 1
+            tallies = {group: tally[:, :days] for group, tally in whole.items()}
             found = _widest(tallies)
             if found is None:
                 continue
             lower, higher, value, low, high, once = found
-            p = min(1.0, once * len(watched) * len(attributes))
+            p = min(1.0, once * len(watched))
             alarm = not alarmed and p <= log.level and value >= least
             alarmed = alarmed or alarm
             one, other = (f"{group} (n = {tallies[group][1].sum():,})" for group in (lower, higher))
@@ -177,18 +186,21 @@ def _rows(log: Log, side: Side) -> dict[str, tuple[Mask, Mask]]:
     return found
 
 
-def _tallies(log: Log, attribute: str, measure: str, day: int, reference: bool) -> dict[str, Daily]:
-    """Return (hits, rows) by group and day, of what is known on a day."""
-    total: dict[str, list[Daily]] = {}
-    for side, last in ((log.stream, day - log.delay), *([(log.reference, log.reference.days)] if reference else [])):
-        side = side.keep((side.code != NO_CLASS) & (side.day <= last))
-        codes, groups = pd.factorize(_groups(log, side, attribute), sort=True)
-        hits, of = _rows(log, side)[measure]
-        for number, group in enumerate(groups):
+def _tallies(log: Log, attribute: str, *, reference: bool) -> dict[str, dict[str, Daily]]:
+    """Return hits and rows by measure and group: by day of the reference, if it counts, and of the stream behind it."""
+    watched, total = measures(log), log.reference.days + log.stream.days
+    found: dict[str, dict[str, Daily]] = {measure: {} for measure in watched}
+    for side, first in ((log.stream, log.reference.days), *([(log.reference, 0)] if reference else [])):
+        known = side.keep(side.code != NO_CLASS)
+        codes, groups = pd.factorize(_groups(log, known, attribute), sort=True)
+        rows_of = _rows(log, known)
+        for measure, (number, group) in product(watched, enumerate(groups)):
+            hits, of = rows_of[measure]
             rows = of & (codes == number)
-            counts = [np.bincount(side.day[part], minlength=side.days) for part in (rows & hits, rows)]
-            total.setdefault(str(group), []).append(np.stack(counts))
-    return {group: np.concatenate(parts, axis=1) for group, parts in total.items()}
+            counts = [np.bincount(first + known.day[part], minlength=total) for part in (rows & hits, rows)]
+            before = found[measure].get(str(group), np.zeros((2, total), "int64"))
+            found[measure][str(group)] = before + np.stack(counts)
+    return found
 
 
 def effective(tally: Daily) -> tuple[float, float]:

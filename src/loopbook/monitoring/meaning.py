@@ -15,7 +15,7 @@ from scipy.stats import chi2, norm
 
 from loopbook.monitoring import shifts, signals
 from loopbook.monitoring.segment_values import Cells, memberships
-from loopbook.monitoring.timeline import Floats, Log, Side, known
+from loopbook.monitoring.timeline import Floats, Log, Side
 
 LEAST_EFFECT = 0.12
 """Smallest change of a segment's mean error, beside the others, worth an alert: so many outcomes in one are others."""
@@ -42,7 +42,7 @@ def watch(log: Log) -> pd.DataFrame:
     """
     columns = log.scenario.monitoring.segments
     watched = columns if "meaning" in log.checks else ()
-    looks = (_column(log, _Segments.of(*known(log), column), log.level / len(columns)) for column in watched)
+    looks = (_column(log, _Segments.of(*log.known, column), log.level / len(columns)) for column in watched)
     return signals.table([row for rows in looks for row in rows], "meaning")
 
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
 from loopbook.monitoring import signals
-from loopbook.monitoring.timeline import Log
+from loopbook.monitoring.timeline import Floats, Log
 
 
 def place(name: str) -> str:
@@ -18,8 +19,8 @@ def watch(log: Log) -> pd.DataFrame:
 
     A rare class may be missing there by chance. If it is as common as it was, its c rows lie among all n + m of stream
     and reference as they fall, all of them among the stream's n with the hypergeometric probability; that must be at
-    most the level, divided among the missing classes (Bonferroni). A class to which the model never gives any
-    probability is one that it has not learned: its first row is an alarm.
+    most the level, divided among the missing classes (Bonferroni). Of a class that the model has not learned, the first
+    row is an alarm.
 
     Returns
     -------
@@ -34,8 +35,7 @@ def watch(log: Log) -> pd.DataFrame:
     count = log.stream.counts(log.stream.code, width).count
     so_far, missing = np.cumsum(count, axis=0), np.flatnonzero((before == 0) & (count.sum(axis=0) > 0))
     known = so_far.sum(axis=1)
-    given = np.concatenate([side.probability for side in (log.reference, log.stream)])
-    learned = np.nansum(given, axis=0) > 0
+    learned = _learned(np.concatenate([log.reference.probability, log.stream.probability]))
     own = so_far[:, missing]
     p = np.where(own > 0, hypergeom.pmf(own, (known + before.sum())[:, None], own, known[:, None]), 1.0)
     clear = (p * (before == 0).sum() <= log.level) | ((own > 0) & ~learned[missing])
@@ -50,3 +50,13 @@ def watch(log: Log) -> pd.DataFrame:
         row |= {"value": own[-1, at], "expected": 0.0, "effect": own[-1, at], "p": p[day, at], "alarm": True}
         rows.append(row | {"title": title, "evidence": evidence})
     return signals.table(rows, "new_class")
+
+
+def _learned(probability: Floats) -> NDArray[np.bool_]:
+    """Return which classes the model has learned, bool [k]: the others' probability is one and the same for all rows.
+
+    Of a model that says the same of all rows nobody knows, so all count as learned.
+    """
+    asked = probability[~np.isnan(probability).any(axis=1)]
+    moves = np.ptp(asked, axis=0) > 1e-9 if len(asked) else np.zeros(probability.shape[1], bool)
+    return np.asarray(moves if moves.any() else ~moves)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from loopbook.monitoring import drift, rates, shifts, signals
-from loopbook.monitoring.timeline import Floats, Log, Side, known
+from loopbook.monitoring.timeline import Floats, Log, Side
 from loopbook.scenario.task import Quantity
 from loopbook.statistics import bootstrap, evaluation, intervals
 from loopbook.statistics.intervals import Interval
@@ -40,7 +40,7 @@ def outcomes(log: Log) -> pd.DataFrame:
 
 def calibrated(log: Log) -> list[int]:
     """Return the classes whose probabilities are watched one by one: the commonest of several, with enough rows."""
-    rows = np.bincount(known(log)[1].code, minlength=len(log.classes)) if log.several else np.zeros(0, "int64")
+    rows = np.bincount(log.known[1].code, minlength=len(log.classes)) if log.several else np.zeros(0, "int64")
     return [int(at) for at in np.argsort(-rows, kind="stable")[:_MOST_CLASSES] if rows[at] >= _LEAST_ROWS]
 
 
@@ -49,7 +49,7 @@ def calibration(log: Log) -> pd.DataFrame:
 
     Of two classes it is that of yes; of several, that of the most probable class and of each of the commonest ones.
     """
-    sides = known(log)
+    sides = log.known
     errors = {" of the most probable class" if log.several else "": [side.event - side.chance for side in sides]}
     for at in calibrated(log):
         errors[f" of “{log.classes[at]}”"] = [(side.code == at) - side.probability[:, at] for side in sides]
@@ -74,7 +74,7 @@ def residual(log: Log) -> pd.DataFrame:
     """
     if "residual" not in log.checks:
         return signals.table([])
-    sides, label = known(log), log.scenario.task.label
+    sides, label = log.known, log.scenario.task.label
     errors = [side.number[:, 0] - side.number[:, 1] for side in sides]
     scale, within = max(float(np.nanstd(errors[1])), 1e-12), [_within(side) for side in sides]
     unit = f" in {label.unit}" if isinstance(label, Quantity) and label.unit else ""
@@ -94,7 +94,7 @@ def ranking(log: Log) -> pd.DataFrame:
     """Watch how well the model ranks, or of more than two classes how often it is right; only a loss counts."""
     if not log.several:
         return _area(log)
-    sides = known(log)
+    sides = log.known
     found = rates.mean("accuracy", sides, [side.event for side in sides], _fall, LEAST_AREA)
     return rates.watch("ranking", log, [found], delay=log.delay)
 
@@ -105,7 +105,7 @@ def _area(log: Log) -> pd.DataFrame:
     By how much the days of the reference spread more than their rows tell is taken to be so in the stream as well.
     After an alarm, the window must have left the days of that alarm before the next one.
     """
-    stream, reference = known(log)
+    stream, reference = log.known
     longest = log.scenario.monitoring.window_days
     if not _both(reference.event, 10):
         return signals.table([])
@@ -142,7 +142,7 @@ def quality(log: Log) -> pd.DataFrame:
         metric (of the task's `FIGURES` the titles; coverage of a number, mean error, cost per decision), last (stream
         day), day (on which it was known), rows, value, low, high, reference.
     """
-    stream, reference = known(log)
+    stream, reference = log.known
     longest = log.scenario.monitoring.window_days
     task = log.scenario.task.type
     before = {name: figures[0] for name, figures in _figures(reference, task).items()}

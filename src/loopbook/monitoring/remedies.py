@@ -15,7 +15,7 @@ from scipy.special import log_softmax, softmax
 
 from loopbook.decisions import costs as money
 from loopbook.monitoring.alerts import Incident
-from loopbook.monitoring.timeline import Days, Floats, Log, Mask, Side, known, texts
+from loopbook.monitoring.timeline import Days, Floats, Log, Mask, Side, texts
 from loopbook.statistics import intervals
 from loopbook.statistics.calibration import EDGE, platt
 from loopbook.statistics.folds import grouped
@@ -213,7 +213,7 @@ def since_last_change(log: Log, incidents: Sequence[Incident]) -> Side | None:
     lasting = [
         one.first for one in incidents if one.cause not in ("surge", "segment", "volume", "fairness") and one.open
     ]
-    stream, _ = known(log)
+    stream, _ = log.known
     side = stream.keep(stream.day >= max(lasting, default=0))
     second = np.sort(np.bincount(side.code, minlength=2))[-2]
     return side if len(side) >= LEAST_ROWS and second >= LEAST_CLASS else None

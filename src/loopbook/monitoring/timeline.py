@@ -180,6 +180,12 @@ class Log:
         index: pd.Index = pd.Index(values, name="day")
         return index
 
+    @cached_property
+    def known(self) -> tuple[Side, Side]:
+        """Stream and reference with only the rows that have an outcome and a probability."""
+        stream, reference = (side.keep(~np.isnan(side.event + side.chance)) for side in (self.stream, self.reference))
+        return stream, reference
+
     def without(self, stream: Mask, reference: Mask) -> "Log":
         """Return the log without these rows, bool [n] of each side."""
         return replace(self, stream=self.stream.keep(~stream), reference=self.reference.keep(~reference))
@@ -249,12 +255,6 @@ def texts(side: Side, scenario: Scenario) -> list[str]:
     """Return the text of each row: its text fields, one after the other."""
     fields = [side.frame[name].astype(str) for name in scenario.task.text_fields]
     return [" ".join(parts) for parts in zip(*fields, strict=True)]
-
-
-def known(log: Log) -> tuple[Side, Side]:
-    """Return stream and reference with only the rows that have an outcome and a probability."""
-    stream, reference = (side.keep(~np.isnan(side.event + side.chance)) for side in (log.stream, log.reference))
-    return stream, reference
 
 
 def _shares(codes: Days, width: int) -> list[Floats]:
