@@ -90,23 +90,27 @@ def test_of_several_candidates_a_point_each_keeps_its_name() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("beside", [{}, {"record_validation_roc_auc": 0.85, "record_test_roc_auc": 0.75}])
-def test_validation_chooses_and_the_luckiest_on_test_does_not_come_first(beside: dict[str, float]) -> None:
+@pytest.mark.parametrize("primary", ["roc_auc", "macro_f1", "r2"])
+@pytest.mark.parametrize("record", [{}, {"validation": 0.85, "test": 0.75}])
+def test_validation_chooses_and_the_luckiest_on_test_does_not_come_first(
+    record: dict[str, float], primary: str
+) -> None:
+    beside = {f"record_{split}_{primary}": value for split, value in record.items()}
     points = grid((0.0012, 1), (0.0014, 1), (0.0016, 1))
     found = [(0.80, 0.70), (0.81, 0.71), (0.79, 0.90)]  # the last has been lucky on test
-    wanted = (sweeping.criterion("test_roc_auc", "Ranks well."),)
+    wanted = (sweeping.criterion(f"test_{primary}", "Is good."),)
     runs = {
         point.name: sweeping.run(
-            point.name, {"validation_roc_auc": chosen, "test_roc_auc": judged, **beside}, criteria=wanted
+            point.name, {f"validation_{primary}": chosen, f"test_{primary}": judged, **beside}, criteria=wanted
         )
         for point, (chosen, judged) in zip(points, found, strict=True)
     }
     table = sweep_ranking.rank(sweeping.sweep(points), runs)
-    assert table.main is not None and table.main.name == "04_optimization validation_roc_auc"
+    assert table.main is not None and table.main.name == f"04_optimization validation_{primary}"
     assert [setting.values["training.learning_rate"] for setting in table.settings] == [0.0014, 0.0012, 0.0016]
-    assert "04_optimization test_roc_auc" in {metric.name for metric in table.metrics}, "it stands beside"
+    assert f"04_optimization test_{primary}" in {metric.name for metric in table.metrics}, "it stands beside"
     line = table.lines.get(table.main.name)
-    assert (line.mean if line else None) == beside.get("record_validation_roc_auc")
+    assert (line.mean if line else None) == record.get("validation")
 
 
 def test_what_only_the_watch_measures_orders_where_nothing_is_chosen() -> None:

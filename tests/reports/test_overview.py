@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.reports.conftest import Workshop
 
+from loopbook.operations import night_summary
 from loopbook.reports import dataset, loop, overview
 from loopbook.store.records import Run
 
@@ -189,6 +190,26 @@ def test_the_difference_over_folds_stands_for_the_one_on_a_small_test(workshop: 
     told = said(workshop.run(workshop.stage("04_optimization", [], metrics=metrics), champion="mlp"))
     assert "ROC AUC over folds 0.995 (95% interval 0.990 to 1)" in told["Model"]
     assert "Worse than the best plain baseline (logistic), beyond chance: -0.004 in ROC AUC over folds" in told["Gain"]
+
+
+@pytest.mark.parametrize(
+    ("task", "figures", "words"),
+    [
+        ("multiclass", {"test_macro_f1": 0.69, "test_accuracy": 0.8}, "macro F1"),
+        ("number", {"test_r2": 0.6, "test_mae": 4.2}, "R²"),
+    ],
+)
+def test_model_and_gain_are_told_in_the_primary_metric_of_the_task(
+    workshop: Workshop, task: str, figures: dict[str, float], words: str
+) -> None:
+    gain = {"paired_difference": 0.03, "paired_difference_low": 0.02, "paired_difference_high": 0.04}
+    stage = workshop.stage("04_optimization", [], metrics={"champion": "mlp", "baseline": "tfidf", **figures, **gain})
+    run = workshop.run(stage, champion="mlp", resolved={"task": {"type": task}})
+    told = said(run)
+    assert all(overview.label(name) in told["Model"] for name in figures)
+    assert f"0.030 in {words}" in told["Gain"]
+    numbers = night_summary.of_run(run, None, "", 1.0).numbers
+    assert {number.metric for number in numbers} == set(figures)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,22 @@ def test_the_way_is_the_last_good_run_of_each_round(told: list[Run]) -> None:
     ]
 
 
+def test_the_quality_is_the_primary_metric_of_the_runs_task(told: list[Run]) -> None:
+    def sorting(run: Run) -> Run:
+        stages = {
+            name: stage.model_copy(
+                update={"metrics": {key.replace("roc_auc", "macro_f1"): v for key, v in stage.metrics.items()}}
+            )
+            for name, stage in run.stages.items()
+        }
+        return run.model_copy(update={"stages": stages, "resolved": {"task": {"type": "multiclass"}}})
+
+    way = [sorting(run) for run in told]
+    found = rounds_timeline.timeline(way, way[-1])
+    assert found is not None and found.primary.title == "macro F1"
+    assert found.panels[1]["title"] == "macro F1 on the round's own rows"
+
+
 def test_a_first_round_has_no_way(told: list[Run]) -> None:
     assert rounds_timeline.timeline(told, told[0]) is None
     assert rounds_timeline.timeline([told[-1]], told[-1]) is None
