@@ -15,6 +15,7 @@ from loopbook.models.training import gradient_check
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Binary as BinaryTask
 from loopbook.scenario.task import Task, YesNo
+from loopbook.statistics import metrics, scores
 
 YES = BinaryTask(fields={"x": "number"}, label=YesNo(column="y", positive=(1,)))
 
@@ -148,3 +149,50 @@ def test_a_number_has_no_weights_of_classes() -> None:
     label, task = labels("squared")
     with pytest.raises(DataError, match="class_weights weighs classes, and a number has none"):
         head_of(label, task).balanced(np.zeros(60), np.ones(60))
+
+
+def judged(kind: str, rows: int, classes: int = 3) -> tuple[Head, np.ndarray, np.ndarray]:
+    """Return a head, targets, and scores that are four times too large; rows in threes are a group."""
+    random = np.random.default_rng(5)
+    if kind in LOSSES:
+        z = np.column_stack([random.normal(0, 1, rows), np.zeros(rows)])
+        head = head_of(pd.Series(random.normal(40, 9, rows)), number_task(kind))
+        return head, z[:, 0] + random.normal(0, 0.5, rows), z
+    z = random.normal(0, 1.5, (rows, classes)) - np.linspace(0, 3, classes)
+    codes = (scores.probabilities(z).cumsum(axis=1) < random.random((rows, 1))).sum(axis=1)
+    if kind == "binary":
+        head = head_of(pd.Series(codes), YES)
+        return head, codes.astype(float), 4 * (z[:, [1]] - z[:, [0]])
+    label = pd.Series(pd.Categorical.from_codes(codes, [f"c{at}" for at in range(classes)]))
+    head = head_of(label, classes_task())
+    assert isinstance(head, Multiclass)
+    return head, head.target(label), 4 * z[:, list(head.seen)]
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", *LOSSES])
+def test_a_row_has_no_say_in_its_own_calibration(kind: str) -> None:
+    head, target, z = judged(kind, 120, 2 if kind == "binary" else 3)
+    groups = np.arange(120) // 3
+    before = head.cross_fitted(target, z, groups)
+    changed = target.copy()
+    changed[:3] = 1 - changed[:3] if kind == "binary" else (changed[:3] + 1) % 3
+    after = head.cross_fitted(changed, z, groups)
+    assert before[:3] == pytest.approx(after[:3])
+    assert not np.allclose(before, after)
+
+
+@pytest.mark.parametrize(("kind", "classes"), [("binary", 2), ("multiclass", 3), ("multiclass", 200)])
+def test_calibration_makes_the_loss_smaller_with_rare_and_absent_classes_too(kind: str, classes: int) -> None:
+    head, target, z = judged(kind, 900, classes)
+    groups = np.arange(900) // 3
+    codes = np.array(getattr(head, "seen", (0, 1)))[target.astype(int)]
+    if classes == 200:
+        assert np.bincount(codes).min() == 0
+    for name in ("log_loss", "ece"):
+        said = [metrics.score(name, codes, each) for each in (head.judged(z), head.cross_fitted(target, z, groups))]
+        assert said[1] < said[0]
+
+
+def test_a_single_group_is_not_calibrated_on_itself() -> None:
+    head, target, z = judged("binary", 30, 2)
+    assert head.cross_fitted(target, z, np.zeros(30)) == pytest.approx(head.judged(z))

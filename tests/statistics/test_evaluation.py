@@ -7,6 +7,7 @@ from sklearn import metrics as reference
 
 from loopbook.scenario.errors import DataError, LoopbookError
 from loopbook.statistics import bootstrap, confusions, evaluation
+from loopbook.statistics.intervals import wilson
 
 
 def drawn(rows: int, seed: int, skill: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
@@ -210,7 +211,19 @@ def test_residuals_are_told_by_bins_of_predictions() -> None:
     table = evaluation.residuals(value + np.where(value < 50, 2, -1), value, bins=10)
     assert table["rows"].to_list() == [10] * 10
     assert table["residual"].to_list() == [2] * 5 + [-1] * 5 and table["absolute"].to_list() == [2] * 5 + [1] * 5
+    assert table.index.to_list()[:2] == ["0 to 9", "10 to 19"]
     assert evaluation.residuals([1, 2, 3], [5, 5, 5])["rows"].to_list() == [3]
+
+
+def test_residuals_by_segment_say_how_many_lie_in_their_interval() -> None:
+    quantiles = np.tile(np.arange(1.0, 100), (40, 1))
+    label = np.where(np.arange(40) < 20, 50, 97)  # within 5 to 95, and outside
+    table = evaluation.residuals(label, quantiles, np.repeat(["b", "<a>"], 20))
+    assert table.index.to_list() == ["<a>", "b"] and table["rows"].to_list() == [20, 20]
+    assert table["covered"].to_list() == [0, 1] and table["residual"].to_list() == [47, 0]
+    assert table["covered_high"].iloc[0] == pytest.approx(wilson(0, 20).high) and table["covered_low"].iloc[1] < 1
+    assert table[["low", "high"]].to_numpy().tolist() == [[-45, 45]] * 2
+    assert len(evaluation.residuals(label, quantiles)) == 1
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ from pydantic import BaseModel, ConfigDict
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Loss, Task
 from loopbook.statistics import calibration, conformal, folds, metrics, scores, targets
-from loopbook.statistics.conformal import Predictive
 from loopbook.statistics.metrics import Metric
 
 if TYPE_CHECKING:
@@ -389,8 +388,12 @@ class Number(Head):
         return np.column_stack([main, 1 - np.abs(error) / scale])
 
     def calibrated(self, target: Floats, z: Floats) -> Self:
-        found = conformal.fitted(target, z[:, 0], self._scale(z))
-        return self.model_copy(update={"errors": tuple(found.offsets.tolist()), "count": found.count})
+        errors = conformal.offsets(target, z[:, 0], self._scale(z))
+        return self.model_copy(update={"errors": tuple(errors.tolist()), "count": len(target)})
+
+    @property
+    def facts(self) -> dict[str, float]:
+        return {"residuals": self.count}
 
     def values(self, z: Floats) -> Floats:
         """Return the number that is predicted, float64 [n], in the unit of the label."""
@@ -399,8 +402,7 @@ class Number(Head):
     def distribution(self, z: Floats) -> Floats:
         """Return the quantiles of each row's predictive distribution, float64 [n, 99], in the unit of the label."""
         laplace = np.log(2 * np.minimum(conformal.LEVELS, 1 - conformal.LEVELS)) * np.sign(0.5 - conformal.LEVELS)
-        made = Predictive(np.array(self.errors or laplace), np.zeros(1), np.ones(1), self.count)
-        return made.quantiles(self.values(z), self.spread * self._scale(z))
+        return conformal.quantiles(self.values(z), np.array(self.errors or laplace), self.spread * self._scale(z))
 
     def probabilities(self, z: Floats) -> Floats:
         return conformal.bands(self.distribution(z), self.limits)

@@ -16,9 +16,8 @@ from loopbook.models.training.fit_store import Fit
 from loopbook.scenario.task import Number, Task
 from loopbook.statistics import conformal, evaluation, targets
 
-_MATRIX = 10
-"""Classes that a confusion matrix can show; of more, the worst pairs are listed."""
 _SHOWN = 15
+_BANDS = {"mean": "residual", "quantile of 95%": "high", "quantile of 5%": "low"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +111,7 @@ def ranking(held: Held) -> Figure | pd.DataFrame:
     """Show what is told apart: the ROC curve of two classes, the report by class of several, residuals of a number."""
     name, value = held.name, held.metrics["value"]
     if isinstance(held.task, Number):
-        return off(name, held.label, {name: np.median(held.said(ANSWER), axis=1)}, f"mean error {value['mae']:.3g}")
+        return residuals(held)
     if len(held.classes) > 2:
         return report(*held.by_class, held.classes)
     curve = evaluation.roc(*held.by_class)
@@ -154,16 +153,29 @@ def confusion(held: Held) -> Figure:
     codes, said = held.by_class
     counts = evaluation.confusion(codes, said, names=held.classes)
     right = np.trace(counts.to_numpy()) / counts.to_numpy().sum()
-    if len(counts) > _MATRIX:
-        lost = counts.sum(axis=1).to_numpy() - np.diag(counts)
-        worst = np.sort(np.argsort(-lost, kind="stable")[:_MATRIX])
-        counts = counts.iloc[worst, worst]
     return plots.matrix(
         counts,
         title=f"{held.name}: {right:.1%} of the answers are right",
         x="the model says",
         y="what is true",
-        alt=f"Confusion matrix of {held.name} on validation, of at most {_MATRIX} classes.",
+        alt=f"Confusion matrix of {held.name} on validation.",
+    )
+
+
+def residuals(held: Held) -> Figure:
+    """Draw how far each number lies from what was predicted, and the mean interval of 90% about such predictions."""
+    said, label = held.said(ANSWER), held.label.to_numpy()
+    table, middle = evaluation.residuals(label, said), np.median(said, axis=1)
+    return plots.points(
+        middle,
+        label - middle,
+        title=f"{held.name}: mean error {held.metrics.value['mae']:.3g}; {table['absolute'].iloc[0]:.3g} for the "
+        f"lowest predictions, {table['absolute'].iloc[-1]:.3g} for the highest",
+        x=f"prediction {held.task.label.unit}",  # type: ignore[attr-defined]
+        y="label less prediction",
+        alt=f"Residuals of {held.name} on validation by prediction, with their mean and the mean interval of 90%.",
+        curves={name: (table["value"], table[column]) for name, column in _BANDS.items()},
+        reference=0.0,
     )
 
 
@@ -183,7 +195,9 @@ def reliability(held: Held) -> Figure:
     if isinstance(held.task, Number):
         y = held.label.to_numpy()[:, None]
         curves = {when: (conformal.LEVELS, (y <= said).mean(axis=0)) for when, said in parts.items()}
-        told, axis = f"{held.metrics.value['coverage']:.1%} lie in their interval of 90%", "level of the quantile"
+        few = conformal.note(held.fit.facts["residuals"])
+        told = f"{held.metrics.value['coverage']:.1%} lie in their interval of 90%" + (f"; {few}" if few else "")
+        axis = "level of the quantile"
     else:
         found = {when: evaluation.calibration(held.label, said) for when, said in parts.items()}
         curves = {when: (curve.probability.to_numpy(), curve.frequency.to_numpy()) for when, curve in found.items()}

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.statistics import evaluation, folds, targets
-from loopbook.statistics.scores import cross_entropy, logit, probabilities, sigmoid
+from loopbook.statistics import targets
+from loopbook.statistics.scores import cross_entropy, logit, sigmoid
 
 _LIMITS = (0.05, 20.0)
-_FOLDS = 5
 EDGE = 1e-6
 """How far probabilities are kept from 0 and 1 before Platt scaling takes their logit."""
 
@@ -81,45 +79,6 @@ def _inwards(y: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float
     wanted: NDArray[np.float64] = np.repeat(mistaken[:, None] / (classes - 1), classes, axis=1)
     wanted[np.arange(len(y)), codes] = 1 - mistaken
     return wanted
-
-
-def cross_fitted(
-    label: ArrayLike, logits: ArrayLike, groups: ArrayLike | None = None, seed: int = 0
-) -> NDArray[np.float64]:
-    """Return calibrated probabilities, float64 [n] or [n, k], each by a temperature fitted without its own row.
-
-    A temperature fitted on the rows that it is judged by looks better than it is. Groups stay together. One number is
-    fitted for all classes, so a class may have fewer rows than there are folds, or none.
-    """
-    y, z = targets.numbers(label), np.asarray(logits, dtype=np.float64)
-    fold = folds.grouped(np.arange(len(y)) if groups is None else groups, _FOLDS, seed)
-    result = np.empty_like(z)
-    for number in range(_FOLDS):
-        inside = fold == number
-        # With fewer groups than folds, a fold can be empty, or hold everything.
-        scale = temperature(y[~inside], z[~inside]) if (~inside).any() else 1.0
-        result[inside] = probabilities(z[inside] / scale)
-    return result
-
-
-def effect(label: ArrayLike, logits: ArrayLike, groups: ArrayLike | None = None) -> pd.DataFrame:
-    """Return log loss and calibration error before and after, honestly: after is cross-fitted.
-
-    Returns
-    -------
-    DataFrame
-        Index ``log_loss``, ``ece``, and of many classes ``classwise_ece``; columns ``before``, ``after``.
-    """
-    many = np.ndim(logits) == 2
-    chosen = ["log_loss", "ece", *(["classwise_ece"] if many else [])]
-    task = "multiclass" if many else "binary"
-    answers = {"before": probabilities(logits), "after": cross_fitted(label, logits, groups)}
-    return pd.DataFrame(
-        {
-            when: evaluation.metrics(label, answer, resamples=0, only=chosen, task=task)["value"]
-            for when, answer in answers.items()
-        }
-    )
 
 
 def platt(label: ArrayLike, probability: ArrayLike) -> Platt:

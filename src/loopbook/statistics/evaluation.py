@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from loopbook.scenario.errors import DataError
 from loopbook.statistics import bootstrap, targets
 from loopbook.statistics.confusions import MOST, worst
-from loopbook.statistics.intervals import Interval
-from loopbook.statistics.metrics import BINS, METRICS, answers, computed, reported, scores, top_label
+from loopbook.statistics.intervals import Interval, wilson
+from loopbook.statistics.metrics import BINS, METRICS, answers, computed, interval, reported, scores, top_label
 
 Floats = NDArray[np.float64]
 
@@ -140,20 +140,49 @@ def calibration(label: ArrayLike, probability: ArrayLike, bins: int = BINS) -> p
     return table.reset_index(drop=True)
 
 
-def residuals(label: ArrayLike, value: ArrayLike, bins: int = 10) -> pd.DataFrame:
-    """Return how far predicted numbers are off, by bins of equally many predictions, lowest first.
+def residuals(label: ArrayLike, answer: ArrayLike, by: ArrayLike | None = None, bins: int = 10) -> pd.DataFrame:
+    """Return how far predicted numbers are off, and how many lie in their interval, part by part.
+
+    Parameters
+    ----------
+    label
+        True numbers, [n].
+    answer
+        Predicted ones, [n], or quantiles, [n, q], whose median is taken for one.
+    by
+        The part of each row, such as its segment, [n]; None: parts of equally many predictions, lowest first.
+    bins
+        So many parts; fewer where predictions are equal.
 
     Returns
     -------
     DataFrame
-        Columns ``value`` (mean prediction), ``residual`` (mean of label less prediction: above 0, too low),
-        ``absolute`` (its mean size), ``rows``. Equal predictions share a bin, so there may be fewer bins.
+        Index ``part``; columns ``value`` (mean prediction), ``residual`` (mean of label less prediction: above 0, too
+        low), ``absolute`` (its mean size), ``rows``; of quantiles ``low`` and ``high``, how far the ends of the 90%
+        interval lie from the prediction in the mean, ``covered``, the share of labels in it, and ``covered_low`` and
+        ``covered_high``, Wilson's interval of that share.
     """
-    y, p = _checked(label, value, "number")
-    place = np.unique(np.quantile(p, np.arange(1, bins) / bins))
-    frame = pd.DataFrame({"bin": np.searchsorted(place, p, side="right"), "p": p, "r": y - p, "a": np.abs(y - p)})
-    parts = {"value": ("p", "mean"), "residual": ("r", "mean"), "absolute": ("a", "mean"), "rows": ("p", "size")}
-    return frame.groupby("bin").agg(**parts).reset_index(drop=True)
+    y, p = _checked(label, answer, "number")
+    value = p if p.ndim == 1 else np.median(p, axis=1)
+    columns = {"value": value, "residual": y - value, "absolute": np.abs(y - value)}
+    if p.ndim == 2:
+        low, high = interval(p)
+        columns |= {"low": low - value, "high": high - value, "covered": (low <= y) & (y <= high)}
+    if by is None:
+        edges = np.unique(np.quantile(value, np.arange(1, bins) / bins))
+        place = np.searchsorted(edges, value, side="right")
+        parts = [value[place == part] for part in np.unique(place)]
+        names = [f"{part.min():.3g} to {part.max():.3g}" for part in parts]
+        members = np.unique(place, return_inverse=True)[1]
+    else:
+        members, found = pd.factorize(np.asarray(by).astype(str), sort=True)
+        names = found.tolist()
+    groups = pd.DataFrame(columns).groupby(members)
+    table = groups.mean().set_axis(pd.Index(names, name="part")).assign(rows=groups.size().to_numpy())
+    if p.ndim == 2:
+        limits = [wilson(share, rows)[1:] for share, rows in zip(table["covered"], table["rows"], strict=True)]
+        table["covered_low"], table["covered_high"] = zip(*limits, strict=True)
+    return table
 
 
 def confusion(

@@ -39,6 +39,7 @@ _MANY = ("multiclass",)
 _NUMBER = ("number",)
 
 _TINY = 1e-15
+_ENDS = 19  # quantiles of which the outermost are those of 5% and 95%
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,12 @@ def answers(p: Floats, threshold: float) -> NDArray[np.int64]:
 def top_label(y: Floats, p: Floats) -> tuple[Floats, Floats]:
     """Return whether the most probable class is right, and its probability, [n]; two classes stay as they are."""
     return (y, p) if p.ndim == 1 else ((p.argmax(axis=1) == y).astype(np.float64), p.max(axis=1))
+
+
+def interval(quantiles: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of the interval of 90%, each [n], from quantiles of the levels 1/(q+1) to q/(q+1), [n, q]."""
+    low = round((quantiles.shape[1] + 1) * (1 - COVERED) / 2) - 1
+    return quantiles[:, low], quantiles[:, -1 - low]
 
 
 def _metric(
@@ -426,11 +433,10 @@ def pinball(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
 @_metric("coverage", Direction("nearer", target=COVERED), shown="value", tasks=_NUMBER, needs=("quantiles",))
 def coverage(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Share of numbers within the 90% interval, from the quantile of 5% to that of 95%; NaN if those are not given."""
-    steps = (1 if p.ndim == 1 else p.shape[1]) + 1
-    low = round(steps * (1 - COVERED) / 2) - 1
-    if low < 0:
+    if p.ndim == 1 or p.shape[1] < _ENDS:
         return np.full(len(w), np.nan)
-    return _ratio(w @ ((p[:, low] <= y) & (y <= p[:, -1 - low])).astype(np.float64), w.sum(axis=1))
+    low, high = interval(p)
+    return _ratio(w @ ((low <= y) & (y <= high)).astype(np.float64), w.sum(axis=1))
 
 
 def _of_label(y: Floats, p: Floats) -> Floats:

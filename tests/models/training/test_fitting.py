@@ -19,7 +19,7 @@ from loopbook.models.training import fitting
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import DataError, LoopbookError, ScenarioError
-from loopbook.statistics import calibration, evaluation, scores
+from loopbook.statistics import calibration, evaluation, folds, scores
 from loopbook.statistics.scores import auc, sigmoid
 from loopbook.store import content
 
@@ -55,9 +55,11 @@ def test_a_fit_leaves_model_history_predictions_and_events(architecture: str, te
     (head,) = model.outputs
     before = sigmoid(model.raw(text.validation)[:, 0] - head.offset[0])
     assert before == pytest.approx(table["before.1"].to_numpy(), abs=1e-6)
-    assert table["answer.1"].to_numpy() == pytest.approx(
-        calibration.cross_fitted(table["label"], scores.logit(before), table["group"]), abs=1e-6
-    )
+    fold, logit = folds.grouped(table["group"], 5), scores.logit(before)
+    for number in range(5):
+        inside = fold == number
+        warmth = calibration.temperature(table["label"][~inside], logit[~inside])
+        assert table["answer.1"][inside].to_numpy() == pytest.approx(sigmoid(logit[inside] / warmth), abs=1e-6)
     assert facts(tmp_path / "fit")["temperature"] == head.temperature
     assert facts(tmp_path / "fit")["family"] == model.family
 

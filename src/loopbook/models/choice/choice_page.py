@@ -1,6 +1,6 @@
 """Figures and tables of notebook 04: what the champion is worth on test, by the type of the task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from loopbook.models.choice import model_selection
 from loopbook.models.model import Model
 from loopbook.models.predictions import Floats
 from loopbook.scenario.task import Number, Task
-from loopbook.statistics import evaluation, metrics, targets
+from loopbook.statistics import bands, evaluation, metrics, targets
 
 _SHOWN = 10
 
@@ -107,10 +107,15 @@ def curves(tested: Tested, champion: str, baseline: str) -> Figure:
     )
 
 
-def report(tested: Tested, champion: str) -> pd.DataFrame:
-    """Return what the champion reaches by class, a number by tenths of the predictions."""
+def report(tested: Tested, champion: str, segments: Sequence[str]) -> pd.DataFrame:
+    """Return what the champion reaches by class; of a number by tenths of the predictions and by segment."""
     if isinstance(tested.task, Number):
-        return evaluation.residuals(tested.rows["label"], np.median(tested.judged[champion], axis=1)).round(3)
+        label, said = tested.rows["label"], tested.judged[champion]
+        parts = {"prediction": evaluation.residuals(label, said)}
+        for column in segments:
+            names = tested.rows[column].astype(str)
+            parts[column] = evaluation.residuals(label, said, bands.groups(names, names))
+        return pd.concat(parts, names=["by", "part"]).round(3)
     return training_page.report(tested.codes, tested.by_class(champion), tested.classes)
 
 
