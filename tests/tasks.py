@@ -69,12 +69,17 @@ profiles:
 """
 
 
-def tickets(rows: int = 900, days: int = 60, seed: int = 5) -> pd.DataFrame:
-    """Return simulated tickets in the order of time."""
+def tickets(
+    rows: int = 900, days: int = 60, seed: int = 5, *, variants: int = 1, fraud_from: float = 0.85
+) -> pd.DataFrame:
+    """Return simulated tickets in the order of time.
+
+    With more `variants` of each word there is more to learn; `fraud_from` is the share of the days before the first.
+    """
     random = np.random.default_rng(seed)
     at = np.sort(random.uniform(0, days, rows))
     shares = np.tile([0.4, 0.35, 0.23, 0.02, 0.0], (rows, 1))
-    shares[at > 0.85 * days] = [0.35, 0.3, 0.2, 0.02, 0.13]
+    shares[at > fraud_from * days] = [0.35, 0.3, 0.2, 0.02, 0.13]
     names = list(TOPICS)
     topic = np.array([names[int(np.searchsorted(np.cumsum(share), random.random()))] for share in shares])
     tone = random.choice(list(TONES), rows, p=[0.4, 0.4, 0.2])
@@ -84,7 +89,10 @@ def tickets(rows: int = 900, days: int = 60, seed: int = 5) -> pd.DataFrame:
     def words(kind: str, mood: str) -> str:
         said = [*random.choice(TOPICS[kind].split(), 4), *random.choice(TONES[mood].split(), 2)]
         other = random.choice(list(TOPICS))
-        return " ".join(random.permutation([*said, random.choice(TOPICS[other].split()), f"no{random.integers(400)}"]))
+        said = [*said, random.choice(TOPICS[other].split())]
+        if variants > 1:
+            said = [f"{word}{chr(97 + random.integers(variants))}" for word in said]
+        return " ".join(random.permutation([*said, f"no{random.integers(400)}"]))
 
     base = pd.Series(topic).map({"billing": 15.0, "delivery": 25.0, "returns": 20.0, "praise": 5.0, "fraud": 50.0})
     minutes = base + 0.3 * amount + (channel == "phone") * 6 + random.normal(0, 1, rows) * (2 + 0.1 * amount)
@@ -105,11 +113,11 @@ def tickets(rows: int = 900, days: int = 60, seed: int = 5) -> pd.DataFrame:
 def write(folder: Path, kind: Kind, name: str = "tickets", rows: int = 900, *, windows: int = 1, seed: int = 5) -> Path:
     """Write the file and a scenario of a type of task into ``data/raw`` and ``notebooks/scenarios`` of a project.
 
-    Of several `windows` later rounds can live, and there is little to learn from before.
+    Of several `windows` later rounds can live: before them there is little to learn from, and no fraud.
     """
     file = folder / "data" / "raw" / f"{name}.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
-    tickets(rows, seed=seed).to_csv(file, index=False)
+    (tickets(rows, seed=seed, variants=20, fraud_from=0.5) if windows > 1 else tickets(rows, seed=seed)).to_csv(file, index=False)
     scenario = folder / "notebooks" / "scenarios" / f"{name}.yaml"
     scenario.parent.mkdir(parents=True, exist_ok=True)
     splits = _SPLITS if windows == 1 else _ROUNDS.format(windows)
