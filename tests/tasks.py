@@ -117,7 +117,8 @@ def write(folder: Path, kind: Kind, name: str = "tickets", rows: int = 900, *, w
     """
     file = folder / "data" / "raw" / f"{name}.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
-    (tickets(rows, seed=seed, variants=20, fraud_from=0.5) if windows > 1 else tickets(rows, seed=seed)).to_csv(file, index=False)
+    harder = {"variants": 20, "fraud_from": 0.5} if windows > 1 else {}
+    tickets(rows, seed=seed, **harder).to_csv(file, index=False)
     scenario = folder / "notebooks" / "scenarios" / f"{name}.yaml"
     scenario.parent.mkdir(parents=True, exist_ok=True)
     splits = _SPLITS if windows == 1 else _ROUNDS.format(windows)
