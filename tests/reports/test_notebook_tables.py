@@ -15,6 +15,12 @@ from loopbook.reports.security import clean_html
     [
         (pd.DataFrame({"review_share": [0.1, 0.2]}), ["Review share"], ["review_share", ">0<", ">1<"]),
         (pd.DataFrame({"cost": [1.5]}, index=pd.Index(["always"], name="policy")), ["always", "1.5"], []),
+        (
+            pd.DataFrame({"f1": [1.0]}, index=pd.Index(["card_arrival"], name="class")),
+            [">card_arrival<"],
+            ["Card arrival"],
+        ),
+        (pd.DataFrame({"value": [1.0]}, index=pd.Index(["log_loss"], name="metric")), [">Log loss<"], ["log_loss"]),
         (pd.DataFrame({"text": [HOSTILE]}, index=[731]), ["&lt;script&gt;"], ["731", "<script"]),
         (pd.DataFrame({"a": [1], "b": [2], "c_d": [3], 'e"f': [4]}), ['data-label="C d"', "stacked"], ["c_d"]),
         (pd.DataFrame({"a": [1]}, index=pd.Index([2021], name="year")), ["2021"], []),

@@ -26,6 +26,9 @@ _LEAST = 1e-6  # below it, a number is told as nothing
 _NAMED = 4  # headings that the line over a folded table names
 _LONGEST = 450  # letters, about half of what a phone shows at once
 
+_THEIRS = {"action", "class", "group", "is", "label", "model says", "segment"}
+"""Headings of indexes whose names come from the data or the scenario: they stay as they are spelt."""
+
 Cells = list[tuple[str, str, str]]
 """Of one row: each cell's tag, attributes and content."""
 
@@ -57,11 +60,12 @@ def _readable(table: re.Match[str]) -> str:
         names, rows = names[1:], [row[1:] for row in rows]
     if not names:
         return table[0]
+    theirs = names[0][2].replace("<wbr>", "").strip() in _THEIRS
     names, *rows = _with_intervals(names, rows)
     mixed = {at for row in rows for at, (_, kind, text) in enumerate(row) if _NUMERIC not in kind and _is_text(text)}
     names, *rows = ([_aligned(cell, at in mixed) for at, cell in enumerate(row)] for row in (names, *rows))
     kind = ' class="stacked"' if len(names) > _COLUMNS else ""
-    written = "".join(_row(row, lambda at: f' data-label="{_plain(names[at][2])}"') for row in rows)
+    written = "".join(_row(row, lambda at: f' data-label="{_plain(names[at][2])}"', not theirs) for row in rows)
     return f"<table{kind}><thead>{_row(names, lambda _: '')}</thead><tbody>{written}</tbody></table>"
 
 
@@ -86,9 +90,10 @@ def _interval(row: Cells, at: int) -> str:
     return value if "–" in (low, high) or low == high else f"{value}<br><small>{low} to {high}</small>"
 
 
-def _row(cells: Cells, more: Callable[[int], str]) -> str:
+def _row(cells: Cells, more: Callable[[int], str], worded: bool = True) -> str:
     written = (
-        f"<{tag}{attributes}{more(at) if tag == 'td' else ''}>{_words(text) if tag == 'th' else _value(text)}</{tag}>"
+        f"<{tag}{attributes}{more(at) if tag == 'td' else ''}>"
+        f"{_value(text) if tag == 'td' else _words(text) if worded else text}</{tag}>"
         for at, (tag, attributes, text) in enumerate(cells)
     )
     return f"<tr>{''.join(written)}</tr>"
