@@ -43,11 +43,11 @@ def test_a_class_that_came_once_in_a_while_is_told_once_it_is_beyond_chance() ->
     found = new_classes.watch(log)
     assert found["place"].tolist() == [f"class “c{RARE}”"]
     first = int(found["day"].iloc[0]) - log.delay
-    seen = (log.stream.code == RARE) & (log.stream.day <= first)
-    known, all_of = int(seen.sum()), int((log.stream.day <= first).sum())
-    # Second method: rows of the class are dealt to reference and stream like all others.
-    chance = all_of / (all_of + len(log.reference))
-    assert chance**known <= log.level
+    came = len(np.unique(log.stream.day[(log.stream.code == RARE) & (log.stream.day <= first)]))
+    # Second method: the days with the class are drawn one by one, and none is of the reference's 14.
+    chances = [np.prod([(day - at) / (14 + day - at) for at in range(day)]) for day in range(1, first + 2)]
+    assert came == first + 1
+    assert chances[-1] <= log.level < chances[-2]
     assert "has not learned" not in found["evidence"].iloc[0]
 
 

@@ -17,10 +17,10 @@ def place(name: str) -> str:
 def watch(log: Log) -> pd.DataFrame:
     """Look for classes without a row in the reference.
 
-    A rare class may be missing there by chance. If it is as common as it was, its c rows lie among all n + m of stream
-    and reference as they fall, all of them among the stream's n with the hypergeometric probability; that must be at
-    most the level, divided among the missing classes (Bonferroni). Of a class that the model has not learned, the first
-    row is an alarm.
+    A rare class may be missing there by chance, and its rows come together on some days. If it is as common as it was,
+    the c days on which it came lie among all n + m days of stream and reference as they fall, all of them among the
+    stream's n with the hypergeometric probability; that must be at most the level, divided among the missing classes
+    (Bonferroni). Of a class that the model has not learned, the first row is an alarm.
 
     Returns
     -------
@@ -33,21 +33,21 @@ def watch(log: Log) -> pd.DataFrame:
     width, rows = len(log.classes), []
     before = np.bincount(log.reference.code[log.reference.code >= 0], minlength=width)
     count = log.stream.counts(log.stream.code, width).count
-    so_far, missing = np.cumsum(count, axis=0), np.flatnonzero((before == 0) & (count.sum(axis=0) > 0))
-    known = so_far.sum(axis=1)
+    missing = np.flatnonzero((before == 0) & (count.sum(axis=0) > 0))
     learned = _learned(np.concatenate([log.reference.probability, log.stream.probability]))
-    own = so_far[:, missing]
-    p = np.where(own > 0, hypergeom.pmf(own, (known + before.sum())[:, None], own, known[:, None]), 1.0)
-    clear = (p * (before == 0).sum() <= log.level) | ((own > 0) & ~learned[missing])
+    came = np.cumsum(count[:, missing] > 0, axis=0)
+    days, earlier = np.cumsum(count.any(axis=1))[:, None], len(np.unique(log.reference.day))
+    p = np.where(came > 0, hypergeom.pmf(came, days + earlier, came, days), 1.0)
+    clear = (p * (before == 0).sum() <= log.level) | ((came > 0) & ~learned[missing])
     for at, column in enumerate(missing):
         if not clear[:, at].any():
             continue
-        day, days = int(clear[:, at].argmax()), np.flatnonzero(count[:, column])
-        name, units = log.classes[column], log.scenario.task.units
-        title = f"“{name}” is a new class: {own[-1, at]:,.0f} {units} so far, none in the reference"
+        day, seen = int(clear[:, at].argmax()), np.flatnonzero(count[:, column])
+        name, units, so_far = log.classes[column], log.scenario.task.units, float(count[:, column].sum())
+        title = f"“{name}” is a new class: {so_far:,.0f} {units} so far, none in the reference"
         evidence = title if learned[column] else f"{title}; the model has not learned it and names another in its place"
-        row = {"place": place(name), "day": day + log.delay, "onset": int(days[0]), "last": int(days[-1])}
-        row |= {"value": own[-1, at], "expected": 0.0, "effect": own[-1, at], "p": p[day, at], "alarm": True}
+        row = {"place": place(name), "day": day + log.delay, "onset": int(seen[0]), "last": int(seen[-1])}
+        row |= {"value": so_far, "expected": 0.0, "effect": so_far, "p": p[day, at], "alarm": True}
         rows.append(row | {"title": title, "evidence": evidence})
     return signals.table(rows, "new_class")
 
