@@ -91,7 +91,10 @@ def shipped(name: str, change: Callable[[pd.DataFrame], pd.DataFrame] = lambda r
     """Watch the stream of a shipped agent, with logistic regression on its train in place of its champion."""
     own = load(name, ROOT / "notebooks" / "scenarios", "standard", given)
     world, acts = World.of(own, Project(ROOT)), own.task.actions
-    said, cut = world.learned(world.parts["train"], world.label), costs.threshold(own.decisions.costs)
+    said, cut = (
+        world.learned(world.parts["train"], world.label),
+        costs.threshold(costs.of(own.decisions.costs, own.task)),
+    )
 
     def decided(split: str) -> pd.DataFrame:
         probability = said[world.parts[split]]

@@ -7,10 +7,18 @@ import pandas as pd
 import pytest
 
 from loopbook.decisions.building import Plan
+from loopbook.decisions.costs import CostMatrix, matrix
 from loopbook.scenario.decisions import Costs, DecisionsSettings
 from loopbook.scenario.task import Binary, YesNo
 
 PRICES = Costs(false_positive=2, false_negative=6, true_positive=-1, true_negative=0, review=0.4, review_error=0.05)
+
+NAMES = "no", "yes"
+
+
+def two(prices: Costs) -> CostMatrix:
+    """Return the cost matrix of two classes from their four outcomes."""
+    return CostMatrix(NAMES, NAMES, matrix(prices, NAMES, NAMES), prices.review, prices.review_error)
 
 
 def rows(count: int, seed: int = 0) -> pd.DataFrame:

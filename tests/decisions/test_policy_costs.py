@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
-from tests.decisions.conftest import rows
+from tests.decisions.conftest import rows, two
 
-from loopbook.decisions import costs, policy_choice, policy_costs
+from loopbook.decisions import policy_choice, policy_costs
 from loopbook.decisions.building import Plan, build
 from loopbook.decisions.policies import Review, Threshold
 from loopbook.decisions.replay import granted, in_time_order, replay, simulated_verdicts
@@ -104,7 +104,7 @@ def test_asking_pays_on_rows_with_true_probabilities(task: Task, settings: Decis
     assert table.loc["threshold", ["difference", "difference_low", "difference_high"]].tolist() == [0, 0, 0]
     assert table.loc["threshold", "ratio"] == 1
     assert (table["low"] <= table["cost"]).all() and (table["cost"] <= table["high"]).all()
-    leave, act, _ = costs.two(settings.costs).expected(stream["p"]).mean(axis=0)
+    leave, act, _ = two(settings.costs).expected(stream["p"]).mean(axis=0)
     assert table.loc["never", "cost"] == pytest.approx(leave, abs=0.1)
     assert table.loc["always", "cost"] == pytest.approx(act, abs=0.1)
 

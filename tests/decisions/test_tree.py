@@ -5,16 +5,16 @@ import pandas as pd
 import pytest
 from pydantic import TypeAdapter
 from sklearn.tree import DecisionTreeClassifier
-from tests.decisions.conftest import PRICES, rows
+from tests.decisions.conftest import PRICES, rows, two
 
-from loopbook.decisions import answers, costs, tree
+from loopbook.decisions import answers, tree
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Binary, Task, YesNo
 
 
 def grow(frame: pd.DataFrame, p: object, prices: Costs, task: Task, **how: int) -> tree.Leaf | tree.Split:
-    return tree.grow(frame, answers.of(p), costs.two(prices), frame["label"], task, **how)  # type: ignore[arg-type]
+    return tree.grow(frame, answers.of(p), two(prices), frame["label"], task, **how)  # type: ignore[arg-type]
 
 
 def apply(grown: tree.Leaf | tree.Split, frame: pd.DataFrame, p: object) -> tuple[np.ndarray, list[str]]:

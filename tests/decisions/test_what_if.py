@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.decisions.conftest import two
 
-from loopbook.decisions import costs, what_if
+from loopbook.decisions import what_if
 from loopbook.decisions.policies import Constant, Policy, Review, Threshold, Tree
 from loopbook.decisions.tree import Leaf
 from loopbook.scenario.decisions import Costs
 
-PRICES = costs.two(Costs())
+PRICES = two(Costs())
 RNG = np.random.default_rng(7)
 
 
@@ -29,14 +30,14 @@ def test_without_people_it_is_what_the_threshold_costs_on_every_row(
     count: int, scale: float, costs_of: dict[str, float], threshold: float
 ) -> None:
     label, p = rows(count, scale)
-    counts, prices = what_if.bins(label, p), costs.two(Costs.model_validate(costs_of))
+    counts, prices = what_if.bins(label, p), two(Costs.model_validate(costs_of))
     assert len(counts) <= what_if.BINS and sum(one.positive + one.negative for one in counts) == count
     found = what_if.effect(counts, prices, threshold, 0.0)
     # The bins decide as rows do but for the one bin that the threshold cuts.
     means = np.array([one.probability for one in counts])
     near = np.abs(means[:, None] - p).argmin(axis=0)
     acted = means[near] >= threshold
-    exact = costs.realised(prices, p >= threshold, label).mean()
+    exact = prices.realised(p >= threshold, label).mean()
     dearest = np.ptp(prices.cost, axis=0).max()
     assert abs(found.cost - exact) <= dearest * (2 / len(counts) + 2 / count)
     assert found.reviews == 0.0
@@ -51,7 +52,7 @@ def test_people_are_asked_where_it_pays_and_no_oftener_than_they_can(capacity: f
     found = what_if.effect(counts, PRICES, 0.2, capacity)
     assert 0 < found.reviews <= capacity + 1e-12
     assert found.cost < what_if.effect(counts, PRICES, 0.2, 0.0).cost
-    dear = costs.two(Costs(review=50.0))
+    dear = two(Costs(review=50.0))
     assert what_if.effect(counts, dear, 0.2, capacity).reviews == 0.0
 
 

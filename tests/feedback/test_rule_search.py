@@ -49,8 +49,9 @@ def test_a_word_under_which_the_agent_is_always_wrong_becomes_a_rule(
     (compiled,) = rules.read({first.name: first.rule}, scenario.task)
     holds = compiled.holds(log)
     label = log["label"].astype(int)
-    before = costs.realised(PRICES, log["action"] == "act", label).mean()
-    after = costs.realised(PRICES, (log["action"] == "act") | holds, label).mean()
+    prices = costs.of(PRICES, scenario.task)
+    before = prices.realised(log["action"] == "act", label).mean()
+    after = prices.realised((log["action"] == "act") | holds, label).mean()
     assert first.low < before - after < first.high
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from nbformat import v4
+from tests.decisions.conftest import two
 
 from loopbook.decisions import what_if
-from loopbook.decisions.costs import two
 from loopbook.figures import plots
 from loopbook.scenario.decisions import Costs
 from loopbook.store.records import CriterionRecord, ErrorRecord, ParameterRecord, Run, StageRecord

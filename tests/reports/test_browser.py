@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from tests.browsing import PAPER, PHONE, WIDE, Visit, printed_width
+from tests.decisions.conftest import two
 from tests.reports import sweeping
 from tests.reports.conftest import Workshop, failed, finished
 
 from loopbook.decisions import what_if
-from loopbook.decisions.costs import two
 from loopbook.reports import share, site
 from loopbook.reports.unbroken import unbroken
 from loopbook.scenario.decisions import Costs

@@ -314,7 +314,7 @@ def drawn(costs: CostMatrix, grid: Floats, names: tuple[str, ...]) -> dict[str, 
     return {name: (grid, np.where(line <= top, line, np.nan) if top > 0 else line) for name, line in lines.items()}
 
 
-def threshold(costs: Costs | CostMatrix) -> float:
+def threshold(costs: CostMatrix) -> float:
     """Return the probability from which acting is expected to be cheaper than not acting.
 
     Right only for calibrated probabilities. It is strictly between 0 and 1, because `of` refuses matrices under
@@ -353,9 +353,7 @@ def approved(threshold: float | None, model: str | None, now: str) -> tuple[floa
     )
 
 
-def in_force(
-    settings: DecisionsSettings, approved: float | None, prices: Costs | CostMatrix | None = None
-) -> tuple[float, str]:
+def in_force(settings: DecisionsSettings, approved: float | None, prices: CostMatrix) -> tuple[float, str]:
     """Return the threshold in force, and where it comes from.
 
     Parameters
@@ -365,24 +363,25 @@ def in_force(
     approved
         From the round's snapshot; None: none was approved, so that the cost matrix says.
     prices
-        The cost matrix; None: that of the settings' four outcomes.
+        The cost matrix of two classes.
     """
     if settings.threshold is not None:
         return settings.threshold, "as the scenario says"
     if approved is not None:
         return approved, "as approved"
-    return threshold(prices or settings.costs), "cheapest expected by the cost matrix"
+    return threshold(prices), "cheapest expected by the cost matrix"
 
 
 def carried(stage: Stage, approved_threshold: float | None, model: str | None) -> InForce:
     """Return the threshold in force in a round, from what its snapshot carries (`approved`, `in_force`)."""
-    if not of(stage.scenario.decisions.costs, stage.scenario.task).two:
+    prices = of(stage.scenario.decisions.costs, stage.scenario.task)
+    if not prices.two:
         return InForce(None, "of several actions, the one that is expected to cost least is taken", "")
     valid, void = approved(approved_threshold, model, stage.digest("champion"))
-    return InForce(*in_force(stage.scenario.decisions, valid), void)
+    return InForce(*in_force(stage.scenario.decisions, valid, prices), void)
 
 
-def band(costs: Costs | CostMatrix, price: float = 0.0) -> tuple[float, float]:
+def band(costs: CostMatrix, price: float = 0.0) -> tuple[float, float]:
     """Return the probabilities between which asking a person is expected to be cheapest.
 
     Parameters
@@ -402,28 +401,13 @@ def band(costs: Costs | CostMatrix, price: float = 0.0) -> tuple[float, float]:
     Chow (1970), On optimum recognition error and reject tradeoff; here with unequal costs and fallible reviewers.
     """
     alarm, miss = _regrets(costs)
-    error, paid = two(costs).error, costs.review + price
+    error, paid = costs.error, costs.review + price
     low = (paid + error * alarm) / ((1 - error) * miss + error * alarm)
     high = ((1 - error) * alarm - paid) / ((1 - error) * alarm + error * miss)
     return (low, high) if low < high else (threshold(costs), threshold(costs))
 
 
-def realised(
-    prices: Costs | CostMatrix, acted: ArrayLike, label: ArrayLike, reviewed: ArrayLike | bool = False
-) -> Floats:
-    """Return what decisions have cost, float64 [n] (`CostMatrix.realised`)."""
-    return two(prices).realised(acted, label, reviewed)
-
-
-def two(prices: Costs | CostMatrix) -> CostMatrix:
-    """Return the cost matrix of two classes from their four outcomes."""
-    if isinstance(prices, CostMatrix):
-        return prices
-    names = "no", "yes"
-    return CostMatrix(names, names, matrix(prices, names, names), prices.review, prices.review_error)
-
-
-def cheapest(label: ArrayLike, probability: ArrayLike, costs: Costs | CostMatrix) -> Cutoff:
+def cheapest(label: ArrayLike, probability: ArrayLike, costs: CostMatrix) -> Cutoff:
     """Return the threshold that would have been cheapest on these rows, whether or not they are calibrated.
 
     Parameters
@@ -461,11 +445,11 @@ def cheapest(label: ArrayLike, probability: ArrayLike, costs: Costs | CostMatrix
     total = np.concatenate([np.cumsum(acting[::-1])[::-1], [0.0]])
     best = np.flatnonzero(total <= total.min() + 1e-9 * max(1.0, abs(total.min())))
     nearest = best[np.argmin(np.abs(cuts[best] - threshold(costs)))]
-    leave = realised(costs, np.zeros(len(p), dtype=bool), truth).mean()
+    leave = costs.realised(np.zeros(len(p)), truth).mean()
     return Cutoff(float(cuts[nearest]), float(leave) + float(total[nearest]) / len(p))
 
 
-def capacity_price(costs: Costs | CostMatrix, said: ArrayLike, capacity: float) -> float:
+def capacity_price(costs: CostMatrix, said: ArrayLike, capacity: float) -> float:
     """Return what a review must save so that, on rows like these, no more than a share `capacity` is reviewed.
 
     Parameters
@@ -475,12 +459,12 @@ def capacity_price(costs: Costs | CostMatrix, said: ArrayLike, capacity: float) 
     capacity
         Share of decisions that people can review.
     """
-    gain = np.sort(two(costs).gain(said))[::-1]
+    gain = np.sort(costs.gain(said))[::-1]
     first_refused = int(np.floor(capacity * len(gain) + 1e-9))
     return float(max(0.0, gain[first_refused])) if first_refused < len(gain) else 0.0
 
 
-def _regrets(costs: Costs | CostMatrix) -> tuple[float, float]:
+def _regrets(costs: CostMatrix) -> tuple[float, float]:
     """Return what a false alarm and a miss cost more than the right action."""
-    (rest, miss), (alarm, hit) = two(costs).cost.tolist()
+    (rest, miss), (alarm, hit) = costs.cost.tolist()
     return alarm - rest, miss - hit

@@ -114,9 +114,7 @@ def _cheapest(prices: money.CostMatrix, said: Floats, task: Task) -> NDArray[np.
     if isinstance(task, Number) and not prices.functions:
         band = np.searchsorted(task.label.limits, said, side="left")
         said = np.stack([(band == code).mean(axis=1) for code in range(len(prices.classes))], axis=1)
-    if prices.two:
-        return (targets.of_yes(said) >= money.threshold(prices)).astype(np.int64)
-    return np.asarray(prices.expected(said)[:, :-1].argmin(axis=1), dtype=np.int64)
+    return prices.cheapest(said)
 
 
 def permutation(
