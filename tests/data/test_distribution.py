@@ -59,7 +59,7 @@ def test_classes_that_train_does_not_know_are_counted_and_named(
     counted = distribution.counts(splits, made.task)
     assert counted.to_numpy().sum() == 1000 and counted.loc["rare"].sum() == counted.loc["rare", "train"] == 3
     assert distribution.unseen(counted).to_dict() == {"<b>new</b>": 4}
-    found = distribution.recorded(frame, splits, made.task)
+    found = data_page.recorded(frame, splits, made.task)
     assert found["classes"] == 79 and (found["unseen_classes"], found["unseen_rows"]) == (1, 4)
     assert found["rare_classes"] == sum(0 < n < 10 for n in splits["train"]["label"].value_counts())
     table = splitting.shares(splits, made).set_index("split")
@@ -84,7 +84,7 @@ def test_of_two_classes_the_share_of_yes_is_told_as_ever() -> None:
     made = agent({"positive": ["yes"]}, "binary")
     frame = rows(np.array([number % 4 == 0 for number in range(1000)], dtype=np.int8))
     splits = splitting.split(frame, made)
-    assert distribution.recorded(frame, splits, made.task) == {"positive_share": 0.25}
+    assert data_page.recorded(frame, splits, made.task) == {"positive_share": 0.25}
     table = splitting.shares(splits, made).set_index("split")
     assert table["yes"].tolist() == [part["label"].mean() for part in splits.values()]
     assert "share of “yes”, %" in data_page.label(splits, made.task).svg
@@ -96,7 +96,7 @@ def test_a_number_has_range_quartiles_and_bands() -> None:
     splits = splitting.split(frame, made)
     counted = distribution.counts(splits, made.task)
     assert counted.sum(axis=1).to_dict() == {"up to 10 min": 400, "10 to 20 min": 400, "above 20 min": 200}
-    assert distribution.recorded(frame, splits, made.task) == {"label_mean": 12.5, "label_median": 12.5}
+    assert data_page.recorded(frame, splits, made.task) == {"label_mean": 12.5, "label_median": 12.5}
     told = card.dataset_card(splits, NOTHING, ORIGIN, made)
     assert told["classes"]["10 to 20 min"] == {"rows": 400, "share": 0.4}
     assert {name: told["number"][name] for name in ("min", "q25", "median", "q75", "max")} == {

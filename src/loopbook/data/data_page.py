@@ -1,4 +1,4 @@
-"""The figure of notebook 02 that depends on the type of the task: the label by split."""
+"""What notebook 02 shows and records of the label, by the type of the task."""
 
 from collections.abc import Mapping
 
@@ -54,3 +54,16 @@ def _of_number(splits: Mapping[str, pd.DataFrame], task: Number) -> Figure:
         x=f"{task.label.column}{unit}",
         alt=f"Distribution of {task.label.column} in train, test and stream, as shares of the rows of each.",
     )
+
+
+def recorded(kept: pd.DataFrame, splits: Mapping[str, pd.DataFrame], task: Task) -> dict[str, float]:
+    """Return the flat numbers of the label that notebook 02 records, from all rows that were kept."""
+    if isinstance(task, Number):
+        return {"label_mean": float(kept["label"].mean()), "label_median": float(kept["label"].median())}
+    counted = distribution.counts(splits, task)
+    if len(counted) == 2:
+        return {"positive_share": kept["label"].mean()}
+    new = distribution.unseen(counted)
+    rare = counted["train"].between(1, distribution.RARE - 1)
+    found = {"classes": (counted.sum(axis=1) > 0).sum(), "rare_classes": rare.sum()}
+    return {name: int(count) for name, count in {**found, "unseen_classes": len(new), "unseen_rows": new.sum()}.items()}

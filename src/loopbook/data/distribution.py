@@ -46,16 +46,3 @@ def summary(splits: Mapping[str, pd.DataFrame], task: Task) -> pd.DataFrame:
     return pd.DataFrame(
         {"classes": (counted > 0).sum(), "rows of unseen classes": counted.loc[unseen(counted).index].sum()}
     )
-
-
-def recorded(kept: pd.DataFrame, splits: Mapping[str, pd.DataFrame], task: Task) -> dict[str, float]:
-    """Return the flat numbers of the label that notebook 02 records, from all rows that were kept."""
-    if isinstance(task, Number):
-        return {"label_mean": float(kept["label"].mean()), "label_median": float(kept["label"].median())}
-    counted = counts(splits, task)
-    if len(counted) == 2:
-        return {"positive_share": kept["label"].mean()}
-    new = unseen(counted)
-    rare = counted["train"].between(1, RARE - 1)
-    found = {"classes": (counted.sum(axis=1) > 0).sum(), "rare_classes": rare.sum()}
-    return {name: int(count) for name, count in {**found, "unseen_classes": len(new), "unseen_rows": new.sum()}.items()}

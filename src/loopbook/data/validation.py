@@ -25,6 +25,7 @@ CANONICAL = ("row_id", "time", "group", "label", "weight")
 
 QUARANTINE = ("line", "reason", "detail", "row")
 
+_NO_LABEL = "missing-label"
 _SHOWN = 80  # characters of a value in a quarantined row
 _SHOWN_COLUMNS = 30
 
@@ -32,13 +33,14 @@ _SHOWN_COLUMNS = 30
 class _Verdict:
     """The first thing that is wrong with each row."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, allowed: str = "") -> None:
+        self.allowed = allowed
         self.reason = np.full(rows, "", dtype=object)
         self.detail = np.full(rows, "", dtype=object)
 
     def note(self, bad: Any, reason: str, detail: str | Callable[[int], str]) -> None:
         """Mark the rows where `bad` holds and nothing was wrong before; a detail is made of a row's position."""
-        fresh = np.flatnonzero(np.asarray(bad, dtype=bool) & self.good)
+        fresh = np.flatnonzero(np.asarray(bad, dtype=bool) & self.good & (reason != self.allowed))
         self.reason[fresh] = reason
         self.detail[fresh] = detail if isinstance(detail, str) else [detail(position) for position in fresh.tolist()]
 
@@ -78,21 +80,45 @@ def validate(
         have one class only.
     """
     frame = collected.frame
-    salt = scenario.name if salt is None else salt
-    verdict = _Verdict(len(frame))
-    columns: dict[str, Any] = {}
-    if len(frame):
-        sources.require(scenario, frame.columns, "The source")
-        columns = _canonical(frame, scenario, verdict, today, salt)
-    quarantine = _quarantine(collected, verdict, scenario, salt)
+    columns, verdict, labelled = _checked(collected, scenario, today, salt)
+    quarantine = _quarantine(collected, verdict, scenario, scenario.name if salt is None else salt)
     _refuse_too_many(quarantine, len(frame) + len(collected.broken), scenario.data.max_quarantine_share)
-    if not verdict.good.any():
+    good = verdict.good & labelled
+    if not good.any():
         raise DataError(f"No row is left after validation: all {len(quarantine):,} are in quarantine.")
-    rows = pd.DataFrame(columns, index=frame.index)[verdict.good]
-    rows.index = pd.Index(collected.lines[verdict.good], name="line")
-    raw = frame[scenario.task.label.column][verdict.good]
+    rows = pd.DataFrame(columns, index=frame.index)[good]
+    rows.index = pd.Index(collected.lines[good], name="line")
+    raw = frame[scenario.task.label.column][good]
     labels.refuse_one_class(rows["label"], raw, scenario.task, scenario.source)
     return rows, quarantine
+
+
+def unlabelled(collected: Collected, scenario: Scenario, today: date, salt: str | None = None) -> pd.DataFrame:
+    """Return the rows that have no label and are good otherwise, in canonical form; none without `data.weak_labels`.
+
+    Their `label` says nothing. See `validate` for the parameters.
+    """
+    if not scenario.data.weak_labels:
+        return pd.DataFrame()
+    columns, verdict, labelled = _checked(collected, scenario, today, salt)
+    asked = verdict.good & ~labelled
+    rows = pd.DataFrame(columns, index=collected.frame.index)[asked]
+    rows.index = pd.Index(collected.lines[asked], name="line")
+    return rows
+
+
+def _checked(
+    collected: Collected, scenario: Scenario, today: date, salt: str | None
+) -> tuple[dict[str, Any], _Verdict, NDArray[np.bool_]]:
+    """Return the columns of all rows, what is wrong with each, and which have a label or need one."""
+    frame, label = collected.frame, scenario.task.label.column
+    verdict = _Verdict(len(frame), _NO_LABEL if scenario.data.weak_labels else "")
+    if not len(frame):
+        return {}, verdict, verdict.good
+    sources.require(scenario, frame.columns, "The source")
+    columns = _canonical(frame, scenario, verdict, today, scenario.name if salt is None else salt)
+    missing = parsing.is_missing(parsing.strings(frame[label]), scenario.source.missing.get(label))
+    return columns, verdict, ~np.asarray(missing, dtype=bool) | (not scenario.data.weak_labels)
 
 
 def window(rows: pd.DataFrame, settings: DataSettings) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -156,6 +156,23 @@ class Prototype:
         """
         return self._decide(self._hits(frame)[0])
 
+    def witnesses(self, frame: pd.DataFrame) -> tuple[list[tuple[int, str]], NDArray[np.bool_]]:
+        """Return the rules one by one: the class each speaks for and what it is; and where it speaks, bool [n, rules].
+
+        Every term of a list is a rule of its own here.
+        """
+        rules = [(name, term) for name, terms in self.terms.items() for term in self._normal_terms[name]]
+        place = {rule: at for at, rule in enumerate(dict.fromkeys(rules))}
+        speaks = np.zeros((len(frame), len(place) + len(self.rules)), dtype=bool)
+        for row, text in enumerate(self._texts(frame)):
+            for name, pattern in self._patterns.items():
+                for match in pattern.findall(text):
+                    speaks[row, place[name, self._term(name, match)]] = True
+        for at, rule in enumerate(self.rules, len(place)):
+            speaks[:, at] = rule.holds(frame[rule.field])
+        told = [(self._code(name), term) for name, term in place]
+        return [*told, *((self._code(rule.answer), str(rule)) for rule in self.rules)], speaks
+
     def table(self) -> pd.DataFrame:
         """Return the rules to show: `rule`, `looks_at`, `acts_on`, `speaks_for`."""
         rows = [(name, ", ".join(self.text_fields), ", ".join(terms), name) for name, terms in self.terms.items()]
@@ -173,14 +190,12 @@ class Prototype:
             raise DataError(f"The prototype needs the column {name!r}.{suggest(name, frame.columns)}")
         reasons: list[list[str]] = [[] for _ in range(len(frame))]
         hits = np.zeros((len(frame), len(self.classes)), dtype=np.int64)
-        if self.terms:
-            texts = frame[list(self.text_fields)].map(lambda value: value if isinstance(value, str) else "")
-            for row, text in enumerate(_normal(" ¦ ".join(values)) for values in texts.to_numpy()):
-                for name, pattern in self._patterns.items():
-                    found = dict.fromkeys(self._term(name, match) for match in pattern.findall(text))
-                    if found:
-                        hits[row, self._code(name)] += len(found)
-                        reasons[row].append(f"{name}: {', '.join(found)}")
+        for row, text in enumerate(self._texts(frame)):
+            for name, pattern in self._patterns.items():
+                found = dict.fromkeys(self._term(name, match) for match in pattern.findall(text))
+                if found:
+                    hits[row, self._code(name)] += len(found)
+                    reasons[row].append(f"{name}: {', '.join(found)}")
         for rule in self.rules:
             holds = rule.holds(frame[rule.field])
             hits[:, self._code(rule.answer)] += holds
@@ -194,6 +209,12 @@ class Prototype:
         best[:, self.usual] &= best.sum(axis=1) == 1
         often = best * (1 + np.asarray(self.shares or 0.0))
         return votes / votes.sum(axis=1, keepdims=True), np.asarray(often.argmax(axis=1), dtype=np.int64)
+
+    def _texts(self, frame: pd.DataFrame) -> Iterator[str]:
+        """Return the text of each row in the form in which terms are sought; none without terms."""
+        if self.terms:
+            texts = frame[list(self.text_fields)].map(lambda value: value if isinstance(value, str) else "")
+            yield from (_normal(" ¦ ".join(values)) for values in texts.to_numpy())
 
     @cached_property
     def _normal_terms(self) -> dict[str, tuple[str, ...]]:

@@ -81,6 +81,10 @@ class Scenario(Settings):
                 f"data.splits.by is {splits.by!r}, so the source must name its {splits.by} column (source.{splits.by})",
             ),
             (
+                self.data.weak_labels and self.task.type == "number",
+                "data.weak_labels are classes that rules name, and the task is a number; set it to false",
+            ),
+            (
                 later and splits.by != "time",
                 "source.later_days are for later rounds, so data.splits.by must be 'time'",
             ),

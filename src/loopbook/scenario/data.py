@@ -80,6 +80,11 @@ class DataSettings(Settings):
     vocabulary_size: int = Field(8_000, ge=50, le=200_000, description="most frequent tokens of train to know")
     sequence_length: int = Field(64, ge=4, le=512, description="tokens a text; longer is cut, shorter is padded")
     scaling: Literal["standard", "minmax"] = Field("standard", description="how numbers are scaled")
+    weak_labels: bool = Field(
+        False,
+        description="learn from rows without a label too: by what the prototype's rules say, as far as these agree "
+        "with labelled rows",
+    )
     splits: Splits = Splits()
     window: int | None = Field(None, ge=1, description="which window is the stream; None: that of the current round")
 
