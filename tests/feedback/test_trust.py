@@ -352,3 +352,49 @@ def test_one_gross_mistake_makes_nobody_malicious_and_one_good_answer_nobody_tru
     found = trust.judge(corrections.table(rows, "float64"), truth).users.set_index("user")["verdict"]
     wanted = {"ann": "trusted", "bob": "trusted", "new": "unproven", "other": "unproven", "eve": "malicious"}
     assert found.to_dict() == wanted
+
+
+def one_coin(answers: pd.DataFrame, outcomes: dict[str, int]) -> dict[str, float]:
+    """Return users' reliability by the model of one coin a user for two classes, row by row, in log odds."""
+    votes = list(zip(answers["row_id"], answers["user"], answers["label"].astype(int), strict=True))
+    rows, people = sorted({row for row, _, _ in votes}), sorted({user for _, user, _ in votes})
+    known = {row: outcomes[row] for row in rows if row in outcomes}
+    witnessed = {row for row in rows if row in known or sum(each == row for each, _, _ in votes) > 1}
+    right, share = dict.fromkeys(people, 2 / 3), 0.5
+    for _ in range(200):
+        odds = dict.fromkeys(rows, np.log(share / (1 - share)))
+        for row, label in known.items():
+            odds[row] += (1 if label else -1) * np.log(0.98 / 0.02)
+        for row, user, label in votes:
+            sure = min(max(right[user], 0.5), 0.99)
+            odds[row] += (1 if label else -1) * np.log(sure / (1 - sure))
+        yes = {row: 1 / (1 + np.exp(-value)) for row, value in odds.items()}
+        before = dict(right)
+        for user in people:
+            mine = [
+                yes[row] if label else 1 - yes[row] for row, who, label in votes if who == user and row in witnessed
+            ]
+            right[user] = (2 + sum(mine)) / (3 + len(mine))
+        share = (1 + sum(yes.values())) / (2 + len(rows))
+        if max(abs(right[user] - before[user]) for user in people) < 1e-9:
+            break
+    return right
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_two_classes_it_is_the_model_of_one_coin_a_user(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    truth = {f"r{at}": int(random.random() < 0.3) for at in range(40)}
+    rates = {"ann": 0.95, "bob": 0.8, "cyd": 0.5, "eve": 0.05}
+    answers = said(
+        *[
+            (row, user, label if random.random() < rate else 1 - label)
+            for row, label in truth.items()
+            for user, rate in rates.items()
+            if random.random() < 0.5
+        ]
+    )
+    outcomes = {row: label for row, label in truth.items() if random.random() < 0.25 * seed}
+    found = trust.judge(answers, outcomes).users.set_index("user")["reliability"]
+    wanted = one_coin(answers, outcomes)
+    assert found.to_dict() == pytest.approx(wanted, abs=1e-9)

@@ -17,7 +17,7 @@ from loopbook.scenario.task import Task
 from loopbook.statistics import bootstrap, metrics, targets
 
 LEAST_CLASS = 20
-"""Rows of each of two classes that a verdict needs; where there are several, of the two most frequent ones."""
+"""Rows of each class that a verdict needs; where there are several, of all but the most frequent one together."""
 
 WIDEST = 0.03
 """From this half width of the interval of the gain on, an open result means too few rows, not equality; the primary
@@ -49,7 +49,7 @@ class Verdict:
     saving, saving_low, saving_high
         What it saves a decision, each model taking the action that it expects to cost least.
     rows, fewest
-        On how many rows, and how many of them are of the second most frequent class: of two classes the rarer.
+        On how many rows, and how many of them are not of the most frequent class: of two classes those of the rarer.
     measure
         Title of the primary metric.
     """
@@ -153,9 +153,9 @@ def judge(
     )
     primary, _ = paired_gains.measured(task)
     quality, cost = found["all"][primary.title], found["all"][COST]
-    counts = np.sort(np.bincount(targets.codes(rows["label"], task), minlength=2))
+    fewest = len(rows) - int(np.bincount(targets.codes(rows["label"], task), minlength=1).max())
     p = paired_gains.permutation(rows["label"], old, new, rows["group"], resamples, seed, primary.name)
-    verdict = Verdict("keep", "", False, *quality[2:], p, *cost[2:], len(rows), int(counts[-2]), primary.title)
+    verdict = Verdict("keep", "", False, *quality[2:], p, *cost[2:], len(rows), fewest, primary.title)
     decision, reason, worse = _decide(verdict, rows["group"].nunique(), min_gain)
     return replace(verdict, decision=decision, reason=reason, worse=worse), table
 
@@ -177,8 +177,8 @@ def _decide(found: Verdict, groups: int, min_gain: float) -> tuple[Decision, str
     """Return the decision, its reason, and whether the challenger is worse beyond chance."""
     if found.fewest < LEAST_CLASS or not (math.isfinite(found.low) and math.isfinite(found.saving_low)):
         few = (
-            f"The gate has {found.rows:,} rows, {found.fewest:,} of the rarer class, in {groups:,} groups; a verdict "
-            f"needs {LEAST_CLASS} rows of each class, in {bootstrap.LEAST} groups that differ."
+            f"The gate has {found.rows:,} rows, {found.fewest:,} of them not of the most frequent class, in {groups:,} "
+            f"groups; a verdict needs {LEAST_CLASS} of these, in {bootstrap.LEAST} groups that differ."
         )
         return "not enough data", few, False
     differs = f"the {found.measure} differs by {found.gain:+.3f} (from {found.low:+.3f} to {found.high:+.3f})"
