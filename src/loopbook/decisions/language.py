@@ -173,7 +173,7 @@ def symbols(task: Task) -> dict[str, Symbol]:
         found[plain] = Symbol(plain, kind, tuple(fields), meaning, "" if fields else name)
 
     named = task.label.classes
-    of = repr(named[1]) if len(named) == 2 else "`answer`"
+    of = repr(named[1]) if len(named) == 2 else "the most probable class"
     add("probability", "number", (), f"the model's probability of {of}; after the model only")
     if len(named) != 2:
         add("answer", "text", (), "the most probable class; after the model only")
