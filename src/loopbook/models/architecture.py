@@ -70,8 +70,9 @@ class Architecture:
     make
         Of a network: ``make(inputs, **settings)`` returns a Keras model with fresh weights that gives features,
         float32 [n, any]; the head is put upon it. With it may come the weight of the head's squared coefficients in
-        the loss: ``(model, penalty)``. Of a plain baseline: ``make(features, train, goals, **settings)`` returns the
-        fitted predictor; `goals` are what each head is to learn (`heads.Goal`).
+        the loss, in the mean over its scores: ``(model, penalty)``. Of a plain baseline:
+        ``make(features, train, goals, **settings)`` returns the fitted predictor; `goals` are what each head is to
+        learn (`heads.Goal`).
     settings
         Arguments that a candidate may set: the annotation of each, as a type with its range.
     required

@@ -191,7 +191,7 @@ def fitted(x: Any, goals: Sequence[Goal], C: float) -> tuple[Floats, Floats]:
     x
         Dense or sparse, [n, columns].
     C
-        Inverse strength of the penalty on squared weights.
+        Inverse strength of the penalty on squared weights, in the mean over the scores of a head.
 
     Returns
     -------
@@ -205,7 +205,9 @@ def fitted(x: Any, goals: Sequence[Goal], C: float) -> tuple[Floats, Floats]:
         known = goal.known
         target, weight = goal.target[known], goal.weight[known]
         fit = ridge if goal.head.numeric else logistic
-        weights, bias = fit(x if known.all() else x[known], target, weight, C)
+        # The penalty is on the mean over the scores of a head: each pays as much as the one score of two classes.
+        strength = C if goal.head.numeric else C * goal.head.width
+        weights, bias = fit(x if known.all() else x[known], target, weight, strength)
         # Of two classes scikit-learn gives the second's score over that of the first.
         lacks = goal.head.width - len(bias)
         parts.append((np.pad(weights, ((0, 0), (lacks, 0))), np.pad(bias, (lacks, 0))))

@@ -218,7 +218,7 @@ def _with_head(model: Any, penalty: float, width: int, architecture: str) -> Any
     if width == 1 and shapes == [(None, 1)] and activation in (one, keras.activations.linear):
         last.activation = keras.activations.linear
     else:
-        regularizer = keras.regularizers.L2(penalty) if penalty else None
+        regularizer = keras.regularizers.L2(penalty / width) if penalty else None
         scores = keras.layers.Dense(width, kernel_regularizer=regularizer, name="probability")(scores)
     # One structure for all: batches are given by the inputs' names.
     return keras.Model({given.name: given for given in model.inputs}, scores, name=model.name)

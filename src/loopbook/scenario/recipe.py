@@ -13,4 +13,4 @@ class Recipe(Settings):
     patience: int = Field(4, ge=1, description="passes without a better validation loss before training stops")
     batch_size: int = Field(64, ge=1, description="rows a step")
     learning_rate: float = Field(0.001, gt=0, le=1, description="Adam's step size")
-    class_weights: bool = Field(False, description="weigh rows so that both classes count alike")
+    class_weights: bool = Field(False, description="weigh rows so that all classes count alike")

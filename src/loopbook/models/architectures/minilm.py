@@ -24,7 +24,8 @@ def minilm(inputs: Inputs, *, units: Units = 0, dropout: Dropout = 0.3, penalty:
     dropout
         Share of the embedding that is hidden in each training step.
     penalty
-        Weight of the squared coefficients in the loss; the embedding's numbers are of about unit size.
+        Weight of the squared coefficients in the loss, in the head in the mean over its scores; the embedding's
+        numbers are of about unit size.
 
     References
     ----------

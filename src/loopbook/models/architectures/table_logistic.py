@@ -24,7 +24,7 @@ def table_logistic(
     Parameters
     ----------
     C
-        Inverse strength of the penalty on squared weights.
+        Inverse strength of the penalty on squared weights; of several classes, in the mean over their scores.
     """
     found, bias = fitted(features.table(train).astype(np.float64), goals, C)
     return Linear(bias, table_weights=found)

@@ -22,7 +22,7 @@ def table_ridge(features: "Features", train: "pd.DataFrame", goals: "Sequence[Go
     Parameters
     ----------
     C
-        Inverse strength of the penalty on squared weights.
+        Inverse strength of the penalty on squared weights; of several classes, in the mean over their scores.
     """
     found, bias = fitted(features.table(train).astype(np.float64), goals, C)
     return Linear(bias, table_weights=found)

@@ -33,7 +33,7 @@ def tfidf(
     Parameters
     ----------
     C
-        Inverse strength of the penalty on squared weights.
+        Inverse strength of the penalty on squared weights; of several classes, in the mean over their scores.
     ngrams
         Words in the longest phrase.
     min_rows

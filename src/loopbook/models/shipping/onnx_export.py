@@ -16,7 +16,6 @@ from loopbook.models import heads
 from loopbook.models.answers import Answer
 from loopbook.models.architecture import Predictor
 from loopbook.models.encoders import sentence_encoder
-from loopbook.models.heads import Number
 from loopbook.models.linear import Linear
 from loopbook.models.model import Model
 from loopbook.models.network import Network
@@ -67,7 +66,7 @@ def export(model: Model, folder: Path) -> None:
 def check(model: Model, folder: Path, frame: pd.DataFrame, cache: Path | None = None) -> float:
     """Return the largest difference between the answers of a model and of its export.
 
-    Probabilities are compared, and quantiles of a number in the spread that train has.
+    Probabilities are compared, and of a number the raw scores.
 
     Parameters
     ----------
@@ -97,11 +96,10 @@ def check(model: Model, folder: Path, frame: pd.DataFrame, cache: Path | None = 
 
 
 def _said(answer: Answer) -> NDArray[np.float64]:
-    """Return the probabilities of all outputs, [n, columns], and of a number its distance from train's mean."""
-    first, *further = heads.parts(answer.outputs, answer.raw)
-    parts = [answer.probabilities, *(head.probabilities(z) for head, z in further)]
-    head, z = first
-    return np.column_stack([*parts, head.judged(z) / head.spread] if isinstance(head, Number) else parts)
+    """Return the probabilities of all outputs, and of a number its raw scores, in the spread of train; [n, columns]."""
+    each = list(heads.parts(answer.outputs, answer.raw))
+    numbers = [z for head, z in each if head.numeric]
+    return np.column_stack([*(head.probabilities(z) for head, z in each), *numbers])
 
 
 class Converted(NamedTuple):
