@@ -245,9 +245,11 @@ def test_pages_answer_by_type(kind: str, topics: Problem, minutes: Callable[[str
         codes = targets.codes(rows["label"], given.task)
         said = model.probabilities(rows)
         assert metrics.score("accuracy", codes, said) == pytest.approx((said.argmax(axis=1) == codes).mean())
-        assert (wrong["label"] != wrong["answer"]).all() and len(choice_page.report(tested, "tfidf")) == 7
+        assert (wrong["label"] != wrong["answer"]).all() and len(choice_page.report(tested, "tfidf", [])) == 7
     else:
         assert effect.loc["coverage", "after"] == pytest.approx(0.9, abs=0.05)
         table = predictions.array(fit_store.load(tmp_path / "fit").predictions)
-        assert table.shape == (250, 99) and len(choice_page.report(tested, "tfidf")) == 10
+        assert table.shape == (250, 99)
+        parts = choice_page.report(tested, "tfidf", ["channel"])
+        assert parts.index.get_level_values("by").value_counts().to_dict() == {"prediction": 10, "channel": 3}
         assert (wrong["probability"] < 0.05).all()
