@@ -65,9 +65,10 @@ def test_classes_that_train_does_not_know_are_counted_and_named(
     table = splitting.shares(splits, made).set_index("split")
     assert table["rows of unseen classes"].to_dict() == dict.fromkeys(splitting.SPLITS[:-1], 0) | {"stream": 4}
     said = {each["kind"]: each["text"] for each in card.dataset_card(splits, NOTHING, ORIGIN, made)["findings"]}
-    assert said["unseen-class"].startswith("'<b>new</b>' (4) of 80 classes: in no row of train")
-    assert said["empty-class"].startswith("'empty' (0) of 80 classes")
-    assert "'rare' (3)" in said["rare-class"] or "more of 80 classes" in said["rare-class"]
+    unseen = "1 of 80 classes in no row of train, so that no model can answer them: '<b>new</b>' (4)."
+    assert said["unseen-class"] == unseen
+    assert said["empty-class"] == "1 of 80 classes named by the scenario and in no row at all: 'empty' (0)."
+    assert said["rare-class"].startswith(f"{found['rare_classes']} of 80 classes with fewer than 10 rows of train: ")
     assert "imbalance" not in said
 
 
@@ -76,7 +77,7 @@ def test_a_figure_of_many_classes_sums_up_the_rare_ones_and_escapes_their_names(
 ) -> None:
     _, splits, made = many
     drawn = data_page.label(splits, made.task)
-    assert "70 others" in drawn.svg and "<b>" not in drawn.svg
+    assert "70 other classes have" in drawn.svg and "<b>" not in drawn.svg
     assert "Train has never seen 1 of 80 classes" in drawn.svg
 
 

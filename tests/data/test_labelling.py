@@ -95,6 +95,19 @@ def test_what_stands_in_another_split_or_says_nothing_stays_out(change: str) -> 
     assert weak.rows == 4 and unlabelled["row_id"][0] not in set(weak.splits["train"]["row_id"].tail(4))
 
 
+def test_where_splits_are_by_time_only_rows_from_trains_time_may_join() -> None:
+    said = agent(TERMS).model_dump(mode="json")
+    said["source"]["time"], said["data"]["splits"]["by"] = "when", "time"
+    made = Scenario.model_validate(said)
+    days = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(range(300), unit="D").astype("timedelta64[us]")
+    splits = splitting.split(rows(300).assign(time=days), made)
+    unlabelled = rows(300, seed=1).assign(time=days - pd.Timedelta(days=10))
+    weak = labelling.join(splits, unlabelled, made)
+    added = weak.splits["train"].tail(weak.rows)
+    first, last = splits["train"]["time"].agg(["min", "max"])
+    assert added["time"].between(first, last).all() and weak.rows == unlabelled["time"].between(first, last).sum()
+
+
 def test_rows_without_a_label_are_no_quarantine_and_their_other_faults_are() -> None:
     made = agent(TERMS, max_quarantine_share=0.3)
     columns = {

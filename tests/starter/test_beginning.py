@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 from pathlib import Path
 
@@ -114,6 +115,22 @@ def test_the_label_can_be_named(table: Path, empty_project: Project) -> None:
     assert new("agent", table, "--label", "🚚 Express").exit_code == 0
     assert load("agent", empty_project.scenarios).task.label.column == "🚚 Express"
     assert "Did you mean 'Lager'" in new("other", table, "--label", "Lage").output
+
+
+def test_another_reading_is_offered_as_a_command_that_the_shell_reads_as_it_was_meant(
+    table: Path, empty_project: Project
+) -> None:
+    printed = new("agent", table, "--label", "Lager").output
+    assert (
+        "several classes (multiclass)" in printed and load("agent", empty_project.scenarios).task.type == "multiclass"
+    )
+    (command,) = (line.strip() for line in printed.splitlines() if line.strip().startswith("make new"))
+    said = dict(word.split("=", 1) for word in shlex.split(command)[2:])
+    assert said == {"NAME": "agent-binary", "FILE": str(table), "LABEL": "Lager", "TASK": "binary"}
+    assert new(said["NAME"], said["FILE"], "--label", said["LABEL"], "--task", said["TASK"]).exit_code == 0
+    assert load("agent-binary", empty_project.scenarios).task.type == "binary"
+    assert "cannot be read as a number" in new("third", table, "--label", "Lager", "--task", "number").output
+    assert "Did you mean 'multiclass'" in new("third", table, "--task", "multiclas").output
 
 
 def test_what_to_edit_next_names_lines_that_are_there(table: Path, empty_project: Project) -> None:

@@ -153,12 +153,22 @@ def _few(counted: pd.DataFrame, of: str) -> list[Finding]:
     """Return which classes train has never seen, which it hardly knows, and which no row has."""
     train, rows = counted["train"], counted.sum(axis=1)
     found = (
-        (distribution.unseen(counted), "unseen-class", "warning", "in no row of train, so that no model can answer it"),
-        (train[train.between(1, distribution.RARE - 1)], "rare-class", "warning", "hardly in train, rows there"),
-        (rows[rows == 0], "empty-class", "note", "named by the scenario, and in no row"),
+        (
+            distribution.unseen(counted),
+            "unseen-class",
+            "warning",
+            "in no row of train, so that no model can answer them",
+        ),
+        (
+            train[train.between(1, distribution.RARE - 1)],
+            "rare-class",
+            "warning",
+            f"with fewer than {distribution.RARE} rows of train",
+        ),
+        (rows[rows == 0], "empty-class", "note", "named by the scenario and in no row at all"),
     )
     return [
-        (len(few), kind, severity, f"{of}{_listed(few)} of {len(rows)} classes: {what}.")
+        (len(few), kind, severity, f"{of}{len(few)} of {len(rows)} classes {what}: {_listed(few)}.")
         for few, kind, severity, what in found
     ]
 
@@ -180,7 +190,7 @@ def _findings(
     reason = max(card["quarantine"], key=card["quarantine"].__getitem__, default="")
     contradictions = card["quarantine"].get("duplicate-text-other-label", 0)
     uncertain = card["uncertain"]["rows"]
-    why = "are labelled by users who are not wholly certain"
+    why = "are labelled by rules, or by users who are not wholly certain"
     if isinstance(label, YesNo) and label.below is not None:
         why = f"lie near the limit {label.below:g} of {label.column}"
     found: list[Finding] = [

@@ -33,8 +33,7 @@ def label(splits: Mapping[str, pd.DataFrame], task: Task) -> Figure:
     top, rest = often[:_SHOWN], often[_SHOWN:]
     shown = percent.loc[top, _DRAWN]
     shown.index = pd.Index([shorten(name, 30) for name in top])
-    if len(rest):
-        shown.loc[f"{len(rest)} others"] = percent.loc[rest, shown.columns].sum()
+    others = f"; {len(rest)} other classes have {percent.loc[rest, 'train'].sum():.0f}% of train" if len(rest) else ""
     first, new = percent.loc[top[0]], distribution.unseen(counted)
     title = (
         f"“{shorten(top[0], 30)}” is most frequent: {first['train']:.0f}% of train, {first['stream']:.0f}% of stream"
@@ -42,7 +41,7 @@ def label(splits: Mapping[str, pd.DataFrame], task: Task) -> Figure:
     if len(new):
         title = f"Train has never seen {len(new)} of {len(counted)} classes, such as “{shorten(new.index[0], 30)}”"
     alt = "Share of each class in train, test and stream, the most frequent first."
-    return plots.bars(shown, title=title, x="share of the split, %", y="", alt=alt, horizontal=True)
+    return plots.bars(shown, title=title, x=f"share of the split, %{others}", y="", alt=alt, horizontal=True)
 
 
 def _of_number(splits: Mapping[str, pd.DataFrame], task: Number) -> Figure:

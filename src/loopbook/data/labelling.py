@@ -54,7 +54,7 @@ def join(splits: Mapping[str, pd.DataFrame], unlabelled: pd.DataFrame, scenario:
     A row weighs as much as its class is more probable than by chance, (k p - 1) / (k - 1), so that where rules
     contradict each other, or hardly agree with the labels, it counts for little. Rows stay out of which no rule speaks,
     that stand in a split already or are nearly the same as a row of another split than train, and, where the splits are
-    by time, that are not older than train's last row: so no split learns of another.
+    by time, that lie outside train's span of time: so no split learns of another.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _free(splits: Mapping[str, pd.DataFrame], unlabelled: pd.DataFrame, scenario
     free = ~unlabelled["row_id"].isin(known["row_id"]).to_numpy()
     free &= ~unlabelled["group"].isin(others["group"]).to_numpy()
     if scenario.data.splits.by == "time":
-        free &= (unlabelled["time"] <= splits["train"]["time"].max()).to_numpy()
+        free &= unlabelled["time"].between(*splits["train"]["time"].agg(["min", "max"])).to_numpy()
     if scenario.task.text_fields:
         seen = set(identity.inputs(known, fields))
         free &= np.array([inputs not in seen for inputs in identity.inputs(unlabelled, fields)], dtype=bool)
