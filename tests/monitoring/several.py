@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from loopbook.monitoring.timeline import Log, prepare
+from loopbook.monitoring.timeline import Log, Side, prepare
 from loopbook.scenario.contract import Scenario
 
 Floats = NDArray[np.float64]
@@ -97,15 +97,20 @@ def log(
     return prepare(sides[1], sides[0], scenario(classes), scores=(scores[1], scores[0]))
 
 
-def again(log: Log, kept: NDArray[np.bool_] | None = None, said: Floats | None = None) -> Log:
+def said(side: Side) -> pd.DataFrame:
+    """Return what the model says of a side, as 05 leaves it: by row, a column a class that it knows."""
+    names = [f"c{number}" for number in range(side.probability.shape[1] - 1)]
+    return pd.DataFrame(side.probability[:, :-1], columns=names).assign(row_id=side.frame["row_id"])
+
+
+def again(log: Log, kept: NDArray[np.bool_] | None = None, same: Floats | None = None) -> Log:
     """Return a log of these reference rows only, in which the model says the same of all rows, [k]."""
-    known = [name for name in log.classes if name != "new"]
-    frames = [log.stream.frame, log.reference.frame if kept is None else log.reference.frame[kept]]
-    scores = []
-    for side in (log.stream, log.reference):
-        p = side.probability[:, : len(known)] if said is None else np.tile(said, (len(side), 1))
-        scores.append(pd.DataFrame(p, columns=known).assign(row_id=side.frame["row_id"]))
-    return prepare(frames[0], frames[1], log.scenario, scores=(scores[0], scores[1]))
+    frame = log.reference.frame if kept is None else log.reference.frame[kept]
+    scores = [said(side) for side in (log.stream, log.reference)]
+    if same is not None:
+        for one in scores:
+            one[list(one.columns[:-1])] = same
+    return prepare(log.stream.frame, frame, log.scenario, scores=(scores[0], scores[1]))
 
 
 def numbers(seed: int, change: Callable[[pd.DataFrame, NDArray[np.int64]], None] | None = None, days: int = 20) -> Log:

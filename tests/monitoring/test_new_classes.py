@@ -70,4 +70,4 @@ def test_of_a_model_that_says_the_same_of_all_rows_nobody_knows_what_it_has_lear
 
     log = several.log(1, 4, dull)
     assert len(new_classes.watch(log)) == 1
-    assert new_classes.watch(several.again(log, said=np.full(4, 0.25))).empty
+    assert new_classes.watch(several.again(log, same=np.full(4, 0.25))).empty

@@ -79,10 +79,7 @@ def test_what_cannot_be_monitored_is_refused_by_name(
 def test_scores_are_found_by_row_and_class_whatever_their_order() -> None:
     log = several.log(1, 4)
     rng = np.random.default_rng(1)
-    scores = [
-        pd.DataFrame(side.probability[:, :4], columns=list(log.classes[:4])).assign(row_id=side.frame["row_id"])
-        for side in (log.stream, log.reference)
-    ]
+    scores = [several.said(side) for side in (log.stream, log.reference)]
     mixed = [one.sample(frac=1, random_state=1)[["c2", "row_id", "c0", "c3", "c1"]] for one in scores]
     frame = log.stream.frame.iloc[rng.permutation(len(log.stream))]
     again = timeline.prepare(frame, log.reference.frame, log.scenario, scores=(mixed[0], mixed[1]))
@@ -95,10 +92,7 @@ def test_scores_are_found_by_row_and_class_whatever_their_order() -> None:
 def test_a_row_that_the_model_was_not_asked_about_has_no_answer_and_calls_for_nothing() -> None:
     log = several.log(1, 4)
     asked = log.stream.frame["row_id"].iloc[5:]
-    scores = [
-        pd.DataFrame(side.probability[:, :4], columns=list(log.classes[:4])).assign(row_id=side.frame["row_id"])
-        for side in (log.stream, log.reference)
-    ]
+    scores = [several.said(side) for side in (log.stream, log.reference)]
     some = scores[0][scores[0]["row_id"].isin(asked)]
     side = timeline.prepare(log.stream.frame, log.reference.frame, log.scenario, scores=(some, scores[1])).stream
     assert (side.said[:5] == -1).all()
@@ -123,10 +117,7 @@ def test_the_reference_takes_the_action_that_is_cheapest_expected() -> None:
     values["decisions"]["costs"] = {"matrix": matrix, "review": 0.5}
     log = several.log(1, 3)
     frame = log.stream.frame.assign(action="wait")
-    scores = [
-        pd.DataFrame(side.probability[:, :3], columns=["c0", "c1", "c2"]).assign(row_id=side.frame["row_id"])
-        for side in (log.stream, log.reference)
-    ]
+    scores = [several.said(side) for side in (log.stream, log.reference)]
     found = timeline.prepare(frame, log.reference.frame, Scenario.model_validate(values), scores=(scores[0], scores[1]))
     p = found.reference.probability
     call = 3 * p[:, 0] + p[:, 2] < 4 * (p[:, 1] + p[:, 2])

@@ -61,7 +61,10 @@ class Scenario(Settings):
     def segments(self) -> tuple[str, ...]:
         """Columns whose values part the rows: those that are watched, protected attributes, and categories."""
         categories = (name for name, kind in self.task.fields.items() if kind == "category")
-        return tuple(dict.fromkeys((*self.monitoring.segments, *self.source.protected, *categories)))
+        columns = (
+            name for name in self.monitoring.segments if name not in self.task.also
+        )  # predicted, not in the rows
+        return tuple(dict.fromkeys((*columns, *self.source.protected, *categories)))
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:

@@ -14,7 +14,9 @@ class MonitoringSettings(Settings):
     window_days: int = Field(7, ge=1, le=90, description="longest current window that is compared with the reference")
     label_delay_days: int = Field(5, ge=0, le=90, description="days until the outcome of a decision is known")
     min_effect: float = Field(0.05, ge=0, description="smallest drift worth an alert (population stability index)")
-    min_gap: float = Field(0.08, ge=0, le=1, description="smallest difference of recall between groups worth an alert")
+    min_gap: float = Field(
+        0.08, ge=0, le=1, description="smallest difference of recall (or accuracy) between groups worth an alert"
+    )
     segments: Names = Field((), description="columns in whose values surges are looked for; several joined by |")
     quality_windows: int = Field(1, ge=1, le=90, description="latest windows whose quality is listed")
     replay_days: int = Field(14, ge=2, le=365, description="days into which a log without times is cut")
