@@ -173,7 +173,8 @@ def _begin(
 def _readings(guess: label.LabelGuess, name: str, file: Path) -> tuple[tuple[str, str], ...]:
     """Return what else the label could be read as, each with the command that begins such an agent."""
     words = (("FILE", str(file)), ("LABEL", guess.column.name))
-    given = " ".join(f"{key}={shlex.quote(value)}" for key, value in words)
+    # Make reads a value before the shell does: to it $(…) is a call, and $$ is a dollar.
+    given = " ".join(f"{key}={shlex.quote(value.replace('$', '$$'))}" for key, value in words)
     return tuple(
         (f"{label.READINGS[task]}: {what}", f"make new NAME={name[:49]}-{task} {given} TASK={task}")
         for task, what in guess.others
