@@ -64,7 +64,7 @@ class OneOfMany(Label):
     )
     other: str | None = Field(None, description="class of all values that are not named; left out: each is a class")
 
-    @field_validator("values", mode="before")
+    @field_validator("values", mode="before", json_schema_input_type=dict[Value, str] | list[Value])
     @classmethod
     def _named_like_values(cls, values: Any) -> Any:
         return {value: str(value) for value in values} if isinstance(values, list | tuple) else values
