@@ -124,17 +124,17 @@ def _linear(linear: Linear, features: Features) -> Converted:
     counts = graph.input("counts", np.float32, ["rows", "terms"])
     table = graph.input("table", np.float32, ["rows", features.width if len(linear.table_weights) else 0])
 
-    def looked_up(values: np.ndarray) -> str:
-        padded = np.concatenate([np.zeros((1, *values.shape[1:])), values])
-        return graph.add("Gather", graph.constant(padded.astype(np.float32)), positions)
+    def looked_up(values: np.ndarray, axis: int) -> str:
+        padded = np.insert(values, 0, 0.0, axis=axis).astype(np.float32)
+        return graph.add("Gather", graph.constant(padded), positions, axis=axis)
 
-    across, width = graph.constant(np.array([1])), len(linear.bias)
-    scaled = graph.add("Mul", counts, looked_up(linear.scales))
-    each = graph.add("Unsqueeze", scaled, graph.constant(np.array([2])))
-    terms = looked_up(linear.weights.reshape(len(linear.terms), width))
-    total = graph.add("ReduceSum", graph.add("Mul", each, terms), across, keepdims=0)
+    width = len(linear.bias)
+    scaled = graph.add("Mul", counts, looked_up(linear.scales, 0))
+    # Scores stand before rows while terms are added up, so that each sum runs over what lies side by side.
+    each = graph.add("Mul", scaled, looked_up(linear.weights.reshape(len(linear.terms), width).T, 1))
+    total = graph.add("Transpose", graph.add("ReduceSum", each, graph.constant(np.array([2])), keepdims=0), perm=[1, 0])
     if linear.unit:
-        norm = graph.add("ReduceL2", scaled, across, keepdims=1)
+        norm = graph.add("ReduceL2", scaled, graph.constant(np.array([1])), keepdims=1)
         # A row without a known term has norm 0 and total 0.
         total = graph.add("Div", total, graph.add("Max", norm, graph.constant(np.array(1e-30, dtype=np.float32))))
     scores = graph.add("Add", total, graph.constant(linear.bias.astype(np.float32)))
