@@ -23,7 +23,7 @@ def overconfident(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
 
 def test_recalibration_saves_money_where_calibration_is_lost(quiet: Callable[..., Log]) -> None:
     log = quiet(1, overconfident)
-    table = remedies.compare(log, [], threshold(log.scenario.decisions.costs)).set_index("proposal")
+    table = remedies.compare(log, [], threshold(log.prices)).set_index("proposal")
     # Second method: what the calibrated scores, known here, would have cost on the same rows.
     true = 3 * np.log(log.stream.chance / (1 - log.stream.chance))
     costs = log.scenario.decisions.costs

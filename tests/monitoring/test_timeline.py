@@ -55,9 +55,7 @@ def test_a_reference_without_actions_is_decided_by_the_threshold_or_else_by_the_
     log = timeline.prepare(rows(1, 3), reference, scenario, threshold=0.5)
     np.testing.assert_array_equal(log.reference.acted, log.reference.chance >= 0.5)
     by_costs = timeline.prepare(rows(1, 3), reference, scenario)
-    np.testing.assert_array_equal(
-        by_costs.reference.acted, by_costs.reference.chance >= threshold(scenario.decisions.costs)
-    )
+    np.testing.assert_array_equal(by_costs.reference.acted, by_costs.reference.chance >= threshold(by_costs.prices))
 
 
 @pytest.mark.parametrize(
