@@ -86,12 +86,11 @@ def classes(log: Log) -> pd.DataFrame:
         the class and the rest. No row where the model's scores do not tell the classes apart.
     """
     side, labelled = log.reference, log.known[1]
-    there, label = np.unique(labelled.code, return_inverse=True)
-    learned = correction(labelled.probability[:, there], label, labelled.day, float(log.spread.correlation))
+    learned = correction(labelled.probability, labelled.code, labelled.day, float(log.spread.correlation))
     told = np.flatnonzero(learned.told)[len(log.classes) == 2 :]
-    if not len(told) or len(there) < 2:
+    if not len(told):
         return signals.table([])
-    now, base = (one.probability[:, there] for one in (log.stream, side))
+    now, base = log.stream.probability, side.probability
 
     def error(change: Change) -> Floats:
         days = (log.stream.day >= change.onset) & (log.stream.day <= change.day)
@@ -100,7 +99,7 @@ def classes(log: Log) -> pd.DataFrame:
 
     found = Rate(
         "",
-        tuple(f"estimated share of “{log.classes[there[index]]}” (outcomes still to come)" for index in told),
+        tuple(f"estimated share of “{log.classes[index]}” (outcomes still to come)" for index in told),
         log.stream.daily(now @ learned.weights[told].T),
         side.daily(base @ learned.weights[told].T),
         class_index,
