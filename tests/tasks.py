@@ -21,7 +21,7 @@ TOPICS = {
     "fraud": "stolen unknown login password strange order not-mine",
 }
 TONES = {"negative": "angry awful never again", "neutral": "please could you tell", "positive": "thank good well"}
-Kind = Literal["multiclass", "number"]
+Kind = Literal["multiclass", "ordinal", "number"]
 
 _TASKS = {
     "multiclass": """\
@@ -32,6 +32,13 @@ _TASKS = {
           label: {column: topic}
           also:
             tone: {column: mood, values: [negative, neutral, positive]}
+        """,
+    "ordinal": """\
+        task:
+          type: ordinal
+          unit: ticket
+          fields: {text: text, channel: category, amount: number}
+          label: {column: stars}
         """,
     "number": """\
         task:
@@ -105,6 +112,7 @@ def tickets(
             "amount": amount,
             "topic": topic,
             "mood": np.where(random.random(rows) < 0.6, tone, ""),
+            "stars": np.clip(6 - minutes // 12, 1, 5).astype(int),
             "minutes": minutes.clip(1).round(1),
         }
     )

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from tests.models.conftest import LOSSES, classes_task, number_task
 
 from loopbook.models import heads
-from loopbook.models.heads import Binary, Goal, Head, Multiclass, Number
+from loopbook.models.heads import Binary, Goal, Head, Multiclass, Number, Ordinal
 from loopbook.models.training import gradient_check
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Binary as BinaryTask
-from loopbook.scenario.task import Task, YesNo
+from loopbook.scenario.task import OneOfMany, Task, YesNo
+from loopbook.scenario.task import Ordinal as OrdinalTask
 from loopbook.statistics import metrics, scores
 
+ORDER = OrdinalTask(type="ordinal", fields={"x": "number"}, label=OneOfMany(column="y"))
 YES = BinaryTask(fields={"x": "number"}, label=YesNo(column="y", positive=(1,)))
 
 
@@ -28,12 +30,13 @@ def labels(kind: str, rows: int = 60, seed: int = 0) -> tuple[pd.Series, Task]:
     random = np.random.default_rng(seed)
     if kind == "binary":
         return pd.Series(random.integers(0, 2, rows).astype(np.int8)), YES
-    if kind == "multiclass":
-        return pd.Series(pd.Categorical(random.choice(["a", "b", "c"], rows), ["a", "never", "b", "c"])), classes_task()
+    if kind in ("multiclass", "ordinal"):
+        drawn = pd.Series(pd.Categorical(random.choice(["a", "b", "c"], rows), ["a", "never", "b", "c"]))
+        return drawn, classes_task() if kind == "multiclass" else ORDER
     return pd.Series(random.normal(40, 9, rows)), number_task(kind)
 
 
-@pytest.mark.parametrize("kind", ["binary", "multiclass", *LOSSES])
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "ordinal", *LOSSES])
 def test_loss_of_tensorflow_is_the_risk_and_its_slope_is_the_formula(kind: str) -> None:
     label, task = labels(kind)
     head, random = head_of(label, task), np.random.default_rng(1)
@@ -47,7 +50,7 @@ def test_loss_of_tensorflow_is_the_risk_and_its_slope_is_the_formula(kind: str) 
     assert head.loss(tf.constant(target), tf.constant(z)).numpy() == pytest.approx(head.risk(target, z), abs=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["binary", "multiclass", *LOSSES])
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "ordinal", *LOSSES])
 def test_a_head_gives_one_probability_a_class_and_is_the_same_once_loaded(kind: str) -> None:
     label, task = labels(kind)
     head, z = head_of(label, task), np.random.default_rng(2).normal(0, 3, (60, 2 if kind in LOSSES else 3))
@@ -86,6 +89,13 @@ def test_the_offset_of_weights_gives_the_shares_of_the_data_back(classes: int, s
     # A model that has learned the weighted shares says the plain ones.
     said = moved.probabilities(np.log(sums / sums.sum())[None])
     assert said[0] == pytest.approx(np.bincount(codes) / len(codes))
+
+
+def test_in_an_order_a_far_answer_is_a_larger_mistake_than_a_near_one() -> None:
+    near, far, low = np.array([[0.0, 5.0, 0.0]]), np.array([[0.0, 0.0, 5.0]]), np.zeros(1)
+    plain, ordered = (kind(classes=("low", "mid", "high"), seen=(0, 1, 2), rows=3) for kind in (Multiclass, Ordinal))
+    assert plain.risk(low, near) == pytest.approx(plain.risk(low, far))
+    assert ordered.risk(low, near) < ordered.risk(low, far) - 0.5
 
 
 def test_a_two_class_head_is_the_softmax_of_zero_and_its_logit() -> None:
@@ -169,7 +179,7 @@ def judged(kind: str, rows: int, classes: int = 3) -> tuple[Head, np.ndarray, np
     return head, head.target(label), 4 * z[:, list(head.seen)]
 
 
-@pytest.mark.parametrize("kind", ["binary", "multiclass", *LOSSES])
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "ordinal", *LOSSES])
 def test_a_row_has_no_say_in_its_own_calibration(kind: str) -> None:
     head, target, z = judged(kind, 120, 2 if kind == "binary" else 3)
     groups = np.arange(120) // 3

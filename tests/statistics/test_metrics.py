@@ -46,6 +46,9 @@ MANY = {
     "macro_f1": lambda y, p, w: reference.f1_score(y, p.argmax(1), sample_weight=w, average="macro"),
     "weighted_f1": lambda y, p, w: reference.f1_score(y, p.argmax(1), sample_weight=w, average="weighted"),
     "matthews": lambda y, p, w: reference.matthews_corrcoef(y, p.argmax(1), sample_weight=w),
+    "kappa": lambda y, p, w: reference.cohen_kappa_score(
+        y, p.argmax(1), weights="quadratic", sample_weight=w, labels=range(p.shape[1])
+    ),
     "top_3": lambda y, p, w: reference.top_k_accuracy_score(y, p, k=3, sample_weight=w, labels=range(p.shape[1])),
     "top_5": lambda y, p, w: reference.top_k_accuracy_score(y, p, k=5, sample_weight=w, labels=range(p.shape[1])),
     "ovr_auc": lambda y, p, w: np.mean(
@@ -170,13 +173,15 @@ def test_one_class_has_no_area() -> None:
 
 def test_every_metric_is_held_against_a_second_implementation_or_a_hand_count() -> None:
     assert {*metrics.scores()} == {*REFERENCE, "ece"}
-    assert {*metrics.scores("multiclass")} == {*MANY, "ece", "classwise_ece"}
+    assert {*metrics.scores("ordinal")} == {*MANY, "ece", "classwise_ece"}
+    assert {*metrics.scores("multiclass")} == {*metrics.scores("ordinal")} - {"kappa"}
     assert {*metrics.scores("number")} == {*NUMBER, "coverage"}
 
 
 def test_what_is_reported_begins_with_the_primary_metric() -> None:
     assert metrics.reported() == ("roc_auc", "accuracy", "matthews")
     assert metrics.reported("multiclass") == ("macro_f1", "accuracy", "matthews", "ovr_auc")
+    assert metrics.reported("ordinal")[0] == "kappa"
     assert metrics.reported("number") == ("r2", "mae")
 
 

@@ -35,7 +35,7 @@ def paired(project: Project, a: Run, b: Run) -> Metric | None:
     p, q = (_judged(project, run, labelled) for run, labelled in ((a, first), (b, second)))
     if p is None or q is None:
         return None
-    if a.task == "multiclass":
+    if a.task in metrics.MANY:
         names = tuple(dict.fromkeys((*p.columns, *q.columns)))
         p, q = (each.reindex(columns=list(names), fill_value=0.0) for each in (p, q))
         y = y.map(names.index)
@@ -49,7 +49,7 @@ def paired(project: Project, a: Run, b: Run) -> Metric | None:
 
 def _judged(project: Project, run: Run, labelled: pd.DataFrame) -> pd.DataFrame | None:
     """Return what the primary metric judges of each decision: a probability, one a class, or the predicted number."""
-    if run.task == "multiclass":
+    if run.task in metrics.MANY:
         scores = table(project, run, "05_decisions", "scores")
         return None if scores is None else scores.set_index("row_id").reindex(labelled.index)
     name = "value" if run.task == "number" else "probability"

@@ -162,6 +162,12 @@ class Multiclass(Task):
     )
 
 
+class Ordinal(Multiclass):
+    """A decision by one of several classes in an order, such as grades, where a near miss is a small mistake."""
+
+    type: Literal["ordinal"] = Field(description="one label of several classes in the order in which they are named")  # type: ignore[assignment]
+
+
 class Number(Task):
     """A decision by a quantity: on which side of which limit it lies."""
 
@@ -177,6 +183,9 @@ def _type(values: Any) -> Any:
 
 
 AnyTask = Annotated[
-    Annotated[Binary, Tag("binary")] | Annotated[Multiclass, Tag("multiclass")] | Annotated[Number, Tag("number")],
+    Annotated[Binary, Tag("binary")]
+    | Annotated[Multiclass, Tag("multiclass")]
+    | Annotated[Ordinal, Tag("ordinal")]
+    | Annotated[Number, Tag("number")],
     Discriminator(_type),
 ]

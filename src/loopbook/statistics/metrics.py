@@ -34,8 +34,9 @@ BINS = 15
 COVERED = 0.9
 """Share of numbers that the interval shown with a prediction should hold."""
 
-_CLASSES = ("binary", "multiclass")
-_MANY = ("multiclass",)
+MANY = ("multiclass", "ordinal")
+"""Types of task whose answer is a probability a class, of several classes."""
+_CLASSES = ("binary", *MANY)
 _NUMBER = ("number",)
 
 _TINY = 1e-15
@@ -110,7 +111,7 @@ class Metric:
 METRICS: dict[str, Metric] = {}
 """Every metric by its name, in the order in which pages show them."""
 
-PRIMARY = {"binary": "roc_auc", "multiclass": "macro_f1", "number": "r2"}
+PRIMARY = {"binary": "roc_auc", "multiclass": "macro_f1", "ordinal": "kappa", "number": "r2"}
 """By type of task the metric that candidates are ranked and chosen by."""
 
 
@@ -278,14 +279,14 @@ def f1(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     return _ratio(2 * tp, 2 * tp + fp + fn)
 
 
-@_metric("macro F1", HIGHER, tasks=_MANY)
+@_metric("macro F1", HIGHER, tasks=MANY)
 def macro_f1(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Mean of F1 over the classes that are true or answered in some row; 0 for one that is never answered rightly."""
     right, said, true = _tallies(y, p, threshold, w)
     return _macro(_ratio(2 * right, said + true), said + true > 0)
 
 
-@_metric("weighted F1", HIGHER, shown="asked", tasks=_MANY)
+@_metric("weighted F1", HIGHER, shown="asked", tasks=MANY)
 def weighted_f1(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Mean of F1 over the rows' true classes."""
     right, said, true = _tallies(y, p, threshold, w)
@@ -302,13 +303,21 @@ def matthews(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     return np.asarray(top / np.sqrt(np.maximum(spread, _TINY)))
 
 
-@_metric("right among the 3 likeliest", HIGHER, shown="value", tasks=_MANY)
+@_metric("quadratic weighted kappa", HIGHER, tasks=("ordinal",))
+def kappa(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
+    """Agreement of answer and label by the squared distance of their ranks, above chance (Cohen 1968); at most 1."""
+    said = p.argmax(axis=1).astype(np.float64)
+    chance = w @ y**2 + w @ said**2 - 2 * (w @ y) * (w @ said) / np.maximum(w.sum(axis=1), _TINY)
+    return 1 - _ratio(w @ (y - said) ** 2, chance)
+
+
+@_metric("right among the 3 likeliest", HIGHER, shown="value", tasks=MANY)
 def top_3(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Share of rows whose class is among the three most probable ones; NaN where there are no more than three."""
     return _among(3, y, p, w)
 
 
-@_metric("right among the 5 likeliest", HIGHER, shown="asked", tasks=_MANY)
+@_metric("right among the 5 likeliest", HIGHER, shown="asked", tasks=MANY)
 def top_5(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Share of rows whose class is among the five most probable ones; NaN where there are no more than five."""
     return _among(5, y, p, w)
@@ -323,7 +332,7 @@ def roc_auc(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     return _ratio(area, tp[:, -1] * fp[:, -1])
 
 
-@_metric("ROC AUC, one against rest", HIGHER, tasks=_MANY)
+@_metric("ROC AUC, one against rest", HIGHER, tasks=MANY)
 def ovr_auc(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Mean over the classes that occur of the chance that a row of it scores higher in it than one of another class."""
     from scipy.sparse import csr_array
@@ -381,7 +390,7 @@ def ece(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     return _ratio(np.abs(w @ gap).sum(axis=1), w.sum(axis=1))
 
 
-@_metric("calibration error by class", LOWER, shown="value", tasks=_MANY)
+@_metric("calibration error by class", LOWER, shown="value", tasks=MANY)
 def classwise_ece(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Mean over all classes of the calibration error of each one's probability (Kull et al. 2019)."""
     from scipy.sparse import csr_array
@@ -488,6 +497,7 @@ for _measured in (
             ("accuracy", "above"),
             ("roc_auc", "above"),
             ("macro_f1", "above"),
+            ("kappa", "above"),
             ("mae", "below that of"),
             ("r2", "above"),
         )
