@@ -163,11 +163,11 @@ def alone(shared: Path) -> Callable[[str], FileLock]:
 
 @pytest.fixture(scope="session")
 def smoke_run(shared: Path) -> Callable[[str], smoke.Ran]:
-    """Return what gives the smoke run of one of the three agents, made once for all processes of these tests."""
+    """Return what gives the smoke run of one of the agents, made once for all processes of these tests."""
 
     def run(scenario: str) -> smoke.Ran:
-        if scenario == "press-monitor" and not os.environ.get("LOOPBOOK_DATA_MIRROR"):
-            pytest.skip("press-monitor's data would be downloaded; set LOOPBOOK_DATA_MIRROR to test with a mirror")
+        if scenario not in smoke.AT_HAND and not os.environ.get("LOOPBOOK_DATA_MIRROR"):
+            pytest.skip(f"{scenario}'s data would be downloaded; set LOOPBOOK_DATA_MIRROR to test with a mirror")
         return smoke.run_once(scenario, shared)
 
     return run

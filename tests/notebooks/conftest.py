@@ -1,4 +1,4 @@
-"""Smoke runs of the three agents, each made once for all tests, and folders for others."""
+"""Smoke runs of agents, each made once for all tests, and folders for others."""
 
 from __future__ import annotations
 
@@ -30,3 +30,15 @@ def clinic(smoke_run: Callable[[str], Ran]) -> Ran:
 def press(smoke_run: Callable[[str], Ran]) -> Ran:
     """Return the smoke run of press-monitor."""
     return smoke_run("press-monitor")
+
+
+@pytest.fixture(scope="session")
+def airline(smoke_run: Callable[[str], Ran]) -> Ran:
+    """Return the smoke run of airline-monitor: three classes, three actions, and a further output."""
+    return smoke_run("airline-monitor")
+
+
+@pytest.fixture(scope="session")
+def banking(smoke_run: Callable[[str], Ran]) -> Ran:
+    """Return the smoke run of banking-intents: 77 classes, an action each."""
+    return smoke_run("banking-intents")

@@ -1,4 +1,4 @@
-"""The sites of the three scenarios in a browser, as their notebooks really fill them: screen, dark phone and paper."""
+"""The sites of scenarios in a browser, as their notebooks really fill them: screen, dark phone and paper."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import pytest
 from tests.browsing import PHONE, WIDE, Visit
 from tests.smoke import Place, Ran
 
-RUNS = {"market-monitor": "ran", "clinic-triage": "clinic", "press-monitor": "press"}
+RUNS = {
+    "market-monitor": "ran",
+    "clinic-triage": "clinic",
+    "press-monitor": "press",
+    "airline-monitor": "airline",
+    "banking-intents": "banking",
+}
 """Scenarios, and the fixture that has run each once in the smoke profile for all tests."""
 LARGEST = 400_000  # bytes of a stage's page, its figures apart
 TALLEST = 6_500  # CSS pixels of a page on a phone, what is folded there folded

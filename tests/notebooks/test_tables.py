@@ -59,3 +59,22 @@ def test_pages_say_what_it_is_and_have_no_empty_tables(clinic: Ran) -> None:
         html = (pages / f"{stage}.html").read_text(encoding="utf-8")
         assert "No rows." not in html, stage
         assert "NaT" not in html, stage
+
+
+def test_of_several_actions_each_decision_costs_what_the_matrix_says_and_was_the_cheapest_expected(
+    airline: Ran,
+) -> None:
+    log, scores = (artifact(airline, "05_decisions", name) for name in ("decisions", "scores"))
+    prices = loading.load("airline-monitor", ROOT / "notebooks" / "scenarios", "smoke", {}).decisions.costs
+    cost = {
+        action: {of: row.get(of, row.get("others")) for of in ("negative", "neutral", "positive")}
+        for action, row in prices.matrix.items()
+    }
+    paid = [cost[action][of] for action, of in zip(log["action"], log["label"].astype(str), strict=True)]
+    assert log["cost"].to_numpy() == pytest.approx(np.array(paid) + prices.review * log["reviewed"])
+    assert airline[1]["stages"]["05_decisions"]["metrics"]["cost"] == pytest.approx(log["cost"].sum())
+    p = scores.set_index("row_id").loc[log["row_id"]]
+    assert p.to_numpy().sum(axis=1) == pytest.approx(np.ones(len(log)))
+    assert (p.idxmax(axis=1).to_numpy() == log["answer"].astype(str)).all()
+    assert set(log["reason"].astype(str)) <= set(artifact(airline, "02_data", "train")["label_reason"].dropna())
+    assert log["reason_probability"].between(0.1, 1).all(), "ten reasons, of which it names the likeliest"
