@@ -17,6 +17,7 @@ from loopbook.data.features import Features
 from loopbook.models import predictions, training_page
 from loopbook.models.architectures import registry
 from loopbook.models.choice import choice_page, model_selection
+from loopbook.models.choice.leaderboard import leaderboard
 from loopbook.models.model import Model
 from loopbook.models.shipping import onnx_export
 from loopbook.models.shipping.bundle import OnnxModel
@@ -27,9 +28,11 @@ from loopbook.scenario.contract import Scenario
 from loopbook.scenario.data import DataSettings
 from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.scenario.source import CsvSource
-from loopbook.scenario.task import OneOfMany, Task
+from loopbook.scenario.task import Binary as BinaryTask
+from loopbook.scenario.task import OneOfMany, Task, YesNo
 from loopbook.scenario.training import TrainingSettings
 from loopbook.statistics import metrics, targets
+from loopbook.store import content
 
 FIELDS = {"text": "text", "channel": "category", "amount": "number"}
 TEXT_AND_TABLE = ("tfidf", "bag", "cnn", "bilstm")
@@ -253,3 +256,47 @@ def test_pages_answer_by_type(kind: str, topics: Problem, minutes: Callable[[str
         parts = choice_page.report(tested, "tfidf", ["channel"])
         assert parts.index.get_level_values("by").value_counts().to_dict() == {"prediction": 10, "channel": 3}
         assert (wrong["probability"] < 0.05).all()
+
+
+@pytest.mark.parametrize("architecture", ["table_logistic", "table_ridge", "tfidf", "boosted_trees"])
+@pytest.mark.parametrize("kind", ["yes", "minutes"])
+def test_no_answer_moves_against_a_monotone_field(
+    architecture: str, kind: str, tickets: pd.DataFrame, minutes: Callable[[str], Problem], tmp_path: Path
+) -> None:
+    if (architecture, kind) in (("table_logistic", "minutes"), ("table_ridge", "yes")):
+        return
+    ways = {"amount": "down" if architecture == "tfidf" else "up"}
+    given = minutes("absolute")
+    task: Task = given.task.model_copy(update={"monotone": ways})
+    if kind == "yes":
+        task = BinaryTask(fields=FIELDS, label=YesNo(column="y", positive=(1,)), monotone=ways)  # type: ignore[arg-type]
+        rows = tickets.assign(label=(tickets["minutes"] > 30).astype(np.int8))
+        given = problem(task, rows[:450], rows[450:].reset_index(drop=True))
+    model = fit(replace(given, task=task), tmp_path / "fit", architecture)
+    rows = given.validation.iloc[np.random.default_rng(0).integers(0, 250, 1_000)].reset_index(drop=True)
+    more = rows.assign(amount=rows["amount"] * np.random.default_rng(1).uniform(1, 4, 1_000))
+    sign = 1 if ways["amount"] == "up" else -1
+    for said in (lambda rows: model.probabilities(rows)[:, -1], *([model.values] if kind == "minutes" else [])):
+        assert (sign * (said(more) - said(rows)) >= -1e-9).all()
+    if architecture != "tfidf":
+        assert np.ptp(model.probabilities(rows)[:, -1]) > 0.1, "it has learned from it all the same"
+    onnx_export.export(model, tmp_path / "onnx")
+    assert onnx_export.check(model, tmp_path / "onnx", rows) <= 1e-5
+    facts = content.load(tmp_path / "fit" / "fit.json")
+    assert facts["monotone"] is True
+    board = leaderboard(
+        given.validation["label"],
+        model_selection.enter({"one": model}, {"one": model.answer(given.validation).judged}, task),
+        resamples=50,
+        task=task.type,
+    )
+    assert board["monotone"].tolist() == [True]
+
+
+def test_an_architecture_that_cannot_be_monotone_says_so(minutes: Callable[[str], Problem], tmp_path: Path) -> None:
+    given = minutes("squared")
+    task = given.task.model_copy(update={"monotone": {"amount": "up"}})
+    model = fit(replace(given, task=task), tmp_path / "fit", "mlp", epochs=1)
+    assert content.load(tmp_path / "fit" / "fit.json")["monotone"] is False
+    entry = model_selection.enter({"mlp": model}, {"mlp": np.zeros(1)}, task)["mlp"]
+    assert entry.monotone is False

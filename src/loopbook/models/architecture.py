@@ -81,6 +81,8 @@ class Architecture:
         Types of task that it can serve; empty: all.
     also
         Whether it can learn further outputs.
+    monotone
+        Whether its answers keep to `task.monotone`.
     costly_export
         Whether exporting it takes so long that only a champion is exported.
     ready
@@ -95,6 +97,7 @@ class Architecture:
     required: frozenset[str] = frozenset()
     types: tuple[str, ...] = ()
     also: bool = True
+    monotone: bool = False
     costly_export: bool = False
     ready: Callable[[], object] = lambda: None
 

@@ -480,11 +480,14 @@ class Goal:
         [n]; NaN where it is not known.
     weight
         How much each row counts, [n]; 0 where the target is not known.
+    signs
+        Of each column of the table 1 or -1 where it may only raise or lower the answer, else 0; None: all are free.
     """
 
     head: Head
     target: Floats
     weight: Floats
+    signs: NDArray[np.int64] | None = None
 
     @classmethod
     def on(cls, head: Head, frame: pd.DataFrame, weight: Floats) -> Self:
@@ -519,6 +522,12 @@ def learn(train: pd.DataFrame, weight: Floats, task: Task) -> tuple[Head, ...]:
     """
     also = (Multiclass.of(train[f"label_{name}"], weight, task, name) for name in task.also)
     return (KINDS[task.type].of(train["label"], weight, task), *also)
+
+
+def signs(columns: Sequence[str], task: Task) -> NDArray[np.int64] | None:
+    """Return what `Goal.signs` says of the columns of a table, by `task.monotone`."""
+    sign = {name: 1 if way == "up" else -1 for name, way in task.monotone.items()}
+    return np.array([sign.get(name, 0) for name in columns], dtype=np.int64) if sign else None
 
 
 def column(head: Head) -> str:

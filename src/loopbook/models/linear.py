@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopbook.scenario.errors import DataError, LoopbookError
+from loopbook.statistics.scores import sigmoid
 from loopbook.store import content
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 ARRAYS, TERMS = "linear", "terms"
+_PATIENT = {"maxiter": 10_000, "maxfun": 20_000, "ftol": 1e-12, "gtol": 1e-7}
 _BLOCK = 4_096  # rows at a time, to bound the padded arrays
 
 
@@ -207,7 +209,11 @@ def fitted(x: Any, goals: Sequence[Goal], C: float) -> tuple[Floats, Floats]:
         fit = ridge if goal.head.numeric else logistic
         # The penalty is on the mean over the scores of a head: each pays as much as the one score of two classes.
         strength = C if goal.head.numeric else C * goal.head.width
-        weights, bias = fit(x if known.all() else x[known], target, weight, strength)
+        given = x if known.all() else x[known]
+        if goal.signs is None:
+            weights, bias = fit(given, target, weight, strength)
+        else:
+            weights, bias = bounded(given, replace(goal, target=target, weight=weight), strength)
         # Of two classes scikit-learn gives the second's score over that of the first.
         lacks = goal.head.width - len(bias)
         parts.append((np.pad(weights, ((0, 0), (lacks, 0))), np.pad(bias, (lacks, 0))))
@@ -220,6 +226,47 @@ def logistic(x: Any, label: Floats, weight: Floats, C: float) -> tuple[Floats, F
 
     model = LogisticRegression(C=C, max_iter=2_000).fit(x, label, sample_weight=weight)
     return np.asarray(model.coef_.T, dtype=np.float64), np.asarray(model.intercept_, dtype=np.float64)
+
+
+def bounded(x: Any, goal: Goal, C: float) -> tuple[Floats, Floats]:
+    """Fit what `logistic` or `ridge` does, with weights of the signs that the goal's columns are to have.
+
+    Those columns say nothing of a number's spread, so that the probability of lying above a limit keeps to them too.
+
+    Parameters
+    ----------
+    x
+        Its last columns are those of the table.
+
+    References
+    ----------
+    Zhu, Byrd, Lu & Nocedal (1997), L-BFGS-B: Fortran subroutines for large-scale bound-constrained optimization.
+    """
+    from scipy.optimize import minimize
+
+    assert goal.signs is not None
+    sign = np.concatenate([np.zeros(x.shape[1] - len(goal.signs), dtype=np.int64), goal.signs])
+    target, weight, number = goal.target, goal.weight, goal.head.numeric
+
+    def loss(line: Floats) -> tuple[float, Floats]:
+        weights, z = line[:-1], x @ line[:-1] + line[-1]
+        error = z - target if number else sigmoid(z) - target
+        each = error**2 / 2 if number else np.logaddexp(0, z) - target * z
+        step = C * weight * error
+        return float(C * weight @ each + weights @ weights / 2), np.append(x.T @ step + weights, step.sum())
+
+    bounds = [(0 if one > 0 else None, 0 if one < 0 else None) for one in sign] + [(None, None)]
+    found = minimize(loss, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", bounds=bounds, options=_PATIENT).x
+    if not number:
+        return found[:-1, None], found[-1:]
+    error = np.abs(target - x @ found[:-1] - found[-1])
+    free = np.flatnonzero(sign == 0)
+    spread = np.zeros(x.shape[1])
+    from sklearn.linear_model import Ridge
+
+    told = Ridge(alpha=1 / C).fit(x[:, free], np.log(np.maximum(error, 0.1 * error.mean())), sample_weight=weight)
+    spread[free] = told.coef_
+    return np.column_stack([found[:-1], spread]), np.array([found[-1], float(told.intercept_)])
 
 
 def ridge(x: Any, target: Floats, weight: Floats, C: float) -> tuple[Floats, Floats]:

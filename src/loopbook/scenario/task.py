@@ -105,6 +105,10 @@ class Task(Settings):
     also: dict[str, OneOfMany] = Field(
         default_factory=dict, description="further outputs by name, learned by one encoder; known for some rows only"
     )
+    monotone: dict[str, Literal["up", "down"]] = Field(
+        default_factory=dict,
+        description="number fields that may only raise (up) or lower (down) the number, or the probability of yes",
+    )
     actions: Strings = ()
 
     @property
@@ -131,11 +135,17 @@ class Task(Settings):
     def _has_inputs(self) -> Self:
         twice = sorted({name for name in self.actions if self.actions.count(name) > 1})
         learned = [column for column in self.learned if column in self.fields]
+        crooked = [name for name in self.monotone if self.fields.get(name) != "number"]
         taken = [name for name in self.also if name in self.fields or not name.isidentifier()]
         refuse(
             (not self.fields, "a task needs at least one input field"),
             (learned, f"the label column {learned[0] if learned else ''!r} cannot be an input as well"),
             (taken, f"a further output needs a name of its own, a word as rules can use it, not {', '.join(taken)!r}"),
+            (crooked, f"only number fields of the task can be monotone, not {', '.join(crooked)!r}"),
+            (
+                self.monotone and self.type == "multiclass",
+                "fields are monotone in the probability of yes or in a number; among several classes none goes up alone",
+            ),
             (twice, f"actions need different names, not twice {', '.join(twice)!r}"),
             ("review" in self.actions, "no action can be called 'review': that is the name for asking a person"),
         )

@@ -90,7 +90,7 @@ def test_the_contest_ranks_compares_ships_and_shows_mistakes(
     models = {name: Model.load(found.model) for name, found in fits.items()}
     rows = text.validation
     answers = {name: model.probabilities(rows) for name, model in models.items()}
-    entries = model_selection.enter(models, answers)
+    entries = model_selection.enter(models, answers, text.task)
     board = leaderboard(rows["label"], entries, rows["group"], 100)
     assert model_selection.best(board) == model_selection.best(board, "plain") == "tfidf"
     assert model_selection.best(board, "network") is None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from loopbook.models.heads import Goal, Number
 
 
-@architecture(Linear, needs="nothing")
+@architecture(Linear, needs="nothing", monotone=True)
 def majority(features: "Features", train: "pd.DataFrame", goals: "Sequence[Goal]") -> Linear:
     """Return a linear model that has no weight but its biases: the classes' shares, or a number's mean or median."""
     return Linear(np.concatenate([_bias(goal) for goal in goals]))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from loopbook.models.heads import Goal
 
 
-@architecture(Linear, needs="table", types=("number",))
+@architecture(Linear, needs="table", types=("number",), monotone=True)
 def table_ridge(features: "Features", train: "pd.DataFrame", goals: "Sequence[Goal]", *, C: Strength = 1.0) -> Linear:
     """Fit ridge regression on the table; further outputs, which are classes, by logistic regression.
 

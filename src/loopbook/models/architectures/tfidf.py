@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Words = Annotated[int, Field(ge=1, le=5)]
 
 
-@architecture(Linear, needs="text")
+@architecture(Linear, needs="text", monotone=True)
 def tfidf(
     features: "Features",
     train: "pd.DataFrame",

@@ -31,6 +31,8 @@ class Entry:
         Of what would be shipped; None: not exported.
     latency_ms
         Median time of a single decision; None: not measured.
+    monotone
+        Whether its answers keep to `task.monotone`; None: the task names no such field.
     """
 
     family: Family
@@ -38,6 +40,7 @@ class Entry:
     answer: ArrayLike
     size_bytes: int | None = None
     latency_ms: float | None = None
+    monotone: bool | None = None
 
 
 def leaderboard(
@@ -68,6 +71,8 @@ def leaderboard(
             row[metric] = scored.loc[metric, "value"]
             if metrics.METRICS[metric].shown == "full":
                 row |= {f"{metric}_low": scored.loc[metric, "low"], f"{metric}_high": scored.loc[metric, "high"]}
+        if entry.monotone is not None:
+            row["monotone"] = entry.monotone
         rows.append({**row, "size_bytes": entry.size_bytes, "latency_ms": entry.latency_ms})
     table = pd.DataFrame(rows).astype({"size_bytes": "Int64", "latency_ms": "Float64"})
     ascending = primary.direction.better == "lower"

@@ -146,9 +146,16 @@ def best(board: pd.DataFrame, family: str | None = None) -> str | None:
     return None if some.empty else str(some["candidate"].iloc[0])
 
 
-def enter(models: Mapping[str, Model], answers: Mapping[str, ArrayLike]) -> dict[str, Entry]:
+def enter(models: Mapping[str, Model], answers: Mapping[str, ArrayLike], task: Task) -> dict[str, Entry]:
     """Return an entry for each model, with what metrics judge of its answers, by name."""
-    return {name: Entry(model.family, model.parameters, answers[name]) for name, model in models.items()}
+    keeps = {
+        name: registry.described(model.architecture).monotone if task.monotone else None
+        for name, model in models.items()
+    }
+    return {
+        name: Entry(model.family, model.parameters, answers[name], monotone=keeps[name])
+        for name, model in models.items()
+    }
 
 
 def intervals(board: pd.DataFrame, task: str) -> pd.DataFrame:

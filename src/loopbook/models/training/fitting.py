@@ -104,6 +104,8 @@ def _goals(data: TrainingData, recipe: Recipe) -> Goals:
         goals = [
             (own.balanced(factor), held.balanced(factor)) for (own, held), factor in zip(goals, factors, strict=True)
         ]
+    first, held_first = goals[0]
+    goals[0] = replace(first, signs=heads.signs(data.features.columns, data.task)), held_first
     weighted = [own.head.weighted(own.target, own.weight) for own, _ in goals]
     return Goals(
         tuple(replace(own, head=head) for (own, _), head in zip(goals, weighted, strict=True)),
@@ -177,6 +179,7 @@ def _finish(method: Method, data: TrainingData, goals: Goals, fitted: Fitted, wo
         **fitted.facts,
         "family": model.family,
         "parameters": model.parameters,
+        **({"monotone": registry.find(model.architecture).monotone} if data.task.monotone else {}),
         **model.outputs[0].facts,
     }
     content.save(facts, work / SUMMARY)
