@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 from tests import tasks
 from tests.models.conftest import LOSSES, Problem, classes_task, number_task, settings, silent
 
 from loopbook.data.features import Features
-from loopbook.models import predictions, training_page
+from loopbook.models import linear, predictions, training_page
 from loopbook.models.architectures import registry
 from loopbook.models.choice import choice_page, model_selection
 from loopbook.models.choice.leaderboard import leaderboard
+from loopbook.models.heads import KINDS, Goal
 from loopbook.models.model import Model
 from loopbook.models.shipping import onnx_export
 from loopbook.models.shipping.bundle import OnnxModel
@@ -300,3 +302,31 @@ def test_an_architecture_that_cannot_be_monotone_says_so(minutes: Callable[[str]
     assert content.load(tmp_path / "fit" / "fit.json")["monotone"] is False
     entry = model_selection.enter({"mlp": model}, {"mlp": np.zeros(1)}, task)["mlp"]
     assert entry.monotone is False
+
+
+def test_a_linear_model_with_signs_is_the_plain_one_where_none_is_wanted_and_zero_where_all_are_against() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(300, 2))
+    label = pd.Series(x @ [1.0, -2.0] + random.normal(0, 0.3, 300))
+    head = KINDS["number"].of(label, np.ones(300), number_task("squared"))
+    goal = Goal(head, head.target(label), np.ones(300))
+    plain, _ = linear.ridge(x, goal.target, goal.weight, 1.0)
+    free, _ = linear.bounded(x, replace(goal, signs=np.zeros(2, dtype=np.int64)), 1.0)
+    assert free[:, 0] == pytest.approx(plain[:, 0], abs=1e-6)
+    kept, _ = linear.bounded(x, replace(goal, signs=np.array([1, -1])), 1.0)
+    assert kept[:, 0] == pytest.approx(plain[:, 0], abs=1e-6) and (kept[:, 1] == 0).all()
+    against, _ = linear.bounded(x, replace(goal, signs=np.array([-1, 1])), 1.0)
+    assert (against == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("task", "ways", "message"),
+    [
+        (number_task("squared", FIELDS), {"text": "up"}, "only number fields of the task can be monotone, not 'text'"),
+        (number_task("squared", FIELDS), {"ammount": "up"}, "not 'ammount'"),
+        (classes_task(FIELDS), {"amount": "down"}, "of several classes none moves alone"),
+    ],
+)
+def test_what_cannot_be_monotone_is_refused(task: Task, ways: dict[str, str], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        type(task).model_validate({**task.model_dump(), "monotone": ways})

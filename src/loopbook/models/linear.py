@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopbook.scenario.errors import DataError, LoopbookError
-from loopbook.statistics.scores import sigmoid
 from loopbook.store import content
 
 if TYPE_CHECKING:
@@ -242,7 +241,11 @@ def bounded(x: Any, goal: Goal, C: float) -> tuple[Floats, Floats]:
     ----------
     Zhu, Byrd, Lu & Nocedal (1997), L-BFGS-B: Fortran subroutines for large-scale bound-constrained optimization.
     """
+    from scipy import sparse
     from scipy.optimize import minimize
+    from sklearn.linear_model import Ridge
+
+    from loopbook.statistics.scores import sigmoid
 
     assert goal.signs is not None
     sign = np.concatenate([np.zeros(x.shape[1] - len(goal.signs), dtype=np.int64), goal.signs])
@@ -260,13 +263,9 @@ def bounded(x: Any, goal: Goal, C: float) -> tuple[Floats, Floats]:
     if not number:
         return found[:-1, None], found[-1:]
     error = np.abs(target - x @ found[:-1] - found[-1])
-    free = np.flatnonzero(sign == 0)
-    spread = np.zeros(x.shape[1])
-    from sklearn.linear_model import Ridge
-
-    told = Ridge(alpha=1 / C).fit(x[:, free], np.log(np.maximum(error, 0.1 * error.mean())), sample_weight=weight)
-    spread[free] = told.coef_
-    return np.column_stack([found[:-1], spread]), np.array([found[-1], float(told.intercept_)])
+    others = x @ sparse.diags_array((sign == 0).astype(np.float64))
+    spread = Ridge(alpha=1 / C).fit(others, np.log(np.maximum(error, 0.1 * error.mean())), sample_weight=weight)
+    return np.column_stack([found[:-1], spread.coef_]), np.array([found[-1], float(spread.intercept_)])
 
 
 def ridge(x: Any, target: Floats, weight: Floats, C: float) -> tuple[Floats, Floats]:

@@ -144,7 +144,7 @@ class Task(Settings):
             (crooked, f"only number fields of the task can be monotone, not {', '.join(crooked)!r}"),
             (
                 self.monotone and self.type == "multiclass",
-                "fields are monotone in the probability of yes or in a number; among several classes none goes up alone",
+                "a monotone field moves the probability of yes, or a number; of several classes none moves alone",
             ),
             (twice, f"actions need different names, not twice {', '.join(twice)!r}"),
             ("review" in self.actions, "no action can be called 'review': that is the name for asking a person"),

@@ -148,12 +148,13 @@ def best(board: pd.DataFrame, family: str | None = None) -> str | None:
 
 def enter(models: Mapping[str, Model], answers: Mapping[str, ArrayLike], task: Task) -> dict[str, Entry]:
     """Return an entry for each model, with what metrics judge of its answers, by name."""
-    keeps = {
-        name: registry.described(model.architecture).monotone if task.monotone else None
-        for name, model in models.items()
-    }
     return {
-        name: Entry(model.family, model.parameters, answers[name], monotone=keeps[name])
+        name: Entry(
+            model.family,
+            model.parameters,
+            answers[name],
+            monotone=registry.described(model.architecture).monotone if task.monotone else None,
+        )
         for name, model in models.items()
     }
 
