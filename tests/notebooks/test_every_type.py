@@ -1,0 +1,77 @@
+"""Agents of each type of task go through all notebooks; what is recorded, drawn and shipped is of that type."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from tests import tasks
+from tests.browsing import PHONE, Visit
+from tests.smoke import ROOT, remember_code
+
+from loopbook.models.shipping import serving
+from loopbook.statistics import metrics
+
+
+class Run(NamedTuple):
+    """A project, the run.json of its agent's latest run, and the type of its task."""
+
+    root: Path
+    record: dict[str, Any]
+    kind: tasks.Kind
+
+
+@pytest.fixture(scope="module", params=["multiclass", "ordinal", "number"])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    root = tmp_path_factory.mktemp("types") / request.param
+    shutil.copytree(ROOT / "notebooks", root / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    shutil.copy(ROOT / "requirements.lock", root)
+    remember_code(root / "data")
+    tasks.write(root, request.param)
+    hidden = ("PYTHONDONTWRITEBYTECODE", "LOOPBOOK_JOB", "LOOPBOOK_DATA", "LOOPBOOK_REPORTS")
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    command = ["-m", "loopbook", "run", "--scenario", "tickets", "--profile", "smoke"]
+    place = {"LOOPBOOK_PROJECT": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run([sys.executable, *command], cwd=root, env={**kept, **place}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = root / "reports" / "tickets" / "latest" / "run.json"
+    return Run(root, json.loads(page.read_text(encoding="utf-8")), request.param)
+
+
+def test_the_primary_metric_of_the_type_is_recorded_by_every_stage_that_judges(run: Run) -> None:
+    stages, primary = run.record["stages"], metrics.primary(run.kind).name
+    assert {stage["state"] for stage in stages.values()} == {"done"} and len(stages) == 9
+    for stage, prefix in (("03_training[tfidf]", "validation"), ("04_optimization", "test")):
+        found = stages[stage]["metrics"]
+        ends = [found[f"{prefix}_{primary}{end}"] for end in ("_low", "", "_high")]
+        assert ends == sorted(ends)
+    assert stages["04_optimization"]["metrics"][f"test_{primary}"] > 0.2, "better than chance and mean, which have 0"
+    assert f"stream_{primary}" in stages["05_decisions"]["metrics"]
+    judged = [name for stage, of in stages.items() if stage > "03" for name in of["metrics"]]
+    assert not [name for name in judged if "roc_auc" in name], "that is a metric of two classes"
+
+
+def test_what_is_shipped_answers_like_what_was_trained_and_needs_no_keras(run: Run) -> None:
+    champion = run.root / "data" / run.record["stages"]["04_optimization"]["artifacts"]["champion"]
+    assert run.record["stages"]["04_optimization"]["metrics"]["export_difference"] < 1e-5
+    rows, model = tasks.tickets(40), serving.load(champion)
+    answer = model.answer(rows)
+    assert answer.probabilities.shape == (40, len(model.classes))
+    assert answer.probabilities.sum(axis=1) == pytest.approx([1.0] * 40)
+    assert list(answer.also) == (["tone"] if run.kind == "multiclass" else [])
+    if run.kind == "number":
+        assert (answer.distribution[:, 1:] >= answer.distribution[:, :-1]).all()
+
+
+def test_no_page_has_a_fault_on_a_screen_or_a_phone(run: Run, browser: Any) -> None:
+    visit = Visit(browser, run.root / "reports")
+    pages = sorted((run.root / "reports" / "tickets" / "latest").glob("0*.html"))
+    names = [page.relative_to(run.root / "reports").as_posix() for page in pages]
+    found = {name: visit.faults(name, axe=False) + visit.faults(name, PHONE, dark=True) for name in names}
+    assert len(found) == 9 and {name: faults for name, faults in found.items() if faults} == {}
