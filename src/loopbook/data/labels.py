@@ -169,15 +169,15 @@ def _classes(written: list[str], label: OneOfMany, source: Source) -> pd.Categor
     for value, _ in sorted(spelt.items(), key=lambda item: (-item[1], item[0])):
         named.setdefault(parsing.level(value), label.other or value)
     found = [None if gone else named[value] for value, gone in zip(levels, missing, strict=True)]
-    first = dict.fromkeys((*label.values.values(), *([label.other] if label.other else [])))
-    later = sorted({name for name in found if name is not None} - set(first), key=natural)
-    if len(first) + len(later) > MOST_CLASSES:
+    later = sorted({name for name in found if name is not None} - set(label.classes), key=natural)
+    classes = [*label.classes, *later]
+    if len(classes) > MOST_CLASSES:
+        such = ", ".join(repr(shorten(name, 40)) for name in later[:3])
         raise DataError(
-            f"{label.column} has {len(first) + len(later):,} distinct values, such as "
-            f"{', '.join(repr(shorten(name, 40)) for name in later[:3])}: too many for classes (at most "
+            f"{label.column} has {len(classes):,} distinct values, such as {such}: too many for classes (at most "
             f"{MOST_CLASSES})."
         )
-    return pd.Categorical(found, categories=[*first, *later])
+    return pd.Categorical(found, categories=classes)
 
 
 def natural(value: str) -> tuple[int, float, str]:

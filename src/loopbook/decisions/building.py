@@ -91,10 +91,6 @@ class Plan:
             raise DataError(f"{len(bad)} rows have no label of a known class, such as {label.iloc[bad[0]]!r}.")
         return truth
 
-    def index(self, names: "pd.Series[Any]") -> NDArray[np.int64]:
-        """Return the indices of actions by name, int64 [n]; -1 for what is none, such as ``review``."""
-        return np.asarray(pd.Index(self.actions).get_indexer(pd.Index(names)), dtype=np.int64)
-
     def hear(self, answer: Answer) -> Answers:
         """Return all that a model has answered, for the classes of the plan (`answers.heard`)."""
         return answers.heard(answer, self.classes)

@@ -79,6 +79,10 @@ class CostMatrix:
         """Whether there are two actions for two classes, so that a threshold decides."""
         return self.cost.shape == (2, 2)
 
+    def index(self, names: "pd.Series[Any]") -> Codes:
+        """Return which action each name is, int64 [n]; -1 for what is none, such as ``review``."""
+        return np.asarray(pd.Index(self.actions).get_indexer(pd.Index(names.astype(object))), dtype=np.int64)
+
     def acts(self, action: ArrayLike) -> NDArray[np.bool_]:
         """Return which actions, by index, do something, bool [n]."""
         return (np.asarray(action) > 0) | (not self.idle)

@@ -160,7 +160,7 @@ def figures(judged: pd.DataFrame, plan: Plan, policy: str) -> Mapping[str, float
         for prefix, (name, columns) in named.items()
         for column in columns
     }
-    return {**found, "cv_saving": saved.value, "cv_saving_low": saved.low, "cv_saving_high": saved.high}
+    return found | saved.recorded("cv_saving")
 
 
 def _trivial(judged: pd.DataFrame) -> list[str]:

@@ -153,7 +153,7 @@ def settle(log: pd.DataFrame, outcomes: pd.DataFrame, plan: Plan) -> pd.DataFram
     done = settled["label"].notna() & settled["action"].isin(plan.actions)
     settled["cost"] = float("nan")
     settled.loc[done, "cost"] = plan.prices.realised(
-        plan.index(settled.loc[done, "action"]),
+        plan.prices.index(settled.loc[done, "action"]),
         plan.truth(settled.loc[done, "label"]),
         settled.loc[done, "reviewed"],
     )
@@ -190,13 +190,13 @@ def summary(log: pd.DataFrame, plan: Plan) -> dict[str, float]:
         "settled": len(done),
         "cost": float(done["cost"].sum()),
         "cost_per_decision": float(done["cost"].mean()) if len(done) else nothing,
-        **policy_costs.quality(plan.index(done["action"]), plan.truth(done["label"]), plan.prices),
+        **policy_costs.quality(plan.prices.index(done["action"]), plan.truth(done["label"]), plan.prices),
     }
 
 
 def _acts(log: pd.DataFrame, plan: Plan) -> NDArray[np.bool_]:
     """Return which decisions have led to an action that does something, bool [n]; a person may not have answered."""
-    at = plan.index(log["action"])
+    at = plan.prices.index(log["action"])
     return plan.prices.acts(at) & (at >= 0)
 
 

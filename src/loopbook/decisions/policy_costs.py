@@ -109,18 +109,15 @@ class Judged:
         The gain in informedness is that of two classes; of several there is informedness itself, of the actions against
         those that would have been cheapest.
         """
-        (saved, *ends), over = self.saving(policy)
-        names = ["saving_per_decision", "saving_per_decision_low", "saving_per_decision_high"]
-        found: dict[str, float | str] = dict(zip(names, (saved, *ends), strict=True))
+        saved, over = self.saving(policy)
+        found: dict[str, float | str] = {**saved.recorded("saving_per_decision")}
         should = self.prices.should(self.truth)
         if self.prices.two:
 
             def informed(outcome: Outcome) -> baselines.Scored:
                 return baselines.metric("informedness", should, outcome.action)
 
-            (more, *apart), _ = self._gain(policy, informed)
-            names = ["informedness_gain", "informedness_gain_low", "informedness_gain_high"]
-            found |= dict(zip(names, (more, *apart), strict=True))
+            found |= self._gain(policy, informed)[0].recorded("informedness_gain")
         done = _said(self.outcomes[policy].action, self.prices)
         return {**found, "saving_over": over, "informedness": metrics.score("informedness", should, done)}
 

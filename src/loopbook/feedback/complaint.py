@@ -14,11 +14,6 @@ KINDS = RIGHT, MISSED, FALSE_ALARM, WRONG = "right", "missed", "false alarm", "w
 """What a label says of a decision; where there are two actions for two classes, which way it was wrong."""
 
 
-def done(action: "pd.Series[Any]", actions: tuple[str, ...]) -> NDArray[np.int64]:
-    """Return which of the actions was carried out, int64 [n]; -1 while a person has not answered yet."""
-    return np.asarray(pd.Index(actions).get_indexer(pd.Index(action.astype(object))), dtype=np.int64)
-
-
 def kinds(rows: pd.DataFrame, label: "pd.Series[Any]", scenario: Scenario) -> NDArray[np.object_]:
     """Return what labels say of decisions, one of `KINDS` each, [n].
 
@@ -31,7 +26,7 @@ def kinds(rows: pd.DataFrame, label: "pd.Series[Any]", scenario: Scenario) -> ND
     """
     task = scenario.task
     prices = costs.of(scenario.decisions.costs, task, targets.classes(label, task))
-    truth, action = prices.truth(label, task), done(rows["action"], prices.actions)
+    truth, action = prices.truth(label, task), prices.index(rows["action"])
     cost = prices.by_row(truth)
     wrong = (action >= 0) & (cost[np.arange(len(cost)), action] > cost.min(axis=1))
     which = np.where(prices.should(truth) == 1, MISSED, FALSE_ALARM) if prices.two else WRONG

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.statistics.scores import logit, sigmoid
+from loopbook.statistics.scores import logit, probabilities, sigmoid
 
 TRUSTED, UNPROVEN, MALICIOUS = "trusted", "unproven", "malicious"
 
@@ -65,28 +66,26 @@ class _Votes:
         known = np.array([place.get(outcomes.get(name), -1) for name in rows], dtype=np.int64)
         return cls(users, rows, names, row, pair, pairs // len(names), pairs % len(names), known)
 
-    @property
-    def count(self) -> Ints:
-        """Answers of each row."""
-        return np.bincount(self.row, minlength=len(self.rows)).astype(np.int64)
-
-    def summed(self, each: Floats, weight: Floats | None = None) -> Floats:
+    def summed(self, each: Floats) -> Floats:
         """Return the sum over each row's answers of what belongs to their pairs, [rows, ...]."""
-        return np.asarray(self._matrix(weight) @ each)
+        return np.asarray(self._matrix @ each)
 
     def counted(self, share: Floats) -> Floats:
         """Return how often each pair's user named its class while that of the column was right, [pairs, k].
 
         Only rows count where somebody else or an outcome speaks as well.
         """
-        checked = ((self.count > 1) | (self.known >= 0))[self.row]
-        return np.asarray(self._matrix(checked.astype(np.float64)).T @ share)
+        count = np.bincount(self.row, minlength=len(self.rows))
+        checked = (count > 1) | (self.known >= 0)
+        return np.asarray(self._matrix.T @ (share * checked[:, None]))
 
-    def _matrix(self, weight: Floats | None) -> Any:
+    @cached_property
+    def _matrix(self) -> Any:
+        """Which answer of which pair is of which row, sparse [rows, pairs]."""
         from scipy.sparse import csr_matrix
 
-        weight = np.ones(len(self.row)) if weight is None else weight
-        return csr_matrix((weight, (self.row, self.pair)), shape=(len(self.rows), len(self.who)))
+        ones = np.ones(len(self.row))
+        return csr_matrix((ones, (self.row, self.pair)), shape=(len(self.rows), len(self.who)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +176,7 @@ def estimate(answers: pd.DataFrame, outcomes: Mapping[str, Any]) -> tuple[pd.Dat
     share = np.full(k, 1 / k)
     users = _Users.of(votes, np.zeros((len(votes.who), k)))
     for _ in range(_ROUNDS):
-        q = _softmax(np.log(share) + votes.summed(_likelihood(votes, users)) + anchor)
+        q = probabilities(np.log(share) + votes.summed(_likelihood(votes, users)) + anchor)
         before, users = users, _Users.of(votes, votes.counted(q))
         share = (1 + q.sum(axis=0)) / (k + len(votes.rows))
         if not len(votes.users) or np.abs(users.reliability - before.reliability).max() < _CLOSE:
@@ -258,7 +257,7 @@ def _table(votes: _Votes, users: _Users, flipping: set[str]) -> pd.DataFrame:
 
 
 def _labels(votes: _Votes, log_odds: Floats, witnesses: Floats, believed: NDArray[np.bool_]) -> pd.DataFrame:
-    q, alone, k = _softmax(log_odds), _softmax(witnesses), len(votes.names)
+    q, alone, k = probabilities(log_odds), probabilities(witnesses), len(votes.names)
     rows = np.arange(len(votes.rows))
     label = k - 1 - np.argmax(q[:, ::-1], axis=1) if len(rows) else np.zeros(0, dtype=np.int64)
     said = np.zeros((len(votes.who), k))
@@ -285,8 +284,3 @@ def _labels(votes: _Votes, log_odds: Floats, witnesses: Floats, believed: NDArra
             "accepted": (confidence >= ACCEPTED) & (alone[rows, label] >= WITNESSED - _CLOSE) & (count > 0),
         }
     ).astype({"row_id": "str"})
-
-
-def _softmax(log: Floats) -> Floats:
-    p = np.exp(log - log.max(axis=1, keepdims=True)) if log.size else np.zeros(log.shape)
-    return np.asarray(p / p.sum(axis=1, keepdims=True))

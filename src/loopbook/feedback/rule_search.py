@@ -13,7 +13,6 @@ from loopbook.data.features import column
 from loopbook.decisions import costs as money
 from loopbook.decisions import rules
 from loopbook.decisions.language import symbols, words
-from loopbook.feedback import complaint
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.decisions import Rule
 from loopbook.scenario.task import Task
@@ -128,7 +127,7 @@ def search(
 
 def _spent(side: pd.DataFrame, prices: money.CostMatrix, truth: NDArray[Any]) -> Floats:
     """Return what each decision has cost; of one that waits for a person what the right action will."""
-    action = complaint.done(side["action"], prices.actions)
+    action = prices.index(side["action"])
     return prices.realised(np.where(action < 0, prices.should(truth), action), truth, side["reviewed"])
 
 

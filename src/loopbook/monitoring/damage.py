@@ -154,7 +154,7 @@ def _unequal(log: Log, one: Incident) -> tuple[int, float, float, float]:
     gap = table.iloc[0]
     members = log.stream.frame[one.places[0]].astype(str).to_numpy() == gap["lower"]
     counted = members & (log.stream.code != NO_CLASS if log.several else log.stream.code == 1)
-    prices = log.prices.by_row((log.stream.number[:, 0] if log.prices.functions else log.stream.code)[counted])
+    prices = log.prices.by_row(log.truth(log.stream)[counted])
     best = prices.min(axis=1, keepdims=True)
     missed = float((prices - best).sum()) / max(1, prices.shape[1] - 1)
     value, low, high = (float(gap[name]) * missed for name in ("value", "low", "high"))

@@ -177,7 +177,7 @@ def _rows(log: Log, side: Side) -> dict[str, tuple[Mask, Mask]]:
             "false-positive rate": (acted & ~yes, ~yes),
             "precision": (acted & yes, acted),
         }
-    right = side.action == log.prices.should(side.number[:, 0] if log.prices.functions else side.code)
+    right = side.action == log.prices.should(log.truth(side))
     found = {"accuracy": (right, every)}
     for code, name in enumerate(log.classes):
         found[_of(name)] = (right & (side.code == code), side.code == code)

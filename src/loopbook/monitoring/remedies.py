@@ -62,7 +62,7 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float | None = N
     side = since_last_change(log, incidents)
     if side is None:
         return pd.DataFrame(columns=COLUMNS)
-    truth = side.number[:, 0] if log.prices.functions else side.code
+    truth = log.truth(side)
     now = log.prices.realised(np.maximum(side.action, 0), truth)
     open_ = ~_reviewed(side, log)
     options = _of_two(log, side, threshold) if log.prices.two else _of_several(log, side)
@@ -127,7 +127,7 @@ def _of_several(log: Log, side: Side) -> list[Option]:
     return [
         (
             "recalibrate",
-            lambda taught, asked: _cheapest(log, _fitted(taught, asked)[1]),
+            lambda taught, asked: prices.cheapest(_fitted(taught, asked)[1]),
             words,
             np.nan,
             slope,
@@ -135,7 +135,7 @@ def _of_several(log: Log, side: Side) -> list[Option]:
         ),
         (
             "retrain",
-            lambda taught, asked: _cheapest(log, _corrected(log, taught, asked)),
+            lambda taught, asked: prices.cheapest(_corrected(log, taught, asked)),
             "learn from the outcomes that have arrived",
             np.nan,
             np.nan,
@@ -148,15 +148,10 @@ def _yes(acted: Mask) -> Days:
     return acted.astype("int64")
 
 
-def _cheapest(log: Log, said: Floats) -> Days:
-    """Return the action of least expected cost, int64 [n]."""
-    return np.asarray(log.prices.expected(said)[:, :-1].argmin(axis=1))
-
-
 def _spread(log: Log, taught: Side, asked: Side) -> Days:
     """Decide by predictions with the quantiles of the errors that have been made of late (split conformal)."""
     errors = np.quantile(taught.number[:, 0] - taught.number[:, 1], np.arange(1, 100) / 100)
-    return _cheapest(log, asked.number[:, 1][:, None] + errors)
+    return log.prices.cheapest(asked.number[:, 1][:, None] + errors)
 
 
 def _fitted(taught: Side, asked: Side, columns: Sequence[csr_matrix] = ()) -> tuple[float, Floats]:

@@ -1,9 +1,9 @@
 """Reference and current window: the decision log laid out by days, beside the rows that it is compared with."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -180,6 +180,10 @@ class Log:
         index: pd.Index = pd.Index(values, name="day")
         return index
 
+    def truth(self, side: Side) -> NDArray[Any]:
+        """Return what the costs of a side's rows depend on, [n] (`CostMatrix.truth`)."""
+        return side.number[:, 0] if self.prices.functions else side.code
+
     @cached_property
     def known(self) -> tuple[Side, Side]:
         """Stream and reference with only the rows that have an outcome and a probability."""
@@ -310,18 +314,13 @@ def _by_row(frame: pd.DataFrame, scores: pd.DataFrame) -> Floats:
     return scores.set_index("row_id").reindex(frame["row_id"]).to_numpy("float64", na_value=np.nan)
 
 
-def _places(names: tuple[str, ...], asked: Iterable[str]) -> Days:
-    """Return the place of each of the names asked for among the names, int64; -1 for one that is not there."""
-    return np.asarray(pd.Index(names).get_indexer(pd.Index(list(asked))), dtype="int64")
-
-
 def _called_for(probability: Floats, number: Floats, prices: CostMatrix, threshold: float | None) -> Days:
     """Return the action that the model's answers call for, int64 [n]."""
     if threshold is not None:
         return (targets.of_yes(probability) >= threshold).astype("int64")
     if prices.functions:
         return prices.should(number[:, 1])
-    return np.asarray(prices.expected(probability)[:, :-1].argmin(axis=1))
+    return prices.cheapest(probability)
 
 
 def _side(
@@ -344,7 +343,7 @@ def _side(
     else:
         frame = frame.reset_index(drop=True)
         day = (np.arange(len(frame)) / per_day).astype("int64")
-    own = _places(prices.classes, targets.classes(frame["label"], scenario.task))
+    own = pd.Index(prices.classes).get_indexer(pd.Index(targets.classes(frame["label"], scenario.task)))
     code = np.append(own, NO_CLASS)[targets.codes(frame["label"], scenario.task)].astype("int64")
     number = np.full((len(frame), len(NUMBER)), np.nan)
     if isinstance(scenario.task, Number):
@@ -352,7 +351,7 @@ def _side(
     flagged = _called_for(probability, number, prices, threshold)
     action = flagged
     if "action" in frame.columns:
-        action = _places(prices.actions, frame["action"].astype(str))
+        action = prices.index(frame["action"].astype(str))
     if "cost" in frame.columns:
         cost = frame["cost"].to_numpy("float64", na_value=np.nan)
     else:

@@ -333,8 +333,7 @@ def metrics(rows: pd.DataFrame, prototype: Prototype, task: Task, resamples: int
     elif not isinstance(task, Number):
         table = evaluation.metrics(code, p, groups=groups, resamples=resamples, task=task.type)
         others = evaluation.flat(table, "test_", task=task.type)
-    flat = {f"{name}{end}": value for name, ends in found.items() for end, value in zip(_ENDS, ends, strict=True)}
-    return others | flat
+    return others | {name: value for title, each in found.items() for name, value in each.recorded(title).items()}
 
 
 def sentence(measured: Mapping[str, float], task: Task, missed: Sequence[str]) -> str:

@@ -15,13 +15,13 @@ from loopbook.requirements.prototype import Prototype
 from loopbook.scenario import reading
 from loopbook.scenario.errors import DataError, ScenarioError, refuse, suggest
 from loopbook.scenario.source import CsvSource
-from loopbook.starter import conversion, document, form, label, roles, trial
+from loopbook.starter import conversion, document, form, label, label_types, roles, trial
 from loopbook.starter.column import describe
 from loopbook.starter.notation import quoted
 from loopbook.store import content
 from loopbook.store.project import Project
 
-_ASKED: dict[label.Reading, str] = {
+_ASKED: dict[label_types.Reading, str] = {
     "binary": "which values mean yes",
     "multiclass": "which values are a class of their own",
     "number": "from which limit on something is done",
@@ -55,7 +55,7 @@ class Beginning:
     copied: Path | None
     guesses: tuple[tuple[str, str, str], ...]
     next: tuple[str, ...]
-    label: label.LabelGuess
+    label: label_types.LabelGuess
     readings: tuple[tuple[str, str], ...]
     doubts: tuple[str, ...] = ()
 
@@ -66,7 +66,7 @@ def begin(
     file: Path,
     given: str | None = None,
     progress: Callable[[str], None] = download.silent,
-    task: label.Reading | None = None,
+    task: label_types.Reading | None = None,
 ) -> Beginning:
     """Write a scenario for a csv file, or for a JSON or Parquet file, which becomes one.
 
@@ -113,7 +113,7 @@ def _begin(
     raw: bytes,
     given: str | None,
     progress: Callable[[str], None],
-    task: label.Reading | None,
+    task: label_types.Reading | None,
 ) -> Beginning:
     target = project.scenarios / f"{name}.yaml"
     progress(f"Looking at {file.name}")
@@ -170,18 +170,18 @@ def _begin(
     return Beginning(target, copied, _guesses(draft), _next(draft, reading.parse(target)), guessed, told, said)
 
 
-def _readings(guess: label.LabelGuess, name: str, file: Path) -> tuple[tuple[str, str], ...]:
+def _readings(guess: label_types.LabelGuess, name: str, file: Path) -> tuple[tuple[str, str], ...]:
     """Return what else the label could be read as, each with the command that begins such an agent."""
     words = (("FILE", str(file)), ("LABEL", guess.column.name))
     # Make reads a value before the shell does: to it $(…) is a call, and $$ is a dollar.
     given = " ".join(f"{key}={shlex.quote(value.replace('$', '$$'))}" for key, value in words)
     return tuple(
-        (f"{label.READINGS[task]}: {what}", f"make new NAME={name[:49]}-{task} {given} TASK={task}")
+        (f"{label_types.READINGS[task]}: {what}", f"make new NAME={name[:49]}-{task} {given} TASK={task}")
         for task, what in guess.others
     )
 
 
-def reading_of(task: str) -> label.Reading | None:
+def reading_of(task: str) -> label_types.Reading | None:
     """Return a type of task by its name; None for no name.
 
     Raises
@@ -189,10 +189,10 @@ def reading_of(task: str) -> label.Reading | None:
     DataError
         If there is no such type.
     """
-    for known in label.READINGS:
+    for known in label_types.READINGS:
         if task == known:
             return known
-    refuse(DataError, (bool(task), f"There is no task {task!r}.{suggest(task, label.READINGS)}"))
+    refuse(DataError, (bool(task), f"There is no task {task!r}.{suggest(task, label_types.READINGS)}"))
     return None
 
 
@@ -273,7 +273,7 @@ def _guesses(draft: document.Draft) -> tuple[tuple[str, str, str], ...]:
     what, value = read[guess.task]
     rows = [
         ("label", quoted(guess.column.name), guess.which),
-        ("task", f"{label.READINGS[guess.task]} ({guess.task})", ""),
+        ("task", f"{label_types.READINGS[guess.task]} ({guess.task})", ""),
         (what, shorten(value, 80), guess.meaning),
     ]
     for kind in ("text", "number", "category"):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from loopbook.data import parsing
 from loopbook.starter.column import Column
 from loopbook.starter.form import Form
-from loopbook.starter.label import LabelGuess, few, shown
+from loopbook.starter.label_types import LabelGuess, few, shown
 from loopbook.starter.notation import comment, listed, listing, noted, quoted, scalar
 from loopbook.starter.roles import Roles
 

@@ -13,7 +13,8 @@ from loopbook.scenario.errors import DataError
 from loopbook.scenario.source import COUNTED
 from loopbook.starter import leak, words
 from loopbook.starter.column import Column, mean_words
-from loopbook.starter.label import REMEDY, LabelGuess, spellings
+from loopbook.starter.label import REMEDY
+from loopbook.starter.label_types import LabelGuess, spellings
 from loopbook.starter.notation import quoted
 
 FieldKind = Literal["text", "number", "category"]

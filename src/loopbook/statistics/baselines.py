@@ -133,7 +133,6 @@ def figures(
     for name in (_FIRST.get(task, "accuracy"), primary(task).name):
         scored = {other: metric(name, test["label"], answer) for other, answer in others.items()}
         own = metric(name, test["label"], probability)
-        (value, low, high), over = gain(own, scored, len(test), test["group"], resamples)
-        recorded = f"test_{name}_gain"
-        found |= {recorded: value, f"{recorded}_low": low, f"{recorded}_high": high, f"{recorded}_over": over}
+        gained, over = gain(own, scored, len(test), test["group"], resamples)
+        found |= {**gained.recorded(f"test_{name}_gain"), f"test_{name}_gain_over": over}
     return found

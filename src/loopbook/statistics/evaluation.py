@@ -11,7 +11,7 @@ from loopbook.scenario.errors import DataError
 from loopbook.statistics import bootstrap, targets
 from loopbook.statistics.confusions import MOST, worst
 from loopbook.statistics.intervals import Interval, wilson
-from loopbook.statistics.metrics import BINS, METRICS, answers, computed, interval, reported, scores, top_label
+from loopbook.statistics.metrics import BINS, METRICS, above, answers, computed, interval, reported, scores, top_label
 
 Floats = NDArray[np.float64]
 
@@ -287,7 +287,5 @@ def _drawn(
 
 def _steps(y: Floats, p: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the distinct scores, highest first, with the true and false positives from each on."""
-    order = np.argsort(-p, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))
-    tp = np.cumsum(y[order])[ends]
-    return p[order][ends], tp, ends + 1 - tp
+    (tp,), (fp,) = above(y, p, np.ones((1, len(y))))
+    return np.unique(p)[::-1], tp, fp

@@ -23,6 +23,10 @@ class Interval(NamedTuple):
         """Half of the interval's width."""
         return (self.high - self.low) / 2
 
+    def recorded(self, name: str) -> dict[str, float]:
+        """Return it as flat numbers: the value under a name, and its ends with ``_low`` and ``_high``."""
+        return dict(zip((name, f"{name}_low", f"{name}_high"), self, strict=True))
+
 
 NOTHING = Interval(nan, nan, nan)
 

@@ -227,12 +227,6 @@ def _macro(each: Floats, known: NDArray[np.bool_]) -> Floats:
     return np.asarray(np.divide(total, count, out=np.full_like(total, np.nan), where=enough))
 
 
-def _counts(y: Floats, p: Floats, threshold: float, w: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    says = p >= threshold
-    yes = y > 0.5
-    return tuple(w @ part.astype(np.float64) for part in (yes & says, ~yes & says, ~yes & ~says, yes & ~says))  # type: ignore[return-value]
-
-
 def _ratio(top: Floats, bottom: Floats) -> Floats:
     return np.divide(top, bottom, out=np.full_like(top, np.nan), where=bottom > 0)
 
@@ -261,22 +255,22 @@ def informedness(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
 @_metric("precision", HIGHER, shown="asked")
 def precision(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Of the rows called positive, the share that is; 0 where none is called positive."""
-    tp, fp, _, _ = _counts(y, p, threshold, w)
-    return np.asarray(tp / np.maximum(tp + fp, _TINY))
+    right, said, _ = _tallies(y, p, threshold, w)
+    return right[:, 1] / np.maximum(said[:, 1], _TINY)
 
 
 @_metric("recall", HIGHER, shown="asked")
 def recall(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Of the positive rows, the share that is called so."""
-    tp, _, _, fn = _counts(y, p, threshold, w)
-    return _ratio(tp, tp + fn)
+    right, _, true = _tallies(y, p, threshold, w)
+    return _ratio(right, true)[:, 1]
 
 
 @_metric("F1", HIGHER, shown="asked")
 def f1(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Harmonic mean of precision and recall."""
-    tp, fp, _, fn = _counts(y, p, threshold, w)
-    return _ratio(2 * tp, 2 * tp + fp + fn)
+    right, said, true = _tallies(y, p, threshold, w)
+    return _ratio(2 * right, said + true)[:, 1]
 
 
 @_metric("macro F1", HIGHER, tasks=MANY)
@@ -326,7 +320,7 @@ def top_5(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
 @_metric("ROC AUC", HIGHER)
 def roc_auc(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Chance that a positive row scores higher than a negative one, ties counted half."""
-    tp, fp = _above(y, p, w)
+    tp, fp = above(y, p, w)
     before = np.pad(tp[:, :-1], ((0, 0), (1, 0)))
     area = (np.diff(fp, axis=1, prepend=0) * (tp + before) / 2).sum(axis=1)
     return _ratio(area, tp[:, -1] * fp[:, -1])
@@ -355,7 +349,7 @@ def ovr_auc(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
 @_metric("PR AUC", HIGHER, shown="value")
 def pr_auc(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Average precision: precision at each threshold, weighted by the recall gained there."""
-    tp, fp = _above(y, p, w)
+    tp, fp = above(y, p, w)
     here = tp / np.maximum(tp + fp, _TINY)
     return _ratio((np.diff(tp, axis=1, prepend=0) * here).sum(axis=1), tp[:, -1])
 
@@ -471,7 +465,7 @@ def _among(most: int, y: Floats, p: Floats, w: Floats) -> Floats:
     return _ratio(w @ (before.sum(axis=1) < most).astype(np.float64), w.sum(axis=1))
 
 
-def _above(y: Floats, p: Floats, w: Floats) -> tuple[Floats, Floats]:
+def above(y: Floats, p: Floats, w: Floats) -> tuple[Floats, Floats]:
     """Return weights of positives and negatives at or above each distinct score, highest first, [b, distinct]."""
     order = np.argsort(-p, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))
