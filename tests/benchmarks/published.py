@@ -43,7 +43,7 @@ def main() -> None:
         for name in (name for name in artifacts if name.startswith("03_training")):
             model = Model.load(project.data / artifacts[name]["model"])
             answer = model.answer(rows, project.work / "embeddings")
-            said = {"": answer.probabilities, **{of: p for of, (_, p) in answer.also.items()}}
+            said = {"": answer.probability, **{of: p for of, (_, p) in answer.also.items()}}
             for head in model.outputs:
                 target = rows[heads.column(head)]
                 known = target.notna().to_numpy()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, log_loss, r2_score, roc_auc_score
 
 from loopbook.decisions import paired_gains
+from loopbook.models.answers import Answers
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.task import Binary, Multiclass, Number, OneOfMany, Quantity, YesNo
 
@@ -147,12 +148,12 @@ class Fixed:
     def __init__(self, classes: tuple[str, ...]) -> None:
         self.classes = classes
 
-    def probabilities(self, frame: pd.DataFrame, *more: object) -> np.ndarray:
-        return np.tile(np.arange(1, len(self.classes) + 1) / 10, (len(frame), 1))
+    def answer(self, frame: pd.DataFrame, *more: object) -> Answers:
+        return Answers(np.tile(np.arange(1, len(self.classes) + 1) / 10, (len(frame), 1)), self.classes)
 
 
 def test_models_with_different_lists_of_classes_are_aligned_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paired_gains.seen_rows, "probabilities", lambda model, rows, **_: model.probabilities(rows))
+    monkeypatch.setattr(paired_gains.seen_rows, "answer", lambda model, rows, **_: model.answer(rows))
     rows = pd.DataFrame({"label": pd.Categorical(["b"], categories=["a", "b", "c"])})
     assert paired_gains.judged(Fixed(("c", "a")), rows, SORTING)[0].tolist() == [0.2, 0.0, 0.1]
     assert paired_gains.judged(Fixed(("a", "b", "c")), rows, SORTING)[0].tolist() == [0.1, 0.2, 0.3]

@@ -22,11 +22,11 @@ from loopbook.decisions import (
     what_if,
 )
 from loopbook.decisions.agent import Agent, Episode
-from loopbook.decisions.answers import Answers
 from loopbook.decisions.building import Plan, build
 from loopbook.decisions.policies import Asking, Cheapest, Ruled
 from loopbook.decisions.replay import simulated_verdicts
 from loopbook.models import predictions
+from loopbook.models.answers import Answers
 from loopbook.scenario.decisions import Costs, DecisionsSettings, Rule
 from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.scenario.task import Multiclass, Number, OneOfMany, Quantity

@@ -7,7 +7,8 @@ from pydantic import TypeAdapter
 from sklearn.tree import DecisionTreeClassifier
 from tests.decisions.conftest import PRICES, rows, two
 
-from loopbook.decisions import answers, tree
+from loopbook.decisions import tree
+from loopbook.models import answers
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Binary, Task, YesNo

@@ -14,7 +14,7 @@ from scipy.stats import binom
 
 from loopbook.data.features import Features
 from loopbook.feedback import challenger, feedback_page, gate, learning_set, trust, users
-from loopbook.models import seen_rows
+from loopbook.models import answers, seen_rows
 from loopbook.models.model import Model
 from loopbook.models.training import fitting
 from loopbook.models.training.method import Method, TrainingData
@@ -243,7 +243,7 @@ def test_a_challenger_is_not_judged_by_groups_whose_later_outcome_it_was_taught(
 
     monkeypatch.setattr(challenger.serving, "load", lambda _: Loaded(idle))
     monkeypatch.setattr(challenger.Model, "load", lambda _: Loaded(remembers))
-    monkeypatch.setattr(seen_rows, "probabilities", lambda loaded, rows, **_: loaded.found(rows))
+    monkeypatch.setattr(seen_rows, "answer", lambda loaded, rows, **_: answers.of(loaded.found(rows)))
     fitted = challenger.Challenger(tmp_path, tmp_path, learned, customers([], "v"))
     scenario = SimpleNamespace(decisions=SimpleNamespace(costs=PRICES), task=TASK)
     stage = SimpleNamespace(scenario=scenario, settings=SimpleNamespace(min_gain=0.0))

@@ -14,7 +14,7 @@ from tests.models.conftest import Problem, frame, settings, silent
 from loopbook.data import cleaning, identity, splitting
 from loopbook.data.features import Features
 from loopbook.models import seen_rows
-from loopbook.models.answers import Answer
+from loopbook.models.answers import Answers
 from loopbook.models.choice import model_selection
 from loopbook.models.model import Model
 from loopbook.models.shipping import serving
@@ -42,7 +42,7 @@ def fit(tmp_path: Path) -> Fit:
     return make
 
 
-def on_test(models: dict[str, Model], test: pd.DataFrame, project: Project) -> dict[str, Answer]:
+def on_test(models: dict[str, Model], test: pd.DataFrame, project: Project) -> dict[str, Answers]:
     return model_selection.on_test(models, test, project.work / "embeddings", silent)
 
 
@@ -63,7 +63,7 @@ def test_a_learned_row_in_test_is_refused_whatever_its_id_and_case(fit: Fit, tex
     model = Model.load(fit("one", text.train, text.validation, text.features, text))
     rows = frame(120, 9)
     test = rows[~np.isin(identity.hashes(rows, ["text"]), model.learned)].reset_index(drop=True)
-    assert on_test({"one": model}, test, project)["one"].probabilities.tolist() == model.probabilities(test).tolist()
+    assert on_test({"one": model}, test, project)["one"].probability.tolist() == model.probabilities(test).tolist()
     planted = pd.concat([text.train.iloc[[3, 50]], text.validation.iloc[[7, 8]]]).assign(row_id=["p", "q", "r", "s"])
     planted["text"] = planted["text"].str.upper()
     with pytest.raises(DataError) as refused:
@@ -92,8 +92,8 @@ def test_a_shipped_model_knows_what_it_has_learned_from(fit: Fit, text: Problem,
         served = serving.load(project.work / "out")
         assert served.learned is not None and served.learned.tolist() == model.learned.tolist()
         with pytest.raises(DataError, match="2 of 2 rows to measure the champion on"):
-            seen_rows.probabilities(served, text.train.head(2), who="the champion")
-        told = seen_rows.probabilities(served, text.train.head(2), fresh=False)
+            seen_rows.answer(served, text.train.head(2), who="the champion")
+        told = seen_rows.answer(served, text.train.head(2), fresh=False).probability
         assert told == pytest.approx(model.probabilities(text.train.head(2)), abs=1e-5), "the report says: not fresh"
 
 

@@ -97,9 +97,9 @@ def test_classes_and_further_outputs_are_learned_and_shipped_by_every_architectu
     model, held = fit(topics, tmp_path / "fit", architecture), topics.validation
     answer = model.answer(held)
     assert model.classes == (*HOSTILE.values(), "fraud", "nobody")
-    assert answer.probabilities.shape == (250, 6)
-    assert answer.probabilities.sum(axis=1) == pytest.approx(np.ones(250))
-    assert (answer.probabilities[:, 4:] < 1 / 400).all(), "train knows neither"
+    assert answer.probability.shape == (250, 6)
+    assert answer.probability.sum(axis=1) == pytest.approx(np.ones(250))
+    assert (answer.probability[:, 4:] < 1 / 400).all(), "train knows neither"
     classes, tone = answer.also["tone"]
     assert classes == TONE and tone.sum(axis=1) == pytest.approx(np.ones(250))
     floor = metrics.score("macro_f1", held["label"], np.eye(6)[np.zeros(250, dtype=int)])
@@ -111,7 +111,7 @@ def test_classes_and_further_outputs_are_learned_and_shipped_by_every_architectu
     assert onnx_export.check(model, tmp_path / "onnx", held) <= 1e-5
     shipped = OnnxModel.load(tmp_path / "onnx")
     assert shipped.classes == model.classes
-    assert shipped.also(held)["tone"][1] == pytest.approx(tone, abs=1e-5)
+    assert shipped.answer(held).also["tone"][1] == pytest.approx(tone, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_number_is_learned_with_its_distribution_by_every_loss(
     given = minutes(loss)
     model, held = fit(given, tmp_path / "fit", architecture, epochs=20), given.validation
     label, answer = held["label"].to_numpy(), model.answer(held)
-    error = np.abs(answer.values - label).mean()
+    error = np.abs(answer.value - label).mean()
     trivial = np.abs(label - given.train["label"].median()).mean()
     assert error <= trivial * (1.15 if architecture in ("majority", "bag") else 0.95)
     quantiles = answer.distribution
@@ -135,10 +135,10 @@ def test_a_number_is_learned_with_its_distribution_by_every_loss(
     # The rows that it is calibrated on: their share is that of the ranks.
     inside = (quantiles[:, 4] <= label) & (label <= quantiles[:, 94])
     assert inside.mean() == pytest.approx(0.9, abs=0.02)
-    assert answer.probabilities.sum(axis=1) == pytest.approx(np.ones(250)) and answer.probabilities.shape == (250, 3)
+    assert answer.probability.sum(axis=1) == pytest.approx(np.ones(250)) and answer.probability.shape == (250, 3)
     onnx_export.export(model, tmp_path / "onnx")
     onnx_export.check(model, tmp_path / "onnx", held)
-    assert OnnxModel.load(tmp_path / "onnx").values(held) == pytest.approx(answer.values, rel=1e-4)
+    assert OnnxModel.load(tmp_path / "onnx").answer(held).value == pytest.approx(answer.value, rel=1e-4)
 
 
 def test_two_hundred_classes_break_nothing_and_classes_of_one_row_neither(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_champion_of_record_with_other_classes_is_aligned_by_their_names(topic
     held = held.assign(label=held["label"].cat.set_categories(turned)).reset_index(drop=True)
     old = fit(replace(topics, train=old_rows, validation=held), tmp_path / "old", "tfidf")
     rows = topics.validation
-    judged = model_selection.judged(old, old.answer(rows), rows, topics.task)
+    judged = old.answer(rows).aligned(targets.classes(rows["label"], topics.task)).judged
     assert judged.shape == (len(rows), 6) and (judged[:, 3:] == 0).all()
     known = rows["label"].isin(turned).to_numpy()
     assert metrics.score("accuracy", rows["label"][known], judged[known]) > 0.8
@@ -240,7 +240,7 @@ def test_pages_answer_by_type(kind: str, topics: Problem, minutes: Callable[[str
     primary = metrics.primary(given.task.type).name
     assert flat[f"validation_{primary}_low"] <= flat[f"validation_{primary}"] <= flat[f"validation_{primary}_high"]
     rows = given.validation
-    tested = choice_page.Tested(rows, given.task, {"tfidf": model}, {"tfidf": model.answer(rows)})
+    tested = choice_page.Tested(rows, given.task, {"tfidf": model.answer(rows)})
     assert choice_page.curves(tested, "tfidf", "tfidf") is not None
     wrong = choice_page.mistakes(tested, "tfidf")
     if kind == "topics":

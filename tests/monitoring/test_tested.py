@@ -7,22 +7,11 @@ import pandas as pd
 import pytest
 from tests.monitoring import several
 
+from loopbook.models.answers import Answers
 from loopbook.monitoring import surges, tested
 from loopbook.monitoring.timeline import prepare
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
-
-
-class Said(SimpleNamespace):
-    """What `Fake` says of n rows."""
-
-    def __init__(self, n: int, *, number: bool) -> None:
-        self.outputs = (SimpleNamespace(classes=("c0", "c1", "c2"), numeric=number),)
-        one = np.ones((n, 1))
-        self.probabilities = one * [0.2, 0.5, 0.3]
-        self.also = {} if number else {"tone": (("bad", "good"), one * [0.1, 0.9])}
-        self.values = np.arange(n, dtype="float64") if number else None
-        self.distribution = self.values[:, None] + np.arange(1, 100) / 100 if number else None
 
 
 class Fake:
@@ -32,13 +21,16 @@ class Fake:
         self.features = SimpleNamespace(texts=("text",), numbers=(), categories=())
         self.learned, self.number = np.zeros(0, "uint64"), number
 
-    def answer(self, frame: pd.DataFrame, *more: object) -> Said:
-        return Said(len(frame), number=self.number)
+    def answer(self, frame: pd.DataFrame, *more: object) -> Answers:
+        n = len(frame)
+        p = np.tile([0.2, 0.5, 0.3], (n, 1))
+        if not self.number:
+            return Answers(p, CLASSES, {"tone": (("bad", "good"), np.tile([0.1, 0.9], (n, 1)))})
+        value = np.arange(n, dtype="float64")
+        return Answers(p, CLASSES, value=value, distribution=value[:, None] + np.arange(1, 100) / 100)
 
-    def distribution(self, frame: pd.DataFrame) -> np.ndarray:
-        return self.answer(frame).distribution
 
-
+CLASSES = ("c0", "c1", "c2")
 ROWS = pd.DataFrame({"row_id": ["a", "b"], "text": ["one", "two"]}, index=[5, 3])
 
 

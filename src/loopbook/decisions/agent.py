@@ -9,13 +9,14 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from loopbook.data import features
-from loopbook.decisions import answers, log, outbox
-from loopbook.decisions.answers import Answers
+from loopbook.decisions import log, outbox
 from loopbook.decisions.building import Plan
 from loopbook.decisions.log import Decision
 from loopbook.decisions.policies import Policy, believed, rules_digest
 from loopbook.decisions.replay import Budget, in_time_order
 from loopbook.decisions.rules import REVIEW
+from loopbook.models import answers
+from loopbook.models.answers import Answers
 from loopbook.scenario.errors import DataError
 
 Reasoning = Callable[[pd.DataFrame], ArrayLike | Answers]

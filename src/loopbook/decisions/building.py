@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.decisions import answers, costs, language, rules, tree
-from loopbook.decisions.answers import Answers
+from loopbook.decisions import costs, language, rules, tree
 from loopbook.decisions.costs import CostMatrix
 from loopbook.decisions.policies import (
     Asking,
@@ -25,7 +24,8 @@ from loopbook.decisions.policies import (
     believed,
     logits,
 )
-from loopbook.models.answers import Answer
+from loopbook.models import answers
+from loopbook.models.answers import Answers
 from loopbook.scenario.decisions import DecisionsSettings, PolicyName, Rule
 from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.scenario.task import Task
@@ -90,10 +90,6 @@ class Plan:
         if len(bad):
             raise DataError(f"{len(bad)} rows have no label of a known class, such as {label.iloc[bad[0]]!r}.")
         return truth
-
-    def hear(self, answer: Answer) -> Answers:
-        """Return all that a model has answered, for the classes of the plan (`answers.heard`)."""
-        return answers.heard(answer, self.classes)
 
     @classmethod
     def of(

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from loopbook.decisions import policy_costs
-from loopbook.decisions.answers import Answers, of
 from loopbook.decisions.building import Plan, build
 from loopbook.decisions.replay import Outcome, replay, simulated_verdicts
 from loopbook.models import predictions
+from loopbook.models.answers import Answers, of
 from loopbook.scenario.decisions import PolicyName
 from loopbook.scenario.errors import DataError
 from loopbook.statistics.intervals import Interval, student

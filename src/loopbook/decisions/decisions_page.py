@@ -7,7 +7,6 @@ import pandas as pd
 
 from loopbook.decisions import costs, cross_validated_costs, log, policy_choice, policy_costs
 from loopbook.decisions import what_if as hypothetical
-from loopbook.decisions.answers import Answers
 from loopbook.decisions.building import Plan
 from loopbook.decisions.policies import Policy, believed
 from loopbook.decisions.policy_choice import Choice
@@ -15,6 +14,7 @@ from loopbook.decisions.policy_costs import Judged
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
 from loopbook.figures.sentence import Sentence, table
+from loopbook.models.answers import Answers
 from loopbook.scenario.task import Number
 from loopbook.statistics import targets
 

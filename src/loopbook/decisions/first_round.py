@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from loopbook.decisions import paired_gains
-from loopbook.decisions.answers import Answers
 from loopbook.decisions.paired_gains import COST, Gain
+from loopbook.models.answers import Answers
 from loopbook.models.seen_rows import Learner
 from loopbook.models.shipping import serving
 from loopbook.scenario.task import Task

@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from loopbook.data import features
-from loopbook.decisions import answers
-from loopbook.decisions.answers import Answers
+from loopbook.models import answers
+from loopbook.models.answers import Answers
 from loopbook.scenario.errors import ScenarioError
 from loopbook.scenario.task import Number, Task
 

@@ -46,7 +46,7 @@ def judged(model: Any, rows: pd.DataFrame, task: Task, who: str = "the model", f
     model
         As `serving.load` returns it.
     rows, who, fresh
-        As in `seen_rows.probabilities`.
+        As in `seen_rows.answer`.
 
     Returns
     -------
@@ -54,11 +54,8 @@ def judged(model: Any, rows: pd.DataFrame, task: Task, who: str = "the model", f
         Float64 [n, k], the columns in the order of the rows' classes, 0 for one that the model does not know: so
         models with different lists of classes stand side by side. Of a number quantiles, [n, q].
     """
-    p = targets.by_class(seen_rows.probabilities(model, rows, who=who, fresh=fresh))
-    if isinstance(task, Number):
-        return np.asarray(model.distribution(rows), dtype=np.float64)
-    names = targets.classes(rows["label"], task)
-    return p if p.shape[1] == len(names) == 2 else targets.aligned(p, model.classes, names)
+    said, names = seen_rows.answer(model, rows, who=who, fresh=fresh), targets.classes(rows["label"], task)
+    return said.judged if said.probability.shape[1] == len(names) == 2 else said.aligned(names).judged
 
 
 def gains(

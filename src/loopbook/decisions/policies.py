@@ -12,10 +12,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from loopbook.decisions import answers, costs, tree
-from loopbook.decisions.answers import Answers
+from loopbook.decisions import costs, tree
 from loopbook.decisions.costs import CostMatrix
 from loopbook.decisions.rules import REVIEW, Compiled, read
+from loopbook.models import answers
+from loopbook.models.answers import Answers
 from loopbook.scenario.decisions import Costs, Rule
 from loopbook.scenario.errors import DataError, LoopbookError
 from loopbook.scenario.task import AnyTask

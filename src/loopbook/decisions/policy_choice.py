@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from loopbook.decisions import answers
-from loopbook.decisions.answers import Answers
 from loopbook.decisions.building import Plan, build
 from loopbook.decisions.policy_costs import Judged
 from loopbook.decisions.replay import Outcome, replay
+from loopbook.models import answers
+from loopbook.models.answers import Answers
 from loopbook.scenario.errors import DataError
 from loopbook.statistics.folds import grouped
 from loopbook.statistics.intervals import Interval, saved

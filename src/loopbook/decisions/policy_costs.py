@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.decisions import answers, building, costs
-from loopbook.decisions.answers import Answers
+from loopbook.decisions import building, costs
 from loopbook.decisions.building import Plan
 from loopbook.decisions.costs import CostMatrix
 from loopbook.decisions.policies import Constant, Policy
 from loopbook.decisions.replay import Outcome, replay
+from loopbook.models import answers
+from loopbook.models.answers import Answers
 from loopbook.scenario.errors import DataError, suggest
 from loopbook.statistics import baselines, bootstrap, metrics, targets
 from loopbook.statistics.intervals import Interval

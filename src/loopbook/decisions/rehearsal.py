@@ -41,7 +41,7 @@ def run(stage: Stage, plan: Plan, model: Learner, policy: Policy, stream: pd.Dat
     agent = Agent(
         stage.scenario.name,
         plan,
-        lambda rows: plan.hear(model.answer(rows)),
+        lambda rows: model.answer(rows).aligned(plan.classes),
         policy,
         stage.digest("champion"),
         settings.review_capacity,
@@ -52,7 +52,7 @@ def run(stage: Stage, plan: Plan, model: Learner, policy: Policy, stream: pd.Dat
     chosen = decisions[explanation.to_explain(decisions, plan, settings.explained)]
     usual = explanation.typical(stage.read("validation"), task)
     effects = explanation.occlusion(
-        chosen, lambda rows: plan.hear(model.answer(rows)).explained, task, usual, plan.classes
+        chosen, lambda rows: model.answer(rows).aligned(plan.classes).explained, task, usual, plan.classes
     )
     decisions = log.explained(decisions, explanation.sentences(effects, task))
     return Rehearsal(decisions, episode.outbox, episode.scores, log.summary(decisions, plan))

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.decisions.answers import Answers
 from loopbook.decisions.building import Plan
 from loopbook.decisions.policies import Policy
+from loopbook.models.answers import Answers
 from loopbook.scenario.errors import DataError
 from loopbook.statistics.coin import coin
 

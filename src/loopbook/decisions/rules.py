@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from loopbook.data import features
 from loopbook.decisions import language
-from loopbook.decisions.answers import Answers
 from loopbook.decisions.language import Part, Symbol, symbols, where
+from loopbook.models.answers import Answers
 from loopbook.scenario.decisions import Rule
 from loopbook.scenario.errors import ScenarioError, suggest
 from loopbook.scenario.task import Task

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from loopbook.data import features
-from loopbook.decisions.answers import Answers
 from loopbook.decisions.costs import CostMatrix
 from loopbook.decisions.language import words
+from loopbook.models.answers import Answers
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Task
 

@@ -1,81 +1,109 @@
-"""Answers: what a fitted model says of rows, whatever its form and the type of its task."""
+"""Answers: what a model says of rows, whatever its form and the type of its task; what metrics and policies take."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from loopbook.models import heads
 from loopbook.models.heads import Head, Number
-from loopbook.scenario.errors import LoopbookError
-
-if TYPE_CHECKING:
-    import pandas as pd
+from loopbook.statistics import targets
 
 Floats = NDArray[np.float64]
-Further = Mapping[str, tuple[tuple[str, ...], Floats]]
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """What a model says of some rows, from one pass through it.
+class Answers:
+    """What a model says of n rows, from one pass through it.
 
     Attributes
     ----------
-    outputs
-        The heads.
-    raw
-        Raw scores, float64 [n, W].
+    probability
+        Calibrated probability of each class, float64 [n, k].
+    classes
+        Names of the columns; without any, their numbers.
+    also
+        By further output: its classes, and their calibrated probabilities, float64 [n, k].
+    value, distribution
+        Of a number: what is predicted, float64 [n], and its distribution as quantiles of equal weight, float64 [n, q].
     """
 
-    outputs: tuple[Head, ...]
-    raw: Floats
+    probability: Floats
+    classes: tuple[str, ...] = ()
+    also: Mapping[str, tuple[tuple[str, ...], Floats]] = field(default_factory=dict)
+    value: Floats | None = None
+    distribution: Floats | None = None
 
-    @cached_property
-    def probabilities(self) -> Floats:
-        """Calibrated probability of each class, float64 [n, k]."""
-        head, z = self._first
-        return head.probabilities(z)
+    @classmethod
+    def of(cls, outputs: Sequence[Head], raw: Floats) -> Answers:
+        """Return what raw scores, float64 [n, W], say by their heads: the label's first."""
+        (head, z), *further = heads.parts(outputs, raw)
+        also = {other.name: (other.classes, other.probabilities(own)) for other, own in further}
+        number = (head.values(z), head.distribution(z)) if isinstance(head, Number) else ()
+        return cls(head.probabilities(z), head.classes, also, *number)
+
+    def __len__(self) -> int:
+        return len(self.probability)
+
+    def __getitem__(self, rows: Any) -> Answers:
+        return replace(
+            self,
+            probability=self.probability[rows],
+            also={name: (classes, p[rows]) for name, (classes, p) in self.also.items()},
+            value=None if self.value is None else self.value[rows],
+            distribution=None if self.distribution is None else self.distribution[rows],
+        )
+
+    def aligned(self, classes: Sequence[str]) -> Answers:
+        """Return the answers with columns of these classes; one that the model does not know has the probability 0."""
+        asked = tuple(classes)
+        return replace(self, probability=targets.aligned(self.probability, self.classes, asked), classes=asked)
 
     @property
-    def also(self) -> Further:
-        """By the name of each further output its classes and their calibrated probabilities, float64 [n, k]."""
-        _, *further = heads.parts(self.outputs, self.raw)
-        return {head.name: (head.classes, head.probabilities(z)) for head, z in further}
+    def likeliest(self) -> NDArray[np.int64]:
+        """The code of the most probable class, int64 [n]; of equally probable ones the last."""
+        return np.asarray(self.probability.shape[1] - 1 - self.probability[:, ::-1].argmax(axis=1), dtype=np.int64)
 
     @property
-    def values(self) -> Floats:
-        """Of a number what is predicted, float64 [n]."""
-        head, z = self._number
-        return head.values(z)
-
-    @property
-    def distribution(self) -> Floats:
-        """Of a number the quantiles 0.01 to 0.99 of each row's predictive distribution, float64 [n, 99]."""
-        head, z = self._number
-        return head.distribution(z)
+    def shown(self) -> Floats:
+        """The probability that is shown: of two classes that of yes, else that of the most probable, float64 [n]."""
+        p = self.probability
+        return p[:, 1] if p.shape[1] == 2 else p[np.arange(len(p)), self.likeliest]
 
     @property
     def judged(self) -> Floats:
-        """What metrics judge: the probabilities, of a number the distribution; float64 [n, …]."""
-        head, z = self._first
-        return head.judged(z)
+        """What metrics judge: probabilities, float64 [n, k], or of a number its quantiles, [n, q]."""
+        return self.probability if self.distribution is None else self.distribution
 
     @property
-    def _first(self) -> tuple[Head, Floats]:
-        return next(heads.parts(self.outputs, self.raw))
+    def explained(self) -> Floats:
+        """What explanations speak of: of a number its value, float64 [n], else the classes, [n, k]."""
+        return self.probability if self.value is None else self.value
 
-    @property
-    def _number(self) -> tuple[Number, Floats]:
-        head, z = self._first
-        if not isinstance(head, Number):
-            raise LoopbookError("Only a model of a number predicts values; this one chooses among classes.")
-        return head, z
+    def columns(self) -> pd.DataFrame:
+        """Return what rules and the log know of the answers.
+
+        Returns
+        -------
+        DataFrame
+            `probability` (`shown`), `answer` (the most probable class); for each further output a column of its name
+            with its most probable class, and ``<name>_probability``; for a number `value`.
+        """
+        names = self.classes or tuple(map(str, range(self.probability.shape[1])))
+        found: dict[str, Any] = {"probability": self.shown, "answer": _named(names, self.likeliest)}
+        for name, (classes, p) in self.also.items():
+            found |= {name: _named(classes, p.argmax(axis=1)), f"{name}_probability": p.max(axis=1)}
+        return pd.DataFrame(found if self.value is None else {**found, "value": self.value})
+
+
+def of(said: ArrayLike | Answers, classes: Sequence[str] = ()) -> Answers:
+    """Return answers from plain probabilities: of all classes, [n, k], or of yes alone, [n]."""
+    return said if isinstance(said, Answers) else Answers(targets.by_class(said), tuple(classes))
 
 
 class Answering:
@@ -92,22 +120,14 @@ class Answering:
         """Names of the classes, in the order of the columns of `probabilities`."""
         return self.outputs[0].classes
 
-    def answer(self, frame: pd.DataFrame, *more: Any) -> Answer:
-        """Return all that the model says of rows, from one pass; each method below is one part of it."""
-        return Answer(self.outputs, self.raw(frame, *more))
+    def answer(self, frame: pd.DataFrame, *more: Any) -> Answers:
+        """Return all that the model says of rows."""
+        return Answers.of(self.outputs, self.raw(frame, *more))
 
     def probabilities(self, frame: pd.DataFrame, *more: Any) -> Floats:
         """Return the calibrated probability of each class for each row, float64 [n, k]."""
-        return self.answer(frame, *more).probabilities
+        return self.answer(frame, *more).probability
 
-    def also(self, frame: pd.DataFrame, *more: Any) -> Further:
-        """Return by the name of each further output its classes and their calibrated probabilities, float64 [n, k]."""
-        return self.answer(frame, *more).also
 
-    def values(self, frame: pd.DataFrame, *more: Any) -> Floats:
-        """Return the number that is predicted for each row, float64 [n]; only where the task is a number."""
-        return self.answer(frame, *more).values
-
-    def distribution(self, frame: pd.DataFrame, *more: Any) -> Floats:
-        """Return the quantiles 0.01 to 0.99 of each row's number, float64 [n, 99]; only where the task is a number."""
-        return self.answer(frame, *more).distribution
+def _named(names: Sequence[str], at: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(np.array(names, dtype=object)[at])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from loopbook.data import identity
 from loopbook.data.features import Features
-from loopbook.models.answers import Answer
+from loopbook.models.answers import Answers
 from loopbook.scenario.errors import DataError, LoopbookError
 from loopbook.store import content
 
@@ -37,11 +37,8 @@ class Learner(Protocol):
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the columns of probabilities."""
 
-    def answer(self, frame: pd.DataFrame, *more: Any) -> Answer:
+    def answer(self, frame: pd.DataFrame, *more: Any) -> Answers:
         """Return all that it says of rows."""
-
-    def probabilities(self, frame: pd.DataFrame, *more: Any) -> NDArray[np.float64]:
-        """Return the probability of each class for each row, float64 [n, k]."""
 
 
 def learned(features: Features, *parts: pd.DataFrame) -> NDArray[np.uint64]:
@@ -79,7 +76,7 @@ def load(folder: Path) -> NDArray[np.uint64]:
     return np.asarray(content.load(file)["rows"], dtype=np.uint64)
 
 
-def answer(model: Learner, rows: pd.DataFrame, *more: Any, who: str = "the model", fresh: bool = True) -> Answer:
+def answer(model: Learner, rows: pd.DataFrame, *more: Any, who: str = "the model", fresh: bool = True) -> Answers:
     """Return all that a model says of rows that it is to be measured on.
 
     Parameters
@@ -102,13 +99,6 @@ def answer(model: Learner, rows: pd.DataFrame, *more: Any, who: str = "the model
     if fresh:
         _refuse_learned(model, rows, who)
     return model.answer(rows, *more)
-
-
-def probabilities(
-    model: Learner, rows: pd.DataFrame, *more: Any, who: str = "the model", fresh: bool = True
-) -> NDArray[np.float64]:
-    """Return a model's probabilities for rows that it is to be measured on, float64 [n, k]; see `answer`."""
-    return answer(model, rows, *more, who=who, fresh=fresh).probabilities
 
 
 def _refuse_learned(model: Learner, rows: pd.DataFrame, who: str) -> None:

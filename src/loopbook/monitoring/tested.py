@@ -4,7 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from loopbook.decisions import answers
 from loopbook.models import seen_rows
 from loopbook.scenario.task import Number, Task
 
@@ -30,7 +29,7 @@ def asked(model: Any, rows: pd.DataFrame, scores: pd.DataFrame, task: Task) -> t
         With the columns of the stream's.
     """
     classes = tuple(str(name) for name in scores if name != "row_id")
-    said = answers.heard(seen_rows.answer(model, rows), classes)
+    said = seen_rows.answer(model, rows).aligned(classes)
     told = said.columns().drop(columns=["probability", "answer"]).set_axis(rows.index)
     table = pd.DataFrame(said.probability, columns=list(classes)).assign(row_id=rows["row_id"].astype(str).to_numpy())
     return bounded(model, rows.assign(**told), task), table
@@ -40,5 +39,5 @@ def bounded(model: Any, rows: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Return rows with the ends of the interval of nine tenths, `low` and `high`, where a number is predicted."""
     if not isinstance(task, Number):
         return rows
-    quantiles = model.distribution(rows)
+    quantiles = model.answer(rows).distribution
     return rows.assign(low=quantiles[:, _LOW], high=quantiles[:, _HIGH])

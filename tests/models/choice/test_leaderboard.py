@@ -33,7 +33,7 @@ def test_latency_decides_one_row_at_a_time_and_warms_up() -> None:
         def __init__(self) -> None:
             self.sizes: list[int] = []
 
-        def probabilities(self, frame: pd.DataFrame) -> np.ndarray:
+        def answer(self, frame: pd.DataFrame) -> np.ndarray:
             self.sizes.append(len(frame))
             return np.zeros(len(frame))
 

@@ -116,7 +116,7 @@ def test_the_contest_ranks_compares_ships_and_shows_mistakes(
     assert set(model_selection.figures(timed, "tfidf", "test_", "binary")) >= {"test_accuracy", "test_roc_auc_low"}
 
     said = {name: model.answer(rows) for name, model in models.items()}
-    wrong = choice_page.mistakes(choice_page.Tested(rows, text.task, models, said), "tfidf", count=3)
+    wrong = choice_page.mistakes(choice_page.Tested(rows, text.task, said), "tfidf", count=3)
     off = (rows["label"] - answers["tfidf"][:, 1]).abs().sort_values(ascending=False).head(3)
     assert wrong.index.tolist() == off.index.tolist()
     assert set(wrong["label"]) <= {"good", "bad"} and (wrong["label"] != wrong["answer"]).all()

@@ -1,7 +1,8 @@
 """Figures and tables of notebook 04: what the champion is worth on test, by the type of the task."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,7 @@ import pandas as pd
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
 from loopbook.models import training_page
-from loopbook.models.answers import Answer
-from loopbook.models.choice import model_selection
-from loopbook.models.model import Model
+from loopbook.models.answers import Answers
 from loopbook.models.predictions import Floats
 from loopbook.scenario.task import Number, Task
 from loopbook.statistics import bands, evaluation, metrics, targets
@@ -28,22 +27,16 @@ class Tested:
     ----------
     answers
         By name, as `model_selection.on_test` returns them.
-    judged
-        The same as metrics judge them, classes in the order of the labels.
     """
 
     rows: pd.DataFrame
     task: Task
-    models: Mapping[str, Model]
-    answers: Mapping[str, Answer]
-    judged: dict[str, Floats] = field(init=False)
+    answers: Mapping[str, Answers]
 
-    def __post_init__(self) -> None:
-        said = {
-            name: model_selection.judged(model, self.answers[name], self.rows, self.task)
-            for name, model in self.models.items()
-        }
-        object.__setattr__(self, "judged", said)
+    @cached_property
+    def judged(self) -> dict[str, Floats]:
+        """The same as metrics judge them, classes in the order of the labels; 0 for one that a model does not know."""
+        return {name: said.aligned(self.classes).judged for name, said in self.answers.items()}
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -57,7 +50,7 @@ class Tested:
 
     def by_class(self, name: str) -> Floats:
         """Return a candidate's probabilities, float64 [n, k]: of a number, those of its bands."""
-        return self.answers[name].probabilities if isinstance(self.task, Number) else self.judged[name]
+        return self.answers[name].probability if isinstance(self.task, Number) else self.judged[name]
 
     def further(self, name: str, resamples: int) -> dict[str, float]:
         """Return the metrics of a candidate's further outputs as flat numbers: ``test_``, the output, the metric."""

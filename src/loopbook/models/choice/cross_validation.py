@@ -11,7 +11,6 @@ import pandas as pd
 
 from loopbook.data.features import Features
 from loopbook.models import predictions, seen_rows
-from loopbook.models.heads import Number
 from loopbook.models.model import Model
 from loopbook.models.training import fit_store
 from loopbook.models.training.method import Method, TrainingData
@@ -64,9 +63,9 @@ def run(stage: Stage, rows: pd.DataFrame, champion: Method, baseline: Method, sh
             model = Model.load(fit_store.fit(stage, method, data).model)
             answer = seen_rows.answer(model, held, stage.project.work / "embeddings")
             judged = targets.narrow(answer.judged)
-            if name == "probability" and isinstance(answer.outputs[0], Number):
+            if name == "probability" and answer.distribution is not None:
                 found.append(predictions.columns("quantiles", judged))
-                judged = answer.probabilities
+                judged = answer.probability
             found.append(predictions.columns(name, judged))
         parts.append(pd.concat(found, axis=1))
     found_nothing = pd.DataFrame(columns=COLUMNS).astype({"repeat": "int64", "fold": "int64", "row_id": "str"})

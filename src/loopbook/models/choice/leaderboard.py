@@ -26,7 +26,7 @@ class Entry:
     Attributes
     ----------
     answer
-        What metrics judge, float64 [n, …] (`Answer.judged`): rows and classes in the order that all candidates share.
+        What metrics judge, float64 [n, …] (`Answers.judged`): rows and classes in the order that all candidates share.
     size_bytes
         Of what would be shipped; None: not exported.
     latency_ms
@@ -95,7 +95,7 @@ def latency(model: Learner, frame: pd.DataFrame, repeats: int = 200) -> dict[str
     times = []
     for row in single:
         start = time.perf_counter_ns()
-        model.probabilities(row)
+        model.answer(row)
         times.append((time.perf_counter_ns() - start) / 1e6)
     counted = np.array(times[10:])
     return {"median_ms": float(np.median(counted)), "p95_ms": float(np.percentile(counted, 95))}

@@ -10,11 +10,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.models import heads, predictions, seen_rows
-from loopbook.models.answers import Answer
+from loopbook.models.answers import Answers
 from loopbook.models.architectures import registry
 from loopbook.models.choice import leaderboard, tuning
 from loopbook.models.choice.leaderboard import Entry
-from loopbook.models.heads import Classes
 from loopbook.models.model import Model
 from loopbook.models.shipping import onnx_export
 from loopbook.models.shipping.bundle import OnnxModel
@@ -98,8 +97,9 @@ def on_validation(
     models: Mapping[str, Model], fits: Mapping[str, pd.DataFrame], validation: pd.DataFrame, task: Task
 ) -> dict[str, Floats]:
     """Return what each model says of validation, as metrics judge it: of a candidate as its notebook wrote it."""
+    classes = targets.classes(validation["label"], task)
     return {
-        name: written(fits[name]) if name in fits else judged(model, model.answer(validation), validation, task)
+        name: written(fits[name]) if name in fits else model.answer(validation).aligned(classes).judged
         for name, model in models.items()
     }
 
@@ -111,7 +111,7 @@ def written(table: pd.DataFrame) -> Floats:
 
 def on_test(
     models: Mapping[str, Model], test: pd.DataFrame, cache: Path, progress: Callable[[str], object]
-) -> dict[str, Answer]:
+) -> dict[str, Answers]:
     """Return what each model says of test.
 
     Parameters
@@ -128,16 +128,6 @@ def on_test(
         name: seen_rows.answer(model, test, cache, progress, who=f"the candidate {name!r}")
         for name, model in models.items()
     }
-
-
-def judged(model: Model, answer: Answer, rows: pd.DataFrame, task: Task) -> Floats:
-    """Return an answer as metrics judge it, its classes in the order of the rows' labels.
-
-    The champion of record may know other classes than the rows: one that it does not know has the probability 0.
-    """
-    if not isinstance(answer.outputs[0], Classes):
-        return answer.judged
-    return targets.aligned(answer.probabilities, model.classes, targets.classes(rows["label"], task))
 
 
 def best(board: pd.DataFrame, family: str | None = None) -> str | None:

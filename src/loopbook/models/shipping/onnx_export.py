@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import warnings
+from collections.abc import Sequence
 from functools import singledispatch
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 
 from loopbook.data.features import Features
 from loopbook.models import heads
-from loopbook.models.answers import Answer
 from loopbook.models.architecture import Predictor
 from loopbook.models.encoders import sentence_encoder
+from loopbook.models.heads import Head
 from loopbook.models.linear import Linear
 from loopbook.models.model import Model
 from loopbook.models.network import Network
@@ -82,7 +83,7 @@ def check(model: Model, folder: Path, frame: pd.DataFrame, cache: Path | None = 
     """
     if not len(frame):
         raise LoopbookError("An export is checked on rows; there are none.")
-    before, after = (_said(answer) for answer in (model.answer(frame, cache), OnnxModel.load(folder).answer(frame)))
+    before, after = (_said(model.outputs, raw) for raw in (model.raw(frame, cache), OnnxModel.load(folder).raw(frame)))
     apart = np.abs(before - after).max(axis=1)
     difference, worst = float(apart.max()), int(apart.argmax())
     if not difference <= TOLERANCE:
@@ -95,9 +96,9 @@ def check(model: Model, folder: Path, frame: pd.DataFrame, cache: Path | None = 
     return difference
 
 
-def _said(answer: Answer) -> NDArray[np.float64]:
+def _said(outputs: Sequence[Head], raw: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the probabilities of all outputs, and of a number its raw scores, in the spread of train; [n, columns]."""
-    each = list(heads.parts(answer.outputs, answer.raw))
+    each = list(heads.parts(outputs, raw))
     numbers = [z for head, z in each if head.numeric]
     return np.column_stack([*(head.probabilities(z) for head, z in each), *numbers])
 
