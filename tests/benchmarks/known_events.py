@@ -93,7 +93,7 @@ def shipped(name: str, change: Callable[[pd.DataFrame], pd.DataFrame] = lambda r
     world, acts = World.of(own, Project(ROOT)), own.task.actions
     said, cut = (
         world.learned(world.parts["train"], world.label),
-        costs.threshold(costs.of(own.decisions.costs, own.task)),
+        costs.of(own.decisions.costs, own.task).threshold,
     )
 
     def decided(split: str) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from loopbook.data.features import tokenize
-from loopbook.decisions.costs import of, threshold
+from loopbook.decisions.costs import of
 from loopbook.monitoring import scoring
 from loopbook.monitoring.timeline import prepare
 from loopbook.monitoring.watch import Watch, watch
@@ -51,7 +51,7 @@ def standin(posts: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:
 
 def monitor(texts: pd.Series, rest: pd.DataFrame, rows: int, scenario: Scenario) -> Watch:
     """Decide by the cost threshold and watch the stream."""
-    at = threshold(of(scenario.decisions.costs, scenario.task))
+    at = of(scenario.decisions.costs, scenario.task).threshold
     no, yes = scenario.task.actions
     rest = rest.assign(action=np.where(rest["probability"] >= at, yes, no))
     reference, stream = rest.iloc[: round(REFERENCE * rows)], rest.iloc[-round(STREAM * rows) :]

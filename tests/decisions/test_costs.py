@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.decisions.conftest import two
 
-from loopbook.decisions import costs, expressions
+from loopbook.decisions import costs, expressions, thresholds
 from loopbook.scenario.decisions import Costs, DecisionsSettings
 from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.scenario.task import Binary, Multiclass, Number, OneOfMany, Quantity, Task, YesNo
@@ -30,8 +30,8 @@ def matrices(draw: st.DrawFn) -> Costs:
 
 def test_threshold_is_elkans_formula() -> None:
     prices = Costs(false_positive=10, true_negative=1, false_negative=40, true_positive=4)
-    assert costs.threshold(two(prices)) == pytest.approx((10 - 1) / (10 - 1 + 40 - 4))
-    assert costs.threshold(two(Costs(false_positive=1, false_negative=5))) == pytest.approx(1 / 6)
+    assert two(prices).threshold == pytest.approx((10 - 1) / (10 - 1 + 40 - 4))
+    assert two(Costs(false_positive=1, false_negative=5)).threshold == pytest.approx(1 / 6)
 
 
 def test_the_threshold_in_force_is_the_scenarios_else_the_approved_one_else_that_of_the_costs() -> None:
@@ -40,20 +40,20 @@ def test_the_threshold_in_force_is_the_scenarios_else_the_approved_one_else_that
         DecisionsSettings.model_validate(prices),
         DecisionsSettings.model_validate({**prices, "threshold": 0.7}),
     )
-    assert costs.in_force(free, None, two(free.costs)) == (0.25, "cheapest expected by the cost matrix")
-    assert costs.in_force(free, 0.4, two(free.costs)) == (0.4, "as approved")
-    assert costs.in_force(bound, 0.4, two(bound.costs)) == (0.7, "as the scenario says")
+    assert thresholds.in_force(free, None, two(free.costs)) == (0.25, "cheapest expected by the cost matrix")
+    assert thresholds.in_force(free, 0.4, two(free.costs)) == (0.4, "as approved")
+    assert thresholds.in_force(bound, 0.4, two(bound.costs)) == (0.7, "as the scenario says")
 
 
 @given(matrices())
 def test_at_the_threshold_acting_and_leaving_cost_the_same(prices: Costs) -> None:
-    leave, act, _ = two(prices).expected([costs.threshold(two(prices))])[0]
+    leave, act, _ = two(prices).expected([two(prices).threshold])[0]
     assert act == pytest.approx(leave, abs=1e-6)
 
 
 @given(matrices(), st.floats(0, 1), st.floats(0, 5))
 def test_a_review_pays_inside_the_band_and_not_outside(prices: Costs, p: float, price: float) -> None:
-    low, high = costs.band(two(prices), price)
+    low, high = thresholds.band(two(prices), price)
     gain = two(prices).gain([p])[0] - price
     assert 0 <= low <= high <= 1
     if low < p < high:
@@ -65,13 +65,13 @@ def test_a_review_pays_inside_the_band_and_not_outside(prices: Costs, p: float, 
 def test_band_by_hand() -> None:
     # Leaving costs 5p, acting 1 - p, asking 0.5: cheaper than leaving above 0.1, than acting below 0.5.
     prices = Costs(false_positive=1, false_negative=5, review=0.5, review_error=0)
-    assert costs.band(two(prices)) == pytest.approx((0.1, 0.5))
-    assert costs.band(two(prices), price=10) == pytest.approx((1 / 6, 1 / 6))
+    assert thresholds.band(two(prices)) == pytest.approx((0.1, 0.5))
+    assert thresholds.band(two(prices), price=10) == pytest.approx((1 / 6, 1 / 6))
 
 
 @given(matrices(), st.lists(st.floats(0, 1), min_size=1, max_size=60), st.floats(0, 1))
 def test_the_price_of_capacity_keeps_reviews_within_it(prices: Costs, p: list[float], capacity: float) -> None:
-    low, high = costs.band(two(prices), costs.capacity_price(two(prices), p, capacity) + 1e-9)
+    low, high = thresholds.band(two(prices), costs.capacity_price(two(prices), p, capacity) + 1e-9)
     inside = sum(low < each < high for each in p)
     assert inside <= capacity * len(p) + 1e-6
 
@@ -99,7 +99,7 @@ def test_the_cheapest_threshold_is_what_trying_all_of_them_finds(
     prices: Costs, drawn: list[tuple[bool, float]]
 ) -> None:
     label, p = np.array([row[0] for row in drawn]), np.array([row[1] for row in drawn])
-    found = costs.cheapest(label, p, two(prices))
+    found = thresholds.cheapest(label, p, two(prices))
     tried = [two(prices).realised(p >= cut, label).mean() for cut in (*p, 0.0, 1.1)]
     assert found.cost == pytest.approx(min(tried), abs=1e-6)
     assert two(prices).realised(p >= found.value, label).mean() == pytest.approx(found.cost, abs=1e-6)
@@ -110,7 +110,7 @@ def test_the_cheapest_threshold_on_calibrated_rows_is_elkans() -> None:
     p = random.random(40_000)
     label = random.random(40_000) < p
     prices = Costs(false_positive=1, false_negative=4)
-    found = costs.cheapest(label, p, two(prices))
+    found = thresholds.cheapest(label, p, two(prices))
     assert abs(found.value - 0.2) < 0.06
 
 
@@ -120,7 +120,7 @@ def test_no_threshold_of_a_grid_is_cheaper_than_the_cheapest() -> None:
     label = random.random(2_000) < p
     prices = Costs(false_positive=1, false_negative=3)
     spent = [two(prices).realised(p >= cut, label).mean() for cut in np.linspace(0, 1, 101)]
-    assert min(spent) >= costs.cheapest(label, p, two(prices)).cost - 1e-9
+    assert min(spent) >= thresholds.cheapest(label, p, two(prices)).cost - 1e-9
 
 
 @pytest.mark.parametrize(
@@ -134,14 +134,14 @@ def test_costs_under_which_a_mistake_is_no_mistake_are_refused(wrong: dict[str, 
 
 def test_no_rows_and_unequal_lengths_are_refused() -> None:
     with pytest.raises(DataError, match="no rows"):
-        costs.cheapest([], [], two(Costs()))
+        thresholds.cheapest([], [], two(Costs()))
     with pytest.raises(DataError, match="2 labels for 1"):
-        costs.cheapest([0, 1], [0.5], two(Costs()))
+        thresholds.cheapest([0, 1], [0.5], two(Costs()))
 
 
 def test_a_line_that_climbs_far_above_the_others_ends_where_it_leaves_the_picture() -> None:
     prices, grid = Costs(false_positive=10, false_negative=1_000, review=2), np.linspace(0, 1, 101)
-    lines = costs.drawn(two(prices), grid, ("clear", "refer", "ask"))
+    lines = thresholds.drawn(two(prices), grid, ("clear", "refer", "ask"))
     shown = lines["clear"][1]
     assert np.isnan(shown[-1]) and np.nanmax(shown) <= 1.5 * 22
     assert not np.isnan(lines["refer"][1]).any() and not np.isnan(lines["ask"][1]).any()
@@ -200,7 +200,7 @@ def test_what_asking_is_expected_to_cost_is_the_mean_of_what_people_do() -> None
 def test_threshold_and_band_of_two_classes_are_where_the_general_form_changes_its_mind(
     prices: Costs, p: list[float]
 ) -> None:
-    table, (low, high), edge = two(prices), costs.band(two(prices)), costs.threshold(two(prices))
+    table, (low, high), edge = two(prices), thresholds.band(two(prices)), two(prices).threshold
     for each, cost in zip(p, table.expected(p), strict=True):
         if abs(each - edge) > 1e-6:
             assert cost[:2].argmin() == (each > edge)
@@ -245,7 +245,7 @@ def test_the_four_outcomes_are_a_short_form_of_the_matrix_of_two_classes() -> No
     prices = Costs(true_positive=-3, false_positive=2, true_negative=1, false_negative=7)
     long = Costs(matrix={"ignore": {"no": 1, "yes": 7}, "alert": {"no": 2, "yes": -3}})
     assert costs.of(prices, YES).cost.tolist() == costs.of(long, YES).cost.tolist() == [[1, 7], [2, -3]]
-    assert costs.threshold(costs.of(long, YES)) == costs.threshold(two(prices))
+    assert costs.of(long, YES).threshold == two(prices).threshold
     assert costs.of(Costs(), NUMBER).two  # two bands around one limit
 
 

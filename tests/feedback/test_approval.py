@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopbook.decisions import costs, rules
+from loopbook.decisions import rules, thresholds
 from loopbook.feedback import approval
 from loopbook.feedback.proposals import Proposal, make
 from loopbook.scenario.contract import Scenario
@@ -76,16 +76,16 @@ def test_approving_nothing_changes_nothing() -> None:
 
 def test_an_approved_threshold_is_void_once_labels_train_the_same_candidate_anew() -> None:
     first = approval.next_snapshot([THRESHOLD], "all", Snapshot(), "ann", model="a" * 64)
-    assert costs.approved(first.threshold, first.threshold_model, "a" * 64) == (0.3, "")
+    assert thresholds.approved(first.threshold, first.threshold_model, "a" * 64) == (0.3, "")
     later = approval.next_snapshot([LABELS], "all", first, "ann", model="a" * 64)
-    valid, why = costs.approved(later.threshold, later.threshold_model, "b" * 64)
+    valid, why = thresholds.approved(later.threshold, later.threshold_model, "b" * 64)
     assert valid is None
     assert "threshold 0.300 is void" in why and "aaaaaaaaaaaa" in why and "bbbbbbbbbbbb" in why
     anew = approval.next_snapshot([THRESHOLD], "all", later, "ann", model="b" * 64)
     assert anew.round == 3, "the same value for another model is another approval"
-    assert costs.approved(anew.threshold, anew.threshold_model, "b" * 64) == (0.3, "")
-    assert "was not noted" in costs.approved(0.3, None, "b" * 64)[1]
-    assert costs.approved(None, None, "b" * 64) == (None, "")
+    assert thresholds.approved(anew.threshold, anew.threshold_model, "b" * 64) == (0.3, "")
+    assert "was not noted" in thresholds.approved(0.3, None, "b" * 64)[1]
+    assert thresholds.approved(None, None, "b" * 64) == (None, "")
 
 
 def test_what_is_approved_already_is_not_pending() -> None:
@@ -112,8 +112,8 @@ def test_a_threshold_belongs_to_the_champion_of_its_run_whatever_is_promoted_wit
     before = approval.next_snapshot([THRESHOLD], "all", Snapshot(), "ann", model="a" * 64)
     for kinds in ([CHAMPION], [CHAMPION, suggestion("threshold", {"threshold": 0.4})]):
         after = approval.next_snapshot(kinds, "all", before, "ann", model="a" * 64)
-        assert costs.approved(after.threshold, after.threshold_model, "c" * 64)[0] is None
-        assert costs.approved(after.threshold, after.threshold_model, "a" * 64) == (after.threshold, "")
+        assert thresholds.approved(after.threshold, after.threshold_model, "c" * 64)[0] is None
+        assert thresholds.approved(after.threshold, after.threshold_model, "a" * 64) == (after.threshold, "")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from scipy.stats import binom
 from tests.monitoring import several
 from tests.monitoring.several import Drawn
 
-from loopbook.decisions.costs import threshold
 from loopbook.monitoring import performance, remedies
 from loopbook.monitoring.alerts import Incident
 from loopbook.monitoring.timeline import Log, prepare
@@ -23,7 +22,7 @@ def overconfident(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
 
 def test_recalibration_saves_money_where_calibration_is_lost(quiet: Callable[..., Log]) -> None:
     log = quiet(1, overconfident)
-    table = remedies.compare(log, [], threshold(log.prices)).set_index("proposal")
+    table = remedies.compare(log, [], log.prices.threshold).set_index("proposal")
     # Second method: what the calibrated scores, known here, would have cost on the same rows.
     true = 3 * np.log(log.stream.chance / (1 - log.stream.chance))
     costs = log.scenario.decisions.costs

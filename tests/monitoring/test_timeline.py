@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from tests.monitoring import several
 
-from loopbook.decisions.costs import threshold
 from loopbook.monitoring import monitoring_page, timeline
 from loopbook.monitoring.timeline import Log
 from loopbook.scenario.contract import Scenario
@@ -55,7 +54,7 @@ def test_a_reference_without_actions_is_decided_by_the_threshold_or_else_by_the_
     log = timeline.prepare(rows(1, 3), reference, scenario, threshold=0.5)
     np.testing.assert_array_equal(log.reference.acted, log.reference.chance >= 0.5)
     by_costs = timeline.prepare(rows(1, 3), reference, scenario)
-    np.testing.assert_array_equal(by_costs.reference.acted, by_costs.reference.chance >= threshold(by_costs.prices))
+    np.testing.assert_array_equal(by_costs.reference.acted, by_costs.reference.chance >= by_costs.prices.threshold)
 
 
 @pytest.mark.parametrize(

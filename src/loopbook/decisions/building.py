@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.decisions import costs, language, rules, tree
+from loopbook.decisions import costs, language, rules, thresholds, tree
 from loopbook.decisions.costs import CostMatrix
 from loopbook.decisions.policies import (
     Asking,
@@ -160,14 +160,14 @@ class Plan:
     @property
     def threshold(self) -> tuple[float, str]:
         """The threshold in force of two classes, and where it comes from."""
-        return costs.in_force(self.settings, self.approved_threshold, self.prices)
+        return thresholds.in_force(self.settings, self.approved_threshold, self.prices)
 
 
 def carried(
     stage: Stage, approved_rules: Mapping[str, object], approved_threshold: float | None, model: str | None
 ) -> Plan:
     """Return the plan of a round, from what its snapshot carries: rules, a threshold, and the model it was for."""
-    approved, task = costs.approved(approved_threshold, model, stage.digest("champion")), stage.scenario.task
+    approved, task = thresholds.approved(approved_threshold, model, stage.digest("champion")), stage.scenario.task
     classes = targets.classes(stage.read("train")["label"], task)
     return Plan.of(task, stage.settings, approved_rules, *approved, classes)
 
@@ -224,7 +224,7 @@ def single(plan: Plan) -> Policy:
 
 def tuned(plan: Plan, truth: ArrayLike, said: ArrayLike | Answers) -> Threshold:
     """Return the threshold of two classes that was cheapest on these rows."""
-    cheapest = costs.cheapest(truth, answers.of(said).shown, plan.prices).value
+    cheapest = thresholds.cheapest(truth, answers.of(said).shown, plan.prices).value
     return Threshold(actions=plan.actions, threshold=cheapest, origin="cheapest on validation")
 
 
@@ -238,7 +238,7 @@ def asking(plan: Plan, truth: NDArray[Any], said: ArrayLike | Answers) -> Review
     value, origin = plan.threshold
     scale = calibration.platt(truth, said.shown)
     price = costs.capacity_price(prices, scale.apply(said.shown), capacity)
-    low, high = (scale.invert(end) for end in costs.band(prices, price))
+    low, high = (scale.invert(end) for end in thresholds.band(prices, price))
     if plan.set_threshold is None:
         value, origin = scale.invert(value), f"{origin}, recalibrated"
     return Review(actions=plan.actions, threshold=value, low=low, high=high, origin=origin)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loopbook.decisions import costs, cross_validated_costs, log, policy_choice, policy_costs
+from loopbook.decisions import cross_validated_costs, log, policy_choice, policy_costs, thresholds
 from loopbook.decisions import what_if as hypothetical
 from loopbook.decisions.building import Plan
 from loopbook.decisions.policies import Policy, believed
@@ -31,9 +31,9 @@ def expected_costs(plan: Plan, currency: str) -> Figure | pd.DataFrame:
     """
     prices = plan.prices
     if prices.two:
-        low, high = costs.band(prices)
+        low, high = thresholds.band(prices)
         return plots.lines(
-            costs.drawn(prices, np.linspace(0, 1, 101), (*plan.actions, "ask a person")),
+            thresholds.drawn(prices, np.linspace(0, 1, 101), (*plan.actions, "ask a person")),
             title=f"Asking a person is expected to pay between {low:.2g} and {high:.2g}",
             x="probability",
             y=f"expected cost, {currency}",

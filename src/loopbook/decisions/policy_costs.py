@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.decisions import building, costs
+from loopbook.decisions import building, thresholds
 from loopbook.decisions.building import Plan
 from loopbook.decisions.costs import CostMatrix
 from loopbook.decisions.policies import Constant, Policy
@@ -266,7 +266,7 @@ def hindsight(truth: ArrayLike, said: ArrayLike | Answers, prices: CostMatrix) -
 
     A bound, not a policy: nobody could have known it.
     """
-    return {"hindsight_cost": costs.cheapest(truth, answers.of(said).shown, prices).cost} if prices.two else {}
+    return {"hindsight_cost": thresholds.cheapest(truth, answers.of(said).shown, prices).cost} if prices.two else {}
 
 
 def quality(action: ArrayLike, truth: ArrayLike, prices: CostMatrix) -> dict[str, float]:

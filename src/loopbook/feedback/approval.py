@@ -67,7 +67,7 @@ def next_snapshot(
 
     Labels and outcomes are added to those approved before, a later one of the same row in place of the earlier. A
     threshold is sealed with the model that it was fitted to; with any other, promoted or trained anew, it is void, see
-    `loopbook.decisions.costs.approved`.
+    `loopbook.decisions.thresholds.approved`.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ A new type of task is a class here and a line in `KINDS`; one of several classes
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -52,6 +53,7 @@ class Head(BaseModel):
     classes: tuple[str, ...]
 
     @classmethod
+    @abstractmethod
     def of(cls, label: pd.Series[Any], weight: Floats, task: Task, name: str = "") -> Self:
         """Return the head for a label as train has it, not calibrated.
 
@@ -60,12 +62,11 @@ class Head(BaseModel):
         DataError
             If there is nothing to tell apart.
         """
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def width(self) -> int:
         """Columns of raw scores."""
-        raise NotImplementedError
 
     @property
     def metric(self) -> Metric:
@@ -77,9 +78,9 @@ class Head(BaseModel):
         """What the calibration is, to be recorded."""
         return {}
 
+    @abstractmethod
     def target(self, label: pd.Series[Any]) -> Floats:
         """Return what is learned of each row, [n]; NaN where it is not known, or cannot be learned."""
-        raise NotImplementedError
 
     def balanced(self, target: Floats, weight: Floats) -> Floats:
         """Return by what the weights of each class that train knows are multiplied so that all count alike."""
@@ -89,25 +90,25 @@ class Head(BaseModel):
         """Return the head with what takes back how weights move the base rate that is learned."""
         return self
 
+    @abstractmethod
     def risk(self, target: Floats, z: Floats) -> Floats:
         """Return what is minimised, of each row, [n]: `target` without gaps, raw scores [n, width]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(self, target: Any, z: Any) -> Any:
         """Return the same of TensorFlow's tensors, float32 [n]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def slope(self, target: Floats, z: Floats) -> Floats:
         """Return the derivative of `loss` in each raw score, [n, width]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def calibrated(self, target: Floats, z: Floats) -> Self:
         """Return the head calibrated on rows that the model was not fitted on; those without a target do not count."""
-        raise NotImplementedError
 
+    @abstractmethod
     def probabilities(self, z: Floats) -> Floats:
         """Return the probability of each class, float64 [n, k], from raw scores [n, width]."""
-        raise NotImplementedError
 
     def judged(self, z: Floats) -> Floats:
         """Return what metrics judge, float64 [n, …]: the probabilities, or of a number the quantiles."""
@@ -170,6 +171,20 @@ class Classes(Head):
         free: Floats = z - np.array(self.offset or [0.0] * self.width)
         return free / self.temperature
 
+    def logits(self, z: Floats) -> Floats:
+        """Return scores as `statistics.scores` takes logits: [n] where there is one, else [n, width]."""
+        return z[:, 0] if self.width == 1 else z
+
+    def risk(self, target: Floats, z: Floats) -> Floats:
+        return scores.cross_entropies(target, self.logits(z))
+
+    def calibrated(self, target: Floats, z: Floats) -> Self:
+        known = ~np.isnan(target)
+        if not known.any():
+            return self
+        free = self.logits(self.model_copy(update={"temperature": 1.0}).plain(z[known]))
+        return self.model_copy(update={"temperature": calibration.temperature(target[known], free)})
+
 
 class Binary(Classes):
     """Yes or no: one logit, with a sigmoid."""
@@ -193,10 +208,6 @@ class Binary(Classes):
         share = float(np.average(target, weights=weight))
         return self.model_copy(update={"offset": (float(scores.logit(share) - scores.logit(target.mean())),)})
 
-    def risk(self, target: Floats, z: Floats) -> Floats:
-        with np.errstate(invalid="ignore"):  # infinite scores give NaN, which training reports
-            return np.asarray(np.logaddexp(0, z[:, 0]) - target * z[:, 0])
-
     def loss(self, target: Any, z: Any) -> Any:
         import tensorflow as tf
 
@@ -204,10 +215,6 @@ class Binary(Classes):
 
     def slope(self, target: Floats, z: Floats) -> Floats:
         return scores.sigmoid(z) - target[:, None]
-
-    def calibrated(self, target: Floats, z: Floats) -> Self:
-        free = self.model_copy(update={"temperature": 1.0}).plain(z)[:, 0]
-        return self.model_copy(update={"temperature": calibration.temperature(target, free)})
 
     def probabilities(self, z: Floats) -> Floats:
         return targets.by_class(scores.sigmoid(self.plain(z)[:, 0]))
@@ -261,12 +268,6 @@ class Multiclass(Classes):
         moved = np.log(share / share.sum()) - np.log(plain / plain.sum())
         return self.model_copy(update={"offset": tuple(moved.tolist())})
 
-    def risk(self, target: Floats, z: Floats) -> Floats:
-        with np.errstate(invalid="ignore"):
-            top = z.max(axis=1)
-            total = top + np.log(np.exp(z - top[:, None]).sum(axis=1))
-            return np.asarray(total - np.take_along_axis(z, self.codes(target)[:, None], axis=1)[:, 0])
-
     def loss(self, target: Any, z: Any) -> Any:
         import tensorflow as tf
 
@@ -274,13 +275,6 @@ class Multiclass(Classes):
 
     def slope(self, target: Floats, z: Floats) -> Floats:
         return scores.probabilities(z) - np.eye(self.width)[self.codes(target)]
-
-    def calibrated(self, target: Floats, z: Floats) -> Self:
-        known = ~np.isnan(target)
-        if not known.any():
-            return self
-        free = self.model_copy(update={"temperature": 1.0}).plain(z[known])
-        return self.model_copy(update={"temperature": calibration.temperature(self.codes(target[known]), free)})
 
     def probabilities(self, z: Floats) -> Floats:
         unseen, lacks = 1 / (self.rows + len(self.classes)), len(self.classes) - self.width

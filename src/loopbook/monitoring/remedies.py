@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix, hstack
 from scipy.special import log_softmax, softmax
 
-from loopbook.decisions import costs as money
+from loopbook.decisions import thresholds
 from loopbook.monitoring.alerts import Incident
 from loopbook.monitoring.timeline import Days, Floats, Log, Mask, Side, texts
 from loopbook.statistics import intervals
@@ -81,9 +81,9 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float | None = N
 
 def _of_two(log: Log, side: Side, threshold: float | None) -> list[Option]:
     prices = log.prices
-    cutoff = money.threshold(prices)
+    cutoff = prices.threshold
     fit = platt(side.event, side.chance)
-    cheapest, equal = money.cheapest(side.event, side.chance, prices).value, fit.invert(cutoff)
+    cheapest, equal = thresholds.cheapest(side.event, side.chance, prices).value, fit.invert(cutoff)
     before = cutoff if threshold is None else threshold
     recalibration = (
         f"logit p becomes {fit.slope:.2f} · logit p {fit.intercept:+.2f}; for the decision that is a threshold of "
@@ -100,7 +100,7 @@ def _of_two(log: Log, side: Side, threshold: float | None) -> list[Option]:
         ),
         (
             "move the threshold",
-            lambda taught, asked: _yes(asked.chance >= money.cheapest(taught.event, taught.chance, prices).value),
+            lambda taught, asked: _yes(asked.chance >= thresholds.cheapest(taught.event, taught.chance, prices).value),
             f"act from {cheapest:.3f} instead of {before:.3f}",
             cheapest,
             np.nan,

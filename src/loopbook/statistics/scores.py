@@ -32,7 +32,12 @@ def probabilities(logits: ArrayLike) -> Floats:
 
 
 def cross_entropy(label: ArrayLike, logits: ArrayLike, weight: ArrayLike | None = None) -> float:
-    """Return the weighted mean cross-entropy of logits, in nats: the empirical risk that training minimises.
+    """Return the weighted mean cross-entropy of logits, in nats: the empirical risk that training minimises."""
+    return float(np.average(cross_entropies(label, logits), weights=weight))
+
+
+def cross_entropies(label: ArrayLike, logits: ArrayLike) -> Floats:
+    """Return the cross-entropy of each row's logits, in nats, float64 [n].
 
     Parameters
     ----------
@@ -42,12 +47,10 @@ def cross_entropy(label: ArrayLike, logits: ArrayLike, weight: ArrayLike | None 
     y, z = np.asarray(label, dtype=np.float64), np.asarray(logits, dtype=np.float64)
     with np.errstate(invalid="ignore"):  # infinite logits give NaN, which training reports
         if z.ndim == 1:
-            each = np.logaddexp(0, z) - y * z
-        else:
-            shifted = z - z.max(axis=1, keepdims=True)
-            at = np.take_along_axis(shifted, y.astype(np.int64)[:, None], axis=1)[:, 0] if y.ndim == 1 else None
-            each = np.log(np.exp(shifted).sum(axis=1)) - ((y * shifted).sum(axis=1) if at is None else at)
-    return float(np.average(each, weights=None if weight is None else np.asarray(weight, dtype=np.float64)))
+            return np.asarray(np.logaddexp(0, z) - y * z)
+        shifted = z - z.max(axis=1, keepdims=True)
+        at = np.take_along_axis(shifted, y.astype(np.int64)[:, None], axis=1)[:, 0] if y.ndim == 1 else None
+        return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - ((y * shifted).sum(axis=1) if at is None else at))
 
 
 def auc(label: ArrayLike, score: ArrayLike) -> float:
