@@ -11,7 +11,7 @@ from loopbook.models.architectures.boosted_trees import boosted_trees
 from loopbook.models.model import Model
 from loopbook.models.trees import Trees
 from loopbook.scenario.errors import LoopbookError
-from loopbook.statistics.scores import auc
+from loopbook.statistics import metrics
 from loopbook.store import content
 
 
@@ -26,7 +26,7 @@ def test_the_trees_answer_as_the_library_that_grew_them(cells: Problem) -> None:
     model.fit(cells.features.table(cells.train), cells.train["label"])
     expected = model.decision_function(cells.features.table(cells.validation))
     assert grown(cells).raw(cells.features, cells.validation)[:, 0] == pytest.approx(expected, abs=1e-5)
-    assert auc(cells.validation["label"], expected) > 0.97
+    assert metrics.score("roc_auc", cells.validation["label"], expected) > 0.97
 
 
 def test_a_value_on_the_threshold_goes_below() -> None:

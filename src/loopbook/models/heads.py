@@ -176,7 +176,7 @@ class Classes(Head):
         return z[:, 0] if self.width == 1 else z
 
     def risk(self, target: Floats, z: Floats) -> Floats:
-        return scores.cross_entropies(target, self.logits(z))
+        return scores.cross_entropy(target, self.logits(z))
 
     def calibrated(self, target: Floats, z: Floats) -> Self:
         known = ~np.isnan(target)

@@ -1,6 +1,6 @@
 """Figures and tables of notebook 03: how good a fit is on validation, by the type of its task."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -69,15 +69,8 @@ class Held:
 
     def further(self) -> dict[str, pd.DataFrame]:
         """Return the metrics of each further output, on the rows where it is known, by its name."""
-        found = {}
-        for name in self.task.also:
-            known = self.fit.predictions[self.fit.predictions[f"label_{name}"].notna()]
-            if len(known):
-                label, said = known[f"label_{name}"], predictions.array(known, name)
-                found[name] = evaluation.metrics(
-                    label, said, groups=known["group"], resamples=self.resamples, task="multiclass"
-                )
-        return found
+        said = {name: predictions.array(self.fit.predictions, name) for name in self.task.also}
+        return further(self.fit.predictions, said, self.resamples)
 
     def table(self) -> pd.DataFrame:
         """Return the metrics of the label, and beside them those of further outputs."""
@@ -91,6 +84,17 @@ class Held:
         for name, table in self.further().items():
             found |= evaluation.flat(table, f"validation_{name}_", ("log_loss", "ece"), "multiclass")
         return found
+
+
+def further(rows: pd.DataFrame, said: Mapping[str, Floats], resamples: int) -> dict[str, pd.DataFrame]:
+    """Return the metrics of further outputs by name, each on the rows where it is known; `said` are probabilities."""
+    found = {}
+    for name, p in said.items():
+        known = rows[f"label_{name}"].notna().to_numpy()
+        if known.any():
+            label, groups = rows[f"label_{name}"][known], rows["group"][known]
+            found[name] = evaluation.metrics(label, p[known], groups=groups, resamples=resamples, task="multiclass")
+    return found
 
 
 def learning_curve(held: Held) -> Figure:

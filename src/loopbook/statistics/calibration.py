@@ -62,7 +62,7 @@ def temperature(label: ArrayLike, logits: ArrayLike) -> float:
     wanted = _inwards(y, z)
     # The loss is convex in 1/T, so the one minimum is found wherever the search begins.
     found = minimize_scalar(
-        lambda inverse: cross_entropy(wanted, z * inverse),
+        lambda inverse: cross_entropy(wanted, z * inverse).mean(),
         bounds=(1 / _LIMITS[1], 1 / _LIMITS[0]),
         method="bounded",
         options={"xatol": 1e-8},
@@ -109,7 +109,7 @@ def platt(label: ArrayLike, probability: ArrayLike) -> Platt:
     def loss(line: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         logits = line[0] * score + line[1]
         error = sigmoid(logits) - target
-        return cross_entropy(target, logits), np.array([(error * score).mean(), error.mean()])
+        return float(cross_entropy(target, logits).mean()), np.array([(error * score).mean(), error.mean()])
 
     slope, intercept = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B").x
     return Platt(float(slope), float(intercept)) if slope > EDGE else Platt()

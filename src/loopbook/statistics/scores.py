@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.statistics import metrics
-
 Floats = NDArray[np.float64]
 _TINY = 1e-15
 
@@ -31,13 +29,8 @@ def probabilities(logits: ArrayLike) -> Floats:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def cross_entropy(label: ArrayLike, logits: ArrayLike, weight: ArrayLike | None = None) -> float:
-    """Return the weighted mean cross-entropy of logits, in nats: the empirical risk that training minimises."""
-    return float(np.average(cross_entropies(label, logits), weights=weight))
-
-
-def cross_entropies(label: ArrayLike, logits: ArrayLike) -> Floats:
-    """Return the cross-entropy of each row's logits, in nats, float64 [n].
+def cross_entropy(label: ArrayLike, logits: ArrayLike) -> Floats:
+    """Return the cross-entropy of each row's logits, in nats, float64 [n]; its mean is what training minimises.
 
     Parameters
     ----------
@@ -51,8 +44,3 @@ def cross_entropies(label: ArrayLike, logits: ArrayLike) -> Floats:
         shifted = z - z.max(axis=1, keepdims=True)
         at = np.take_along_axis(shifted, y.astype(np.int64)[:, None], axis=1)[:, 0] if y.ndim == 1 else None
         return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - ((y * shifted).sum(axis=1) if at is None else at))
-
-
-def auc(label: ArrayLike, score: ArrayLike) -> float:
-    """Return the area under the ROC curve of any score, ties counted half; NaN if a class is missing."""
-    return metrics.score("roc_auc", label, score)

@@ -12,7 +12,8 @@ from tests.models.conftest import BAD, GOOD, Problem, goals
 from loopbook.models.architectures import registry
 from loopbook.models.linear import Linear, terms_of
 from loopbook.scenario.errors import DataError, LoopbookError
-from loopbook.statistics.scores import auc, sigmoid
+from loopbook.statistics import metrics
+from loopbook.statistics.scores import sigmoid
 
 
 def truth(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +72,7 @@ def test_table_logistic_equals_scikit_learn_on_real_measurements(cells: Problem)
     expected = model.decision_function(cells.features.table(cells.validation))
     logits = linear.raw(cells.features, cells.validation)[:, 0]
     assert logits == pytest.approx(expected, abs=1e-3)
-    assert auc(cells.validation["label"], logits) > 0.98
+    assert metrics.score("roc_auc", cells.validation["label"], logits) > 0.98
 
 
 def test_weights_count_like_repeated_rows(text: Problem) -> None:

@@ -20,7 +20,7 @@ from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.data import DataSettings
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.training import TrainingSettings
-from loopbook.statistics import folds, scores
+from loopbook.statistics import folds, metrics
 from loopbook.store import content
 from loopbook.store.project import Project
 from loopbook.store.stage import Stage
@@ -93,7 +93,9 @@ def test_rows_are_judged_by_fits_that_are_kept_by_themselves(stage: SimpleNamesp
     flat = cross_validation.figures(table, "binary")
     assert flat["cv_roc_auc"] == table.loc["champion", "value"]
     assert flat["cv_difference_low"] == table.loc["difference", "low"]
-    by_hand = [scores.auc(part["label"], part["probability"]) for _, part in found.groupby(["repeat", "fold"])]
+    by_hand = [
+        metrics.score("roc_auc", part["label"], part["probability"]) for _, part in found.groupby(["repeat", "fold"])
+    ]
     assert table.loc["champion", "value"] == pytest.approx(np.mean(by_hand))
 
 

@@ -54,16 +54,13 @@ class Tested:
 
     def further(self, name: str, resamples: int) -> dict[str, float]:
         """Return the metrics of a candidate's further outputs as flat numbers: ``test_``, the output, the metric."""
-        found: dict[str, float] = {}
-        for output, (known, probability) in self.answers[name].also.items():
-            label = self.rows[f"label_{output}"]
-            there = label.notna().to_numpy()
-            if there.any():
-                said = targets.aligned(probability, known, targets.classes(label, self.task))[there]
-                groups = self.rows["group"][there]
-                table = evaluation.metrics(label[there], said, groups=groups, resamples=resamples, task="multiclass")
-                found |= evaluation.flat(table, f"test_{output}_", (), "multiclass")
-        return found
+        said = {
+            output: targets.aligned(p, known, targets.classes(self.rows[f"label_{output}"], self.task))
+            for output, (known, p) in self.answers[name].also.items()
+        }
+        tables = training_page.further(self.rows, said, resamples)
+        flat = [evaluation.flat(table, f"test_{output}_", (), "multiclass") for output, table in tables.items()]
+        return {metric: value for each in flat for metric, value in each.items()}
 
 
 def curves(tested: Tested, champion: str, baseline: str) -> Figure:
