@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from loopbook.decisions import (
-    answers,
     cross_validated_costs,
     decisions_page,
     explanation,
@@ -25,7 +24,7 @@ from loopbook.decisions.agent import Agent, Episode
 from loopbook.decisions.building import Plan, build
 from loopbook.decisions.policies import Asking, Cheapest, Ruled
 from loopbook.decisions.replay import simulated_verdicts
-from loopbook.models import predictions
+from loopbook.models import answers, predictions
 from loopbook.models.answers import Answers
 from loopbook.scenario.decisions import Costs, DecisionsSettings, Rule
 from loopbook.scenario.errors import DataError, ScenarioError

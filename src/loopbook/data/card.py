@@ -15,6 +15,7 @@ from loopbook.scenario.contract import Scenario
 from loopbook.scenario.task import Number, YesNo
 from loopbook.statistics import bands
 
+_LISTED = 5  # classes that a finding names
 _TOP = 10  # most frequent values of a category
 _FEW = 1_000  # rows below which one split misleads
 _REMEDY = {"label": "give its classes other names in task.label.values"}
@@ -173,9 +174,9 @@ def _few(counted: pd.DataFrame, of: str) -> list[Finding]:
     ]
 
 
-def _listed(rows: "pd.Series[Any]", most: int = 5) -> str:
-    shown = ", ".join(f"{shorten(str(name), 40)!r} ({count:,})" for name, count in rows.head(most).items())
-    return shown + (f" and {len(rows) - most} more" if len(rows) > most else "")
+def _listed(rows: "pd.Series[Any]") -> str:
+    shown = ", ".join(f"{shorten(str(name), 40)!r} ({count:,})" for name, count in rows.head(_LISTED).items())
+    return shown + (f" and {len(rows) - _LISTED} more" if len(rows) > _LISTED else "")
 
 
 def _findings(

@@ -80,8 +80,9 @@ def validate(
         have one class only.
     """
     frame = collected.frame
+    salt = scenario.name if salt is None else salt
     columns, verdict, labelled = _checked(collected, scenario, today, salt)
-    quarantine = _quarantine(collected, verdict, scenario, scenario.name if salt is None else salt)
+    quarantine = _quarantine(collected, verdict, scenario, salt)
     _refuse_too_many(quarantine, len(frame) + len(collected.broken), scenario.data.max_quarantine_share)
     good = verdict.good & labelled
     if not good.any():
@@ -93,14 +94,14 @@ def validate(
     return rows, quarantine
 
 
-def unlabelled(collected: Collected, scenario: Scenario, today: date, salt: str | None = None) -> pd.DataFrame:
+def unlabelled(collected: Collected, scenario: Scenario, today: date) -> pd.DataFrame:
     """Return the rows that have no label and are good otherwise, in canonical form; none without `data.weak_labels`.
 
     Their `label` says nothing. See `validate` for the parameters.
     """
     if not scenario.data.weak_labels:
         return pd.DataFrame()
-    columns, verdict, labelled = _checked(collected, scenario, today, salt)
+    columns, verdict, labelled = _checked(collected, scenario, today, scenario.name)
     asked = verdict.good & ~labelled
     rows = pd.DataFrame(columns, index=collected.frame.index)[asked]
     rows.index = pd.Index(collected.lines[asked], name="line")
@@ -108,7 +109,7 @@ def unlabelled(collected: Collected, scenario: Scenario, today: date, salt: str 
 
 
 def _checked(
-    collected: Collected, scenario: Scenario, today: date, salt: str | None
+    collected: Collected, scenario: Scenario, today: date, salt: str
 ) -> tuple[dict[str, Any], _Verdict, NDArray[np.bool_]]:
     """Return the columns of all rows, what is wrong with each, and which have a label or need one."""
     frame, label = collected.frame, scenario.task.label.column
@@ -116,7 +117,7 @@ def _checked(
     if not len(frame):
         return {}, verdict, verdict.good
     sources.require(scenario, frame.columns, "The source")
-    columns = _canonical(frame, scenario, verdict, today, scenario.name if salt is None else salt)
+    columns = _canonical(frame, scenario, verdict, today, salt)
     missing = parsing.is_missing(parsing.strings(frame[label]), scenario.source.missing.get(label))
     return columns, verdict, ~np.asarray(missing, dtype=bool) | (not scenario.data.weak_labels)
 

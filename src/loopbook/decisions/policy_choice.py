@@ -15,15 +15,15 @@ from loopbook.scenario.errors import DataError
 from loopbook.statistics.folds import grouped
 from loopbook.statistics.intervals import Interval, saved
 
+_FOLDS = 5  # at most; there are no more than groups
+
 
 def cross_validated(
     plan: Plan,
     frame: pd.DataFrame,
     said: ArrayLike | Answers,
     *,
-    folds: int = 5,
     resamples: int = 1_000,
-    seed: int = 0,
 ) -> Judged:
     """Judge policies on the rows that they are built from, each row by policies built without its group.
 
@@ -35,8 +35,8 @@ def cross_validated(
         Validation rows.
     said
         The model's answers, or its probabilities alone.
-    folds
-        At most; there are no more than groups.
+    resamples
+        Of the bootstrap.
 
     Raises
     ------
@@ -45,13 +45,13 @@ def cross_validated(
     """
     said = answers.of(said, plan.classes)
     groups = frame["group"] if "group" in frame.columns else frame["row_id"]
-    folds = min(folds, groups.nunique())
+    folds = min(_FOLDS, groups.nunique())
     if folds < 2:
         raise DataError(
             f"All {len(frame)} rows of validation are of one group, so no policy can be judged on rows of another: "
             "split by stratum (data.splits.by), or bring more groups."
         )
-    fold = grouped(groups, folds, seed, ordered=True)
+    fold = grouped(groups, folds, ordered=True)
     parts: dict[str, list[pd.DataFrame]] = {}
     for at in range(folds):
         kept, held = fold != at, fold == at
@@ -60,7 +60,7 @@ def cross_validated(
             parts.setdefault(name, []).append(pd.DataFrame(vars(outcome), index=np.flatnonzero(held)))
     joined = {name: pd.concat(pieces).sort_index() for name, pieces in parts.items()}
     outcomes = {name: Outcome(*(table[column].to_numpy() for column in table)) for name, table in joined.items()}
-    return Judged(outcomes, plan.truth(frame["label"]), plan.prices, groups.to_numpy(), resamples, seed)
+    return Judged(outcomes, plan.truth(frame["label"]), plan.prices, groups.to_numpy(), resamples, 0)
 
 
 class Choice(NamedTuple):

@@ -103,7 +103,6 @@ def select(
     *,
     random_share: float = 0.2,
     disputed: Sequence[str] = (),
-    seed: int = 1,
 ) -> pd.DataFrame:
     """Choose the items whose label would be most useful.
 
@@ -126,8 +125,6 @@ def select(
         Share of the budget that is drawn at random.
     disputed
         `row_id` of rows that users contradict each other about.
-    seed
-        Of the random share.
 
     Returns
     -------
@@ -149,7 +146,7 @@ def select(
         raise DataError(f"{len(pool)} items, {len(doubt)} doubts and {len(position)} vectors do not fit together.")
     ids = pool["row_id"].astype(str).to_numpy(dtype=object)
     budget = min(budget, len(pool))
-    by_chance = np.argsort([coin(f"label {seed} {row}") for row in ids], kind="stable")[: round(budget * random_share)]
+    by_chance = np.argsort([coin(f"label 1 {row}") for row in ids], kind="stable")[: round(budget * random_share)]
     taken = np.zeros(len(pool), dtype=bool)
     taken[by_chance] = True
     argued = np.flatnonzero(np.isin(ids, list(disputed)) & ~taken)

@@ -24,7 +24,8 @@ LEAST = 12
 
 _CLEAR = 3.0  # standard errors that a saving must be above zero where rules are looked for, since there are many
 _TRIED = 6  # rules that are then judged on the other half
-_RESAMPLES = 2_000
+_MOST = 3  # rules that are proposed
+_RESAMPLES, _SEED = 2_000, 1
 _CUTS = (0.05, 0.1, 0.2, 0.8, 0.9, 0.95)
 _COMMON = 0.3  # a word in more texts than this share is no sign of anything
 _REFUSED = re.compile(r"[\"\\\n]")
@@ -63,9 +64,7 @@ class FoundRule:
     lift: float
 
 
-def search(
-    decisions: pd.DataFrame, known: Mapping[str, Any], scenario: Scenario, *, most: int = 3, seed: int = 1
-) -> list[FoundRule]:
+def search(decisions: pd.DataFrame, known: Mapping[str, Any], scenario: Scenario) -> list[FoundRule]:
     """Return the rules that save money beyond chance, the best first; often there is none.
 
     Groups are dealt into two halves. On one, every word, category and cut of a number is tried as a rule for each
@@ -80,10 +79,6 @@ def search(
         Labels that are known by now (outcomes and accepted answers of users), by `row_id`.
     scenario
         The fields and actions of its task are what a rule can name; its costs judge.
-    most
-        How many rules at most.
-    seed
-        Of the hash that deals the halves.
     """
     task, kind = scenario.task, decisions["label"].dtype
     label = pd.Series([known.get(row) for row in decisions["row_id"].astype(str)], index=decisions.index, dtype=kind)
@@ -93,7 +88,7 @@ def search(
     if len(side) < 4 * LEAST:
         return []
     group = (side["group"] if "group" in side else side["row_id"]).astype(str)
-    half = group.map(lambda name: coin(f"rules {seed} {name}") < 0.5).to_numpy(dtype=bool)
+    half = group.map(lambda name: coin(f"rules {_SEED} {name}") < 0.5).to_numpy(dtype=bool)
     each = prices.by_row(truth).T
     savings, suits = _spent(side, prices, truth) - each, each <= each.min(axis=0)
     seen = ((text, mask & half) for text, mask in _conditions(side, half, task))
@@ -114,9 +109,9 @@ def search(
         (compiled,) = rules.read({name: rule}, task, "a rule that feedback proposes", prices.actions)
         holds = compiled.holds(judged) & left
         saved = np.where(holds, gains[act], 0.0)
-        if holds.sum() < LEAST or len(found) >= most:
+        if holds.sum() < LEAST or len(found) >= _MOST:
             continue
-        gain = bootstrap.mean(saved, group[~half].to_numpy(), _RESAMPLES, seed, level=0.05 / len(tried))
+        gain = bootstrap.mean(saved, group[~half].to_numpy(), _RESAMPLES, _SEED, level=0.05 / len(tried))
         if gain.low > 0:
             precision, usual = float(suited[act][holds].mean()), float(suited[act].mean())
             lift = precision / usual if usual else float("nan")

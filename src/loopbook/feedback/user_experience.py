@@ -122,9 +122,9 @@ def by_segment(said: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     return table.sort_values(["wrong", "segment"], ascending=[False, True], ignore_index=True)
 
 
-def worse(segments: pd.DataFrame, level: float = 0.05) -> pd.DataFrame:
+def worse(segments: pd.DataFrame) -> pd.DataFrame:
     """Return the segments of `by_segment` in which users call clearly more decisions wrong than elsewhere."""
-    return segments[(segments["p"] <= level) & (segments["wrong"] > segments["elsewhere"])].reset_index(drop=True)
+    return segments[(segments["p"] <= 0.05) & (segments["wrong"] > segments["elsewhere"])].reset_index(drop=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +191,7 @@ def telling(one: Sequence[str], other: Sequence[str], count: int = 10) -> pd.Dat
     return _without_repeats(table).head(count).reset_index(drop=True)
 
 
-def about(said: pd.DataFrame, count: int = 6) -> pd.DataFrame:
+def about(said: pd.DataFrame) -> pd.DataFrame:
     """Return what comments are about, by what the user says of the decision.
 
     Returns
@@ -203,7 +203,7 @@ def about(said: pd.DataFrame, count: int = 6) -> pd.DataFrame:
     parts = []
     for kind in (MISSED, FALSE_ALARM, WRONG, RIGHT):
         mine = comments.loc[comments["kind"] == kind, "comment"].tolist()
-        table = telling(mine, comments.loc[comments["kind"] != kind, "comment"].tolist(), count)
+        table = telling(mine, comments.loc[comments["kind"] != kind, "comment"].tolist(), 6)
         terms_of = [(comment, set(_terms(comment))) for comment in sorted(mine, key=lambda text: (len(text), text))]
         examples = [next(text for text, terms in terms_of if term in terms) for term in table["term"]]
         parts.append(table.assign(kind=kind, example=examples))

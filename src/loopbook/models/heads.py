@@ -119,9 +119,9 @@ class Head(BaseModel):
         known = ~np.isnan(target)
         return metrics.score(self.metric.name, target[known], self._ranked(z[known])) if known.any() else np.nan
 
-    def cross_fitted(self, target: Floats, z: Floats, groups: Any, seed: int = 0) -> Floats:
+    def cross_fitted(self, target: Floats, z: Floats, groups: Any) -> Floats:
         """Return what metrics judge, each row by a calibration that was fitted without its group."""
-        fold = folds.grouped(groups, _FOLDS, seed)
+        fold = folds.grouped(groups, _FOLDS)
         result = np.array(self.judged(z))
         for number in range(_FOLDS):
             inside = fold == number

@@ -87,14 +87,14 @@ def gain(
     return bootstrap.percentile(here[0] - here[1 + best], apart, bootstrap.units(rows, groups)), names[best]
 
 
-def metric(name: str, label: ArrayLike, probability: ArrayLike, threshold: float = 0.5) -> Scored:
+def metric(name: str, label: ArrayLike, probability: ArrayLike) -> Scored:
     """Return a registered metric of some answers, to be weighted; where less is better its negative."""
     pairs = np.column_stack([targets.numbers(label), targets.narrow(probability)])
     cells, cell = np.unique(pairs, axis=0, return_inverse=True)  # a baseline has few answers: so much is less to sort
     y, p = cells[:, 0], cells[:, 1] if cells.shape[1] == 2 else cells[:, 1:]
     order, function = np.argsort(cell.ravel(), kind="stable"), computed(name)
     starts, loss = np.searchsorted(cell.ravel()[order], np.arange(len(y))), METRICS[name].direction.loss
-    return lambda weights: -loss(function(y, p, threshold, np.add.reduceat(weights[:, order], starts, axis=1)))
+    return lambda weights: -loss(function(y, p, 0.5, np.add.reduceat(weights[:, order], starts, axis=1)))
 
 
 def mean(values: ArrayLike) -> Scored:

@@ -90,7 +90,6 @@ def paired(
     groups: ArrayLike | None = None,
     resamples: int = 1_000,
     seed: int = 0,
-    threshold: float = 0.5,
 ) -> Interval:
     """Return by how much `a` is better than `b` on the same rows, above 0 also where less is better; 95% interval.
 
@@ -102,7 +101,7 @@ def paired(
     y, first = _checked(label, a, task)
     _, second = _checked(label, b, task)
     own, drawn = _drawn(
-        lambda w: (loss(function(y, second, threshold, w)) - loss(function(y, first, threshold, w)))[None],
+        lambda w: (loss(function(y, second, 0.5, w)) - loss(function(y, first, 0.5, w)))[None],
         len(y),
         groups,
         resamples,
