@@ -11,7 +11,8 @@ import pytest
 
 from loopbook.data.features import Features
 from loopbook.models import heads
-from loopbook.models.heads import Goal, Head
+from loopbook.models.head import Head
+from loopbook.models.heads import Goal
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.data import DataSettings

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from tests.models.conftest import LOSSES, classes_task, number_task
 
 from loopbook.models import heads
-from loopbook.models.heads import Binary, Goal, Head, Multiclass, Number, Ordinal
+from loopbook.models.class_heads import Binary, Multiclass, Ordinal
+from loopbook.models.head import Head
+from loopbook.models.heads import Goal
+from loopbook.models.number_head import Number
 from loopbook.models.training import gradient_check
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Binary as BinaryTask

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.models import heads
-from loopbook.models.heads import Head, Number
+from loopbook.models.head import Head
+from loopbook.models.number_head import Number
 from loopbook.statistics import targets
 
 Floats = NDArray[np.float64]

@@ -14,7 +14,7 @@ from loopbook.models import heads, seen_rows
 from loopbook.models.answers import Answering
 from loopbook.models.architecture import Family, Predictor
 from loopbook.models.architectures import registry
-from loopbook.models.heads import Head
+from loopbook.models.head import Head
 from loopbook.scenario.errors import LoopbookError
 from loopbook.scenario.settings import Scalar
 from loopbook.store import content

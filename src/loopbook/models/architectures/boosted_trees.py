@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from loopbook.data.features import Features
-    from loopbook.models.heads import Goal, Number
+    from loopbook.models.heads import Goal
+    from loopbook.models.number_head import Number
 
 Questions = Annotated[int, Field(ge=1, le=12)]
 Share = Annotated[float, Field(gt=0, le=1)]

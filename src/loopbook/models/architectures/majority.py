@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from loopbook.data.features import Features
-    from loopbook.models.heads import Goal, Number
+    from loopbook.models.heads import Goal
+    from loopbook.models.number_head import Number
 
 
 @architecture(Linear, needs="nothing", monotone=True)

@@ -15,7 +15,7 @@ from loopbook.models import heads
 from loopbook.models.answers import Answering
 from loopbook.models.arrays import Arrays, encode, lengths, texts
 from loopbook.models.encoders import sentence_encoder
-from loopbook.models.heads import Head
+from loopbook.models.head import Head
 from loopbook.models.linear import Linear
 from loopbook.models.shipping.onnx_graph import session
 from loopbook.scenario.errors import LoopbookError

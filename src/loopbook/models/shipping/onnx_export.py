@@ -16,7 +16,7 @@ from loopbook.data.features import Features
 from loopbook.models import heads
 from loopbook.models.architecture import Predictor
 from loopbook.models.encoders import sentence_encoder
-from loopbook.models.heads import Head
+from loopbook.models.head import Head
 from loopbook.models.linear import Linear
 from loopbook.models.model import Model
 from loopbook.models.network import Network

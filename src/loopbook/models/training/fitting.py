@@ -13,7 +13,8 @@ from loopbook.models import heads, predictions, seen_rows
 from loopbook.models.architecture import Architecture, Inputs, Predictor
 from loopbook.models.architectures import registry
 from loopbook.models.arrays import Arrays, encode
-from loopbook.models.heads import Goal, Head
+from loopbook.models.head import Head
+from loopbook.models.heads import Goal
 from loopbook.models.model import Model
 from loopbook.models.network import Network
 from loopbook.models.training import gradient_descent

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from loopbook.models import heads
 from loopbook.models.architectures import registry
-from loopbook.models.heads import Head
+from loopbook.models.head import Head
 from loopbook.models.training.method import TrainingData
 
 COLUMNS = ["row", "score", "formula", "automatic", "difference"]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from loopbook.models import heads
 from loopbook.models.arrays import Arrays, lengths
-from loopbook.models.heads import Goal, Head
+from loopbook.models.head import Head
+from loopbook.models.heads import Goal
 from loopbook.models.network import Network
 from loopbook.models.training.tensorboard import Events
 from loopbook.scenario.errors import LoopbookError
