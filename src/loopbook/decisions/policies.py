@@ -4,6 +4,7 @@ A policy is plain data: it can be kept as JSON, shown, compared and loaded back.
 for a review that it proposes is for `replay.Budget` to say, so every proposal says what to do otherwise.
 """
 
+from abc import abstractmethod
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -66,8 +67,9 @@ class Policy(BaseModel):
             raise DataError(f"The model gave {value} as the probability of row {wrong[0]}, which is none.")
         return self._propose(frame, said)
 
+    @abstractmethod
     def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
-        raise NotImplementedError
+        """Propose, from answers that are checked."""
 
     @property
     def digest(self) -> str:

@@ -6,6 +6,7 @@ decided anew; what a person reviewed stays as it was. Nothing changes by a propo
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,13 +24,23 @@ from loopbook.statistics.scores import logit
 
 LEAST_ROWS, LEAST_CLASS = 150, 20
 """Outcomes, and outcomes of each of two classes at least, that a proposal needs."""
+_LEARN = "learn from the outcomes that have arrived"
 _FOLDS = 5
 _STEPS = 40  # of the search for a fit of several classes, which are enough to decide by
 
 Decide = Callable[[Side, Side], Days]
 """Fits on one side and says for each row of the other what to do, int64 [n]."""
-Option = tuple[str, Decide, str, float, float, float]
-"""Proposal, what it decides, and how it is told: change, threshold, slope, shift."""
+
+
+class Option(NamedTuple):
+    """A proposal: its name, what it decides, and how it is told; NaN where it has no such number."""
+
+    name: str
+    decide: Decide
+    change: str
+    threshold: float = np.nan
+    slope: float = np.nan
+    shift: float = np.nan
 
 
 def compare(log: Log, incidents: Sequence[Incident], threshold: float | None = None) -> pd.DataFrame:
@@ -68,12 +79,12 @@ def compare(log: Log, incidents: Sequence[Incident], threshold: float | None = N
     options = _of_two(log, side, threshold) if log.prices.two else _of_several(log, side)
     month = 30 * len(log.stream) / log.stream.days
     rows = []
-    for name, decide, change, value, slope, shift in options:
+    for name, decide, *told in options:
         action = np.where(open_, _crossed(side, decide), np.maximum(side.action, 0))
         saved = now - log.prices.realised(action, truth)
         figures = intervals.clustered(saved, side.day, 0.05 / len(options))
         monthly = tuple(figure * month for figure in figures)
-        rows.append((name, change, value, slope, shift, len(side), *figures, *monthly))
+        rows.append((name, *told, len(side), *figures, *monthly))
     table = pd.DataFrame(rows, columns=COLUMNS[:-1]).sort_values("saving", ascending=False, kind="stable")
     best = table.index[table["low"] > 0][:1]
     return table.assign(recommended=table.index.isin(best)).reset_index(drop=True)
@@ -90,30 +101,21 @@ def _of_two(log: Log, side: Side, threshold: float | None) -> list[Option]:
         f"{equal:.3f} instead of {before:.3f}"
     )
     return [
-        (
+        Option(
             "recalibrate",
-            lambda taught, asked: _yes(platt(taught.event, taught.chance).apply(asked.chance) >= cutoff),
+            lambda taught, asked: prices.cheapest(platt(taught.event, taught.chance).apply(asked.chance)),
             recalibration,
             equal,
             fit.slope,
             fit.intercept,
         ),
-        (
+        Option(
             "move the threshold",
-            lambda taught, asked: _yes(asked.chance >= thresholds.cheapest(taught.event, taught.chance, prices).value),
+            lambda taught, asked: _from(thresholds.cheapest(taught.event, taught.chance, prices).value, asked),
             f"act from {cheapest:.3f} instead of {before:.3f}",
             cheapest,
-            np.nan,
-            np.nan,
         ),
-        (
-            "retrain",
-            lambda taught, asked: _yes(_corrected(log, taught, asked)[:, 1] >= cutoff),
-            "learn from the outcomes that have arrived",
-            np.nan,
-            np.nan,
-            np.nan,
-        ),
+        Option("retrain", lambda taught, asked: prices.cheapest(_corrected(log, taught, asked)), _LEARN),
     ]
 
 
@@ -121,31 +123,18 @@ def _of_several(log: Log, side: Side) -> list[Option]:
     prices = log.prices
     if prices.functions:
         words = f"errors as lately, {np.median(side.number[:, 0] - side.number[:, 1]):+.3g} in the middle"
-        return [("recalibrate", lambda taught, asked: _spread(log, taught, asked), words, np.nan, np.nan, np.nan)]
+        return [Option("recalibrate", lambda taught, asked: _spread(log, taught, asked), words)]
     slope = _fitted(side, side)[0]
     words = f"log p becomes {slope:.2f} · log p and a constant for each class"
     return [
-        (
-            "recalibrate",
-            lambda taught, asked: prices.cheapest(_fitted(taught, asked)[1]),
-            words,
-            np.nan,
-            slope,
-            np.nan,
-        ),
-        (
-            "retrain",
-            lambda taught, asked: prices.cheapest(_corrected(log, taught, asked)),
-            "learn from the outcomes that have arrived",
-            np.nan,
-            np.nan,
-            np.nan,
-        ),
+        Option("recalibrate", lambda taught, asked: prices.cheapest(_fitted(taught, asked)[1]), words, slope=slope),
+        Option("retrain", lambda taught, asked: prices.cheapest(_corrected(log, taught, asked)), _LEARN),
     ]
 
 
-def _yes(acted: Mask) -> Days:
-    return acted.astype("int64")
+def _from(threshold: float, asked: Side) -> Days:
+    """Return the action of two: the second from a threshold on."""
+    return (asked.chance >= threshold).astype("int64")
 
 
 def _spread(log: Log, taught: Side, asked: Side) -> Days:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from loopbook.monitoring import (
     alerts,
-    confusions,
+    confusion_drift,
     damage,
     drift,
     fairness,
@@ -73,7 +73,7 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> Watch:
         performance.calibration(rest),
         performance.residual(rest),
         performance.ranking(rest),
-        confusions.watch(rest),
+        confusion_drift.watch(rest),
         meaning.watch(rest),
         fairness.watch(rest),
     ]

@@ -272,11 +272,6 @@ def against(
     return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"]).sort_values("value")
 
 
-def ends(name: str, difference: "pd.Series[Any]") -> dict[str, float]:
-    """Return a difference of `against` as flat numbers: the name itself, and with ``_low`` and ``_high``."""
-    return {name: difference["value"], f"{name}_low": difference["low"], f"{name}_high": difference["high"]}
-
-
 def sentence(
     board: pd.DataFrame, champion: str, baseline: str, gain: "pd.Series[Any]", ceiling: float | None, task: str
 ) -> str:

@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 from tests.monitoring import several
 from tests.monitoring.several import Drawn
 
-from loopbook.monitoring import confusions
+from loopbook.monitoring import confusion_drift
 
 
 def alike(drawn: Drawn, day: NDArray[np.int64], rng: np.random.Generator) -> None:
@@ -16,7 +16,7 @@ def alike(drawn: Drawn, day: NDArray[np.int64], rng: np.random.Generator) -> Non
 @pytest.mark.parametrize(("classes", "per_day"), [(5, 100), (40, 200)])
 def test_the_class_and_the_one_that_it_is_taken_for_are_named(classes: int, per_day: int) -> None:
     log = several.log(1, classes, alike, per_day=per_day)
-    found = confusions.watch(log)
+    found = confusion_drift.watch(log)
     assert found["title"].iloc[0].startswith("share of “c2” taken for another class up from ")
     assert found["title"].iloc[0].endswith(", mostly for “c1”")
     assert 9 <= found["onset"].iloc[0] <= 11
@@ -31,7 +31,7 @@ def test_of_rare_classes_the_pair_is_named_that_rose_most() -> None:
         drawn.code[rows] = 33
         drawn.say(rows, np.where(rows, 1, drawn.code))
 
-    found = confusions.watch(several.log(1, 40, rare, per_day=200))
+    found = confusion_drift.watch(several.log(1, 40, rare, per_day=200))
     assert found["title"].iloc[0].startswith("share of rarer classes taken for another class up from ")
     assert found["title"].iloc[0].endswith(", mostly “c33” for “c1”")
 
@@ -42,9 +42,9 @@ def test_another_mix_of_classes_is_no_confusion() -> None:
         drawn.code[rows] = 2
         drawn.say(rows)
 
-    assert confusions.watch(several.log(1, 5, more)).empty
+    assert confusion_drift.watch(several.log(1, 5, more)).empty
 
 
 def test_two_classes_and_numbers_have_no_such_check() -> None:
-    assert confusions.watch(several.log(1, 2)).empty
-    assert confusions.watch(several.numbers(1)).empty
+    assert confusion_drift.watch(several.log(1, 2)).empty
+    assert confusion_drift.watch(several.numbers(1)).empty

@@ -1,4 +1,4 @@
-"""Confusion that changes: is a class taken for another more often than it was?"""
+"""Confusion drift: is a class taken for another more often than it was?"""
 
 from collections.abc import Callable
 
