@@ -79,7 +79,7 @@ def test_rows_of_a_table_are_known_by_their_id_and_equal_ones_are_not_the_same_c
     model = Model.load(fit("one", cells.train[:300], cells.train[300:], cells.features, cells))
     equal = cells.train.head(20).assign(row_id=[f"other{at}" for at in range(20)])
     test = pd.concat([cells.validation, equal], ignore_index=True)
-    assert len(on_test({"one": model}, test, project)["one"].raw) == len(test)
+    assert len(on_test({"one": model}, test, project)["one"]) == len(test)
     with pytest.raises(DataError, match=r"2 of 171 rows .* learned from: 'c[0-9]+', 'c[0-9]+'. Its figures"):
         on_test({"one": model}, pd.concat([cells.validation, cells.train[299:301]]), project)
 

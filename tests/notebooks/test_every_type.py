@@ -62,8 +62,8 @@ def test_what_is_shipped_answers_like_what_was_trained_and_needs_no_keras(run: R
     assert run.record["stages"]["04_optimization"]["metrics"]["export_difference"] < 1e-5
     rows, model = tasks.tickets(40), serving.load(champion)
     answer = model.answer(rows)
-    assert answer.probabilities.shape == (40, len(model.classes))
-    assert answer.probabilities.sum(axis=1) == pytest.approx([1.0] * 40)
+    assert answer.probability.shape == (40, len(model.classes))
+    assert answer.probability.sum(axis=1) == pytest.approx([1.0] * 40)
     assert list(answer.also) == (["tone"] if run.kind == "multiclass" else [])
     if run.kind == "number":
         assert (answer.distribution[:, 1:] >= answer.distribution[:, :-1]).all()

@@ -1,4 +1,4 @@
-"""Evaluation: scores with bootstrap intervals, paired comparisons, curves, and the check of the gradient's formula."""
+"""Evaluation: scores with bootstrap intervals, paired comparisons, curves, confusions, residuals, reports by class."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal

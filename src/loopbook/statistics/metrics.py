@@ -78,7 +78,7 @@ HIGHER, LOWER = Direction("higher"), Direction("lower")
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of probabilities against labels, or one that a stage measures otherwise.
+    """A metric of answers against labels, or one that a stage measures otherwise.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Metric:
     title
         What people call it.
     function
-        Computes it from labels and probabilities; None: a stage measures it otherwise.
+        Computes it from labels and answers; None: a stage measures it otherwise.
     shown
         ``full``: leaderboards show it with its interval, and 04 records it; ``value``: leaderboards show it without;
         ``asked``: only where it is asked for by name.
@@ -121,7 +121,7 @@ def primary(task: str = "binary") -> Metric:
 
 
 def scores(task: str = "binary", shown: tuple[Shown, ...] = ("full", "value", "asked")) -> tuple[str, ...]:
-    """Return the names of the metrics of a task that are computed from labels and probabilities."""
+    """Return the names of the metrics of a task that are computed from labels and answers."""
     return tuple(
         metric.name
         for metric in METRICS.values()
@@ -141,7 +141,7 @@ def computed(name: str) -> Score:
     Raises
     ------
     LoopbookError
-        If no metric of that name is computed from labels and probabilities; the message has the likely one.
+        If no metric of that name is computed from labels and answers; the message has the likely one.
     """
     function = METRICS[name].function if name in METRICS else None
     if function is None:
