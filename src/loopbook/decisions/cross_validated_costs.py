@@ -42,7 +42,7 @@ def judge(
     rows
         The splits that were resampled, with `row_id` and the task's fields.
     resampled
-        What ``models.cross_validation.run`` returned.
+        What ``models.choice.cross_validation.run`` returned.
     segments
         As in `policy_costs.trivial`, whose policies are judged beside the plan's.
 

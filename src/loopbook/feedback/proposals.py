@@ -148,7 +148,7 @@ def threshold(monitored: Sequence[Mapping[str, Any]], now: float | None, others:
     Parameters
     ----------
     monitored
-        What ``monitoring.proposals.compare`` returned, as the records that the artifact `monitor` holds.
+        What ``monitoring.remedies.compare`` returned, as the records that the artifact `monitor` holds.
     now
         The threshold in force; None: there is none, because several actions are weighed.
     others
@@ -210,9 +210,9 @@ def requirements(by_segment: pd.DataFrame, comments: pd.DataFrame) -> list[Propo
     Parameters
     ----------
     by_segment
-        What ``segments.by_segment`` returned.
+        What `user_experience.by_segment` returned.
     comments
-        What ``segments.about`` returned.
+        What `user_experience.about` returned.
     """
     caution = "What the agent has to achieve is for people to decide."
     found = []

@@ -102,7 +102,7 @@ def summary(seen: Watch, quality: pd.DataFrame, remedies: pd.DataFrame) -> dict[
     quality
         From ``performance.quality``.
     remedies
-        From ``proposals.compare``.
+        From `remedies.compare`.
     """
     tables = {"quality": quality, "proposals": remedies}
     plain = {name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}
