@@ -21,10 +21,10 @@ _MISSING = ("NaN", "NaT", "&lt;NA&gt;")  # as pandas writes them
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d+)?\+00:00")
 _DECIMAL = re.compile(r"[-+]?\d+(?:\.\d+(?:e[-+]\d+)?|e[-+]\d+)")
 _COLUMNS = 2  # beyond them a row becomes a block on a phone
-_CELL_ROOM = 20  # letters that a phone's lines lose to a cell: its heading, the gap after it
+_CELL_ROOM = 28  # letters that a phone's lines lose to a cell: its heading, the gap after it
 _LEAST = 1e-6  # below it, a number is told as nothing
 _NAMED = 4  # headings that the line over a folded table names
-_LONGEST = 450  # letters, about half of what a phone shows at once
+_LONGEST = 400  # letters, less than half of what a phone shows at once
 
 _THEIRS = {"action", "class", "group", "is", "label", "model says", "segment"}
 """Headings of indexes whose names come from the data or the scenario: they stay as they are spelt."""
