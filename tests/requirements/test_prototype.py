@@ -284,13 +284,29 @@ def test_of_several_classes_the_one_with_most_hits_is_the_answer_and_without_any
     scored = found.score(frame)
     assert scored["answer"].tolist() == ["late", "lost", "other", "late", "lost"], "of several the most frequent"
     assert scored["hits"].tolist() == [3, 2, 0, 2, 1]
-    assert scored["acts"].tolist() == [True, True, False, True, True]
+    assert "acts" not in scored, "of several classes every row is answered, and the first is not the one to leave alone"
     p, code = found.decide(frame)
     assert found.classes == ("broken", "late", "lost", "other") and code.tolist() == [1, 2, 3, 1, 2]
     np.testing.assert_allclose(p[0], [0, 2 / 4, 1 / 4, 1 / 4])
     np.testing.assert_allclose(p.sum(axis=1), 1)
     np.testing.assert_allclose(scored["score"], p.max(axis=1))
     assert found.table()["speaks_for"].tolist() == ["late", "lost", "broken"]
+
+
+@pytest.mark.parametrize("usual", ["late", "lost", "other"])
+def test_of_several_classes_a_replay_counts_answers_whatever_class_is_the_usual_one(usual: str) -> None:
+    frame = pd.DataFrame({"text": ["late", "lost", "nothing", "gone"], "size": 0, "day": [1, 1, 2, 3]})
+    frame["label"] = pd.Categorical([usual, "lost", usual, "late"], categories=["broken", "late", "lost", "other"])
+    frame["time"] = pd.to_datetime("2026-01-0" + frame["day"].astype(str), utc=True)
+    task = task_of("multiclass", {}, text="text", size="number")
+    agent = topics(TOPICS | {"otherwise": usual}, frame["label"])
+    lived = prototype.replay(frame, agent, task, 9)
+    right = frame["label"].astype(str).to_numpy() == agent.score(frame)["answer"].to_numpy()
+    assert lived["decisions"].tolist() == [2, 1, 1] and lived["right"].sum() == right.sum()
+    assert (lived["right"] + lived["wrong"]).tolist() == [2, 1, 1] and "positives" not in lived
+    drawn = prototype.diary(lived, agent, "replayed")
+    assert drawn["title"] == f"Replayed days: the prototype answers 4 times, {(~right).sum()} of them wrongly"
+    assert list(drawn["frame"]) == ["right", "decisions", "wrong"]
 
 
 def test_the_usual_class_can_be_named_and_needs_no_rows() -> None:
@@ -327,7 +343,7 @@ def test_the_metrics_of_several_classes_are_those_of_the_task() -> None:
     assert prototype.recorded(found)["prototype_macro_f1"] == found["test_macro_f1"]
     assert "macro" in prototype.sentence(found, task, ["a"]).lower()
     lived = prototype.replay(frame, topics(TOPICS | {"rules": {}}, label), task, 4)
-    assert lived[["positives", "right", "missed", "false_alarms"]].sum().tolist() == [24, 16, 0, 16]
+    assert lived[["decisions", "right", "wrong"]].sum().tolist() == [48, 32, 16], "the usual class is an answer too"
 
 
 def test_of_a_number_it_says_on_which_side_of_each_limit_it_lies() -> None:

@@ -127,8 +127,8 @@ class Prototype:
         -------
         DataFrame
             With the index of `frame`: `hits` (int); `score`, how sure it is of yes, or of more classes of its
-            answer; `answer`, the name of the class; `acts` (bool), whether it is another than the usual one; `reasons`,
-            such as ``courts: sued · money: loss, default``.
+            answer; `answer`, the name of the class; of two classes `acts` (bool), whether it is yes; `reasons`, such as
+            ``courts: sued · money: loss, default``.
 
         Raises
         ------
@@ -140,13 +140,18 @@ class Prototype:
         return pd.DataFrame(
             {
                 "hits": hits.sum(axis=1),
-                "score": p[:, 1] if len(self.classes) == 2 else p[np.arange(len(p)), code],
+                "score": p[:, 1] if self.two else p[np.arange(len(p)), code],
                 "answer": [self.classes[each] for each in code.tolist()],
-                "acts": code != self.usual,
+                **({"acts": code != self.usual} if self.two else {}),
                 "reasons": [" · ".join(found) for found in reasons],
             },
             index=frame.index,
         )
+
+    @property
+    def two(self) -> bool:
+        """Whether there are two classes: then it acts or does not, else it answers every row."""
+        return len(self.classes) == 2
 
     def decide(self, frame: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return how sure it is of each class, float64 [n, k], rows sum to 1, and the code of its answer, int64 [n].
@@ -252,9 +257,9 @@ def replay(frame: pd.DataFrame, prototype: Prototype, task: Task, days: int) -> 
     -------
     DataFrame
         One row a day, quiet days too, until the last one with rows: `day` (from 1), `date` (NaT for slices), `rows`,
-        `decisions` (times it acted), `hits`, and with labels `positives` (rows of another class than the usual one),
-        `right` (decisions for the true class), `missed` (positives on which it did not act), `false_alarms` (decisions
-        for a wrong class).
+        `decisions` (times it acted, or with more than two classes answered: every row), `hits`, and with labels `right`
+        (decisions for the true class); of two classes also `positives` (rows of another class than the usual one),
+        `missed` (positives on which it did not act) and `false_alarms` (decisions for a wrong class), of more `wrong`.
 
     Raises
     ------
@@ -275,24 +280,35 @@ def replay(frame: pd.DataFrame, prototype: Prototype, task: Task, days: int) -> 
     kept = frame[day < days]
     day = day[day < days]
     scored = prototype.score(kept)
-    acts = scored["acts"].to_numpy()
+    acts = scored["acts"].to_numpy() if prototype.two else np.ones(len(kept), dtype=bool)
     counted = {"rows": np.ones(len(kept), dtype=np.int64), "decisions": acts, "hits": scored["hits"].to_numpy()}
     if "label" in kept:
         names = np.array(targets.classes(kept["label"], task))
         truth = names[targets.codes(kept["label"], task)]
         positive, right = truth != prototype.classes[prototype.usual], truth == scored["answer"].to_numpy()
-        counted |= {
-            "positives": positive,
-            "right": acts & right,
-            "missed": ~acts & positive,
-            "false_alarms": acts & ~right,
-        }
+        missed = {"positives": positive, "missed": ~acts & positive} if prototype.two else {}
+        counted |= {"right": acts & right, **missed, _wrong(prototype): acts & ~right}
     length = int(day.max()) + 1
     counts = {name: np.bincount(day, weights=values, minlength=length).astype(int) for name, values in counted.items()}
     first = pd.NaT if undated else times.min().normalize()
     dates = pd.Series(first, index=range(length), dtype="datetime64[us, UTC]")
     dates += pd.to_timedelta(np.arange(length), unit="D")
     return pd.DataFrame({"day": np.arange(1, length + 1), "date": dates, **counts})
+
+
+def diary(lived: pd.DataFrame, prototype: Prototype, kind: str) -> dict[str, Any]:
+    """Return what a timeline of a replay of labelled rows draws, as its arguments; `kind` says what days they are."""
+    wrong, does = _wrong(prototype), "acts" if prototype.two else "answers"
+    total, mistaken = lived["decisions"].sum(), lived[wrong].sum()
+    return {
+        "frame": lived.set_index("day")[["positives" if prototype.two else "right", "decisions", wrong]],
+        "title": f"{kind.capitalize()} days: the prototype {does} {total:,} times, {mistaken:,} of them wrongly",
+        "alt": f"Rows by day: how often the prototype {does}, how often wrongly, and what would be right.",
+    }
+
+
+def _wrong(prototype: Prototype) -> str:
+    return "false_alarms" if prototype.two else "wrong"
 
 
 def metrics(rows: pd.DataFrame, prototype: Prototype, task: Task, resamples: int = 1_000) -> dict[str, float]:
