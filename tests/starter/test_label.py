@@ -172,18 +172,18 @@ AMOUNTS = [round(10 + number * 7 % 311 / 3, 2) for number in range(600)]
 @pytest.mark.parametrize(
     ("values", "given", "usual", "others"),
     [
-        ([1, 2, 3, 4, 5] * 120, "rating", "binary", {"multiclass", "number"}),
-        ([1, 2, 3, 4, 5] * 120, "level", "multiclass", {"binary", "number"}),
-        ([-1, 0, 1] * 200, "c1", "multiclass", {"binary", "number"}),
-        (CODES, "label", "multiclass", {"binary", "number"}),
-        (CODES, None, "multiclass", {"binary", "number"}),
+        ([1, 2, 3, 4, 5] * 120, "rating", "binary", {"multiclass", "ordinal", "number"}),
+        ([1, 2, 3, 4, 5] * 120, "level", "multiclass", {"binary", "ordinal", "number"}),
+        ([-1, 0, 1] * 200, "c1", "multiclass", {"binary", "ordinal", "number"}),
+        (CODES, "label", "multiclass", {"binary", "ordinal", "number"}),
+        (CODES, None, "multiclass", {"binary", "ordinal", "number"}),
         (WORDS, "c7", "multiclass", {"binary"}),
         (WORDS, None, "multiclass", {"binary"}),
         (["low", "mid", "urgent"] * 200, "c1", "binary", {"multiclass"}),
         (["red", "green", "blue"] * 200, "c1", "multiclass", {"binary"}),
         (["yes", "no"] * 300, "c1", "binary", set()),
         (AMOUNTS, "price", "number", {"binary"}),
-        ([10, 20, 50, 100] * 150, "sum", "number", {"binary", "multiclass"}),
+        ([10, 20, 50, 100] * 150, "sum", "number", {"binary", "multiclass", "ordinal"}),
     ],
 )
 def test_the_task_is_guessed_and_every_other_reading_is_offered_and_can_be_chosen(
@@ -199,6 +199,23 @@ def test_the_task_is_guessed_and_every_other_reading_is_offered_and_can_be_chose
         assert chosen.task == task and "chosen by you" in chosen.meaning
         assert chosen.codes.min() >= 0 and len(chosen.codes) == 600
         assert {other for other, _ in chosen.others} == {usual, *others} - {task}
+
+
+@pytest.mark.parametrize(("name", "count"), [("category", 4), ("category", 200), ("topic", 60), ("Queue", 12)])
+@pytest.mark.parametrize("last", [False, True])
+def test_a_column_that_names_kinds_of_texts_is_the_label_however_many_there_are(
+    name: str, count: int, last: bool
+) -> None:
+    kinds = {name: [f"sort {number % count}" for number in range(600)]}
+    others = {"channel": ["mail", "chat", "phone"] * 200, "text": LONG}
+    found = label.guess(columns(others | kinds if last else kinds | others), None, "x.csv")
+    assert (found.column.name, found.task, len(found.classes)) == (name, "multiclass", count)
+
+
+def test_classes_in_an_order_are_those_of_numbers_and_begin_with_the_least() -> None:
+    found = label.guess(columns({"text": LONG, "stars": [5, 4, 3, 2, 1] * 120}), "stars", "x.csv", "ordinal")
+    assert found.classes == ("1", "2", "3", "4", "5") and found.codes[:3].tolist() == [4, 3, 2]
+    assert found.task == "ordinal" and "from 1 up to 5" in found.meaning
 
 
 def test_classes_stand_in_their_natural_order_and_a_limit_is_a_round_number_that_parts() -> None:
@@ -217,6 +234,7 @@ def test_classes_stand_in_their_natural_order_and_a_limit_is_a_round_number_that
     [
         (WORDS, "number", "cannot be read as a number: it has 12 different values.*yes or no \\(binary\\)"),
         (["yes", "no"] * 300, "multiclass", "cannot be read as several classes"),
+        (WORDS, "ordinal", "cannot be read as classes in an order"),
         (AMOUNTS, "multiclass", "cannot be read as several classes: it has 311"),
         ([f"2026-01-{1 + number % 28:02}" for number in range(600)], None, "A date is no label"),
     ],

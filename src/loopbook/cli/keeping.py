@@ -24,7 +24,7 @@ def new(
     name: Annotated[str, typer.Argument(help="The agent's name: small letters, digits, hyphens.")],
     file: Annotated[Path, typer.Argument(help="A csv, JSON or Parquet file with a label and inputs.")],
     label: Annotated[str, typer.Option(help="The column to predict; not given: guessed.")] = "",
-    task: Annotated[str, typer.Option(help="binary, multiclass or number; not given: guessed.")] = "",
+    task: Annotated[str, typer.Option(help="binary, multiclass, ordinal or number; not given: guessed.")] = "",
     no_run: Annotated[bool, typer.Option("--no-run", help="Write the scenario and run nothing.")] = False,
 ) -> None:
     """Begin an agent from a file: guess a scenario, run it in smoke, and say what to edit next."""

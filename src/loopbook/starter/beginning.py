@@ -24,6 +24,7 @@ from loopbook.store.project import Project
 _ASKED: dict[label_types.Reading, str] = {
     "binary": "which values mean yes",
     "multiclass": "which values are a class of their own",
+    "ordinal": "which values are a class of their own, and in which order",
     "number": "from which limit on something is done",
 }
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
@@ -268,6 +269,7 @@ def _guesses(draft: document.Draft) -> tuple[tuple[str, str, str], ...]:
     read = {
         "binary": ("yes", yes),
         "multiclass": ("classes", f"{len(guess.classes)}"),
+        "ordinal": ("classes", f"{len(guess.classes)}"),
         "number": ("limit", guess.classes[1]),
     }
     what, value = read[guess.task]

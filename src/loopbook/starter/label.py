@@ -108,6 +108,7 @@ def _points(column: Column, columns: Sequence[Column]) -> tuple[float, str]:
     rating = column.kind == "number" and bool(words.heard(column.name, words.RATING))
     named = next(((word, points) for among, points in _NAMES if (word := words.heard(column.name, among))), ("", 0.0))
     trouble = [value for value in values if words.heard(value, words.TROUBLE)]
+    kinds = column.kind != "number" and words.heard(column.name, words.KINDS)
     only = sum(other.kind in CLASSY and 2 <= len(spellings(other)) <= MOST_VALUES for other in columns)
     alone = only == 1 or (rating and sum(map(_can_be_label, columns)) == 1)
     spoken = [
@@ -115,7 +116,8 @@ def _points(column: Column, columns: Sequence[Column]) -> tuple[float, str]:
         (two, 2.0, "two values"),
         (two and all(parsing.level(value) in words.YES | words.NO for value in values), 1.0, "that say yes and no"),
         (2 < count <= 10, 0.5, f"{count} values"),
-        (count > 10, -1.5 if count > 20 and not rating else -0.5, ""),
+        (count > 10 and not kinds, -1.5 if count > 20 and not rating else -0.5, ""),
+        (bool(kinds) and any(other.kind == "text" for other in columns), 2.5, "there are texts to sort by it"),
         (bool(trouble) and count <= 10, 2.0, f"{shorten(''.join(trouble[:1]), 30)!r} sounds like trouble"),
         (column is columns[-1], 1.5, "it stands last"),
         (alone, 2.0, "no other column could be one"),

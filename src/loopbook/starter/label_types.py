@@ -15,8 +15,13 @@ from loopbook.scenario.errors import DataError
 from loopbook.starter import words
 from loopbook.starter.column import Column
 
-Reading = Literal["binary", "multiclass", "number"]
-READINGS: dict[Reading, str] = {"binary": "yes or no", "multiclass": "several classes", "number": "a number"}
+Reading = Literal["binary", "multiclass", "ordinal", "number"]
+READINGS: dict[Reading, str] = {
+    "binary": "yes or no",
+    "multiclass": "several classes",
+    "ordinal": "classes in an order",
+    "number": "a number",
+}
 """Types of task that a column may be read as, and what they are called."""
 
 MOST_VALUES = 200
@@ -147,9 +152,11 @@ def few(column: Column) -> bool:
 def readings(column: Column) -> tuple[Reading, ...]:
     """Return the types of task that a label column can be read as."""
     count = len(spellings(column))
+    several = count >= 3 and few(column) and (column.numbers is None or count <= _CODES or coded(column))
     found: dict[Reading, bool] = {
         "binary": count <= MOST_VALUES or column.numbers is not None,
-        "multiclass": count >= 3 and few(column) and (column.numbers is None or count <= _CODES or coded(column)),
+        "multiclass": several,
+        "ordinal": several and column.numbers is not None,  # the order of words is nobody's guess
         "number": column.numbers is not None and count >= 3,
     }
     return tuple(reading for reading, holds in found.items() if holds)
@@ -209,6 +216,13 @@ def _multiclass(column: Column) -> LabelGuess:
     rare = sum(count < _FEW for count in values.values())
     meaning = f"{len(values)} classes: {shown(column)}" + (f"; {rare} have fewer than {_FEW} rows" if rare else "")
     return LabelGuess(column, "multiclass", classes, codes, meaning, 0.6)
+
+
+def _ordinal(column: Column) -> LabelGuess:
+    """Return a label of which every number is a class, in their order."""
+    found = _multiclass(column)
+    order = f"from {found.classes[0]} up to {found.classes[-1]}, where a near miss is a small mistake"
+    return replace(found, task="ordinal", meaning=f"{found.meaning}; {order}")
 
 
 def _quantity(column: Column) -> LabelGuess:
@@ -347,5 +361,6 @@ def _names(column: Column, values: Counter[str], meant: tuple[str, ...]) -> tupl
 _READERS: dict[Reading, Callable[[Column], LabelGuess]] = {
     "binary": _binary,
     "multiclass": _multiclass,
+    "ordinal": _ordinal,
     "number": _quantity,
 }
