@@ -119,3 +119,16 @@ def test_one_class_only_is_refused_with_what_the_column_holds() -> None:
     raw = pd.Series(["late", "late"])
     with pytest.raises(DataError, match=r"All 2 rows have one class, 'late': said has the values 'late' \(2\)\.$"):
         labels.refuse_one_class(pd.Series(pd.Categorical(raw)), raw, task({}), SOURCE)
+
+
+@pytest.mark.parametrize("label", [{}, {"values": {"a": "row_id"}}, {"values": ["b"], "other": "row_id"}])
+def test_no_class_can_be_called_as_the_names_of_rows_are(label: dict[str, Any]) -> None:
+    values = ["a", "b", "c"] if label else ["a", "b", "row_id"]
+    with pytest.raises(DataError, match=r"a class called row_id.*call it otherwise"):
+        read(values, label)
+
+
+@pytest.mark.parametrize("name", ["answer", "probability", "label", "cost", "text", "tone_probability", "two words"])
+def test_no_further_output_can_be_called_as_a_column_of_rows_answers_or_the_log(name: str) -> None:
+    with pytest.raises(ValueError, match="a further output needs a name of its own"):
+        task({}, also={"tone": {"column": "mood"}, name: {"column": "more"}})

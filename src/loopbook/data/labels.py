@@ -177,6 +177,8 @@ def _classes(written: list[str], label: OneOfMany, source: Source) -> pd.Categor
             f"{label.column} has {len(classes):,} distinct values, such as {such}: too many for classes (at most "
             f"{MOST_CLASSES})."
         )
+    if "row_id" in classes:
+        raise DataError(f"{label.column} has a class called row_id, as the rows' own names are: call it otherwise.")
     return pd.Categorical(found, categories=classes)
 
 

@@ -9,6 +9,15 @@ from loopbook.scenario.settings import Settings, refuse
 
 Value = str | int | bool
 Loss = Literal["squared", "absolute", "huber", "quantiles"]
+OWN = frozenset(
+    (
+        *("row_id", "time", "group", "label", "weight", "words", "probability", "answer", "value", "cost"),
+        *("decision_id", "decision", "action", "verdict", "rule", "rule_hits", "reasons", "reviewed", "review_refused"),
+        *("expected_cost", "next_action", "next_cost", "model_version", "policy_version", "rules_version"),
+    )
+)
+"""Columns of rows, of answers and of the decision log, which no further output can be called."""
+
 Strings = Annotated[tuple[str, ...], Field(strict=False)]
 
 
@@ -136,7 +145,8 @@ class Task(Settings):
         twice = sorted({name for name in self.actions if self.actions.count(name) > 1})
         learned = [column for column in self.learned if column in self.fields]
         crooked = [name for name in self.monotone if self.fields.get(name) != "number"]
-        taken = [name for name in self.also if name in self.fields or not name.isidentifier()]
+        told = {*self.fields, *OWN, *(f"{name}_probability" for name in self.also)}
+        taken = [name for name in self.also if name in told or not name.isidentifier()]
         refuse(
             (not self.fields, "a task needs at least one input field"),
             (learned, f"the label column {learned[0] if learned else ''!r} cannot be an input as well"),
