@@ -376,6 +376,7 @@ def test_pages_show_a_few_classes_whole_and_of_many_what_matters(many: int) -> N
     assert isinstance(shown, pd.DataFrame)
     told = {3: [*names, "ask a person"], 77: ["77 actions, as <c0>", "ask a person"]}[many]
     assert list(shown.index) == told and shown.shape[1] == (many if many == 3 else 2)
+    assert many > 3 or list(shown) == [f"“{name}”" for name in names], "no class is taken for the end of an interval"
     label = pd.Categorical.from_codes(random.integers(0, many, 500), names)
     decided = pd.DataFrame(
         {

@@ -12,7 +12,7 @@ from loopbook.decisions.policies import Policy, believed
 from loopbook.decisions.policy_choice import Choice
 from loopbook.decisions.policy_costs import Judged
 from loopbook.figures import plots
-from loopbook.figures.figure import Figure
+from loopbook.figures.figure import Figure, middle
 from loopbook.figures.sentence import Sentence, table
 from loopbook.models.answers import Answers
 from loopbook.scenario.task import Number
@@ -50,9 +50,12 @@ def expected_costs(plan: Plan, currency: str) -> Figure | pd.DataFrame:
             y=f"cost, {currency}",
             alt="Cost of each action by the value that comes true.",
         )
-    names = [*plan.actions, "ask a person"]
+    names = [*(middle(name, 40) for name in plan.actions), "ask a person"]
     if len(plan.classes) <= _READABLE:
-        return pd.DataFrame(prices.rows, index=pd.Index(names, name="action"), columns=list(plan.classes)).round(4)
+        quoted = [
+            f"“{middle(name)}”" for name in plan.classes
+        ]  # nobody takes a class called low for the end of an interval
+        return pd.DataFrame(prices.rows, index=pd.Index(names, name="action"), columns=quoted).round(4)
     least, others = prices.rows.min(axis=1), len(plan.classes) - 1
     each = pd.DataFrame(
         {"least": least, "else, in the mean": (prices.rows.sum(axis=1) - least) / others, "action": names}

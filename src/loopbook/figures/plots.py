@@ -347,6 +347,8 @@ def timeline(
         if table.index.dtype.kind == "M":
             locator = dates.AutoDateLocator(maxticks=7)
             axes.xaxis.set_major_locator(locator)
+            if len(table) == 1:  # else the axis spans four years
+                axes.set_xlim(*(table.index[0] + pd.Timedelta(days=days) for days in (-3, 3)))
             axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
         elif table.index.dtype.kind == "i":
             axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))

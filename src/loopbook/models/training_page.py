@@ -75,7 +75,10 @@ class Held:
     def table(self) -> pd.DataFrame:
         """Return the metrics of the label, and beside them those of further outputs."""
         parts = {self.task.label.column: self.metrics, **self.further()}
-        return self.metrics.round(3) if len(parts) == 1 else pd.concat(parts, axis=1).round(3)
+        named = [
+            part.set_axis([f"{name}{end}" for end in ("", "_low", "_high")], axis=1) for name, part in parts.items()
+        ]
+        return self.metrics.round(3) if len(named) == 1 else pd.concat(named, axis=1).round(3).rename_axis("metric")
 
     def figures(self) -> dict[str, float]:
         """Return the metrics as flat numbers to record: ``validation_…``, of further outputs with their name."""

@@ -40,10 +40,14 @@ def volume(log: Log) -> Figure:
     }
     return plots.timeline(
         pd.DataFrame(counts, index=log.dates(range(log.stream.days))),
-        title=f"{len(log.stream):,} {units} in {log.stream.days} days; {told}",
+        title=f"{len(log.stream):,} {units} in {_days(log.stream.days)}; {told}",
         y=f"{units} a day",
         alt=f"{units.capitalize()} and actions by day.",
     )
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
 
 
 def _commonest(log: Log, done: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
@@ -83,8 +87,8 @@ def spread(log: Log) -> Sentence:
         if log.several:
             watched, there = len(performance.calibrated(log)), int((np.bincount(log.reference.code + 1)[1:] > 0).sum())
             words.append(
-                f"It has {there} of {len(log.classes)} classes; calibration is watched of the most probable class and "
-                f"of the {watched} commonest ones."
+                f"It has {there} of {len(log.classes)} classes; calibration is watched of the most probable class"
+                f"{f' and of the {watched} commonest ones' if watched else ', for each alone there are too few rows'}."
             )
         words.append(
             f"A share of 50% that moves by {week:.0f} points is found within a week, by {month:.0f} points within "
@@ -101,7 +105,7 @@ def spread(log: Log) -> Sentence:
 def alerts(seen: Watch) -> pd.DataFrame | Sentence:
     """Return the alerts: cause, place, beginning, decisions concerned and their cost."""
     columns = ["date", "cause", "place", "title", "since", "decisions", "cost"]
-    return table(seen.alerts[columns].round(1), f"Nothing: no alert in {seen.log.stream.days} days.")
+    return table(seen.alerts[columns].round(1), f"Nothing: no alert in {_days(seen.log.stream.days)}.")
 
 
 def evidence(seen: Watch) -> pd.DataFrame | None:
@@ -119,7 +123,7 @@ def ranking(log: Log, quality: pd.DataFrame) -> Figure | Sentence:
     shown = ranks[["value", "reference"]].set_axis(["stream", "reference"], axis=1)
     return plots.timeline(
         shown.set_axis(log.dates(shown.index.to_numpy()), axis=0),
-        title=f"{title} over {log.scenario.monitoring.window_days} days ends at {ranks['value'].iloc[-1]:.3f}",
+        title=f"{title} over {_days(log.scenario.monitoring.window_days)} ends at {ranks['value'].iloc[-1]:.3f}",
         y=title,
         alt=f"{title} over the trailing window by day, beside that of the reference.",
     )

@@ -46,7 +46,7 @@ _VALUES = {
     "href": re.compile(r"^(?:https://[^\s]+|#[\w-]*|(?![a-zA-Z][\w+.-]*:)[^/\\\s#?][^\s\\]*)$"),
 }
 _NAMED_INDEX = re.compile(
-    r"<tr>\s*<td></td>((?:\s*<th[^>]*>[^<]*</th>)+)\s*</tr>\s*<tr>\s*(<th[^>]*>[^<]*</th>)(?:\s*<td></td>)+\s*</tr>\s*</thead>"
+    r"<tr>\s*<td></td>((?:\s*<th[^>]*>(?:[^<]|<wbr>)*</th>)+)\s*</tr>\s*<tr>\s*(<th[^>]*>[^<]*</th>)(?:\s*<td></td>)+\s*</tr>\s*</thead>"
 )
 """A table's head in two rows, as pandas writes it when the index has a name; one row says the same."""
 _CELL = re.compile(r"<t[hd][^>]*>")

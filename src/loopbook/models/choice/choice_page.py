@@ -77,11 +77,12 @@ def curves(tested: Tested, champion: str, baseline: str) -> Figure:
             name: evaluation.report(tested.codes, tested.by_class(name), names=tested.classes)["f1"].iloc[:-1]
             for name in names
         }
-        hardest = pd.DataFrame(reports).dropna().sort_values(champion, kind="stable").head(_SHOWN)
+        every = pd.DataFrame(reports).dropna().sort_values(champion, kind="stable")
+        hardest = every.head(_SHOWN)
         return plots.bars(
             hardest,
             title=title,
-            x=f"F1 of the {len(hardest)} hardest classes",
+            x=f"F1 of the {_SHOWN} hardest classes" if len(hardest) < len(every) else "F1",
             y="class",
             alt="F1 by class of the champion and of the better plain baseline on test.",
             horizontal=True,
