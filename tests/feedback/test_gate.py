@@ -161,6 +161,7 @@ def test_of_numbers_the_gate_judges_by_their_primary_metric(estimating: Scenario
     parts = {"gate": frame.assign(group=frame["row_id"])}
     verdict, _ = gate.judge(parts, model(8), model(3), estimating.task, Costs(), learned=(), resamples=200)
     assert (verdict.decision, verdict.measure) == ("promote", "R²")
+    assert verdict.fewest == 600  # every row tells numbers apart, however few lie above the limit
     assert verdict.saving_low > 0
 
 

@@ -260,7 +260,7 @@ def test_pages_answer_by_type(kind: str, topics: Problem, minutes: Callable[[str
         table = predictions.array(fit_store.load(tmp_path / "fit").predictions)
         assert table.shape == (250, 99)
         parts = choice_page.report(tested, "tfidf", ["channel"])
-        assert parts.index.get_level_values("by").value_counts().to_dict() == {"prediction": 10, "channel": 3}
+        assert parts["by"].value_counts().to_dict() == {"prediction": 10, "channel": 3}
         assert (wrong["probability"] < 0.05).all()
 
 

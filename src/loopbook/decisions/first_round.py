@@ -36,7 +36,7 @@ def gains(stage: Stage, first: str | None, model: Learner, stream: pd.DataFrame,
 
 def table(gained: dict[str, Gain]) -> pd.DataFrame:
     """Return `gains` to show: a row a measure."""
-    return pd.DataFrame({name: gain._asdict() for name, gain in gained.items()}).T.round(3)
+    return pd.DataFrame({name: gain._asdict() for name, gain in gained.items()}).T
 
 
 def figures(gained: Mapping[str, Gain], task: Task) -> dict[str, float]:

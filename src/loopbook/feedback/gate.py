@@ -13,7 +13,7 @@ from loopbook.decisions import paired_gains
 from loopbook.decisions.paired_gains import COST
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.task import Task
+from loopbook.scenario.task import Number, Task
 from loopbook.statistics import bootstrap, metrics, targets
 
 LEAST_CLASS = 20
@@ -49,7 +49,8 @@ class Verdict:
     saving, saving_low, saving_high
         What it saves a decision, each model taking the action that it expects to cost least.
     rows, fewest
-        On how many rows, and how many of them are not of the most frequent class: of two classes those of the rarer.
+        On how many rows, and how many of them are not of the most frequent class: of two classes those of the rarer,
+        of a number all.
     measure
         Title of the primary metric.
     """
@@ -153,7 +154,8 @@ def judge(
     )
     primary, _ = paired_gains.measured(task)
     quality, cost = found["all"][primary.title], found["all"][COST]
-    fewest = len(rows) - int(np.bincount(targets.codes(rows["label"], task), minlength=1).max())
+    many = np.bincount(targets.codes(rows["label"], task), minlength=1).max()
+    fewest = len(rows) - (0 if isinstance(task, Number) else int(many))
     p = paired_gains.permutation(rows["label"], old, new, rows["group"], resamples, seed, primary.name)
     verdict = Verdict("keep", "", False, *quality[2:], p, *cost[2:], len(rows), fewest, primary.title)
     decision, reason, worse = _decide(verdict, rows["group"].nunique(), min_gain)
@@ -176,9 +178,10 @@ def _refuse_touched(rows: pd.DataFrame, learned: Collection[str]) -> None:
 def _decide(found: Verdict, groups: int, min_gain: float) -> tuple[Decision, str, bool]:
     """Return the decision, its reason, and whether the challenger is worse beyond chance."""
     if found.fewest < LEAST_CLASS or not (math.isfinite(found.low) and math.isfinite(found.saving_low)):
+        rare = "" if found.fewest == found.rows else f" {found.fewest:,} of them not of the most frequent class,"
         few = (
-            f"The gate has {found.rows:,} rows, {found.fewest:,} of them not of the most frequent class, in {groups:,} "
-            f"groups; a verdict needs {LEAST_CLASS} of these, in {bootstrap.LEAST} groups that differ."
+            f"The gate has {found.rows:,} rows,{rare} in {groups:,} groups; a verdict needs {LEAST_CLASS} of these, in "
+            f"{bootstrap.LEAST} groups that differ."
         )
         return "not enough data", few, False
     differs = f"the {found.measure} differs by {found.gain:+.3f} (from {found.low:+.3f} to {found.high:+.3f})"

@@ -41,6 +41,7 @@ def lines(
     alt: str,
     diagonal: bool = False,
     marks: Mapping[str, tuple[float, float]] | None = None,
+    reference: float | None = None,
 ) -> Figure:
     """Draw curves, such as losses by epoch, ROC or calibration.
 
@@ -58,6 +59,8 @@ def lines(
         Draw the unit square with its diagonal (ROC, calibration).
     marks
         Name to one point that is ringed and named, such as the best epoch.
+    reference
+        A level to compare with, such as 0 for an error.
 
     Raises
     ------
@@ -72,6 +75,8 @@ def lines(
         if diagonal:
             axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
             axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+        if reference is not None:
+            axes.axhline(reference, color=MUTED, linewidth=1.2, linestyle=(0, (3, 2)))
         for name, (px, py) in (marks or {}).items():
             axes.plot([px], [py], "o", markersize=9, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.4)
             left, right = axes.get_xlim()

@@ -243,7 +243,6 @@ def bounded(x: Any, goal: Goal, C: float) -> tuple[Floats, Floats]:
     """
     from scipy import sparse
     from scipy.optimize import minimize
-    from sklearn.linear_model import Ridge
 
     from loopbook.statistics.scores import sigmoid
 
@@ -264,7 +263,7 @@ def bounded(x: Any, goal: Goal, C: float) -> tuple[Floats, Floats]:
         return found[:-1, None], found[-1:]
     error = np.abs(target - x @ found[:-1] - found[-1])
     others = x @ sparse.diags_array((sign == 0).astype(np.float64))
-    spread = Ridge(alpha=1 / C).fit(others, np.log(np.maximum(error, 0.1 * error.mean())), sample_weight=weight)
+    spread = _spread().fit(others, np.log(np.maximum(error, 0.1 * error.mean())), sample_weight=weight)
     return np.column_stack([found[:-1], spread.coef_]), np.array([found[-1], float(spread.intercept_)])
 
 
@@ -283,8 +282,16 @@ def ridge(x: Any, target: Floats, weight: Floats, C: float) -> tuple[Floats, Flo
     def model() -> Any:
         return Ridge(alpha=1 / C)
 
-    found = [model().fit(x, aim, sample_weight=weight) for aim in (target, log_spread(model, x, target, weight))]
+    aims = ((model(), target), (_spread(), log_spread(model, x, target, weight)))
+    found = [made.fit(x, aim, sample_weight=weight) for made, aim in aims]
     return np.column_stack([each.coef_ for each in found]), np.array([float(each.intercept_) for each in found])
+
+
+def _spread() -> Any:
+    """Return the ridge regression of a spread, as strict as folds bear out: logarithms of errors are mostly chance."""
+    from sklearn.linear_model import RidgeCV
+
+    return RidgeCV(alphas=(1, 10, 100, 1_000, 10_000), cv=5)
 
 
 def log_spread(model: Callable[[], Any], x: Any, target: Floats, weight: Floats) -> Floats:

@@ -44,7 +44,10 @@ class Number(Head):
     count
         How many errors they are of.
     power
-        To which the spread is raised, from 0 to 1, fitted on validation: what train says of it, it says too loudly.
+        To which the spread is raised, from 0 to 2, fitted on validation: what train says of it may be too loud, or
+        too soft where it was learned with caution.
+    reach
+        Lowest and highest logarithm of the spread on validation: no row's is taken to lie beyond.
 
     References
     ----------
@@ -62,6 +65,7 @@ class Number(Head):
     errors: tuple[float, ...] = ()
     count: int = 0
     power: float = 1.0
+    reach: tuple[float, float] = _SCALES
 
     @classmethod
     def of(cls, label: pd.Series[Any], weight: Floats, task: Task, name: str = "") -> Self:
@@ -124,13 +128,14 @@ class Number(Head):
         from scipy.optimize import minimize_scalar
 
         error, log_scale = np.abs(target - z[:, 0]), np.clip(z[:, 1], *_SCALES)
+        reach = float(log_scale.min()), float(log_scale.max())
 
         def misfit(power: float) -> float:
             """Laplace's likelihood of the errors, whatever their level: less is likelier."""
             return float(np.log((error * np.exp(-power * log_scale)).mean() + 1e-12) + power * log_scale.mean())
 
-        power = float(minimize_scalar(misfit, bounds=(0.0, 1.0), method="bounded").x)
-        head = self.model_copy(update={"power": power})
+        power = float(minimize_scalar(misfit, bounds=(0.0, 2.0), method="bounded").x)
+        head = self.model_copy(update={"power": power, "reach": reach})
         errors = conformal.offsets(target, z[:, 0], head._scale(z))
         return head.model_copy(update={"errors": tuple(errors.tolist()), "count": len(target)})
 
@@ -157,4 +162,4 @@ class Number(Head):
         return z[:, 0]
 
     def _scale(self, z: Floats) -> Floats:
-        return np.asarray(np.exp(self.power * np.clip(z[:, 1], *_SCALES)))
+        return np.asarray(np.exp(self.power * np.clip(z[:, 1], *self.reach)))

@@ -78,7 +78,7 @@ class Held:
         named = [
             part.set_axis([f"{name}{end}" for end in ("", "_low", "_high")], axis=1) for name, part in parts.items()
         ]
-        return self.metrics.round(3) if len(named) == 1 else pd.concat(named, axis=1).round(3).rename_axis("metric")
+        return self.metrics if len(named) == 1 else pd.concat(named, axis=1).rename_axis("metric")
 
     def figures(self) -> dict[str, float]:
         """Return the metrics as flat numbers to record: ``validation_…``, of further outputs with their name."""
@@ -193,7 +193,7 @@ def effect(held: Held) -> pd.DataFrame:
         when: evaluation.metrics(held.label, held.said(part), resamples=0, only=names, task=held.task.type)["value"]
         for when, part in (("before", BEFORE), ("after", ANSWER))
     }
-    return pd.DataFrame(found).round(4)
+    return pd.DataFrame(found)
 
 
 def reliability(held: Held) -> Figure:
@@ -236,4 +236,5 @@ def off(title: str, label: "pd.Series[Any]", values: dict[str, Floats], told: st
         x="prediction",
         y="label less prediction",
         alt="Mean error by tenths of the predictions.",
+        reference=0.0,
     )

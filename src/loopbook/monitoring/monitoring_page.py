@@ -142,9 +142,11 @@ def groups(log: Log) -> Figure | Sentence:
     caught = rates[rates["measure"] == measure].set_index("group")
     if caught.empty:
         return Sentence("The scenario names no protected attribute, or too few outcomes have arrived.")
+    gap = fairness.gap(log)
+    differs = f"differs by {gap:.3f}" if gap == gap else "cannot be compared"
     return plots.intervals(
         caught,
-        title=f"{measure.capitalize()} differs by {fairness.gap(log):.3f} between groups",
+        title=f"{measure.capitalize()} {differs} between groups",
         x=f"{measure}, with 95% interval",
         alt=f"{measure.capitalize()} of each group with its interval.",
     )

@@ -22,7 +22,7 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d+)?\+00:00")
 _DECIMAL = re.compile(r"[-+]?\d+(?:\.\d+(?:e[-+]\d+)?|e[-+]\d+)")
 _COLUMNS = 2  # beyond them a row becomes a block on a phone
 _CELL_ROOM = 28  # letters that a phone's lines lose to a cell: its heading, the gap after it
-_LEAST = 1e-6  # below it, a number is told as nothing
+_LEAST = 1e-6  # below it, a number is told as everywhere else
 _NAMED = 4  # headings that the line over a folded table names
 _LONGEST = 400  # letters, less than half of what a phone shows at once
 

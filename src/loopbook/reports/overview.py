@@ -23,7 +23,8 @@ _STARTS = {
 }
 _STARTS |= {f"{split}_": f" on {split}" for split in ("test", "validation", "train", "gate")}
 _LONGEST = 300  # characters of a recorded text that a page shows
-_LEAST = 1e-6  # below it, a measured value is nothing to whoever reads a report
+_LEAST = 1e-6
+_NOTHING = 1e-11  # below it, a measured value is nothing to whoever reads a report, and told as less than `_LEAST`
 _FEW = 2  # changes of a kind that are named one by one
 _MANY = {"settings": "settings", "code": "places in the code", "libraries": "libraries", "stages": "stages"}
 _INTERNAL = ("export_difference",)
@@ -171,9 +172,9 @@ def number(value: Any) -> str:
         return f"{value:,.0f}"
     if abs(value) >= 0.001:
         return f"{value:.4g}" if abs(value) >= 1 else f"{value:.3f}"
-    if abs(value) < _LEAST:
+    if abs(value) < _NOTHING:
         return f"< {_LEAST:f}" if value > 0 else f"> -{_LEAST:f}"
-    return f"{float(f'{value:.2g}'):.7f}".rstrip("0")
+    return f"{float(f'{value:.2g}'):.12f}".rstrip("0")
 
 
 def setting(value: Any) -> str:

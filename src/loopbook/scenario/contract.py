@@ -88,6 +88,10 @@ class Scenario(Settings):
                 "data.weak_labels are classes that rules name, and the task is a number; set it to false",
             ),
             (
+                self.training.class_weights and self.task.type == "number",
+                "training.class_weights weighs classes, and the task is a number, which has none; set it to false",
+            ),
+            (
                 later and splits.by != "time",
                 "source.later_days are for later rounds, so data.splits.by must be 'time'",
             ),

@@ -151,7 +151,7 @@ def residuals(label: ArrayLike, answer: ArrayLike, by: ArrayLike | None = None, 
     by
         The part of each row, such as its segment, [n]; None: parts of equally many predictions, lowest first.
     bins
-        So many parts; fewer where predictions are equal.
+        So many parts; fewer where predictions are equal, or a part would have fewer than ten.
 
     Returns
     -------
@@ -168,6 +168,7 @@ def residuals(label: ArrayLike, answer: ArrayLike, by: ArrayLike | None = None, 
         low, high = interval(p)
         columns |= {"low": low - value, "high": high - value, "covered": (low <= y) & (y <= high)}
     if by is None:
+        bins = max(1, min(bins, len(value) // 10))
         edges = np.unique(np.quantile(value, np.arange(1, bins) / bins))
         place = np.searchsorted(edges, value, side="right")
         parts = [value[place == part] for part in np.unique(place)]

@@ -22,6 +22,7 @@ Questions = Annotated[int, Field(ge=1, le=12)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 _MOST = 3_000  # trees of one head: those of two hundred classes would take many minutes
+_STUMPS = {"max_depth": 1}  # of the spread: logarithms of errors are mostly chance, which deep trees learn
 _LOSSES = {"squared": "squared_error", "absolute": "absolute_error", "huber": "huber", "quantiles": "quantile"}
 
 
@@ -76,7 +77,7 @@ def _grown(table: Any, goal: "Goal", settings: dict[str, Any]) -> tuple[list[lis
         aims = (target, log_spread(model, table, target, weight))
         fits = [
             made.fit(table, aim, sample_weight=weight)
-            for made, aim in zip((model(), GradientBoostingRegressor(**settings)), aims, strict=True)
+            for made, aim in zip((model(), GradientBoostingRegressor(**settings | _STUMPS)), aims, strict=True)
         ]
         start = [float(fit.init_.constant_.ravel()[0]) for fit in fits]
         return [[tree.tree_ for tree in fit.estimators_[:, 0]] for fit in fits], np.array(start)
@@ -110,7 +111,8 @@ def _monotone(
             return HistGradientBoostingRegressor(monotonic_cst=goal.signs, **asked)
 
         blind = np.where(goal.signs == 0, table, 0)
-        spread = HistGradientBoostingRegressor(**asked).fit(blind, log_spread(model, table, target, weight), weight)
+        apart = log_spread(model, table, target, weight)
+        spread = HistGradientBoostingRegressor(**asked | _STUMPS).fit(blind, apart, weight)
         fits = [model().fit(table, target, weight), spread]
     grown = [[_tree(stage[0].nodes, settings["learning_rate"]) for stage in fit._predictors] for fit in fits]
     return grown, np.array([float(np.ravel(fit._baseline_prediction)[0]) for fit in fits])

@@ -106,7 +106,8 @@ def report(tested: Tested, champion: str, segments: Sequence[str]) -> pd.DataFra
         for column in segments:
             names = tested.rows[column].astype(str)
             parts[column] = evaluation.residuals(label, said, bands.groups(names, names))
-        return pd.concat(parts, names=["by", "part"]).round(3)
+        told = ["by", "part", "rows", "value", "residual", "absolute", "covered", "covered_low", "covered_high"]
+        return pd.concat(parts, names=["by", "part"]).reset_index()[told]
     return training_page.report(tested.codes, tested.by_class(champion), tested.classes)
 
 
