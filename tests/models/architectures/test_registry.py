@@ -10,13 +10,13 @@ import pytest
 from loopbook.models.architectures import registry
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import ScenarioError
-from loopbook.scenario.task import Binary, Number, Quantity, YesNo
+from loopbook.scenario.task import Binary, Number, OneOfMany, Ordinal, Quantity, Task, YesNo
 
 LABEL = YesNo(column="y", positive=(1,))
 TEXT, TABLE = Binary(fields={"text": "text"}, label=LABEL), Binary(fields={"size": "number"}, label=LABEL)
 
 
-def check(architecture: str, task: Binary = TEXT, **settings: object) -> None:
+def check(architecture: str, task: Task = TEXT, **settings: object) -> None:
     registry.check(Candidate(architecture=architecture, settings=settings), task)
 
 
@@ -26,6 +26,12 @@ def test_every_architecture_suits_some_task_with_its_defaults(name: str) -> None
     task = TABLE if found.needs == "table" else TEXT
     number = Number(type="number", fields=task.fields, label=Quantity(column="y", limits=(1.0,)))
     check(name, number if found.types == ("number",) else task)
+
+
+@pytest.mark.parametrize("architecture", ["table_logistic", "boosted_trees", "mlp", "majority"])
+def test_classes_in_an_order_are_learned_from_a_table_as_those_without(architecture: str) -> None:
+    label = OneOfMany(column="y", values=["low", "middle", "high"])
+    check(architecture, Ordinal(type="ordinal", fields=TABLE.fields, label=label))
 
 
 @pytest.mark.parametrize(
