@@ -95,23 +95,16 @@ def fit(method: Method, data: TrainingData, work: Path, progress: Progress, cach
 def _goals(data: TrainingData, recipe: Recipe) -> Goals:
     """Return what each head is to learn, checked, with the weights of classes in the weights."""
     weight, held_weight = _weights(data.train, "train"), _weights(data.validation, "validation")
-    goals = [
-        (Goal.on(head, data.train, weight), Goal.on(head, data.validation, held_weight))
-        for head in heads.learn(data.train, weight, data.task)
-    ]
-    if recipe.class_weights:
-        # All classes count alike, and all rows together as much as before.
-        factors = [own.head.balanced(own.target, own.weight) for own, _ in goals]
-        goals = [
-            (own.balanced(factor), held.balanced(factor)) for (own, held), factor in zip(goals, factors, strict=True)
-        ]
-    first, held_first = goals[0]
-    goals[0] = replace(first, signs=heads.signs(data.features.columns, data.task)), held_first
-    weighted = [own.head.weighted(own.target, own.weight) for own, _ in goals]
-    return Goals(
-        tuple(replace(own, head=head) for (own, _), head in zip(goals, weighted, strict=True)),
-        tuple(replace(held, head=head) for (_, held), head in zip(goals, weighted, strict=True)),
-    )
+    signs, pairs = heads.signs(data.features.columns, data.task), []
+    for head in heads.learn(data.train, weight, data.task):
+        own, held = Goal.on(head, data.train, weight), Goal.on(head, data.validation, held_weight)
+        if recipe.class_weights:
+            # All classes count alike, and all rows together as much as before.
+            factor = head.balanced(own.target, own.weight)
+            own, held = own.balanced(factor), held.balanced(factor)
+        weighted, known = head.weighted(own.target, own.weight), None if head.name else signs
+        pairs.append((replace(own, head=weighted, signs=known), replace(held, head=weighted)))
+    return Goals(*zip(*pairs, strict=True))
 
 
 def _plain(kind: Architecture, method: Method, data: TrainingData, goals: Goals, work: Path) -> Fitted:
