@@ -83,7 +83,8 @@ def check(model: Model, folder: Path, frame: pd.DataFrame, cache: Path | None = 
     """
     if not len(frame):
         raise LoopbookError("An export is checked on rows; there are none.")
-    before, after = (_said(model.outputs, raw) for raw in (model.raw(frame, cache), OnnxModel.load(folder).raw(frame)))
+    shipped = OnnxModel.load(folder)
+    before, after = _said(model.outputs, model.raw(frame, cache)), _said(shipped.outputs, shipped.raw(frame))
     apart = np.abs(before - after).max(axis=1)
     difference, worst = float(apart.max()), int(apart.argmax())
     if not difference <= TOLERANCE:
