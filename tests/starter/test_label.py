@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from loopbook.scenario.errors import DataError
-from loopbook.starter import label
+from loopbook.starter import label, label_types
 from tests.starter.conftest import columns
 
 TEXT = [f"the {number}th parcel came late and wet" for number in range(100)]
@@ -187,7 +187,7 @@ AMOUNTS = [round(10 + number * 7 % 311 / 3, 2) for number in range(600)]
     ],
 )
 def test_the_task_is_guessed_and_every_other_reading_is_offered_and_can_be_chosen(
-    values: list[object], given: str | None, usual: str, others: set[label.Reading]
+    values: list[object], given: str | None, usual: str, others: set[label_types.Reading]
 ) -> None:
     table = columns({given or "c1": values, "text": LONG})
     found = label.guess(table, given, "x.csv")
@@ -240,7 +240,7 @@ def test_classes_stand_in_their_natural_order_and_a_limit_is_a_round_number_that
     ],
 )
 def test_a_reading_that_a_column_does_not_bear_is_refused(
-    values: list[object], task: label.Reading | None, message: str
+    values: list[object], task: label_types.Reading | None, message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
         label.guess(columns({"text": LONG, "c": values}), "c", "x.csv", task)
