@@ -219,7 +219,7 @@ def _pairs(table: pd.DataFrame, title: str, x: str, y: str, alt: str) -> Figure:
     )
     none = "No pair of different names."
     with drawing(title, f"{alt} {told or none}", table.index, height=1.5 + 0.48 * max(3, len(pairs))) as draw:
-        axes = draw.axes("rows, and their share of the first name's rows", f"{y} → {x}")
+        axes = draw.axes("rows · share of the first", f"{y} → {x}")
         axes.grid(visible=False, axis="y")
         drawn = axes.barh(range(len(pairs)), [rows for *_, rows, _ in pairs], 0.66, color=colour(0))
         labels = [f"{rows:,.0f} · {share:.0%}" for *_, rows, share in pairs]

@@ -88,7 +88,7 @@ def clean_html(html: str) -> str:
     dressed.close()
     text = re.sub(r"<th[^>]*>\s*</th>", "<td></td>", "".join(dressed.parts))
     text = _NAMED_INDEX.sub(r"<tr>\2\1</tr></thead>", text)
-    text = re.sub(r"<td>(\s*[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?\s*)</td>", r'<td class="n">\1</td>', text)
+    text = re.sub(r"<td>(\s*(?:[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?|NaN)\s*)</td>", r'<td class="n">\1</td>', text)
     text = re.sub(r"<td>(\s*\d{4}-\d\d-\d\d\s*)</td>", r'<td class="unbroken">\1</td>', text)
     text = re.sub(rf"<td>((?:[^<]|<wbr>){{{_LONG},}})</td>", r'<td class="wide">\1</td>', text)
     return re.sub(r"<table.*?</table>", _over_its_column, text, flags=re.DOTALL)
