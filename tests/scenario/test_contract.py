@@ -69,6 +69,9 @@ def test_settings_do_not_change_once_read() -> None:
         found.training.epochs = 3
 
 
+NUMBER = {"type": "number", "fields": {"x": "number"}, "label": {"column": "y", "limits": [3]}}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -82,6 +85,10 @@ def test_settings_do_not_change_once_read() -> None:
         ({"training": {"candidates": {"../up": {"architecture": "majority"}}}}, "pattern"),
         ({"training": {"candidates": {"one": {"architecture": "os.system()"}}}}, "pattern"),
         ({"training": {"candidates": MAJORITY, "only": ["on"]}}, "no candidate. Did you mean 'one'"),
+        (
+            {"task": NUMBER, "training": {"candidates": MAJORITY, "class_weights": True}},
+            "weighs classes, and the task is",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_refused(changes: dict[str, Any], message: str) -> None:

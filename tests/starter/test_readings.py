@@ -132,3 +132,12 @@ def test_up_to_forty_classes_are_named_and_more_are_as_the_data_says(empty_proje
     _, found = made(empty_project, frame)
     assert len(found.task.label.classes) == (count if count <= 40 else 0)
     assert found.task.type == "multiclass"
+
+
+def test_a_number_that_drifts_is_split_by_time_though_later_rows_lie_on_one_side_of_its_limit(
+    empty_project: Project,
+) -> None:
+    rows = tasks.tickets(400)
+    rows["minutes"] += np.linspace(60, 0, 400)  # a stratum of neighbours in time would be learned by heart
+    _, scenario = made(empty_project, rows[["time", "amount", "minutes"]], given="minutes", task="number")
+    assert scenario.data.splits.by == "time"

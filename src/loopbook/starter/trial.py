@@ -23,9 +23,10 @@ from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.loading import load
 from loopbook.scenario.requirements import RequirementsSettings
+from loopbook.scenario.task import Number
 from loopbook.starter import document
 from loopbook.starter.label import REMEDY
-from loopbook.statistics import targets
+from loopbook.statistics import conformal, targets
 
 Shares = tuple[float, float, float, float, float]
 
@@ -128,7 +129,7 @@ def _split(draft: document.Draft, rows: pd.DataFrame) -> document.Draft:
     for (by, reason), shares in product(_ways(draft, rows), orders):
         tried = replace(draft, by=by, by_reason=reason, shares=shares)
         try:
-            if _thinnest(splitting.split(rows, scenario := scenario_of(tried)), scenario) >= _LEAST_CLASS:
+            if _enough(splitting.split(rows, scenario := scenario_of(tried)), scenario):
                 return tried
             possible.append(tried)
         except DataError as error:
@@ -138,10 +139,12 @@ def _split(draft: document.Draft, rows: pd.DataFrame) -> document.Draft:
     return possible[-1]
 
 
-def _thinnest(splits: dict[str, pd.DataFrame], scenario: Scenario) -> int:
-    """Return the rows of the second most frequent class in the part that has fewest of them, the stream as well."""
-    counted = distribution.counts(splits, scenario.task).drop(columns="train")
-    return int(np.sort(counted.to_numpy(), axis=0)[-2].min())
+def _enough(splits: dict[str, pd.DataFrame], scenario: Scenario) -> bool:
+    """Return whether all parts, the stream as well, have rows of a second class; of a number, rows for its interval."""
+    counted = distribution.counts(splits, scenario.task).drop(columns="train").to_numpy()
+    if isinstance(scenario.task, Number):
+        return bool(counted.sum(axis=0).min() >= conformal.LEAST)
+    return bool(np.sort(counted, axis=0)[-2].min() >= _LEAST_CLASS)
 
 
 def _smoke_rows(draft: document.Draft, rows: pd.DataFrame) -> int | None:
@@ -152,7 +155,7 @@ def _smoke_rows(draft: document.Draft, rows: pd.DataFrame) -> int | None:
             return None
         drawn = sources.drawn(rows["group"] if draft.roles.group else rows.index, count / len(rows))
         with suppress(DataError):
-            if _thinnest(splitting.split(rows[drawn], scenario), scenario) >= _LEAST_CLASS:
+            if _enough(splitting.split(rows[drawn], scenario), scenario):
                 return count
     return None if draft.rows <= SMOKE[-1] else SMOKE[-1]
 
