@@ -121,11 +121,20 @@ def test_one_class_only_is_refused_with_what_the_column_holds() -> None:
         labels.refuse_one_class(pd.Series(pd.Categorical(raw)), raw, task({}), SOURCE)
 
 
-@pytest.mark.parametrize("label", [{}, {"values": {"a": "row_id"}}, {"values": ["b"], "other": "row_id"}])
-def test_no_class_can_be_called_as_the_names_of_rows_are(label: dict[str, Any]) -> None:
-    values = ["a", "b", "c"] if label else ["a", "b", "row_id"]
-    with pytest.raises(DataError, match=r"a class called row_id.*call it otherwise"):
-        read(values, label)
+@pytest.mark.parametrize("name", ["row_id", "review"])
+@pytest.mark.parametrize("how", ["data", "values", "other"])
+def test_no_class_can_be_called_as_the_names_of_rows_or_asking_a_person(name: str, how: str) -> None:
+    label: dict[str, Any] = {"data": {}, "values": {"values": {"a": name}}, "other": {"values": ["b"], "other": name}}[
+        how
+    ]
+    with pytest.raises(DataError, match=rf"a class called {name}.*call it otherwise"):
+        read(["a", "b", name if how == "data" else "c"], label)
+
+
+def test_a_class_may_be_called_review_where_actions_have_names_of_their_own() -> None:
+    frame = pd.DataFrame({"said": ["review", "buy", "ask"]})
+    found, _ = labels.read(frame, task({}, actions=["wait", "send"]), SOURCE, lambda *_: None)
+    assert list(found) == ["review", "buy", "ask"]
 
 
 @pytest.mark.parametrize("name", ["answer", "probability", "label", "cost", "text", "tone_probability", "two words"])

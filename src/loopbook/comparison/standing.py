@@ -164,7 +164,7 @@ def _baselines(run: Run) -> Iterator[_Finding]:
         worse = saving.word == "worse"
         yield _Finding(
             "dearer than deciding without a model" if worse else "no saving beyond chance",
-            "Check the costs in the scenario and the threshold in 05: what needs no model "
+            "Check the costs in the scenario and the policy in 05: what needs no model "
             + ("is cheaper." if worse else "may be as cheap."),
             "bad" if worse else "wait",
         )

@@ -45,7 +45,11 @@ def read(frame: pd.DataFrame, task: Task, source: Source, note: Note) -> tuple[A
     note(parsing.is_missing(written, source.missing.get(label.column)), "missing-label", f"no {label.column}")
     weight = np.ones(len(frame), dtype=np.float32)
     if isinstance(label, OneOfMany):
-        return _classes(written, label, source), weight
+        found = _classes(written, label, source)
+        taken = {"row_id": "the rows' own names are"} | ({} if task.actions else {"review": "asking a person is"})
+        for name in found.categories.intersection(list(taken)):
+            raise DataError(f"{label.column} has a class called {name}, as {taken[name]}: call it otherwise.")
+        return found, weight
     if isinstance(label, Quantity):
         return _numbers(frame, label, source, note), weight
     assert isinstance(label, YesNo)
@@ -177,8 +181,6 @@ def _classes(written: list[str], label: OneOfMany, source: Source) -> pd.Categor
             f"{label.column} has {len(classes):,} distinct values, such as {such}: too many for classes (at most "
             f"{MOST_CLASSES})."
         )
-    if "row_id" in classes:
-        raise DataError(f"{label.column} has a class called row_id, as the rows' own names are: call it otherwise.")
     return pd.Categorical(found, categories=classes)
 
 
