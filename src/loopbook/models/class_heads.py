@@ -91,9 +91,7 @@ class Binary(Classes):
         share = float(np.average(target, weights=weight))
         return self.model_copy(update={"offset": (float(scores.logit(share) - scores.logit(target.mean())),)})
 
-    def loss(self, target: Any, z: Any) -> Any:
-        import tensorflow as tf
-
+    def loss(self, target: Any, z: Any, tf: Any) -> Any:
         return tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=z[:, 0])
 
     def slope(self, target: Floats, z: Floats) -> Floats:
@@ -151,9 +149,7 @@ class Multiclass(Classes):
         moved = np.log(share / share.sum()) - np.log(plain / plain.sum())
         return self.model_copy(update={"offset": tuple(moved.tolist())})
 
-    def loss(self, target: Any, z: Any) -> Any:
-        import tensorflow as tf
-
+    def loss(self, target: Any, z: Any, tf: Any) -> Any:
         return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.cast(target, tf.int32), logits=z)
 
     def slope(self, target: Floats, z: Floats) -> Floats:
@@ -185,12 +181,10 @@ class Ordinal(Multiclass):
     def risk(self, target: Floats, z: Floats) -> Floats:
         return np.asarray(super().risk(target, z) + (self._ahead(target, z) ** 2).sum(axis=1))
 
-    def loss(self, target: Any, z: Any) -> Any:
-        import tensorflow as tf
-
+    def loss(self, target: Any, z: Any, tf: Any) -> Any:
         below = tf.sequence_mask(tf.cast(target, tf.int32), self.width, z.dtype)
         ahead = tf.cumsum(tf.nn.softmax(z), axis=1) - (1 - below)
-        return super().loss(target, z) + tf.reduce_sum(ahead**2, axis=1)
+        return super().loss(target, z, tf) + tf.reduce_sum(ahead**2, axis=1)
 
     def slope(self, target: Floats, z: Floats) -> Floats:
         p = scores.probabilities(z)

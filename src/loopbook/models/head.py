@@ -84,8 +84,8 @@ class Head(BaseModel):
         """Return what is minimised, of each row, [n]: `target` without gaps, raw scores [n, width]."""
 
     @abstractmethod
-    def loss(self, target: Any, z: Any) -> Any:
-        """Return the same of TensorFlow's tensors, float32 [n]."""
+    def loss(self, target: Any, z: Any, tf: Any) -> Any:
+        """Return the same of tensors, float32 [n]; `tf` is TensorFlow, which who only asks a model does without."""
 
     @abstractmethod
     def slope(self, target: Floats, z: Floats) -> Floats:

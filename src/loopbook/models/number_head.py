@@ -96,9 +96,7 @@ class Number(Head):
     def risk(self, target: Floats, z: Floats) -> Floats:
         return np.asarray(self._risk(target, z, np, lambda fixed: fixed))
 
-    def loss(self, target: Any, z: Any) -> Any:
-        import tensorflow as tf
-
+    def loss(self, target: Any, z: Any, tf: Any) -> Any:
         return self._risk(target, z, tf, tf.stop_gradient)
 
     def _risk(self, target: Any, z: Any, of: Any, fixed: Any) -> Any:

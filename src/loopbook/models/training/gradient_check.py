@@ -42,7 +42,7 @@ def check(head: Head, target: ArrayLike, z: ArrayLike, weight: ArrayLike | None 
     given = tf.constant(scores)
     with tf.GradientTape() as tape:
         tape.watch(given)
-        loss = tf.reduce_sum(head.loss(tf.constant(y), given) * w) / tf.reduce_sum(w)
+        loss = tf.reduce_sum(head.loss(tf.constant(y), given, tf) * w) / tf.reduce_sum(w)
     automatic = tape.gradient(loss, given).numpy()
     formula = head.slope(y, scores) * (w / w.sum())[:, None]
     at = np.indices(scores.shape).reshape(2, -1)

@@ -167,7 +167,7 @@ def _step(network: Network, optimizer: Any, outputs: Sequence[Head]) -> Any:
             risks, totals = [], []
             for at, (head, z) in enumerate(heads.parts(outputs, network.model(batch, training=True))):
                 total = tf.reduce_sum(weight[:, at])
-                each = head.loss(target[:, at], z)
+                each = head.loss(target[:, at], z, tf)
                 risks.append(tf.math.divide_no_nan(tf.reduce_sum(each * weight[:, at]), total))
                 totals.append(total)
             loss = tf.add_n([*risks, *network.model.losses])
