@@ -289,7 +289,7 @@ EDITS = (
         "changed statement",
         cell("06_monitoring", "prepare", lambda t: t.replace('"test")', '"test").head()', 1)),
         "6",
-        why=r"notebooks/06_monitoring.ipynb, cell prepare:1 \(model, test\) changed",
+        why=r"notebooks/06_monitoring.ipynb, cell prepare:2 \(reference, said\) changed",
     ),
     Edit(
         "new cell",
@@ -339,7 +339,7 @@ EDITS = (
     Edit(
         "function of 01",
         text(src("requirements/prototype"), "def metrics(", "def measures("),
-        "1",
+        "12",  # its rules label rows without a label
         why=r"src/loopbook/requirements/prototype.py:\d+ measures is new",
     ),
     Edit(
@@ -402,7 +402,7 @@ EDITS = (
         "m47",
         why=r"src/my_shared/sizes.py:1 SIZE changed",
     ),
-    default("requirements.prototype_threshold", 2, "1"),
+    default("requirements.prototype_threshold", 2, "12"),
     default("data.near_duplicate", 0.9, "2", "1"),
     default("data.max_characters", 9_000, "12"),
     default("data.sequence_length", 60, "24", "1"),

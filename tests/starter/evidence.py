@@ -198,7 +198,7 @@ def of_folds(world: World, answer: Answer, label: Labels, chosen: Sequence[str])
         parts.append(held)
     resampled = pd.concat(parts, ignore_index=True)
     judged = cross_validated_costs.judge(world.plan, [rows], resampled, world.scenario.segments)
-    ranked = cross_validation.figures(cross_validation.summary(resampled))
+    ranked = cross_validation.figures(cross_validation.summary(resampled, "binary"), "binary")
     return {name: {**ranked, **cross_validated_costs.figures(judged, world.plan, name)} for name in chosen}
 
 

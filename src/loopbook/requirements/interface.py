@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from loopbook.requirements.prototype import Prototype
 from loopbook.scenario.contract import Scenario
-from loopbook.scenario.decisions import OTHERS
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Number, Task
 
@@ -213,12 +212,9 @@ def _estimates(task: Task) -> str:
 
 
 def _action(scenario: Scenario, classes: tuple[str, ...], code: int) -> str:
-    """Return the action for a class: its own, or the one that the cost matrix makes cheapest for it."""
-    among, matrix = scenario.task.actions or classes, scenario.decisions.costs.matrix
-    if not matrix and len(among) == len(classes):
-        return among[code]
-    costs = {name: matrix.get(name, {}) for name in among}
-    return min(among, key=lambda name: costs[name].get(classes[code], costs[name].get(OTHERS, 0.0)))
+    """Return an action for an example: a class's own; of named ones the last, since the first does nothing."""
+    named = scenario.task.actions
+    return named[-1] if named and len(named) != len(classes) else (named or classes)[code]
 
 
 def _plain(value: Any, kind: str) -> Any:

@@ -305,7 +305,7 @@ def kappa(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     return 1 - _ratio(w @ (y - said) ** 2, chance)
 
 
-@_metric("right among the 3 likeliest", HIGHER, shown="value", tasks=MANY)
+@_metric("right among the 3 likeliest", HIGHER, shown="asked", tasks=MANY)
 def top_3(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Share of rows whose class is among the three most probable ones; NaN where there are no more than three."""
     return _among(3, y, p, w)
@@ -326,7 +326,7 @@ def roc_auc(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     return _ratio(area, tp[:, -1] * fp[:, -1])
 
 
-@_metric("ROC AUC, one against rest", HIGHER, tasks=MANY)
+@_metric("ROC AUC, one against rest", HIGHER, shown="asked", tasks=MANY)
 def ovr_auc(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Mean over the classes that occur of the chance that a row of it scores higher in it than one of another class."""
     from scipy.sparse import csr_array
@@ -384,7 +384,7 @@ def ece(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     return _ratio(np.abs(w @ gap).sum(axis=1), w.sum(axis=1))
 
 
-@_metric("calibration error by class", LOWER, shown="value", tasks=MANY)
+@_metric("calibration error by class", LOWER, shown="asked", tasks=MANY)
 def classwise_ece(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Mean over all classes of the calibration error of each one's probability (Kull et al. 2019)."""
     from scipy.sparse import csr_array
