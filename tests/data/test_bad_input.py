@@ -198,7 +198,7 @@ ROWS: dict[str, tuple[str, str, str]] = {
     "unreadable time": ("99,31/12/2025,a note,1,yes", "bad-time", "write YYYY-MM-DD"),
     "impossible day": ("99,2026-02-30,a note,1,yes", "bad-time", "'2026-02-30'"),
     "future date": ("99,2026-07-01,a note,1,yes", "future-date", "after 2026-06-30"),
-    "no number": ("99,2026-01-01,a note,much,yes", "bad-number", "score is 'much', not a number"),
+    "no number": ("99,2026-01-01,a note,much,yes", "bad-number", "score is 'much', not a number up to"),
     "infinite number": ("99,2026-01-01,a note,inf,yes", "bad-number", "score is 'inf'"),
     "decimal comma in quotes": ('99,2026-01-01,a note,"1,5",yes', "bad-number", "set source.decimal"),
     "empty text": ("99,2026-01-01, \u200b ,1,yes", "empty-text", "nothing to read in note"),

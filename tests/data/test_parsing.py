@@ -36,6 +36,13 @@ def test_a_thousands_separator_that_nobody_named_is_refused() -> None:
     assert parsing.numbers(pd.Series(["1.234,5", "1.234"]), Notation(","))[1].all()
 
 
+@pytest.mark.parametrize("written", ["inf", "-inf", "1e309", "1e308", "-4e38", "Infinity", "=1+2", "1,5", "0x10"])
+def test_what_models_cannot_compute_with_is_no_number(written: str) -> None:
+    assert parsing.numbers(pd.Series([written, "-3e38"]))[1].tolist() == [True, False]
+    if written.lstrip("-").replace("e", "").isdigit():
+        assert parsing.numbers(pd.Series([float(written), -3e38, np.nan]))[1].tolist() == [True, False, False]
+
+
 @pytest.mark.parametrize("form", ["%d.%m.", "%H:%M", "%Y-%m", "no format", "%Q"])
 def test_a_time_format_without_a_whole_day_is_refused(form: str) -> None:
     with pytest.raises(ValidationError, match=r"such as '%d\.%m\.%Y %H:%M'"):

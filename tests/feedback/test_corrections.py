@@ -223,4 +223,6 @@ def test_tables_can_be_merged_and_described(tmp_path: Path, decisions: pd.DataFr
     shown = feedback_page.answers(both, broken)
     assert shown.loc["answers from simulated", "with rating"] == 1
     assert shown.loc["answers from answers.csv", "with comment"] == 1
-    assert shown.loc["refused: bad-label", "rows"] == 1
+    assert (
+        shown.loc["refused, bad-label: line 3, label is 'x'. Known: 0, 1, act, bad, calm, grave, leave.", "rows"] == 1
+    )

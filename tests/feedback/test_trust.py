@@ -318,6 +318,27 @@ def test_numbers_that_all_agree_or_nobody_checks_break_nothing() -> None:
     assert rater_bias.WIDE < rater_bias.SPOILT
 
 
+@pytest.mark.parametrize("far", [1e6, 1e15, -1e9, 3e38])
+def test_one_number_that_is_far_too_large_does_not_make_gross_mistakes_pass(far: float) -> None:
+    truth = {f"r{at}": float(at) for at in range(40)}
+    off = {"ann": 0.0, "bob": 0.0, "eve": 700.0}
+    rows = [{"row_id": row, "user": user, "label": value + off[user]} for row, value in truth.items() for user in off]
+    found = trust.judge(corrections.table([*rows, {"row_id": "r0", "user": "mal", "label": far}], "float64"), truth)
+    assert found.users.set_index("user")["verdict"].to_dict() == {
+        **dict.fromkeys(("ann", "bob"), "trusted"), "eve": "malicious", "mal": "unproven",
+    }  # fmt: skip
+    assert found.labels["label"].tolist() == pytest.approx([truth[row] for row in found.labels["row_id"]], abs=0.5)
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 1e6])
+def test_who_rounds_is_trusted_where_most_say_exactly_what_became_known(scale: float) -> None:
+    random = np.random.default_rng(3)
+    truth = {f"r{at}": scale * value for at, value in enumerate(random.normal(50, 10, 40))}
+    rows = [{"row_id": row, "user": user, "label": value} for row, value in truth.items() for user in ("ann", "bob")]
+    rows += [{"row_id": row, "user": "cyd", "label": scale * round(value / scale)} for row, value in truth.items()]
+    assert set(trust.judge(corrections.table(rows, "float64"), truth).users["verdict"]) == {"trusted"}
+
+
 def test_hostile_names_of_classes_are_text_on_the_page() -> None:
     classes = ("<script>alert(1)</script>", "a & b", "c|d")
     rows = [(f"r{at}", classes[at % 3]) for at in range(90)]

@@ -139,8 +139,9 @@ def no_number(values: "pd.Series[Any]", decimal: str) -> Callable[[int], str]:
     other = "," if decimal == "." else "."
 
     def detail(position: int) -> str:
-        value = parsing.plain(values.iloc[position])
-        return f"{values.name} is {value!r}, not a number{hint if other in value else ''}"
+        value = shorten(parsing.plain(values.iloc[position]), 40)
+        told = f"{values.name} is {value!r}, not a number up to {parsing.LARGEST:.1e}"
+        return f"{told}{hint if other in value else ''}"
 
     return detail
 

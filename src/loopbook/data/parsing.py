@@ -20,6 +20,9 @@ NOTHING = frozenset(
 )
 """What sources write, in any case, where a value is missing; spreadsheets' errors are among them."""
 
+LARGEST = float(np.finfo(np.float32).max)
+"""What models compute with holds no larger number; its square is a number of eight bytes."""
+
 _GROUPED = r"[+-]?\d{{1,3}}(?:{mark}\d{{3}})*{mark}\d{{3}}(?:{decimal}\d*)?"
 _LAKHS = r"[+-]?\d{{1,2}}(?:,\d{{2}})*,\d{{3}}(?:\.\d*)?"
 _UNIX: dict[str, tuple[Literal["s", "ms", "us", "ns", "D"], int]]
@@ -82,7 +85,7 @@ def is_missing(values: list[str], tokens: Collection[str] | None = None) -> NDAr
 
 
 def numbers(values: "pd.Series[Any]", notation: Notation = Notation()) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return numbers, NaN where one is missing; and where something stands that is no finite number.
+    """Return numbers, NaN where there is none; and where something else stands than one up to `LARGEST`.
 
     A thousands separator that is not named is refused: to one reader ``1.234`` is a little more than one, to another a
     thousand. One that is named must stand before groups of three digits (a comma also as in India). A minus sign may
@@ -90,7 +93,8 @@ def numbers(values: "pd.Series[Any]", notation: Notation = Notation()) -> tuple[
     """
     if values.dtype.kind in "iufb":
         typed = values.to_numpy(dtype=np.float64, na_value=np.nan)
-        return typed, np.isinf(typed)
+        bad = np.abs(typed) > LARGEST
+        return np.where(bad, np.nan, typed), bad
     written = strings(values)
     missing = is_missing(written, notation.missing)
     if notation.missing is None:
@@ -100,7 +104,8 @@ def numbers(values: "pd.Series[Any]", notation: Notation = Notation()) -> tuple[
         parsed = _floats(written)
     left = np.flatnonzero(np.isnan(parsed) & ~missing)
     parsed[left] = _floats(_numerals([written[row] for row in left], notation))
-    return np.where(missing, np.nan, parsed), ~missing & ~np.isfinite(parsed)
+    good = ~missing & (np.abs(parsed) <= LARGEST)
+    return np.where(good, parsed, np.nan), ~missing & ~good
 
 
 def _floats(written: Sequence[str]) -> NDArray[np.float64]:

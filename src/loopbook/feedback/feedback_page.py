@@ -15,7 +15,7 @@ from loopbook.statistics.intervals import Interval, saved
 
 
 def answers(given: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
-    """Return how many answers there are from each source, what they hold, and what was refused for which reason."""
+    """Return how many answers there are from each source, what they hold, and what was refused, and where first."""
     rows = [
         {
             "what": f"answers from {source}",
@@ -28,7 +28,8 @@ def answers(given: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
         for source, part in given.groupby("source", sort=True)
     ]
     rows += [
-        {"what": f"refused: {reason}", "rows": int(count)} for reason, count in broken["reason"].value_counts().items()
+        {"what": f"refused, {reason}: line {part.iloc[0]['line']}, {part.iloc[0]['detail']}", "rows": len(part)}
+        for reason, part in broken.groupby("reason", sort=False)
     ]
     names = ["what", "rows", "users", "with label", "with comment", "with rating"]
     return pd.DataFrame(rows, columns=names).set_index("what").astype("Int64")

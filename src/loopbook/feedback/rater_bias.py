@@ -14,6 +14,9 @@ WIDE = 2.5
 SPOILT = 3.0
 """From how many spreads on an answer is a gross mistake, and rejected."""
 
+FLOOR = 0.02
+"""The crowd's spread is at least this share of the numbers' own: who rounds makes no gross mistake."""
+
 _SHARP = 0.5  # spread of a known outcome, in the crowd's: as much as four proven users
 _MAD = 1.4826  # from a normal distribution's median absolute deviation to its standard deviation
 
@@ -49,7 +52,9 @@ def estimate(answers: pd.DataFrame, outcomes: Mapping[str, float]) -> tuple[pd.D
     frame["off"] = frame["label"] - _reference(frame, outcomes)
     every = frame["off"].dropna().to_numpy()
     crowd = _spread(every) if len(every) else float(frame["label"].std(ddof=0)) if len(frame) else 1.0
-    crowd = max(crowd, 1e-6 * float(frame["label"].abs().max() or 1.0)) if len(frame) else crowd
+    if len(frame):  # by medians: one number that is far too large must not make all others look alike
+        usual = float(frame["label"].abs().median()) or 1.0
+        crowd = max(crowd, FLOOR * _spread(frame["label"].to_numpy()), 1e-6 * usual)
     users = _users(frame, crowd)
     return users, _labels(frame, users.set_index("user"), outcomes, crowd)
 

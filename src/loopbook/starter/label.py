@@ -8,7 +8,17 @@ from loopbook.data.cleaning import shorten
 from loopbook.scenario.errors import DataError, refuse, suggest
 from loopbook.starter import words
 from loopbook.starter.column import Column
-from loopbook.starter.label_types import CLASSY, MOST_VALUES, LabelGuess, Reading, coded, read, shown, spellings
+from loopbook.starter.label_types import (
+    CLASSY,
+    MOST_VALUES,
+    LabelGuess,
+    Reading,
+    coded,
+    no_number,
+    read,
+    shown,
+    spellings,
+)
 
 REMEDY = "Name the label: --label COLUMN, or LABEL=COLUMN with make."
 
@@ -54,7 +64,7 @@ def guess(columns: Sequence[Column], given: str | None, name: str, task: Reading
             (
                 unique and chosen.numbers is None,
                 f"The column {given!r} has {chosen.distinct:,} different values. A label has a few that repeat "
-                "(yes and no, good and bad, a category) or is a number.",
+                f"(yes and no, good and bad, a category) or is a number.{no_number(chosen)}",
             ),
         )
         return replace(read(chosen, task), which="named by you")

@@ -1,5 +1,6 @@
 """How a label column is read: as yes or no, as several classes, or as a number."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.data import labels, parsing
@@ -149,6 +151,15 @@ def few(column: Column) -> bool:
     return column.kind in CLASSY and 2 <= len(spellings(column)) <= min(MOST_VALUES, column.known // 3)
 
 
+def no_number(column: Column) -> str:
+    """Return what to do about a column that holds amounts and cannot be read as numbers; nothing for another one."""
+    example = next((value for value in column.counts if parsing.numbers(pd.Series([value]))[1][0]), "")
+    if column.numbers is not None or not re.search(r"\d", example):
+        return ""
+    remedy = "write all values in one unit, as plain numbers with the decimal mark of the file's other columns"
+    return f" {shorten(example, 30)!r} is not read as a number: {column.doubt or remedy}."
+
+
 def readings(column: Column) -> tuple[Reading, ...]:
     """Return the types of task that a label column can be read as."""
     count = len(spellings(column))
@@ -199,6 +210,7 @@ def read(column: Column, task: Reading | None = None) -> LabelGuess:
         raise DataError(
             f"The column {column.name!r} cannot be read as {READINGS[task]}: it has {len(spellings(column)):,} "
             f"different values, such as {shown(column, 2)}. It can be read as {listed}."
+            + (no_number(column) if task == "number" else "")
         )
     chosen, why = (usual, why) if task is None else (task, "chosen by you")
     found = _READERS[chosen](column)

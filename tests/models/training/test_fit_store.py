@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
-from tests.models.conftest import Problem
+from tests.models.conftest import Problem, number_task
 
 from loopbook.models import predictions
 from loopbook.models.choice import choice_page, model_selection
@@ -19,6 +21,7 @@ from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.recipe import Recipe
+from loopbook.scenario.task import Quantity
 from loopbook.store import champions
 from loopbook.store.project import Project
 from loopbook.store.stage import Stage
@@ -48,6 +51,29 @@ def test_the_same_fit_is_not_done_again_and_another_one_is(fit: Callable[..., Fi
     assert fit(class_weights=True).model != first.model
     assert fit(train=text.train.head(150)).model != first.model
     assert fit(Candidate(architecture="word_list")).model != first.model
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"loss": "absolute"},
+        {"loss": "quantiles"},
+        {"label": Quantity(column="y", limits=(0.5, 1.0))},
+        {"monotone": {"mean radius": "up"}},
+    ],
+)
+def test_the_same_rows_are_fitted_again_for_another_task(
+    project: Project, cells: Problem, changed: dict[str, Any]
+) -> None:
+    stage = Stage.open("03_training", {"scenario": "tiny", "profile": "standard", "candidate": "one"})
+    train, validation = (frame.assign(label=np.linspace(0, 2, len(frame))) for frame in (cells.train, cells.validation))
+    first = number_task("squared", dict(cells.task.fields))
+    method = Method(Candidate(architecture="table_ridge"), Recipe())
+    fits = [
+        fit_store.fit(stage, method, TrainingData(train, validation, cells.features, task)).model
+        for task in (first, first.model_copy(update={"actions": ("wait", "go")}), first.model_copy(update=changed))
+    ]
+    assert fits[0] == fits[1] != fits[2], "what the actions are called changes no model"
 
 
 def test_a_fit_holds_model_history_predictions_and_events(fit: Callable[..., Fit], text: Problem) -> None:

@@ -61,6 +61,7 @@ def fit(stage: Stage, method: Method, data: TrainingData) -> Fit:
     parts = {
         "candidate": method.candidate.model_dump(mode="json"),
         "settings": method.depends_on,
+        "task": data.task.model_dump(mode="json", exclude={"unit", "actions"}),
         "train": content.digest_value(data.train),
         "validation": content.digest_value(data.validation),
         "features": content.digest_json(data.features.model_dump(mode="json")),
