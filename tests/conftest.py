@@ -132,6 +132,18 @@ def small(folder: Path) -> Project:
     return Project(folder)
 
 
+def study(project: Project) -> Path:
+    """Write a study into a project: a notebook that is part of the run only where the scenario names it."""
+    return notebook(
+        project.notebooks / "08_honest_numbers.ipynb",
+        {"reads": ["champion"], "study": True},
+        'scenario = "tiny"\nprofile = "standard"\nsizes = None',
+        "from loopbook.store.stage import Stage",
+        'stage = Stage.open("08_honest_numbers", globals())',
+        'stage.record(sizes=stage.settings.sizes, champion=stage.read("champion")["name"])',
+    )
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many processes ``-n auto`` starts: no more than there are long files.

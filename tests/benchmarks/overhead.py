@@ -55,7 +55,7 @@ def theirs(folder: Path) -> tuple[float, list[Path]]:
     candidates = load(SCENARIO, ROOT / "notebooks" / "scenarios", PROFILE).training.chosen
     papermill = shlex.quote(str(Path(sys.executable).with_name("papermill")))
     lines, outputs = ["set -e"], []
-    for stage, declared in declarations(ROOT / "notebooks").items():
+    for stage, declared in declarations(ROOT / "notebooks", studies=()).items():
         for candidate in candidates if declared.each else (None,):
             output = folder / f"{stage}-{candidate}.ipynb"
             more = f" -p candidate {candidate}" if candidate else ""

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from loopbook.scenario.contract import Scenario
-from loopbook.store.declaration import GENERAL, declaration
+from loopbook.store.declaration import GENERAL, declaration, fields_of
 from loopbook.store.parameters import sections_of
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
@@ -53,14 +52,13 @@ def test_the_parameters_cell_has_a_comment_on_each_line_and_matches_the_scenario
     assert cells(path, "code")[0] == tagged[0]
     assert all("#" in line for line in source(tagged[0]).splitlines() if line.strip())
     declared = declaration(path)
-    section = Scenario.model_fields[declared.section].annotation
-    assert section is not None
+    section = fields_of(declared.section)
     for name in declared.flat:
-        assert name in section.model_fields, f"{name} is no setting of {declared.section}"
+        assert name in section, f"{name} is no setting of {declared.section}"
         assert declared.cell[name] is None
     scalar = [
         name
-        for name, field in section.model_fields.items()
+        for name, field in section.items()
         if not re.search(r"dict|tuple|Splits|Names|Costs", str(field.annotation))
     ]
     assert set(scalar) <= {*declared.flat}, "settings that the parameters cell does not offer"

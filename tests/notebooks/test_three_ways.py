@@ -11,7 +11,7 @@ from tests.smoke import ROOT, Place, Ran
 
 from loopbook.store.declaration import declarations
 
-NOTEBOOKS = declarations(ROOT / "notebooks")
+NOTEBOOKS = declarations(ROOT / "notebooks", studies=())
 STEPS = [
     (stage, candidate)
     for stage, declared in NOTEBOOKS.items()

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.conftest import notebook
+from tests.conftest import notebook, study
 
-from loopbook.runner.graph import plan
+from loopbook.runner.graph import of_scenario, plan
+from loopbook.scenario import loading
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store.declaration import declarations
 from loopbook.store.project import Project
@@ -21,6 +22,17 @@ def test_a_new_numbered_notebook_becomes_part_of_the_run(project: Project) -> No
     notebook(project.notebooks / "08_extra.ipynb", {"reads": ["champion"], "writes": ["note"]}, "x = 1")
     nodes = plan(declarations(project.notebooks), ["one"])
     assert list(nodes)[-1] == "08_extra"
+
+
+def test_a_study_is_part_of_the_run_where_the_scenario_names_it(project: Project) -> None:
+    plain = of_scenario(project.notebooks, loading.load("tiny", project.scenarios))
+    study(project)
+    assert of_scenario(project.notebooks, loading.load("tiny", project.scenarios)) == plain
+    named = loading.load("tiny", project.scenarios, given={"studies.honest_numbers": None})
+    assert of_scenario(project.notebooks, named).keys() - plain.keys() == {"08_honest_numbers"}
+    (project.notebooks / "08_honest_numbers.ipynb").unlink()
+    with pytest.raises(LoopbookError, match=r"names the study 'honest_numbers', but there is no notebook NN_honest"):
+        of_scenario(project.notebooks, named)
 
 
 @pytest.mark.parametrize(

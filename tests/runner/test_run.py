@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 import pytest
 from filelock import FileLock
 from rich.console import Console
+from tests.conftest import study
 
+from loopbook.reports import site
 from loopbook.runner import staleness
 from loopbook.runner.execution import Request
 from loopbook.runner.executor import Local
@@ -79,6 +81,27 @@ def test_a_comment_makes_nothing_stale_and_a_rerun_with_equal_outputs_stops_ther
     record, _, _ = execute(project)
     assert states(record)["02_data"] == "done"
     assert states(record)["03_training[one]"] == "fresh"
+
+
+def test_a_study_that_the_scenario_names_runs_beside_what_was_there_and_only_its_settings_rerun_it(
+    project: Project,
+) -> None:
+    study(project)
+    before, _, _ = execute(project)
+    assert "08_honest_numbers" not in before.stages
+    record, _, _ = execute(project, {"studies.honest_numbers.sizes": 3})
+    assert {name for name, state in states(record).items() if state == "done"} == {"08_honest_numbers"}
+    assert record.stages["08_honest_numbers"].metrics == {"sizes": 3, "champion": "two"}
+    assert {name: stage.key for name, stage in before.stages.items()}.items() <= {
+        name: stage.key for name, stage in record.stages.items()
+    }.items(), "all others have the keys that they had"
+    record, _, _ = execute(project, {"studies.honest_numbers.sizes": 4, "training.epochs": 3})
+    assert [name for name, state in states(record).items() if state == "done"] == ["08_honest_numbers"]
+    assert [stage for each in record.changes for stage in each.stages] == ["08_honest_numbers"]
+    site.renew(project, "tiny")
+    folder = project.reports / "tiny" / record.run
+    assert (folder / "08_honest_numbers.html").is_file()
+    assert 'href="08_honest_numbers.html"' in (folder / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_changed_source_reruns_the_stage_that_collects_it(project: Project) -> None:

@@ -23,7 +23,6 @@ from loopbook.runner.graph import Node
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
 from loopbook.store import code, keys
-from loopbook.store.declaration import declarations
 from loopbook.store.project import Project
 from loopbook.store.records import StageRecord
 from loopbook.store.snapshots import Snapshot
@@ -88,7 +87,7 @@ class Tree:
         found: dict[str, tuple[Node, keys.Parts]] = {}
         known: dict[str, StageRecord] = {}
         with code.once():
-            nodes = graph.plan(declarations(self.project.notebooks), resolved.training.chosen)
+            nodes = graph.of_scenario(self.project.notebooks, resolved)
             for node in nodes.values():
                 stage = node.declaration.stage
                 made = {each: self.written.get(each, f"{each} of old") for each in node.declaration.writes}

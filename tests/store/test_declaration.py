@@ -53,6 +53,8 @@ def test_the_parameters_cell_is_read_with_annotations_and_comments() -> None:
         ({"read": ["a"]}, "x = 1", "Did you mean 'reads'"),
         ({"sections": ["trainig"]}, "x = 1", "Did you mean 'training'"),
         ({}, "x = open('f')", "only plain assignments"),
+        ({"study": True}, "x = 1", "there is no section 'studies.a'. Known: .*honest_numbers"),
+        ({"study": "yes please"}, "x = 1", "loopbook.study: "),
     ],
 )
 def test_a_wrong_declaration_is_refused_by_name(tmp_path: Path, declared: dict, cell: str, message: str) -> None:

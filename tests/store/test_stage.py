@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.conftest import study
 
 from loopbook.scenario.errors import LoopbookError, MissingInput, ScenarioError
 from loopbook.store.project import Project
@@ -54,6 +55,21 @@ def test_a_stage_sees_only_the_sections_it_declares(project: Project) -> None:
     assert stage.scenario.source.path == "numbers.csv"
     with pytest.raises(ScenarioError, match="section 'training' without declaring it"):
         _ = stage.scenario.training
+
+
+def test_a_study_opened_by_hand_has_its_own_settings_whether_the_scenario_names_it_or_not(project: Project) -> None:
+    study(project)
+    opened = {"scenario": "tiny", "profile": "standard"}
+    stage = Stage.open("08_honest_numbers", opened)
+    assert (stage.settings.sizes, stage.parameters.loc["sizes", "from"]) == (6, "default")
+    file = project.scenarios / "tiny.yaml"
+    file.write_text(file.read_text() + "studies: {honest_numbers: {sizes: 4, draws: 2}}\n")
+    stage = Stage.open("08_honest_numbers", {**opened, "sizes": None})
+    assert (stage.settings.sizes, stage.settings.draws, stage.parameters.loc["sizes", "from"]) == (4, 2, "scenario")
+    stage = Stage.open("08_honest_numbers", {**opened, "sizes": 3})
+    assert (stage.settings.sizes, stage.parameters.loc["sizes", "from"]) == (3, "given")
+    with pytest.raises(ScenarioError, match=r"no parameter 'size'\. Did you mean 'sizes'"):
+        Stage.open("08_honest_numbers", {**opened, "size": 3})
 
 
 def test_undeclared_reads_and_writes_are_refused(project: Project) -> None:

@@ -24,7 +24,7 @@ def check(project: Project, scenario: Scenario) -> None:
         if not (project.root / path).is_file():
             raise ScenarioError(f"{scenario.name}: section {section} names the file {path}, which is not there.")
     sources.check(scenario, project.root)
-    declarations(project.notebooks)
+    declarations(project.notebooks, scenario.studies.named)
 
     # These import pandas, so they come last.
     from loopbook.decisions.building import Plan

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
+from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, suggest
-from loopbook.store.declaration import SOURCE_INPUT, Declaration
+from loopbook.store.declaration import SOURCE_INPUT, Declaration, declarations
 from loopbook.store.records import name_of
 
 
@@ -33,7 +35,12 @@ class Node:
         return set(self.reads.values()) | {name for group in self.gathers.values() for name in group.values()}
 
 
-def plan(declarations: Mapping[str, Declaration], candidates: Iterable[str]) -> dict[str, Node]:
+def of_scenario(folder: Path, scenario: Scenario) -> dict[str, Node]:
+    """Return the nodes of a scenario's run with the notebooks in `folder`, those of studies as far as it names them."""
+    return plan(declarations(folder, scenario.studies.named), scenario.training.chosen)
+
+
+def plan(declared: Mapping[str, Declaration], candidates: Iterable[str]) -> dict[str, Node]:
     """Return the nodes of a run by name, each after all that it needs.
 
     Raises
@@ -42,11 +49,11 @@ def plan(declarations: Mapping[str, Declaration], candidates: Iterable[str]) -> 
         If a name is read that nothing writes, written twice, or if the notebooks wait for each other in a circle.
     """
     chosen = tuple(candidates)
-    writers = _writers(declarations)
+    writers = _writers(declared)
     nodes = {
-        name_of(declared.stage, candidate): _node(declared, candidate, writers, chosen)
-        for declared in declarations.values()
-        for candidate in (chosen if declared.each else (None,))
+        name_of(each.stage, candidate): _node(each, candidate, writers, chosen)
+        for each in declared.values()
+        for candidate in (chosen if each.each else (None,))
     }
     try:
         order = list(TopologicalSorter({name: sorted(node.needs) for name, node in nodes.items()}).static_order())
@@ -61,9 +68,9 @@ def plan(declarations: Mapping[str, Declaration], candidates: Iterable[str]) -> 
     return {name: nodes[name] for name in sorted(nodes, key=depth.__getitem__)}
 
 
-def _writers(declarations: Mapping[str, Declaration]) -> dict[str, Declaration]:
+def _writers(every: Mapping[str, Declaration]) -> dict[str, Declaration]:
     writers: dict[str, Declaration] = {}
-    for declared in declarations.values():
+    for declared in every.values():
         for name in declared.writes:
             if name in writers:
                 raise LoopbookError(

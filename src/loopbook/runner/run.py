@@ -11,7 +11,6 @@ from loopbook.runner.execution import Request
 from loopbook.runner.executor import Engine, Work
 from loopbook.runner.progress import Display
 from loopbook.store import origin, records, syntax
-from loopbook.store.declaration import declarations
 from loopbook.store.records import Approval, Run, StageRecord
 
 Outcome = tuple[Run, bool]
@@ -49,7 +48,7 @@ def together(requests: Sequence[Request], display: Display, engine: Engine) -> l
 
 def work(request: Request, label: str = "") -> Work:
     """Return what is to be executed for a request."""
-    return Work(request, graph.plan(declarations(request.project.notebooks), request.resolved.training.chosen), label)
+    return Work(request, graph.of_scenario(request.project.notebooks, request.resolved), label)
 
 
 def record(request: Request, began: datetime, seconds: float, stages: Mapping[str, StageRecord]) -> Run:

@@ -10,7 +10,6 @@ from loopbook.runner.graph import Node
 from loopbook.runner.key_differences import differences
 from loopbook.scenario.contract import Scenario
 from loopbook.store import code, keys, records, vault
-from loopbook.store.declaration import declarations
 from loopbook.store.records import Run, StageRecord
 
 
@@ -44,7 +43,7 @@ def why(request: Request) -> tuple[Run | None, list[Verdict]]:
     verdicts: list[Verdict] = []
     unsure: set[str] = set()  # stages that are stale, or depend on one that is
     with code.once():
-        nodes = graph.plan(declarations(request.project.notebooks), request.resolved.training.chosen)
+        nodes = graph.of_scenario(request.project.notebooks, request.resolved)
         for name, node in nodes.items():
             before = latest.stages.get(name) if latest is not None else None
             verdict, record = _judge(request, node, known, before, sorted(node.needs & unsure))
@@ -63,7 +62,7 @@ def nothing_to_do(request: Request) -> Run | None:
         return None
     known: dict[str, StageRecord] = {}
     with code.once():
-        nodes = graph.plan(declarations(request.project.notebooks), request.resolved.training.chosen)
+        nodes = graph.of_scenario(request.project.notebooks, request.resolved)
         for name, node in nodes.items():
             record = execution.stored(request, node, keys.key(execution.parts(request, node, known)))
             if record is None:

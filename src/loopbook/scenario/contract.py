@@ -19,6 +19,7 @@ from loopbook.scenario.requirements import RequirementsSettings
 from loopbook.scenario.settings import Settings, refuse
 from loopbook.scenario.source import Source
 from loopbook.scenario.stories import Criterion, Story
+from loopbook.scenario.studies import StudiesSettings
 from loopbook.scenario.task import AnyTask
 from loopbook.scenario.training import TrainingSettings
 
@@ -44,6 +45,7 @@ class Scenario(Settings):
     monitoring: MonitoringSettings = MonitoringSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     alerts: AlertSettings = AlertSettings()
+    studies: StudiesSettings = StudiesSettings()
     profiles: dict[Profile, dict[str, Any]] = Field(default_factory=dict, description="what a profile changes")
 
     @property

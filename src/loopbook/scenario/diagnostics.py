@@ -163,6 +163,8 @@ def _model(annotation: Any, values: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        if (plain := [kind for kind in typing.get_args(annotation) if kind is not type(None)])[1:] == []:
+            return _model(plain[0], values)
         told = values if isinstance(values, Mapping) else {}
         found = (_members(annotation, tag).get(told.get(tag, "binary")) for tag in _TAGS.values())
         return next((kind for kind in found if kind), None)

@@ -4,13 +4,14 @@ import ast
 import json
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, suggest
@@ -21,6 +22,7 @@ from loopbook.store.code import imported, ours
 
 NUMBERED = re.compile(r"^\d\d_\w+$")
 GENERAL = ("scenario", "profile", "candidate")
+STUDIES = "studies"
 SOURCE_INPUT = "source"
 """What a notebook reads that collects data: the content of the scenario's source."""
 
@@ -36,6 +38,7 @@ class Declared:
     writes: Names = ()
     sections: Names = ()
     each: str | None = None
+    study: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,8 @@ class Declaration(Declared):
         Sections of the scenario that the stage uses besides its own, or single fields of them: ``training.bootstrap``.
     each
         ``candidates``, if the notebook is executed once for each.
+    study
+        Whether it is part of a run only where the scenario names it in its section ``studies``.
     cell
         Names and values in the parameters cell.
     code
@@ -71,8 +76,14 @@ class Declaration(Declared):
     libraries: frozenset[str]
 
     @property
-    def section(self) -> str:
+    def name(self) -> str:
+        """The stage without its number."""
         return stage_section(self.stage)
+
+    @property
+    def section(self) -> str:
+        """The section of the scenario that belongs to the stage, by its dotted name."""
+        return f"{STUDIES}.{self.name}" if self.study else self.name
 
     @property
     def flat(self) -> tuple[str, ...]:
@@ -80,9 +91,24 @@ class Declaration(Declared):
         return tuple(name for name in self.cell if name not in GENERAL)
 
 
-def declarations(folder: Path) -> dict[str, Declaration]:
-    """Return the declarations of all numbered notebooks in `folder`, by stage, in the order of their numbers."""
-    return {path.stem: declaration(path) for path in sorted(folder.glob("*.ipynb")) if NUMBERED.match(path.stem)}
+def declarations(folder: Path, studies: Collection[str] | None = None) -> dict[str, Declaration]:
+    """Return the declarations of all numbered notebooks in `folder`, by stage, in the order of their numbers.
+
+    Parameters
+    ----------
+    studies
+        Names of the studies that are part of a run; None: all that there are.
+
+    Raises
+    ------
+    LoopbookError
+        If one of them is no notebook, as `declaration` says, or there is no notebook for one of `studies`.
+    """
+    every = (declaration(path) for path in sorted(folder.glob("*.ipynb")) if NUMBERED.match(path.stem))
+    found = {each.stage: each for each in every if not each.study or studies is None or each.name in studies}
+    for name in set(studies or ()) - {each.name for each in found.values() if each.study}:
+        raise LoopbookError(f"The scenario names the study {name!r}, but there is no notebook NN_{name}.ipynb of it.")
+    return found
 
 
 def _saved(path: Path) -> dict[str, Any]:
@@ -123,7 +149,7 @@ def declaration(path: Path) -> Declaration:
         raise LoopbookError(
             f"{path.name}: metadata loopbook.{key}: {problem['msg']}.{suggest(key, Declared.__annotations__)}"
         ) from error
-    for section in declared.sections:
+    for section in (*declared.sections, *([f"{STUDIES}.{stage_section(path.stem)}"] if declared.study else [])):
         _refuse_unknown_section(path, section)
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     tagged = ["".join(cell["source"]) for cell in code if "parameters" in cell.get("metadata", {}).get("tags", [])]
@@ -147,10 +173,18 @@ def _refuse_unknown_section(path: Path, section: str) -> None:
     name, _, field = section.partition(".")
     known: Iterable[str] = Scenario.model_fields
     if name in known and field:
-        kinds = _models(Scenario.model_fields[name].annotation)
-        known, name = sorted({of for kind in kinds for of in kind.model_fields}), field
+        known, name = fields_of(name), field
     if name not in known:
         raise LoopbookError(f"{path.name}: there is no section {section!r}.{suggest(name, known)}")
+
+
+def fields_of(section: str) -> dict[str, FieldInfo]:
+    """Return the settings in a section of the scenario, by name; none if there is no such section."""
+    kinds: list[type[BaseModel]] = [Scenario]
+    for name in section.split("."):
+        fields = [kind.model_fields[name] for kind in kinds if name in kind.model_fields]
+        kinds = [kind for field in fields for kind in _models(field.annotation)]
+    return {name: field for kind in kinds for name, field in kind.model_fields.items()}
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

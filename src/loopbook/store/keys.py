@@ -8,7 +8,7 @@ from typing import Any
 from loopbook.scenario.contract import Scenario
 from loopbook.store import code, packages, syntax
 from loopbook.store.content import digest_json
-from loopbook.store.declaration import Declaration
+from loopbook.store.declaration import STUDIES, Declaration
 from loopbook.store.parameters import sections_of
 from loopbook.store.project import Project
 from loopbook.store.records import StageRecord
@@ -132,7 +132,8 @@ def _users_modules(seen: Mapping[str, Any]) -> set[str]:
 
 def _section_modules(declaration: Declaration) -> set[str]:
     """Return the modules of the sections that a stage sees as a whole: a section brings properties of its own."""
-    names = {f"loopbook.scenario.{section}" for section in sections_of(declaration) if "." not in section}
+    whole = {section.removeprefix(f"{STUDIES}.") for section in sections_of(declaration)}
+    names = {f"loopbook.scenario.{section}" for section in whole if "." not in section}
     return {name for name in names if code.module_file(name) is not None}
 
 

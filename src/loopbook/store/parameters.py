@@ -43,8 +43,15 @@ class View:
 
 def sections_of(declaration: Declaration) -> tuple[str, ...]:
     """Return the sections that a stage sees, or fields of them: its own, if there is one, and those it declares."""
-    own = (declaration.section,) if declaration.section in Scenario.model_fields else ()
+    own = (declaration.section,) if declaration.study or declaration.section in Scenario.model_fields else ()
     return tuple(dict.fromkeys((*own, *declaration.sections)))
+
+
+def inside(settings: Any, dotted: str) -> Any:
+    """Return what stands under a dotted name in settings or in the values of a file; None if there is nothing."""
+    for name in dotted.split("."):
+        settings = settings.get(name) if isinstance(settings, Mapping) else getattr(settings, name, None)
+    return settings
 
 
 def flat(settings: Mapping[str, Any], at: str = "") -> dict[str, Any]:
@@ -77,11 +84,11 @@ def in_force(
     """
     resolved = loading.load(scenario, folder, profile, given)
     file = loading.parse(loading.find(scenario, folder))
-    section = getattr(resolved, declaration.section, None)
+    section = inside(resolved, declaration.section)
     if not isinstance(section, BaseModel):
         return ()
-    in_file = file.values.get(declaration.section) or {}
-    in_profile = ((file.values.get("profiles") or {}).get(profile) or {}).get(declaration.section) or {}
+    in_file = inside(file.values, declaration.section) or {}
+    in_profile = inside(file.values, f"profiles.{profile}.{declaration.section}") or {}
     own = {name for name in declaration.flat if f"{declaration.section}.{name}" in given}
     origins: dict[Any, Collection[str]] = {"given": own, "profile": in_profile, "scenario": in_file}
     records, fields, values = [], type(section).model_fields, section.model_dump(mode="json")

@@ -14,10 +14,10 @@ from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, ScenarioError, suggest
 from loopbook.store import by_hand, content, job, keys, records, snapshots, syntax, vault
-from loopbook.store.declaration import GENERAL, SOURCE_INPUT, Declaration, declaration
+from loopbook.store.declaration import GENERAL, SOURCE_INPUT, Declaration, declaration, fields_of
 from loopbook.store.job import MEASUREMENTS, OUTPUTS, PARAMETERS, PROGRESS, RESULTS, USES
 from loopbook.store.owner_only import UMASK
-from loopbook.store.parameters import View, in_force, own_values, sections_of
+from loopbook.store.parameters import View, in_force, inside, own_values, sections_of
 from loopbook.store.project import Project
 
 if TYPE_CHECKING:
@@ -77,7 +77,10 @@ class Stage:
         scenario, profile, candidate = (values.get(name) for name in GENERAL)
         if not isinstance(scenario, str) or not isinstance(profile, str):
             raise ScenarioError(f"{stage} needs a scenario and a profile, each a text; see its parameters cell.")
-        given = {**(task.given if task else {}), **own_values(declared, values)}
+        named: dict[str, Any] = (
+            {declared.section: {}} if declared.study else {}
+        )  # opened by hand, it need not be part of the run
+        given = {**named, **(task.given if task else {}), **own_values(declared, values)}
         resolved = loading.load(scenario, project.scenarios, profile, given)
         parameters = in_force(declared, project.scenarios, scenario, profile, given)
         known = resolved.training.candidates
@@ -113,7 +116,7 @@ class Stage:
     @property
     def settings(self) -> Any:
         """The stage's own section, with the values in force."""
-        return getattr(self._scenario, self.declaration.section)
+        return inside(self._scenario, self.declaration.section)
 
     @property
     def candidate(self) -> Candidate:
@@ -273,8 +276,7 @@ _written: dict[Path, FileLock] = {}
 
 
 def _refuse_unknown(declared: Declaration, values: Mapping[str, Any]) -> None:
-    section = Scenario.model_fields.get(declared.section)
-    known = {*declared.cell, *getattr(section and section.annotation, "model_fields", ())}
+    known = {*declared.cell, *fields_of(declared.section)}
     for name, value in values.items():
         plain = isinstance(value, bool | int | float | str | None) and not name.startswith("_")
         if plain and name not in known:

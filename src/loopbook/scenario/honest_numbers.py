@@ -1,0 +1,13 @@
+"""Settings of the study ``honest_numbers``: learning curve, slices, label errors."""
+
+from pydantic import Field
+
+from loopbook.scenario.settings import Settings
+
+
+class HonestNumbersSettings(Settings):
+    """Study ``honest_numbers``."""
+
+    sizes: int = Field(6, ge=2, le=12, description="points of the learning curve: train, half of it, a quarter …")
+    draws: int = Field(3, ge=1, le=50, description="samples of train drawn of each size below all of it")
+    draw_seed: int = Field(1, ge=0, description="seed of the samples, the folds and the planted errors")
