@@ -87,7 +87,7 @@ NUMBER = {"type": "number", "fields": {"x": "number"}, "label": {"column": "y", 
         ({"training": {"candidates": MAJORITY, "only": ["on"]}}, "no candidate. Did you mean 'one'"),
         (
             {"task": NUMBER, "training": {"candidates": MAJORITY, "class_weights": True}},
-            "weighs classes, and the task is",
+            "is about classes, and the task is",
         ),
     ],
 )

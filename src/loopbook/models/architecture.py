@@ -69,8 +69,8 @@ class Architecture:
         The kind of input field without which it makes no sense.
     make
         Of a network: ``make(inputs, **settings)`` returns a Keras model with fresh weights that gives features,
-        float32 [n, any]; the head is put upon it. With it may come the weight of the head's squared coefficients in
-        the loss, in the mean over its scores: ``(model, penalty)``. Of a plain baseline:
+        float32 [n, any]; the head is put upon it. What the model alone does not say comes with it as `Built`. Of a
+        plain baseline:
         ``make(features, train, goals, **settings)`` returns the fitted predictor; `goals` are what each head is to
         learn (`heads.Goal`).
     settings
@@ -119,6 +119,25 @@ def architecture(form: type[Predictor], needs: Need, **more: Any) -> Callable[[C
 
 
 @dataclass(frozen=True)
+class Built:
+    """What the function of a network made.
+
+    Attributes
+    ----------
+    model
+        A Keras model that gives features, float32 [n, any].
+    penalty
+        Weight of the head's squared coefficients in the loss, in the mean over its scores.
+    tokenizer
+        Of the input ``pieces``: the tokenizer as the text of its JSON file.
+    """
+
+    model: Any
+    penalty: float = 0.0
+    tokenizer: str = ""
+
+
+@dataclass(frozen=True)
 class Inputs:
     """The inputs that a network may use, by their widths.
 
@@ -157,6 +176,12 @@ class Inputs:
         import keras
 
         return keras.Input((None,), dtype="int32", name="tokens")
+
+    def pieces(self) -> Any:
+        """Return the Keras input ``pieces``, int32 [n, pieces]: those of the network's own tokenizer, padded with 0."""
+        import keras
+
+        return keras.Input((None,), dtype="int32", name="pieces")
 
     def table(self) -> Any:
         """Return the Keras input ``table``, float32 [n, width]."""

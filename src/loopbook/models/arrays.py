@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from loopbook.data.features import Features
 
 Arrays = dict[str, NDArray[Any]]
+TEXT = ("tokens", "pieces")
+"""Inputs that are a text, padded with 0."""
 
 
 def encode(
@@ -25,22 +27,31 @@ def encode(
     names: Collection[str],
     cache: Path | None = None,
     progress: Callable[[str], object] | None = None,
+    tokenizer: str = "",
 ) -> Arrays:
     """Return the arrays of the named inputs.
 
     Parameters
     ----------
     names
-        Of ``tokens`` (int32 [n, length]), ``table`` (float32 [n, width]) and ``embedding`` (float32 [n, width]).
+        Of ``tokens`` (int32 [n, length]), ``pieces`` (int32 [n, longest]), ``table`` (float32 [n, width]) and
+        ``embedding`` (float32 [n, width]).
     cache
         Folder of sentence embeddings that are known already; None: compute all.
     progress
         Told how far the sentence encoder is.
+    tokenizer
+        What makes ``pieces``, as the text of its JSON file.
     """
     arrays: Arrays = {}
     for name in names:
         if name == "tokens":
             arrays[name] = features.tokens(frame)
+        elif name == "pieces":
+            from loopbook.models.encoders import sentence_encoder
+
+            made = sentence_encoder.tokenizer(tokenizer)
+            arrays[name] = sentence_encoder.pad(sentence_encoder.pieces(texts(features, frame), made)).astype(np.int32)
         elif name == "table":
             arrays[name] = features.table(frame)
         elif name == "embedding":
@@ -48,7 +59,7 @@ def encode(
 
             arrays[name] = sentence_encoder.embed(texts(features, frame), cache, progress)
         else:
-            raise LoopbookError(f"There is no input {name!r}; a network may use tokens, table and embedding.")
+            raise LoopbookError(f"There is no input {name!r}; a network may use tokens, pieces, table and embedding.")
     return arrays
 
 
@@ -58,6 +69,11 @@ def texts(features: Features, frame: pd.DataFrame) -> list[str]:
 
     parts = [column(frame, field).fillna("").astype(str) for field in features.texts]
     return [" ".join(row) for row in zip(*parts, strict=True)]
+
+
+def text(arrays: Arrays) -> NDArray[np.int32] | None:
+    """Return the one that is a text, [n, tokens]; None if there is none."""
+    return next((arrays[name] for name in TEXT if name in arrays), None)
 
 
 def lengths(tokens: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -61,6 +62,17 @@ class Classes(Head):
     def risk(self, target: Floats, z: Floats) -> Floats:
         return scores.cross_entropy(target, self.logits(z))
 
+    def shaped(self, loss: Any, z: Any, tf: Any, smoothing: float, focal: float) -> Any:
+        """Return a loss with smoothed labels (Szegedy et al. 2016) and a focal weight (Lin et al. 2017), [n]."""
+        if focal:
+            # What the loss says of the true class is its probability: exp(-loss).
+            loss = loss * (1 - tf.exp(-loss)) ** focal
+        return (1 - smoothing) * loss + smoothing * self.even(z, tf) if smoothing else loss
+
+    @abstractmethod
+    def even(self, z: Any, tf: Any) -> Any:
+        """Return the cross-entropy of tensors against labels spread evenly over the classes, [n]."""
+
     def calibrated(self, target: Floats, z: Floats) -> Self:
         known = ~np.isnan(target)
         if not known.any():
@@ -93,6 +105,9 @@ class Binary(Classes):
 
     def loss(self, target: Any, z: Any, tf: Any) -> Any:
         return tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=z[:, 0])
+
+    def even(self, z: Any, tf: Any) -> Any:
+        return tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.fill(tf.shape(z)[:1], 0.5), logits=z[:, 0])
 
     def slope(self, target: Floats, z: Floats) -> Floats:
         return scores.sigmoid(z) - target[:, None]
@@ -151,6 +166,9 @@ class Multiclass(Classes):
 
     def loss(self, target: Any, z: Any, tf: Any) -> Any:
         return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.cast(target, tf.int32), logits=z)
+
+    def even(self, z: Any, tf: Any) -> Any:
+        return tf.reduce_logsumexp(z, axis=1) - tf.reduce_mean(z, axis=1)
 
     def slope(self, target: Floats, z: Floats) -> Floats:
         return scores.probabilities(z) - np.eye(self.width)[self.codes(target)]

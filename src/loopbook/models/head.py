@@ -87,6 +87,10 @@ class Head(BaseModel):
     def loss(self, target: Any, z: Any, tf: Any) -> Any:
         """Return the same of tensors, float32 [n]; `tf` is TensorFlow, which who only asks a model does without."""
 
+    def shaped(self, loss: Any, z: Any, tf: Any, smoothing: float, focal: float) -> Any:
+        """Return a loss of tensors, [n], with smoothed labels and a focal weight; a number has neither."""
+        return loss
+
     @abstractmethod
     def slope(self, target: Floats, z: Floats) -> Floats:
         """Return the derivative of `loss` in each raw score, [n, width]."""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from loopbook.models.arrays import Arrays, encode, lengths
+from loopbook.models.architecture import Built
+from loopbook.models.arrays import TEXT, Arrays, encode, lengths, text
 from loopbook.models.training import runtime
 from loopbook.scenario.errors import ScenarioError, refuse
 from loopbook.scenario.settings import Scalar
@@ -25,23 +26,26 @@ if TYPE_CHECKING:
     from loopbook.data.features import Features
     from loopbook.models.architecture import Architecture, Inputs
 
-FILE = "network.keras"
-_KNOWN = {"tokens": "int32", "table": "float32", "embedding": "float32"}
+FILE, TOKENIZER = "network.keras", "tokenizer.json"
+_KNOWN = {"tokens": "int32", "pieces": "int32", "table": "float32", "embedding": "float32"}
 _BATCH = 256
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network on the inputs ``tokens``, ``table`` and ``embedding``, or some of them.
+    """A network on the inputs ``tokens``, ``pieces``, ``table`` and ``embedding``, or some of them.
 
     Attributes
     ----------
     model
         The Keras model. Its last layer, the head, has no activation: it gives raw scores, from which loss, temperature
         and probability are computed without loss of precision.
+    tokenizer
+        What makes the input ``pieces``, as the text of its JSON file.
     """
 
     model: Any
+    tokenizer: str = ""
 
     family: ClassVar[Literal["network", "plain"]] = "network"
 
@@ -67,8 +71,8 @@ class Network:
             made = architecture.make(inputs, **settings)
         except (TypeError, ValueError) as error:
             raise ScenarioError(f"The architecture {architecture.name!r} could not be built: {error}") from error
-        model, penalty = made if isinstance(made, tuple) else (made, 0.0)
-        return cls(_with_head(model, penalty, width, architecture.name))
+        built = made if isinstance(made, Built) else Built(made)
+        return cls(_with_head(built.model, built.penalty, width, architecture.name), built.tokenizer)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -77,8 +81,8 @@ class Network:
 
     @property
     def trims(self) -> bool:
-        """Whether rows may be cut to the longest of their batch: the input ``tokens`` has no fixed length."""
-        return any(given.name == "tokens" and given.shape[1] is None for given in self.model.inputs)
+        """Whether rows may be cut to the longest of their batch: its text has no fixed length."""
+        return any(given.name in TEXT and given.shape[1] is None for given in self.model.inputs)
 
     @property
     def parameters(self) -> int:
@@ -98,7 +102,7 @@ class Network:
     def select(self, arrays: Arrays, rows: NDArray[np.int64], longest: int | None = None) -> Arrays:
         """Return some rows of each input; tokens cut to `longest` where the network allows it."""
         return {
-            name: arrays[name][rows, :longest] if name == "tokens" and self.trims else arrays[name][rows]
+            name: arrays[name][rows, :longest] if name in TEXT and self.trims else arrays[name][rows]
             for name in self.inputs
         }
 
@@ -110,7 +114,17 @@ class Network:
         progress: Callable[[str], object] | None = None,
     ) -> NDArray[np.float64]:
         """Return the raw scores of each row, float64 [n, W]; cache and progress are the sentence encoder's."""
-        return self.forward(encode(features, frame, self.inputs, cache, progress))
+        return self.forward(self.encode(features, frame, cache, progress))
+
+    def encode(
+        self,
+        features: Features,
+        frame: pd.DataFrame,
+        cache: Path | None = None,
+        progress: Callable[[str], object] | None = None,
+    ) -> Arrays:
+        """Return the arrays of its inputs; cache and progress are the sentence encoder's."""
+        return encode(features, frame, self.inputs, cache, progress, self.tokenizer)
 
     def forward(self, arrays: Arrays) -> NDArray[np.float64]:
         """Return the raw scores of each row of its inputs, float64 [n, W]."""
@@ -124,6 +138,8 @@ class Network:
         """Write ``network.keras``."""
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / FILE, self._write)
+        if self.tokenizer:
+            write_atomically(folder / TOKENIZER, lambda file: file.write_text(self.tokenizer, encoding="utf-8"))
 
     @classmethod
     def load(cls, folder: Path) -> Network:
@@ -131,7 +147,13 @@ class Network:
         runtime.prepare()
         import keras
 
-        return cls(keras.saving.load_model(folder / FILE, compile=False))
+        tokenizer = folder / TOKENIZER
+        if tokenizer.is_file():
+            import keras_hub  # noqa: F401  its layers are known by being imported
+        return cls(
+            keras.saving.load_model(folder / FILE, compile=False),
+            tokenizer.read_text(encoding="utf-8") if tokenizer.is_file() else "",
+        )
 
     def _write(self, file: Path) -> None:
         """Write the model as Keras does, but the same bytes for the same network.
@@ -161,7 +183,8 @@ class Network:
 
 def by_length(arrays: Arrays, rows: NDArray[np.int64], batch: int) -> Iterator[tuple[NDArray[np.int64], int]]:
     """Give `rows` in batches, rows of like length together, with the longest row's number of tokens."""
-    long = lengths(arrays["tokens"][rows]) if "tokens" in arrays else np.zeros(len(rows), np.int64)
+    read = text(arrays)
+    long = np.zeros(len(rows), np.int64) if read is None else lengths(read[rows])
     order = np.argsort(long, kind="stable")
     for start in range(0, len(rows), batch):
         part = order[start : start + batch]
@@ -194,7 +217,7 @@ def _with_head(model: Any, penalty: float, width: int, architecture: str) -> Any
             (
                 wanted is None,
                 f"{named} uses an input {given.name!r}; it may use inputs.tokens(), inputs.table(), "
-                "inputs.embedding().",
+                "inputs.pieces(), inputs.embedding().",
             ),
             (given.dtype != wanted, f"{named} takes {given.name} as {given.dtype}; it is {wanted}."),
         )

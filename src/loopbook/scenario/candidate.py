@@ -1,7 +1,8 @@
-"""A candidate: an architecture with its arguments."""
+"""A candidate: an architecture with its arguments, and in what its training differs from the others'."""
 
 from pydantic import Field
 
+from loopbook.scenario.recipe import RecipeChanges
 from loopbook.scenario.settings import Scalar, Settings
 
 
@@ -10,3 +11,6 @@ class Candidate(Settings):
 
     architecture: str = Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$")
     settings: dict[str, Scalar] = Field(default_factory=dict, description="arguments of the architecture's function")
+    recipe: RecipeChanges = Field(
+        default_factory=RecipeChanges, description="in what its training differs from the settings of training"
+    )

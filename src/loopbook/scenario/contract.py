@@ -89,9 +89,12 @@ class Scenario(Settings):
                 self.data.weak_labels and self.task.type == "number",
                 "data.weak_labels are classes that rules name, and the task is a number; set it to false",
             ),
-            (
-                self.training.class_weights and self.task.type == "number",
-                "training.class_weights weighs classes, and the task is a number, which has none; set it to false",
+            *(
+                (
+                    self.task.type == "number" and any(getattr(recipe, name) for recipe in self.training.recipes),
+                    f"training.{name} is about classes, and the task is a number, which has none; leave it out",
+                )
+                for name in ("class_weights", "label_smoothing", "focal")
             ),
             (
                 later and splits.by != "time",

@@ -1,16 +1,82 @@
 """The recipe: how a network is trained. A fit depends on it, on its candidate and on the task, on no other settings."""
 
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from loopbook.scenario.settings import Settings
+from pydantic import Field, create_model
+
+from loopbook.scenario.settings import Scalar, Settings
+
+
+def _technique(off: Scalar, family: str, tried: Scalar, **more: Any) -> Any:
+    """Return a field that is off unless a recipe names it; an ablation tries it with the value `tried`."""
+    return Field(off, json_schema_extra={"family": family, "tried": tried}, **more)
 
 
 class Recipe(Settings):
-    """How a network is trained: order of rows, length, step size, weights of classes."""
+    """How a network is trained: order of rows, length, step size, losses, what keeps it from overfitting."""
 
     seed: int = Field(1, ge=0, description="seed of initial weights and of the order of rows")
     epochs: int = Field(60, ge=1, le=10_000, description="most passes over train; early stopping ends it before")
     patience: int = Field(4, ge=1, description="passes without a better validation loss before training stops")
     batch_size: int = Field(64, ge=1, description="rows a step")
-    learning_rate: float = Field(0.001, gt=0, le=1, description="Adam's step size")
-    class_weights: bool = Field(False, description="weigh rows so that all classes count alike")
+    learning_rate: float = Field(0.001, gt=0, le=1, description="the optimiser's step size")
+    class_weights: bool = _technique(False, "loss", True, description="weigh rows so that all classes count alike")
+
+    optimizer: Literal["adam", "adafactor", "sgd"] = _technique(
+        "adam", "optimiser", "adafactor", description="adam with a weight_decay is AdamW"
+    )
+    weight_decay: float = _technique(
+        0.0,
+        "regularisation",
+        0.01,
+        ge=0,
+        le=1,
+        description="decay of weight matrices beside the gradient's step, as a share of the step size",
+    )
+    schedule: Literal["constant", "cosine"] = _technique(
+        "constant", "schedule", "cosine", description="cosine: the step size falls to 0 over all epochs"
+    )
+    warmup: float = _technique(
+        0.0, "schedule", 0.1, ge=0, lt=1, description="share of all steps over which the step size rises from 0"
+    )
+    layer_decay: float = _technique(
+        1.0, "schedule", 0.8, gt=0, le=1, description="step size of an encoder's layer by that of the layer above"
+    )
+    clip_norm: float = _technique(
+        0.0, "optimiser", 1.0, ge=0, description="longest gradient, all weights together; 0: any"
+    )
+    accumulate: int = _technique(1, "optimiser", 2, ge=1, le=1024, description="batches whose gradients make one step")
+    mixed_precision: bool = _technique(False, "speed", True, description="compute in bfloat16, keep weights in float32")
+    ema: float = _technique(
+        0.0, "regularisation", 0.99, ge=0, lt=1, description="weights kept are a moving average with this momentum"
+    )
+    label_smoothing: float = _technique(
+        0.0, "loss", 0.1, ge=0, lt=1, description="share of each label that is spread over all classes"
+    )
+    focal: float = _technique(
+        0.0, "loss", 2.0, ge=0, le=10, description="exponent by which what is known already counts less"
+    )
+    adversarial: float = _technique(
+        0.0, "adversarial", 0.5, ge=0, le=100, description="length of the worst step away in the embeddings (FGM)"
+    )
+
+    def changed(self, changes: Settings) -> Self:
+        """Return the recipe with what is not None in `changes`."""
+        return self.model_copy(update=changes.model_dump(exclude_none=True))
+
+
+if TYPE_CHECKING:
+
+    class RecipeChanges(Settings):
+        """A recipe in which everything may be left out."""
+
+else:
+    RecipeChanges = create_model(
+        "RecipeChanges",
+        __base__=Settings,
+        __doc__="In what the recipe of a candidate differs from that of the scenario.",
+        **{
+            name: (field.rebuild_annotation() | None, Field(None, description=field.description))
+            for name, field in Recipe.model_fields.items()
+        },
+    )

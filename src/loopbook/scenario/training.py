@@ -23,6 +23,11 @@ class TrainingSettings(Recipe):
         """The candidates that are trained, by name."""
         return {name: self.candidates[name] for name in (self.only or self.candidates)}
 
+    @property
+    def recipes(self) -> list[Recipe]:
+        """The recipes by which candidates are trained."""
+        return [self.changed(candidate.recipe) for candidate in self.candidates.values()]
+
     @model_validator(mode="after")
     def _known(self) -> Self:
         for name in self.only:

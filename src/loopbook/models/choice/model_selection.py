@@ -170,8 +170,9 @@ def tune(stage: Stage, name: str | None, data: TrainingData) -> Tuned:
     candidate = training.candidates.get(name or "")
     if candidate is None or not settings.trials or not settings.search:
         return Tuned(pd.DataFrame(), None)
-    short = training.model_copy(update={"epochs": min(training.epochs, settings.search_epochs)})
-    method, fits, metric = Method(candidate, short), dict[str, Fit](), heads.KINDS[data.task.type].tuned_by
+    whole = Method.to_try(candidate, training)
+    short = whole.recipe.model_copy(update={"epochs": min(whole.recipe.epochs, settings.search_epochs)})
+    method, fits, metric = whole._replace(recipe=short), dict[str, Fit](), heads.KINDS[data.task.type].tuned_by
 
     def fit_once(tried: Mapping[str, Any]) -> float:
         fit = fit_store.fit(stage, tuning.applied(method, tried), data)

@@ -15,7 +15,7 @@ from loopbook.scenario.recipe import Recipe
 from loopbook.scenario.settings import Scalar
 
 Settings = dict[str, Scalar]
-TRAINING = ("learning_rate", "batch_size")
+TRAINING = tuple(name for name in Recipe.model_fields if name not in ("seed", "epochs", "patience"))
 """Settings of training that a search may vary; all others are arguments of the architecture."""
 
 

@@ -53,11 +53,11 @@ def folder() -> Path:
     return found
 
 
-def load_tokenizer(file: Path) -> Any:
-    """Return the word-piece tokenizer from its JSON file."""
+def tokenizer(described: str) -> Any:
+    """Return a word-piece tokenizer from the text of its JSON file."""
     from tokenizers import Tokenizer
 
-    made = Tokenizer.from_file(str(file))
+    made = Tokenizer.from_str(described)
     made.no_padding()
     made.enable_truncation(LENGTH)
     return made
@@ -101,7 +101,7 @@ def embed(
     known = _cached(cache) if cache else {}
     wanted = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     if wanted:
-        run, made = _session(), load_tokenizer(folder() / "tokenizer.json")
+        run, made = _session(), tokenizer((folder() / "tokenizer.json").read_text("utf-8"))
         fresh = dict(zip(wanted, pieces(list(wanted.values()), made), strict=True))
         # Like lengths together: little padding. The key breaks ties, so that batches are the same each time.
         order = sorted(fresh, key=lambda key: (len(fresh[key]), key))

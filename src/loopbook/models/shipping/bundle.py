@@ -71,7 +71,7 @@ class OnnxModel(Answering):
             heads.load(config["outputs"]),
             Linear.load(folder) if "positions" in config["inputs"] else None,
             session(folder / MODEL),
-            sentence_encoder.load_tokenizer(folder / PIECES) if "pieces" in config["inputs"] else None,
+            sentence_encoder.tokenizer((folder / PIECES).read_text("utf-8")) if "pieces" in config["inputs"] else None,
         )
 
     def raw(self, frame: pd.DataFrame, *_: Any) -> NDArray[np.float64]:

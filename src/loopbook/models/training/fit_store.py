@@ -47,7 +47,7 @@ def data(train: pd.DataFrame, validation: pd.DataFrame, features: dict[str, Any]
 
 def candidate(stage: Stage, learned: TrainingData) -> Fit:
     """Return the fit of the candidate that stage 03 is about."""
-    return fit(stage, Method(stage.candidate, stage.settings), learned)
+    return fit(stage, Method.to_try(stage.candidate, stage.settings), learned)
 
 
 def fit(stage: Stage, method: Method, data: TrainingData) -> Fit:

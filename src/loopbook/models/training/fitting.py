@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from loopbook.models import heads, predictions, seen_rows
 from loopbook.models.architecture import Architecture, Inputs, Predictor
 from loopbook.models.architectures import registry
-from loopbook.models.arrays import Arrays, encode
+from loopbook.models.arrays import TEXT, Arrays
 from loopbook.models.head import Head
 from loopbook.models.heads import Goal
 from loopbook.models.model import Model
 from loopbook.models.network import Network
-from loopbook.models.training import gradient_descent
+from loopbook.models.training import gradient_descent, runtime
 from loopbook.models.training.gradient_descent import COLUMNS, STATE, Rows
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.models.training.tensorboard import Events
@@ -135,12 +135,17 @@ def _network(
     width = heads.width(goals.heads)
     network = Network.build(kind, method.candidate.settings, inputs, method.recipe.seed, width)
     _check_inputs(kind, network, inputs)
-    own, held = (
-        encode(data.features, frame, network.inputs, cache, progress) for frame in (data.train, data.validation)
-    )
+    own, held = (network.encode(data.features, frame, cache, progress) for frame in (data.train, data.validation))
     _check_padding(kind, network, held)
     rows, validation = Rows(own, goals.train), Rows(held, goals.held)
-    state = gradient_descent.train(network, rows, validation, method.recipe, work, work / EVENTS, progress)
+    trained = network
+    if method.recipe.mixed_precision:
+        # Its twin computes in half the bits; the weights that it learns are whole, and are what is kept.
+        with runtime.half_precision():
+            trained = Network.build(kind, method.candidate.settings, inputs, method.recipe.seed, width)
+    state = gradient_descent.train(trained, rows, validation, method.recipe, work, work / EVENTS, progress)
+    if trained is not network:
+        network.model.set_weights(trained.model.get_weights())
     facts = {"epochs": len(state.history), "best_epoch": state.best_epoch, "ended": state.done(method.recipe)}
     return Fitted(network, network.forward(held), state.history, state.best_epoch, facts)
 
@@ -181,7 +186,7 @@ def _finish(method: Method, data: TrainingData, goals: Goals, fitted: Fitted, wo
 
 def _check_inputs(kind: Architecture, network: Network, inputs: Inputs) -> None:
     """Refuse a network that uses an input for which the task has no field."""
-    offered = {"tokens": inputs.vocabulary_size, "embedding": inputs.vocabulary_size, "table": inputs.width}
+    offered = dict.fromkeys((*TEXT, "embedding"), inputs.vocabulary_size) | {"table": inputs.width}
     for needed in network.inputs:
         if not offered[needed]:
             raise ScenarioError(
@@ -194,13 +199,14 @@ def _check_padding(kind: Architecture, network: Network, arrays: Arrays) -> None
     if not network.trims:
         return
     few = {given: arrays[given][:8] for given in network.inputs}
-    width = max(1, int((few["tokens"] != 0).sum(axis=1).max()))
-    longer = {**few, "tokens": np.pad(few["tokens"][:, :width], ((0, 0), (0, 7)))}
+    read = next(name for name in TEXT if name in few)
+    width = max(1, int((few[read] != 0).sum(axis=1).max()))
+    longer = {**few, read: np.pad(few[read][:, :width], ((0, 0), (0, 7)))}
     # One row at a time is fed without padding, all together as long as the longest.
     alone = np.concatenate(
         [
             network.forward({name: values[row : row + 1] for name, values in few.items()})
-            for row in range(len(few["tokens"]))
+            for row in range(len(few[read]))
         ]
     )
     together = network.model(longer, training=False).numpy()

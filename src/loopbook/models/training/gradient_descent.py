@@ -1,5 +1,6 @@
 """Training by gradient descent: exactly repeatable, stopped early, continued after a kill as if undisturbed."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loopbook.models import heads
-from loopbook.models.arrays import Arrays, lengths
+from loopbook.models.arrays import Arrays, lengths, text
 from loopbook.models.head import Head
 from loopbook.models.heads import Goal
 from loopbook.models.network import Network
+from loopbook.models.training import optimizers
 from loopbook.models.training.tensorboard import Events
-from loopbook.scenario.errors import LoopbookError
+from loopbook.scenario.errors import LoopbookError, ScenarioError
 from loopbook.scenario.recipe import Recipe
 from loopbook.store.content import write_atomically
 
@@ -70,12 +72,12 @@ def train(
     events: Path,
     report: Callable[[str], object],
 ) -> Progress:
-    """Minimise the heads' weighted risks by Adam and leave the best epoch's weights in the network.
+    """Minimise the heads' weighted risks by a recipe and leave the best epoch's weights in the network.
 
     Parameters
     ----------
     work
-        Folder for the state: weights, Adam's moments, random states and history, saved whole after every epoch.
+        Folder for the state: weights, the optimiser's, random states and history, saved whole after every epoch.
         If it holds one, training goes on from there and ends at the same weights, bit by bit.
     events
         Folder for TensorBoard.
@@ -91,14 +93,14 @@ def train(
     ----------
     Kingma & Ba (2015), Adam: a method for stochastic optimization. Prechelt (1998), Early stopping - but when?
     """
-    import keras
-
-    optimizer = keras.optimizers.Adam(recipe.learning_rate)
-    optimizer.build(network.model.trainable_variables)
+    trained = network.model.trainable_variables
+    steps = recipe.epochs * -(-len(rows) // recipe.batch_size)
+    optimizer, rate = optimizers.optimizer(recipe, steps, trained), optimizers.rate(recipe, steps)
     # The model's variables include the state of every random generator that its layers hold.
     variables = [*network.model.variables, *optimizer.variables]
     state = _restore(work / STATE, variables, len(network.model.variables))
-    step = _step(network, optimizer, [goal.head for goal in rows.goals])
+    step = _step(network, optimizer, [goal.head for goal in rows.goals], recipe)
+    begun = time.monotonic(), len(state.history)
     with Events(events) as watch:
         while state.done(recipe) is None:
             epoch = len(state.history) + 1
@@ -107,6 +109,9 @@ def train(
                 chosen = network.select(rows.arrays, batch, longest)
                 losses.append(step(chosen, rows.target[batch], rows.weight[batch]))
             total, weight = np.asarray(losses, dtype=np.float64).sum(axis=0)
+            now = [variable.numpy() for variable in trained] if recipe.ema else []
+            if recipe.ema:
+                optimizer.finalize_variable_values(trained)
             found = measured(float((total / weight).sum()), validation.goals, network.forward(validation.arrays))
             if not np.isfinite(found["loss"]) or not np.isfinite(found["val_loss"]):
                 raise LoopbookError(
@@ -118,10 +123,17 @@ def train(
             if found["val_loss"] < before:
                 state.best_epoch = epoch
                 state.best = [variable.numpy() for variable in network.model.variables]
-            watch.scalars(epoch, found)
-            for variable in network.model.trainable_variables:
+            done = epoch * steps // recipe.epochs // recipe.accumulate
+            watch.scalars(epoch, {**found, "learning_rate": float(rate(done)) if callable(rate) else rate})
+            for variable in trained:
                 watch.histogram(epoch, f"weights/{variable.path}", variable.numpy())
-            report(f"epoch {epoch} of {recipe.epochs} · validation loss {found['val_loss']:.3f}")
+            for variable, value in zip(trained, now, strict=True) if now else ():
+                variable.assign(value)
+            left = (time.monotonic() - begun[0]) / (epoch - begun[1]) * (recipe.epochs - epoch)
+            report(
+                f"epoch {epoch} of {recipe.epochs} · validation loss {found['val_loss']:.3f} · "
+                f"at most {left:,.0f} s left"
+            )
             _save(work / STATE, variables, state)
     for variable, value in zip(network.model.variables, state.best, strict=True):
         variable.assign(value)
@@ -144,10 +156,11 @@ def batches(
     """
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(rows)
-    if "tokens" not in arrays:
+    read = text(arrays)
+    if read is None:
         yield from ((order[start : start + size], None) for start in range(0, rows, size))
         return
-    long = lengths(arrays["tokens"])
+    long = lengths(read)
     parts: list[NDArray[np.int64]] = []
     for start in range(0, rows, size * _CHUNK):
         chunk = order[start : start + size * _CHUNK]
@@ -156,23 +169,47 @@ def batches(
     yield from ((parts[at], int(long[parts[at]].max())) for at in random.permutation(len(parts)))
 
 
-def _step(network: Network, optimizer: Any, outputs: Sequence[Head]) -> Any:
+def _step(network: Network, optimizer: Any, outputs: Sequence[Head], recipe: Recipe) -> Any:
+    """Return the function that takes a batch and makes one step.
+
+    References
+    ----------
+    Miyato, Dai & Goodfellow (2017), Adversarial training methods for semi-supervised text classification: the step away
+    in the embeddings (fast gradient method), here in the table of embeddings.
+    """
     import tensorflow as tf
 
     columns = tf.TensorSpec([None, len(outputs)], tf.float32)
+    trained = network.model.trainable_variables
+    table = optimizers.words(trained) if recipe.adversarial else None
+    if recipe.adversarial and table is None:
+        raise ScenarioError(f"The network {network.model.name!r} trains no embeddings, which adversarial moves.")
 
-    @tf.function(input_signature=[network.signature, columns, columns])  # type: ignore[untyped-decorator]
-    def step(batch: dict[str, Any], target: Any, weight: Any) -> Any:
+    def gradients(batch: dict[str, Any], target: Any, weight: Any) -> Any:
         with tf.GradientTape() as tape:
             risks, totals = [], []
             for at, (head, z) in enumerate(heads.parts(outputs, network.model(batch, training=True))):
-                total = tf.reduce_sum(weight[:, at])
-                each = head.loss(target[:, at], z, tf)
+                total, scores = tf.reduce_sum(weight[:, at]), tf.cast(z, tf.float32)
+                each = head.loss(target[:, at], scores, tf)
+                each = head.shaped(each, scores, tf, recipe.label_smoothing, recipe.focal)
                 risks.append(tf.math.divide_no_nan(tf.reduce_sum(each * weight[:, at]), total))
                 totals.append(total)
             loss = tf.add_n([*risks, *network.model.losses])
-        gradients = tape.gradient(loss, network.model.trainable_variables)
-        optimizer.apply(gradients, network.model.trainable_variables)
+        return tape.gradient(loss, trained), risks, totals
+
+    @tf.function(input_signature=[network.signature, columns, columns])  # type: ignore[untyped-decorator]
+    def step(batch: dict[str, Any], target: Any, weight: Any) -> Any:
+        slopes, risks, totals = gradients(batch, target, weight)
+        if table is not None:
+            (slope,) = (each for each, variable in zip(slopes, trained, strict=True) if variable is table)
+            slope, before = tf.convert_to_tensor(slope), tf.identity(table.value)
+            table.assign_add(recipe.adversarial * slope / (tf.norm(slope) + 1e-12))
+            away, *_ = gradients(batch, target, weight)
+            table.assign(before)
+            slopes = [
+                tf.convert_to_tensor(one) + tf.convert_to_tensor(two) for one, two in zip(slopes, away, strict=True)
+            ]
+        optimizer.apply(slopes, trained)
         return tf.stack(risks) * tf.stack(totals), tf.stack(totals)
 
     return step

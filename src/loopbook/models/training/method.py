@@ -9,7 +9,7 @@ from loopbook.data.features import Features
 from loopbook.models.architectures import registry
 from loopbook.models.model import Model
 from loopbook.scenario.candidate import Candidate
-from loopbook.scenario.recipe import Recipe
+from loopbook.scenario.recipe import Recipe, RecipeChanges
 from loopbook.scenario.task import Task
 
 PLAIN = {"class_weights"}
@@ -21,6 +21,11 @@ class Method(NamedTuple):
 
     candidate: Candidate
     recipe: Recipe
+
+    @classmethod
+    def to_try(cls, candidate: Candidate, recipe: Recipe) -> Self:
+        """Return the method of a candidate: the recipe with what the candidate changes in it."""
+        return cls(candidate.model_copy(update={"recipe": RecipeChanges()}), recipe.changed(candidate.recipe))
 
     @classmethod
     def of(cls, model: Model, recipe: Recipe) -> Self:
