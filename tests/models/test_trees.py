@@ -3,11 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
-from tests.models.conftest import Problem, goals, heads_of
+from sklearn.tree import DecisionTreeClassifier
+from tests.models.conftest import Problem, classes_task, goals, heads_of
 
+from loopbook.models.architectures import registry
 from loopbook.models.architectures.boosted_trees import boosted_trees
+from loopbook.models.heads import KINDS, Goal
 from loopbook.models.model import Model
 from loopbook.models.trees import Trees
 from loopbook.scenario.errors import LoopbookError
@@ -46,6 +50,31 @@ def test_a_value_on_the_threshold_goes_below() -> None:
             return np.array([[0.1], [np.nextafter(np.float32(0.1), np.float32(0))]], dtype=np.float32)
 
     assert trees.raw(Table(), None).tolist() == [[1.0], [-1.0]]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("depth", "leaf"), [(1, 1), (4, 10), (3, 40)])
+def test_a_decision_tree_answers_as_scikit_learn_and_takes_nothing_for_impossible(
+    depth: int, leaf: int, cells: Problem
+) -> None:
+    said = goals(cells, np.ones(len(cells.train)))
+    trees = registry.find("decision_tree").make(cells.features, cells.train, said, depth=depth, leaf=leaf)
+    model = DecisionTreeClassifier(max_depth=depth, min_samples_leaf=leaf, random_state=0)
+    model.fit(cells.features.table(cells.train), cells.train["label"])
+    share = model.predict_proba(cells.features.table(cells.validation))
+    expected = np.diff(np.log(np.maximum(share, 1 / (leaf + 2))), axis=1)[:, 0]
+    assert trees.raw(cells.features, cells.validation)[:, 0] == pytest.approx(expected, abs=1e-5)
+    assert len(trees.roots) == 1 and np.isfinite(trees.value).all()
+
+
+def test_a_leaf_of_one_class_leaves_the_others_together_one_row(tmp_path: Path) -> None:
+    names = ["a", "b", "c", "d"]
+    rows = pd.DataFrame({"label": pd.Categorical(np.repeat(names, 20), names), "x": np.repeat(np.arange(4.0), 20)})
+    head = KINDS["multiclass"].of(rows["label"], np.ones(80), classes_task())
+    task = type("Fake", (), {"table": staticmethod(lambda frame: frame[["x"]].to_numpy(np.float32))})()
+    goal = Goal.on(head, rows, np.ones(80))
+    trees = registry.find("decision_tree").make(task, rows, (goal,), depth=3, leaf=10)
+    said = np.exp(trees.raw(task, rows))
+    assert said.max(axis=1) == pytest.approx(np.ones(80)) and said.min(axis=1) == pytest.approx(np.full(80, 1 / 36))
 
 
 def test_saved_trees_answer_the_same_and_their_model_says_what_it_is(cells: Problem, tmp_path: Path) -> None:

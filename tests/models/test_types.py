@@ -37,8 +37,8 @@ from loopbook.statistics import metrics, targets
 from loopbook.store import content
 
 FIELDS = {"text": "text", "channel": "category", "amount": "number"}
-TEXT_AND_TABLE = ("tfidf", "bag", "cnn", "bilstm")
-TABLE = ("table_logistic", "boosted_trees", "mlp")
+TEXT_AND_TABLE = ("tfidf", "bag", "hashed", "cnn", "bilstm", "transformer")
+TABLE = ("table_logistic", "boosted_trees", "decision_tree", "mlp", "entity_embeddings")
 TONE = ("negative", "neutral", "positive")
 HOSTILE = {"billing": "<script>alert(1)</script>", "delivery": "label", "returns": "$x_1$ | a,b", "praise": "ü\u202e"}
 
@@ -118,6 +118,7 @@ def test_classes_and_further_outputs_are_learned_and_shipped_by_every_architectu
     ("architecture", "loss"),
     [
         *(("majority", "absolute"), ("tfidf", "squared"), ("table_ridge", "huber"), ("bag", "squared")),
+        *(("decision_tree", "absolute"), ("hashed", "squared"), ("entity_embeddings", "quantiles")),
         *((architecture, loss) for architecture in ("boosted_trees", "mlp") for loss in LOSSES),
     ],
 )
@@ -264,7 +265,7 @@ def test_pages_answer_by_type(kind: str, topics: Problem, minutes: Callable[[str
         assert (wrong["probability"] < 0.05).all()
 
 
-@pytest.mark.parametrize("architecture", ["table_logistic", "table_ridge", "tfidf", "boosted_trees"])
+@pytest.mark.parametrize("architecture", ["table_logistic", "table_ridge", "tfidf", "boosted_trees", "decision_tree"])
 @pytest.mark.parametrize("kind", ["yes", "minutes"])
 def test_no_answer_moves_against_a_monotone_field(
     architecture: str, kind: str, tickets: pd.DataFrame, minutes: Callable[[str], Problem], tmp_path: Path

@@ -27,6 +27,8 @@ Size = Annotated[int, Field(ge=1, le=4096)]
 Kernel = Annotated[int, Field(ge=1, le=64)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Strength = Annotated[float, Field(gt=0, le=1e6)]
+Words = Annotated[int, Field(ge=1, le=5)]
+Characters = Annotated[int, Field(ge=0, le=8)]
 
 Family = Literal["network", "plain"]
 Need = Literal["text", "table", "nothing"]
@@ -149,16 +151,20 @@ class Inputs:
         Most tokens a row.
     width
         Columns of the table; 0: no table.
+    categories
+        Columns of each category, which are the last of the table, in their order.
     """
 
     vocabulary_size: int
     length: int
     width: int
+    categories: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, features: Features) -> Inputs:
         """Return the inputs that fitted features offer."""
-        return cls(features.vocabulary_size if features.texts else 0, features.length, features.width)
+        categories = tuple(len(category.levels) + 1 for category in features.categories)
+        return cls(features.vocabulary_size if features.texts else 0, features.length, features.width, categories)
 
     @property
     def embedding_width(self) -> int:

@@ -1,4 +1,4 @@
-"""Layers that networks share: the mark of padding, and what was read beside the table."""
+"""Layers that networks share: the mark of padding, hidden layers, and what was read beside the table."""
 
 from typing import Any
 
@@ -10,6 +10,19 @@ def is_token(tokens: Any) -> Any:
     import keras
 
     return keras.ops.expand_dims(keras.ops.cast(keras.ops.not_equal(tokens, 0), "float32"), -1)
+
+
+def hidden(state: Any, units: int, layers: int, dropout: float, normalise: bool = False) -> Any:
+    """Return what so many hidden layers make of a state, float32 [n, units]; arguments as of `mlp`."""
+    import keras
+
+    for depth in range(layers):
+        state = keras.layers.Dense(units, name=f"hidden_{depth + 1}")(state)
+        if normalise:
+            state = keras.layers.LayerNormalization(name=f"normal_{depth + 1}")(state)
+        state = keras.layers.Activation("relu")(state)
+        state = keras.layers.Dropout(dropout)(state)
+    return state
 
 
 def beside_table(inputs: Inputs, given: Any, state: Any, dropout: float, name: str) -> Any:

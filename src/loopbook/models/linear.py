@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 ARRAYS, TERMS = "linear", "terms"
+_NUMBERS = ("ngrams", "unit", "characters", "buckets")
 _PATIENT = {"maxiter": 10_000, "maxfun": 20_000, "ftol": 1e-12, "gtol": 1e-7}
 _BLOCK = 4_096  # rows at a time, to bound the padded arrays
 
@@ -45,7 +47,7 @@ class Linear:
     bias
         The scores of a row without known terms, where the table is zero, float64 [W].
     terms
-        Words, and phrases of up to `ngrams` words joined by a space.
+        What `terms_of` makes of a row's tokens by `ngrams`, `characters` and `buckets`.
     scales
         One for each term, float64 [terms].
     weights
@@ -61,6 +63,8 @@ class Linear:
     table_weights: Floats = field(default_factory=_none)
     ngrams: int = 1
     unit: bool = False
+    characters: int = 0
+    buckets: int = 0
 
     family: ClassVar[Literal["network", "plain"]] = "plain"
 
@@ -107,7 +111,8 @@ class Linear:
         rows: list[Counter[int]] = [Counter() for _ in range(len(frame))]
         if self.terms:
             for row, tokens in zip(rows, features.token_lists(frame), strict=True):
-                row.update(self._index[term] for term in terms_of(tokens, self.ngrams) if term in self._index)
+                found = terms_of(tokens, self.ngrams, self.characters, self.buckets)
+                row.update(self._index[term] for term in found if term in self._index)
         widest = max((len(row) for row in rows), default=0) or 1
         positions = np.zeros((len(frame), widest), dtype=np.int64)
         counts = np.zeros((len(frame), widest), dtype=np.float32)
@@ -129,7 +134,7 @@ class Linear:
 
     def save(self, folder: Path) -> None:
         """Write `linear.npz` and `terms.json` into a folder."""
-        numbers = {"ngrams": np.array(self.ngrams), "unit": np.array(self.unit)}
+        numbers = {name: np.array(getattr(self, name)) for name in _NUMBERS}
         arrays = {
             "bias": self.bias,
             "scales": self.scales,
@@ -152,27 +157,54 @@ class Linear:
         terms = json.loads((folder / f"{TERMS}.json").read_text(encoding="utf-8"))
         if not len(terms) == len(arrays["weights"]) == len(arrays["scales"]):
             raise LoopbookError(f"{folder}: {len(terms)} terms do not fit {len(arrays['weights'])} weights.")
-        numbers = {name: arrays.pop(name).item() for name in ("ngrams", "unit")}
+        numbers = {name: arrays.pop(name).item() for name in _NUMBERS}
         return cls(terms=tuple(terms), **arrays, **numbers)
 
 
-def terms_of(tokens: Sequence[str], ngrams: int) -> list[str]:
-    """Return the tokens and the phrases of 2 to `ngrams` of them, joined by a space."""
+def terms_of(tokens: Sequence[str], ngrams: int, characters: int = 0, buckets: int = 0) -> list[str]:
+    """Return the terms of a row.
+
+    Parameters
+    ----------
+    tokens
+        Of the row, in their order: each is a term.
+    ngrams
+        Phrases of 2 to so many tokens are terms, joined by a space.
+    characters
+        Parts of 3 to so many characters of a token, with a blank at both its ends, are terms, behind a ``~``.
+    buckets
+        Not 0: instead of each term stands the number of its bucket, one of so many, by the term's CRC-32.
+
+    References
+    ----------
+    Cavnar & Trenkle (1994), N-gram-based text categorization. Weinberger, Dasgupta, Langford, Smola & Attenberg
+    (2009), Feature hashing for large scale multitask learning (without its signs).
+    """
     phrases = (
         " ".join(tokens[start : start + size])
         for size in range(2, ngrams + 1)
         for start in range(len(tokens) - size + 1)
     )
-    return [*tokens, *phrases]
+    parts = (
+        f"~{token[start : start + size]}"
+        for token in (f" {token} " for token in tokens if characters)
+        for size in range(3, characters + 1)
+        for start in range(len(token) - size + 1)
+    )
+    terms = [*tokens, *phrases, *parts]
+    return [str(zlib.crc32(term.encode("utf-8", "replace")) % buckets) for term in terms] if buckets else terms
 
 
-def counted(features: Features, frame: pd.DataFrame, ngrams: int, min_rows: int) -> tuple[list[str], Any]:
-    """Return the terms that occur in enough rows, sorted, and a sparse matrix of their counts [n, terms]."""
+def counted(features: Features, frame: pd.DataFrame, min_rows: int, **how: int) -> tuple[list[str], Any]:
+    """Return the terms that occur in enough rows, sorted, and a sparse matrix of their counts [n, terms].
+
+    `how` is given to `terms_of`.
+    """
     from sklearn.feature_extraction.text import CountVectorizer
 
     lists = features.token_lists(frame)
     vectorizer = CountVectorizer(
-        analyzer=lambda row: terms_of(lists[row], ngrams), min_df=min(min_rows, len(lists)), dtype=np.float64
+        analyzer=lambda row: terms_of(lists[row], **how), min_df=min(min_rows, len(lists)), dtype=np.float64
     )
     try:
         counts = vectorizer.fit_transform(range(len(lists)))
@@ -182,6 +214,35 @@ def counted(features: Features, frame: pd.DataFrame, ngrams: int, min_rows: int)
             "learn from. Lower min_rows, or give more rows."
         ) from error
     return [str(term) for term in vectorizer.get_feature_names_out()], counts
+
+
+def of_terms(
+    features: Features, train: pd.DataFrame, goals: Sequence[Goal], C: float, min_rows: int, idf: bool, **how: int
+) -> Linear:
+    """Fit a linear model to terms, those of each row together of length 1, and to the table where there is one.
+
+    Parameters
+    ----------
+    C
+        As of `fitted`.
+    min_rows
+        A term counts if at least so many rows of train have it.
+    idf
+        Whether a term weighs the more the fewer rows of train have it.
+    how
+        Is given to `terms_of`.
+    """
+    from scipy import sparse
+
+    terms, counts = counted(features, train, min_rows, **how)
+    rows_with = np.asarray((counts > 0).sum(axis=0)).ravel()
+    scales = np.log((1 + len(train)) / (1 + rows_with)) + 1 if idf else np.ones(len(terms))
+    scaled = counts @ sparse.diags(scales)
+    norm = np.sqrt(np.asarray(scaled.multiply(scaled).sum(axis=1)).ravel())
+    scaled = sparse.diags(1 / np.where(norm > 0, norm, 1)) @ scaled
+    table = features.table(train).astype(np.float64)
+    found, bias = fitted(sparse.hstack([scaled, sparse.csr_matrix(table)]).tocsr(), goals, C)
+    return Linear(bias, tuple(terms), scales, found[: len(terms)], found[len(terms) :], unit=True, **how)
 
 
 def fitted(x: Any, goals: Sequence[Goal], C: float) -> tuple[Floats, Floats]:

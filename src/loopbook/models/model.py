@@ -19,7 +19,7 @@ from loopbook.scenario.errors import LoopbookError
 from loopbook.scenario.settings import Scalar
 from loopbook.store import content
 
-FORMAT = 5
+FORMAT = 6
 DESCRIPTION, FEATURES = "model", "features"
 
 

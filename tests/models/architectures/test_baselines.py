@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from tests.models.conftest import BAD, GOOD, Problem, goals
 
@@ -58,6 +60,42 @@ def test_tfidf_equals_the_pipeline_of_scikit_learn(text: Problem) -> None:
     assert linear.raw(text.features, text.validation)[:, 0] == pytest.approx(expected, abs=1e-6)
 
 
+def test_hashed_words_and_parts_of_words_equal_scikit_learn_with_buckets_for_columns(text: Problem) -> None:
+    label, weight = truth(text)
+    hashed = fitted("hashed", text, C=3.0, ngrams=1, characters=4, buckets=500)
+    assert set(hashed.terms) <= {str(bucket) for bucket in range(500)} and not set(hashed.terms) & {*GOOD, *BAD}
+
+    def rows(frame: pd.DataFrame) -> np.ndarray:
+        texts = [" ".join(tokens) for tokens in text.features.token_lists(frame)]
+        words = [text.split() for text in texts]
+        parts = CountVectorizer(analyzer="char_wb", ngram_range=(3, 4)).build_analyzer()
+        # char_wb gives a short word once, as a whole, for each length that it lacks.
+        found = [
+            [*of, *(f"~{part}" for part in parts(text) if len(part) > 2)] for of, text in zip(words, texts, strict=True)
+        ]
+        x = np.zeros((len(found), 500))
+        for at, terms in enumerate(found):
+            for term in terms:
+                x[at, zlib.crc32(term.encode()) % 500] += 1
+        return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+    model = LogisticRegression(C=3.0, max_iter=2000).fit(rows(text.train), label, sample_weight=weight)
+    expected = model.decision_function(rows(text.validation))
+    assert hashed.raw(text.features, text.validation)[:, 0] == pytest.approx(expected, abs=1e-2)
+
+
+@pytest.mark.parametrize(("name", "settings"), [("hashed", {}), ("tfidf", {"characters": 4})])
+def test_parts_of_words_read_what_is_misspelt(name: str, settings: dict, text: Problem) -> None:
+    def ranked(said: Linear) -> float:
+        return metrics.score("roc_auc", wrong["label"], said.raw(text.features, wrong)[:, 0])
+
+    def misspelt(words: str) -> str:
+        return " ".join(f"{word}s" if word in {*GOOD, *BAD} else word for word in words.split())
+
+    wrong = text.validation.assign(text=text.validation["text"].map(misspelt))
+    assert ranked(fitted(name, text, **settings)) > ranked(fitted("tfidf", text)) + 0.1
+
+
 def test_tfidf_uses_the_table_where_there_is_one(mixed: Problem) -> None:
     linear = fitted("tfidf", mixed)
     assert len(linear.table_weights) == mixed.features.width
@@ -92,7 +130,7 @@ def test_nothing_to_learn_from_is_said(text: Problem) -> None:
         registry.find("tfidf").make(text.features, few, goals(text)[:1])
 
 
-@pytest.mark.parametrize("name", ["majority", "word_list", "tfidf"])
+@pytest.mark.parametrize("name", ["majority", "word_list", "tfidf", "hashed"])
 def test_a_saved_baseline_answers_the_same(name: str, text: Problem, tmp_path: Path) -> None:
     linear = fitted(name, text)
     linear.save(tmp_path)
@@ -112,4 +150,17 @@ def test_terms_and_weights_that_do_not_belong_together_are_refused(text: Problem
 def test_terms_are_words_and_phrases_in_their_order() -> None:
     assert terms_of(["a", "b", "c"], 2) == ["a", "b", "c", "a b", "b c"]
     assert terms_of(["a"], 3) == ["a"]
-    assert terms_of([], 2) == []
+    assert terms_of([], 2) == terms_of([], 2, 5, 8) == []
+
+
+def test_terms_are_parts_of_words_with_their_ends() -> None:
+    assert terms_of(["cat", "a"], 1, 4) == ["cat", "a", "~ ca", "~cat", "~at ", "~ cat", "~cat ", "~ a "]
+    assert terms_of(["ab"], 1, 8)[1:] == ["~ ab", "~ab ", "~ ab "]
+
+
+@pytest.mark.parametrize("buckets", [1, 2, 1000])
+def test_terms_are_hashed_into_no_more_than_the_buckets(buckets: int) -> None:
+    words = ["ü\udc00", "名前", *map(str, range(50))]
+    found = terms_of(words, 2, 3, buckets)
+    assert len(found) == len(terms_of(words, 2, 3)) and {int(bucket) for bucket in found} <= set(range(buckets))
+    assert found == terms_of(words, 2, 3, buckets)

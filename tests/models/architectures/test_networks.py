@@ -12,7 +12,7 @@ from loopbook.models.arrays import encode, lengths
 from loopbook.models.network import Network, by_length
 from loopbook.scenario.errors import ScenarioError
 
-INPUTS = Inputs(vocabulary_size=50, length=12, width=3)
+INPUTS = Inputs(vocabulary_size=50, length=12, width=3, categories=(2,))
 
 
 def built(name: str, settings: dict, inputs: Inputs, seed: int) -> Network:
@@ -36,7 +36,9 @@ def given(rows: int = 9) -> dict[str, np.ndarray]:
         ("lstm", ("tokens", "table")),
         ("cnn", ("tokens", "table")),
         ("bag", ("tokens", "table")),
+        ("transformer", ("tokens", "table")),
         ("mlp", ("table",)),
+        ("entity_embeddings", ("table",)),
         ("minilm", ("embedding", "table")),
     ],
 )
@@ -50,22 +52,40 @@ def test_each_network_answers_from_its_inputs(name: str, used: tuple[str, ...]) 
         assert not np.allclose(network.forward(changed), logits), f"{name} does not look at {other}"
 
 
-@pytest.mark.parametrize("name", ["lstm", "bilstm", "cnn", "bag"])
-def test_the_answer_does_not_depend_on_padding(name: str) -> None:
-    network = built(name, {}, INPUTS, seed=1)
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        *((name, {}) for name in ("lstm", "bilstm", "cnn", "bag", "transformer")),
+        ("transformer", {"positions": "learned", "blocks": 2, "heads": 3, "embedding": 7}),
+    ],
+)
+def test_the_answer_does_not_depend_on_padding(name: str, settings: dict) -> None:
+    network = built(name, settings, INPUTS, seed=1)
     arrays = given()
     longer = {**arrays, "tokens": np.pad(arrays["tokens"], ((0, 0), (0, 9)))}
     direct = network.model({key: longer[key] for key in network.inputs}, training=False).numpy()
     assert network.forward(arrays) == pytest.approx(direct, abs=1e-5)
 
 
-def test_word_order_counts_for_the_lstm_and_not_for_the_bag() -> None:
+def test_word_order_counts_for_lstm_and_transformer_and_not_for_the_bag() -> None:
     tokens = np.array([[5, 6, 7, 8]], dtype=np.int32)
     turned = tokens[:, ::-1].copy()
     inputs = Inputs(50, 12, 0)
-    lstm, bag = built("lstm", {}, inputs, 1), built("bag", {}, inputs, 1)
-    assert abs(lstm.forward({"tokens": tokens}) - lstm.forward({"tokens": turned})) > 1e-4
+    orders = [("lstm", {}), ("transformer", {}), ("transformer", {"positions": "learned"})]
+    bag, *ordered = (built(name, settings, inputs, 1) for name, settings in (("bag", {}), *orders))
+    for network in ordered:
+        assert abs(network.forward({"tokens": tokens}) - network.forward({"tokens": turned})) > 1e-4
     assert bag.forward({"tokens": tokens}) == pytest.approx(bag.forward({"tokens": turned}), abs=1e-6)
+
+
+def test_a_level_of_a_category_is_embedded_in_fewer_numbers_than_there_are_levels() -> None:
+    inputs = Inputs(0, 0, width=14, categories=(3, 9))
+    network = built("entity_embeddings", {"embedding": 4, "units": 5, "layers": 1}, inputs, 1)
+    shapes = {variable.path: tuple(variable.shape) for variable in network.model.trainable_variables}
+    assert shapes["category_1/kernel"] == (3, 2) and shapes["category_2/kernel"] == (9, 4)
+    assert shapes["hidden_1/kernel"] == (2 + 2 + 4, 5), "two numbers beside them"
+    without = built("entity_embeddings", {"units": 5, "layers": 1}, Inputs(0, 0, width=2), 1)
+    assert without.forward({"table": np.eye(2, dtype=np.float32)}).shape == (2, 1)
 
 
 def test_equal_seeds_give_equal_weights_and_names_whatever_was_built_before() -> None:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from loopbook.models import layers as shared
 from loopbook.models.architecture import Dropout, Inputs, Size, architecture
 from loopbook.models.network import Network
 
@@ -29,11 +30,4 @@ def mlp(inputs: Inputs, *, units: Size = 64, layers: Depth = 2, dropout: Dropout
     import keras
 
     table = inputs.table()
-    state = table
-    for depth in range(layers):
-        state = keras.layers.Dense(units, name=f"hidden_{depth + 1}")(state)
-        if normalise:
-            state = keras.layers.LayerNormalization(name=f"normal_{depth + 1}")(state)
-        state = keras.layers.Activation("relu")(state)
-        state = keras.layers.Dropout(dropout)(state)
-    return keras.Model(table, state, name="mlp")
+    return keras.Model(table, shared.hidden(table, units, layers, dropout, normalise), name="mlp")

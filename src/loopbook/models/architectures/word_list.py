@@ -30,7 +30,7 @@ def word_list(features: "Features", train: "pd.DataFrame", goals: "Sequence[Goal
     here the words' own frequencies with a total of one count a word.
     """
     label, weight = goals[0].target, goals[0].weight
-    terms, counts = counted(features, train, 1, 2)
+    terms, counts = counted(features, train, 2, ngrams=1)
     yes = counts.T @ (weight * label) + 0.0
     no = counts.T @ (weight * (1 - label)) + 0.0
     prior = len(terms) * (yes + no) / (yes + no).sum()

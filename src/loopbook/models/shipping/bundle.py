@@ -21,7 +21,7 @@ from loopbook.models.shipping.onnx_graph import session
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import content
 
-FORMAT = 3
+FORMAT = 4
 MODEL, CONFIG, FEATURES, PIECES = "model.onnx", "config", "features", "tokenizer.json"
 _BATCH = 256
 
