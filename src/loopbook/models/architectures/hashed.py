@@ -19,7 +19,7 @@ def hashed(
     train: "pd.DataFrame",
     goals: "Sequence[Goal]",
     *,
-    C: Strength = 10.0,
+    C: Strength = 3.0,
     ngrams: Words = 2,
     characters: Characters = 5,
     buckets: Count = 131_072,
