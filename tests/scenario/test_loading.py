@@ -107,7 +107,11 @@ def test_a_scenario_can_be_named_by_its_path(tmp_path: Path) -> None:
             "tiny.yaml:25: training.candidates.one.setings is not known. Did you mean 'settings'?",
         ),
         ("metric: total", "metrik: total", "stories.0.criteria.0.metrik is not known. Did you mean 'metric'?"),
-        ("    column: y", "    column: y\n    nonsense_xyz: 1", "Known: below, column, names, positive, uncertain."),
+        (
+            "    column: y",
+            "    column: y\n    nonsense_xyz: 1",
+            "Known: below, column, descriptions, names, positive, uncertain.",
+        ),
         # wrong types
         (
             "epochs: 3",

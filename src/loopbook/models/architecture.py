@@ -85,6 +85,8 @@ class Architecture:
         Whether it can learn further outputs.
     monotone
         Whether its answers keep to `task.monotone`.
+    described
+        Whether it knows classes by their description, also those of which train has no row.
     costly_export
         Whether exporting it takes so long that only a champion is exported.
     ready
@@ -100,6 +102,7 @@ class Architecture:
     types: tuple[str, ...] = ()
     also: bool = True
     monotone: bool = False
+    described: bool = False
     costly_export: bool = False
     ready: Callable[[], object] = lambda: None
 

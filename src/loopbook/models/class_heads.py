@@ -43,7 +43,7 @@ class Classes(Head):
     def balanced(self, target: Floats, weight: Floats) -> Floats:
         known = ~np.isnan(target)
         total = np.bincount(self.codes(target[known]), weight[known], minlength=self.learned)
-        return np.asarray(total.sum() / (self.learned * total))
+        return np.asarray(total.sum() / ((total > 0).sum() * np.where(total > 0, total, np.inf)))
 
     @property
     def learned(self) -> int:
@@ -153,6 +153,13 @@ class Multiclass(Classes):
     def learned(self) -> int:
         return len(self.seen)
 
+    @property
+    def scored(self) -> tuple[str, ...]:
+        return tuple(self.classes[at] for at in self.seen)
+
+    def with_every_class(self) -> Self:
+        return self.model_copy(update={"seen": tuple(range(len(self.classes)))})
+
     def target(self, label: pd.Series[Any]) -> Floats:
         place = {self.classes[at]: float(score) for score, at in enumerate(self.seen)}
         return np.asarray(label.astype(object).map(place).to_numpy(np.float64, na_value=np.nan))
@@ -161,7 +168,9 @@ class Multiclass(Classes):
         known = ~np.isnan(target)
         code = self.codes(target[known])
         share, plain = (np.bincount(code, by, minlength=self.width) for by in (weight[known], np.ones(len(code))))
-        moved = np.log(share / share.sum()) - np.log(plain / plain.sum())
+        has = plain > 0
+        moved = np.where(has, np.log(share / share.sum(), where=has, out=np.zeros(self.width)), 0)
+        moved -= np.log(plain / plain.sum(), where=has, out=np.zeros(self.width))
         return self.model_copy(update={"offset": tuple(moved.tolist())})
 
     def loss(self, target: Any, z: Any, tf: Any) -> Any:

@@ -75,6 +75,15 @@ class Head(BaseModel):
         """Return by what the weights of each class that train knows are multiplied so that all count alike."""
         raise DataError(f"training.class_weights weighs classes, and a {self.kind} has none. Set it to false.")
 
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Names of the classes that have a score; of two classes, one score is that of the second over the first's."""
+        return self.classes
+
+    def with_every_class(self) -> Self:
+        """Return the head with a score for each class, also for those that train does not know."""
+        return self
+
     def weighted(self, target: Floats, weight: Floats) -> Self:
         """Return the head with what takes back how weights move the base rate that is learned."""
         return self

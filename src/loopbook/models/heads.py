@@ -9,8 +9,8 @@ A new type of task is a head and a line in `KINDS`; one of several classes is a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -40,12 +40,15 @@ class Goal:
         How much each row counts, [n]; 0 where the target is not known.
     signs
         Of each column of the table 1 or -1 where it may only raise or lower the answer, else 0; None: all are free.
+    described
+        What classes are in words, by name, as far as the scenario says so.
     """
 
     head: Head
     target: Floats
     weight: Floats
     signs: NDArray[np.int64] | None = None
+    described: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def on(cls, head: Head, frame: pd.DataFrame, weight: Floats) -> Self:
@@ -70,8 +73,13 @@ class Goal:
         return float(np.average(self.head.risk(np.nan_to_num(self.target), z), weights=self.weight))
 
 
-def learn(train: pd.DataFrame, weight: Floats, task: Task) -> tuple[Head, ...]:
+def learn(train: pd.DataFrame, weight: Floats, task: Task, *, every: bool = False) -> tuple[Head, ...]:
     """Return the heads of a task, not calibrated: that of the label, and those of its further outputs.
+
+    Parameters
+    ----------
+    every
+        Whether classes of which train has no row have a score too.
 
     Raises
     ------
@@ -79,7 +87,8 @@ def learn(train: pd.DataFrame, weight: Floats, task: Task) -> tuple[Head, ...]:
         If one has nothing to tell apart.
     """
     also = (Multiclass.of(train[f"label_{name}"], weight, task, name) for name in task.also)
-    return (KINDS[task.type].of(train["label"], weight, task), *also)
+    found = (KINDS[task.type].of(train["label"], weight, task), *also)
+    return tuple(head.with_every_class() if every else head for head in found)
 
 
 def signs(columns: Sequence[str], task: Task) -> NDArray[np.int64] | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from loopbook.models.arrays import encode
 from loopbook.scenario.errors import DataError, LoopbookError
 from loopbook.store import content
 
@@ -37,7 +38,9 @@ def _none() -> Floats:
 
 @dataclass(frozen=True)
 class Linear:
-    """Raw scores: ``bias + x · weights + table · table_weights``, where x holds a row's terms.
+    """Raw scores: ``bias + x · weights + table · table_weights + e · embedding_weights``.
+
+    x holds a row's terms, e is its sentence embedding.
 
     x is the count of each term times `scales`, divided by its length if `unit`: TF-IDF with the inverse document
     frequency as scale.
@@ -54,6 +57,8 @@ class Linear:
         float64 [terms, W].
     table_weights
         float64 [columns of the table, W]; no rows where the table is not used.
+    embedding_weights
+        float64 [width of the embedding, W]; no rows where the sentence encoder is not used.
     """
 
     bias: Floats
@@ -61,6 +66,7 @@ class Linear:
     scales: Floats = field(default_factory=_none)
     weights: Floats = field(default_factory=_none)
     table_weights: Floats = field(default_factory=_none)
+    embedding_weights: Floats = field(default_factory=_none)
     ngrams: int = 1
     unit: bool = False
     characters: int = 0
@@ -71,15 +77,22 @@ class Linear:
     @property
     def parameters(self) -> int:
         """Numbers that were learnt."""
-        return self.weights.size + self.table_weights.size + len(self.bias)
+        return self.weights.size + self.table_weights.size + self.embedding_weights.size + len(self.bias)
 
     @property
     def learnt(self) -> Mapping[str, NDArray[np.float64]]:
         """What was learnt, by name, for histograms."""
-        return {"weights/terms": self.weights, "weights/table": self.table_weights}
+        names = ("weights", "table_weights", "embedding_weights")
+        return {f"weights/{name.rpartition('_')[0] or 'terms'}": getattr(self, name) for name in names}
 
-    def raw(self, features: Features, frame: pd.DataFrame, *_: Any) -> Floats:
-        """Return the raw scores of each row, float64 [n, W]."""
+    def raw(
+        self,
+        features: Features,
+        frame: pd.DataFrame,
+        cache: Path | None = None,
+        progress: Callable[[str], object] | None = None,
+    ) -> Floats:
+        """Return the raw scores of each row, float64 [n, W]; cache and progress are the sentence encoder's."""
         result = np.empty((len(frame), len(self.bias)))
         for start in range(0, len(frame), _BLOCK):
             block = frame.iloc[start : start + _BLOCK]
@@ -92,6 +105,9 @@ class Linear:
                 result[start : start + _BLOCK, at] = (scaled * self._padded[at][positions]).sum(axis=1) + bias
             if len(self.table_weights):
                 result[start : start + _BLOCK] += table.astype(np.float64) @ self.table_weights
+        if len(self.embedding_weights):
+            embedding = encode(features, frame, ["embedding"], cache, progress)["embedding"]
+            result += embedding.astype(np.float64) @ self.embedding_weights
         return result
 
     def encode(
@@ -140,6 +156,7 @@ class Linear:
             "scales": self.scales,
             "weights": self.weights,
             "table_weights": self.table_weights,
+            "embedding_weights": self.embedding_weights,
         }
         content.save(arrays | numbers, folder / ARRAYS)
         content.save(list(self.terms), folder / TERMS)
@@ -242,7 +259,8 @@ def of_terms(
     scaled = sparse.diags(1 / np.where(norm > 0, norm, 1)) @ scaled
     table = features.table(train).astype(np.float64)
     found, bias = fitted(sparse.hstack([scaled, sparse.csr_matrix(table)]).tocsr(), goals, C)
-    return Linear(bias, tuple(terms), scales, found[: len(terms)], found[len(terms) :], unit=True, **how)
+    linear = Linear(bias, tuple(terms), scales, found[: len(terms)], found[len(terms) :], unit=True)
+    return replace(linear, **how)  # type: ignore[arg-type]
 
 
 def fitted(x: Any, goals: Sequence[Goal], C: float) -> tuple[Floats, Floats]:

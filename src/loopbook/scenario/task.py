@@ -32,7 +32,16 @@ class Label(Settings):
         raise NotImplementedError
 
 
-class YesNo(Label):
+class Described(Label):
+    """A label of classes that can be described in words."""
+
+    descriptions: dict[str, str] = Field(
+        default_factory=dict,
+        description="what a class is, in words, by its name; zero_shot reads these; left out: the name says it",
+    )
+
+
+class YesNo(Described):
     """A yes-or-no label, and how the source's column says it."""
 
     positive: Annotated[tuple[Value, ...], Field(strict=False)] = Field(
@@ -64,7 +73,7 @@ class YesNo(Label):
         return self
 
 
-class OneOfMany(Label):
+class OneOfMany(Described):
     """A label of several classes, and how the source's column says them."""
 
     values: dict[Value, str] = Field(
@@ -119,6 +128,11 @@ class Task(Settings):
         description="number fields that may only raise (up) or lower (down) the number, or the probability of yes",
     )
     actions: Strings = ()
+
+    def described(self, also: str = "") -> dict[str, str]:
+        """Return what classes are in words, by name: of the label, or of a further output."""
+        label = self.also[also] if also else self.label
+        return label.descriptions if isinstance(label, Described) else {}
 
     @property
     def units(self) -> str:

@@ -90,11 +90,12 @@ class OnnxModel(Answering):
         return result
 
     def _encode(self, frame: pd.DataFrame) -> Arrays:
+        names = self.config["inputs"]
         if self.linear is not None:
             positions, counts, table = self.linear.encode(self.features, frame)
-            return {"positions": positions, "counts": counts, "table": table}
-        names = self.config["inputs"]
-        arrays = encode(self.features, frame, [name for name in names if name != "pieces"])
+            arrays: Arrays = {"positions": positions, "counts": counts, "table": table}
+        else:
+            arrays = encode(self.features, frame, [name for name in names if name != "pieces"])
         if "pieces" in names:
             arrays["pieces"] = sentence_encoder.pad(
                 sentence_encoder.pieces(texts(self.features, frame), self._tokenizer)

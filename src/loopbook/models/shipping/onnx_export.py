@@ -140,9 +140,17 @@ def _linear(linear: Linear, features: Features) -> Converted:
         # A row without a known term has norm 0 and total 0.
         total = graph.add("Div", total, graph.add("Max", norm, graph.constant(np.array(1e-30, dtype=np.float32))))
     scores = graph.add("Add", total, graph.constant(linear.bias.astype(np.float32)))
-    weights = graph.constant(linear.table_weights.reshape(-1, width).astype(np.float32))
-    graph.output(graph.add("Add", scores, graph.add("MatMul", table, weights)), np.float32, ["rows", width])
-    return Converted(graph.model(), [positions, counts, table])
+    parts = {"table": linear.table_weights, "embedding": linear.embedding_weights}
+    inputs = [positions, counts, table]
+    if len(linear.embedding_weights):
+        sentence_encoder.add_to(graph)
+        inputs.append("pieces")
+    for name, weights in parts.items():
+        if name == "table" or len(weights):
+            known = graph.constant(weights.reshape(-1, width).astype(np.float32))
+            scores = graph.add("Add", scores, graph.add("MatMul", name, known))
+    graph.output(scores, np.float32, ["rows", width])
+    return Converted(graph.model(), inputs)
 
 
 @_converted.register

@@ -83,34 +83,46 @@ def fit(method: Method, data: TrainingData, work: Path, progress: Progress, cach
         return
     registry.check(method.candidate, data.task)
     kind = registry.find(method.candidate.architecture)
-    goals = _goals(data, method.recipe)
+    goals = _goals(data, method.recipe, kind.described)
     if kind.family == "network":
         fitted = _network(kind, method, data, goals, work, progress, cache or work / "embeddings")
     else:
         progress("fitting")
-        fitted = _plain(kind, method, data, goals, work)
+        fitted = _plain(kind, method, data, goals, work, progress, cache or work / "embeddings")
     _finish(method, data, goals, fitted, work)
 
 
-def _goals(data: TrainingData, recipe: Recipe) -> Goals:
-    """Return what each head is to learn, checked, with the weights of classes in the weights."""
+def _goals(data: TrainingData, recipe: Recipe, described: bool) -> Goals:
+    """Return what each head is to learn, checked, with the weights of classes in the weights.
+
+    Where classes are known by their description, those have a score too of which train has no row.
+    """
     weight, held_weight = _weights(data.train, "train"), _weights(data.validation, "validation")
     signs, pairs = heads.signs(data.features.columns, data.task), []
-    for head in heads.learn(data.train, weight, data.task):
+    for head in heads.learn(data.train, weight, data.task, every=described):
         own, held = Goal.on(head, data.train, weight), Goal.on(head, data.validation, held_weight)
         if recipe.class_weights:
             # All classes count alike, and all rows together as much as before.
             factor = head.balanced(own.target, own.weight)
             own, held = own.balanced(factor), held.balanced(factor)
         weighted, known = head.weighted(own.target, own.weight), None if head.name else signs
-        pairs.append((replace(own, head=weighted, signs=known), replace(held, head=weighted)))
+        words = data.task.described(head.name)
+        pairs.append((replace(own, head=weighted, signs=known, described=words), replace(held, head=weighted)))
     return Goals(*zip(*pairs, strict=True))
 
 
-def _plain(kind: Architecture, method: Method, data: TrainingData, goals: Goals, work: Path) -> Fitted:
+def _plain(
+    kind: Architecture,
+    method: Method,
+    data: TrainingData,
+    goals: Goals,
+    work: Path,
+    progress: Progress,
+    cache: Path,
+) -> Fitted:
     """Fit a plain baseline in one go; its history has one row, as if it were one epoch."""
     plain = kind.make(data.features, data.train, goals.train, **method.candidate.settings)
-    own, raw = (plain.raw(data.features, frame) for frame in (data.train, data.validation))
+    own, raw = (plain.raw(data.features, frame, cache, progress) for frame in (data.train, data.validation))
     measured = gradient_descent.measured(heads.risk(goals.train, own), goals.held, raw)
     with Events(work / EVENTS) as events:
         events.scalars(1, measured)
