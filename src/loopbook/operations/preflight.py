@@ -2,6 +2,7 @@
 
 from loopbook.data import sources
 from loopbook.models.architectures import registry
+from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import ScenarioError
 from loopbook.store.declaration import declarations
@@ -20,6 +21,8 @@ def check(project: Project, scenario: Scenario) -> None:
     """
     for candidate in scenario.training.chosen.values():
         registry.check(candidate, scenario.task)
+    if scenario.studies.small_models is not None and (student := scenario.studies.small_models.student):
+        registry.check(Candidate(architecture=student), scenario.task)
     for section, path in scenario.files.items():
         if not (project.root / path).is_file():
             raise ScenarioError(f"{scenario.name}: section {section} names the file {path}, which is not there.")

@@ -6,12 +6,14 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from loopbook.scenario.honest_numbers import HonestNumbersSettings
 from loopbook.scenario.settings import Settings
+from loopbook.scenario.small_models import SmallModelsSettings
 
 
 class StudiesSettings(Settings):
     """Which studies are part of the run, and their settings; a name alone (``name:``) has the defaults."""
 
     honest_numbers: HonestNumbersSettings | None = Field(None, description="learning curve, slices, label errors")
+    small_models: SmallModelsSettings | None = Field(None, description="variants of the champion that cost less")
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -83,7 +83,8 @@ class OnnxModel(Answering):
         # Tokens of one length go together where the graph knows no padding, and word pieces always.
         cut = [name for name in arrays if name == "pieces" or (name == "tokens" and self.config["unpadded"])]
         long = lengths(arrays[cut[0]]) if cut else np.zeros(len(frame), dtype=np.int64)
-        for batch in _batches(long, sentence_encoder.BATCH if "pieces" in arrays else _BATCH):
+        size = sentence_encoder.BATCH if "pieces" in arrays else _BATCH
+        for batch in _batches(long, self.config.get("batch", size)):
             given = {name: values[batch] for name, values in arrays.items()}
             given |= {name: given[name][:, : int(lengths(given[name]).max())] for name in cut}
             result[batch] = self._session.run(None, given)[0]

@@ -244,10 +244,12 @@ def _with_encoder(head: Any) -> Any:
     back.opset_import.extend(kept)
     other = [given.name for given in back.graph.input if given.name != "embedding"]
     back = compose.add_prefix(back, "head/", rename_inputs=False, rename_outputs=False)
-    return compose.merge_models(
+    merged = compose.merge_models(
         first,
         back,
         io_map=[("embedding", "embedding")],
         inputs=["pieces", *other],
         outputs=[back.graph.output[0].name],
     )
+    del merged.opset_import[1:]  # it names the one set of operations once for each part
+    return merged

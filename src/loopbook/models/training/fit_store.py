@@ -58,7 +58,18 @@ def fit(stage: Stage, method: Method, data: TrainingData) -> Fit:
     stage
         Whose store and progress line are used.
     """
-    parts = {
+    modules = ["loopbook.models.training.fitting", registry.module_of(method.candidate.architecture)]
+    cache = stage.project.work / "embeddings"
+    return load(
+        stage.cached(
+            "fits", parts(method, data), modules, lambda work: fitting.fit(method, data, work, stage.progress, cache)
+        )
+    )
+
+
+def parts(method: Method, data: TrainingData) -> dict[str, Any]:
+    """Return plain values that all that a fit depends on is known by."""
+    return {
         "candidate": method.candidate.model_dump(mode="json"),
         "settings": method.depends_on,
         "task": data.task.model_dump(mode="json", exclude={"unit", "actions"}),
@@ -66,11 +77,6 @@ def fit(stage: Stage, method: Method, data: TrainingData) -> Fit:
         "validation": content.digest_value(data.validation),
         "features": content.digest_json(data.features.model_dump(mode="json")),
     }
-    modules = ["loopbook.models.training.fitting", registry.module_of(method.candidate.architecture)]
-    cache = stage.project.work / "embeddings"
-    return load(
-        stage.cached("fits", parts, modules, lambda work: fitting.fit(method, data, work, stage.progress, cache))
-    )
 
 
 def load(folder: Path) -> Fit:

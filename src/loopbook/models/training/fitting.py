@@ -83,7 +83,7 @@ def fit(method: Method, data: TrainingData, work: Path, progress: Progress, cach
         return
     registry.check(method.candidate, data.task)
     kind = registry.find(method.candidate.architecture)
-    goals = _goals(data, method.recipe, kind.described)
+    goals = goals_of(data, method.recipe, kind.described)
     if kind.family == "network":
         fitted = _network(kind, method, data, goals, work, progress, cache or work / "embeddings")
     else:
@@ -92,7 +92,7 @@ def fit(method: Method, data: TrainingData, work: Path, progress: Progress, cach
     _finish(method, data, goals, fitted, work)
 
 
-def _goals(data: TrainingData, recipe: Recipe, described: bool) -> Goals:
+def goals_of(data: TrainingData, recipe: Recipe, described: bool) -> Goals:
     """Return what each head is to learn, checked, with the weights of classes in the weights.
 
     Where classes are known by their description, those have a score too of which train has no row.
