@@ -13,6 +13,7 @@ from loopbook.data.features import Features
 from loopbook.models import heads
 from loopbook.models.head import Head
 from loopbook.models.heads import Goal
+from loopbook.models.training import runtime
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.data import DataSettings
@@ -133,6 +134,23 @@ def cells() -> Problem:
     rows = x.assign(row_id=[f"c{at}" for at in range(len(x))], label=y.astype(np.int8), weight=np.float32(1))
     rows = rows.assign(group=rows["row_id"], time=pd.NaT).sample(frac=1, random_state=0, ignore_index=True)
     return problem(dict.fromkeys(x, "number"), rows[:400], rows[400:].reset_index(drop=True))
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the folder of a preset as keras-hub keeps it: a BERT of two layers, untrained, and its word pieces."""
+    runtime.prepare(1)
+    import keras_hub
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "!", "not", "##s", *FILL, *GOOD, *BAD]
+    folder = tmp_path_factory.mktemp("presets") / "tiny"
+    backbone = keras_hub.models.BertBackbone(
+        vocabulary_size=len(words), num_layers=2, num_heads=2, hidden_dim=16, intermediate_dim=32
+    )
+    backbone.save_to_preset(folder)
+    (folder / "assets" / "tokenizer").mkdir(parents=True)
+    (folder / "assets" / "tokenizer" / "vocabulary.txt").write_text("\n".join(words), encoding="utf-8")
+    return str(folder)
 
 
 def goals(problem: Problem, weight: np.ndarray | None = None) -> tuple[Goal, ...]:

@@ -81,7 +81,9 @@ def test_cells_are_few_and_short(path: Path) -> None:
     words = sum(len(source(cell).split()) for cell in cells(path, "markdown"))
     assert 10 <= len(counts) <= 18
     assert statistics.median(counts) <= 5
-    assert max(counts) <= 16
+    # The parameters cell is a list: a line for each setting of its stage.
+    others = [cell for cell in cells(path, "code") if "parameters" not in cell["metadata"].get("tags", [])]
+    assert max(map(lines, others)) <= 16
     assert sum(counts) <= 120
     assert 400 <= words <= 900
 

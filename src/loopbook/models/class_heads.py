@@ -107,7 +107,7 @@ class Binary(Classes):
         return tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=z[:, 0])
 
     def even(self, z: Any, tf: Any) -> Any:
-        return tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.fill(tf.shape(z)[:1], 0.5), logits=z[:, 0])
+        return tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.ones_like(z[:, 0]) / 2, logits=z[:, 0])
 
     def slope(self, target: Floats, z: Floats) -> Floats:
         return scores.sigmoid(z) - target[:, None]

@@ -51,11 +51,17 @@ class Network:
 
     @classmethod
     def build(
-        cls, architecture: Architecture, settings: Mapping[str, Scalar], inputs: Inputs, seed: int, width: int = 1
+        cls,
+        architecture: Architecture,
+        settings: Mapping[str, Scalar],
+        inputs: Inputs,
+        seed: int,
+        width: int = 1,
+        half: bool = False,
     ) -> Network:
         """Build an architecture with fresh weights and put a head of so many scores upon it.
 
-        Equal seeds give equal weights.
+        Equal seeds give equal weights. With `half`, layers compute in bfloat16 and keep their weights in float32.
 
         Raises
         ------
@@ -67,10 +73,14 @@ class Network:
         # Automatic names count on from the networks built before; the saved file is to be the same in every process.
         keras.utils.clear_session(free_memory=False)
         runtime.prepare(seed)
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("mixed_bfloat16" if half else before)
         try:
             made = architecture.make(inputs, **settings)
         except (TypeError, ValueError) as error:
             raise ScenarioError(f"The architecture {architecture.name!r} could not be built: {error}") from error
+        finally:
+            keras.config.set_dtype_policy(before)
         built = made if isinstance(made, Built) else Built(made)
         return cls(_with_head(built.model, built.penalty, width, architecture.name), built.tokenizer)
 
@@ -149,7 +159,9 @@ class Network:
 
         tokenizer = folder / TOKENIZER
         if tokenizer.is_file():
-            import keras_hub  # noqa: F401  its layers are known by being imported
+            import keras_hub  # noqa: F401  layers are known by being imported
+
+            import loopbook.models.encoders.adaptations  # noqa: F401
         return cls(
             keras.saving.load_model(folder / FILE, compile=False),
             tokenizer.read_text(encoding="utf-8") if tokenizer.is_file() else "",

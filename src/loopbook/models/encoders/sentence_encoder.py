@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ WIDTH, LENGTH = 384, 256
 BATCH = 16
 """Rows of like length a step; larger batches are slower on a CPU."""
 
-_LAYERS, _HEADS = 6, 12
+LAYERS, HEADS = 6, 12
 _SHARD = 1_024  # texts a file of the cache: what a kill can lose
 _KIND = "all-MiniLM-L6-v2 256"  # enters the cache's keys
 
@@ -118,12 +118,33 @@ def embed(
     return np.array([known[key] for key in keys], dtype=np.float32).reshape(-1, WIDTH)
 
 
-def add_to(graph: Graph, name: str = "embedding") -> str:
-    """Add the encoder to a graph and return its output `name`, float32 [n, 384].
+def weights() -> dict[str, NDArray[np.float32]]:
+    """Return the weights by their names in the file, matrices as [out, in]."""
+    return _weights(folder() / "model.safetensors")
+
+
+def add_to(
+    graph: Graph,
+    name: str = "embedding",
+    weights: Mapping[str, NDArray[np.float32]] | None = None,
+    heads: int = HEADS,
+    approximate: str = "none",
+) -> str:
+    """Add the encoder, or another BERT, to a graph and return its output `name`, float32 [n, width].
 
     Its input ``pieces`` is int64 [n, t], padded with 0.
+
+    Parameters
+    ----------
+    weights
+        As `weights` returns them; None: those. ``encoder.layer.0.adapter.down`` and ``up`` are an adapter's.
+    heads
+        Of each attention.
+    approximate
+        ``tanh`` for an encoder that was trained with that approximation of GELU.
     """
-    weights = _weights(folder() / "model.safetensors")
+    weights = _weights(folder() / "model.safetensors") if weights is None else weights
+    wide = weights["embeddings.LayerNorm.weight"].shape[0]
 
     def dense(x: str, key: str) -> str:
         product = graph.add("MatMul", x, graph.constant(weights[f"{key}.weight"].T))
@@ -150,20 +171,23 @@ def add_to(graph: Graph, name: str = "embedding") -> str:
     # Nobody attends to padding.
     away = graph.add("Sub", graph.add("Unsqueeze", here, whole(1, 2)), number(1.0))
     away = graph.add("Mul", away, number(1e9))
-    split, merge = whole(0, 0, _HEADS, WIDTH // _HEADS), whole(0, 0, WIDTH)
-    for layer in range(_LAYERS):
+    split, merge = whole(0, 0, heads, wide // heads), whole(0, 0, wide)
+    for layer in range(sum(key.endswith("attention.self.query.bias") for key in weights)):
         at = f"encoder.layer.{layer}"
         query, key, value = (
             graph.add("Transpose", graph.add("Reshape", dense(x, f"{at}.attention.self.{part}"), split), perm=order)
             for part, order in (("query", [0, 2, 1, 3]), ("key", [0, 2, 3, 1]), ("value", [0, 2, 1, 3]))
         )
-        score = graph.add("Mul", graph.add("MatMul", query, key), number((WIDTH // _HEADS) ** -0.5))
+        score = graph.add("Mul", graph.add("MatMul", query, key), number((wide // heads) ** -0.5))
         attention = graph.add("Softmax", graph.add("Add", score, away), axis=-1)
         mixed = graph.add("Transpose", graph.add("MatMul", attention, value), perm=[0, 2, 1, 3])
         mixed = dense(graph.add("Reshape", mixed, merge), f"{at}.attention.output.dense")
         x = normed(graph.add("Add", mixed, x), f"{at}.attention.output.LayerNorm")
-        inner = graph.add("Gelu", dense(x, f"{at}.intermediate.dense"))
+        inner = graph.add("Gelu", dense(x, f"{at}.intermediate.dense"), approximate=approximate)
         x = normed(graph.add("Add", dense(inner, f"{at}.output.dense"), x), f"{at}.output.LayerNorm")
+        if f"{at}.adapter.down.weight" in weights:
+            small = graph.add("Gelu", dense(x, f"{at}.adapter.down"))
+            x = graph.add("Add", x, dense(small, f"{at}.adapter.up"))
     kept = graph.add("Mul", x, graph.add("Unsqueeze", here, whole(2)))
     total = graph.add("ReduceSum", kept, whole(1), keepdims=0)
     # The mean and the sum point the same way, and only the direction is kept.

@@ -98,9 +98,9 @@ class OnnxModel(Answering):
         else:
             arrays = encode(self.features, frame, [name for name in names if name != "pieces"])
         if "pieces" in names:
-            arrays["pieces"] = sentence_encoder.pad(
-                sentence_encoder.pieces(texts(self.features, frame), self._tokenizer)
-            )
+            padded = sentence_encoder.pad(sentence_encoder.pieces(texts(self.features, frame), self._tokenizer))
+            (kind,) = (given.type for given in self._session.get_inputs() if given.name == "pieces")
+            arrays["pieces"] = padded.astype(np.int32) if kind == "tensor(int32)" else padded
         return arrays
 
 

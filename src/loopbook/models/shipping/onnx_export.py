@@ -1,6 +1,5 @@
 """Compression: a model exported to ONNX with its tokeniser, and the proof that it still gives the same answers."""
 
-import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -49,8 +48,9 @@ def export(model: Model, folder: Path) -> None:
     if "positions" in inputs:
         model.predictor.save(folder)
     if "pieces" in inputs:
-        tokenizer = sentence_encoder.folder() / "tokenizer.json"
-        write_atomically(folder / PIECES, lambda file: shutil.copyfile(tokenizer, file))
+        own = getattr(model.predictor, "tokenizer", "")
+        tokenizer = own or (sentence_encoder.folder() / "tokenizer.json").read_text(encoding="utf-8")
+        write_atomically(folder / PIECES, lambda file: file.write_text(tokenizer, encoding="utf-8"))
     write_atomically(folder / MODEL, lambda file: file.write_bytes(graph.SerializeToString(deterministic=True)))
     content.save(model.features.model_dump(mode="json"), folder / FEATURES)
     config = {
@@ -197,6 +197,9 @@ def _network(network: Network, features: Features) -> Converted:
     import keras
     import onnx
 
+    if graph := _tuned(network, features):
+        return Converted(graph, list(network.inputs))
+
     def unmasked(layer: Any) -> Any:
         config = layer.get_config()
         if isinstance(layer, keras.layers.Embedding):
@@ -227,6 +230,40 @@ def _network(network: Network, features: Features) -> Converted:
         model = _with_encoder(model)
     inputs = ["pieces" if name == "embedding" else name for name in network.inputs]
     return Converted(model, inputs, network.trims)
+
+
+def _tuned(network: Network, features: Features) -> Any:
+    """Return the graph of an encoder that was tuned, from its weights; None for another network.
+
+    Keras would take a minute. One with prefixes is left to it.
+    """
+    from loopbook.models.encoders import pretrained
+
+    found = {layer.name: layer for layer in network.model.layers}
+    layers = [layer for name, layer in found.items() if name.startswith("transformer_layer_")]
+    if not layers or "embedding_scale" not in found or "prefix_0" in found:
+        return None
+    embeddings = ("token_embedding", "position_embedding", "segment_embedding", "embeddings_layer_norm")
+    weights = pretrained.weights(layers, [found[name] for name in embeddings])
+    for name, layer in found.items():
+        if name.startswith("adapter_"):
+            _, way, at = name.split("_")
+            kernel, bias = layer.get_weights()
+            weights |= {
+                f"encoder.layer.{at}.adapter.{way}.weight": kernel.T,
+                f"encoder.layer.{at}.adapter.{way}.bias": bias,
+            }
+    exact = getattr(layers[0].activation, "__name__", "") == "gelu"
+    graph = Graph("encoder")
+    state = sentence_encoder.add_to(graph, "embedding", weights, layers[0].num_heads, "none" if exact else "tanh")
+    scale = graph.constant(np.array(found["embedding_scale"].scale, dtype=np.float32))
+    state = graph.add("Mul", state, scale)
+    if "table" in network.inputs:
+        state = graph.add("Concat", state, graph.input("table", np.float32, ["rows", features.width]), axis=1)
+    kernel, bias = found["probability"].get_weights()
+    scores = graph.add("Add", graph.add("MatMul", state, graph.constant(kernel)), graph.constant(bias))
+    graph.output(scores, np.float32, ["rows", len(bias)])
+    return graph.model()
 
 
 def _with_encoder(head: Any) -> Any:

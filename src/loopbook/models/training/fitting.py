@@ -17,7 +17,7 @@ from loopbook.models.head import Head
 from loopbook.models.heads import Goal
 from loopbook.models.model import Model
 from loopbook.models.network import Network
-from loopbook.models.training import gradient_descent, runtime
+from loopbook.models.training import gradient_descent
 from loopbook.models.training.gradient_descent import COLUMNS, STATE, Rows
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.models.training.tensorboard import Events
@@ -153,8 +153,7 @@ def _network(
     trained = network
     if method.recipe.mixed_precision:
         # Its twin computes in half the bits; the weights that it learns are whole, and are what is kept.
-        with runtime.half_precision():
-            trained = Network.build(kind, method.candidate.settings, inputs, method.recipe.seed, width)
+        trained = Network.build(kind, method.candidate.settings, inputs, method.recipe.seed, width, half=True)
     state = gradient_descent.train(trained, rows, validation, method.recipe, work, work / EVENTS, progress)
     if trained is not network:
         network.model.set_weights(trained.model.get_weights())

@@ -6,8 +6,8 @@ from typing import Any
 
 from loopbook.scenario.recipe import Recipe
 
-_LAYER = re.compile(r"(?:^|/)layer_(\d+)(?:/|$)")
-"""How the layers of an encoder are called, from the input on; what lies before them is its embeddings."""
+_LAYER = re.compile(r"layer_(\d+)/")
+"""How keras-hub calls the layers of an encoder, from the input on; what lies before them is its embeddings."""
 _NAMES = {"adam": "Adam", "adafactor": "Adafactor", "sgd": "SGD"}
 
 
@@ -35,7 +35,7 @@ def optimizer(recipe: Recipe, steps: int, variables: Sequence[Any]) -> Any:
     steps
         Batches in all epochs together.
     variables
-        Those of layers called ``layer_0``, ``layer_1`` … and of the embeddings before them step by
+        Those of layers called ``…layer_0``, ``…layer_1`` and of the embeddings before them step by
         ``recipe.layer_decay`` for each layer between them and the head (Howard & Ruder 2018, ULMFiT); with it, the
         gradient is clipped layer by layer.
     """

@@ -45,19 +45,6 @@ def prepare(seed: int | None = None) -> None:
 
 
 @contextmanager
-def half_precision() -> Iterator[None]:
-    """Build layers that compute in bfloat16 and keep their weights in float32."""
-    import keras
-
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-@contextmanager
 def _without_notes() -> Iterator[None]:
     """Keep back what TensorFlow notes of its start, past Python's own streams; it is shown if the start fails."""
     with tempfile.TemporaryFile() as notes:
