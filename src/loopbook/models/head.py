@@ -38,6 +38,8 @@ class Head(BaseModel):
     """The metric that a search for settings makes small."""
     numeric: ClassVar[bool] = False
     """Whether a quantity is learned, not a class."""
+    aside: ClassVar[tuple[int, ...]] = ()
+    """Columns of raw scores by which a network's features do not learn."""
     name: str = ""
     classes: tuple[str, ...]
 

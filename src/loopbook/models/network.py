@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -58,10 +58,12 @@ class Network:
         seed: int,
         width: int = 1,
         half: bool = False,
+        aside: Collection[int] = (),
     ) -> Network:
         """Build an architecture with fresh weights and put a head of so many scores upon it.
 
-        Equal seeds give equal weights. With `half`, layers compute in bfloat16 and keep their weights in float32.
+        Equal seeds give equal weights. With `half`, layers compute in bfloat16 and keep their weights in float32. Scores
+        `aside` are read off the features, which do not learn by them.
 
         Raises
         ------
@@ -82,7 +84,7 @@ class Network:
         finally:
             keras.config.set_dtype_policy(before)
         built = made if isinstance(made, Built) else Built(made)
-        return cls(_with_head(built.model, built.penalty, width, architecture.name), built.tokenizer)
+        return cls(_with_head(built.model, built.penalty, width, aside, architecture.name), built.tokenizer)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -215,7 +217,7 @@ def _numbered(config: Any, seen: dict[int, int]) -> Any:
     return config
 
 
-def _with_head(model: Any, penalty: float, width: int, architecture: str) -> Any:
+def _with_head(model: Any, penalty: float, width: int, aside: Collection[int], architecture: str) -> Any:
     """Return a model with a head of `width` raw scores upon its features; one that ends in a logit is its own head."""
     import keras
 
@@ -254,6 +256,10 @@ def _with_head(model: Any, penalty: float, width: int, architecture: str) -> Any
         last.activation = keras.activations.linear
     else:
         regularizer = keras.regularizers.L2(penalty / width) if penalty else None
-        scores = keras.layers.Dense(width, kernel_regularizer=regularizer, name="probability")(scores)
+        head, features = keras.layers.Dense(width, kernel_regularizer=regularizer, name="probability"), scores
+        scores = head(features)
+        if aside:
+            apart = head(keras.ops.stop_gradient(features))
+            scores = keras.ops.where([at in aside for at in range(width)], apart, scores)
     # One structure for all: batches are given by the inputs' names.
     return keras.Model({given.name: given for given in model.inputs}, scores, name=model.name)

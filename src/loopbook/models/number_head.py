@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SCALES = (-5.0, 5.0)  # a learned scale lies between exp of these, in the spread of train
+_START = (0.0, 1.0)  # what the middle and the learned scale count before validation is asked
+_FOLDS = 5
 _THREE = (
     (0.1, -1),
     (0.5, 0),
@@ -28,8 +30,10 @@ class Number(Head):
     The middle minimises what the task names: half the squared error, the absolute error, Huber's between the two, or
     the pinball loss of three quantiles. The spread says how far off the middle is for rows like this one. It minimises
     Laplace's likelihood of the errors, which move it and are not moved by it; with ``quantiles`` it is the distance of
-    the quantiles of 10% and 90% from the middle. The errors of validation, each divided by its spread, are what the
+    the quantiles of 10% and 90% from the middle. A network's features learn by the middle alone: sizes of errors are
+    mostly chance, which features would learn. The errors of validation, each divided by its spread, are what the
     predictive distribution is made of: conformal, so that it holds what it promises whatever the true distribution.
+    The spread is fitted once more on validation; there each row's is told by the other folds, as it is for a new row.
 
     Attributes
     ----------
@@ -43,29 +47,35 @@ class Number(Head):
         Quantiles of the divided errors, of the levels `conformal.LEVELS`; empty: not calibrated, taken as Laplace's.
     count
         How many errors they are of.
-    power
-        To which the spread is raised, from 0 to 2, fitted on validation: what train says of it may be too loud, or
-        too soft where it was learned with caution.
+    monotone
+        Whether fields are named that may move the answer one way only; then the spread does not rise with the middle,
+        so that the probability of lying above a limit keeps to them too.
+    scaling
+        What the middle and the learned logarithm of the spread count in the one that divides errors, and its level,
+        fitted on validation: what train says may be too loud, or too soft where it was learned with caution.
     reach
-        Lowest and highest logarithm of the spread on validation: no row's is taken to lie beyond.
+        Lowest and highest of both raw scores on validation: no row's is taken to lie beyond.
 
     References
     ----------
     Nix & Weigend (1994), Estimating the mean and variance of the target probability distribution; Lei et al. (2018),
-    Distribution-free predictive inference for regression, section 5.2: errors divided by a learned spread.
+    Distribution-free predictive inference for regression, section 5.2: errors divided by a learned spread; Vovk (2015),
+    Cross-conformal predictors.
     """
 
     kind = "number"
     tuned_by = "pinball"
     numeric = True
+    aside = (1,)
     objective: Loss
     limits: tuple[float, ...]
     mean: float
     spread: float
     errors: tuple[float, ...] = ()
     count: int = 0
-    power: float = 1.0
-    reach: tuple[float, float] = _SCALES
+    monotone: bool = False
+    scaling: tuple[float, float, float] = (*_START, 0.0)
+    reach: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), _SCALES)
 
     @classmethod
     def of(cls, label: pd.Series[Any], weight: Floats, task: Task, name: str = "") -> Self:
@@ -84,6 +94,7 @@ class Number(Head):
             spread=spread,
             objective=task.loss,  # type: ignore[attr-defined]
             limits=task.label.limits,  # type: ignore[attr-defined]
+            monotone=bool(task.monotone),
         )
 
     @property
@@ -123,19 +134,30 @@ class Number(Head):
         return np.column_stack([main, 1 - np.abs(error) / scale])
 
     def calibrated(self, target: Floats, z: Floats) -> Self:
-        from scipy.optimize import minimize_scalar
+        conformal.check(len(target))
+        fold, scale = np.arange(len(target)) % _FOLDS, np.empty(len(target))
+        for number in range(_FOLDS):
+            inside = fold == number
+            scale[inside] = self._scaled(target[~inside], z[~inside])._scale(z[inside])
+        errors = conformal.offsets(target, z[:, 0], scale)
+        return self._scaled(target, z).model_copy(update={"errors": tuple(errors.tolist()), "count": len(target)})
 
-        error, log_scale = np.abs(target - z[:, 0]), np.clip(z[:, 1], *_SCALES)
-        reach = float(log_scale.min()), float(log_scale.max())
+    def _scaled(self, target: Floats, z: Floats) -> Self:
+        """Return the head with the spread that makes errors likeliest by Laplace, one row speaking for the learned."""
+        from scipy.optimize import minimize
 
-        def misfit(power: float) -> float:
-            """Laplace's likelihood of the errors, whatever their level: less is likelier."""
-            return float(np.log((error * np.exp(-power * log_scale)).mean() + 1e-12) + power * log_scale.mean())
+        error, said = np.abs(target - z[:, 0]), np.column_stack([z[:, 0], np.clip(z[:, 1], *_SCALES)])
+        reach = tuple(zip(said.min(axis=0).tolist(), said.max(axis=0).tolist(), strict=True))
 
-        power = float(minimize_scalar(misfit, bounds=(0.0, 2.0), method="bounded").x)
-        head = self.model_copy(update={"power": power, "reach": reach})
-        errors = conformal.offsets(target, z[:, 0], head._scale(z))
-        return head.model_copy(update={"errors": tuple(errors.tolist()), "count": len(target)})
+        def misfit(counts: Floats) -> tuple[float, Floats]:
+            each, moved = error * np.exp(-said @ counts) + 1e-12, counts - _START
+            slope = said.mean(axis=0) - each @ said / each.sum() + 2 * moved / len(error)
+            return float(np.log(each.mean()) + (said @ counts).mean() + moved @ moved / len(error)), slope
+
+        bounds = [(0, 0) if self.monotone else (-1, 1), (0, 2)]
+        counts = minimize(misfit, np.array(_START), jac=True, method="L-BFGS-B", bounds=bounds).x
+        level = float(np.log((error * np.exp(-said @ counts)).mean() + 1e-12))
+        return self.model_copy(update={"scaling": (*counts.tolist(), level), "reach": reach})
 
     @property
     def facts(self) -> dict[str, float]:
@@ -160,4 +182,5 @@ class Number(Head):
         return z[:, 0]
 
     def _scale(self, z: Floats) -> Floats:
-        return np.asarray(np.exp(self.power * np.clip(z[:, 1], *self.reach)))
+        *counts, level = self.scaling
+        return np.asarray(np.exp(np.clip(z, *np.transpose(self.reach)) @ counts + level))

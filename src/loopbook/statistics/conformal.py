@@ -25,6 +25,15 @@ LEAST = 19
 """Residuals that the interval of 90% needs: with fewer, no rank is low or high enough for it."""
 
 
+def check(count: int) -> None:
+    """Refuse fewer than `LEAST` rows by a DataError."""
+    if count < LEAST:
+        raise DataError(
+            f"A number's interval of 90% needs at least {LEAST} rows that the model has not learned from, not {count}. "
+            "Give validation a larger share in data.splits."
+        )
+
+
 def offsets(label: ArrayLike, value: ArrayLike, scale: ArrayLike | float = 1.0) -> Floats:
     """Return how far true numbers lie from predicted ones, in scales: quantiles of the levels `LEVELS`, float64 [99].
 
@@ -42,11 +51,7 @@ def offsets(label: ArrayLike, value: ArrayLike, scale: ArrayLike | float = 1.0) 
     """
     width = np.asarray(scale, dtype=np.float64)
     residual = np.asarray(label, dtype=np.float64) - np.asarray(value, dtype=np.float64)
-    if len(residual) < LEAST:
-        raise DataError(
-            f"A number's interval of 90% needs at least {LEAST} rows that the model has not learned from, not "
-            f"{len(residual)}. Give validation a larger share in data.splits."
-        )
+    check(len(residual))
     if not np.isfinite(residual).all() or not (np.isfinite(width) & (width > 0)).all():
         raise DataError("Residuals must be finite numbers, and their scale above 0.")
     return np.quantile(residual / width, LEVELS, method="weibull")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -145,7 +146,9 @@ def _network(
     """Build a network and train it by gradient descent."""
     inputs = Inputs.of(data.features)
     width = heads.width(goals.heads)
-    network = Network.build(kind, method.candidate.settings, inputs, method.recipe.seed, width)
+    aside = goals.heads[0].aside  # further outputs, behind the label, have none
+    build = partial(Network.build, kind, method.candidate.settings, inputs, method.recipe.seed, width, aside=aside)
+    network = build()
     _check_inputs(kind, network, inputs)
     own, held = (network.encode(data.features, frame, cache, progress) for frame in (data.train, data.validation))
     _check_padding(kind, network, held)
@@ -153,7 +156,7 @@ def _network(
     trained = network
     if method.recipe.mixed_precision:
         # Its twin computes in half the bits; the weights that it learns are whole, and are what is kept.
-        trained = Network.build(kind, method.candidate.settings, inputs, method.recipe.seed, width, half=True)
+        trained = build(half=True)
     state = gradient_descent.train(trained, rows, validation, method.recipe, work, work / EVENTS, progress)
     if trained is not network:
         network.model.set_weights(trained.model.get_weights())
