@@ -62,8 +62,8 @@ class Network:
     ) -> Network:
         """Build an architecture with fresh weights and put a head of so many scores upon it.
 
-        Equal seeds give equal weights. With `half`, layers compute in bfloat16 and keep their weights in float32. Scores
-        `aside` are read off the features, which do not learn by them.
+        Equal seeds give equal weights. With `half`, layers compute in bfloat16 and keep their weights in float32.
+        Scores `aside` are read off the features, which do not learn by them.
 
         Raises
         ------
