@@ -17,8 +17,8 @@ from typing import Any
 
 from loopbook.store import disk_space
 
-UNDIGESTED = ("events.out.tfevents.",)
-"""Beginnings of file names that say nothing about content."""
+UNDIGESTED = ("events.out.tfevents.", "model_card.")
+"""Beginnings of file names that say nothing about content: a model is the same whatever its card says of other rows."""
 
 
 _BESIDE = re.compile(r"\.\d+\.")
