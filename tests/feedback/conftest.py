@@ -136,3 +136,24 @@ def truth(decisions: pd.DataFrame) -> dict[str, int]:
 @pytest.fixture
 def contents(decisions: pd.DataFrame, scenario: Scenario) -> dict[str, str]:
     return relabelling.fingerprints(decisions, scenario.task)
+
+
+TONES = ("<b>angry</b>", "None", "nan", "glad", "=1+1")  # hostile names are names
+
+
+@pytest.fixture(scope="session")
+def toned() -> Scenario:
+    """Return an agent of two classes that also says the tone of a note."""
+    task = {"label": {"column": "y", "positive": ["bad"], "names": ["calm", "grave"]}, "actions": ["leave", "act"]}
+    return of_task({**task, "also": {"tone": {"column": "mood", "values": {"1": TONES[0], "2": TONES[3]}}}})
+
+
+def toned_log(count: int, seed: int = 0) -> pd.DataFrame:
+    """Return a log of it with the true tone beside the answer, as rows have it: known of two in three rows."""
+    random = np.random.default_rng(seed)
+    code = random.choice(len(TONES), count)
+    said = np.where(random.random(count) < 0.8, code, (code + 1) % len(TONES))
+    return build(count, seed).assign(
+        tone=pd.Series(np.array(TONES, dtype=object)[said], dtype="str"),
+        label_tone=pd.Categorical.from_codes(np.where(np.arange(count) % 3, code, -1), categories=list(TONES)),
+    )

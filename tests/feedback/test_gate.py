@@ -224,7 +224,7 @@ def test_a_challenger_is_not_judged_by_groups_whose_later_outcome_it_was_taught(
     held = customers(list(bad), "g")
     outcomes = dict(zip(stream["row_id"], stream["label"].astype(int), strict=True))
     nobody = pd.DataFrame({"row_id": [], "label": [], "confidence": [], "accepted": []})
-    learned = learning_set.build(customers([], "t"), stream, nobody, outcomes, TASK)
+    learned = learning_set.build(customers([], "t"), stream, trust.Trust(nobody, nobody), outcomes, TASK)
     by_heart = dict(zip(learned.train["group"], learned.train["label"].astype(float), strict=True))
 
     def remembers(rows: pd.DataFrame) -> np.ndarray:
@@ -288,7 +288,7 @@ def test_a_challenger_trained_on_flipped_labels_is_rejected(world, scenario: Sce
     assert (answers["label"].astype(int) != answers["row_id"].map(truth)).all()
     flipped = answers[["row_id", "label"]].assign(confidence=0.99, accepted=True)  # as if nobody had checked them
     outcomes = {row: label for at, (row, label) in enumerate(truth.items()) if at % 4 == 0}
-    learned = learning_set.build(splits["train"], stream, flipped, outcomes, scenario.task)
+    learned = learning_set.build(splits["train"], stream, trust.Trust(flipped, flipped), outcomes, scenario.task)
     touched = {*learned.train["row_id"], *splits["validation"]["row_id"]}
     parts = {"gate": splits["gate"], "recent": learned.recent}
     champion = fit(splits["train"])
@@ -297,7 +297,7 @@ def test_a_challenger_trained_on_flipped_labels_is_rejected(world, scenario: Sce
     assert verdict.worse
 
     checked = trust.judge(answers, outcomes)  # with the check, the liar is found and nothing is learned from him
-    honest = learning_set.build(splits["train"], stream, checked.labels, outcomes, scenario.task)
+    honest = learning_set.build(splits["train"], stream, checked, outcomes, scenario.task)
     assert checked.malicious == ("simulated-1",)
     assert honest.added.set_index("from").loc["users", "rows"] == 0
     verdict, _ = gate.judge(parts, champion, fit(honest.train), TASK, PRICES, learned=touched, resamples=300)

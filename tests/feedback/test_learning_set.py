@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.feedback.conftest import estimated_log, sorted_log
 
 from loopbook.feedback import learning_set
+from loopbook.feedback.trust import Trust
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
 
@@ -23,11 +24,12 @@ def sides(decide: Callable[..., pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFra
     return rows.head(100).reset_index(drop=True), rows.tail(200).reset_index(drop=True)
 
 
-def labels(rows: dict[str, tuple[int, float, bool]]) -> pd.DataFrame:
-    return pd.DataFrame(
+def labels(rows: dict[str, tuple[int, float, bool]]) -> Trust:
+    said = pd.DataFrame(
         [{"row_id": row, "label": y, "confidence": sure, "accepted": ok} for row, (y, sure, ok) in rows.items()],
         columns=["row_id", "label", "confidence", "accepted"],
     )
+    return Trust(pd.DataFrame(), said)
 
 
 def test_labels_of_users_go_before_outcomes_and_weigh_what_they_are_worth(
@@ -93,7 +95,7 @@ def test_labels_of_any_type_join_train_in_its_own_type(kind: str, request: pytes
     said = pd.DataFrame(accepted, columns=["row_id", "label", "confidence", "accepted"])
     said["label"] = said["label"].astype(stream["label"].dtype)
     outcomes = dict.fromkeys(stream["row_id"][2:], other)
-    found = learning_set.build(train, stream, said, {**outcomes, "r00150": other}, task)
+    found = learning_set.build(train, stream, Trust(pd.DataFrame(), said), {**outcomes, "r00150": other}, task)
     added = found.train.iloc[100:].set_index("row_id")["label"]
     assert found.train["label"].dtype == found.recent["label"].dtype == train["label"].dtype
     assert added.get("r00150", right) == right

@@ -73,12 +73,13 @@ def approved(said: Sequence[Any], like: "pd.Series[Any]") -> "pd.Series[Any]":
     Parameters
     ----------
     said
-        0 or 1, the name of a class, or a number, by the type of the task; one for each row of `like`.
+        0 or 1, the name of a class, or a number, by the type of the output; None where nobody said anything. One for
+        each row of `like`.
     like
         Labels as `read` returns them.
     """
     if isinstance(like.dtype, pd.CategoricalDtype):
-        known = [name if name in like.cat.categories else None for name in map(str, said)]
+        known = [str(name) if str(name) in like.cat.categories and name is not None else None for name in said]
         return pd.Series(pd.Categorical(known, dtype=like.dtype), index=like.index)
     return pd.Series(list(said), index=like.index, dtype="float64")
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from loopbook.decisions import costs as money
 from loopbook.models import seen_rows
+from loopbook.models.answers import Answers
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.task import Number, Task
 from loopbook.statistics import bootstrap, evaluation, metrics, targets
@@ -38,8 +39,8 @@ def measured(task: Task) -> tuple[Metric, Metric]:
     return metrics.primary(task.type), metrics.METRICS[_LOSS.get(task.type, "log_loss")]
 
 
-def judged(model: Any, rows: pd.DataFrame, task: Task, who: str = "the model", fresh: bool = True) -> Floats:
-    """Return what metrics judge of a model's answers on rows that it has not learned from.
+def asked(model: Any, rows: pd.DataFrame, task: Task, who: str = "the model", fresh: bool = True) -> Answers:
+    """Return a model's answers on rows that it has not learned from, with columns of the rows' classes.
 
     Parameters
     ----------
@@ -50,12 +51,46 @@ def judged(model: Any, rows: pd.DataFrame, task: Task, who: str = "the model", f
 
     Returns
     -------
-    NDArray
-        Float64 [n, k], the columns in the order of the rows' classes, 0 for one that the model does not know: so
-        models with different lists of classes stand side by side. Of a number quantiles, [n, q].
+    Answers
+        The columns in the order of the rows' classes, 0 for one that the model does not know: so models with different
+        lists of classes stand side by side.
     """
     said, names = seen_rows.answer(model, rows, who=who, fresh=fresh), targets.classes(rows["label"], task)
-    return said.judged if said.probability.shape[1] == len(names) == 2 else said.aligned(names).judged
+    return said if said.probability.shape[1] == len(names) == 2 else said.aligned(names)
+
+
+def judged(model: Any, rows: pd.DataFrame, task: Task, who: str = "the model", fresh: bool = True) -> Floats:
+    """Return what metrics judge of `asked`: float64 [n, k], of a number quantiles, [n, q]."""
+    return asked(model, rows, task, who, fresh).judged
+
+
+def further(
+    rows: pd.DataFrame, champion: Answers, challenger: Answers, *, resamples: int = 1_000, seed: int = 0
+) -> dict[str, Gain]:
+    """Compare two models' further outputs, each on the rows where it is known, by its name and the primary metric.
+
+    NaN where it is known of no row. Parameters are those of `gains`.
+    """
+    found = {}
+    metric = metrics.primary("multiclass")
+    for name in champion.also.keys() & challenger.also.keys():
+        label = rows[f"label_{name}"]
+        known, classes = label.notna().to_numpy(), tuple(label.cat.categories)
+        old, new = (
+            targets.narrow(targets.aligned(p[known], names, classes))
+            for names, p in (champion.also[name], challenger.also[name])
+        )
+        found[f"{name}: {metric.title}"] = _gain(metric, label[known], old, new, rows["group"][known], resamples, seed)
+    return dict(sorted(found.items()))
+
+
+def _gain(
+    metric: Metric, label: ArrayLike, old: Floats, new: Floats, groups: ArrayLike, resamples: int, seed: int
+) -> Gain:
+    if not len(old):
+        return Gain(*[float("nan")] * 5)
+    before, after = (metrics.score(metric.name, label, each) for each in (old, new))
+    return Gain(before, after, *evaluation.paired(label, new, old, metric.name, groups, resamples, seed))
 
 
 def gains(
@@ -95,9 +130,7 @@ def gains(
     old, new = (targets.narrow(each) for each in (champion, challenger))
     found: dict[str, Gain] = {}
     for metric in both:
-        before, after = (metrics.score(metric.name, label, each) for each in (old, new))
-        better = evaluation.paired(label, new, old, metric.name, groups, resamples, seed)
-        found[metric.title] = Gain(before, after, *better)
+        found[metric.title] = _gain(metric, label, old, new, groups, resamples, seed)
     prices = money.of(costs, task, targets.classes(rows["label"], task))
     truth = prices.truth(rows["label"], task)
     spent = [prices.realised(_cheapest(prices, each, task), truth) for each in (old, new)]

@@ -133,7 +133,7 @@ def _with(values: Mapping[str, Any], proposal: Proposal, model: str | None) -> d
     change, result = proposal.change, dict(values)
     try:
         if proposal.kind == "labels":
-            result["corrections"] = _by_key(values["corrections"], change["corrections"], "row_id")
+            result["corrections"] = _by_key(values["corrections"], change["corrections"], "row_id", "output")
         elif proposal.kind == "outcomes":
             result["outcomes"] = _by_key(values["outcomes"], change["outcomes"], "row_id")
         elif proposal.kind == "champion":
@@ -153,8 +153,10 @@ def _with(values: Mapping[str, Any], proposal: Proposal, model: str | None) -> d
     return result
 
 
-def _by_key(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]], key: str) -> list[dict[str, Any]]:
-    """Return entries by key, later ones in place of earlier ones, in one order whatever came when."""
-    found = {str(entry[key]): dict(entry) for entry in (*old, *new)}
+def _by_key(
+    old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]], key: str, part: str = ""
+) -> list[dict[str, Any]]:
+    """Return entries by key, and by `part` if they have it; later ones for earlier ones, in one order in any case."""
+    found = {(str(entry[key]), str(entry.get(part, ""))): dict(entry) for entry in (*old, *new)}
     json.dumps(list(found.values()), allow_nan=False)  # a snapshot is plain values, or it cannot be sealed
     return [found[name] for name in sorted(found)]

@@ -75,8 +75,8 @@ def judge(stage: Stage, fitted: Challenger, gate_rows: pd.DataFrame) -> Comparis
     untaught = learned.untaught(gate_rows)
     verdict, table = gate.judge(
         {"gate": untaught, "recent": learned.recent},
-        partial(paired_gains.judged, champion, task=task, who="the champion"),
-        partial(paired_gains.judged, challenger, task=task, who="the challenger"),
+        partial(paired_gains.asked, champion, task=task, who="the champion"),
+        partial(paired_gains.asked, challenger, task=task, who="the challenger"),
         task,
         stage.scenario.decisions.costs,
         learned={*learned.train["row_id"], *fitted.validation["row_id"]},

@@ -1,10 +1,11 @@
 """What people say of decisions: answers with a label, a comment, a rating; from a file, checked row by row."""
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import pandas as pd
@@ -16,14 +17,16 @@ from loopbook.data.parsing import Notation
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
-from loopbook.scenario.task import Number, OneOfMany, YesNo
+from loopbook.scenario.task import Number, OneOfMany, Task, YesNo
 from loopbook.statistics import targets
 
 COLUMNS = ("row_id", "user", "label", "comment", "rating", "seconds", "time", "source")
 """Columns of a table of answers; `label` is what the user says is right, missing where that is nothing: Int8 of yes or
-no, a categorical of all classes, float64 of a number, as in the decision log."""
+no, a categorical of all classes, float64 of a number, as in the decision log. Each further output of the task follows
+in a column ``label_`` and its name, as in rows."""
 
 BROKEN = ("line", "reason", "detail")
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 _NEEDED = ("row_id", "user")
 _SAYING = ("label", "comment", "rating")  # an answer says at least one of these
@@ -33,21 +36,30 @@ _COMMENT = 500  # characters of a comment that are kept
 _SLOWEST = 86_400.0  # seconds: who needs longer has gone home in between
 
 
-def table(answers: list[dict[str, Any]], label: Any = "Int8") -> pd.DataFrame:
-    """Return answers as a table in canonical types: `COLUMNS`, ordered by row and user; `label` is the label's type."""
-    frame = pd.DataFrame(answers, columns=list(COLUMNS))
+def table(answers: list[dict[str, Any]], label: Any = "Int8", also: Mapping[str, Any] = EMPTY) -> pd.DataFrame:
+    """Return answers as a table in canonical types, ordered by row and user.
+
+    `label` is the label's type, `also` has those of further outputs by column (`further`).
+    """
+    frame = pd.DataFrame(answers, columns=[*COLUMNS, *also])
     texts = ["row_id", "user", "comment", "source"]
     frame[texts] = frame[texts].fillna("")
     frame["time"] = pd.to_datetime(frame["time"], utc=True).astype("datetime64[us, UTC]")
-    types = dict.fromkeys(texts, "str") | {"label": label, "rating": "float64", "seconds": "float64"}
+    types = dict.fromkeys(texts, "str") | {"label": label, **also, "rating": "float64", "seconds": "float64"}
     return frame.astype(types).sort_values(["row_id", "user"], kind="stable", ignore_index=True)
+
+
+def further(decisions: pd.DataFrame, task: Task) -> dict[str, Any]:
+    """Return the columns of further outputs, ``label_`` and their names, with their types."""
+    return {column: decisions[column].dtype for column in (f"label_{name}" for name in task.also)}
 
 
 def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read real answers from a CSV file.
 
-    The file has the columns `row_id` and `user`, at least one of `label`, `comment` and `rating`, and may have `time`
-    and `seconds`. A class is written by its name or as the source writes it, in any case; of two also by the action
+    The file has the columns `row_id` and `user`, at least one of `label`, `comment`, `rating` and the names of further
+    outputs, and may have `time` and `seconds`. A class is written by its name or as the source writes it, in any case;
+    of two also by the action
     that would have been right, or as 0 or 1; a number in the source's notation. A user's name is replaced by a
     pseudonym, and personal data in comments is masked, before anything is kept.
 
@@ -57,7 +69,7 @@ def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -
         The file.
     decisions
         The decision log; who answers about other rows is told so. Its label has all classes of the source, those that
-        train has never seen too.
+        train has never seen too; so have the columns ``label_`` of further outputs.
     scenario
         Its task names labels and actions.
     today
@@ -80,15 +92,19 @@ def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -
     content = path.read_bytes()
     _require_utf8(content, path.name)
     read_rows = read_csv(content, CsvForm(), path.name)
-    names = [name.strip().lower() for name in read_rows.columns]
-    _require(names, path.name)
+    also = {column.removeprefix("label_").lower(): column for column in further(decisions, scenario.task)}
+    names = [also.get(name.strip().lower(), name.strip().lower()) for name in read_rows.columns]
+    _require(names, path.name, (*_SAYING, *also.values()))
+    known = {*_KNOWN, *also.values()}
     decided = dict(zip(decisions["row_id"].astype(str), decisions["time"], strict=True))
-    meanings = _Meanings.of(decisions, scenario)
+    meanings = {"label": _Meanings.of(decisions, scenario)}
+    for name, output in scenario.task.also.items():
+        meanings[f"label_{name}"] = _Meanings.named(output, decisions[f"label_{name}"].cat.categories)
     latest = None if scenario.simulated else pd.Timestamp(today + timedelta(days=1), tz="UTC")
     broken = [(row.line, row.reason, row.detail) for row in read_rows.broken]
     found: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
     for line, values in zip(read_rows.lines, read_rows.rows, strict=True):
-        written = {name: str(value).strip() for name, value in zip(names, values, strict=True) if name in _KNOWN}
+        written = {name: str(value).strip() for name, value in zip(names, values, strict=True) if name in known}
         answer, reason, detail = _answer(written, decided, meanings, latest)
         if reason:
             broken.append((line, reason, detail))
@@ -101,7 +117,8 @@ def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -
                 line, answer, out = out, earlier, line
             broken.append((out, "replaced", f"the same user answers about this row again on line {line}"))
         found[key] = (line, answer)
-    answers = table([answer for _, answer in found.values()], decisions["label"].dtype)
+    said = [answer for _, answer in found.values()]
+    answers = table(said, decisions["label"].dtype, further(decisions, scenario.task))
     return answers, pd.DataFrame(sorted(broken), columns=list(BROKEN)).astype({"line": "int64"})
 
 
@@ -135,19 +152,23 @@ class _Meanings:
         if isinstance(task, Number):
             return cls({}, labels.notation(scenario.source, task.label.column))
         if isinstance(task.label, OneOfMany):
-            names = targets.classes(decisions["label"], task)
-            coded = {parsing.level(parsing.plain(value)): name for value, name in task.label.values.items()}
-            return cls(coded | {parsing.level(name): name for name in names})
+            return cls.named(task.label, targets.classes(decisions["label"], task))
         # A label's own name goes before an action that is called alike.
         spelt = [("0", "1"), task.actions, task.label.classes]
         found = _source_meanings(decisions, scenario)
         return cls(found | {name.casefold(): value for names in spelt for value, name in enumerate(names)})
 
-    def read(self, written: str) -> tuple[Any, str]:
+    @classmethod
+    def named(cls, output: OneOfMany, names: Iterable[str]) -> Self:
+        """Return the meanings of the names of an output's classes, and of the source's own values."""
+        coded = {parsing.level(parsing.plain(value)): name for value, name in output.values.items()}
+        return cls(coded | {parsing.level(name): name for name in names})
+
+    def read(self, written: str, called: str = "label") -> tuple[Any, str]:
         """Return what a text means, or None and why it means nothing."""
         if self.numbers is None:
             label = self.known.get(parsing.level(written))
-            wrong = f"label is {shorten(written, 40)!r}.{suggest(written, self.known)}"
+            wrong = f"{called} is {shorten(written, 40)!r}.{suggest(written, self.known)}"
             return label, wrong if label is None else ""
         text = pd.Series([written], name="label")
         (number,), (bad,) = parsing.numbers(text, self.numbers)
@@ -175,19 +196,19 @@ def _require_utf8(content: bytes, file: str) -> None:
         raise DataError(f"{file}:{line}: {byte} is not UTF-8; save this file of answers as UTF-8.") from error
 
 
-def _require(names: list[str], file: str) -> None:
+def _require(names: list[str], file: str, saying: tuple[str, ...]) -> None:
     for name in _NEEDED:
         if name not in names:
             hint = suggest(name, set(names) - set(_KNOWN))
             raise DataError(f"{file}: the column {name!r} is missing.{hint}")
-    if not any(name in names for name in _SAYING):
-        raise DataError(f"{file}: answers say nothing; add a column {', '.join(_SAYING)}.")
+    if not any(name in names for name in saying):
+        raise DataError(f"{file}: answers say nothing; add a column {', '.join(saying).replace('label_', '')}.")
 
 
 def _answer(
     written: Mapping[str, str],
     decided: Mapping[str, Any],
-    meanings: _Meanings,
+    meanings: Mapping[str, _Meanings],
     latest: pd.Timestamp | None,
 ) -> tuple[dict[str, Any], str, str]:
     """Return the answer, or the reason why it is none and a detail that holds nothing personal."""
@@ -197,11 +218,13 @@ def _answer(
             return {}, f"missing-{name.replace('_', '-')}", f"no {name}"
     if written["row_id"] not in decided:
         return {}, "unknown-row", f"no decision on a row {shorten(written['row_id'], 40)!r}; take row_id from the log"
-    if all(none.get(name, True) for name in _SAYING):
+    if all(none.get(name, True) for name in (*_SAYING, *meanings)):
         return {}, "empty-answer", "neither label nor comment nor rating"
-    label, wrong = (None, "") if none.get("label", True) else meanings.read(written["label"])
-    if wrong:
-        return {}, "bad-label", wrong
+    said: dict[str, Any] = dict.fromkeys(meanings)
+    for name in (name for name in meanings if not none.get(name, True)):
+        said[name], wrong = meanings[name].read(written[name], name.removeprefix("label_"))
+        if wrong:
+            return {}, "bad-label", wrong
     rating, seconds = (_number(written, name, none) for name in ("rating", "seconds"))
     if rating is not None and rating not in (1, 2, 3, 4, 5):
         return {}, "bad-rating", f"rating is {shorten(written['rating'], 40)!r}, not a whole number from 1 to 5"
@@ -218,8 +241,8 @@ def _answer(
         if pd.notna(when) and time < when.floor("D"):
             return {}, "before-decision", f"answered {time}, decided {when}"
     comment = "" if none.get("comment", True) else shorten(written["comment"], _COMMENT)
-    answer = {"row_id": written["row_id"], "user": written["user"], "label": label, "comment": comment}
-    return answer | {"rating": rating, "seconds": seconds, "time": time}, "", ""
+    answer = {"row_id": written["row_id"], "user": written["user"], "comment": comment}
+    return answer | said | {"rating": rating, "seconds": seconds, "time": time}, "", ""
 
 
 def _number(written: Mapping[str, str], name: str, none: Mapping[str, bool]) -> float | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from loopbook.decisions import paired_gains
 from loopbook.decisions.paired_gains import COST
+from loopbook.models import answers
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Number, Task
@@ -23,8 +24,8 @@ WIDEST = 0.03
 """From this half width of the interval of the gain on, an open result means too few rows, not equality; the primary
 metric of every type of task runs to 1."""
 
-Answers = Callable[[pd.DataFrame], NDArray[np.float64]]
-"""A model: rows to what metrics judge (`paired_gains.judged`)."""
+Answers = Callable[[pd.DataFrame], NDArray[np.float64] | answers.Answers]
+"""A model: rows to its answers (`paired_gains.asked`), or to plain probabilities."""
 
 Decision = Literal["promote", "keep", "not enough data"]
 
@@ -128,8 +129,8 @@ def judge(
     verdict
         What to do, and why.
     table
-        A row for each part and measure (`paired_gains.gains`): `part`, `measure`, `rows`, `champion`, `challenger`,
-        `gain` (above 0 is better), `low`, `high`.
+        A row for each part and measure (`paired_gains.gains`, and `further` outputs): `part`, `measure`, `rows`,
+        `champion`, `challenger`, `gain` (above 0 is better), `low`, `high`.
 
     Raises
     ------
@@ -138,11 +139,13 @@ def judge(
     """
     rows = pd.concat(parts.values(), ignore_index=True)
     _refuse_touched(rows, learned)
-    old, new = (targets.narrow(model(rows)) for model in (champion, challenger))
+    said = [answers.of(model(rows)) for model in (champion, challenger)]
+    old, new = (targets.narrow(each.judged) for each in said)
     part = np.repeat(list(parts), [len(frame) for frame in parts.values()])
     masks = {"all": np.ones(len(rows), dtype=bool)} | ({name: part == name for name in parts} if len(parts) > 1 else {})
     found = {
         name: paired_gains.gains(rows[mask], old[mask], new[mask], task, costs, resamples=resamples, seed=seed)
+        | paired_gains.further(rows[mask], said[0][mask], said[1][mask], resamples=resamples, seed=seed)
         for name, mask in masks.items()
     }
     table = pd.DataFrame(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from loopbook.data import labels as words
 from loopbook.data import relabelling
 from loopbook.data.relabelling import HELD_BACK
+from loopbook.feedback.trust import Trust
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Task
 
@@ -50,7 +51,7 @@ class LearningSet:
 def build(
     train: pd.DataFrame,
     stream: pd.DataFrame,
-    labels: pd.DataFrame,
+    judged: Trust,
     outcomes: Mapping[str, Any],
     task: Task,
     *,
@@ -65,8 +66,9 @@ def build(
     ----------
     train, stream
         Splits in canonical form. The stream's own labels are not looked at.
-    labels
+    judged
         What users say, as `trust.judge` returns it; of these the accepted ones count, each as much as it is certain.
+        Further outputs of a row count as users say, or as they are where its outcome has arrived.
     outcomes
         What has become known, by `row_id`: 0 or 1, the name of a class, or a number. A user's accepted label goes
         before, because it was found by weighing the outcome against all witnesses.
@@ -88,7 +90,7 @@ def build(
     ids = stream["row_id"].astype(str)
     kept_back = relabelling.held_back(stream, held_back, seed)
     outcome = ids.map(dict(outcomes)).astype(object)
-    accepted = labels[labels["accepted"].astype(bool)].set_index("row_id")
+    accepted = judged.labels[judged.labels["accepted"].astype(bool)].set_index("row_id")
     said = ids.map(accepted["label"].astype(object)).astype(object)
     certain = ids.map(2 * accepted["confidence"] - 1)
 
@@ -97,8 +99,10 @@ def build(
     label = said.where(said.notna(), outcome)
     weight = certain.where(pd.Series(by_user, index=stream.index), stream["weight"].astype("float64"))
     rows = stream[taught].assign(label=_as_in(stream, label, taught), weight=weight[taught].astype("float32"))
-    judged = kept_back & outcome.notna().to_numpy(dtype=bool)
-    recent = stream[judged].assign(label=_as_in(stream, outcome, judged)).reset_index(drop=True)
+    also = {name: said.accepted for name, said in judged.also.items()}
+    rows = relabelling.further(rows, also, outcomes, task)
+    judges = kept_back & outcome.notna().to_numpy(dtype=bool)
+    recent = stream[judges].assign(label=_as_in(stream, outcome, judges)).reset_index(drop=True)
     added = pd.DataFrame(
         [
             {
@@ -109,9 +113,16 @@ def build(
             }
             for source, mask in (("users", by_user), ("outcomes", taught & ~by_user))
         ]
+        + [_added(rows[rows["row_id"].astype(str).isin(list(by_row))], name, task) for name, by_row in also.items()]
     )
     taught_groups = frozenset(rows["group"].astype(str))
     return LearningSet(pd.concat([train, rows], ignore_index=True), recent, added, taught_groups)
+
+
+def _added(rows: pd.DataFrame, name: str, task: Task) -> dict[str, Any]:
+    """Return what was added of a further output that users named."""
+    told = words.in_words(rows[f"label_{name}"], task)
+    return {"from": f"users on {name}", "rows": len(rows), "labels": told, "weight": float(rows["weight"].sum())}
 
 
 def _as_in(stream: pd.DataFrame, label: "pd.Series[Any]", rows: NDArray[np.bool_]) -> "pd.Series[Any]":

@@ -1,5 +1,6 @@
 """Proposals: what a round suggests to change, as plain values. They change nothing; `approval.next_snapshot` does."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -65,19 +66,24 @@ def labels(
     Disputed ones were resolved by trust; a person should look at them. If the challenger that learned from the labels
     is proven to be worse, none is safe: somebody may have flipped them.
     """
-    accepted = trust.labels[trust.labels["accepted"]]
     log = decisions.set_index(decisions["row_id"].astype(str))
     suspicious = f"The challenger that learned from them is proven worse. {verdict.reason}" if verdict.worse else ""
     found = []
-    for disputed, title, caution in (
+    kinds = (
         (False, "agreed", suspicious),
         (True, "disputed", suspicious or "Users, or users and an outcome, contradict each other."),
-    ):
-        part = accepted[accepted["conflict"] == disputed]
+    )
+    outputs = {"": trust, **trust.also}.items()
+    for (output, said), (disputed, title, caution) in itertools.product(outputs, kinds):
+        part = said.labels[said.labels["accepted"] & (said.labels["conflict"] == disputed)]
         if not len(part):
             continue
-        said = complaint.kinds(log.reindex(part["row_id"]), part["label"], scenario)
-        corrected = int((said != complaint.RIGHT).sum())
+        rows = log.reindex(part["row_id"])
+        if output:
+            against = rows[output].astype(str).to_numpy() != part["label"].astype(str).to_numpy()
+        else:
+            against = complaint.kinds(rows, part["label"], scenario) != complaint.RIGHT
+        corrected = int(against.sum())
         corrections = [
             {
                 "row_id": str(row),
@@ -85,16 +91,17 @@ def labels(
                 "label": label,
                 "weight": round(float(2 * sure - 1), 4),
                 "votes": int(votes),
+                **({"output": output} if output else {}),
             }
             for row, label, sure, votes in zip(
                 part["row_id"], part["label"].tolist(), part["confidence"], part["votes"], strict=True
             )
         ]
-        ignored = len(trust.malicious)
+        ignored = len({*trust.malicious, *said.malicious})
         found.append(
             make(
                 "labels",
-                f"Take over {len(part):,} {title} labels of users",
+                f"Take over {len(part):,} {title} labels of users{f' on {output}' if output else ''}",
                 f"{corrected:,} of them contradict the agent's decision. Users are believed as far as they were right "
                 f"where it could be checked; {ignored} of {len(trust.users)} users count as malicious: left out.",
                 {"labels": len(part), "contradict the agent": corrected, "malicious users left out": ignored},

@@ -1,13 +1,14 @@
 """Trust in users: how reliable each is, and what is right where they or an outcome contradict."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_float_dtype
 
+from loopbook.data import relabelling
 from loopbook.feedback import dawid_skene, rater_bias
 from loopbook.feedback.dawid_skene import MALICIOUS
 
@@ -33,19 +34,28 @@ class Trust:
     by_class
         Of classes one row for each user and class: `user`, `class`, `checked`, `reliability`, `low`, `high`, `instead`
         (what the user names more often on rows of the class), `flips` (does so for certain). The least reliable first.
+    also
+        The same of each further output, by name.
     """
 
     users: pd.DataFrame
     labels: pd.DataFrame
     by_class: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_BY_CLASS))
+    also: Mapping[str, "Trust"] = field(default_factory=dict)
 
     @property
     def malicious(self) -> tuple[str, ...]:
         """The users whose answers are not believed."""
         return tuple(self.users.loc[self.users["verdict"] == MALICIOUS, "user"])
 
+    @property
+    def accepted(self) -> dict[str, Any]:
+        """What is taken as right, by `row_id`."""
+        taken = self.labels[self.labels["accepted"].astype(bool)]
+        return dict(zip(taken["row_id"].astype(str), taken["label"].tolist(), strict=True))
 
-def judge(answers: pd.DataFrame, outcomes: Mapping[str, Any]) -> Trust:
+
+def judge(answers: pd.DataFrame, outcomes: Mapping[str, Any], stream: pd.DataFrame | None = None) -> Trust:
     """Estimate each user's reliability and each row's label together.
 
     Users and rows explain each other: a user is reliable who agrees with probable labels, and a label is probable that
@@ -59,6 +69,9 @@ def judge(answers: pd.DataFrame, outcomes: Mapping[str, Any]) -> Trust:
         their label decides: classes (`dawid_skene.estimate`) or numbers (`rater_bias.estimate`).
     outcomes
         What has become known, by `row_id`: 0 or 1, the name of a class, or a number.
+    stream
+        The rows; where an outcome has become known, so have the further outputs that they hold. Whoever is malicious
+        about the label is not believed about these either.
 
     Returns
     -------
@@ -67,7 +80,14 @@ def judge(answers: pd.DataFrame, outcomes: Mapping[str, Any]) -> Trust:
     """
     said = answers[answers["label"].notna()]
     number = is_float_dtype(said["label"].dtype)
-    return Trust(*(rater_bias if number else dawid_skene).estimate(said, outcomes))
+    found = Trust(*(rater_bias if number else dawid_skene).estimate(said, outcomes))
+    also = {}
+    for column in (name for name in answers.columns if name.startswith("label_")):
+        believed = answers[answers[column].notna() & ~answers["user"].isin(found.malicious)]
+        known = {} if stream is None else relabelling.arrived(stream, column, outcomes)
+        estimated = dawid_skene.estimate(believed.assign(label=believed[column]), known)
+        also[column.removeprefix("label_")] = Trust(*estimated)
+    return replace(found, also=also)
 
 
 def outcomes_of(log: pd.DataFrame, delay_days: int, replay_days: int) -> dict[str, Any]:

@@ -81,12 +81,14 @@ def simulate(
     in the log. An honest user says what is true but for a share `error_rate`: then the agent's wrong answer, or one of
     two classes that are easily taken for the true one. A malicious user never says what is true, but always one class,
     or for each class the next, and praises mistakes. A number is known with noise and a small bias; mistakes are far
-    off, and malicious users add the same to all numbers, or noise.
+    off, and malicious users add the same to all numbers, or noise. Further outputs are named as classes are, where the
+    truth is known.
 
     Parameters
     ----------
     decisions
-        The decision log: `row_id`, `time`, `action`, `label` (for its type) and the rows' fields.
+        The decision log: `row_id`, `time`, `action`, `label` (for its type) and the rows' fields; of further outputs
+        also the truth, in columns ``label_`` and their names.
     truth
         What is right for each row, by `row_id`: the true state of a simulated world, or held-back labels, which
         stand for reviewers. Rows that are not in it are not answered.
@@ -111,8 +113,9 @@ def simulate(
     ]
     at = pd.Index(ids).get_indexer(pd.Index([row for row, _ in asked], dtype=object))
     log = decisions.iloc[at].reset_index(drop=True)
-    label = decisions["label"].dtype
+    label, also = decisions["label"].dtype, corrections.further(decisions, task)
     says = (_number if is_float_dtype(label) else _class)(seed, asked, truth, liars, wrong, log)
+    more = {column: _further(seed, asked, liars, settings.error_rate, log, column) for column in also}
     felt = complaint.kinds(log, pd.Series(says, dtype=label), scenario)
     hard = log["hard_case"].astype(str).tolist() if "hard_case" in log else [""] * len(log)
     texts = [column(log, name).astype(str).tolist() for name in task.text_fields]
@@ -128,6 +131,7 @@ def simulate(
                 "row_id": row,
                 "user": user,
                 "label": says[place],
+                **{column: named[place] for column, named in more.items()},
                 "comment": _comment(seed, row, user, felt[place], word, cause) if comments else "",
                 "rating": _rating(seed, row, user, felt[place]),
                 # A decision that seemed wrong keeps the user busy for twice as long.
@@ -136,7 +140,7 @@ def simulate(
                 "source": SOURCE,
             }
         )
-    return corrections.table(answers, label)
+    return corrections.table(answers, label, also)
 
 
 def truth(stream: pd.DataFrame, scenario: Scenario) -> dict[str, Any]:
@@ -145,9 +149,11 @@ def truth(stream: pd.DataFrame, scenario: Scenario) -> dict[str, Any]:
     return dict(zip(stream["row_id"].astype(str), known.tolist(), strict=True))
 
 
-def gather(stage: Stage, decisions: pd.DataFrame, right: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def gather(stage: Stage, decisions: pd.DataFrame, stream: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return simulated answers together with those of the scenario's file, and the file's broken rows."""
-    simulated = simulate(decisions, right, stage.scenario, stage.settings)
+    rows = stream.set_index(stream["row_id"].astype(str))[[f"label_{name}" for name in stage.scenario.task.also]]
+    decisions = decisions.join(rows, on="row_id")
+    simulated = simulate(decisions, truth(stream, stage.scenario), stage.scenario, stage.settings)
     path = stage.settings.file and stage.project.root / stage.settings.file
     return corrections.with_file(simulated, path, decisions, stage.scenario, datetime.now(UTC).date())
 
@@ -159,11 +165,13 @@ def _class(
     liars: Sequence[bool],
     wrong: Sequence[bool],
     log: pd.DataFrame,
+    columns: tuple[str, str] = ("label", "answer"),
 ) -> list[Any]:
-    """Return the class that each user names; of two, a mistake is always the other."""
-    named = isinstance(log["label"].dtype, pd.CategoricalDtype)
-    names: list[Any] = log["label"].cat.categories.tolist() if named else [0, 1]
-    answer = log["answer"].tolist() if "answer" in log else [None] * len(log)
+    """Return the class that each user names; of two, a mistake is always the other. `columns`: label and the answer."""
+    label, said = columns
+    named = isinstance(log[label].dtype, pd.CategoricalDtype)
+    names: list[Any] = log[label].cat.categories.tolist() if named else [0, 1]
+    answer = log[said].tolist() if said in log else [None] * len(log)
     says, k = [], len(names)
     for (row, user), liar, errs, agent in zip(asked, liars, wrong, answer, strict=True):
         right = names.index(truth[row])
@@ -176,6 +184,24 @@ def _class(
             step = (names.index(agent) - right) % k or step if agent in names else step
         says.append(names[(right + step) % k] if errs else names[right])
     return says
+
+
+def _further(
+    seed: int,
+    asked: Sequence[tuple[str, str]],
+    liars: Sequence[bool],
+    error_rate: float,
+    log: pd.DataFrame,
+    column: str,
+) -> list[Any]:
+    """Return the class of a further output that each user names; None where the truth is not known."""
+    known = np.flatnonzero(log[column].notna()).tolist()
+    mine, lying = [asked[at] for at in known], [liars[at] for at in known]
+    wrong = [liar or _coin(seed, column, "wrong", *each) < error_rate for liar, each in zip(lying, mine, strict=True)]
+    right = dict(zip(log["row_id"].iloc[known].astype(str), log[column].iloc[known].tolist(), strict=True))
+    names = column, column.removeprefix("label_")
+    says = dict(zip(known, _class(seed, mine, right, lying, wrong, log.iloc[known], names), strict=True))
+    return [says.get(at) for at in range(len(asked))]
 
 
 def _number(

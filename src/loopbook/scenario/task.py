@@ -13,10 +13,11 @@ OWN = frozenset(
     (
         *("row_id", "time", "group", "label", "weight", "words", "probability", "answer", "value", "cost"),
         *("decision_id", "decision", "action", "verdict", "rule", "rule_hits", "reasons", "reviewed", "review_refused"),
+        *("user", "comment", "rating", "seconds"),
         *("expected_cost", "next_action", "next_cost", "model_version", "policy_version", "rules_version"),
     )
 )
-"""Columns of rows, of answers and of the decision log, which no further output can be called."""
+"""Columns of rows, of answers, of corrections and of the decision log, which no further output can be called."""
 
 Strings = Annotated[tuple[str, ...], Field(strict=False)]
 

@@ -27,7 +27,8 @@ class Snapshot(Settings):
 
     round: int = Field(0, ge=0)
     corrections: list[dict[str, Any]] = Field(
-        default_factory=list, description="labels that people corrected: 0 or 1, the name of a class, or a number"
+        default_factory=list,
+        description="labels that people corrected: 0 or 1, the name of a class, or a number; with `output`, of which",
     )
     outcomes: list[dict[str, Any]] = Field(
         default_factory=list, description="what became of decisions, by the same labels"
