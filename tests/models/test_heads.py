@@ -209,3 +209,14 @@ def test_calibration_makes_the_loss_smaller_with_rare_and_absent_classes_too(kin
 def test_a_single_group_is_not_calibrated_on_itself() -> None:
     head, target, z = judged("binary", 30, 2)
     assert head.cross_fitted(target, z, np.zeros(30)) == pytest.approx(head.judged(z))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_spread_of_a_number_with_monotone_fields_does_not_rise_with_what_is_predicted(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    z = np.column_stack([random.normal(size=400), np.zeros(400)])
+    target = z[:, 0] + random.normal(size=400) * np.exp(z[:, 0] / 2)
+    plain = {"classes": ("low", "high"), "objective": "squared", "limits": (0.0,), "mean": 0.0, "spread": 1.0}
+    free, bound = (Number(**plain, monotone=monotone).calibrated(target, z) for monotone in (False, True))
+    assert free.scaling[0] > 0.2, "errors grow with the prediction"
+    assert bound.scaling[0] == 0

@@ -165,3 +165,17 @@ def test_a_users_network_with_its_own_layer_is_saved_and_loaded(users_module: Pa
     network = built(name, {}, INPUTS, 1)
     network.save(tmp_path)
     assert Network.load(tmp_path).forward(given()).tolist() == network.forward(given()).tolist()
+
+
+@pytest.mark.parametrize("aside", [(), (1,), (0, 2)])
+def test_features_do_not_learn_by_scores_aside(aside: tuple[int, ...]) -> None:
+    network = Network.build(registry.find("bag"), {}, Inputs(20, 8, 0), 1, 3, aside=aside)
+    import tensorflow as tf
+
+    words = network.model.get_layer("words").embeddings
+    tokens = np.array([[3, 4, 5], [6, 7, 0]], dtype=np.int32)
+    for at in range(3):
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(network.model({"tokens": tokens}, training=False)[:, at])
+        slope = np.asarray(tf.convert_to_tensor(tape.gradient(total, words.value)))
+        assert (np.abs(slope).max() == 0) == (at in aside)

@@ -1,3 +1,9 @@
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -48,3 +54,49 @@ def test_an_encoder_that_is_no_bert_is_refused(tmp_path: Path) -> None:
     keras_hub.models.DistilBertBackbone(**sizes).save_to_preset(tmp_path / "other")
     with pytest.raises(ScenarioError, match="DistilBertBackbone; only a BERT"):
         pretrained.load(str(tmp_path / "other"), 0.1)
+
+
+class Hub(BaseHTTPRequestHandler):
+    """The part of a model hub by which a repository's files are fetched."""
+
+    folder = Path()
+
+    def do_HEAD(self) -> None:
+        self._answer(send=False)
+
+    def do_GET(self) -> None:
+        self._answer(send=True)
+
+    def log_message(self, *given: object) -> None:
+        """Say nothing."""
+
+    def _answer(self, send: bool) -> None:
+        _, found, name = self.path.partition("/someone/tiny/resolve/main/")
+        file = self.folder / name
+        there = bool(found) and file.is_file()
+        self.send_response(200 if there else 404)
+        content = file.read_bytes() if there else b""
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("X-Repo-Commit", "0" * 40)
+        if there:
+            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        else:
+            self.send_header("X-Error-Code", "EntryNotFound")
+        self.end_headers()
+        if send:
+            self.wfile.write(content)
+
+
+def test_a_preset_is_fetched_from_a_hub(tiny_bert: str, tmp_path: Path) -> None:
+    hub = ThreadingHTTPServer(("127.0.0.1", 0), type("Tiny", (Hub,), {"folder": Path(tiny_bert)}))
+    threading.Thread(target=hub.serve_forever, daemon=True).start()
+    script = (
+        "from loopbook.models.training import runtime; runtime.prepare()\n"
+        "from loopbook.models.encoders import pretrained\n"
+        "own = pretrained.load('hf://someone/tiny', 0.1)\n"
+        "print(len(own.layers), 'WordPiece' in own.tokenizer)"
+    )
+    environment = {**os.environ, "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}", "HF_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    hub.shutdown()
+    assert done.stdout.split() == ["2", "True"], done.stderr[-2_000:]
