@@ -11,6 +11,7 @@ import pytest
 from onnx import numpy_helper
 from tests.models.conftest import Problem, settings
 from tests.models.shipping.test_onnx_export import model_of, rows
+from tests.models.training.test_fitting import fit
 
 from loopbook.models.model import Model
 from loopbook.models.network import Network
@@ -148,3 +149,18 @@ def test_the_whole_sentence_encoder_in_8_bits_is_a_quarter_and_says_nearly_the_s
     few = rows().head(40)
     off = np.abs(OnnxModel.load(tmp_path / "int8").raw(few) - OnnxModel.load(tmp_path / "whole").raw(few))
     assert off.max() < 0.3 * np.ptp(model.raw(few))
+
+
+@pytest.mark.parametrize("adaptation", ["lora", "adapters", "full"])
+def test_a_tuned_encoder_has_its_variants(adaptation: str, text: Problem, tiny_bert: str, tmp_path: Path) -> None:
+    own = {"preset": tiny_bert, "adaptation": adaptation}
+    model = fit(text, tmp_path / "fit", "encoder", own=own, epochs=4)
+    made = source(text, model, tmp_path / "whole", layers=1)
+    assert {name for name, variant in VARIANTS.items() if variant.suits(model)} == {"keras_int8"}
+    before = OnnxModel.load(tmp_path / "whole").probabilities(rows())
+    for name in ("int8", "dropped"):
+        VARIANTS[name].make(made, tmp_path / name)
+        after = serving.variant(tmp_path / name).probabilities(rows())
+        assert after.shape == before.shape
+        assert 0 < np.abs(after - before).max() < (1 if name == "dropped" else 0.1), name
+    assert content.size(tmp_path / "dropped" / MODEL) < content.size(tmp_path / "whole" / MODEL)

@@ -184,6 +184,8 @@ def _encoder(model: Model) -> str:
 def _whole(model: Model) -> str:
     if isinstance(model.predictor, Network) and "embedding" in model.predictor.inputs:
         return "its encoder is no Keras model"
+    if isinstance(model.predictor, Network) and "pieces" in model.predictor.inputs:
+        return "Keras cannot load the layers of its encoder again in 8 bits"
     return _network(model)
 
 
