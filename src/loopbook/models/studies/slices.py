@@ -11,6 +11,7 @@ from loopbook.data import features
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
 from loopbook.models.predictions import Floats
+from loopbook.scenario.contract import Scenario
 from loopbook.scenario.task import Task
 from loopbook.statistics import bootstrap, metrics, targets
 from loopbook.statistics.intervals import between
@@ -64,9 +65,7 @@ class Slices:
         }
 
 
-def slices(
-    rows: pd.DataFrame, judged: Floats, task: Task, segments: Sequence[str], least: int, resamples: int
-) -> Slices:
+def slices(rows: pd.DataFrame, judged: Floats, scenario: Scenario, least: int, resamples: int) -> Slices:
     """Judge each slice of at least `least` rows, and the rest beside it, on the same resamples.
 
     The metric is the second of those that are reported (accuracy, mean absolute error): it exists on any rows. All rows
@@ -78,11 +77,12 @@ def slices(
         A split in canonical form; groups are drawn whole.
     judged
         What a model says of them, as metrics judge it.
-    segments
-        Columns whose values are slices.
+    scenario
+        Its task, and its segments, whose values are slices.
     """
+    task = scenario.task
     metric = metrics.METRICS[metrics.reported(task.type)[1]]
-    every = [(by, part, np.asarray(inside)) for by, part, inside in _parts(rows, task, segments)]
+    every = [(by, part, np.asarray(inside)) for by, part, inside in _parts(rows, task, scenario.segments)]
     kept = [each for each in every if least <= each[2].sum() <= len(rows) - least]
     kept = kept or [("all", "rows", np.ones(len(rows), bool))]
     function, y, p = metrics.computed(metric.name), targets.numbers(rows["label"]), targets.narrow(judged)
