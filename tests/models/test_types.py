@@ -133,9 +133,9 @@ def test_a_number_is_learned_with_its_distribution_by_every_loss(
     assert error <= trivial * (1.15 if architecture in ("majority", "bag") else 0.95)
     quantiles = answer.distribution
     assert quantiles.shape == (250, 99) and (np.diff(quantiles, axis=1) >= 0).all()
-    # The rows that it is calibrated on: their share is that of the ranks.
+    # The rows that it is calibrated on: their share is nearly that of the ranks; other folds told each its spread.
     inside = (quantiles[:, 4] <= label) & (label <= quantiles[:, 94])
-    assert inside.mean() == pytest.approx(0.9, abs=0.02)
+    assert inside.mean() == pytest.approx(0.9, abs=0.025)
     assert answer.probability.sum(axis=1) == pytest.approx(np.ones(250)) and answer.probability.shape == (250, 3)
     onnx_export.export(model, tmp_path / "onnx")
     onnx_export.check(model, tmp_path / "onnx", held)
