@@ -3,21 +3,25 @@
 Importing this module is cheap and builds nothing; `check` runs before any kernel starts.
 """
 
+from __future__ import annotations
+
 import ast
 import importlib
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from loopbook.models.architecture import Architecture
 from loopbook.models.network import Network
-from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import ScenarioError, suggest
 from loopbook.scenario.settings import Scalar
 from loopbook.scenario.task import Task
+
+if TYPE_CHECKING:
+    from loopbook.scenario.candidate import Candidate
 
 _OURS = __name__.rpartition(".")[0]
 
