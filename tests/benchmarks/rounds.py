@@ -114,15 +114,22 @@ def approved_wrongly(root: Path, folder: Path, scenario: Scenario) -> dict[str, 
 
     A number is wrong where it is farther off than a tenth of how far numbers are apart.
     """
-    truth = pd.read_csv(root / "data" / "raw" / f"{scenario.name}.csv").set_index("id")[scenario.task.label.column]
+    file = pd.read_csv(root / "data" / "raw" / f"{scenario.name}.csv").set_index("id")
+    truth = file[scenario.task.label.column]
     last = max((folder / "data" / "state" / "snapshots").rglob("[0-9]*.json"), default=None)
     said = json.loads(last.read_text(encoding="utf-8"))["corrections"] if last else []
+    also = [one for one in said if one.get("output")]
+    said = [one for one in said if not one.get("output")]
     far = 0.1 * truth.std() if scenario.task.type == "number" else None
     wrong = [
         one["label"] != truth[one["row_id"]] if far is None else abs(one["label"] - truth[one["row_id"]]) > far
         for one in said
     ]
-    return {"labels_approved": len(said), "of_them_wrong": int(sum(wrong))}
+    further = sum(one["label"] != file[scenario.task.also[one["output"]].column][one["row_id"]] for one in also)
+    return {
+        **{"labels_approved": len(said), "of_them_wrong": int(sum(wrong))},
+        **{"further_approved": len(also), "of_these_wrong": int(further)},
+    }
 
 
 def main() -> None:
