@@ -5,10 +5,6 @@
     hashed       parts of words (hashed, or in TF-IDF) against words and phrases, on posts to airlines
     transformer  a Transformer from scratch against a bag of the same embeddings, on simulated posts with turned
                  meanings; beside them the other networks, and TF-IDF
-    entities     embeddings of categories against one-hot columns, on a simulated table of two categories of 40 levels,
-                 whose effect is a product; and on German credit, of which no level is rare
-    tree         one decision tree against logistic regression, on a simulated table where two numbers must agree; and
-                 on German credit
 
 Everything is fitted by the project's own fit on the scenario's own splits, and judged on rows that no fit has seen.
 Real data is read from LOOPBOOK_DATA_MIRROR.

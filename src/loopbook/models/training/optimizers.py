@@ -67,7 +67,7 @@ def words(variables: Sequence[Any]) -> Any:
 
 
 def _embeds(variable: Any) -> bool:
-    return "embedding" in variable.path or variable.path.startswith("words/")
+    return "embedding" in variable.path
 
 
 def _one(recipe: Recipe, steps: int, share: float, variables: Sequence[Any]) -> Any:
