@@ -238,7 +238,16 @@ def test_several_files_are_one_set_with_lines_counted_on_and_each_row_says_its_p
 
 
 @pytest.mark.skipif(not MIRRORED, reason=f"{catalog.MIRROR} is not set")
-@pytest.mark.parametrize(("name", "rows", "last"), [("banking77", 13_083, "test"), ("airline-tweets", 14_640, None)])
+@pytest.mark.parametrize(
+    ("name", "rows", "last"),
+    [
+        ("banking77", 13_083, "test"),
+        ("airline-tweets", 14_640, None),
+        ("rated-tweets", 4_200, None),
+        ("amazon-reviews", 3_708, None),
+        ("film-reviews", 10_605, None),
+    ],
+)
 def test_the_public_sets_are_read_whole(tmp_path, monkeypatch, name, rows, last):
     monkeypatch.setenv(catalog.MIRROR, str(MIRRORED))
     collected = sources.collect(CatalogSource(kind="catalog", dataset=name), tmp_path, tmp_path)

@@ -116,22 +116,59 @@ _BANKING = Dataset(
     part=("part", "train"),
 )
 
+_RATED = Dataset(
+    name="nyt-editorials",
+    title="Sentences of newspaper editorials, each rated by 20 people from -4 (negative) to 4 (positive)",
+    address="https://github.com/cjhutto/vaderSentiment/raw/44fc044/additional_resources/hutto_ICWSM_2014.tar.gz",
+    member="hutto_ICWSM_2014/nytEditorialSnippets_GroundTruth.txt",
+    member_sha256="7d8fbcce7dde5d716da53e78f4ef4be6b706e9ef1e1d51887e6d0ad4b69cc27e",
+    mirror="vader/nytEditorialSnippets_GroundTruth.txt",
+    licence="MIT",
+    citation="Hutto & Gilbert (2014), VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social "
+    "Media Text, Eighth International Conference on Weblogs and Social Media (ICWSM-14).",
+    columns=("id", "rating", "text"),
+    form=CsvForm(delimiter="\t", header=("id", "rating", "text"), quoting=False),
+    derived={"article": ("id", "_")},
+)
+
+
+def _rated(name: str, what: str, file: str, digest: str, derived: Mapping[str, tuple[str, str]]) -> Dataset:
+    """Return another file of the archive of `_RATED`, whose texts were rated in the same way."""
+    return replace(
+        _RATED,
+        name=name,
+        title=f"{what}, each rated by 20 people from -4 (negative) to 4 (positive)",
+        member=f"hutto_ICWSM_2014/{file}",
+        member_sha256=digest,
+        mirror=f"vader/{file}",
+        derived=derived,
+    )
+
+
 CATALOG: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
-        Dataset(
-            name="nyt-editorials",
-            title="Sentences of newspaper editorials, each rated by 20 people from -4 (negative) to 4 (positive)",
-            address="https://github.com/cjhutto/vaderSentiment/raw/44fc044/additional_resources/hutto_ICWSM_2014.tar.gz",
-            member="hutto_ICWSM_2014/nytEditorialSnippets_GroundTruth.txt",
-            member_sha256="7d8fbcce7dde5d716da53e78f4ef4be6b706e9ef1e1d51887e6d0ad4b69cc27e",
-            mirror="vader/nytEditorialSnippets_GroundTruth.txt",
-            licence="MIT",
-            citation="Hutto & Gilbert (2014), VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social "
-            "Media Text, Eighth International Conference on Weblogs and Social Media (ICWSM-14).",
-            columns=("id", "rating", "text"),
-            form=CsvForm(delimiter="\t", header=("id", "rating", "text"), quoting=False),
-            derived={"article": ("id", "_")},
+        _RATED,
+        _rated(
+            "rated-tweets",
+            "Tweets",
+            "tweets_GroundTruth.txt",
+            "dfbe7102e2f92579ed8b19df9a3822491880697c67adf712fb66e520cc05102f",
+            {},
+        ),
+        _rated(
+            "amazon-reviews",
+            "Sentences of product reviews",
+            "amazonReviewSnippets_GroundTruth.txt",
+            "11a9807a0974a2506a2d3b4851eaf69b3d6d20688ce4923adda2312a4f6dd6c2",
+            {"review": ("id", "_")},
+        ),
+        _rated(
+            "film-reviews",
+            "Sentences of film reviews",
+            "movieReviewSnippets_GroundTruth.txt",
+            "c8293b0d942e90e223ea2c0955d969040d1a1be514a978b9af0698940bd13350",
+            {},
         ),
         Dataset(
             name="wisconsin-biopsies",
