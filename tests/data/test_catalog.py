@@ -246,6 +246,7 @@ def test_several_files_are_one_set_with_lines_counted_on_and_each_row_says_its_p
         ("rated-tweets", 4_200, None),
         ("amazon-reviews", 3_708, None),
         ("film-reviews", 10_605, None),
+        ("german-credit", 1_000, None),
     ],
 )
 def test_the_public_sets_are_read_whole(tmp_path, monkeypatch, name, rows, last):

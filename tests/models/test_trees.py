@@ -25,11 +25,16 @@ def grown(problem: Problem, **settings: object) -> Trees:
     return found
 
 
-def test_the_trees_answer_as_the_library_that_grew_them(cells: Problem) -> None:
-    model = GradientBoostingClassifier(subsample=0.5, random_state=0)
+@pytest.mark.parametrize(
+    ("own", "asked"), [({}, {}), ({"columns": 0.5, "leaf": 20}, {"max_features": 0.5, "min_samples_leaf": 20})]
+)
+def test_the_trees_answer_as_the_library_that_grew_them(
+    own: dict[str, float], asked: dict[str, float], cells: Problem
+) -> None:
+    model = GradientBoostingClassifier(subsample=0.5, random_state=0, **asked)
     model.fit(cells.features.table(cells.train), cells.train["label"])
     expected = model.decision_function(cells.features.table(cells.validation))
-    assert grown(cells).raw(cells.features, cells.validation)[:, 0] == pytest.approx(expected, abs=1e-5)
+    assert grown(cells, **own).raw(cells.features, cells.validation)[:, 0] == pytest.approx(expected, abs=1e-5)
     assert metrics.score("roc_auc", cells.validation["label"], expected) > 0.97
 
 

@@ -42,3 +42,9 @@ def airline(smoke_run: Callable[[str], Ran]) -> Ran:
 def banking(smoke_run: Callable[[str], Ran]) -> Ran:
     """Return the smoke run of banking-intents: 77 classes, an action each."""
     return smoke_run("banking-intents")
+
+
+@pytest.fixture(scope="session")
+def credit(smoke_run: Callable[[str], Ran]) -> Ran:
+    """Return the smoke run of credit-risk: a table with a protected attribute."""
+    return smoke_run("credit-risk")

@@ -16,6 +16,7 @@ RUNS = {
     "press-monitor": "press",
     "airline-monitor": "airline",
     "banking-intents": "banking",
+    "credit-risk": "credit",
 }
 """Scenarios, and the fixture that has run each once in the smoke profile for all tests."""
 LARGEST = 400_000  # bytes of a stage's page, its figures apart

