@@ -37,6 +37,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     hidden = ("PYTHONDONTWRITEBYTECODE", "LOOPBOOK_JOB", "LOOPBOOK_DATA", "LOOPBOOK_REPORTS")
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     study = "studies.honest_numbers.sizes=2 studies.honest_numbers.draws=1 studies.honest_numbers.least=10"
+    study += " studies.unlabelled.topics=4"
     command = ["-m", "loopbook", "run", "--scenario", "tickets", "--profile", "smoke", "--params", study]
     place = {"LOOPBOOK_PROJECT": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run([sys.executable, *command], cwd=root, env={**kept, **place}, capture_output=True, text=True)
@@ -47,7 +48,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def test_the_primary_metric_of_the_type_is_recorded_by_every_stage_that_judges(run: Run) -> None:
     stages, primary = run.record["stages"], metrics.primary(run.kind).name
-    assert {stage["state"] for stage in stages.values()} == {"done"} and len(stages) == 10
+    assert {stage["state"] for stage in stages.values()} == {"done"} and len(stages) == 11
     for stage, prefix in (("03_training[tfidf]", "validation"), ("04_optimization", "test")):
         found = stages[stage]["metrics"]
         ends = [found[f"{prefix}_{primary}{end}"] for end in ("_low", "", "_high")]
@@ -72,10 +73,10 @@ def test_what_is_shipped_answers_like_what_was_trained_and_needs_no_keras(run: R
 
 def test_no_page_has_a_fault_on_a_screen_or_a_phone(run: Run, browser: Any) -> None:
     visit = Visit(browser, run.root / "reports")
-    pages = sorted((run.root / "reports" / "tickets" / "latest").glob("0*.html"))
+    pages = sorted((run.root / "reports" / "tickets" / "latest").glob("[01]*.html"))
     names = [page.relative_to(run.root / "reports").as_posix() for page in pages]
     found = {name: visit.faults(name, axe=False) + visit.faults(name, PHONE, dark=True) for name in names}
-    assert len(found) == 10 and {name: faults for name, faults in found.items() if faults} == {}
+    assert len(found) == 11 and {name: faults for name, faults in found.items() if faults} == {}
 
 
 def test_the_study_of_honest_numbers_says_what_it_found(run: Run) -> None:
@@ -84,3 +85,10 @@ def test_the_study_of_honest_numbers_says_what_it_found(run: Run) -> None:
     assert recorded[f"learned_{primary}_low"] <= recorded[f"learned_{primary}"] <= recorded[f"learned_{primary}_high"]
     assert recorded["slices"] > 1 and recorded["worst_slice"]
     assert 0 <= recorded["planted_recall"] <= 1 and recorded["suspects"] >= 0
+
+
+def test_the_study_without_labels_names_topics_and_says_how_many_rows_are_unlike_train(run: Run) -> None:
+    recorded = run.record["stages"]["11_unlabelled"]["metrics"]
+    assert recorded["topics"] == 4 and len(recorded["grew_most"].split(", ")) == 5
+    assert recorded["grew_low"] <= recorded["grew"] <= recorded["grew_high"]
+    assert 0 <= recorded["unusual_low"] <= recorded["unusual"] <= recorded["unusual_high"] <= 1

@@ -7,6 +7,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from loopbook.scenario.honest_numbers import HonestNumbersSettings
 from loopbook.scenario.settings import Settings
 from loopbook.scenario.small_models import SmallModelsSettings
+from loopbook.scenario.unlabelled import UnlabelledSettings
 
 
 class StudiesSettings(Settings):
@@ -14,6 +15,7 @@ class StudiesSettings(Settings):
 
     honest_numbers: HonestNumbersSettings | None = Field(None, description="learning curve, slices, label errors")
     small_models: SmallModelsSettings | None = Field(None, description="variants of the champion that cost less")
+    unlabelled: UnlabelledSettings | None = Field(None, description="topics, and rows that are unlike train")
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -65,7 +65,9 @@ class Slices:
         }
 
 
-def slices(rows: pd.DataFrame, judged: Floats, scenario: Scenario, least: int, resamples: int) -> Slices:
+def slices(
+    rows: pd.DataFrame, judged: Floats, scenario: Scenario, least: int, resamples: int, others: Sequence[str] = ()
+) -> Slices:
     """Judge each slice of at least `least` rows, and the rest beside it, on the same resamples.
 
     The metric is the second of those that are reported (accuracy, mean absolute error): it exists on any rows. All rows
@@ -79,10 +81,12 @@ def slices(rows: pd.DataFrame, judged: Floats, scenario: Scenario, least: int, r
         What a model says of them, as metrics judge it.
     scenario
         Its task, and its segments, whose values are slices.
+    others
+        Further columns whose values are slices.
     """
     task = scenario.task
     metric = metrics.METRICS[metrics.reported(task.type)[1]]
-    every = [(by, part, np.asarray(inside)) for by, part, inside in _parts(rows, task, scenario.segments)]
+    every = [(by, part, np.asarray(inside)) for by, part, inside in _parts(rows, task, (*scenario.segments, *others))]
     kept = [each for each in every if least <= each[2].sum() <= len(rows) - least]
     kept = kept or [("all", "rows", np.ones(len(rows), bool))]
     function, y, p = metrics.computed(metric.name), targets.numbers(rows["label"]), targets.narrow(judged)

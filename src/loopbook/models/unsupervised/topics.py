@@ -11,6 +11,8 @@ from loopbook.data.features import tokenize
 from loopbook.scenario.errors import DataError
 
 _NAMED_BY = 5  # words
+_FIELDS = 3
+_PRIOR = 500  # words
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,7 @@ def find(
     References
     ----------
     Lee & Seung (1999), Learning the parts of objects by non-negative matrix factorization. Grootendorst (2022),
-    BERTopic: neural topic modeling with a class-based TF-IDF procedure.
+    BERTopic: clusters of sentence embeddings.
     """
     from sklearn.cluster import KMeans
     from sklearn.decomposition import NMF
@@ -81,17 +83,41 @@ def find(
         of = NMF(count, init="nndsvd", max_iter=400, random_state=seed).fit_transform(x).argmax(axis=1)
     else:
         of = KMeans(count, n_init=4, random_state=seed).fit_predict(x)
-    kinds, sizes = np.unique(of, return_counts=True)
-    order = kinds[np.argsort(-sizes, kind="stable")]
-    place = {kind: at for at, kind in enumerate(order.tolist())}
-    numbered = np.array([place[kind] for kind in of.tolist()], dtype=np.int64)
+    numbered = _by_size(of)
     return Topics(numbered, typical(counts, numbered, vectorizer.get_feature_names_out().tolist()))
+
+
+def of_table(x: NDArray[Any], count: int, columns: Sequence[str], *, seed: int = 1) -> Topics:
+    """Part the rows of a table into clusters by k-means, each named by the columns in which it differs most.
+
+    Parameters
+    ----------
+    x
+        Scaled, float [n, columns].
+    columns
+        Their names.
+
+    References
+    ----------
+    Lloyd (1982), Least squares quantization in PCM.
+    """
+    from sklearn.cluster import KMeans
+
+    spread = x.std(axis=0)
+    scaled = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    of = _by_size(KMeans(min(count, len(x)), n_init=4, random_state=seed).fit_predict(scaled))
+    names = []
+    for topic in range(of.max() + 1):
+        apart = scaled[of == topic].mean(axis=0)
+        first = np.argsort(-np.abs(apart), kind="stable")[:_FIELDS]
+        names.append(tuple(f"{columns[at]} {'high' if apart[at] > 0 else 'low'}" for at in first))
+    return Topics(of, tuple(names))
 
 
 def typical(
     counts: Any, of: NDArray[np.int64], names: Sequence[str], most: int = _NAMED_BY
 ) -> tuple[tuple[str, ...], ...]:
-    """Return the words of each topic with the highest c-TF-IDF: frequent in it, and rare in all topics together.
+    """Return the words of each topic whose odds are most surely higher in it than in all other topics together.
 
     Parameters
     ----------
@@ -101,13 +127,25 @@ def typical(
         The topic of each text, int64 [n].
     names
         The words.
+
+    References
+    ----------
+    Monroe, Colaresi & Quinn (2008), Fightin' words: the z score of log odds, with the words of all texts as the prior.
     """
     own = np.stack([np.asarray(counts[of == topic].sum(axis=0)).ravel() for topic in range(of.max() + 1)])
     total = own.sum(axis=0)
-    share = own / np.maximum(1, own.sum(axis=1, keepdims=True))
-    weight = share * np.log1p(own.sum() / len(own) / total)
-    best = np.argsort(-weight, axis=1, kind="stable")[:, :most]
+    prior = total * (_PRIOR / total.sum())
+    inside, outside = own + prior, total - own + prior
+    odds = [np.log(part / (part.sum(axis=1, keepdims=True) - part)) for part in (inside, outside)]
+    z = (odds[0] - odds[1]) / np.sqrt(1 / inside + 1 / outside)
+    best = np.argsort(-z, axis=1, kind="stable")[:, :most]
     return tuple(tuple(names[at] for at in row if own[topic, at]) for topic, row in enumerate(best.tolist()))
+
+
+def _by_size(of: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the topics numbered by size, the largest first."""
+    _, kind, sizes = np.unique(of, return_inverse=True, return_counts=True)
+    return np.argsort(np.argsort(-sizes, kind="stable"))[kind].astype(np.int64)
 
 
 def _words(text: str) -> list[str]:
