@@ -21,6 +21,8 @@ def check(project: Project, scenario: Scenario) -> None:
     """
     for candidate in scenario.training.chosen.values():
         registry.check(candidate, scenario.task)
+        if name := scenario.training.changed(candidate.recipe).back_translation:
+            registry.function(name, "back_translation", "a list of texts")
     if scenario.studies.small_models is not None and (student := scenario.studies.small_models.student):
         registry.check(Candidate(architecture=student), scenario.task)
     for section, path in scenario.files.items():

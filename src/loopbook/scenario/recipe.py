@@ -60,6 +60,24 @@ class Recipe(Settings):
         0.0, "adversarial", 0.5, ge=0, le=100, description="length of the worst step away in the embeddings (FGM)"
     )
 
+    word_dropout: float = _technique(
+        0.0, "augmentation", 0.1, ge=0, lt=1, description="share of the words that each epoch leaves out of train"
+    )
+    swaps: float = _technique(
+        0.0, "augmentation", 0.1, ge=0, le=1, description="share of neighbouring words that each epoch exchanges"
+    )
+    synonyms: float = _technique(
+        0.0, "augmentation", 0.1, ge=0, le=1, description="share of words that each epoch replaces by similar ones"
+    )
+    spelling: float = _technique(
+        0.0, "augmentation", 0.1, ge=0, le=1, description="share of longer words that each epoch misspells"
+    )
+    back_translation: str = Field(
+        "",
+        pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$",
+        description="your function texts -> texts as package.module:function; an epoch reads half of the rows so",
+    )
+
     def changed(self, changes: Settings) -> Self:
         """Return the recipe with what is not None in `changes`."""
         return self.model_copy(update=changes.model_dump(exclude_none=True))

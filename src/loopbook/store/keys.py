@@ -1,6 +1,7 @@
 """A stage's key: a hash of what can change its result, and of nothing else."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ FOLDERS = {"loopbook.models.architectures.registry": "loopbook.models.architectu
 """Modules that find others by name, and the package where they find them: a stage that uses the first can use each of
 these. A fit has its candidate's architecture alone."""
 
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 Parts = Mapping[str, Any]
 """What a key is made of, in full and as plain values, so that it can be kept and two of them compared.
@@ -125,9 +127,15 @@ def settings(declaration: Declaration, scenario: Scenario, candidate: str | None
 
 
 def _users_modules(seen: Mapping[str, Any]) -> set[str]:
-    """Return the modules of a user's own architectures, named as ``package.module:build``."""
-    named = [candidate["architecture"] for candidate in seen.get("training", {}).get("candidates", {}).values()]
-    return {name.partition(":")[0] for name in named if ":" in name}
+    """Return the modules of a user's own functions, which training names as ``package.module:function``."""
+    values, found = [seen.get("training", {})], set()
+    while values:
+        value = values.pop()
+        if isinstance(value, dict):
+            values += value.values()
+        elif isinstance(value, str) and _FUNCTION.fullmatch(value):
+            found.add(value.partition(":")[0])
+    return found
 
 
 def _section_modules(declaration: Declaration) -> set[str]:

@@ -9,14 +9,14 @@ import pytest
 from tests.models.conftest import Problem
 from tests.models.training.test_fitting import fit
 
-from loopbook.models.training import optimizers, runtime
+from loopbook.models.training import augmentation, optimizers, runtime
 from loopbook.scenario.errors import ScenarioError
 from loopbook.scenario.recipe import Recipe
 
 TRIED = {
     name: field.json_schema_extra["tried"]
     for name, field in Recipe.model_fields.items()
-    if isinstance(field.json_schema_extra, dict) and name != "layer_decay"
+    if isinstance(field.json_schema_extra, dict) and name not in ("layer_decay", "swaps")
 }
 
 
@@ -26,7 +26,11 @@ def plain(text: Problem, tmp_path_factory: pytest.TempPathFactory) -> list[np.nd
 
 
 @pytest.mark.parametrize("name", TRIED)
-def test_an_option_acts_and_learns(name: str, text: Problem, plain: list[np.ndarray], tmp_path: Path) -> None:
+def test_an_option_acts_and_learns(
+    name: str, text: Problem, plain: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So few words have no nearer neighbours.
+    monkeypatch.setattr(augmentation, "_LIKE", 0.3)
     # A gradient as short as these is not clipped at 1.
     value = 0.001 if name == "clip_norm" else TRIED[name]
     slow = {"learning_rate": 0.05} if name == "optimizer" else {}
@@ -90,6 +94,12 @@ def test_shaped_losses_are_what_the_papers_say(smoothing: float, focal: float) -
         scores = tf.constant(z)
         loss = head.loss(tf.constant(y, dtype=tf.float64), scores, tf)
         assert head.shaped(loss, scores, tf, smoothing, focal).numpy() == pytest.approx(expected)
+
+
+def test_what_reads_words_in_their_order_sees_them_exchanged(text: Problem, tmp_path: Path) -> None:
+    plain, other = (fit(text, tmp_path / str(swaps), "cnn", swaps=swaps, epochs=1) for swaps in (0.0, 0.1))
+    weights = zip(plain.predictor.model.get_weights(), other.predictor.model.get_weights(), strict=True)
+    assert max(np.abs(one - two).max() for one, two in weights) > 1e-4
 
 
 def test_an_adversary_needs_embeddings(cells: Problem, tmp_path: Path) -> None:

@@ -114,17 +114,8 @@ def described(name: str) -> Architecture:
     """Return an architecture as `find` does, but read a user's from its source, so that none of it is run."""
     if ":" not in name:
         return find(name)
-    module, _, function = name.partition(":")
-    tree = _source(name, module)
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    if function not in functions:
-        raise ScenarioError(
-            f"The architecture {name!r}: {module} has no function {function!r}.{suggest(function, functions)}"
-        )
-    arguments = functions[function].args
+    arguments = function(name, "architecture", "the inputs").args
     positional = [*arguments.posonlyargs, *arguments.args]
-    if not positional:
-        raise ScenarioError(f"The architecture {name!r}: {function} must take the inputs as its first argument.")
     named, keywords = positional[1:], arguments.kwonlyargs
     required = {argument.arg for argument in named[: max(0, len(named) - len(arguments.defaults))]}
     required |= {argument.arg for argument, default in zip(keywords, arguments.kw_defaults, strict=True) if not default}
@@ -133,24 +124,46 @@ def described(name: str) -> Architecture:
         settings["**"] = Any
 
     def make(*given: Any, **chosen: Any) -> Any:
-        return getattr(importlib.import_module(module), function)(*given, **chosen)
+        module, _, called = name.partition(":")
+        return getattr(importlib.import_module(module), called)(*given, **chosen)
 
     return Architecture(name, Network, "nothing", make, settings, frozenset(required))
 
 
-def _source(name: str, module: str) -> ast.Module:
+def function(name: str, what: str, given: str) -> ast.FunctionDef:
+    """Return a user's function, named as ``package.module:function``, as its source has it; none of it is run.
+
+    Parameters
+    ----------
+    what, given
+        What it is, and what it takes as its first argument, in words.
+
+    Raises
+    ------
+    ScenarioError
+        If there is none, or it takes no argument.
+    """
+    module, _, called = name.partition(":")
+    tree = _source(f"The {what} {name!r}", module)
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    if called not in functions:
+        raise ScenarioError(f"The {what} {name!r}: {module} has no function {called!r}.{suggest(called, functions)}")
+    if not (functions[called].args.posonlyargs or functions[called].args.args):
+        raise ScenarioError(f"The {what} {name!r}: {called} must take {given} as its first argument.")
+    return functions[called]
+
+
+def _source(named: str, module: str) -> ast.Module:
     try:
         found = importlib.util.find_spec(module)
     except ModuleNotFoundError:
         found = None
     if found is None or found.origin is None:
-        raise ScenarioError(
-            f"The architecture {name!r}: there is no module {module!r}. Put it in the project's src folder."
-        )
+        raise ScenarioError(f"{named}: there is no module {module!r}. Put it in the project's src folder.")
     try:
         return ast.parse(Path(found.origin).read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"The architecture {name!r}: {module} cannot be read as Python: {error}.") from error
+        raise ScenarioError(f"{named}: {module} cannot be read as Python: {error}.") from error
 
 
 def _annotation(argument: ast.arg) -> Any:

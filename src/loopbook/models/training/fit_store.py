@@ -58,7 +58,8 @@ def fit(stage: Stage, method: Method, data: TrainingData) -> Fit:
     stage
         Whose store and progress line are used.
     """
-    modules = ["loopbook.models.training.fitting", registry.module_of(method.candidate.architecture)]
+    named = (method.candidate.architecture, *filter(None, [method.recipe.back_translation]))
+    modules = ["loopbook.models.training.fitting", *map(registry.module_of, named)]
     cache = stage.project.work / "embeddings"
     return load(
         stage.cached(

@@ -18,7 +18,7 @@ from loopbook.models.head import Head
 from loopbook.models.heads import Goal
 from loopbook.models.model import Model
 from loopbook.models.network import Network
-from loopbook.models.training import gradient_descent
+from loopbook.models.training import augmentation, gradient_descent
 from loopbook.models.training.gradient_descent import COLUMNS, STATE, Rows
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.models.training.tensorboard import Events
@@ -152,7 +152,8 @@ def _network(
     _check_inputs(kind, network, inputs)
     own, held = (network.encode(data.features, frame, cache, progress) for frame in (data.train, data.validation))
     _check_padding(kind, network, held)
-    rows, validation = Rows(own, goals.train), Rows(held, goals.held)
+    rows = Rows(own, goals.train, _augmented(network, method.recipe, data, work))
+    validation = Rows(held, goals.held)
     trained = network
     if method.recipe.mixed_precision:
         # Its twin computes in half the bits; the weights that it learns are whole, and are what is kept.
@@ -162,6 +163,17 @@ def _network(
         network.model.set_weights(trained.model.get_weights())
     facts = {"epochs": len(state.history), "best_epoch": state.best_epoch, "ended": state.done(method.recipe)}
     return Fitted(network, network.forward(held), state.history, state.best_epoch, facts)
+
+
+def _augmented(network: Network, recipe: Recipe, data: TrainingData, work: Path) -> Callable[[int], Arrays] | None:
+    """Return what gives the inputs of train as an epoch reads them; None if all epochs read the same."""
+    read = augmentation.epochs(recipe, data.features, data.train, work)
+    if read and not set(TEXT) & set(network.inputs):
+        raise ScenarioError(
+            f"The network {network.model.name!r} reads no words, which {', '.join(augmentation.used(recipe))} would "
+            "change. Leave them out of its recipe; of a sentence encoder take encoder with adaptation frozen."
+        )
+    return (lambda epoch: network.encode(data.features, read(epoch))) if read else None
 
 
 def _finish(method: Method, data: TrainingData, goals: Goals, fitted: Fitted, work: Path) -> None:

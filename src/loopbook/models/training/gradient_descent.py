@@ -33,6 +33,12 @@ class Rows:
 
     arrays: Arrays
     goals: tuple[Goal, ...]
+    augmented: Callable[[int], Arrays] | None = None
+    """The inputs as an epoch reads them, where that is not always the same."""
+
+    def read(self, epoch: int) -> Arrays:
+        """Return the inputs as an epoch reads them."""
+        return self.augmented(epoch) if self.augmented else self.arrays
 
     def __len__(self) -> int:
         return len(self.goals[0].target)
@@ -104,9 +110,9 @@ def train(
     with Events(events) as watch:
         while state.done(recipe) is None:
             epoch = len(state.history) + 1
-            losses = []
-            for batch, longest in batches(rows.arrays, len(rows), recipe.batch_size, recipe.seed, epoch):
-                chosen = network.select(rows.arrays, batch, longest)
+            losses, arrays = [], rows.read(epoch)
+            for batch, longest in batches(arrays, len(rows), recipe.batch_size, recipe.seed, epoch):
+                chosen = network.select(arrays, batch, longest)
                 losses.append(step(chosen, rows.target[batch], rows.weight[batch]))
             total, weight = np.asarray(losses, dtype=np.float64).sum(axis=0)
             now = [variable.numpy() for variable in trained] if recipe.ema else []
