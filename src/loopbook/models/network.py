@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from loopbook.models.architecture import Architecture, Inputs
 
 FILE, TOKENIZER = "network.keras", "tokenizer.json"
+HEAD = "probability"
+"""Name of the layer that gives the raw scores."""
 _KNOWN = {"tokens": "int32", "pieces": "int32", "table": "float32", "embedding": "float32"}
 _BATCH = 256
 
@@ -256,7 +258,7 @@ def _with_head(model: Any, penalty: float, width: int, aside: Collection[int], a
         last.activation = keras.activations.linear
     else:
         regularizer = keras.regularizers.L2(penalty / width) if penalty else None
-        head, features = keras.layers.Dense(width, kernel_regularizer=regularizer, name="probability"), scores
+        head, features = keras.layers.Dense(width, kernel_regularizer=regularizer, name=HEAD), scores
         scores = head(features)
         if aside:
             apart = head(keras.ops.stop_gradient(features))

@@ -56,6 +56,12 @@ class Recipe(Settings):
     focal: float = _technique(
         0.0, "loss", 2.0, ge=0, le=10, description="exponent by which what is known already counts less"
     )
+    probe: bool = _technique(
+        False,
+        "initialisation",
+        True,
+        description="fit the head on the features as they are, before anything below it is trained (LP-FT)",
+    )
     adversarial: float = _technique(
         0.0, "adversarial", 0.5, ge=0, le=100, description="length of the worst step away in the embeddings (FGM)"
     )

@@ -18,7 +18,7 @@ from loopbook.models.head import Head
 from loopbook.models.heads import Goal
 from loopbook.models.model import Model
 from loopbook.models.network import Network
-from loopbook.models.training import augmentation, gradient_descent
+from loopbook.models.training import augmentation, gradient_descent, probing
 from loopbook.models.training.gradient_descent import COLUMNS, STATE, Rows
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.models.training.tensorboard import Events
@@ -158,6 +158,8 @@ def _network(
     if method.recipe.mixed_precision:
         # Its twin computes in half the bits; the weights that it learns are whole, and are what is kept.
         trained = build(half=True)
+    if method.recipe.probe:
+        probing.probe(trained, rows)
     state = gradient_descent.train(trained, rows, validation, method.recipe, work, work / EVENTS, progress)
     if trained is not network:
         network.model.set_weights(trained.model.get_weights())

@@ -1,0 +1,59 @@
+"""Linear probing: the head is fitted on a network's features as they are, before the network is trained (LP-FT)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loopbook.models import heads
+from loopbook.models.network import HEAD, Network
+from loopbook.models.training.gradient_descent import Rows
+from loopbook.scenario.errors import ScenarioError
+
+Floats = NDArray[np.float64]
+
+
+def probe(network: Network, rows: Rows) -> None:
+    """Put into a network the head that is best upon its features: a logistic regression, or what its task has.
+
+    A head with random weights sends random gradients into a pretrained encoder, which spoil what it knows.
+
+    Parameters
+    ----------
+    network
+        Its head is changed. The squared coefficients are weighed as in a logistic regression with C = 1 on features
+        of length 1, whatever length these have.
+    rows
+        Those that it is going to be trained on.
+
+    Raises
+    ------
+    ScenarioError
+        If the network ends in a layer of its own instead of a head.
+
+    References
+    ----------
+    Kumar et al. (2022), Fine-tuning can distort pretrained features and underperform out-of-distribution.
+    """
+    import keras
+    from scipy.optimize import minimize
+
+    if all(layer.name != HEAD for layer in network.model.layers):
+        raise ScenarioError(f"The network {network.model.name!r} is its own head; set probe to false.")
+    head = network.model.get_layer(HEAD)
+    features = Network(keras.Model(network.model.input, head.input), network.tokenizer).forward(rows.arrays)
+    x = np.column_stack([features, np.ones(len(features))])
+    ridge = np.append(np.full(features.shape[1], (features**2).sum(axis=1).mean() / len(features)), 0.0)[:, None]
+    outputs = [goal.head for goal in rows.goals]
+
+    def objective(flat: Floats) -> tuple[float, Floats]:
+        weights = flat.reshape(x.shape[1], -1)
+        z = x @ weights
+        slopes = [
+            own.slope(np.nan_to_num(goal.target), part) * (goal.weight / max(goal.weight.sum(), 1e-12))[:, None]
+            for goal, (own, part) in zip(rows.goals, heads.parts(outputs, z), strict=True)
+        ]
+        loss = heads.risk(rows.goals, z) + 0.5 * float((ridge * weights**2).sum())
+        return loss, (x.T @ np.hstack(slopes) + ridge * weights).ravel()
+
+    start = np.zeros((x.shape[1], heads.width(outputs)))
+    found = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B").x.reshape(start.shape)
+    head.set_weights([found[:-1], found[-1]])
