@@ -63,6 +63,21 @@ def test_for_additive_models_the_effects_add_up() -> None:
     assert total.to_numpy() == pytest.approx(model(frame.assign(text="")) - home)
 
 
+def test_completeness_is_what_the_effects_lack(task: Binary) -> None:
+    usual = {"mean size": 0.0, "kind": "b"}
+    frame = pd.DataFrame(
+        {"row_id": ["x", "y"], "text": ["a loss", "fire and fury"], "mean size": [1.0, 0], "kind": "b"}
+    )
+
+    def both(rows: pd.DataFrame) -> np.ndarray:
+        text = rows["text"]
+        return model(rows) + 0.3 * (text.str.contains("fire") & text.str.contains("fury")).to_numpy()
+
+    found = explanation.completeness(explanation.occlusion(frame, both, task, usual), frame, both, task, usual)
+    assert found.loc["x"].tolist() == pytest.approx([0.6, 0.6, 0.0]), "the parts of a sum are complete"
+    assert found.loc["y"].tolist() == pytest.approx([0.6, 0.3, 0.3]), "of two that count together each has all"
+
+
 def test_typical_values_are_median_and_most_frequent(task: Binary) -> None:
     frame = pd.DataFrame({"text": "x", "mean size": [1.0, 2.0, 9.0, np.nan], "kind": ["b", "a", "b", ""]})
     assert explanation.typical(frame, task) == {"mean size": 2.0, "kind": "b"}

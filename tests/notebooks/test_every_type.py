@@ -18,6 +18,14 @@ from tests.smoke import ROOT, remember_code
 from loopbook.models.shipping import serving
 from loopbook.statistics import metrics
 
+BEHAVIOUR = """\
+kind,capability,expected,text,amount,changed text,changed amount
+invariance,<b>typos</b>,,invoice charged twice,20,invoice chraged twice,
+invariance,amounts,,parcel late at the door,20,,20.1
+direction,larger,{expected},a question,5,invoice charged refund card twice payment,400
+"""
+EXPECTED = {"multiclass": "billing", "ordinal": "1", "number": "up"}
+
 
 class Run(NamedTuple):
     """A project, the run.json of its agent's latest run, and the type of its task."""
@@ -36,8 +44,11 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     tasks.write(root, request.param)
     hidden = ("PYTHONDONTWRITEBYTECODE", "LOOPBOOK_JOB", "LOOPBOOK_DATA", "LOOPBOOK_REPORTS")
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    tests = Path("notebooks", "scenarios", "tickets-behaviour.csv")
+    (root / tests).write_text(BEHAVIOUR.format(expected=EXPECTED[request.param]), encoding="utf-8")
     study = "studies.honest_numbers.sizes=2 studies.honest_numbers.draws=1 studies.honest_numbers.least=10"
     study += " studies.unlabelled.topics=4"
+    study += f" studies.behaviour.tests={tests.as_posix()} studies.behaviour.rows=60 studies.behaviour.explained=5"
     command = ["-m", "loopbook", "run", "--scenario", "tickets", "--profile", "smoke", "--params", study]
     place = {"LOOPBOOK_PROJECT": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run([sys.executable, *command], cwd=root, env={**kept, **place}, capture_output=True, text=True)
@@ -48,7 +59,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def test_the_primary_metric_of_the_type_is_recorded_by_every_stage_that_judges(run: Run) -> None:
     stages, primary = run.record["stages"], metrics.primary(run.kind).name
-    assert {stage["state"] for stage in stages.values()} == {"done"} and len(stages) == 11
+    assert {stage["state"] for stage in stages.values()} == {"done"} and len(stages) == 12
     for stage, prefix in (("03_training[tfidf]", "validation"), ("04_optimization", "test")):
         found = stages[stage]["metrics"]
         ends = [found[f"{prefix}_{primary}{end}"] for end in ("_low", "", "_high")]
@@ -76,7 +87,7 @@ def test_no_page_has_a_fault_on_a_screen_or_a_phone(run: Run, browser: Any) -> N
     pages = sorted((run.root / "reports" / "tickets" / "latest").glob("[01]*.html"))
     names = [page.relative_to(run.root / "reports").as_posix() for page in pages]
     found = {name: visit.faults(name, axe=False) + visit.faults(name, PHONE, dark=True) for name in names}
-    assert len(found) == 11 and {name: faults for name, faults in found.items() if faults} == {}
+    assert len(found) == 12 and {name: faults for name, faults in found.items() if faults} == {}
 
 
 def test_the_study_of_honest_numbers_says_what_it_found(run: Run) -> None:
@@ -92,3 +103,11 @@ def test_the_study_without_labels_names_topics_and_says_how_many_rows_are_unlike
     assert recorded["topics"] == 4 and len(recorded["grew_most"].split(", ")) == 5
     assert recorded["grew_low"] <= recorded["grew"] <= recorded["grew_high"]
     assert 0 <= recorded["unusual_low"] <= recorded["unusual"] <= recorded["unusual_high"] <= 1
+
+
+def test_the_study_of_behaviour_says_what_fails_and_how_far_explanations_add_up(run: Run) -> None:
+    recorded = run.record["stages"]["10_behaviour"]["metrics"]
+    assert recorded["behavioural_tests"] == 3
+    assert recorded["direction_failures"] == 0, "what is learned from leads there"
+    assert 0 <= recorded["jitter_of_numbers_changed_low"] <= recorded["jitter_of_numbers_changed_high"] <= 1
+    assert recorded["completeness_error"] >= 0 < recorded["attributed"]

@@ -154,3 +154,18 @@ def outcomes(decisions: pd.DataFrame, plan: Plan) -> Figure | pd.DataFrame:
         return plots.matrix(counts, title=title, x="outcome", y="decision", alt="Decisions by outcome.")
     cells = known.assign(outcome=outcome).groupby(["outcome", "decision"])["cost"].agg(["size", "sum"])
     return cells.set_axis(["rows", "cost"], axis=1).sort_values("cost", ascending=False).head(_READABLE).reset_index()
+
+
+def completeness(adding: pd.DataFrame) -> Figure:
+    """Draw what the effects of each row add up to, by what they should; `adding` is what the explanation's says."""
+    error, size = adding["error"].abs().mean(), adding["score"].abs().mean()
+    ends = [adding["score"].min(), adding["score"].max()]
+    return plots.points(
+        adding["score"],
+        adding["effects"],
+        title=f"Effects miss what they should add up to by {error:.2f}, of {size:.2f} on average",
+        x="score of the row above that of nothing",
+        y="sum of the effects",
+        alt="Sum of the effects of each row by the score that they should add up to; on the line they are complete.",
+        curves={"complete": (ends, ends)},
+    )

@@ -133,6 +133,52 @@ def occlusion(
     return found[COLUMNS].reset_index(drop=True)
 
 
+def completeness(
+    explained: pd.DataFrame,
+    frame: pd.DataFrame,
+    probabilities: Callable[[pd.DataFrame], NDArray[np.float64]],
+    task: Task,
+    usual: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Return how far the effects of each row add up to what the model says of it, above what it says of nothing.
+
+    Parameters
+    ----------
+    explained
+        What `occlusion` returned of these rows, with all their words.
+    frame, probabilities, task, usual
+        As of `occlusion`. Nothing is a row without words, with typical values.
+
+    Returns
+    -------
+    DataFrame
+        By `row_id`: `effects`, their sum; `score`, what the model says of the row less what it says of nothing; and
+        `error`, the one less the other, which is 0 of an explanation that is complete.
+
+    References
+    ----------
+    Sundararajan, Taly & Yan (2017), Axiomatic attribution for deep networks, section 3: completeness.
+    """
+    frame = frame.reset_index(drop=True)
+    nothing = frame.assign(
+        **{
+            str(column.name): column.map(lambda value: _WORD.sub("", value) if isinstance(value, str) else value)
+            if task.fields[field] == "text"
+            else (usual or {})[field]
+            for field in task.fields
+            for column in [features.column(frame, field)]
+        }
+    )
+    whole, without = (targets.narrow(probabilities(rows)) for rows in (frame, nothing))
+    apart = whole - without
+    if whole.ndim == 2:
+        lead = np.argsort(-whole, axis=1, kind="stable")[:, :2]
+        apart = -np.diff(np.take_along_axis(apart, lead, axis=1), axis=1)[:, 0]
+    names = frame["row_id"].astype(str)
+    sums = explained.groupby("row_id")["effect"].sum().reindex(names, fill_value=0.0).to_numpy()
+    return pd.DataFrame({"effects": sums, "score": apart, "error": sums - apart}, index=pd.Index(names, name="row_id"))
+
+
 def to_explain(log: pd.DataFrame, plan: Plan, most: int) -> pd.Series:
     """Return which decisions of a log to explain: up to `most` to act or to ask, evenly over the stream."""
     wanted = np.flatnonzero(~log["decision"].isin(plan.actions[: plan.prices.idle]).to_numpy())

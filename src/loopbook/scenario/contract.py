@@ -56,7 +56,12 @@ class Scenario(Settings):
     @property
     def files(self) -> dict[str, str]:
         """Files that a section names besides the source, by section, relative to the project's root."""
-        named = {"requirements": self.requirements.survey, "feedback": self.feedback.file}
+        behaviour = self.studies.behaviour
+        named = {
+            "requirements": self.requirements.survey,
+            "feedback": self.feedback.file,
+            "studies.behaviour": behaviour.tests if behaviour else None,
+        }
         return {section: path for section, path in named.items() if path is not None}
 
     @property

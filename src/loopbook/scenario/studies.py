@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from loopbook.scenario.behaviour import BehaviourSettings
 from loopbook.scenario.honest_numbers import HonestNumbersSettings
 from loopbook.scenario.settings import Settings
 from loopbook.scenario.small_models import SmallModelsSettings
@@ -16,6 +17,9 @@ class StudiesSettings(Settings):
     honest_numbers: HonestNumbersSettings | None = Field(None, description="learning curve, slices, label errors")
     small_models: SmallModelsSettings | None = Field(None, description="variants of the champion that cost less")
     unlabelled: UnlabelledSettings | None = Field(None, description="topics, and rows that are unlike train")
+    behaviour: BehaviourSettings | None = Field(
+        None, description="behavioural tests that people have written, robustness, completeness of attributions"
+    )
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -60,16 +60,8 @@ class Refitting:
         return replace(self, train=train)
 
 
-def methods(
-    champion: Model,
-    models: Mapping[str, Path],
-    told: Mapping[str, pd.DataFrame],
-    training: TrainingSettings,
-    task: Task,
-) -> dict[str, Method]:
-    """Return how the champion was fitted, and the plain candidate that is best on validation, by architecture.
-
-    Without a plain candidate, or if it is the champion, there is one.
+def plain(models: Mapping[str, Path], told: Mapping[str, pd.DataFrame], task: Task) -> list[Model]:
+    """Return the plain candidate that is best on validation, alone; nothing without one.
 
     Parameters
     ----------
@@ -83,5 +75,15 @@ def methods(
         for name, model in fitted.items()
         if model.family == "plain"
     }
-    chosen = [champion, *(fitted[name] for name in sorted(scored, key=scored.__getitem__)[-1:])]
-    return {model.architecture: Method.of(model, training) for model in chosen}
+    return [fitted[name] for name in sorted(scored, key=scored.__getitem__)[-1:]]
+
+
+def methods(
+    champion: Model,
+    models: Mapping[str, Path],
+    told: Mapping[str, pd.DataFrame],
+    training: TrainingSettings,
+    task: Task,
+) -> dict[str, Method]:
+    """Return how the champion and the best `plain` candidate were fitted, by architecture: one, if it is the same."""
+    return {model.architecture: Method.of(model, training) for model in (champion, *plain(models, told, task))}
