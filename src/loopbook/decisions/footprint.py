@@ -6,8 +6,6 @@ is that process: it reads what `measure` wrote into the folder and prints what i
 """
 
 import json
-import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from loopbook.decisions import policies
+from loopbook.models import memory
 from loopbook.models.shipping import serving
 from loopbook.store import content
 
@@ -85,17 +84,6 @@ def timed(decide: Callable[[pd.DataFrame], object], rows: pd.DataFrame, decision
     return float(np.median(times[_WARM:])), float(np.percentile(times[_WARM:], 99))
 
 
-def peak() -> int:
-    """Return the most memory that this process has held, in bytes.
-
-    On Linux `resource` tells of the process that started this one too, so the kernel's own figure is read.
-    """
-    status = Path("/proc/self/status")
-    if status.is_file() and (found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text("utf-8"))):
-        return int(found.group(1)) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
 def _run(folder: Path) -> dict[str, float]:
     job, rows = content.read_json(folder / f"{_JOB}.json"), content.load(folder / f"{_ROWS}.parquet")
     begun = time.perf_counter()
@@ -106,7 +94,7 @@ def _run(folder: Path) -> dict[str, float]:
     model.answer(rows)
     seconds = time.perf_counter() - start
     told = {"p50_ms": p50, "p99_ms": p99, "rows_per_second": len(rows) / seconds}
-    return {**told, "load_ms": (loaded - begun) * 1e3, "peak_bytes": peak()}
+    return {**told, "load_ms": (loaded - begun) * 1e3, "peak_bytes": memory.peak()}
 
 
 if __name__ == "__main__":

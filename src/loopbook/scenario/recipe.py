@@ -47,6 +47,9 @@ class Recipe(Settings):
     )
     accumulate: int = _technique(1, "optimiser", 2, ge=1, le=1024, description="batches whose gradients make one step")
     mixed_precision: bool = _technique(False, "speed", True, description="compute in bfloat16, keep weights in float32")
+    recompute: bool = _technique(
+        False, "memory", True, description="compute an encoder's layers again for the gradient instead of keeping all"
+    )
     ema: float = _technique(
         0.0, "regularisation", 0.99, ge=0, lt=1, description="weights kept are a moving average with this momentum"
     )

@@ -30,7 +30,7 @@ class Fit:
     predictions
         A row of validation each, as `predictions.table` returns them.
     facts
-        ``epochs, best_epoch, ended, family, parameters``, and of classes ``temperature``.
+        ``epochs, best_epoch, ended, family, parameters, peak_memory_mb``, and of classes ``temperature``.
     """
 
     model: Path

@@ -1,6 +1,7 @@
 """Fitting one candidate: the one way from rows to a model, for notebook 03, the search in 04 and challengers alike."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.models import heads, predictions, seen_rows
+from loopbook.models import heads, memory, predictions, seen_rows
 from loopbook.models.architecture import Architecture, Inputs, Predictor
 from loopbook.models.architectures import registry
 from loopbook.models.arrays import TEXT, Arrays
@@ -21,6 +22,7 @@ from loopbook.models.network import Network
 from loopbook.models.training import augmentation, gradient_descent, probing
 from loopbook.models.training.gradient_descent import COLUMNS, STATE, Rows
 from loopbook.models.training.method import Method, TrainingData
+from loopbook.models.training.recompute import recomputed
 from loopbook.models.training.tensorboard import Events
 from loopbook.scenario.errors import DataError, ScenarioError
 from loopbook.scenario.recipe import Recipe
@@ -64,8 +66,8 @@ def fit(method: Method, data: TrainingData, work: Path, progress: Progress, cach
         Equal arguments give equal weights, bit by bit.
     work
         Receives ``model/``, ``history.csv`` (an epoch a row), ``predictions.parquet`` (validation), ``events/``
-        (TensorBoard) and, last, ``fit.json``. What an attempt that was killed left there is continued, and ends at
-        the same weights.
+        (TensorBoard) and, last, ``fit.json``, with the peak memory meanwhile. What an attempt that was killed left
+        there is continued, and ends at the same weights.
     progress
         Is called with a text that says how far it is.
     cache
@@ -82,6 +84,7 @@ def fit(method: Method, data: TrainingData, work: Path, progress: Progress, cach
     """
     if (work / f"{SUMMARY}.json").is_file():
         return
+    memory.set_back()
     registry.check(method.candidate, data.task)
     kind = registry.find(method.candidate.architecture)
     goals = goals_of(data, method.recipe, kind.described)
@@ -160,7 +163,8 @@ def _network(
         trained = build(half=True)
     if method.recipe.probe:
         probing.probe(trained, rows)
-    state = gradient_descent.train(trained, rows, validation, method.recipe, work, work / EVENTS, progress)
+    with recomputed(trained.model) if method.recipe.recompute else nullcontext():
+        state = gradient_descent.train(trained, rows, validation, method.recipe, work, work / EVENTS, progress)
     if trained is not network:
         network.model.set_weights(trained.model.get_weights())
     facts = {"epochs": len(state.history), "best_epoch": state.best_epoch, "ended": state.done(method.recipe)}
@@ -206,6 +210,7 @@ def _finish(method: Method, data: TrainingData, goals: Goals, fitted: Fitted, wo
         **fitted.facts,
         "family": model.family,
         "parameters": model.parameters,
+        "peak_memory_mb": round(memory.peak() / 2**20),
         **({"monotone": registry.find(model.architecture).monotone} if data.task.monotone else {}),
         **model.outputs[0].facts,
     }
