@@ -16,7 +16,7 @@ class BehaviourSettings(Settings):
         0.95, gt=0.5, le=1, description="probability from which a class need not become more probable still"
     )
     rows: int = Field(500, ge=20, description="rows of test that are perturbed, at most")
-    words: float = Field(0.1, gt=0, le=1, description="share of the words that a perturbation hits")
+    words: float = Field(0.1, gt=0, lt=1, description="share of the words that a perturbation hits")
     jitter: float = Field(0.01, gt=0, le=1, description="noise on a number, in standard deviations of its field")
     noise_seed: int = Field(1, ge=0, description="seed of the perturbations")
     explained: int = Field(20, ge=2, le=1_000, description="rows of test whose attributions are added up")

@@ -12,6 +12,8 @@ from loopbook.figures import plots
 from loopbook.figures.figure import Figure
 from loopbook.models import seen_rows
 from loopbook.models.seen_rows import Learner
+from loopbook.models.training import augmentation
+from loopbook.scenario.recipe import Recipe
 from loopbook.scenario.task import Task
 from loopbook.statistics import bootstrap, evaluation, metrics, targets
 from loopbook.statistics.intervals import Interval, between
@@ -19,47 +21,27 @@ from loopbook.statistics.intervals import Interval, between
 Random = np.random.Generator
 
 
-def typos(text: str, random: Random, share: float) -> str:
-    """Return a text in which a share of the words has two neighbouring letters the wrong way round."""
-    return " ".join(_swapped(word, random) if random.random() < share else word for word in text.split())
-
-
-def _swapped(word: str, random: Random) -> str:
-    if len(word) < 4:
-        return word
-    at = int(random.integers(1, len(word) - 2))
-    return f"{word[:at]}{word[at + 1]}{word[at]}{word[at + 2 :]}"
-
-
-def missing_words(text: str, random: Random, share: float) -> str:
-    """Return a text without a share of its words; one is left."""
-    words = text.split()
-    kept = random.random(len(words)) >= share
-    return " ".join(word for word, here in zip(words, kept, strict=True) if here) or " ".join(words[:1])
-
-
-def lower_case(text: str, random: Random, share: float) -> str:
-    """Return a text in lower case."""
-    return text.lower()
-
-
-def upper_case(text: str, random: Random, share: float) -> str:
-    """Return a text in capitals."""
-    return text.upper()
-
-
-def no_punctuation(text: str, random: Random, share: float) -> str:
+def no_punctuation(text: str) -> str:
     """Return a text without punctuation marks; the apostrophe and what begins a handle or a tag stay."""
     return "".join(mark for mark in text if mark in "'’@#" or not unicodedata.category(mark).startswith("P"))
 
 
-TEXTS: dict[str, Callable[[str, Random, float], str]] = {
-    "typos": typos,
-    "missing words": missing_words,
-    "lower case": lower_case,
-    "upper case": upper_case,
-    "no punctuation": no_punctuation,
-}
+def _texts(share: float) -> dict[str, Callable[[str, Random], str]]:
+    """Return by its name what changes a text; the share is that of the words that are hit."""
+
+    def hit(**option: float) -> Callable[[str, Random], str]:
+        recipe = Recipe.model_validate(option)
+        return lambda text, random: augmentation.changed(text, recipe, random, {})
+
+    return {
+        "typos": hit(spelling=share),
+        "missing words": hit(word_dropout=share),
+        "lower case": lambda text, random: text.lower(),
+        "upper case": lambda text, random: text.upper(),
+        "no punctuation": lambda text, random: no_punctuation(text),
+    }
+
+
 SHARE = ["changed", "changed_low", "changed_high"]
 JITTER, MISSING = "jitter of numbers", "missing values"
 
@@ -77,10 +59,10 @@ def perturbed(
         Standard deviation of the normal noise on a number, in standard deviations of its field in these rows.
     """
     result = {}
-    for name, change in TEXTS.items() if task.text_fields else ():
+    for name, change in _texts(words).items() if task.text_fields else ():
         random = np.random.default_rng(seed)
         columns = {
-            column.name: [change(value, random, words) if isinstance(value, str) else value for value in column]
+            column.name: [change(value, random) if isinstance(value, str) else value for value in column]
             for column in (features.column(rows, field) for field in task.text_fields)
         }
         result[name] = rows.assign(
