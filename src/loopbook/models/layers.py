@@ -12,6 +12,13 @@ def is_token(tokens: Any) -> Any:
     return keras.ops.expand_dims(keras.ops.cast(keras.ops.not_equal(tokens, 0), "float32"), -1)
 
 
+def dropped(state: Any, dropout: float) -> Any:
+    """Return a state of which a share is hidden in each training step."""
+    from loopbook.models.dropout import Dropout
+
+    return Dropout(dropout)(state)
+
+
 def hidden(state: Any, units: int, layers: int, dropout: float, normalise: bool = False) -> Any:
     """Return what so many hidden layers make of a state, float32 [n, units]; arguments as of `mlp`."""
     import keras
@@ -21,7 +28,7 @@ def hidden(state: Any, units: int, layers: int, dropout: float, normalise: bool 
         if normalise:
             state = keras.layers.LayerNormalization(name=f"normal_{depth + 1}")(state)
         state = keras.layers.Activation("relu")(state)
-        state = keras.layers.Dropout(dropout)(state)
+        state = dropped(state, dropout)
     return state
 
 
@@ -38,7 +45,7 @@ def beside_table(inputs: Inputs, given: Any, state: Any, dropout: float, name: s
     import keras
 
     parts = [given]
-    state = keras.layers.Dropout(dropout)(state)
+    state = dropped(state, dropout)
     if inputs.width:
         parts.append(inputs.table())
         state = keras.layers.Concatenate()([state, parts[1]])

@@ -161,9 +161,11 @@ class Network:
         runtime.prepare()
         import keras
 
+        import loopbook.models.dropout  # layers are known by being imported
+
         tokenizer = folder / TOKENIZER
         if tokenizer.is_file():
-            import keras_hub  # noqa: F401  layers are known by being imported
+            import keras_hub  # noqa: F401
 
             import loopbook.models.encoders.adaptations  # noqa: F401
         return cls(

@@ -32,7 +32,7 @@ def cnn(inputs: Inputs, *, embedding: Size = 48, filters: Size = 64, kernel: Ker
     is_token = layers.is_token(tokens)
     words = keras.layers.Embedding(inputs.vocabulary_size, embedding, name="words")(tokens)
     # Padding is set to zero before and after, so that the answer does not depend on how far a row is padded.
-    words = keras.layers.Multiply()([keras.layers.Dropout(dropout)(words), is_token])
+    words = keras.layers.Multiply()([layers.dropped(words, dropout), is_token])
     found = keras.layers.Conv1D(filters, kernel, padding="same", activation="relu", name="phrases")(words)
     strongest = keras.layers.GlobalMaxPooling1D()(keras.layers.Multiply()([found, is_token]))
     return layers.beside_table(inputs, tokens, strongest, dropout, "cnn")

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from loopbook.models import layers as shared
 from loopbook.models.architecture import Built, Dropout, Inputs, architecture
 from loopbook.models.encoders import sentence_encoder
 from loopbook.models.network import Network
@@ -68,7 +69,7 @@ def encoder(
     # The mean and the sum point the same way, and only the direction is kept.
     state = keras.layers.UnitNormalization()(keras.ops.sum(state * count, axis=1))
     state = keras.layers.Rescaling(own.backbone.hidden_dim**0.5, name="embedding_scale")(state)
-    state = keras.layers.Dropout(dropout)(state)
+    state = shared.dropped(state, dropout)
     parts = [pieces]
     if inputs.width:
         parts.append(inputs.table())

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from loopbook.models import layers
 from loopbook.models.architecture import Built, Dropout, Inputs, architecture
 from loopbook.models.encoders import sentence_encoder
 from loopbook.models.network import Network
@@ -36,7 +37,7 @@ def minilm(inputs: Inputs, *, units: Units = 0, dropout: Dropout = 0.3, penalty:
     embedding = inputs.embedding()
     # The encoder's vectors have length 1; with numbers of about unit size Adam's usual step fits.
     state = keras.layers.Rescaling(inputs.embedding_width**0.5)(embedding)
-    state = keras.layers.Dropout(dropout)(state)
+    state = layers.dropped(state, dropout)
     if units:
         state = keras.layers.Dense(
             units, activation="relu", kernel_regularizer=keras.regularizers.L2(penalty), name="hidden"

@@ -56,17 +56,17 @@ def transformer(
         periods = np.geomspace(1, _SLOWEST, (embedding + 1) // 2, dtype=np.float32)
         angle = keras.ops.expand_dims(keras.ops.cast(place, "float32"), -1) / periods
         where = keras.ops.concatenate([keras.ops.sin(angle), keras.ops.cos(angle)], axis=-1)[..., :embedding]
-    state = keras.layers.Dropout(dropout)(keras.layers.Add()([words, where]))
+    state = layers.dropped(keras.layers.Add()([words, where]), dropout)
     seen = keras.ops.swapaxes(is_token, 1, 2)
     for block in range(1, blocks + 1):
         normal = keras.layers.LayerNormalization(name=f"normal_{block}a")(state)
         attention = keras.layers.MultiHeadAttention(heads, max(1, embedding // heads), name=f"attention_{block}")
         found = attention(normal, normal, attention_mask=seen)
-        state = keras.layers.Add()([state, keras.layers.Dropout(dropout)(found)])
+        state = keras.layers.Add()([state, layers.dropped(found, dropout)])
         normal = keras.layers.LayerNormalization(name=f"normal_{block}b")(state)
         found = keras.layers.Dense(2 * embedding, activation="relu", name=f"hidden_{block}")(normal)
         found = keras.layers.Dense(embedding, name=f"output_{block}")(found)
-        state = keras.layers.Add()([state, keras.layers.Dropout(dropout)(found)])
+        state = keras.layers.Add()([state, layers.dropped(found, dropout)])
     state = keras.layers.Multiply()([keras.layers.LayerNormalization(name="normal")(state), is_token])
     mean = keras.ops.sum(state, axis=1) / keras.ops.sum(is_token, axis=1)
     return layers.beside_table(inputs, tokens, mean, dropout, "transformer")

@@ -79,6 +79,8 @@ def load(preset: str, dropout: float) -> Pretrained:
     """
     import keras_hub
 
+    from loopbook.models.dropout import inside
+
     if preset == MINILM:
         return _minilm(dropout)
     try:
@@ -89,7 +91,7 @@ def load(preset: str, dropout: float) -> Pretrained:
         raise ScenarioError(
             f"The preset {preset!r} is a {type(backbone).__name__}; only a BERT's layers are tuned here."
         )
-    return Pretrained(backbone, _tokenizer(preset))
+    return Pretrained(inside(backbone), _tokenizer(preset))
 
 
 def weights(layers: Sequence[Any], embeddings: Sequence[Any]) -> dict[str, Any]:
@@ -136,6 +138,8 @@ def _minilm(dropout: float) -> Pretrained:
     import keras
     import keras_hub
 
+    from loopbook.models.dropout import inside
+
     width = sentence_encoder.WIDTH
     backbone = keras_hub.models.BertBackbone(
         vocabulary_size=30_522,
@@ -145,7 +149,7 @@ def _minilm(dropout: float) -> Pretrained:
         intermediate_dim=4 * width,
         dropout=dropout,
     )
-    own = Pretrained(backbone, (sentence_encoder.folder() / "tokenizer.json").read_text(encoding="utf-8"))
+    own = Pretrained(inside(backbone), (sentence_encoder.folder() / "tokenizer.json").read_text(encoding="utf-8"))
     known = sentence_encoder.weights()
     for embedding, name in zip(own.embeddings, ("word", "position", "token_type"), strict=False):
         embedding.set_weights([known[f"embeddings.{name}_embeddings.weight"]])
