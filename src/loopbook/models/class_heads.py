@@ -80,6 +80,9 @@ class Classes(Head):
         free = self.logits(self.model_copy(update={"temperature": 1.0}).plain(z[known]))
         return self.model_copy(update={"temperature": calibration.temperature(target[known], free)})
 
+    def refined(self, target: Floats, z: Floats) -> Floats:
+        return z / self.model_copy(update={"offset": ()}).calibrated(target, z).temperature
+
 
 class Binary(Classes):
     """Yes or no: one logit, with a sigmoid."""

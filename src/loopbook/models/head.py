@@ -110,6 +110,10 @@ class Head(BaseModel):
     def calibrated(self, target: Floats, z: Floats) -> Self:
         """Return the head calibrated on rows that the model was not fitted on; those without a target do not count."""
 
+    def refined(self, target: Floats, z: Floats) -> Floats:
+        """Return raw scores of validation at the temperature that calibration is going to choose; a number has none."""
+        return z
+
     @abstractmethod
     def probabilities(self, z: Floats) -> Floats:
         """Return the probability of each class, float64 [n, k], from raw scores [n, width]."""

@@ -115,10 +115,10 @@ def parts(heads: Sequence[Head], z: Any) -> Iterator[tuple[Head, Any]]:
         start += head.width
 
 
-def risk(goals: Sequence[Goal], z: Floats) -> float:
-    """Return the sum of the weighted mean risks of several heads."""
-    each = parts([goal.head for goal in goals], z)
-    return float(sum(goal.risk(own) for goal, (_, own) in zip(goals, each, strict=True)))
+def risk(goals: Sequence[Goal], z: Floats, refined: bool = False) -> float:
+    """Return the sum of the weighted mean risks of several heads, if so at the temperature that suits each best."""
+    each = zip(goals, parts([goal.head for goal in goals], z), strict=True)
+    return float(sum(goal.risk(head.refined(goal.target, own) if refined else own) for goal, (head, own) in each))
 
 
 def dump(heads: Sequence[Head]) -> list[dict[str, Any]]:

@@ -59,6 +59,12 @@ class Recipe(Settings):
     focal: float = _technique(
         0.0, "loss", 2.0, ge=0, le=10, description="exponent by which what is known already counts less"
     )
+    refine: bool = _technique(
+        False,
+        "stopping",
+        True,
+        description="judge an epoch by its validation loss at the best temperature, since that is set afterwards",
+    )
     probe: bool = _technique(
         False,
         "initialisation",

@@ -18,7 +18,7 @@ from loopbook.scenario.task import OneOfMany
 
 CHANGES = {
     "frozen": (),
-    "lora": ("query", "value"),
+    "lora": ("query", "key", "value", "attention_output", "intermediate_dense", "output_dense"),
     "adapters": ("adapter",),
     "prefix": ("vectors",),
     "last": ("transformer_layer_1",),

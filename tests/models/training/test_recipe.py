@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.models.conftest import Problem
 from tests.models.training.test_fitting import fit
@@ -16,7 +17,7 @@ from loopbook.scenario.recipe import Recipe
 TRIED = {
     name: field.json_schema_extra["tried"]
     for name, field in Recipe.model_fields.items()
-    if isinstance(field.json_schema_extra, dict) and name not in ("layer_decay", "swaps", "recompute")
+    if isinstance(field.json_schema_extra, dict) and name not in ("layer_decay", "swaps", "recompute", "refine")
 }
 
 
@@ -105,3 +106,15 @@ def test_what_reads_words_in_their_order_sees_them_exchanged(text: Problem, tmp_
 def test_an_adversary_needs_embeddings(cells: Problem, tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="trains no embeddings"):
         fit(cells, tmp_path, "mlp", adversarial=0.5)
+
+
+def test_an_epoch_is_judged_at_the_best_temperature(text: Problem, tmp_path: Path) -> None:
+    more = {"epochs": 12, "patience": 12, "learning_rate": 0.02}
+    fits = {refine: fit(text, tmp_path / str(refine), "cnn", refine=refine, **more) for refine in (False, True)}
+    plain, refined = (pd.read_csv(tmp_path / str(refine) / "history.csv") for refine in fits)
+    assert refined["loss"].tolist() == plain["loss"].tolist()
+    # Steps are the same; only how an epoch is judged differs, and with it the one that is kept.
+    assert (refined["val_loss"] < plain["val_loss"]).all()
+    assert refined["val_loss"].idxmin() != plain["val_loss"].idxmin()
+    one, two = (model.predictor.model.get_weights() for model in fits.values())
+    assert max(np.abs(a - b).max() for a, b in zip(one, two, strict=True)) > 1e-3

@@ -34,9 +34,8 @@ def encoder(
     preset
         ``minilm``, or a BERT by its name on Kaggle, ``hf://`` and a repository, or a folder (`pretrained.load`).
     adaptation
-        What is trained: nothing (``frozen``), low-rank changes of queries and values (``lora``), small layers behind
-        each layer (``adapters``), vectors before each layer's input (``prefix``), the ``last`` layers, or all
-        (``full``).
+        What is trained: nothing (``frozen``), low-rank changes of all dense layers (``lora``), small layers behind each
+        layer (``adapters``), vectors before each layer's input (``prefix``), the ``last`` layers, or all (``full``).
     rank
         Of the change of each matrix; numbers in an adapter; vectors of a prefix.
     last
@@ -50,7 +49,8 @@ def encoder(
 
     References
     ----------
-    Hu et al. (2022), LoRA, with factors for each head of the attention as Keras has them; Pfeiffer et al. (2021),
+    Hu et al. (2022), LoRA, with factors for each head of the attention as Keras has them, of all dense layers as in
+    Dettmers et al. (2023), QLoRA; Pfeiffer et al. (2021),
     AdapterFusion: one adapter a layer; Li & Liang (2021), Prefix-tuning, with a prefix at the input of each layer;
     Sun et al. (2019), How to fine-tune BERT for text classification.
     """

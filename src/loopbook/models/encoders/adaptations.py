@@ -68,7 +68,6 @@ def freeze(embeddings: Sequence[Any], layers: Sequence[Any], adaptation: str, ra
             part.trainable = False
     if adaptation == "lora":
         for layer in layers:
-            inner = pretrained.attention(layer)
-            for dense in (inner.query_dense, inner.value_dense):
+            for dense in pretrained.dense(layer):
                 dense.trainable = True
                 dense.enable_lora(rank)

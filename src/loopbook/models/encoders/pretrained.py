@@ -124,9 +124,10 @@ def weights(layers: Sequence[Any], embeddings: Sequence[Any]) -> dict[str, Any]:
     return {name: np.asarray(value, dtype=np.float32) for name, value in found.items()}
 
 
-def attention(layer: Any) -> Any:
-    """Return the attention of a Transformer layer."""
-    return layer._self_attention_layer  # keras-hub offers no public name
+def dense(layer: Any) -> list[Any]:
+    """Return the dense layers inside a Transformer layer: those of its attention and of its feed-forward network."""
+    parts = _parts(layer)
+    return [parts[name] for name in _DENSE.values()]
 
 
 def _parts(layer: Any) -> dict[str, Any]:

@@ -98,6 +98,7 @@ def train(
     References
     ----------
     Kingma & Ba (2015), Adam: a method for stochastic optimization. Prechelt (1998), Early stopping - but when?
+    Berta et al. (2025), Rethinking early stopping: refine, then calibrate.
     """
     trained = network.model.trainable_variables
     steps = recipe.epochs * -(-len(rows) // recipe.batch_size)
@@ -118,7 +119,8 @@ def train(
             now = [variable.numpy() for variable in trained] if recipe.ema else []
             if recipe.ema:
                 optimizer.finalize_variable_values(trained)
-            found = measured(float((total / weight).sum()), validation.goals, network.forward(validation.arrays))
+            raw = network.forward(validation.arrays)
+            found = measured(float((total / weight).sum()), validation.goals, raw, recipe.refine)
             if not np.isfinite(found["loss"]) or not np.isfinite(found["val_loss"]):
                 raise LoopbookError(
                     f"In epoch {epoch} the loss is no longer a number. Lower training.learning_rate "
@@ -146,10 +148,10 @@ def train(
     return state
 
 
-def measured(loss: float, held: Sequence[Goal], raw: NDArray[np.float64]) -> dict[str, float]:
+def measured(loss: float, held: Sequence[Goal], raw: NDArray[np.float64], refined: bool = False) -> dict[str, float]:
     """Return a row of the history but its epoch: loss on train, loss and score by raw scores on validation."""
     first, z = next(heads.parts([goal.head for goal in held], raw))
-    return {"loss": loss, "val_loss": heads.risk(held, raw), "val_score": first.score(held[0].target, z)}
+    return {"loss": loss, "val_loss": heads.risk(held, raw, refined), "val_score": first.score(held[0].target, z)}
 
 
 def batches(
