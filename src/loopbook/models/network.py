@@ -44,10 +44,13 @@ class Network:
         and probability are computed without loss of precision.
     tokenizer
         What makes the input ``pieces``, as the text of its JSON file.
+    body
+        Of one just built: the Keras model of the features below the head; None where there is no head apart.
     """
 
     model: Any
     tokenizer: str = ""
+    body: Any = None
 
     family: ClassVar[Literal["network", "plain"]] = "network"
 
@@ -86,7 +89,12 @@ class Network:
         finally:
             keras.config.set_dtype_policy(before)
         built = made if isinstance(made, Built) else Built(made)
-        return cls(_with_head(built.model, built.penalty, width, aside, architecture.name), built.tokenizer)
+        model = _with_head(built.model, built.penalty, width, aside, architecture.name)
+        apart = any(layer.name == HEAD for layer in model.layers)
+        body = keras.Model(
+            dict(zip((given.name for given in model.inputs), model.inputs, strict=True)), built.model.output
+        )
+        return cls(model, built.tokenizer, body if apart else None)
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -16,7 +16,12 @@ class Recipe(Settings):
     """How a network is trained: order of rows, length, step size, losses, what keeps it from overfitting."""
 
     seed: int = Field(1, ge=0, description="seed of initial weights and of the order of rows")
-    epochs: int = Field(60, ge=1, le=10_000, description="most passes over train; early stopping ends it before")
+    epochs: int = Field(
+        60,
+        ge=0,
+        le=10_000,
+        description="most passes over train; early stopping ends it before; 0: the probe stays the head",
+    )
     patience: int = Field(4, ge=1, description="passes without a better validation loss before training stops")
     batch_size: int = Field(64, ge=1, description="rows a step")
     learning_rate: float = Field(0.001, gt=0, le=1, description="the optimiser's step size")
@@ -65,11 +70,13 @@ class Recipe(Settings):
         True,
         description="judge an epoch by its validation loss at the best temperature, since that is set afterwards",
     )
-    probe: bool = _technique(
-        False,
+    probe: float = _technique(
+        0.0,
         "initialisation",
-        True,
-        description="fit the head on the features as they are, before anything below it is trained (LP-FT)",
+        1.0,
+        ge=0,
+        le=1e6,
+        description="the head begins as a logistic regression of this C on the features as they are (LP-FT); 0: random",
     )
     adversarial: float = _technique(
         0.0, "adversarial", 0.5, ge=0, le=100, description="length of the worst step away in the embeddings (FGM)"
@@ -92,6 +99,16 @@ class Recipe(Settings):
         pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$",
         description="your function texts -> texts as package.module:function; an epoch reads half of the rows so",
     )
+    masked_lm: int = _technique(
+        0, "pretraining", 1, ge=0, le=1_000, description="passes over all texts, guessing hidden word pieces (encoder)"
+    )
+    simcse: int = _technique(
+        0, "pretraining", 1, ge=0, le=1_000, description="passes over all rows, telling them apart by dropout alone"
+    )
+    contrastive: int = _technique(
+        0, "pretraining", 4, ge=0, le=1_000, description="passes over train that put rows of a class together (SupCon)"
+    )
+    temperature: float = Field(0.1, gt=0, le=10, description="of contrastive and simcse; low: near rows count most")
 
     def changed(self, changes: Settings) -> Self:
         """Return the recipe with what is not None in `changes`."""

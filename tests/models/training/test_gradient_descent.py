@@ -48,5 +48,5 @@ def test_rows_of_like_length_share_a_batch() -> None:
     ("epochs", "best", "reason"), [(1, 1, None), (2, 1, None), (3, 1, "early stopping"), (5, 4, "epoch limit")]
 )
 def test_training_ends_for_one_of_two_reasons(epochs: int, best: int, reason: str | None) -> None:
-    state = Progress([(0.0,)] * epochs, best)
+    state = Progress([(epoch,) for epoch in range(1, epochs + 1)], best)
     assert state.done(settings(epochs=5, patience=2)) == reason

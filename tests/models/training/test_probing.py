@@ -30,7 +30,7 @@ def probed(given: Problem, architecture: str, **own: object) -> tuple[Network, R
     width = heads.width([goal.head for goal in goals])
     network = Network.build(registry.find(architecture), own, Inputs.of(given.features), 1, width)  # type: ignore[arg-type]
     rows = Rows(network.encode(given.features, given.train), goals)
-    probing.probe(network, rows)
+    probing.probe(network, rows, 2.0)
     return network, rows, heads.risk(goals, np.zeros((len(rows), width)))
 
 
@@ -42,7 +42,7 @@ def test_the_head_is_a_logistic_regression_on_the_encoders_features(text: Proble
     below = Network(keras.Model(network.model.input, network.model.get_layer(HEAD).input), network.tokenizer)
     features = below.forward(rows.arrays)
     assert np.linalg.norm(features, axis=1) == pytest.approx(4)  # the square root of its 16 numbers
-    second = LogisticRegression(C=1, tol=1e-8, max_iter=10_000).fit(features / 4, given.train["label"])
+    second = LogisticRegression(C=2, tol=1e-8, max_iter=10_000).fit(features / 4, given.train["label"])
     expected = second.decision_function(features / 4)
     assert network.forward(rows.arrays)[:, 0] == pytest.approx(expected, abs=2e-3)
 
@@ -64,4 +64,4 @@ def test_a_network_that_is_its_own_head_is_refused(cells: Problem, users_module:
         "    return keras.Model(table, keras.layers.Dense(1)(table))\n"
     )
     with pytest.raises(ScenarioError, match="its own head"):
-        fit(cells, tmp_path / "fit", f"{users_module.stem}:build", own={}, probe=True)
+        fit(cells, tmp_path / "fit", f"{users_module.stem}:build", own={}, probe=1.0)

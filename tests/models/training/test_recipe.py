@@ -17,7 +17,8 @@ from loopbook.scenario.recipe import Recipe
 TRIED = {
     name: field.json_schema_extra["tried"]
     for name, field in Recipe.model_fields.items()
-    if isinstance(field.json_schema_extra, dict) and name not in ("layer_decay", "swaps", "recompute", "refine")
+    if isinstance(field.json_schema_extra, dict)
+    and name not in ("layer_decay", "swaps", "recompute", "refine", "masked_lm")
 }
 
 

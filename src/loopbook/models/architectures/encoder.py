@@ -65,6 +65,7 @@ def encoder(
     state = own.embed(pieces)
     for at, layer in enumerate(kept):
         state = adaptations.around(layer, state, here, at, rank, adaptation)
+    state = keras.layers.Identity(name="states")(state)  # masked_lm finds them here
     count = keras.ops.expand_dims(keras.ops.cast(here, "float32"), -1)
     # The mean and the sum point the same way, and only the direction is kept.
     state = keras.layers.UnitNormalization()(keras.ops.sum(state * count, axis=1))

@@ -19,7 +19,7 @@ from loopbook.models.head import Head
 from loopbook.models.heads import Goal
 from loopbook.models.model import Model
 from loopbook.models.network import Network
-from loopbook.models.training import augmentation, gradient_descent, probing
+from loopbook.models.training import augmentation, gradient_descent, pretraining, probing
 from loopbook.models.training.gradient_descent import COLUMNS, STATE, Rows
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.models.training.recompute import recomputed
@@ -147,6 +147,8 @@ def _network(
     cache: Path,
 ) -> Fitted:
     """Build a network and train it by gradient descent."""
+    if not method.recipe.epochs and not method.recipe.probe:
+        raise ScenarioError("With epochs = 0 nothing is learnt; give probe a C, or epochs at least 1.")
     inputs = Inputs.of(data.features)
     width = heads.width(goals.heads)
     aside = goals.heads[0].aside  # further outputs, behind the label, have none
@@ -161,13 +163,14 @@ def _network(
     if method.recipe.mixed_precision:
         # Its twin computes in half the bits; the weights that it learns are whole, and are what is kept.
         trained = build(half=True)
-    if method.recipe.probe:
-        probing.probe(trained, rows)
     with recomputed(trained.model) if method.recipe.recompute else nullcontext():
+        pretraining.pretrain(trained, rows, own, method.recipe, work, work / EVENTS, progress)
+        if method.recipe.probe and not (work / STATE).is_file():
+            probing.probe(trained, rows, method.recipe.probe)
         state = gradient_descent.train(trained, rows, validation, method.recipe, work, work / EVENTS, progress)
     if trained is not network:
         network.model.set_weights(trained.model.get_weights())
-    facts = {"epochs": len(state.history), "best_epoch": state.best_epoch, "ended": state.done(method.recipe)}
+    facts = {"epochs": state.epochs, "best_epoch": state.best_epoch, "ended": state.done(method.recipe)}
     return Fitted(network, network.forward(held), state.history, state.best_epoch, facts)
 
 
@@ -205,7 +208,8 @@ def _finish(method: Method, data: TrainingData, goals: Goals, fitted: Fitted, wo
     pd.DataFrame(fitted.history, columns=list(COLUMNS)).astype({"epoch": int}).to_csv(work / HISTORY, index=False)
     content.save(said, work / PREDICTIONS)
     model.save(work / MODEL)
-    content.remove(work / STATE)
+    for state in (STATE, *(f"{stage}.npz" for stage in pretraining.STAGES)):
+        content.remove(work / state)
     facts = {
         **fitted.facts,
         "family": model.family,

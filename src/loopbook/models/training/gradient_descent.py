@@ -64,9 +64,14 @@ class Progress:
 
     def done(self, recipe: Recipe) -> str | None:
         """Return why training is over, or None if it is not."""
-        if self.history and len(self.history) - self.best_epoch >= recipe.patience:
+        if self.history and self.epochs - self.best_epoch >= recipe.patience:
             return "early stopping"
-        return "epoch limit" if len(self.history) >= recipe.epochs else None
+        return "epoch limit" if self.epochs >= recipe.epochs else None
+
+    @property
+    def epochs(self) -> int:
+        """Passes over train so far."""
+        return int(self.history[-1][0]) if self.history else 0
 
 
 def train(
@@ -107,10 +112,15 @@ def train(
     variables = [*network.model.variables, *optimizer.variables]
     state = _restore(work / STATE, variables, len(network.model.variables))
     step = _step(network, optimizer, [goal.head for goal in rows.goals], recipe)
-    begun = time.monotonic(), len(state.history)
+    if recipe.probe and not state.history:
+        # What the probe is worth counts as epoch 0, and is kept if training makes it worse.
+        raw, held = (network.forward(part.arrays) for part in (rows, validation))
+        state.history.append((0, *measured(heads.risk(rows.goals, raw), validation.goals, held).values()))
+        state.best = [variable.numpy() for variable in network.model.variables]
+    begun = time.monotonic(), state.epochs
     with Events(events) as watch:
         while state.done(recipe) is None:
-            epoch = len(state.history) + 1
+            epoch = state.epochs + 1
             losses, arrays = [], rows.read(epoch)
             for batch, longest in batches(arrays, len(rows), recipe.batch_size, recipe.seed, epoch):
                 chosen = network.select(arrays, batch, longest)

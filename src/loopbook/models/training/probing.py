@@ -1,5 +1,7 @@
 """Linear probing: the head is fitted on a network's features as they are, before the network is trained (LP-FT)."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ from loopbook.scenario.errors import ScenarioError
 Floats = NDArray[np.float64]
 
 
-def probe(network: Network, rows: Rows) -> None:
+def probe(network: Network, rows: Rows, C: float) -> None:
     """Put into a network the head that is best upon its features: a logistic regression, or what its task has.
 
     A head with random weights sends random gradients into a pretrained encoder, which spoil what it knows.
@@ -19,10 +21,12 @@ def probe(network: Network, rows: Rows) -> None:
     Parameters
     ----------
     network
-        Its head is changed. The squared coefficients are weighed as in a logistic regression with C = 1 on features
-        of length 1, whatever length these have.
+        Just built; its head is changed.
     rows
         Those that it is going to be trained on.
+    C
+        Squared coefficients are weighed as in a logistic regression of this C on features of length 1, whatever length
+        these have.
 
     Raises
     ------
@@ -33,15 +37,13 @@ def probe(network: Network, rows: Rows) -> None:
     ----------
     Kumar et al. (2022), Fine-tuning can distort pretrained features and underperform out-of-distribution.
     """
-    import keras
     from scipy.optimize import minimize
 
-    if all(layer.name != HEAD for layer in network.model.layers):
-        raise ScenarioError(f"The network {network.model.name!r} is its own head; set probe to false.")
-    head = network.model.get_layer(HEAD)
-    features = Network(keras.Model(network.model.input, head.input), network.tokenizer).forward(rows.arrays)
+    if network.body is None:
+        raise ScenarioError(f"The network {network.model.name!r} is its own head; set probe to 0.")
+    features = replace(network, model=network.body).forward(rows.arrays)
     x = np.column_stack([features, np.ones(len(features))])
-    ridge = np.append(np.full(features.shape[1], (features**2).sum(axis=1).mean() / len(features)), 0.0)[:, None]
+    ridge = np.append(np.full(features.shape[1], (features**2).sum(axis=1).mean() / len(features) / C), 0.0)[:, None]
     outputs = [goal.head for goal in rows.goals]
 
     def objective(flat: Floats) -> tuple[float, Floats]:
@@ -56,4 +58,4 @@ def probe(network: Network, rows: Rows) -> None:
 
     start = np.zeros((x.shape[1], heads.width(outputs)))
     found = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B").x.reshape(start.shape)
-    head.set_weights([found[:-1], found[-1]])
+    network.model.get_layer(HEAD).set_weights([found[:-1], found[-1]])
