@@ -23,7 +23,7 @@ import pandas as pd
 
 FILES = {"nyt": "nytEditorialSnippets_GroundTruth.txt", "tweets": "tweets_GroundTruth.txt"}
 TUNING = {
-    **{"probe": True, "refine": True, "epochs": 2, "batch_size": 32, "schedule": "cosine", "warmup": 0.1},
+    **{"probe": 1.0, "refine": True, "epochs": 2, "batch_size": 32, "schedule": "cosine", "warmup": 0.1},
     **{"weight_decay": 0.01, "clip_norm": 1.0, "patience": 9},
 }
 METHODS = {

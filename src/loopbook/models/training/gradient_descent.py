@@ -115,7 +115,9 @@ def train(
     if recipe.probe and not state.history:
         # What the probe is worth counts as epoch 0, and is kept if training makes it worse.
         raw, held = (network.forward(part.arrays) for part in (rows, validation))
-        state.history.append((0, *measured(heads.risk(rows.goals, raw), validation.goals, held).values()))
+        state.history.append(
+            (0, *measured(heads.risk(rows.goals, raw), validation.goals, held, recipe.refine).values())
+        )
         state.best = [variable.numpy() for variable in network.model.variables]
     begun = time.monotonic(), state.epochs
     with Events(events) as watch:
