@@ -33,6 +33,8 @@ NAME ?=
 FILE ?=
 ## LABEL      the column that it shall predict; not given: guessed
 LABEL ?=
+## WORKERS    "make run": processes that train each network together; not given: as the scenario says
+WORKERS ?=
 ## UPGRADE    1: "make lock" takes the newest version of each package
 UPGRADE ?=
 ## PIP        1: set up with pip alone, without uv
@@ -81,8 +83,11 @@ run why debug loop sweep tensorboard nightly: export PROFILE := $(PROFILE)
 run why loop sweep: export PARAMS := $(PARAMS)
 run sweep: export KERNELS := $(KERNELS)
 
+run: export WORKERS := $(WORKERS)
 run: ready ## run the scenario's notebooks that are not up to date, and write the report (the default)
-	@"$(PYTHON)" -m loopbook run --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"
+	@set -- --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"; \
+	if [ -n "$$WORKERS" ]; then set -- "$$@" --workers "$$WORKERS"; fi; \
+	"$(PYTHON)" -m loopbook run "$$@"
 
 why: ready ## say what made each stage stale: the line, parameter, input or package
 	@"$(PYTHON)" -m loopbook why --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"

@@ -49,6 +49,7 @@ def environment(folder: Path) -> dict[str, str]:
         "ENGINE",
         "DASK",
         "JOBS",
+        "WORKERS",
         "SWEEP",
         "LOOPBOOK_PROJECT",
         "NAME",

@@ -27,10 +27,17 @@ def run(
     params: ParamsOption = "",
     jobs: JobsOption = None,
     time_limit: TimeOption = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that train each network together, as training.workers=2.")
+    ] = None,
 ) -> None:
-    """Run all notebooks of a scenario that are not up to date, and write the report."""
+    """Run all notebooks of a scenario that are not up to date, and write the report.
 
-    raise ended(session.run(session.read(scenario, profile, params), terminal(), jobs, time_limit).status)
+    Where TF_CONFIG names several machines, the first of them does, and the others train with it.
+    """
+    from loopbook.operations import machines
+
+    raise ended(machines.run(scenario, profile, params, terminal(), jobs, time_limit, workers))
 
 
 def loop(

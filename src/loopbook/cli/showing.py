@@ -100,7 +100,7 @@ def tensorboard(
     sweep: Annotated[str, typer.Option(help="A sweep's name: its points in HParams, instead.")] = "",
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 6006,
 ) -> None:
-    """Open TensorBoard on the training of a scenario's latest run, a line for each candidate; or on a sweep."""
+    """Open TensorBoard on a scenario's latest run: candidates, and the search's trials in HParams; or on a sweep."""
 
     project = Project.find()
     if sweep:
@@ -113,7 +113,8 @@ def tensorboard(
     events = {
         record.candidate or name: kept
         for name, record in latest.stages.items()
-        if "events" in record.artifacts and (kept := vault.kept(project.data / record.artifacts["events"]))
+        for artifact in ("events", "trials")
+        if artifact in record.artifacts and (kept := vault.kept(project.data / record.artifacts[artifact]))
     }
     if not events:
         raise MissingInput(f"Run {latest.run} of {scenario} has no events to show; type: make SCENARIO={scenario}")

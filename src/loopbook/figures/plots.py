@@ -282,6 +282,35 @@ def points(
     return draw.done
 
 
+def panels(slices: Mapping[str, tuple[ArrayLike, ArrayLike]], *, title: str, y: str, alt: str) -> Figure:
+    """Draw small pictures beside each other, three a row, that share the axis `y`: a point a row, numbers or names.
+
+    Parameters
+    ----------
+    slices
+        What stands above each picture, to x and y of its points.
+
+    Raises
+    ------
+    ValueError
+        If there is no picture, no title or no alt text.
+    """
+    rows = -(-len(slices) // 3)
+    with drawing(title, alt, slices, height=0.8 + 2.1 * rows) as draw:
+        made = draw.canvas.subplots(rows, min(3, len(slices)), sharey=True, squeeze=False)
+        draw.canvas.supylabel(plain(y), fontsize=9.5)
+        for axes, (name, (xs, ys)) in zip(made.flat, slices.items(), strict=False):
+            values = np.asarray(xs)
+            named = values.dtype.kind not in "iuf"
+            axes.plot([plain(value) for value in values] if named else values, ys, "o", color=colour(0), markersize=4)
+            axes.set_title(plain(name), fontsize=9.5)
+            if not named and values.min() > 0 and values.max() >= 20 * values.min():
+                axes.set_xscale("log")
+        for axes in made.flat[len(slices) :]:
+            axes.set_visible(False)
+    return draw.done
+
+
 def histogram(
     samples: Mapping[str, ArrayLike],
     *,

@@ -95,7 +95,8 @@ def together(
                     from loopbook.runner.kernels.pool import Level
 
                     if engine is None:
-                        engine = held.enter_context(Local.open(jobs, time_limit, display.note))
+                        workers = max(request.resolved.training.workers for request in requests)
+                        engine = held.enter_context(Local.open(jobs, time_limit, display.note, workers))
                         engine.prepare(Level.LIGHT)  # libraries of the kernels are imported while the checks go on
                     preflight.check(request.project, request.resolved)
                     waiting[place] = request

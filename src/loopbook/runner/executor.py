@@ -75,19 +75,25 @@ class Local:
     tokens: Tokens
     kernels: Kernels
     _pool: ThreadPoolExecutor
+    workers: int = 1
     _grants: dict[Future[StageRecord], Grant] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
-    def open(cls, jobs: int | None, time_limit: float | None, say: Callable[[str], object]) -> Iterator[Self]:
-        """Open the engine; kernels end before the threads that wait for them, whatever ends the work."""
+    def open(
+        cls, jobs: int | None, time_limit: float | None, say: Callable[[str], object], workers: int = 1
+    ) -> Iterator[Self]:
+        """Open the engine; kernels end before the threads that wait for them, whatever ends the work.
+
+        A notebook that may train takes as much as `workers` processes do.
+        """
         there = Tokens.here(jobs)
         with (
             interruption.in_good_order(),
             ThreadPoolExecutor(max_workers=there.processors) as pool,
             Kernels(say, time_limit) as kernels,
         ):
-            yield cls(there, kernels, pool)
+            yield cls(there, kernels, pool, workers)
 
     def prepare(self, level: Level) -> None:
         """Start what kernels are forked from."""
@@ -95,11 +101,11 @@ class Local:
 
     def room(self, level: Level) -> bool:
         """Say whether the tokens of a task are free."""
-        return self.tokens.free(tokens.need(level))
+        return self.tokens.free(tokens.need(level, self.workers))
 
     def start(self, task: Task) -> Future[StageRecord]:
         """Begin a task with its tokens."""
-        grant = self.tokens.take(tokens.need(task.level))
+        grant = self.tokens.take(tokens.need(task.level, self.workers))
         future = self._pool.submit(
             execution.execute, task.request, task.node, task.key, task.needs, self.kernels, task.level, grant.gpus
         )

@@ -92,9 +92,16 @@ class Tokens:
         self._given.remove(grant)
 
 
-def need(level: Level) -> Need:
-    """Return what a notebook needs, from the libraries that it uses and the threads that each of them may start."""
-    return Need(threads(os.environ), MEMORY[level], int(level is Level.HEAVY))
+def need(level: Level, workers: int = 1) -> Need:
+    """Return what a notebook needs, from the libraries that it uses and the threads that each of them may start.
+
+    One that may train starts so many `workers`, each with a GPU of its own; in a cluster, where ``TF_CONFIG`` is set,
+    one worker with all of this machine's.
+    """
+    if level is not Level.HEAVY:
+        return Need(threads(os.environ), MEMORY[level])
+    gpus = len(devices(os.environ)) if os.environ.get("TF_CONFIG") else workers
+    return Need(threads(os.environ) * workers, MEMORY[level] * workers, gpus)
 
 
 def threads(environment: Mapping[str, str]) -> int:

@@ -30,11 +30,14 @@ class SearchRange(Settings):
 class OptimizationSettings(Settings):
     """Stage 04."""
 
-    trials: int = Field(6, ge=0, le=1_000, description="settings that the search tries; 0: no search")
+    trials: int = Field(6, ge=0, le=1_000, description="settings that each search tries; 0: no search")
     search_seed: int = Field(1, ge=0, description="seed of the search")
+    search_processes: int = Field(1, ge=1, le=64, description="trials fitted at once; what is found is equal")
     search_epochs: int = Field(12, ge=1, description="most passes over train in one trial")
     latency_repeats: int = Field(200, ge=10, description="single decisions timed for each model")
     export: bool = Field(True, description="export the champion to ONNX and check it")
     cv_folds: int = Field(5, ge=2, le=50, description="folds of each repeat of the cross-validation")
     cv_repeats: int = Field(0, ge=0, le=100, description="cross-validations of the champion; 0: none (rows suffice)")
-    search: dict[str, SearchRange] = Field(default_factory=dict, description="learning_rate, or architecture arguments")
+    search: dict[str, SearchRange] = Field(
+        default_factory=dict, description="options of the recipe, or architecture arguments"
+    )

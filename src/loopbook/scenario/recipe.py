@@ -25,6 +25,7 @@ class Recipe(Settings):
     patience: int = Field(4, ge=1, description="passes without a better validation loss before training stops")
     batch_size: int = Field(64, ge=1, description="rows a step")
     learning_rate: float = Field(0.001, gt=0, le=1, description="the optimiser's step size")
+    workers: int = Field(1, ge=1, le=1024, description="processes among which each step's rows are shared")
     class_weights: bool = _technique(False, "loss", True, description="weigh rows so that all classes count alike")
 
     optimizer: Literal["adam", "adafactor", "sgd"] = _technique(

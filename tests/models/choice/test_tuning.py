@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.models.conftest import settings
 
 from loopbook.models.choice import tuning
@@ -18,50 +20,34 @@ RANGES = {
 }
 
 
-def score(tried: tuning.Settings) -> float:
-    return (float(tried["dropout"]) - 0.4) ** 2 + float(tried["units"]) / 1000
+@given(st.integers(0, 1_000))
+def test_trials_keep_to_their_ranges_and_fill_them_evenly(seed: int) -> None:
+    trials = tuning.drawn(LSTM, RANGES, 32, seed)
+    assert all(0 <= float(tried["dropout"]) <= 0.5 for tried in trials)
+    assert all(0.001 <= float(tried["learning_rate"]) <= 0.1 for tried in trials)
+    assert {type(tried["units"]) for tried in trials} == {int}
+    assert all(8 <= int(tried["units"]) <= 64 for tried in trials)
+    assert sum(tried["embedding"] == 8 for tried in trials) == 16
+    # Half of a logarithmic range lies below its geometric middle.
+    assert sum(float(tried["learning_rate"]) < 0.01 for tried in trials) == 16
 
 
-def test_a_search_finds_a_good_place_and_keeps_to_its_ranges() -> None:
-    trials, best = tuning.search(LSTM, RANGES, 30, 1, score)
-    assert score(best) == trials["score"].min() < 0.03
-    assert trials["dropout"].between(0, 0.5).all()
-    assert trials["learning_rate"].between(0.001, 0.1).all()
-    assert set(trials["embedding"]) <= {8, 16}
-    assert trials["units"].dtype.kind == "i" and trials["units"].between(8, 64).all()
-
-
-def test_a_search_that_was_killed_is_repeated_exactly() -> None:
-    whole, _ = tuning.search(LSTM, RANGES, 8, 3, score)
-    kept: dict[str, float] = {}
-
-    def killed(tried: tuning.Settings) -> float:
-        if len(kept) == 5:
-            raise KeyboardInterrupt
-        return kept.setdefault(str(tried), score(tried))
-
-    with pytest.raises(KeyboardInterrupt):
-        tuning.search(LSTM, RANGES, 8, 3, killed)
-    fitted = []
-
-    def again(tried: tuning.Settings) -> float:
-        if str(tried) not in kept:
-            fitted.append(tried)
-            kept[str(tried)] = score(tried)
-        return kept[str(tried)]
-
-    assert tuning.search(LSTM, RANGES, 8, 3, again)[0].equals(whole)
-    assert len(fitted) == 3
+@given(st.integers(1, 20), st.integers(1, 40), st.integers(0, 5))
+def test_a_longer_search_tries_the_same_first(few: int, more: int, seed: int) -> None:
+    assert tuning.drawn(LSTM, RANGES, few + more, seed)[:few] == tuning.drawn(LSTM, RANGES, few, seed)
+    assert tuning.drawn(LSTM, RANGES, few, seed) != tuning.drawn(LSTM, RANGES, few, seed + 1)
 
 
 def test_ranges_that_mean_nothing_to_the_architecture_are_left_out() -> None:
-    bag = Candidate(architecture="bag")
-    assert set(tuning.suited(bag, RANGES)) == {"learning_rate", "dropout", "embedding"}
+    assert set(tuning.suited(Candidate(architecture="bag"), RANGES)) == {"learning_rate", "dropout", "embedding"}
+    plain = {"C": SearchRange(low=0.1, high=10, log=True), **RANGES}
+    assert set(tuning.suited(Candidate(architecture="tfidf"), plain)) == {"C"}
+    assert tuning.suited(Candidate(architecture="majority"), plain) == {}
 
 
-def test_a_search_that_would_vary_nothing_is_refused() -> None:
+def test_a_search_that_would_vary_nothing_of_a_network_is_refused() -> None:
     with pytest.raises(ScenarioError, match=r"varies droput, which 'bag' does not have. Did you mean 'dropout'"):
-        tuning.search(Candidate(architecture="bag"), {"droput": RANGES["dropout"]}, 2, 1, score)
+        tuning.suited(Candidate(architecture="bag"), {"droput": RANGES["dropout"]})
 
 
 def test_what_a_trial_tries_goes_where_it_belongs() -> None:

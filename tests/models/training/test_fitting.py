@@ -257,3 +257,17 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
         (tmp_path / "model.json").write_text(f'{{"format": {other}}}')
         with pytest.raises(LoopbookError, match=f"format {other} is not {FORMAT}.* Train it again"):
             Model.load(tmp_path)
+
+
+def test_a_network_that_is_too_large_is_told_so(text: Problem, users_module: Path, tmp_path: Path) -> None:
+    users_module.write_text(
+        dedent("""
+        import keras
+
+        def build(inputs):
+            tokens = inputs.tokens()
+            return keras.Model(tokens, keras.layers.GlobalMaxPooling1D()(keras.layers.Embedding(9**9, 9**9)(tokens)))
+        """)
+    )
+    with pytest.raises(LoopbookError, match=r"(?s)cannot be split over several\. Lower batch_size .*OOM"):
+        fit(text, tmp_path / "fit", f"{users_module.stem}:build", own={})

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.models import heads, predictions, seen_rows
+from loopbook.models import predictions, seen_rows
 from loopbook.models.answers import Answers
 from loopbook.models.architectures import registry
-from loopbook.models.choice import leaderboard, tuning
+from loopbook.models.choice import leaderboard, search, search_page, tuning
 from loopbook.models.choice.leaderboard import Entry
+from loopbook.models.choice.search import Search
 from loopbook.models.model import Model
 from loopbook.models.shipping import onnx_export
 from loopbook.models.shipping.bundle import OnnxModel
@@ -36,10 +37,21 @@ RECORD = ", as approved"
 
 @dataclass(frozen=True)
 class Tuned:
-    """What the search around a candidate found: a row a trial, and the fit of the best."""
+    """What the searches around candidates found.
+
+    Attributes
+    ----------
+    trials
+        A row a trial: ``candidate``, and the columns of `search.run`.
+    fits
+        The best fit of each search, by a name for it.
+    events
+        The folder with the trials for TensorBoard's HParams.
+    """
 
     trials: pd.DataFrame
-    fit: Fit | None
+    fits: Mapping[str, Fit]
+    events: Path
 
 
 @dataclass(frozen=True)
@@ -156,33 +168,49 @@ def intervals(board: pd.DataFrame, task: str) -> pd.DataFrame:
     return board.set_index("candidate")[columns].set_axis(["value", "low", "high"], axis=1)
 
 
-def tune(stage: Stage, name: str | None, data: TrainingData) -> Tuned:
-    """Search for better settings around a candidate; every trial is a fit like any other, kept by itself.
+def tune(stage: Stage, board: pd.DataFrame, data: TrainingData) -> Tuned:
+    """Search for better settings around the best network and, with as many trials, the best plain baseline.
+
+    A search is kept by itself, like a fit.
 
     Parameters
     ----------
     stage
         Stage 04: its settings say what may be tried and how often.
-    name
-        The candidate to vary; one that is not the scenario's, the champion of record, is taken as it is. None: none.
+    board
+        The candidates that may be chosen, the best first; the champion of record is taken as it is.
     """
     settings, training = stage.settings, stage.scenario.training
-    candidate = training.candidates.get(name or "")
-    if candidate is None or not settings.trials or not settings.search:
-        return Tuned(pd.DataFrame(), None)
-    whole = Method.to_try(candidate, training)
-    short = whole.recipe.model_copy(update={"epochs": min(whole.recipe.epochs, settings.search_epochs)})
-    method, fits, metric = whole._replace(recipe=short), dict[str, Fit](), heads.KINDS[data.task.type].tuned_by
+    tables, fits = [pd.DataFrame()], dict[str, Fit]()
+    for family in ("network", "plain"):
+        name = best(board, family) or ""
+        candidate = training.candidates.get(name)
+        ranges = tuning.suited(candidate, settings.search) if candidate else {}
+        if candidate is None or not ranges or not settings.trials:
+            continue
+        whole = Method.to_try(candidate, training)
+        most = min(whole.recipe.epochs, settings.search_epochs)
+        method = whole._replace(recipe=whole.recipe.model_copy(update={"epochs": most, "workers": 1}))
+        asked = Search(method, ranges, settings.trials, settings.search_seed)
+        folder = _searched(stage, asked, data)
+        tables.append(content.load(folder / f"{search.TRIALS}.parquet").assign(candidate=name))
+        fits[f"{name}, tuned"] = fit_store.load(folder / search.BEST)
+    trials = pd.concat(tables, ignore_index=True)
+    return Tuned(trials, fits, search_page.write_events(stage.work / search.TRIALS, trials))
 
-    def fit_once(tried: Mapping[str, Any]) -> float:
-        fit = fit_store.fit(stage, tuning.applied(method, tried), data)
-        fits[str(sorted(tried.items()))] = fit
-        return metrics.score(metric, fit.predictions["label"], predictions.array(fit.predictions))
 
-    trials, best = tuning.search(
-        candidate, settings.search, settings.trials, settings.search_seed, fit_once, stage.progress
+def _searched(stage: Stage, asked: Search, data: TrainingData) -> Path:
+    parts = {
+        **fit_store.parts(asked.method, data),
+        "ranges": {name: span.model_dump(mode="json") for name, span in asked.ranges.items()},
+        "trials": asked.trials,
+        "seed": asked.seed,
+    }
+    modules = ["loopbook.models.choice.search", registry.module_of(asked.method.candidate.architecture)]
+    cache, processes = stage.project.work / "embeddings", stage.settings.search_processes
+    return stage.cached(
+        "searches", parts, modules, lambda work: search.run(asked, data, work, stage.progress, cache, processes)
     )
-    return Tuned(trials, fits[str(sorted(best.items()))])
 
 
 def ship(model: Model, folder: Path, frame: pd.DataFrame, *, export: bool, repeats: int, cache: Path) -> Shipped:

@@ -19,7 +19,7 @@ from loopbook.models.head import Head
 from loopbook.models.heads import Goal
 from loopbook.models.model import Model
 from loopbook.models.network import Network
-from loopbook.models.training import augmentation, gradient_descent, pretraining, probing
+from loopbook.models.training import augmentation, gradient_descent, pretraining, probing, runtime, workers
 from loopbook.models.training.gradient_descent import COLUMNS, STATE, Rows
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.models.training.recompute import recomputed
@@ -57,7 +57,14 @@ class Fitted(NamedTuple):
     facts: dict[str, Any]
 
 
-def fit(method: Method, data: TrainingData, work: Path, progress: Progress, cache: Path | None = None) -> None:
+def fit(
+    method: Method,
+    data: TrainingData,
+    work: Path,
+    progress: Progress,
+    cache: Path | None = None,
+    until: int | None = None,
+) -> None:
     """Fit a candidate and write all that is known of it into a folder.
 
     Parameters
@@ -72,6 +79,8 @@ def fit(method: Method, data: TrainingData, work: Path, progress: Progress, cach
         Is called with a text that says how far it is.
     cache
         Folder where sentence embeddings are kept over many fits; None: in `work`.
+    until
+        A network pauses after this epoch, and is continued by the next call; None: it is fitted to the end.
 
     Raises
     ------
@@ -87,9 +96,16 @@ def fit(method: Method, data: TrainingData, work: Path, progress: Progress, cach
     memory.set_back()
     registry.check(method.candidate, data.task)
     kind = registry.find(method.candidate.architecture)
+    if kind.family == "network" and method.recipe.workers > 1 and not workers.is_worker():
+        workers.fit(method, data, work, progress, cache)
+        return
     goals = goals_of(data, method.recipe, kind.described)
     if kind.family == "network":
-        fitted = _network(kind, method, data, goals, work, progress, cache or work / "embeddings")
+        with runtime.within_memory():
+            found = _network(kind, method, data, goals, work, progress, cache or work / "embeddings", until)
+        if found is None:
+            return
+        fitted = found
     else:
         progress("fitting")
         fitted = _plain(kind, method, data, goals, work, progress, cache or work / "embeddings")
@@ -145,8 +161,9 @@ def _network(
     work: Path,
     progress: Progress,
     cache: Path,
-) -> Fitted:
-    """Build a network and train it by gradient descent."""
+    until: int | None,
+) -> Fitted | None:
+    """Build a network and train it by gradient descent; None: it was paused."""
     if not method.recipe.epochs and not method.recipe.probe:
         raise ScenarioError("With epochs = 0 nothing is learnt; give probe a C, or epochs at least 1.")
     inputs = Inputs.of(data.features)
@@ -167,7 +184,11 @@ def _network(
         pretraining.pretrain(trained, rows, own, method.recipe, work, work / EVENTS, progress)
         if method.recipe.probe and not (work / STATE).is_file():
             probing.probe(trained, rows, method.recipe.probe)
-        state = gradient_descent.train(trained, rows, validation, method.recipe, work, work / EVENTS, progress)
+        state = gradient_descent.train(
+            trained, rows, validation, method.recipe, work, work / EVENTS, progress, until=until
+        )
+    if state.done(method.recipe) is None:
+        return None
     if trained is not network:
         network.model.set_weights(trained.model.get_weights())
     facts = {"epochs": state.epochs, "best_epoch": state.best_epoch, "ended": state.done(method.recipe)}

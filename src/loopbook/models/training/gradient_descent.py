@@ -15,7 +15,7 @@ from loopbook.models.arrays import Arrays, lengths, text
 from loopbook.models.head import Head
 from loopbook.models.heads import Goal
 from loopbook.models.network import Network
-from loopbook.models.training import optimizers
+from loopbook.models.training import optimizers, replicas
 from loopbook.models.training.tensorboard import Events
 from loopbook.scenario.errors import LoopbookError, ScenarioError
 from loopbook.scenario.recipe import Recipe
@@ -82,8 +82,10 @@ def train(
     work: Path,
     events: Path,
     report: Callable[[str], object],
+    strategy: Any = None,
+    until: int | None = None,
 ) -> Progress:
-    """Minimise the heads' weighted risks by a recipe and leave the best epoch's weights in the network.
+    """Minimise the heads' weighted risks by a recipe and leave the best epoch's weights in the network, if it is done.
 
     Parameters
     ----------
@@ -94,6 +96,10 @@ def train(
         Folder for TensorBoard.
     report
         Told after every epoch.
+    strategy
+        TensorFlow's, whose replicas share each batch; None: this process alone.
+    until
+        Pause after this epoch, to be continued; None: not before training is over.
 
     Raises
     ------
@@ -105,13 +111,15 @@ def train(
     Kingma & Ba (2015), Adam: a method for stochastic optimization. Prechelt (1998), Early stopping - but when?
     Berta et al. (2025), Rethinking early stopping: refine, then calibrate.
     """
+    strategy = strategy or replicas.strategy()
     trained = network.model.trainable_variables
     steps = recipe.epochs * -(-len(rows) // recipe.batch_size)
     optimizer, rate = optimizers.optimizer(recipe, steps, trained), optimizers.rate(recipe, steps)
     # The model's variables include the state of every random generator that its layers hold.
     variables = [*network.model.variables, *optimizer.variables]
     state = _restore(work / STATE, variables, len(network.model.variables))
-    step = _step(network, optimizer, [goal.head for goal in rows.goals], recipe)
+    replicas.seed_apart(network.model.variables)
+    step = _step(network, optimizer, [goal.head for goal in rows.goals], recipe, strategy)
     if recipe.probe and not state.history:
         # What the probe is worth counts as epoch 0, and is kept if training makes it worse.
         raw, held = (network.forward(part.arrays) for part in (rows, validation))
@@ -121,7 +129,7 @@ def train(
         state.best = [variable.numpy() for variable in network.model.variables]
     begun = time.monotonic(), state.epochs
     with Events(events) as watch:
-        while state.done(recipe) is None:
+        while state.done(recipe) is None and state.epochs < (until or recipe.epochs):
             epoch = state.epochs + 1
             losses, arrays = [], rows.read(epoch)
             for batch, longest in batches(arrays, len(rows), recipe.batch_size, recipe.seed, epoch):
@@ -133,6 +141,7 @@ def train(
                 optimizer.finalize_variable_values(trained)
             raw = network.forward(validation.arrays)
             found = measured(float((total / weight).sum()), validation.goals, raw, recipe.refine)
+            found = dict(zip(found, replicas.of_chief(strategy, list(found.values())).tolist(), strict=True))
             if not np.isfinite(found["loss"]) or not np.isfinite(found["val_loss"]):
                 raise LoopbookError(
                     f"In epoch {epoch} the loss is no longer a number. Lower training.learning_rate "
@@ -155,8 +164,9 @@ def train(
                 f"at most {left:,.0f} s left"
             )
             _save(work / STATE, variables, state)
-    for variable, value in zip(network.model.variables, state.best, strict=True):
-        variable.assign(value)
+    if state.done(recipe):
+        for variable, value in zip(network.model.variables, state.best, strict=True):
+            variable.assign(value)
     return state
 
 
@@ -189,7 +199,7 @@ def batches(
     yield from ((parts[at], int(long[parts[at]].max())) for at in random.permutation(len(parts)))
 
 
-def _step(network: Network, optimizer: Any, outputs: Sequence[Head], recipe: Recipe) -> Any:
+def _step(network: Network, optimizer: Any, outputs: Sequence[Head], recipe: Recipe, strategy: Any) -> Any:
     """Return the function that takes a batch and makes one step.
 
     References
@@ -205,32 +215,34 @@ def _step(network: Network, optimizer: Any, outputs: Sequence[Head], recipe: Rec
     if recipe.adversarial and table is None:
         raise ScenarioError(f"The network {network.model.name!r} trains no embeddings, which adversarial moves.")
 
-    def gradients(batch: dict[str, Any], target: Any, weight: Any) -> Any:
+    def gradients(batch: dict[str, Any], target: Any, weight: Any, totals: Any, count: int) -> Any:
         with tf.GradientTape() as tape:
-            risks, totals = [], []
+            risks = []
             for at, (head, z) in enumerate(heads.parts(outputs, network.model(batch, training=True))):
-                total, scores = tf.reduce_sum(weight[:, at]), tf.cast(z, tf.float32)
+                scores = tf.cast(z, tf.float32)
                 each = head.loss(target[:, at], scores, tf)
                 each = head.shaped(each, scores, tf, recipe.label_smoothing, recipe.focal)
-                risks.append(tf.math.divide_no_nan(tf.reduce_sum(each * weight[:, at]), total))
-                totals.append(total)
-            loss = tf.add_n([*risks, *network.model.losses])
-        return tape.gradient(loss, trained), risks, totals
+                risks.append(tf.math.divide_no_nan(tf.reduce_sum(each * weight[:, at]), totals[at]))
+            loss = tf.add_n([*risks, *(penalty / count for penalty in network.model.losses)])
+        return tape.gradient(loss, trained), tf.stack(risks)
+
+    together = replicas.over(strategy, gradients)
 
     @tf.function(input_signature=[network.signature, columns, columns])  # type: ignore[untyped-decorator]
     def step(batch: dict[str, Any], target: Any, weight: Any) -> Any:
-        slopes, risks, totals = gradients(batch, target, weight)
+        slopes, risks = together(batch, target, weight)
         if table is not None:
             (slope,) = (each for each, variable in zip(slopes, trained, strict=True) if variable is table)
             slope, before = tf.convert_to_tensor(slope), tf.identity(table.value)
             table.assign_add(recipe.adversarial * slope / (tf.norm(slope) + 1e-12))
-            away, *_ = gradients(batch, target, weight)
+            away, _ = together(batch, target, weight)
             table.assign(before)
             slopes = [
                 tf.convert_to_tensor(one) + tf.convert_to_tensor(two) for one, two in zip(slopes, away, strict=True)
             ]
         optimizer.apply(slopes, trained)
-        return tf.stack(risks) * tf.stack(totals), tf.stack(totals)
+        totals = tf.reduce_sum(weight, axis=0)
+        return risks * totals, totals
 
     return step
 
@@ -240,6 +252,12 @@ def _save(file: Path, variables: list[Any], state: Progress) -> None:
     arrays |= {f"best_{at}": value for at, value in enumerate(state.best)}
     arrays["history"], arrays["best_epoch"] = np.array(state.history), np.array(state.best_epoch)
     write_atomically(file, lambda path: np.savez(path, **arrays))
+
+
+def history(file: Path) -> NDArray[np.float64]:
+    """Return a row an epoch, as `COLUMNS` says, of a training that is not over, from the file of its state."""
+    with np.load(file, allow_pickle=False) as saved:
+        return np.asarray(saved["history"])
 
 
 def _restore(file: Path, variables: list[Any], own: int) -> Progress:

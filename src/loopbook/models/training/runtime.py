@@ -45,6 +45,27 @@ def prepare(seed: int | None = None) -> None:
 
 
 @contextmanager
+def within_memory() -> Iterator[None]:
+    """Say what helps if the memory of a device does not suffice for what is done within.
+
+    Raises
+    ------
+    LoopbookError
+        Then. Networks are not split over devices: Keras' ModelParallel shards nothing on TensorFlow.
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise LoopbookError(
+            "The network, its gradients and a batch do not fit into the memory of one device, and a network cannot be "
+            "split over several. Lower batch_size and raise accumulate by as much, set recompute or mixed_precision, or "
+            f"train fewer weights. TensorFlow says: {str(error).splitlines()[0][:200]}"
+        ) from error
+
+
+@contextmanager
 def _without_notes() -> Iterator[None]:
     """Keep back what TensorFlow notes of its start, past Python's own streams; it is shown if the start fails."""
     with tempfile.TemporaryFile() as notes:

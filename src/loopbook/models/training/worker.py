@@ -1,0 +1,40 @@
+"""The process of one worker: it makes the fit that `workers` hands over, together with the others."""
+
+import os
+import shutil
+import sys
+import threading
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from loopbook.models.training import fitting, replicas, runtime, workers
+from loopbook.models.training.gradient_descent import STATE
+from loopbook.scenario.errors import LoopbookError
+
+
+def main(job: Path, work: Path, cache: Path | None) -> None:
+    """Fit into `work` as the chief; as another worker, into a folder that goes away."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    cluster = workers.Cluster.given()
+    assert cluster is not None
+    method, data = workers.handed_over(job)
+    with TemporaryDirectory(prefix="loopbook-") as folder:
+        own = Path(folder) if cluster.number else work
+        if cluster.number and (work / STATE).is_file():
+            shutil.copy(work / STATE, own)  # before the chief, who waits for all, writes the next one
+        runtime.prepare()
+        replicas.strategy()
+        fitting.fit(method, data, own, lambda text: print(f"{workers.SAYS}{text}", flush=True), cache)
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1024):  # past Python's buffer, whose lock a thread must not hold when the process ends
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]) if sys.argv[3] else None)
+    except LoopbookError as error:
+        sys.exit(" ".join(f"{type(error).__name__}: {error}".split()))
