@@ -60,8 +60,8 @@ def within_memory() -> Iterator[None]:
     except tf.errors.ResourceExhaustedError as error:
         raise LoopbookError(
             "The network, its gradients and a batch do not fit into the memory of one device, and a network cannot be "
-            "split over several. Lower batch_size and raise accumulate by as much, set recompute or mixed_precision, or "
-            f"train fewer weights. TensorFlow says: {str(error).splitlines()[0][:200]}"
+            "split over several. Lower batch_size and raise accumulate by as much, set recompute or mixed_precision, "
+            f"or train fewer weights. TensorFlow says: {str(error).splitlines()[0][:200]}"
         ) from error
 
 
