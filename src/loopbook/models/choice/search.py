@@ -67,11 +67,11 @@ class Search:
     def rounds(self) -> list[int]:
         """After how many epochs trials are compared; the last number is the end.
 
-        Weights of classes change the loss itself: where they are varied, no trial ends before the others.
+        Weights of classes and `refine` change the loss itself: where they vary, no trial ends before the others.
         """
         most = self.method.recipe.epochs
         plain = registry.described(self.method.candidate.architecture).family == "plain"
-        halves = self.trials >= _HALVED and not plain and "class_weights" not in self.ranges
+        halves = self.trials >= _HALVED and not plain and not {"class_weights", "refine"} & set(self.ranges)
         return sorted({max(1, most // part) for part in (4, 2, 1)}) if halves else [most]
 
 
