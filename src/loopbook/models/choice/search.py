@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from loopbook.models import heads, predictions
@@ -134,13 +133,20 @@ def fit_until(
 ) -> Outcome:
     """Fit one trial as far as an epoch, going on from where it is."""
     fitting.fit(method, data, work, progress, cache, until)
-    if not (work / f"{fitting.SUMMARY}.json").is_file():
-        loss = gradient_descent.losses(work / gradient_descent.STATE)
-        return Outcome(float(loss.min()), len(loss), None)
-    loss = pd.read_csv(work / fitting.HISTORY)["val_loss"].to_numpy()
+    over = (work / f"{fitting.SUMMARY}.json").is_file()
+    rows = (
+        pd.read_csv(work / fitting.HISTORY)
+        if over
+        else pd.DataFrame(
+            gradient_descent.history(work / gradient_descent.STATE), columns=list(gradient_descent.COLUMNS)
+        )
+    )
+    loss, epochs = float(rows["val_loss"].min()), int(rows["epoch"].iloc[-1])
+    if not over:
+        return Outcome(loss, epochs, None)
     said = content.load(work / f"{fitting.PREDICTIONS}.parquet")
     score = metrics.score(heads.KINDS[data.task.type].tuned_by, said["label"], predictions.array(said))
-    return Outcome(float(np.min(loss)), len(loss), float(score))
+    return Outcome(loss, epochs, float(score))
 
 
 def importance(trials: pd.DataFrame, names: Sequence[str]) -> pd.Series[float]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from loopbook.models.training import fitting, replicas, runtime, workers
-from loopbook.models.training.gradient_descent import STATE
 from loopbook.scenario.errors import LoopbookError
 
 
@@ -20,8 +19,8 @@ def main(job: Path, work: Path, cache: Path | None) -> None:
     method, data = workers.handed_over(job)
     with TemporaryDirectory(prefix="loopbook-") as folder:
         own = Path(folder) if cluster.number else work
-        if cluster.number and (work / STATE).is_file():
-            shutil.copy(work / STATE, own)  # before the chief, who waits for all, writes the next one
+        for state in work.glob("*.npz") if cluster.number else ():
+            shutil.copy(state, own)  # before the chief, who waits for all, writes the next one
         runtime.prepare()
         replicas.strategy()
         fitting.fit(method, data, own, lambda text: print(f"{workers.SAYS}{text}", flush=True), cache)
