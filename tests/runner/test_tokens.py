@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopbook.runner.kernels.pool import THREADS
-from loopbook.runner.tokens import Need, Tokens, devices, threads
+from loopbook.runner.kernels.pool import THREADS, Level
+from loopbook.runner.tokens import Need, Tokens, devices, need, threads
 
 needs = st.builds(Need, st.integers(1, 6), st.integers(0, 12), st.integers(0, 3))
 
@@ -17,9 +20,9 @@ def test_never_more_is_given_out_than_there_is(
 ) -> None:
     tokens = Tokens(processors, memory, tuple(map(str, range(gpus))))
     given_out = []
-    for need in wanted:
-        if tokens.free(need):
-            given_out.append(tokens.take(need))
+    for asked in wanted:
+        if tokens.free(asked):
+            given_out.append(tokens.take(asked))
         else:
             assert given_out, "alone, every job can run"
             tokens.give_back(given_out.pop(data.draw(st.integers(0, len(given_out) - 1))))
@@ -41,3 +44,13 @@ def test_a_job_takes_the_threads_that_a_person_has_set() -> None:
 def test_hidden_gpus_are_not_given_out() -> None:
     assert devices({"CUDA_VISIBLE_DEVICES": ""}) == ()
     assert devices({"CUDA_VISIBLE_DEVICES": "-1"}) == ()
+
+
+def test_a_notebook_that_trains_takes_what_its_workers_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*THREADS, "TF_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    assert need(Level.LIGHT, 4) == need(Level.LIGHT)
+    one, four = need(Level.HEAVY), need(Level.HEAVY, 4)
+    assert (four.processors, four.memory, four.gpus) == (4, 4 * one.memory, 4)
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    assert need(Level.HEAVY, 4).gpus == len(devices(os.environ)), "a cluster's machine has one worker, with all GPUs"

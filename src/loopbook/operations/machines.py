@@ -48,6 +48,8 @@ def run(
         workers = many
     given = params if workers is None else f"{params} training.workers={workers}"
     request = session.read(scenario, profile, given)
+    if request.resolved.training.workers > 1:
+        console.print("While a network is trained, TensorFlow listens on all addresses of this machine, for anybody.")
     if cluster is None:
         return session.run(request, console, jobs, time_limit).status
     if cluster.number:

@@ -19,7 +19,7 @@ import pytest
 from tests.models.conftest import Problem, settings
 from tests.models.training.test_fitting import fit
 
-from loopbook.models.training import workers
+from loopbook.models.training import replicas, runtime, workers
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.models.training.workers import Cluster, Process
 from loopbook.scenario.candidate import Candidate
@@ -144,3 +144,17 @@ def test_workers_without_a_gpu_each_are_refused(text: Problem, tmp_path: Path, m
 def test_who_waits_for_a_chief_that_does_not_come_says_so(tmp_path: Path) -> None:
     with pytest.raises(LoopbookError, match=r"The chief, a:1, has begun no run in 0 s"):
         workers.join(tmp_path, Cluster(("a:1", "b:2"), 1), print, patience=0.3)
+
+
+def test_workers_drop_at_random_by_seeds_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime.prepare(1)
+    import keras
+
+    (state,) = (variable for variable in keras.layers.Dropout(0.5, seed=7).variables)
+    before = state.numpy().tolist()
+    replicas.seed_apart([state])
+    assert state.numpy().tolist() == before
+    monkeypatch.setenv("LOOPBOOK_WORKER", "1")
+    monkeypatch.setenv("TF_CONFIG", Cluster(("a:1", "b:2", "c:3"), 0).config(2))
+    replicas.seed_apart([state])
+    assert state.numpy().tolist() == [before[0] + 2, before[1]]
