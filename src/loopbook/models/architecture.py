@@ -30,7 +30,7 @@ Strength = Annotated[float, Field(gt=0, le=1e6)]
 Words = Annotated[int, Field(ge=1, le=5)]
 Characters = Annotated[int, Field(ge=0, le=8)]
 
-Family = Literal["network", "plain"]
+Family = Literal["network", "plain", "ensemble"]
 Need = Literal["text", "table", "nothing"]
 
 
@@ -38,7 +38,7 @@ class Predictor(Protocol):
     """What is learnt, in a form that is saved, loaded and asked without knowing the architecture."""
 
     family: ClassVar[Family]
-    """``network``: trained by gradient descent; ``plain``: fitted in one go."""
+    """``network``: trained by gradient descent; ``plain``: fitted in one go; ``ensemble``: made of several of both."""
 
     @property
     def parameters(self) -> int:
@@ -74,7 +74,7 @@ class Architecture:
         float32 [n, any]; the head is put upon it. What the model alone does not say comes with it as `Built`. Of a
         plain baseline:
         ``make(features, train, goals, **settings)`` returns the fitted predictor; `goals` are what each head is to
-        learn (`heads.Goal`).
+        learn (`heads.Goal`). Of an ensemble: ``make(members, **settings)``, of fitted models.
     settings
         Arguments that a candidate may set: the annotation of each, as a type with its range.
     required
@@ -108,7 +108,7 @@ class Architecture:
 
     @property
     def family(self) -> Family:
-        """``network`` or ``plain``."""
+        """``network``, ``plain`` or ``ensemble``."""
         return self.form.family
 
 

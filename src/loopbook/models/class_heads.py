@@ -55,6 +55,9 @@ class Classes(Head):
         free: Floats = z - np.array(self.offset or [0.0] * self.width)
         return free / self.temperature
 
+    def tempered(self, z: Floats) -> Floats:
+        return np.asarray(self.plain(z) + np.array(self.offset or 0.0))
+
     def logits(self, z: Floats) -> Floats:
         """Return scores as `statistics.scores` takes logits: [n] where there is one, else [n, width]."""
         return z[:, 0] if self.width == 1 else z

@@ -114,6 +114,10 @@ class Head(BaseModel):
         """Return raw scores of validation at the temperature that calibration is going to choose; a number has none."""
         return z
 
+    def tempered(self, z: Floats) -> Floats:
+        """Return raw scores as sure as validation allows; those of a number are on one scale already."""
+        return z
+
     @abstractmethod
     def probabilities(self, z: Floats) -> Floats:
         """Return the probability of each class, float64 [n, k], from raw scores [n, width]."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from loopbook.data.features import Features
+    from loopbook.models.architecture import Family
     from loopbook.models.heads import Goal
 
 Floats = NDArray[np.float64]
@@ -72,7 +73,7 @@ class Linear:
     characters: int = 0
     buckets: int = 0
 
-    family: ClassVar[Literal["network", "plain"]] = "plain"
+    family: ClassVar[Family] = "plain"
 
     @property
     def parameters(self) -> int:

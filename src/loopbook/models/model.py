@@ -53,7 +53,7 @@ class Model(Answering):
 
     @property
     def family(self) -> Family:
-        """``network`` or ``plain``."""
+        """``network``, ``plain`` or ``ensemble``."""
         return self.predictor.family
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from loopbook.data.features import Features
-    from loopbook.models.architecture import Architecture, Inputs
+    from loopbook.models.architecture import Architecture, Family, Inputs
 
 FILE, TOKENIZER = "network.keras", "tokenizer.json"
 HEAD = "probability"
@@ -52,7 +52,7 @@ class Network:
     tokenizer: str = ""
     body: Any = None
 
-    family: ClassVar[Literal["network", "plain"]] = "network"
+    family: ClassVar[Family] = "network"
 
     @classmethod
     def build(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from loopbook.data.features import Features
+    from loopbook.models.architecture import Family
 
 ARRAYS = "trees"
 _NODES = ("column", "threshold", "below", "above", "value")
@@ -57,7 +58,7 @@ class Trees:
     score: NDArray[np.int64]
     bias: NDArray[np.float64]
 
-    family: ClassVar[Literal["network", "plain"]] = "plain"
+    family: ClassVar[Family] = "plain"
 
     @classmethod
     def of(cls, grown: Sequence[Sequence[Any]], rate: float, bias: ArrayLike) -> Trees:

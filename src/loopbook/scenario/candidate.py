@@ -1,9 +1,17 @@
 """A candidate: an architecture with its arguments, and in what its training differs from the others'."""
 
+from __future__ import annotations
+
+from typing import Annotated, Any
+
 from pydantic import Field
 
 from loopbook.scenario.recipe import RecipeChanges
 from loopbook.scenario.settings import Scalar, Settings
+
+
+def _or_names(schema: dict[str, Any]) -> None:
+    schema["items"] = {"anyOf": [schema["items"], {"type": "string"}]}
 
 
 class Candidate(Settings):
@@ -13,4 +21,9 @@ class Candidate(Settings):
     settings: dict[str, Scalar] = Field(default_factory=dict, description="arguments of the architecture's function")
     recipe: RecipeChanges = Field(
         default_factory=RecipeChanges, description="in what its training differs from the settings of training"
+    )
+    members: Annotated[tuple[Candidate, ...], Field(strict=False)] = Field(
+        (),
+        description="of an ensemble: its candidates, or the names of others",
+        json_schema_extra=_or_names,
     )

@@ -1,6 +1,6 @@
 """Settings of stage 03: the candidates, and the recipe by which they are trained."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -27,6 +27,23 @@ class TrainingSettings(Recipe):
     def recipes(self) -> list[Recipe]:
         """The recipes by which candidates are trained."""
         return [self.changed(candidate.recipe) for candidate in self.candidates.values()]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_members(cls, given: Any) -> Any:
+        """Put the candidates that an ensemble names into it, so that it is known by all that its fit depends on."""
+        known = given.get("candidates") if isinstance(given, dict) else None
+        if not isinstance(known, dict):
+            return given
+        found = dict(known)
+        for name, candidate in known.items():
+            members = candidate.get("members") if isinstance(candidate, dict) else None
+            if isinstance(members, list | tuple):
+                for member in members:
+                    if isinstance(member, str) and member not in known:
+                        raise ValueError(f"{name} has a member {member!r}, no candidate.{suggest(member, known)}")
+                found[name] = {**candidate, "members": [known.get(m, m) if isinstance(m, str) else m for m in members]}
+        return {**given, "candidates": found}
 
     @model_validator(mode="after")
     def _known(self) -> Self:

@@ -133,6 +133,8 @@ def _users_modules(seen: Mapping[str, Any]) -> set[str]:
         value = values.pop()
         if isinstance(value, dict):
             values += value.values()
+        elif isinstance(value, list | tuple):
+            values += value
         elif isinstance(value, str) and _FUNCTION.fullmatch(value):
             found.add(value.partition(":")[0])
     return found

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from loopbook.models.architecture import Architecture
 from loopbook.models.network import Network
-from loopbook.scenario.errors import ScenarioError, suggest
+from loopbook.scenario.errors import ScenarioError, refuse, suggest
 from loopbook.scenario.settings import Scalar
 from loopbook.scenario.task import Task
 
@@ -93,6 +93,29 @@ def check(candidate: Candidate, task: Task) -> None:
     if missing:
         raise ScenarioError(f"The architecture {name!r} needs the settings {', '.join(missing)}.")
     architecture.ready()
+    _check_members(candidate, architecture, task)
+
+
+def _check_members(candidate: Candidate, whole: Architecture, task: Task) -> None:
+    """Check the members of an ensemble, and that nothing else has any."""
+    members, by = candidate.members, "class_weights"
+    refuse(
+        ScenarioError,
+        (whole.family == "ensemble" and not members, f"The {whole.name} has no members: name candidates."),
+        (whole.family != "ensemble" and members, f"The architecture {whole.name!r} has members; an ensemble may."),
+    )
+    for member in members:
+        part = described(member.architecture)
+        refuse(
+            ScenarioError,
+            (part.family == "ensemble", f"The {whole.name} has an ensemble among its members; name those members."),
+            (part.described, f"The {whole.name} has a member {part.name!r}, which scores classes that others do not."),
+            (
+                getattr(member.recipe, by) not in (None, getattr(candidate.recipe, by)),
+                f"The {whole.name} and its member {part.name!r} differ in {by}: set it for all of them.",
+            ),
+        )
+        check(member, task)
 
 
 def _serves(architecture: Architecture, task: Task) -> bool:

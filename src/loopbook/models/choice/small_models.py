@@ -12,7 +12,7 @@ from loopbook.models.choice import leaderboard
 from loopbook.models.choice.model_selection import Shipped
 from loopbook.models.model import Model
 from loopbook.models.shipping import onnx_export, serving, variants
-from loopbook.models.shipping.bundle import MODEL
+from loopbook.models.shipping.bundle import CONFIG
 from loopbook.models.shipping.variants import FLOAT32, VARIANTS, Source, Variant
 from loopbook.models.training import fit_store
 from loopbook.models.training.method import Method, TrainingData
@@ -53,7 +53,7 @@ def made(
         parts, modules = {"variant": name, "of": content.digest(bundle), "settings": chosen}, [variants.__name__]
         if variant.trained:
             parts |= fit_store.parts(method, data)
-            names = (method.candidate.architecture, *filter(None, (settings.student,)))
+            names = (*method.architectures, *filter(None, (settings.student,)))
             modules += [registry.module_of(architecture) for architecture in names]
         stage.progress(f"variant {name}")
         folders[name] = stage.cached("variants", parts, modules, partial(_make, variant, source)) / _INSIDE
@@ -102,7 +102,7 @@ def chosen(table: pd.DataFrame, folders: dict[str, Path], may_lose: float) -> st
     One that Keras answers is not shipped: it would bring TensorFlow along.
     """
     within = [
-        name == FLOAT32 or (bool(high <= may_lose) and (folders[str(name)] / MODEL).is_file())
+        name == FLOAT32 or (bool(high <= may_lose) and (folders[str(name)] / f"{CONFIG}.json").is_file())
         for name, high in table["lost_high"].items()
     ]
     return str(table["bytes"][within].idxmin())

@@ -14,6 +14,7 @@ from loopbook.data.features import Features
 from loopbook.models import heads
 from loopbook.models.answers import Answering
 from loopbook.models.arrays import Arrays, encode, lengths, texts
+from loopbook.models.averaged import mean, member_name
 from loopbook.models.encoders import sentence_encoder
 from loopbook.models.head import Head
 from loopbook.models.linear import Linear
@@ -38,6 +39,8 @@ class OnnxModel(Answering):
         The heads: what the raw scores say.
     linear
         The terms of a linear baseline; None for networks and trees.
+    members
+        Of an ensemble, which has no graph of its own.
     learned
         As of `Model`. A bundle goes out without it, so that only `serving.load`, which has the model beside it, knows.
     """
@@ -49,6 +52,7 @@ class OnnxModel(Answering):
     _session: Any
     _tokenizer: Any
     learned: NDArray[np.uint64] | None = None
+    members: tuple[Self, ...] = ()
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -60,13 +64,17 @@ class OnnxModel(Answering):
             If it is none, or was written by another version of Loopbook.
         """
         file = folder / f"{CONFIG}.json"
-        if not file.is_file() or not (folder / MODEL).is_file():
+        config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        if not config or not ("members" in config or (folder / MODEL).is_file()):
             raise LoopbookError(f"{folder} holds no exported model: {MODEL} or {file.name} is missing.")
-        config = json.loads(file.read_text(encoding="utf-8"))
         if config.get("format") != FORMAT:
             raise LoopbookError(f"{file}: format {config.get('format')!r} is not {FORMAT}. Export the model again.")
+        features = Features.model_validate(content.load(folder / f"{FEATURES}.json"))
+        if count := config.get("members"):
+            members = tuple(cls.load(folder / member_name(at)) for at in range(count))
+            return cls(features, config, heads.load(config["outputs"]), None, None, None, members=members)
         return cls(
-            Features.model_validate(content.load(folder / f"{FEATURES}.json")),
+            features,
             config,
             heads.load(config["outputs"]),
             Linear.load(folder) if "positions" in config["inputs"] else None,
@@ -79,6 +87,8 @@ class OnnxModel(Answering):
         result = np.zeros((len(frame), heads.width(self.outputs)))
         if not len(frame):
             return result
+        if self.members:
+            return mean(self.members, frame)
         arrays = self._encode(frame)
         # Tokens of one length go together where the graph knows no padding, and word pieces always.
         cut = [name for name in arrays if name == "pieces" or (name == "tokens" and self.config["unpadded"])]

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from loopbook.models.averaged import Averaged
 from loopbook.models.encoders import sentence_encoder
 from loopbook.models.model import Model
 from loopbook.models.network import Network
@@ -40,7 +41,12 @@ def card(
     rows = {name: part["rows"] for name, part in dataset["splits"].items()}
     return {
         "title": dataset["title"],
-        "model": {"architecture": model.architecture, "settings": dict(model.settings), "parameters": model.parameters},
+        "model": {
+            "architecture": model.architecture,
+            "settings": dict(model.settings),
+            "parameters": model.parameters,
+            **({"members": [member.architecture for member in _parts(model)]} if _parts(model) != [model] else {}),
+        },
         "task": {"type": task.type, "fields": dict(task.fields), "classes": list(model.classes)},
         "data": {**dataset["origin"], "simulated": dataset["simulated"], "splits": rows, "time": dataset["time"]},
         "metrics": dict(metrics),
@@ -74,9 +80,15 @@ def markdown(described: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _parts(model: Model) -> list[Model]:
+    """Return the members of an ensemble; of another model itself."""
+    return list(model.predictor.members) if isinstance(model.predictor, Averaged) else [model]
+
+
 def _encoder(model: Model) -> dict[str, str]:
     """Return the licence of the sentence encoder, if it goes out with the model."""
-    if not isinstance(model.predictor, Network) or "embedding" not in model.predictor.inputs:
+    networks = (part.predictor for part in _parts(model))
+    if not any(isinstance(network, Network) and "embedding" in network.inputs for network in networks):
         return {}
     known = metadata.metadata(sentence_encoder.PACKAGE).json
     return {"encoder": f"{sentence_encoder.PACKAGE}: {known.get('license_expression') or known.get('license')}"}

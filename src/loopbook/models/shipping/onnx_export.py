@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from loopbook.data.features import Features
 from loopbook.models import heads
 from loopbook.models.architecture import Predictor
+from loopbook.models.averaged import Averaged, member_name
 from loopbook.models.encoders import sentence_encoder
 from loopbook.models.head import Head
 from loopbook.models.linear import Linear
@@ -34,7 +35,8 @@ def export(model: Model, folder: Path) -> None:
     """Write a bundle that needs no TensorFlow: `model.onnx`, `features.json` and `config.json`, which comes last.
 
     The graph gives raw scores; the heads make probabilities of them outside, in double precision. A network on sentence
-    embeddings gets the encoder into its graph and the tokenizer beside it, so that it reads text.
+    embeddings gets the encoder into its graph and the tokenizer beside it, so that it reads text. An ensemble has a
+    bundle for each member in place of a graph.
 
     Parameters
     ----------
@@ -44,6 +46,19 @@ def export(model: Model, folder: Path) -> None:
         Is made if it is not there.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "format": FORMAT,
+        "kind": model.family,
+        "architecture": model.architecture,
+        "outputs": heads.dump(model.outputs),
+    }
+    content.save(model.features.model_dump(mode="json"), folder / FEATURES)
+    if isinstance(model.predictor, Averaged):
+        members = model.predictor.members
+        for at, member in enumerate(members):
+            export(member, folder / member_name(at))
+        content.save({**config, "members": len(members)}, folder / CONFIG)
+        return
     graph, inputs, unpadded = _converted(model.predictor, model.features)
     if "positions" in inputs:
         model.predictor.save(folder)
@@ -52,16 +67,7 @@ def export(model: Model, folder: Path) -> None:
         tokenizer = own or (sentence_encoder.folder() / "tokenizer.json").read_text(encoding="utf-8")
         write_atomically(folder / PIECES, lambda file: file.write_text(tokenizer, encoding="utf-8"))
     write_atomically(folder / MODEL, lambda file: file.write_bytes(graph.SerializeToString(deterministic=True)))
-    content.save(model.features.model_dump(mode="json"), folder / FEATURES)
-    config = {
-        "format": FORMAT,
-        "kind": model.family,
-        "architecture": model.architecture,
-        "inputs": inputs,
-        "unpadded": unpadded,
-        "outputs": heads.dump(model.outputs),
-    }
-    content.save(config, folder / CONFIG)
+    content.save({**config, "inputs": inputs, "unpadded": unpadded}, folder / CONFIG)
 
 
 def check(model: Model, folder: Path, frame: pd.DataFrame, cache: Path | None = None) -> float:

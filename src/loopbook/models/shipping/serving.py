@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from loopbook.models import seen_rows
 from loopbook.models.seen_rows import Learner
-from loopbook.models.shipping.bundle import MODEL, OnnxModel
+from loopbook.models.shipping.bundle import CONFIG, OnnxModel
 
 if TYPE_CHECKING:
     from loopbook.models.model import Model
@@ -23,7 +23,7 @@ def load(folder: Path) -> Learner:
 
 def variant(folder: Path) -> Model | OnnxModel:
     """Return the model in a folder: an ONNX bundle, or what Keras answers."""
-    if (folder / MODEL).is_file():
+    if (folder / f"{CONFIG}.json").is_file():
         return OnnxModel.load(folder)
     # Imported here, because all that was exported is served without Keras.
     from loopbook.models.model import Model

@@ -172,7 +172,8 @@ def keras_int8(source: Source, folder: Path) -> None:
 
 
 def _network(model: Model) -> str:
-    return "" if model.family == "network" else "it is no network"
+    no = {"network": "", "plain": "it is no network", "ensemble": "it is no network, but several models"}
+    return no[model.family]
 
 
 def _encoder(model: Model) -> str:

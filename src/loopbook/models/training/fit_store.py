@@ -58,7 +58,7 @@ def fit(stage: Stage, method: Method, data: TrainingData) -> Fit:
     stage
         Whose store and progress line are used.
     """
-    named = (method.candidate.architecture, *filter(None, [method.recipe.back_translation]))
+    named = (*method.architectures, *filter(None, [method.recipe.back_translation]))
     modules = ["loopbook.models.training.fitting", *map(registry.module_of, named)]
     cache = stage.project.work / "embeddings"
     return load(

@@ -15,6 +15,7 @@ from loopbook.models import heads, memory, predictions, seen_rows
 from loopbook.models.architecture import Architecture, Inputs, Predictor
 from loopbook.models.architectures import registry
 from loopbook.models.arrays import TEXT, Arrays
+from loopbook.models.averaged import member_name
 from loopbook.models.head import Head
 from loopbook.models.heads import Goal
 from loopbook.models.model import Model
@@ -30,6 +31,7 @@ from loopbook.statistics import evaluation
 from loopbook.store import content
 
 SUMMARY, MODEL, EVENTS, PREDICTIONS, HISTORY = "fit", "model", "events", "predictions", "history.csv"
+MEMBERS = "members"
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], object]
@@ -106,6 +108,8 @@ def fit(
         if found is None:
             return
         fitted = found
+    elif kind.family == "ensemble":
+        fitted = _ensemble(kind, method, data, goals, work, progress, cache)
     else:
         progress("fitting")
         fitted = _plain(kind, method, data, goals, work, progress, cache or work / "embeddings")
@@ -151,6 +155,33 @@ def _plain(
                 events.histogram(1, what, values)
         events.histogram(1, "validation/raw", raw)
     return Fitted(plain, raw, [(1, *measured.values())], 1, {"epochs": 0, "best_epoch": 0, "ended": "closed form"})
+
+
+def _ensemble(
+    kind: Architecture,
+    method: Method,
+    data: TrainingData,
+    goals: Goals,
+    work: Path,
+    progress: Progress,
+    cache: Path | None,
+) -> Fitted:
+    """Fit each member by itself, in a folder of its own; what is fitted already stays so after a kill."""
+    members, parts = [], method.members
+    for at, part in enumerate(parts):
+        folder, said = (
+            work / MEMBERS / member_name(at),
+            f"member {at + 1} of {len(parts)}, {part.candidate.architecture}",
+        )
+        fit(part, data, folder, lambda text, said=said: progress(f"{said}: {text}"), cache)  # type: ignore[misc]
+        members.append(Model.load(folder / MODEL))
+    made = kind.make(members, **method.candidate.settings)
+    own, raw = (made.raw(data.features, frame, cache, progress) for frame in (data.train, data.validation))
+    measured = gradient_descent.measured(heads.risk(goals.train, own), goals.held, raw)
+    with Events(work / EVENTS) as events:
+        events.scalars(1, measured)
+    facts = {"epochs": 0, "best_epoch": 0, "ended": f"{len(members)} members", "members": len(members)}
+    return Fitted(made, raw, [(1, *measured.values())], 1, facts)
 
 
 def _network(
@@ -229,7 +260,7 @@ def _finish(method: Method, data: TrainingData, goals: Goals, fitted: Fitted, wo
     pd.DataFrame(fitted.history, columns=list(COLUMNS)).astype({"epoch": int}).to_csv(work / HISTORY, index=False)
     content.save(said, work / PREDICTIONS)
     model.save(work / MODEL)
-    for state in (STATE, *(f"{stage}.npz" for stage in pretraining.STAGES)):
+    for state in (STATE, MEMBERS, *(f"{stage}.npz" for stage in pretraining.STAGES)):
         content.remove(work / state)
     facts = {
         **fitted.facts,

@@ -7,6 +7,7 @@ import pandas as pd
 
 from loopbook.data.features import Features
 from loopbook.models.architectures import registry
+from loopbook.models.averaged import Averaged
 from loopbook.models.model import Model
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.recipe import Recipe, RecipeChanges
@@ -14,6 +15,7 @@ from loopbook.scenario.task import Task
 
 PLAIN = {"class_weights"}
 """The part of the recipe that the fit of a plain baseline depends on; a network's depends on all of it."""
+_ALL = set(Recipe.model_fields)
 
 
 class Method(NamedTuple):
@@ -33,14 +35,41 @@ class Method(NamedTuple):
 
         A model that was tuned, or approved in an earlier round, need not have been trained as the scenario says now.
         """
-        candidate = Candidate(architecture=model.architecture, settings=dict(model.settings))
-        return cls(candidate, recipe.model_copy(update=dict(model.training)))
+        own = recipe.model_copy(update=dict(model.training))
+        if isinstance(model.predictor, Averaged):
+            # Each member says its seed itself.
+            parts = [cls.of(member, own) for member in model.predictor.members]
+            members = tuple(
+                part.candidate.model_copy(update={"recipe": RecipeChanges(**part.recipe.model_dump(include=_ALL))})
+                for part in parts
+            )
+            return cls(Candidate(architecture=model.architecture, members=members), own)
+        return cls(Candidate(architecture=model.architecture, settings=dict(model.settings)), own)
+
+    @property
+    def members(self) -> list[Self]:
+        """How the members of an ensemble are fitted: networks with every seed, plain baselines once."""
+        named = (type(self).to_try(member, self.recipe) for member in self.candidate.members)
+        seeds = int(self.candidate.settings.get("seeds") or 1)
+        return [
+            part._replace(recipe=part.recipe.model_copy(update={"seed": part.recipe.seed + further}))
+            for part in named
+            for further in range(1 if part._plain else seeds)
+        ]
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """The names of all architectures that are fitted."""
+        return (self.candidate.architecture, *(member.architecture for member in self.candidate.members))
 
     @property
     def depends_on(self) -> dict[str, Any]:
         """The part of the recipe that the fit depends on, as plain values."""
-        plain = registry.described(self.candidate.architecture).family == "plain"
-        return self.recipe.model_dump(mode="json", include=PLAIN if plain else set(Recipe.model_fields))
+        return self.recipe.model_dump(mode="json", include=PLAIN if self._plain else _ALL)
+
+    @property
+    def _plain(self) -> bool:
+        return registry.described(self.candidate.architecture).family == "plain"
 
 
 @dataclass(frozen=True)
