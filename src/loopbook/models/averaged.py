@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from loopbook.models import heads
 from loopbook.store import content
 
 if TYPE_CHECKING:
@@ -78,6 +77,8 @@ def mean(members: Sequence[Answering], frame: pd.DataFrame, *more: Any) -> NDArr
 
     Scores of classes are divided by the temperature of their member, so that none that is too sure outvotes the others.
     """
+    from loopbook.models import heads  # brings pandas
+
     each = [
         np.column_stack([head.tempered(z) for head, z in heads.parts(member.outputs, member.raw(frame, *more))])
         for member in members
