@@ -31,7 +31,7 @@ from loopbook.statistics import evaluation
 from loopbook.store import content
 
 SUMMARY, MODEL, EVENTS, PREDICTIONS, HISTORY = "fit", "model", "events", "predictions", "history.csv"
-MEMBERS = "members"
+MEMBERS, PEAK = "members", "peak_memory_mb"
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], object]
@@ -167,20 +167,19 @@ def _ensemble(
     cache: Path | None,
 ) -> Fitted:
     """Fit each member by itself, in a folder of its own; what is fitted already stays so after a kill."""
-    members, parts = [], method.members
+    members, peaks, parts = [], [], method.members
     for at, part in enumerate(parts):
-        folder, said = (
-            work / MEMBERS / member_name(at),
-            f"member {at + 1} of {len(parts)}, {part.candidate.architecture}",
-        )
-        fit(part, data, folder, lambda text, said=said: progress(f"{said}: {text}"), cache)  # type: ignore[misc]
+        folder, name = work / MEMBERS / member_name(at), part.candidate.architecture
+        said = f"member {at + 1} of {len(parts)}, {name}: "
+        fit(part, data, folder, lambda text, said=said: progress(said + text), cache)  # type: ignore[misc]
         members.append(Model.load(folder / MODEL))
+        peaks.append(content.load(folder / f"{SUMMARY}.json")[PEAK])
     made = kind.make(members, **method.candidate.settings)
     own, raw = (made.raw(data.features, frame, cache, progress) for frame in (data.train, data.validation))
     measured = gradient_descent.measured(heads.risk(goals.train, own), goals.held, raw)
     with Events(work / EVENTS) as events:
         events.scalars(1, measured)
-    facts = {"epochs": 0, "best_epoch": 0, "ended": f"{len(members)} members", "members": len(members)}
+    facts = {"epochs": 0, "best_epoch": 0, "ended": f"{len(members)} members", PEAK: max(peaks)}
     return Fitted(made, raw, [(1, *measured.values())], 1, facts)
 
 
@@ -266,7 +265,7 @@ def _finish(method: Method, data: TrainingData, goals: Goals, fitted: Fitted, wo
         **fitted.facts,
         "family": model.family,
         "parameters": model.parameters,
-        "peak_memory_mb": round(memory.peak() / 2**20),
+        PEAK: max(round(memory.peak() / 2**20), fitted.facts.get(PEAK, 0)),
         **({"monotone": registry.find(model.architecture).monotone} if data.task.monotone else {}),
         **model.outputs[0].facts,
     }
