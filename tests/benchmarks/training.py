@@ -37,7 +37,7 @@ OURS = {"batch_size": 64, "learning_rate": 0.003}
 PLAIN = {"batch_size": 32, "learning_rate": 0.001}
 EPOCHS = 4
 BOUNDS = (8, 12, 16, 20, 24, 28, 32)
-TORCH = Path(__file__).with_name("training_torch.py")
+TORCH = Path(__file__).with_name("training_torch.txt")
 STEPS = 8
 
 
