@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -86,6 +88,9 @@ def test_the_figures_are_those_of_the_table(plan: Plan, judged: pd.DataFrame) ->
     cheapest = judged[judged["policy"].isin(idle)].groupby("policy")["cost"].mean().min()
     assert flat["cv_saving"] == pytest.approx(cheapest - flat["cv_cost"])
     assert f"{flat['cv_review_ratio']:.2f} of" in cross_validated_costs.finding(judged, plan, "EUR")
+    alone = replace(plan, settings=plan.settings.model_copy(update={"review_capacity": 0.0}))
+    best = shown.loc[shown["difference"] == 0].index[0]
+    assert cross_validated_costs.finding(judged, alone, "EUR").startswith(f"Over 6 folds, “{best}” costs")
 
 
 def test_nothing_resampled_gives_empty_tables_and_no_figures(

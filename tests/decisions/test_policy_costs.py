@@ -209,6 +209,8 @@ def test_the_sentence_says_what_is_saved_and_warns_of_rows_that_were_lived_throu
         "1.50 EUR a decision (1.00 to 2.00). Asking a person when in doubt costs 0.80 of “tuned”, the cheapest here "
         "without that: it saves 0.40 EUR a decision (0.20 to 0.60), so it is worth it."
     )
+    nobody = policy_choice.sentence(choice, saving, None, "EUR", False)
+    assert said.startswith(nobody) and "person" not in nobody
     chance = Interval(0.4, -0.1, 0.6), "tuned", 0.8
     stale = policy_choice.sentence(choice, saving, chance, "EUR", True, fresh=False)
     assert stale.startswith("**These rows are not fresh**") and "The scenario asks for **review**" in stale

@@ -132,10 +132,16 @@ def saving(judged: pd.DataFrame, policy: str, against: str) -> Interval:
 
 
 def finding(judged: pd.DataFrame, plan: Plan, currency: str) -> str:
-    """Return in a sentence what asking a person where the model is unsure is worth against the best without that."""
+    """Return in a sentence what asking a person where the model is unsure is worth against the best without that.
+
+    Where there is nobody to ask, it says what that costs.
+    """
     shown = table(judged, plan)
     asking, folds = shown.loc["review"], judged.groupby(["repeat", "fold"]).ngroups
     over = _reference(judged, plan)
+    if not plan.settings.review_capacity:
+        least = float(shown["cost"][over])
+        return f"Over {folds} folds, “{over}” costs {least:.2f} {currency} a decision, the least"
     return (
         f"Over {folds} folds, asking a person when in doubt costs {asking['ratio']:.2f} of “{over}”, the "
         f"best without that: {asking['difference']:+.2f} {currency} a decision ({asking['difference_low']:+.2f} to "

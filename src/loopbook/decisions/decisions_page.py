@@ -99,7 +99,10 @@ def what_if(plan: Plan, policy: Policy, stream: pd.DataFrame, live: Answers, cur
 
 def verdict(plan: Plan, choice: Choice, judged: Judged, currency: str, fresh: bool) -> Sentence:
     """Return in words which policy the agent has, and what it saves; first, why an approved threshold is void."""
-    saving, asking = judged.saving(choice.policy), judged.asking(choice.single)
+    saving, asking = (
+        judged.saving(choice.policy),
+        judged.asking(choice.single) if plan.settings.review_capacity else None,
+    )
     asked_for = plan.settings.policy is not None
     return Sentence(plan.void + policy_choice.sentence(choice, saving, asking, currency, asked_for, fresh))
 

@@ -78,7 +78,7 @@ def choose(plan: Plan, judged: Judged) -> Choice:
 def sentence(
     choice: Choice,
     saving: tuple[Interval, str],
-    asking: tuple[Interval, str, float],
+    asking: tuple[Interval, str, float] | None,
     currency: str,
     asked_for: bool,
     fresh: bool = True,
@@ -90,7 +90,7 @@ def sentence(
     saving
         Of the policy against the cheapest trivial policy on the same rows, a decision, and which one that is.
     asking
-        What `Judged.asking` returned.
+        What `Judged.asking` returned; None: there is nobody to ask.
     asked_for
         Whether the scenario names the policy.
     fresh
@@ -106,11 +106,16 @@ def sentence(
         )
     )
     gained, over = saving
+    told = (
+        f"{stale}{chosen} **{choice.policy}**. Against “{over}”, the cheapest here without a model, it "
+        f"{saved(gained, currency)}."
+    )
+    if asking is None:
+        return told
     won, against, ratio = asking
     _, asked_low, asked_high = won
     asks = "is worth it" if asked_low > 0 else "is dearer" if asked_high < 0 else "saves nothing beyond chance"
     return (
-        f"{stale}{chosen} **{choice.policy}**. Against “{over}”, the cheapest here without a model, it "
-        f"{saved(gained, currency)}. Asking a person when in doubt costs {ratio:.2f} of “{against}”, the cheapest "
-        f"here without that: it {saved(won, currency)}, so it {asks}."
+        f"{told} Asking a person when in doubt costs {ratio:.2f} of “{against}”, the cheapest here without that: it "
+        f"{saved(won, currency)}, so it {asks}."
     )

@@ -58,7 +58,8 @@ class Input(_Plain):
             return f"{self.fields[0]} is {'' if above else 'not '}{self.value or 'missing'}"
         name = " of ".join(["probability", self.value][: 1 + bool(self.value)])
         name = name if self.kind == "probability" else self.fields[0]
-        return f"{name} {'>' if above else '≤'} {cut:.3g}"
+        number = f"{cut:.3g}" if abs(cut) < 1_000 else f"{cut:,.0f}"
+        return f"{name} {'>' if above else '≤'} {number}"
 
 
 class Leaf(_Plain):

@@ -49,6 +49,9 @@ def fit(
 ) -> Challenger:
     """Fit the champion's architecture again with the same settings, so that it differs in what it has learned alone.
 
+    In what ``feedback.recipe`` says its training differs too; with ``feedback.warm_start`` a network is the champion
+    trained further, with the champion's features.
+
     Parameters
     ----------
     champion
@@ -58,9 +61,12 @@ def fit(
     features
         The artifact ``features``.
     """
-    before, encoded = Model.load(champion / "model"), Features.model_validate(dict(features))
-    data = TrainingData(learned.train, validation, encoded, stage.scenario.task)
-    found = fit_store.fit(stage, Method.of(before, stage.scenario.training), data)
+    before, settings = Model.load(champion / "model"), stage.settings
+    start = champion / "model" if settings.warm_start and before.family == "network" else None
+    encoded = before.features if start else Features.model_validate(dict(features))
+    candidate, recipe = Method.of(before, stage.scenario.training)
+    data = TrainingData(learned.train, validation, encoded, stage.scenario.task, start)
+    found = fit_store.fit(stage, Method(candidate, recipe.changed(settings.recipe)), data)
     return Challenger(champion, found.model, learned, validation)
 
 

@@ -54,6 +54,11 @@ def learned(features: Features, *parts: pd.DataFrame) -> NDArray[np.uint64]:
     return np.unique(np.concatenate([_hashes(features, part) for part in parts]))
 
 
+def known(features: Features, rows: pd.DataFrame, learned: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Return which rows are among those of which `learned` are the hashes, bool [n]."""
+    return np.isin(_hashes(features, rows), learned)
+
+
 def save(known: NDArray[np.uint64], folder: Path) -> None:
     """Write ``learned.npz``; at most 8 bytes a row."""
     content.save({"rows": known}, folder / NAME)
@@ -104,13 +109,13 @@ def answer(model: Learner, rows: pd.DataFrame, *more: Any, who: str = "the model
 def _refuse_learned(model: Learner, rows: pd.DataFrame, who: str) -> None:
     if model.learned is None:
         raise LoopbookError(f"Nobody knows which rows {who} has learned from; load it by serving.load.")
-    known = rows.loc[np.isin(_hashes(model.features, rows), model.learned), "row_id"].astype(str)
-    if not len(known):
+    met = rows.loc[known(model.features, rows, model.learned), "row_id"].astype(str)
+    if not len(met):
         return
-    first = ", ".join(map(repr, known.iloc[:_SHOWN]))
+    first = ", ".join(map(repr, met.iloc[:_SHOWN]))
     raise DataError(
-        f"{len(known):,} of {len(rows):,} rows to measure {who} on are rows that it has learned from: {first}"
-        f"{', …' if len(known) > _SHOWN else ''}. Its figures would flatter, so nothing is measured. It learned from "
+        f"{len(met):,} of {len(rows):,} rows to measure {who} on are rows that it has learned from: {first}"
+        f"{', …' if len(met) > _SHOWN else ''}. Its figures would flatter, so nothing is measured. It learned from "
         "them in an earlier round, and the data has changed since: a new row that resembles rows of two groups makes "
         "them one, which lies in one split, and a new row with an early date takes the place of a later one that says "
         "the same. Take the rows that were added since out of the source again; or let the models of earlier rounds "

@@ -99,7 +99,15 @@ class Scenario(Settings):
                     self.task.type == "number" and any(getattr(recipe, name) for recipe in self.training.recipes),
                     f"training.{name} is about classes, and the task is a number, which has none; leave it out",
                 )
-                for name in ("class_weights", "label_smoothing", "focal")
+                for name in ("class_weights", "label_smoothing", "focal", "fairness")
+            ),
+            *(
+                (
+                    recipe.fairness and recipe.fairness_by not in source.protected,
+                    f"training.fairness is {recipe.fairness:g} and needs groups: training.fairness_by must be one of "
+                    f"source.protected ({', '.join(source.protected) or 'none'}), not {recipe.fairness_by!r}",
+                )
+                for recipe in self.training.recipes
             ),
             (
                 later and splits.by != "time",

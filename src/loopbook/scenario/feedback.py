@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from loopbook.scenario.recipe import RecipeChanges
 from loopbook.scenario.settings import Settings
 
 
@@ -18,5 +19,12 @@ class FeedbackSettings(Settings):
     label_budget: int = Field(200, ge=0, description="items to propose for labelling next")
     random_share: float = Field(0.2, ge=0, le=1, description="share of these that is drawn at random, to compare with")
     min_gain: float = Field(0.0, ge=0, description="the challenger's primary metric must be better by more than this")
+    warm_start: bool = Field(
+        False, description="a network that challenges begins with the champion's weights; other models are fitted anew"
+    )
+    recipe: RecipeChanges = Field(
+        default_factory=RecipeChanges,
+        description="in what the challenger's training differs from the champion's: {replay: 0.3, anchor: 0.01}",
+    )
     file: str | None = Field(None, description="CSV of answers: row_id, user, label, comment, time, rating, seconds")
     approve: Literal["all", "safe", "none"] = Field("safe", description="what a batch loop approves by itself")

@@ -82,6 +82,26 @@ class Recipe(Settings):
     adversarial: float = _technique(
         0.0, "adversarial", 0.5, ge=0, le=100, description="length of the worst step away in the embeddings (FGM)"
     )
+    fairness: float = _technique(
+        0.0,
+        "fairness",
+        10.0,
+        ge=0,
+        le=10_000,
+        description="weight of the variance between groups' mean probabilities within each class",
+    )
+    fairness_by: str = Field("", description="the protected attribute whose groups these are")
+    anchor: float = _technique(
+        0.0, "forgetting", 0.01, ge=0, le=1_000, description="weight of half the squared distance to the first weights"
+    )
+    replay: float = _technique(
+        1.0,
+        "forgetting",
+        0.2,
+        ge=0,
+        le=1,
+        description="share of the rows that a model knows which it learns again when it is trained further",
+    )
 
     word_dropout: float = _technique(
         0.0, "augmentation", 0.1, ge=0, lt=1, description="share of the words that each epoch leaves out of train"

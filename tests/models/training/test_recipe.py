@@ -18,7 +18,7 @@ TRIED = {
     name: field.json_schema_extra["tried"]
     for name, field in Recipe.model_fields.items()
     if isinstance(field.json_schema_extra, dict)
-    and name not in ("layer_decay", "swaps", "recompute", "refine", "masked_lm")
+    and name not in ("layer_decay", "swaps", "recompute", "refine", "masked_lm", "replay")
 }
 
 
@@ -36,7 +36,8 @@ def test_an_option_acts_and_learns(
     # A gradient as short as these is not clipped at 1.
     value = 0.001 if name == "clip_norm" else TRIED[name]
     slow = {"learning_rate": 0.05} if name == "optimizer" else {}
-    model = fit(text, tmp_path / "fit", "bag", **{name: value, **slow})
+    groups = {"fairness_by": "weight"} if name == "fairness" else {}
+    model = fit(text, tmp_path / "fit", "bag", **{name: value, **slow, **groups})
     after = model.predictor.model.get_weights()
     assert max(np.abs(one - two).max() for one, two in zip(plain, after, strict=True)) > 1e-7
     assert all(np.isfinite(weight).all() for weight in after)

@@ -77,6 +77,7 @@ def parts(method: Method, data: TrainingData) -> dict[str, Any]:
         "train": content.digest_value(data.train),
         "validation": content.digest_value(data.validation),
         "features": content.digest_json(data.features.model_dump(mode="json")),
+        **({"start": content.digest(data.start)} if data.start else {}),
     }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.models import heads, memory, predictions, seen_rows
+from loopbook.models import heads, memory, predictions
 from loopbook.models.architecture import Architecture, Inputs, Predictor
 from loopbook.models.architectures import registry
 from loopbook.models.arrays import TEXT, Arrays
@@ -20,7 +20,16 @@ from loopbook.models.head import Head
 from loopbook.models.heads import Goal
 from loopbook.models.model import Model
 from loopbook.models.network import Network
-from loopbook.models.training import augmentation, gradient_descent, pretraining, probing, runtime, workers
+from loopbook.models.training import (
+    augmentation,
+    fairness,
+    forgetting,
+    gradient_descent,
+    pretraining,
+    probing,
+    runtime,
+    workers,
+)
 from loopbook.models.training.gradient_descent import COLUMNS, STATE, Rows
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.models.training.recompute import recomputed
@@ -101,6 +110,7 @@ def fit(
     if kind.family == "network" and method.recipe.workers > 1 and not workers.is_worker():
         workers.fit(method, data, work, progress, cache)
         return
+    data = forgetting.replayed(data, method.recipe)
     goals = goals_of(data, method.recipe, kind.described)
     if kind.family == "network":
         with runtime.within_memory():
@@ -200,16 +210,17 @@ def _network(
     width = heads.width(goals.heads)
     aside = goals.heads[0].aside  # further outputs, behind the label, have none
     build = partial(Network.build, kind, method.candidate.settings, inputs, method.recipe.seed, width, aside=aside)
-    network = build()
+    network = forgetting.begun(build(), data.start)
     _check_inputs(kind, network, inputs)
     own, held = (network.encode(data.features, frame, cache, progress) for frame in (data.train, data.validation))
     _check_padding(kind, network, held)
-    rows = Rows(own, goals.train, _augmented(network, method.recipe, data, work))
+    augmented = _augmented(network, method.recipe, data, work)
+    rows = Rows(own, goals.train, augmented, fairness.groups(data.train, method.recipe))
     validation = Rows(held, goals.held)
     trained = network
     if method.recipe.mixed_precision:
         # Its twin computes in half the bits; the weights that it learns are whole, and are what is kept.
-        trained = build(half=True)
+        trained = forgetting.begun(build(half=True), data.start)
     with recomputed(trained.model) if method.recipe.recompute else nullcontext():
         pretraining.pretrain(trained, rows, own, method.recipe, work, work / EVENTS, progress)
         if method.recipe.probe and not (work / STATE).is_file():
@@ -246,7 +257,7 @@ def _finish(method: Method, data: TrainingData, goals: Goals, fitted: Fitted, wo
         tuple(head.calibrated(goal.target, z) for goal, (head, z) in each),
         settings=method.candidate.settings,
         training=method.depends_on,
-        learned=seen_rows.learned(data.features, data.train, data.validation),
+        learned=forgetting.learned(data),
     )
     said = predictions.table(data.validation, goals.held, fitted.raw)
     answer, kind = predictions.array(said), data.task.type

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from loopbook.models import heads
 from loopbook.models.arrays import Arrays, lengths, text
-from loopbook.models.head import Head
 from loopbook.models.heads import Goal
 from loopbook.models.network import Network
-from loopbook.models.training import optimizers, replicas
+from loopbook.models.training import fairness, optimizers, replicas
 from loopbook.models.training.tensorboard import Events
 from loopbook.scenario.errors import LoopbookError, ScenarioError
 from loopbook.scenario.recipe import Recipe
@@ -35,6 +34,8 @@ class Rows:
     goals: tuple[Goal, ...]
     augmented: Callable[[int], Arrays] | None = None
     """The inputs as an epoch reads them, where that is not always the same."""
+    group: NDArray[np.int32] | None = None
+    """The group of each row among which the recipe asks for fairness, counted from 0."""
 
     def read(self, epoch: int) -> Arrays:
         """Return the inputs as an epoch reads them."""
@@ -45,8 +46,9 @@ class Rows:
 
     @cached_property
     def target(self) -> NDArray[np.float32]:
-        """A column a head, float32 [n, heads]; 0 where it is not known."""
-        return np.nan_to_num(np.column_stack([goal.target for goal in self.goals])).astype(np.float32)
+        """A column a head, 0 where it is not known, and behind them the group, float32 [n, heads + 1]."""
+        group = np.zeros(len(self)) if self.group is None else self.group
+        return np.nan_to_num(np.column_stack([*(goal.target for goal in self.goals), group])).astype(np.float32)
 
     @cached_property
     def weight(self) -> NDArray[np.float32]:
@@ -117,9 +119,11 @@ def train(
     optimizer, rate = optimizers.optimizer(recipe, steps, trained), optimizers.rate(recipe, steps)
     # The model's variables include the state of every random generator that its layers hold.
     variables = [*network.model.variables, *optimizer.variables]
+    step = _step(
+        network, optimizer, rows, recipe, strategy
+    )  # before a state is restored: it holds what weights began with
     state = _restore(work / STATE, variables, len(network.model.variables))
     replicas.seed_apart(network.model.variables)
-    step = _step(network, optimizer, [goal.head for goal in rows.goals], recipe, strategy)
     if recipe.probe and not state.history:
         # What the probe is worth counts as epoch 0, and is kept if training makes it worse.
         raw, held = (network.forward(part.arrays) for part in (rows, validation))
@@ -199,7 +203,7 @@ def batches(
     yield from ((parts[at], int(long[parts[at]].max())) for at in random.permutation(len(parts)))
 
 
-def _step(network: Network, optimizer: Any, outputs: Sequence[Head], recipe: Recipe, strategy: Any) -> Any:
+def _step(network: Network, optimizer: Any, rows: Rows, recipe: Recipe, strategy: Any) -> Any:
     """Return the function that takes a batch and makes one step.
 
     References
@@ -209,26 +213,28 @@ def _step(network: Network, optimizer: Any, outputs: Sequence[Head], recipe: Rec
     """
     import tensorflow as tf
 
-    columns = tf.TensorSpec([None, len(outputs)], tf.float32)
+    outputs = [goal.head for goal in rows.goals]
+    columns, grouped = (tf.TensorSpec([None, len(outputs) + more], tf.float32) for more in (0, 1))
     trained = network.model.trainable_variables
     table = optimizers.words(trained) if recipe.adversarial else None
     if recipe.adversarial and table is None:
         raise ScenarioError(f"The network {network.model.name!r} trains no embeddings, which adversarial moves.")
+    terms = _terms(trained, rows, recipe)
 
     def gradients(batch: dict[str, Any], target: Any, weight: Any, totals: Any, count: int) -> Any:
         with tf.GradientTape() as tape:
-            risks = []
-            for at, (head, z) in enumerate(heads.parts(outputs, network.model(batch, training=True))):
-                scores = tf.cast(z, tf.float32)
+            raw, risks = tf.cast(network.model(batch, training=True), tf.float32), []
+            for at, (head, scores) in enumerate(heads.parts(outputs, raw)):
                 each = head.loss(target[:, at], scores, tf)
                 each = head.shaped(each, scores, tf, recipe.label_smoothing, recipe.focal)
                 risks.append(tf.math.divide_no_nan(tf.reduce_sum(each * weight[:, at]), totals[at]))
-            loss = tf.add_n([*risks, *(penalty / count for penalty in network.model.losses)])
+            others = [*terms(raw, target, weight), *network.model.losses]
+            loss = tf.add_n([*risks, *(term / count for term in others)])
         return tape.gradient(loss, trained), tf.stack(risks)
 
     together = replicas.over(strategy, gradients)
 
-    @tf.function(input_signature=[network.signature, columns, columns])  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[network.signature, grouped, columns])  # type: ignore[untyped-decorator]
     def step(batch: dict[str, Any], target: Any, weight: Any) -> Any:
         slopes, risks = together(batch, target, weight)
         if table is not None:
@@ -245,6 +251,31 @@ def _step(network: Network, optimizer: Any, outputs: Sequence[Head], recipe: Rec
         return risks * totals, totals
 
     return step
+
+
+def _terms(trained: Sequence[Any], rows: Rows, recipe: Recipe) -> Callable[..., list[Any]]:
+    """Return what gives the terms of a batch's loss beside the risks: fairness, and the distance to the first weights.
+
+    Of several replicas each closes the gap among its own rows of a batch.
+
+    References
+    ----------
+    Li, Grandvalet & Davoine (2018), Explicit inductive bias for transfer learning with convolutional networks: L2-SP.
+    """
+    import tensorflow as tf
+
+    head, count = rows.goals[0].head, int(rows.target[:, -1].max()) + 1
+    start = [tf.identity(variable.value) for variable in trained] if recipe.anchor else []
+
+    def terms(raw: Any, target: Any, weight: Any) -> list[Any]:
+        away = [tf.nn.l2_loss(variable.value - first) for variable, first in zip(trained, start, strict=bool(start))]
+        found = [recipe.anchor * tf.add_n(away)] if away else []
+        if recipe.fairness:
+            own = raw[:, : head.width], target[:, 0], weight[:, 0], tf.cast(target[:, -1], tf.int32)
+            found.append(recipe.fairness * fairness.gap(head, *own, count, tf))
+        return found
+
+    return terms
 
 
 def _save(file: Path, variables: list[Any], state: Progress) -> None:

@@ -1,6 +1,7 @@
 """What a fit depends on: the method, which is architecture, settings and recipe, and the data that it learns from."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import pandas as pd
@@ -76,13 +77,15 @@ class Method(NamedTuple):
 class TrainingData:
     """What a fit learns from: splits in canonical form, features fitted on train, and the task.
 
-    Validation ends the training and sets the temperature.
+    Validation ends the training and sets the temperature. Of a network that is trained further, `start` is the folder
+    of the model whose weights it begins with, and the features are that model's.
     """
 
     train: pd.DataFrame
     validation: pd.DataFrame
     features: Features
     task: Task
+    start: Path | None = None
 
     def __len__(self) -> int:
         return len(self.train) + len(self.validation)

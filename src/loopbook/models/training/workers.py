@@ -184,7 +184,9 @@ def hand_over(method: Method, data: TrainingData, job: Path) -> None:
     content.save(data.train, job / "train")
     content.save(data.validation, job / "validation")
     told = {"candidate": method.candidate, "recipe": method.recipe, "features": data.features, "task": data.task}
-    content.write_json(job / "job.json", {name: value.model_dump(mode="json") for name, value in told.items()})
+    start = str(data.start.resolve()) if data.start else None
+    plain = {name: value.model_dump(mode="json") for name, value in told.items()}
+    content.write_json(job / "job.json", {**plain, "start": start})
 
 
 def handed_over(job: Path) -> tuple[Method, TrainingData]:
@@ -194,7 +196,8 @@ def handed_over(job: Path) -> tuple[Method, TrainingData]:
     method = Method(Candidate.model_validate(told["candidate"]), Recipe.model_validate(recipe))
     train, validation = (pd.read_parquet(job / f"{split}.parquet") for split in ("train", "validation"))
     features, task = Features.model_validate(told["features"]), TypeAdapter(AnyTask).validate_python(told["task"])
-    return method, TrainingData(train, validation, features, task)
+    start = Path(told["start"]) if told["start"] else None
+    return method, TrainingData(train, validation, features, task, start)
 
 
 @contextmanager
