@@ -23,6 +23,7 @@ from loopbook.scenario.contract import Scenario
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.feedback import FeedbackSettings
+from loopbook.scenario.recipe import RecipeChanges
 from loopbook.scenario.task import Binary, YesNo
 from loopbook.statistics import bootstrap
 
@@ -302,6 +303,34 @@ def test_a_challenger_trained_on_flipped_labels_is_rejected(world, scenario: Sce
     assert honest.added.set_index("from").loc["users", "rows"] == 0
     verdict, _ = gate.judge(parts, champion, fit(honest.train), TASK, PRICES, learned=touched, resamples=300)
     assert not verdict.worse
+
+
+@pytest.mark.parametrize(
+    ("warm", "family", "further"), [(True, "network", True), (True, "plain", False), (False, "network", False)]
+)
+def test_a_challenger_is_the_champion_trained_further_if_the_scenario_says_so(
+    warm: bool, family: str, further: bool, world, scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits, _ = world
+    own = Features.fit(splits["train"].head(200), scenario)  # of an earlier round
+    new = Features.fit(splits["train"], scenario)
+    known = {"learning_rate": 0.02, "anchor": 0.0}
+    champion = SimpleNamespace(architecture="mlp", settings={"units": 8}, training=known, features=own, family=family)
+    monkeypatch.setattr(challenger.Model, "load", lambda _: champion)
+    asked = {}
+    monkeypatch.setattr(
+        challenger.fit_store,
+        "fit",
+        lambda stage, method, data: asked.update(method=method, data=data) or SimpleNamespace(model=tmp_path),
+    )
+    settings = FeedbackSettings(warm_start=warm, recipe=RecipeChanges(replay=0.3, anchor=0.01))
+    learned = learning_set.LearningSet(splits["train"], splits["gate"], pd.DataFrame(), frozenset())
+    stage = SimpleNamespace(scenario=scenario, settings=settings)
+    challenger.fit(stage, tmp_path, learned, splits["validation"], new.model_dump())  # type: ignore[arg-type]
+    recipe, data = asked["method"].recipe, asked["data"]
+    assert (recipe.learning_rate, recipe.anchor, recipe.replay) == (0.02, 0.01, 0.3)
+    assert data.start == (tmp_path / "model" if further else None)
+    assert data.features == (own if further else new)
 
 
 @pytest.mark.parametrize(

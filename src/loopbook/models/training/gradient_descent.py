@@ -48,7 +48,8 @@ class Rows:
     def target(self) -> NDArray[np.float32]:
         """A column a head, 0 where it is not known, and behind them the group, float32 [n, heads + 1]."""
         group = np.zeros(len(self)) if self.group is None else self.group
-        return np.nan_to_num(np.column_stack([*(goal.target for goal in self.goals), group])).astype(np.float32)
+        columns = [*(goal.target for goal in self.goals), group]
+        return np.asarray(np.nan_to_num(np.column_stack(columns)), dtype=np.float32)
 
     @cached_property
     def weight(self) -> NDArray[np.float32]:
@@ -119,9 +120,9 @@ def train(
     optimizer, rate = optimizers.optimizer(recipe, steps, trained), optimizers.rate(recipe, steps)
     # The model's variables include the state of every random generator that its layers hold.
     variables = [*network.model.variables, *optimizer.variables]
-    step = _step(
-        network, optimizer, rows, recipe, strategy
-    )  # before a state is restored: it holds what weights began with
+    # Before a state is restored, because an anchor holds what the weights began with.
+    # Before a state is restored, because an anchor holds what the weights began with.
+    step = _step(network, optimizer, rows, recipe, strategy)
     state = _restore(work / STATE, variables, len(network.model.variables))
     replicas.seed_apart(network.model.variables)
     if recipe.probe and not state.history:
