@@ -121,7 +121,6 @@ def train(
     # The model's variables include the state of every random generator that its layers hold.
     variables = [*network.model.variables, *optimizer.variables]
     # Before a state is restored, because an anchor holds what the weights began with.
-    # Before a state is restored, because an anchor holds what the weights began with.
     step = _step(network, optimizer, rows, recipe, strategy)
     state = _restore(work / STATE, variables, len(network.model.variables))
     replicas.seed_apart(network.model.variables)
