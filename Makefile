@@ -15,10 +15,12 @@ GRID ?=
 ENGINE ?= local
 ## DASK       its scheduler's address, DASK=tcp://host:8786
 DASK ?=
-## JOBS       "make sweep": notebooks executed at once; not given: one a processor
+## JOBS       "make sweep": notebooks executed at once; "make ablation": fits; not given: one a processor
 JOBS ?=
 ## SWEEP      "make tensorboard": a sweep's name, to look at its points instead
 SWEEP ?=
+## LIMIT      "make ablation": hours of processor time; not given: as the scenario says
+LIMIT ?=
 ## KERNELS    fork: a notebook's kernel starts with libraries imported, where that is safe; spawn: from nothing
 KERNELS ?= fork
 ## A          "make compare": a run, by name, latest, or scenario/profile; ~1 after it: the one before
@@ -75,12 +77,12 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := run
-.PHONY: run why debug loop sweep compare new test lab tensorboard nightly report share doctor setup lock clean help ready
+.PHONY: run why debug loop sweep ablation compare new test lab tensorboard nightly report share doctor setup lock clean help ready
 
 # Each command gets its variables through its environment, so that they reach it as they were typed.
-run why debug loop sweep tensorboard nightly: export SCENARIO := $(SCENARIO)
-run why debug loop sweep tensorboard nightly: export PROFILE := $(PROFILE)
-run why loop sweep: export PARAMS := $(PARAMS)
+run why debug loop sweep ablation tensorboard nightly: export SCENARIO := $(SCENARIO)
+run why debug loop sweep ablation tensorboard nightly: export PROFILE := $(PROFILE)
+run why loop sweep ablation: export PARAMS := $(PARAMS)
 run sweep: export KERNELS := $(KERNELS)
 
 run: export WORKERS := $(WORKERS)
@@ -107,6 +109,16 @@ sweep: ready ## run every point of GRID, sharing all that is equal, and write a 
 	@set -- --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"; \
 	if [ -n "$$JOBS" ]; then set -- "$$@" --jobs "$$JOBS"; fi; \
 	"$(PYTHON)" -m loopbook sweep "$$@" --grid="$$GRID" --engine "$$ENGINE" --dask="$$DASK"
+
+ablation: export LIMIT := $(LIMIT)
+ablation: export JOBS := $(JOBS)
+ablation: export OUT := $(OUT)
+ablation: ready ## measure every technique of training with and without, within LIMIT, and write one table
+	@set -- --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"; \
+	if [ -n "$$LIMIT" ]; then set -- "$$@" --limit "$$LIMIT"; fi; \
+	if [ -n "$$JOBS" ]; then set -- "$$@" --jobs "$$JOBS"; fi; \
+	if [ -n "$$OUT" ]; then set -- "$$@" --out "$$OUT"; fi; \
+	"$(PYTHON)" -m loopbook ablation "$$@"
 
 compare: export A := $(A)
 compare: export B := $(B)

@@ -11,7 +11,7 @@ from loopbook.cli import asking, deciding, keeping, running, showing
 from loopbook.cli.program import Plain
 
 COMMANDS = {
-    "Run": (running.run, running.loop, running.sweep, running.nightly),
+    "Run": (running.run, running.loop, running.sweep, running.ablation, running.nightly),
     "Decide": (deciding.approve, deciding.deliver, deciding.incidents),
     "Ask": (asking.why, asking.verify, asking.reproduce, asking.compare, asking.parameters),
     "Show": (showing.report, showing.share, showing.lab, showing.debug, showing.tensorboard),

@@ -75,6 +75,25 @@ def sweep(
     raise ended(record.status)
 
 
+def ablation(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: ParamsOption = "",
+    limit: Annotated[
+        float | None, typer.Option(min=0.0001, help="Hours of processor time; by default as the scenario says.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that fit side by side.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="File for the table as Markdown.")] = None,
+) -> None:
+    """Measure every technique with and without, on folds that nothing was chosen on, and write one table."""
+    from loopbook.operations import ablating
+
+    given = f"{params} ablation.limit={limit}" if limit else params
+    console = terminal()
+    page = ablating.run(session.read(scenario, profile, given), console, jobs, out)
+    console.print(f"Report: {page}", markup=False, soft_wrap=True)
+
+
 def nightly(
     scenario: Annotated[list[str], typer.Option(help="As in run; repeat it, or separate several by commas.")] = [  # noqa: B006
         DEFAULT

@@ -111,6 +111,12 @@ class Architecture:
         """``network``, ``plain`` or ``ensemble``."""
         return self.form.family
 
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Settings that have a default, with it."""
+        parameters = inspect.signature(self.make).parameters
+        return {name: parameters[name].default for name in self.settings if name not in self.required}
+
 
 def architecture(form: type[Predictor], needs: Need, **more: Any) -> Callable[[Callable[..., Any]], Architecture]:
     """Make a function an architecture of its name; its keyword-only arguments are the settings. See `Architecture`."""

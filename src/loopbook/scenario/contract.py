@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from loopbook.scenario.ablation import AblationSettings
 from loopbook.scenario.alerting import AlertSettings
 from loopbook.scenario.data import DataSettings
 from loopbook.scenario.decisions import DecisionsSettings
@@ -46,6 +47,7 @@ class Scenario(Settings):
     feedback: FeedbackSettings = FeedbackSettings()
     alerts: AlertSettings = AlertSettings()
     studies: StudiesSettings = StudiesSettings()
+    ablation: AblationSettings = AblationSettings()
     profiles: dict[Profile, dict[str, Any]] = Field(default_factory=dict, description="what a profile changes")
 
     @property

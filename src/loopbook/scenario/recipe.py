@@ -7,9 +7,9 @@ from pydantic import Field, create_model
 from loopbook.scenario.settings import Scalar, Settings
 
 
-def _technique(off: Scalar, family: str, tried: Scalar, **more: Any) -> Any:
-    """Return a field that is off unless a recipe names it; an ablation tries it with the value `tried`."""
-    return Field(off, json_schema_extra={"family": family, "tried": tried}, **more)
+def _technique(off: Scalar, family: str, tried: Scalar, gpu: bool = False, **more: Any) -> Any:
+    """Return a field that is off unless a recipe names it; an ablation tries it with `tried`, if need be on a GPU."""
+    return Field(off, json_schema_extra={"family": family, "tried": tried, **({"gpu": True} if gpu else {})}, **more)
 
 
 class Recipe(Settings):
@@ -52,7 +52,9 @@ class Recipe(Settings):
         0.0, "optimiser", 1.0, ge=0, description="longest gradient, all weights together; 0: any"
     )
     accumulate: int = _technique(1, "optimiser", 2, ge=1, le=1024, description="batches whose gradients make one step")
-    mixed_precision: bool = _technique(False, "speed", True, description="compute in bfloat16, keep weights in float32")
+    mixed_precision: bool = _technique(
+        False, "speed", True, gpu=True, description="compute in bfloat16, keep weights in float32"
+    )
     recompute: bool = _technique(
         False, "memory", True, description="compute an encoder's layers again for the gradient instead of keeping all"
     )
