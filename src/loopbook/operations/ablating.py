@@ -71,7 +71,7 @@ class _Ablation:
         row.reason = ""
         try:
             asked = self.fits(baseline[0][0].rows, technique.candidate, technique.recipe)
-            (first,) = self.bench.fits([asked[0][0]], baseline[0][0])
+            (first,) = self.bench.fits([asked[0][0]], baseline[0][0], of=sum(map(len, asked)))
             if not first.moved:
                 row.reason = "it changes nothing here"
                 return
@@ -104,7 +104,7 @@ class _Ablation:
         for name, base in bases.items():
             baseline = self.fits("main", _bare(base), self.recipe.changed(base.recipe))
             try:
-                self.bench.fits([baseline[0][0]], keep=True)
+                self.bench.fits([baseline[0][0]], keep=True, of=sum(map(len, baseline)))
                 self.measured(baseline)
                 beyond = ""
             except OutOfLimit:
@@ -147,8 +147,8 @@ class _Ablation:
             if name in self.out:
                 raise OutOfLimit(self.beyond)
             self.bench.fits([baseline[0][0]], keep=True)
-            ((fit, *_), *_) = self.fits("main", row.technique.candidate, row.technique.recipe)
-            (first,) = self.bench.fits([fit], baseline[0][0])
+            asked = self.fits("main", row.technique.candidate, row.technique.recipe)
+            (first,) = self.bench.fits([asked[0][0]], baseline[0][0], of=sum(map(len, asked)))
             return first.seconds
         except OutOfLimit:
             row.reason = self.beyond
@@ -200,7 +200,7 @@ def run(request: Request, console: Console, jobs: int = 1, out: Path | None = No
     plain = next((each for each in reversed(candidates.values()) if _family(each) == "plain"), None)
     if not bases or plain is None:
         raise ScenarioError(
-            f"An ablation of {scenario.name} needs a network to try techniques on (ablation.bases), and a plain candidate."
+            f"An ablation of {scenario.name} needs a network to try techniques on (ablation.bases), and a plain one."
         )
     own = rows(scenario, project)
     dealt = Rows.dealt(scenario, own, settings.folds, range(settings.seeds))

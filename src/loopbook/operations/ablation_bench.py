@@ -61,7 +61,9 @@ class Bench:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def fits(self, asked: Sequence[Fit], baseline: Fit | None = None, keep: bool = False) -> list[Measured]:
+    def fits(
+        self, asked: Sequence[Fit], baseline: Fit | None = None, keep: bool = False, of: int = 1
+    ) -> list[Measured]:
         """Return what fits gave: of the journal, or made now.
 
         Parameters
@@ -70,6 +72,8 @@ class Bench:
             The fit that kept its answers and weights, to compare with.
         keep
             Whether these keep theirs.
+        of
+            Of how many fits these are a part: each may take such a share of what is left of the limit.
 
         Raises
         ------
@@ -84,7 +88,7 @@ class Bench:
             fit for fit, key in named.items() if key not in self._known or (keep and not self._kept(key).is_file())
         ]
         self._count(named[fit] for fit in asked if fit not in missing)
-        allowed = (self.limit - self.spent) / max(1, len(missing))
+        allowed = (self.limit - self.spent) / max(of, len(missing), 1)
         if missing and allowed <= 0:
             raise OutOfLimit("out of the limit")
         began = time.monotonic()
@@ -151,8 +155,13 @@ def journal(project: Project) -> Path:
 
 
 def _read(file: Path) -> dict[str, Measured]:
-    """Read a journal; a last line without its end was being written when the work was killed."""
-    whole = file.read_text(encoding="utf-8").rpartition("\n")[0] if file.is_file() else ""
+    """Read a journal; a last line without its end was being written when the work was killed, and is taken away."""
+    if not file.is_file():
+        return {}
+    text = file.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        content.write_text(file, whole)
     notes = [json.loads(line) for line in whole.splitlines()]
     return {note.pop("key"): Measured(**note) for note in notes}
 

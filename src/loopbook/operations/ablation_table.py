@@ -49,7 +49,8 @@ def page(
         f"of a fold {sizes[0]:,} rows are learned from, {sizes[1]:,} (the inner fold) end the training and choose "
         f"among the trials, {sizes[2]:,} judge.",
         f"Budget of tuning: {settings.trials} trial{'s' * (settings.trials > 1)} a fold, for each method and for "
-        f"what it is compared with, the plain baseline too: the scenario's step size (of a plain one C) times {factors}.",
+        "what it is compared with, the plain baseline too: the scenario's step size (of a plain one C) times "
+        f"{factors}.",
         f"Screened on {', '.join(bases)}: a technique counts on the first of these where it changes an answer. "
         "add-one: with the technique, less without; leave-one-out: the base, less without the technique; instead: "
         "another architecture, less the plain baseline.",
