@@ -19,6 +19,8 @@ UNTRIED = {
     "epochs": "a length: early stopping ends it before",
     "batch_size": "a size, not a technique: accumulate tries a larger one",
     "learning_rate": "tuned in every row",
+    "temperature": "a number of contrastive and simcse, which are tried",
+    "workers": "where it computes: the weights are the same",
     "back_translation": "a function of the user's own, which no scenario of ours has",
 }
 """Fields of a recipe that are no techniques, each with the reason; all others are tried."""
