@@ -76,7 +76,7 @@ class _Ablation:
                 row.reason = "it changes nothing here"
                 return
             left = self.bench.missing([fit for fold in asked for fit in fold][1:])
-            if self.bench.spent + left * first.seconds > self.bench.limit:
+            if left and self.bench.spent + left * first.seconds > self.bench.limit:
                 raise OutOfLimit(self.beyond)
             row.first, row.found = first, self.measured(asked, baseline[0][0])
             row.plain = self.measured(baseline)
