@@ -46,7 +46,7 @@ PIP ?=
 RUN ?= latest
 ## HTML       "make share": 1: one HTML file instead of a zip
 HTML ?=
-## OUT        "make share": the file to write
+## OUT        "make share": the file to write; "make ablation": a file for the table as Markdown
 OUT ?=
 ## ALLOW      "make share": one text that may leave although the search finds it, such as a public address
 ALLOW ?=

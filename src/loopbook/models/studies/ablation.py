@@ -20,6 +20,7 @@ UNTRIED = {
     "batch_size": "a size, not a technique: accumulate tries a larger one",
     "learning_rate": "tuned in every row",
     "temperature": "a number of contrastive and simcse, which are tried",
+    "fairness_by": "names the groups of fairness, which is tried",
     "workers": "where it computes: the weights are the same",
     "back_translation": "a function of the user's own, which no scenario of ours has",
 }
