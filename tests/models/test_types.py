@@ -15,7 +15,7 @@ from tests import tasks
 from tests.models.conftest import LOSSES, Problem, classes_task, number_task, settings, silent
 
 from loopbook.data.features import Features
-from loopbook.models import linear, predictions, training_page
+from loopbook.models import heads, linear, predictions, training_page
 from loopbook.models.architectures import registry
 from loopbook.models.choice import choice_page, model_selection
 from loopbook.models.choice.leaderboard import leaderboard
@@ -112,6 +112,29 @@ def test_classes_and_further_outputs_are_learned_and_shipped_by_every_architectu
     shipped = OnnxModel.load(tmp_path / "onnx")
     assert shipped.classes == model.classes
     assert shipped.answer(held).also["tone"][1] == pytest.approx(tone, abs=1e-5)
+
+
+def test_a_further_output_counts_as_much_as_the_recipe_says(topics: Problem, tmp_path: Path) -> None:
+    kernels = []
+    for epochs in (1, 4):
+        model = fit(topics, tmp_path / str(epochs), "bag", epochs=epochs, further=0.0)
+        (kernel,) = (
+            each
+            for each in model.predictor.model.get_weights()
+            if each.shape[-1:] == (heads.width(model.outputs),) and each.ndim == 2
+        )
+        kernels.append(kernel)
+    own = model.outputs[0].width
+    assert (kernels[0][:, own:] == kernels[1][:, own:]).all(), "what counts nothing is not learned"
+    assert np.abs(kernels[0][:, :own] - kernels[1][:, :own]).max() > 1e-3
+    task = topics.task
+    goals = [Goal.on(head, topics.train, np.ones(450)) for head in heads.learn(topics.train, np.ones(450), task)]
+    z = np.random.default_rng(0).normal(size=(450, heads.width([goal.head for goal in goals])))
+    label, tone = (
+        goal.risk(part) for goal, (_, part) in zip(goals, heads.parts([goal.head for goal in goals], z), strict=True)
+    )
+    assert heads.risk(goals, z) == pytest.approx(label + tone)
+    assert heads.risk([goals[0], replace(goals[1], share=0.1)], z) == pytest.approx(label + 0.1 * tone)
 
 
 @pytest.mark.parametrize(

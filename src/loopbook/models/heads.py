@@ -42,6 +42,8 @@ class Goal:
         Of each column of the table 1 or -1 where it may only raise or lower the answer, else 0; None: all are free.
     described
         What classes are in words, by name, as far as the scenario says so.
+    share
+        What its risk counts in the sum over the heads.
     """
 
     head: Head
@@ -49,6 +51,7 @@ class Goal:
     weight: Floats
     signs: NDArray[np.int64] | None = None
     described: Mapping[str, str] = field(default_factory=dict)
+    share: float = 1.0
 
     @classmethod
     def on(cls, head: Head, frame: pd.DataFrame, weight: Floats) -> Self:
@@ -116,9 +119,10 @@ def parts(heads: Sequence[Head], z: Any) -> Iterator[tuple[Head, Any]]:
 
 
 def risk(goals: Sequence[Goal], z: Floats, refined: bool = False) -> float:
-    """Return the sum of the weighted mean risks of several heads, if so at the temperature that suits each best."""
+    """Return the weighted mean risks of several heads, added, if so at the temperature that suits each best."""
     each = zip(goals, parts([goal.head for goal in goals], z), strict=True)
-    return float(sum(goal.risk(head.refined(goal.target, own) if refined else own) for goal, (head, own) in each))
+    risks = ((goal, goal.risk(head.refined(goal.target, own) if refined else own)) for goal, (head, own) in each)
+    return float(sum(goal.share * risk for goal, risk in risks))
 
 
 def dump(heads: Sequence[Head]) -> list[dict[str, Any]]:

@@ -67,6 +67,9 @@ class Recipe(Settings):
     focal: float = _technique(
         0.0, "loss", 2.0, ge=0, le=10, description="exponent by which what is known already counts less"
     )
+    further: float = Field(
+        1.0, ge=0, le=100, description="weight of each further output in what is minimised; the label has 1"
+    )
     refine: bool = _technique(
         False,
         "stopping",

@@ -22,6 +22,7 @@ UNTRIED = {
     "temperature": "a number of contrastive and simcse, which are tried",
     "fairness_by": "names the groups of fairness, which is tried",
     "workers": "where it computes: the weights are the same",
+    "further": "about further outputs, which press-monitor has not: tests/benchmarks/joint_outputs.py tries it",
     "back_translation": "a function of the user's own, which no scenario of ours has",
 }
 """Fields of a recipe that are no techniques, each with the reason; all others are tried."""

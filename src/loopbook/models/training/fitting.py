@@ -140,8 +140,9 @@ def goals_of(data: TrainingData, recipe: Recipe, described: bool) -> Goals:
             factor = head.balanced(own.target, own.weight)
             own, held = own.balanced(factor), held.balanced(factor)
         weighted, known = head.weighted(own.target, own.weight), None if head.name else signs
-        words = data.task.described(head.name)
-        pairs.append((replace(own, head=weighted, signs=known, described=words), replace(held, head=weighted)))
+        words, share = data.task.described(head.name), recipe.further if head.name else 1.0
+        own = replace(own, head=weighted, signs=known, described=words, share=share)
+        pairs.append((own, replace(held, head=weighted, share=share)))
     return Goals(*zip(*pairs, strict=True))
 
 

@@ -144,7 +144,8 @@ def train(
             if recipe.ema:
                 optimizer.finalize_variable_values(trained)
             raw = network.forward(validation.arrays)
-            found = measured(float((total / weight).sum()), validation.goals, raw, recipe.refine)
+            loss = float((total / weight) @ [goal.share for goal in rows.goals])
+            found = measured(loss, validation.goals, raw, recipe.refine)
             found = dict(zip(found, replicas.of_chief(strategy, list(found.values())).tolist(), strict=True))
             if not np.isfinite(found["loss"]) or not np.isfinite(found["val_loss"]):
                 raise LoopbookError(
@@ -229,7 +230,8 @@ def _step(network: Network, optimizer: Any, rows: Rows, recipe: Recipe, strategy
                 each = head.shaped(each, scores, tf, recipe.label_smoothing, recipe.focal)
                 risks.append(tf.math.divide_no_nan(tf.reduce_sum(each * weight[:, at]), totals[at]))
             others = [*terms(raw, target, weight), *network.model.losses]
-            loss = tf.add_n([*risks, *(term / count for term in others)])
+            shares = (goal.share * risk for goal, risk in zip(rows.goals, risks, strict=True))
+            loss = tf.add_n([*shares, *(term / count for term in others)])
         return tape.gradient(loss, trained), tf.stack(risks)
 
     together = replicas.over(strategy, gradients)
