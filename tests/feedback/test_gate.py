@@ -315,7 +315,8 @@ def test_a_challenger_is_the_champion_trained_further_if_the_scenario_says_so(
     own = Features.fit(splits["train"].head(200), scenario)  # of an earlier round
     new = Features.fit(splits["train"], scenario)
     known = {"learning_rate": 0.02, "anchor": 0.0}
-    champion = SimpleNamespace(architecture="mlp", settings={"units": 8}, training=known, features=own, family=family)
+    made = {"architecture": "mlp", "settings": {"units": 8}, "predictor": None}
+    champion = SimpleNamespace(**made, training=known, features=own, family=family)
     monkeypatch.setattr(challenger.Model, "load", lambda _: champion)
     asked = {}
     monkeypatch.setattr(
