@@ -66,14 +66,16 @@ def test_a_search_that_is_killed_goes_on_with_two_processes_and_ends_as_if_undis
         return started[-1]
 
     def kill(said: str) -> None:
-        if "trial 4, to epoch 1" in said:
+        if "to epoch 4" in said:
             os.kill(started[0].pid, signal.SIGKILL)
 
     monkeypatch.setattr(search.subprocess, "Popen", kept)
     with pytest.raises(LoopbookError, match=r"A process of the search ended in trial \d with code -9"):
         search.run(asked(), data(text), tmp_path / "killed", kill, None, processes=2)
     assert len(started) == 2 and all(process.poll() is not None for process in started)
-    assert [trial.state.name for trial in study_in(tmp_path / "killed").trials] == ["RUNNING"] * 5
+    left = study_in(tmp_path / "killed").trials
+    assert [trial.state.name for trial in left] == ["RUNNING"] * 5
+    assert sum(2 in trial.intermediate_values for trial in left) == 3, "two rounds are over"
     search.run(asked(), data(text), tmp_path / "killed", silent, None, processes=2)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "killed" / "trials.parquet"), whole)
     models = [content.digest(tmp_path / name / search.BEST / "model") for name in ("whole", "killed")]

@@ -100,27 +100,30 @@ def run(
     """
     if (folder / f"{TRIALS}.parquet").is_file():
         return
-    study, found = _study(folder / JOURNAL, search), dict[int, Outcome]()
-    alive, first = list(range(search.trials)), dict[int, float]()
-    settings = [trial.params for trial in study.trials]
+    study, alive = _study(folder / JOURNAL, search), list(range(search.trials))
     with _fitters(search.method, data, folder, progress, cache, min(processes, search.trials)) as fit:
         for until in search.rounds:
-            steps = [(number, settings[number], until) for number in alive]
-            for number, outcome in zip(alive, fit(steps), strict=True):
-                found[number] = outcome
-                if until not in study.trials[number].intermediate_values:
-                    _handle(study, number).report(outcome.loss, until)
-            first = first or {number: outcome.loss for number, outcome in found.items()}
+            known = study.trials
+            steps = [(at, known[at].params, until) for at in alive if until not in known[at].intermediate_values]
+            for (number, *_), outcome in zip(steps, fit(steps), strict=True):
+                _report(study, number, until, outcome)
+            losses = [trial.intermediate_values.get(until) for trial in study.trials]
             if until != search.rounds[-1]:
-                alive = sorted(alive, key=lambda number: (found[number].loss, number))[: (len(alive) + 1) // 2]
-                alive.sort()
-    scores = {number: found[number].score for number in alive}
-    best = min(alive, key=lambda number: (scores[number], number))
-    _tell(study, scores)
+                alive = sorted(sorted(alive, key=losses.__getitem__)[: (len(alive) + 1) // 2])
+    _tell(study, alive)
+    trials = study.trials
+    best = min(alive, key=lambda number: trials[number].value)
     rows = [
-        {"trial": number + 1, "state": "complete" if number in scores else "pruned", "epochs": outcome.epochs}
-        | {"loss": outcome.loss, "first": first[number], "score": scores.get(number), **settings[number]}
-        for number, outcome in sorted(found.items())
+        {
+            "trial": trial.number + 1,
+            "state": trial.state.name.lower(),
+            "epochs": trial.user_attrs["epochs"],
+            "loss": trial.user_attrs["loss"],
+            "first": trial.intermediate_values[search.rounds[0]],
+            "score": trial.value if trial.number in alive else None,
+            **trial.params,
+        }
+        for trial in trials
     ]
     content.save(folder / _FOLDERS / str(best), folder / BEST)
     content.remove(folder / _FOLDERS)
@@ -203,21 +206,27 @@ def _distribution(values: pd.Series[Any]) -> Any:
     return FloatDistribution(float(min(plain)), float(max(plain)))
 
 
-def _handle(study: Any, number: int) -> Any:
+def _report(study: Any, number: int, until: int, outcome: Outcome) -> None:
+    """Write how far a trial is into the study; the value of a round, which says that it is done, comes last."""
     import optuna
 
-    return optuna.trial.Trial(study, study.trials[number]._trial_id)
+    trial = optuna.trial.Trial(study, study.trials[number]._trial_id)
+    for name, value in outcome._asdict().items():
+        trial.set_user_attr(name, value)
+    trial.report(outcome.loss, until)
 
 
-def _tell(study: Any, scores: Mapping[int, float | None]) -> None:
-    """Say of each trial that is not told yet how it ended."""
+def _tell(study: Any, alive: Sequence[int]) -> None:
+    """Say of each trial how it ended, as far as that is not said."""
     import optuna
 
     for trial in study.trials:
-        if not trial.state.is_finished():
-            score = scores.get(trial.number)
-            state = optuna.trial.TrialState.PRUNED if score is None else None
-            study.tell(trial.number, score, state=state)
+        if trial.state.is_finished():
+            continue
+        if trial.number in alive:
+            study.tell(trial.number, trial.user_attrs["score"])
+        else:
+            study.tell(trial.number, state=optuna.trial.TrialState.PRUNED)
 
 
 Step = tuple[int, Mapping[str, Any], int]
