@@ -89,6 +89,16 @@ def both():
     return strategy
 replicas.strategy = both
 worker.main(Path(sys.argv[1]), Path(sys.argv[2]), None)
+
+# docs/machines.md says that a network is not split over devices: once Keras does it, this fails.
+import keras
+mesh = keras.distribution.DeviceMesh((1, 2), ("batch", "model"), ["cpu:0", "cpu:1"])
+layouts = keras.distribution.LayoutMap(mesh)
+layouts[".*kernel"] = (None, "model")
+keras.distribution.set_distribution(keras.distribution.ModelParallel(layout_map=layouts, batch_dim_name="batch"))
+layer = keras.layers.Dense(8)
+layer.build((None, 4))
+assert layer.kernel.numpy().shape == (4, 8) and layer.kernel.value.device.endswith("CPU:0"), "half of it is elsewhere"
 """
 
 

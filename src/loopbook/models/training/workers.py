@@ -203,7 +203,7 @@ def handed_over(job: Path) -> tuple[Method, TrainingData]:
 @contextmanager
 def leading(work: Path) -> Iterator[None]:
     """Within, the other machines of the cluster wait for fits in a project's folder for unfinished work."""
-    for stale in work.glob(f"*/*/{JOB}"):
+    for stale in list(work.glob(f"fits/**/{JOB}/")):
         content.remove(stale)
     with locks.held(work / f"{JOB}.lock"):
         yield
@@ -224,7 +224,7 @@ def join(work: Path, cluster: Cluster, say: Callable[[str], object], patience: f
         time.sleep(_LOOK)
     done: set[tuple[Path, int]] = set()
     while not _free_now(lock):
-        for file in work.glob(f"*/*/{JOB}/job.json"):
+        for file in work.glob(f"fits/**/{JOB}/job.json"):
             job = file.parent, file.stat().st_mtime_ns
             if job not in done:
                 done.add(job)
