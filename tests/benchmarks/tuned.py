@@ -167,7 +167,8 @@ def main() -> None:
     for source in chosen.sources:
         began, folds = time.monotonic(), len(dealt(source, chosen.folds))
         jobs = [(fold, name) for name in chosen.methods for fold in range(folds)]
-        with ProcessPoolExecutor(chosen.processes, mp_context=get_context("spawn")) as pool:
+        # A process a fit, so that its peak memory is its own.
+        with ProcessPoolExecutor(chosen.processes, get_context("spawn"), max_tasks_per_child=1) as pool:
             waiting = [pool.submit(one, source, fold, folds, name) for fold, name in jobs]
             found = pd.DataFrame([each.result() for each in waiting])
         print(f"{source}: {folds} folds, {time.monotonic() - began:,.0f} s in {chosen.processes} processes")
