@@ -33,13 +33,14 @@ def check(project: Project, scenario: Scenario) -> None:
 
     # These import pandas, so they come last.
     from loopbook.decisions.building import Plan
-    from loopbook.models.studies import behaviour, transfer
     from loopbook.requirements import surveys
     from loopbook.requirements.prototype import Prototype
 
     if scenario.requirements.survey is not None:
         surveys.read(project.root / scenario.requirements.survey)
     if (study := scenario.studies.behaviour) is not None:
+        from loopbook.models.studies import behaviour, transfer
+
         behaviour.read(project.root / study.tests, scenario.task)
         if study.elsewhere:
             sources.check(transfer.other(scenario, study.elsewhere), project.root)

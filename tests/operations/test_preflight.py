@@ -1,0 +1,39 @@
+"""What a study of behaviour names is looked at before a kernel starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loopbook.operations import preflight
+from loopbook.scenario.errors import LoopbookError
+from loopbook.scenario.loading import load
+from loopbook.store.project import Project
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = "notebooks/scenarios/behaviour"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"tests": "none.csv"}, r"section studies\.behaviour names the file none\.csv, which is not there"),
+        (
+            {"tests": f"{TESTS}/banking-intents.csv"},
+            r"banking-intents\.csv:5: 'lost_or_stolen_card' cannot be expected",
+        ),
+        ({"tests": f"{TESTS}/clinic-triage.csv"}, r"clinic-triage\.csv: the column 'radius_mean' is not known"),
+        ({"tests": f"{TESTS}/press-monitor.csv", "elsewhere": "tweets"}, "'tweets' is not in the catalog"),
+        ({"tests": f"{TESTS}/press-monitor.csv", "elsewhere": "banking77"}, "has no column 'id'"),
+    ],
+)
+def test_a_study_of_behaviour_is_refused_with_its_place(given: dict[str, str], message: str) -> None:
+    named = {f"studies.behaviour.{name}": value for name, value in given.items()}
+    with pytest.raises(LoopbookError, match=message):
+        preflight.check(Project(ROOT), load("press-monitor", ROOT / "notebooks" / "scenarios", given=named))
+
+
+def test_what_comes_with_the_agents_passes() -> None:
+    given = {"studies.behaviour.tests": f"{TESTS}/press-monitor.csv", "studies.behaviour.elsewhere": "amazon-reviews"}
+    preflight.check(Project(ROOT), load("press-monitor", ROOT / "notebooks" / "scenarios", given=given))
