@@ -107,7 +107,8 @@ class Binary(Classes):
 
     def weighted(self, target: Floats, weight: Floats) -> Self:
         share = float(np.average(target, weights=weight))
-        return self.model_copy(update={"offset": (float(scores.logit(share) - scores.logit(target.mean())),)})
+        plain = float(target[weight > 0].mean())
+        return self.model_copy(update={"offset": (float(scores.logit(share) - scores.logit(plain)),)})
 
     def loss(self, target: Any, z: Any, tf: Any) -> Any:
         return tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=z[:, 0])
@@ -146,10 +147,15 @@ class Multiclass(Classes):
     @classmethod
     def of(cls, label: pd.Series[Any], weight: Floats, task: Task, name: str = "") -> Self:
         classes, codes = targets.classes(label, task), targets.codes(label, task)
-        counts = weight > 0
-        seen = np.unique(codes[counts & (codes != targets.NO_CLASS)])
+        counts = (weight > 0) & (codes != targets.NO_CLASS)
+        seen = np.unique(codes[counts])
         _two(np.where(codes == targets.NO_CLASS, np.nan, codes), weight, name or "label", classes)
-        return cls(classes=classes, name=name, seen=tuple(seen.tolist()), rows=int((codes != targets.NO_CLASS).sum()))
+        return cls(
+            classes=classes,
+            name=name,
+            seen=tuple(seen.tolist()),
+            rows=int((counts & (codes != targets.NO_CLASS)).sum()),
+        )
 
     @property
     def width(self) -> int:
@@ -171,7 +177,7 @@ class Multiclass(Classes):
         return np.asarray(label.astype(object).map(place).to_numpy(np.float64, na_value=np.nan))
 
     def weighted(self, target: Floats, weight: Floats) -> Self:
-        known = ~np.isnan(target)
+        known = ~np.isnan(target) & (weight > 0)
         code = self.codes(target[known])
         share, plain = (np.bincount(code, by, minlength=self.width) for by in (weight[known], np.ones(len(code))))
         has = plain > 0

@@ -135,6 +135,9 @@ class Recipe(Settings):
         0, "pretraining", 4, ge=0, le=1_000, description="passes over train that put rows of a class together (SupCon)"
     )
     temperature: float = Field(0.1, gt=0, le=10, description="of contrastive and simcse; low: near rows count most")
+    pseudo_labels: float = Field(
+        0.0, ge=0, lt=1, description="rows of weight 0 join with the class that the probe gives at least this; 0: none"
+    )
 
     def changed(self, changes: Settings) -> Self:
         """Return the recipe with what is not None in `changes`."""

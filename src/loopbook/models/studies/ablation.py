@@ -21,6 +21,7 @@ UNTRIED = {
     "learning_rate": "tuned in every row",
     "temperature": "a number of contrastive and simcse, which are tried",
     "fairness_by": "names the groups of fairness, which is tried",
+    "pseudo_labels": "for rows without a label, which no scenario of ours has; measured in tests/benchmarks/few_labels",
     "workers": "where it computes: the weights are the same",
     "further": "about further outputs, which press-monitor has not: tests/benchmarks/joint_outputs.py tries it",
     "back_translation": "a function of the user's own, which no scenario of ours has",

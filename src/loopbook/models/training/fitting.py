@@ -27,6 +27,7 @@ from loopbook.models.training import (
     gradient_descent,
     pretraining,
     probing,
+    pseudo_labels,
     runtime,
     workers,
 )
@@ -224,6 +225,9 @@ def _network(
         trained = forgetting.begun(build(half=True), data.start)
     with recomputed(trained.model) if method.recipe.recompute else nullcontext():
         pretraining.pretrain(trained, rows, own, method.recipe, work, work / EVENTS, progress)
+        if method.recipe.pseudo_labels:
+            rows = pseudo_labels.label(trained, rows, method.recipe, work, progress)
+        rows = rows.counted()
         if method.recipe.probe and not (work / STATE).is_file():
             probing.probe(trained, rows, method.recipe.probe)
         state = gradient_descent.train(
@@ -271,7 +275,7 @@ def _finish(method: Method, data: TrainingData, goals: Goals, fitted: Fitted, wo
     pd.DataFrame(fitted.history, columns=list(COLUMNS)).astype({"epoch": int}).to_csv(work / HISTORY, index=False)
     content.save(said, work / PREDICTIONS)
     model.save(work / MODEL)
-    for state in (STATE, MEMBERS, *(f"{stage}.npz" for stage in pretraining.STAGES)):
+    for state in (STATE, MEMBERS, pseudo_labels.FILE, *(f"{stage}.npz" for stage in pretraining.STAGES)):
         content.remove(work / state)
     facts = {
         **fitted.facts,

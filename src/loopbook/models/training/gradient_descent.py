@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,19 @@ class Rows:
     def read(self, epoch: int) -> Arrays:
         """Return the inputs as an epoch reads them."""
         return self.augmented(epoch) if self.augmented else self.arrays
+
+    def counted(self) -> "Rows":
+        """Return the rows that weigh something, in any head."""
+        keep = self.weight.any(axis=1)
+        if keep.all():
+            return self
+
+        def part(arrays: Arrays) -> Arrays:
+            return {name: values[keep] for name, values in arrays.items()}
+
+        goals = tuple(replace(goal, target=goal.target[keep], weight=goal.weight[keep]) for goal in self.goals)
+        augmented = self.augmented and (lambda epoch: part(self.read(epoch)))
+        return Rows(part(self.arrays), goals, augmented, None if self.group is None else self.group[keep])
 
     def __len__(self) -> int:
         return len(self.goals[0].target)
