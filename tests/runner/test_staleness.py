@@ -270,7 +270,7 @@ EDITS = (
     # notebooks
     Edit("comment in a cell", cell("03_training", "fit-model", lambda t: f"# a comment\n{t}  # and one more")),
     Edit("blank line in a cell", cell("05_decisions", "run", lambda t: t.replace("\n", "\n\n", 1))),
-    Edit("layout of a cell", cell("04_optimization", "board", lambda t: f"(\n    {t}\n)")),
+    Edit("layout of a cell", cell("04_optimization", "report", lambda t: f"(\n    {t}\n)")),
     Edit("markdown", add_cell("02_data", "More prose.", "markdown")),
     Edit("cell of comments only", add_cell("06_monitoring", "# nothing yet\n")),
     Edit("cell's id", renamed_id),

@@ -19,11 +19,12 @@ import pytest
 from tests.models.conftest import Problem, settings
 from tests.models.training.test_fitting import fit
 
-from loopbook.models.training import replicas, runtime, workers
+from loopbook.models.training import fit_store, replicas, runtime, workers
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.models.training.workers import Cluster, Process
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import LoopbookError, ScenarioError
+from loopbook.store import content
 
 STEPS = {"epochs": 50, "patience": 50, "batch_size": 400, "own": {"embedding": 8, "dropout": 0.0}}
 """Each epoch is one step on all rows, so the history holds the loss of every step."""
@@ -168,3 +169,15 @@ def test_workers_drop_at_random_by_seeds_of_their_own(monkeypatch: pytest.Monkey
     monkeypatch.setenv("TF_CONFIG", Cluster(("a:1", "b:2", "c:3"), 0).config(2))
     replicas.seed_apart([state])
     assert state.numpy().tolist() == [before[0] + 2, before[1]]
+
+
+def test_workers_are_handed_all_that_a_fit_learns_from(text: Problem, tmp_path: Path) -> None:
+    fit(text, tmp_path / "fit", "bag", epochs=1)
+    method = Method(Candidate(architecture="bag", settings={"embedding": 8}), settings(workers=2, fairness=0.5))
+    start = tmp_path / "fit" / "model"
+    data = TrainingData(text.train, text.validation, text.features, text.task, start)
+    workers.hand_over(method, data, tmp_path / "job")
+    same, given = workers.handed_over(tmp_path / "job")
+    assert same.depends_on == method.depends_on and same.candidate == method.candidate
+    assert fit_store.parts(same, given) == fit_store.parts(method, data)
+    assert given.start is not None and content.digest(given.start) == content.digest(start)

@@ -183,6 +183,8 @@ def hand_over(method: Method, data: TrainingData, job: Path) -> None:
     job.mkdir(parents=True, exist_ok=True)
     content.save(data.train, job / "train")
     content.save(data.validation, job / "validation")
+    if data.start is not None:
+        content.save(data.start, job / "start")
     told = {"candidate": method.candidate, "recipe": method.recipe, "features": data.features, "task": data.task}
     start = str(data.start.resolve()) if data.start else None
     plain = {name: value.model_dump(mode="json") for name, value in told.items()}
