@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 import pytest
 from tests import tasks
 from tests.browsing import PHONE, Visit
@@ -48,6 +49,8 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     (root / tests).write_text(BEHAVIOUR.format(expected=EXPECTED[request.param]), encoding="utf-8")
     study = "studies.honest_numbers.sizes=2 studies.honest_numbers.draws=1 studies.honest_numbers.least=10"
     study += " studies.unlabelled.topics=4"
+    study += " studies.small_models.variants=[int8,distilled] studies.small_models.student=mlp"
+    study += " studies.small_models.decisions=20"
     study += f" studies.behaviour.tests={tests.as_posix()} studies.behaviour.rows=60 studies.behaviour.explained=5"
     command = ["-m", "loopbook", "run", "--scenario", "tickets", "--profile", "smoke", "--params", study]
     place = {"LOOPBOOK_PROJECT": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -59,7 +62,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def test_the_primary_metric_of_the_type_is_recorded_by_every_stage_that_judges(run: Run) -> None:
     stages, primary = run.record["stages"], metrics.primary(run.kind).name
-    assert {stage["state"] for stage in stages.values()} == {"done"} and len(stages) == 12
+    assert {stage["state"] for stage in stages.values()} == {"done"} and len(stages) == 13
     for stage, prefix in (("03_training[tfidf]", "validation"), ("04_optimization", "test")):
         found = stages[stage]["metrics"]
         ends = [found[f"{prefix}_{primary}{end}"] for end in ("_low", "", "_high")]
@@ -87,7 +90,7 @@ def test_no_page_has_a_fault_on_a_screen_or_a_phone(run: Run, browser: Any) -> N
     pages = sorted((run.root / "reports" / "tickets" / "latest").glob("[01]*.html"))
     names = [page.relative_to(run.root / "reports").as_posix() for page in pages]
     found = {name: visit.faults(name, axe=False) + visit.faults(name, PHONE, dark=True) for name in names}
-    assert len(found) == 12 and {name: faults for name, faults in found.items() if faults} == {}
+    assert len(found) == 13 and {name: faults for name, faults in found.items() if faults} == {}
 
 
 def test_the_study_of_honest_numbers_says_what_it_found(run: Run) -> None:
@@ -111,3 +114,14 @@ def test_the_study_of_behaviour_says_what_fails_and_how_far_explanations_add_up(
     assert recorded["direction_failures"] == 0, "what is learned from leads there"
     assert 0 <= recorded["jitter_of_numbers_changed_low"] <= recorded["jitter_of_numbers_changed_high"] <= 1
     assert recorded["completeness_error"] >= 0 < recorded["attributed"]
+
+
+def test_the_study_of_small_models_says_what_each_costs_and_what_is_shipped(run: Run) -> None:
+    recorded = run.record["stages"]["09_small_models"]["metrics"]
+    # The champion is linear, and only networks are quantised.
+    assert recorded["shipped"] in {"float32", "distilled"}
+    assert recorded["shipped"] == run.record["stages"]["04_optimization"]["metrics"]["variant"]
+    assert recorded["test_lost_low"] <= recorded["test_lost"] <= recorded["test_lost_high"]
+    assert recorded["megabytes"] > 0
+    written = pd.read_parquet(run.root / "data" / run.record["stages"]["09_small_models"]["artifacts"]["variants"])
+    assert list(written["variant"]) == ["float32", "distilled"] and (written["bytes"] > 0).all()
