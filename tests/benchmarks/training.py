@@ -171,24 +171,24 @@ def tuning(adaptation: str) -> dict[str, float]:
     from loopbook.models.architecture import Inputs
     from loopbook.models.architectures import registry
     from loopbook.models.class_heads import Binary
+    from loopbook.models.heads import Goal
     from loopbook.models.network import Network
-    from loopbook.models.training import gradient_descent, optimizers
+    from loopbook.models.training import gradient_descent, optimizers, replicas
     from loopbook.scenario.recipe import Recipe
 
     network = Network.build(registry.find("encoder"), {"adaptation": adaptation}, Inputs(0, 0, 0), 1)
-    recipe = Recipe(batch_size=32, learning_rate=1e-4, weight_decay=0.01)
-    begun = time.perf_counter()
+    recipe, random = Recipe(batch_size=32, learning_rate=1e-4, weight_decay=0.01), np.random.default_rng(0)
+    goal = Goal(Binary(classes=("no", "yes")), random.integers(0, 2, 32).astype(np.float64), np.ones(32))
+    rows = gradient_descent.Rows({"pieces": random.integers(1_000, 30_000, (32, 48)).astype(np.int32)}, (goal,))
+    begun = processor_seconds()
     optimizer = optimizers.optimizer(recipe, 100, network.model.trainable_variables)
-    step = gradient_descent._step(network, optimizer, [Binary(classes=("no", "yes"))], recipe)
-    random = np.random.default_rng(0)
-    pieces = random.integers(1_000, 30_000, (32, 48)).astype(np.int32)
-    target, weight = random.integers(0, 2, (32, 1)).astype(np.float32), np.ones((32, 1), np.float32)
+    step = gradient_descent._step(network, optimizer, rows, recipe, replicas.strategy())
 
     def run() -> None:
-        float(step({"pieces": pieces}, target, weight)[0][0])
+        float(step(rows.arrays, rows.target, rows.weight)[0][0])
 
     run()
-    first, clock, processor = time.perf_counter() - begun, list[float](), list[float]()
+    first, clock, processor = processor_seconds() - begun, list[float](), list[float]()
     for _ in range(STEPS):
         at = time.perf_counter(), processor_seconds()
         run()
@@ -241,7 +241,7 @@ def compare_tuning(rounds: int, torch: str) -> None:
         for name, each in found.items():
             print(f"  {name:17}clock {spread([32 / run['clock'] for run in each], '.1f'):22}", end="")
             print(f"a processor second {spread([32 / run['processor'] for run in each], '.1f'):22}", end="")
-            print(f"first step {np.median([run['first'] for run in each]):.1f} s  ", end="")
+            print(f"first step, processor {np.median([run['first'] for run in each]):.1f} s  ", end="")
             print(f"peak {np.median([run['peak'] for run in each]) / 1e9:.2f} GB")
         for name in found:
             ratios = [two["processor"] / one["processor"] for one, two in zip(found["ours"], found[name], strict=True)]
