@@ -114,6 +114,23 @@ def learning_curve(held: Held) -> Figure:
     )
 
 
+def learning_rates(held: Held) -> Figure | str:
+    """Draw the loss of the learning-rate range test by step size, if there was one."""
+    rates = held.fit.rates
+    if rates.empty:
+        return "No range test was made: the step size is learning_rate. With range_test = 100 it is found by a test."
+    size, loss, smooth = (np.asarray(rates[name]) for name in ("learning_rate", "loss", "smooth"))
+    best, found = smooth.argmin(), held.fit.facts["learning_rate"]
+    return plots.lines(
+        {"loss of a batch": (np.log10(size), loss), "smoothed": (np.log10(size), smooth)},
+        title=f"{held.name}: trained with the step size {found:.2g}, a tenth of that of the smallest loss",
+        x="step size, power of 10",
+        y="risk",
+        alt=f"Risk of {held.name} over a few steps of rising size.",
+        marks={"smallest": (float(np.log10(size[best])), float(smooth[best]))},
+    )
+
+
 def ranking(held: Held) -> Figure | pd.DataFrame:
     """Show what is told apart: the ROC curve of two classes, the report by class of several, residuals of a number."""
     name, value = held.name, held.metrics["value"]

@@ -45,6 +45,14 @@ class Recipe(Settings):
     warmup: float = _technique(
         0.0, "schedule", 0.1, ge=0, lt=1, description="share of all steps over which the step size rises from 0"
     )
+    range_test: int = _technique(
+        0,
+        "schedule",
+        100,
+        ge=0,
+        le=10_000,
+        description="steps that find the step size, which replaces learning_rate; 0: none",
+    )
     layer_decay: float = _technique(
         1.0, "schedule", 0.8, gt=0, le=1, description="step size of an encoder's layer by that of the layer above"
     )

@@ -31,6 +31,8 @@ class Fit:
         A row of validation each, as `predictions.table` returns them.
     facts
         ``epochs, best_epoch, ended, family, parameters, peak_memory_mb``, and of classes ``temperature``.
+    rates
+        The range test, as `learning_rate.range_test` returns it; no row without one.
     """
 
     model: Path
@@ -38,6 +40,7 @@ class Fit:
     history: pd.DataFrame
     predictions: pd.DataFrame
     facts: Mapping[str, Any]
+    rates: pd.DataFrame
 
 
 def data(train: pd.DataFrame, validation: pd.DataFrame, features: dict[str, Any], task: Task) -> TrainingData:
@@ -88,5 +91,6 @@ def load(folder: Path) -> Fit:
         events=folder / fitting.EVENTS,
         history=pd.read_csv(folder / fitting.HISTORY),
         predictions=content.load(folder / f"{fitting.PREDICTIONS}.parquet"),
+        rates=pd.read_csv(rates) if (rates := folder / fitting.RATES).is_file() else pd.DataFrame(),
         facts=json.loads((folder / f"{fitting.SUMMARY}.json").read_text(encoding="utf-8")),
     )

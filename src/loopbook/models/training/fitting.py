@@ -25,6 +25,7 @@ from loopbook.models.training import (
     fairness,
     forgetting,
     gradient_descent,
+    learning_rate,
     pretraining,
     probing,
     pseudo_labels,
@@ -42,6 +43,7 @@ from loopbook.store import content
 
 SUMMARY, MODEL, EVENTS, PREDICTIONS, HISTORY = "fit", "model", "events", "predictions", "history.csv"
 MEMBERS, PEAK = "members", "peak_memory_mb"
+RATES = "learning_rates.csv"
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], object]
@@ -230,15 +232,27 @@ def _network(
         rows = rows.counted()
         if method.recipe.probe and not (work / STATE).is_file():
             probing.probe(trained, rows, method.recipe.probe)
-        state = gradient_descent.train(
-            trained, rows, validation, method.recipe, work, work / EVENTS, progress, until=until
-        )
+        recipe, found = _with_rate(trained, rows, method.recipe, work, progress)
+        state = gradient_descent.train(trained, rows, validation, recipe, work, work / EVENTS, progress, until=until)
     if state.done(method.recipe) is None:
         return None
     if trained is not network:
         network.model.set_weights(trained.model.get_weights())
-    facts = {"epochs": state.epochs, "best_epoch": state.best_epoch, "ended": state.done(method.recipe)}
+    facts = {"epochs": state.epochs, "best_epoch": state.best_epoch, "ended": state.done(recipe), **found}
     return Fitted(network, network.forward(held), state.history, state.best_epoch, facts)
+
+
+def _with_rate(
+    network: Network, rows: Rows, recipe: Recipe, work: Path, progress: Progress
+) -> tuple[Recipe, dict[str, float]]:
+    """Return the recipe with the learning rate that a range test finds, if it asks for one, and what to tell of it."""
+    if not recipe.range_test:
+        return recipe, {}
+    if not (work / RATES).is_file():
+        curve = learning_rate.range_test(network, rows, recipe, progress)
+        content.write_text(work / RATES, curve.to_csv(index=False))
+    found = {"learning_rate": learning_rate.chosen(pd.read_csv(work / RATES))}
+    return recipe.model_copy(update=found), found
 
 
 def _augmented(network: Network, recipe: Recipe, data: TrainingData, work: Path) -> Callable[[int], Arrays] | None:

@@ -134,7 +134,7 @@ def train(
     # The model's variables include the state of every random generator that its layers hold.
     variables = [*network.model.variables, *optimizer.variables]
     # Before a state is restored, because an anchor holds what the weights began with.
-    step = _step(network, optimizer, rows, recipe, strategy)
+    step = stepper(network, optimizer, rows, recipe, strategy)
     state = _restore(work / STATE, variables, len(network.model.variables))
     replicas.seed_apart(network.model.variables)
     if recipe.probe and not state.history:
@@ -217,7 +217,7 @@ def batches(
     yield from ((parts[at], int(long[parts[at]].max())) for at in random.permutation(len(parts)))
 
 
-def _step(network: Network, optimizer: Any, rows: Rows, recipe: Recipe, strategy: Any) -> Any:
+def stepper(network: Network, optimizer: Any, rows: Rows, recipe: Recipe, strategy: Any) -> Any:
     """Return the function that takes a batch and makes one step.
 
     References
