@@ -182,7 +182,7 @@ def tuning(adaptation: str) -> dict[str, float]:
     rows = gradient_descent.Rows({"pieces": random.integers(1_000, 30_000, (32, 48)).astype(np.int32)}, (goal,))
     begun = processor_seconds()
     optimizer = optimizers.optimizer(recipe, 100, network.model.trainable_variables)
-    step = gradient_descent._step(network, optimizer, rows, recipe, replicas.strategy())
+    step = gradient_descent.stepper(network, optimizer, rows, recipe, replicas.strategy())
 
     def run() -> None:
         float(step(rows.arrays, rows.target, rows.weight)[0][0])
