@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -235,9 +235,12 @@ def stepper(network: Network, optimizer: Any, rows: Rows, recipe: Recipe, strate
         raise ScenarioError(f"The network {network.model.name!r} trains no embeddings, which adversarial moves.")
     terms = _terms(trained, rows, recipe)
 
+    halved = "pieces" in network.inputs and strategy.num_replicas_in_sync == 1
+    scores_of = _halved(network) if halved else partial(network.model, training=True)
+
     def gradients(batch: dict[str, Any], target: Any, weight: Any, totals: Any, count: int) -> Any:
         with tf.GradientTape() as tape:
-            raw, risks = tf.cast(network.model(batch, training=True), tf.float32), []
+            raw, risks = tf.cast(scores_of(batch), tf.float32), []
             for at, (head, scores) in enumerate(heads.parts(outputs, raw)):
                 each = head.loss(target[:, at], scores, tf)
                 each = head.shaped(each, scores, tf, recipe.label_smoothing, recipe.focal)
@@ -291,6 +294,25 @@ def _terms(trained: Sequence[Any], rows: Rows, recipe: Recipe) -> Callable[..., 
         return found
 
     return terms
+
+
+def _halved(network: Network) -> Callable[[dict[str, Any]], Any]:
+    """Return what gives the raw scores of a batch whose halves are read at the same time, each by a processor.
+
+    Each operation has one thread, so the result is the same on one processor.
+    """
+    import tensorflow as tf
+
+    @tf.function(input_signature=[network.signature], autograph=False)  # type: ignore[untyped-decorator]
+    def half(rows: dict[str, Any]) -> Any:
+        return network.model(rows, training=True)
+
+    def scores(batch: dict[str, Any]) -> Any:
+        middle = tf.shape(next(iter(batch.values())))[0] // 2
+        parts = (slice(None, middle), slice(middle, None))
+        return tf.concat([half({name: given[part] for name, given in batch.items()}) for part in parts], axis=0)
+
+    return scores
 
 
 def _save(file: Path, variables: list[Any], state: Progress) -> None:

@@ -11,8 +11,8 @@ from loopbook.scenario.errors import LoopbookError
 def prepare(seed: int | None = None) -> None:
     """Make what TensorFlow computes from here on depend on nothing but its inputs and `seed`.
 
-    Sums of floats depend on the order of their terms, so one thread computes an operation whatever the machine;
-    candidates run beside each other in processes of their own instead.
+    Sums of floats depend on the order of their terms, so one thread computes an operation whatever the machine. Two
+    operations may be computed at the same time; candidates run beside each other in processes of their own.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def prepare(seed: int | None = None) -> None:
     if tf.config.threading.get_intra_op_parallelism_threads() != 1:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(2)
         except RuntimeError as error:
             raise LoopbookError(
                 "TensorFlow has begun to compute in this process with several threads, so a fit would not be "
