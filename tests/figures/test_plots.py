@@ -140,6 +140,15 @@ def test_intervals_name_the_column_that_is_missing() -> None:
         plots.intervals(pd.DataFrame({"value": [1.0], "low": [0.0]}), x="AUC", **WORDS)
 
 
+@pytest.mark.parametrize(("name", "whole"), [("always", True), ("by status_of_checking alone", False)])
+def test_a_label_is_wrapped_where_names_beside_the_axis_leave_no_room_for_it(name: str, whole: bool) -> None:
+    label = "cost of a decision, points, with corrected 95% interval"
+    table = pd.DataFrame({"value": [1.0], "low": [0.5], "high": [1.5]}, index=[name])
+    shown = texts(plots.intervals(table, x=label, **WORDS))
+    assert (label in shown) == whole
+    assert label in " ".join(shown)
+
+
 def test_confusion_shows_counts_and_shares_of_the_row() -> None:
     table = pd.DataFrame([[75, 25], [1, 3]], ["no", "yes"], ["no", "yes"])
     words = "".join(ElementTree.fromstring(plots.matrix(table, x="predicted", y="true", **WORDS).svg).itertext())

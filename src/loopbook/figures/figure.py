@@ -18,6 +18,7 @@ _DARK = {INK: "#e6ebef", MUTED: "#a9b5bf", GRID: "#36414b", PAPER: "#171d23", "#
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _WIDTH = 5.0  # inches; at a phone's 350 pixels a letter of 10 points is still about 10 pixels high
+_LETTERS = 70  # of an axis label and the names beside the axis together
 _STYLE = {
     "font.size": 10,
     "font.family": ["DejaVu Sans"],  # comes with matplotlib; wide, so that the viewer's own font needs less room
@@ -115,6 +116,8 @@ class Drawing:
         texts = ["\n".join(textwrap.wrap(plain(name), 22)) or " " for name in names]
         if horizontal:
             axes.set_yticks(range(len(texts)), texts)
+            longest = max((len(line) for text in texts for line in text.split("\n")), default=0)
+            axes.set_xlabel("\n".join(textwrap.wrap(axes.get_xlabel(), _LETTERS - longest)))
         elif sum(max(map(len, text.split("\n"))) for text in texts) > room:
             axes.set_xticks(range(len(texts)), texts, rotation=40, ha="right", rotation_mode="anchor")
         else:
