@@ -95,6 +95,17 @@ def test_what_stands_in_another_split_or_says_nothing_stays_out(change: str) -> 
     assert weak.rows == 4 and unlabelled["row_id"][0] not in set(weak.splits["train"]["row_id"].tail(4))
 
 
+@pytest.mark.parametrize("rules", [True, False])
+def test_rows_of_which_no_rule_speaks_weigh_nothing_where_they_are_kept(rules: bool) -> None:
+    made = agent(TERMS if rules else {}, unlabelled_rows=True)
+    made = made.model_copy(update={"data": made.data.model_copy(update={"weak_labels": rules})})
+    splits, unlabelled = splitting.split(rows(300), made), rows(9, seed=1)
+    unlabelled.loc[:3, "text"] = [f"{word} of that kind" for word in ("nothing", "something", "anything", "little")]
+    weak = labelling.join(splits, unlabelled, made)
+    added = weak.splits["train"].tail(weak.rows)
+    assert weak.rows == 9 and added["label"].notna().all() and (added["weight"] == 0).sum() == (4 if rules else 9)
+
+
 def test_where_splits_are_by_time_only_rows_from_trains_time_may_join() -> None:
     said = agent(TERMS).model_dump(mode="json")
     said["source"]["time"], said["data"]["splits"]["by"] = "when", "time"
@@ -140,7 +151,7 @@ def test_yes_or_no_is_labelled_too_and_a_number_is_not() -> None:
         added["label"].dtype == np.int8 and (added["label"] == 1).all() and added["text"].str.contains("waiting").all()
     )
     number = {"type": "number", "fields": {"text": "text"}, "label": {"column": "topic", "limits": [1]}}
-    with pytest.raises(ValidationError, match="weak_labels are classes"):
+    with pytest.raises(ValidationError, match="weak_labels and .unlabelled_rows are for classes"):
         Scenario.model_validate(said | {"task": number, "requirements": {}})
 
 

@@ -51,6 +51,9 @@ class Weak:
 def join(splits: Mapping[str, pd.DataFrame], unlabelled: pd.DataFrame, scenario: Scenario) -> Weak:
     """Join rows without a label to train, with the class that the rules make most probable.
 
+    With `data.unlabelled_rows` those join too of which no rule speaks: with weight 0, which says that their label is
+    none. Without `data.weak_labels` no rule speaks.
+
     A row weighs as much as its class is more probable than by chance, (k p - 1) / (k - 1), so that where rules
     contradict each other, or hardly agree with the labels, it counts for little. Rows stay out of which no rule speaks,
     that stand in a split already or are nearly the same as a row of another split than train, and, where the splits are
@@ -76,12 +79,13 @@ def join(splits: Mapping[str, pd.DataFrame], unlabelled: pd.DataFrame, scenario:
     agreement = (right + SHRINKAGE * overall) / (hits + SHRINKAGE)
     strength = np.log(agreement * (k - 1) / (1 - agreement)).clip(min=0)
     free = unlabelled[_free(splits, unlabelled, scenario)]
-    votes = rules.witnesses(free)[1] * strength
+    votes = rules.witnesses(free)[1] * (strength * scenario.data.weak_labels)
     voted = votes.any(axis=1)
-    probable = softmax(votes[voted] @ (of[:, None] == np.arange(k)), axis=1)
+    joins = voted | scenario.data.unlabelled_rows
+    probable = softmax(votes[joins] @ (of[:, None] == np.arange(k)), axis=1)
     said = [names[code] if len(names) > 2 else code for code in probable.argmax(axis=1).tolist()]
-    rows = free[voted]
-    weight = ((k * probable.max(axis=1) - 1) / (k - 1)).astype(np.float32)
+    rows = free[joins]
+    weight = np.where(voted[joins], (k * probable.max(axis=1) - 1) / (k - 1), 0).astype(np.float32)
     like = train["label"].reindex(rows.index) if len(rows) else train["label"].head(0)
     label = labels.approved(said, like).astype(train["label"].dtype)
     joined = pd.concat([train, rows.assign(label=label, weight=weight)[train.columns]], ignore_index=True)

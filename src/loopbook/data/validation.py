@@ -95,11 +95,12 @@ def validate(
 
 
 def unlabelled(collected: Collected, scenario: Scenario, today: date) -> pd.DataFrame:
-    """Return the rows that have no label and are good otherwise, in canonical form; none without `data.weak_labels`.
+    """Return the rows that have no label and are good otherwise, in canonical form.
 
-    Their `label` says nothing. See `validate` for the parameters.
+    There are none without `data.weak_labels` or `data.unlabelled_rows`. Their `label` says nothing. See `validate` for
+    the parameters.
     """
-    if not scenario.data.weak_labels:
+    if not _keeps(scenario):
         return pd.DataFrame()
     columns, verdict, labelled = _checked(collected, scenario, today, scenario.name)
     asked = verdict.good & ~labelled
@@ -113,13 +114,18 @@ def _checked(
 ) -> tuple[dict[str, Any], _Verdict, NDArray[np.bool_]]:
     """Return the columns of all rows, what is wrong with each, and which have a label or need one."""
     frame, label = collected.frame, scenario.task.label.column
-    verdict = _Verdict(len(frame), _NO_LABEL if scenario.data.weak_labels else "")
+    verdict = _Verdict(len(frame), _NO_LABEL if _keeps(scenario) else "")
     if not len(frame):
         return {}, verdict, verdict.good
     sources.require(scenario, frame.columns, "The source")
     columns = _canonical(frame, scenario, verdict, today, salt)
     missing = parsing.is_missing(parsing.strings(frame[label]), scenario.source.missing.get(label))
-    return columns, verdict, ~np.asarray(missing, dtype=bool) | (not scenario.data.weak_labels)
+    return columns, verdict, ~np.asarray(missing, dtype=bool) | (not _keeps(scenario))
+
+
+def _keeps(scenario: Scenario) -> bool:
+    """Return whether rows without a label are no quarantine."""
+    return scenario.data.weak_labels or scenario.data.unlabelled_rows
 
 
 def window(rows: pd.DataFrame, settings: DataSettings) -> pd.DataFrame:

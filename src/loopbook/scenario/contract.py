@@ -93,8 +93,8 @@ class Scenario(Settings):
                 f"data.splits.by is {splits.by!r}, so the source must name its {splits.by} column (source.{splits.by})",
             ),
             (
-                self.data.weak_labels and self.task.type == "number",
-                "data.weak_labels are classes that rules name, and the task is a number; set it to false",
+                (self.data.weak_labels or self.data.unlabelled_rows) and self.task.type == "number",
+                "data.weak_labels and .unlabelled_rows are for classes, and the task is a number; set them to false",
             ),
             *(
                 (

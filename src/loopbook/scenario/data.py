@@ -85,6 +85,10 @@ class DataSettings(Settings):
         description="learn from rows without a label too: by what the prototype's rules say, as far as these agree "
         "with labelled rows",
     )
+    unlabelled_rows: bool = Field(
+        False,
+        description="keep rows without a label in train, with weight 0: for masked_lm, simcse and pseudo_labels",
+    )
     splits: Splits = Splits()
     window: int | None = Field(None, ge=1, description="which window is the stream; None: that of the current round")
 
