@@ -29,7 +29,7 @@ def measured(kind: str, recompute: bool) -> dict[str, object]:
     from loopbook.scenario.candidate import Candidate
     from loopbook.scenario.recipe import Recipe
 
-    scenario, rows = tuned.scenario(), tuned.rows("nyt")
+    scenario, rows = tuned.scenario("nyt"), tuned.rows("nyt")
     if kind == "articles":
         rows = rows.groupby("group", as_index=False, sort=False).agg(
             {"row_id": "first", "label": "first", "text": " ".join, "weight": "first", "time": "first"}
