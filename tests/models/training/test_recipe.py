@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.models.conftest import Problem
-from tests.models.training.test_fitting import fit
+from tests.models.conftest import Problem, goals
+from tests.models.training.test_fitting import facts, fit
 
+from loopbook.models import heads
 from loopbook.models.training import augmentation, optimizers, runtime
 from loopbook.scenario.errors import ScenarioError
 from loopbook.scenario.recipe import Recipe
@@ -111,12 +112,20 @@ def test_an_adversary_needs_embeddings(cells: Problem, tmp_path: Path) -> None:
 
 
 def test_an_epoch_is_judged_at_the_best_temperature(text: Problem, tmp_path: Path) -> None:
-    more = {"epochs": 12, "patience": 12, "learning_rate": 0.02}
-    fits = {refine: fit(text, tmp_path / str(refine), "cnn", refine=refine, **more) for refine in (False, True)}
-    plain, refined = (pd.read_csv(tmp_path / str(refine) / "history.csv") for refine in fits)
+    more = {"epochs": 6, "patience": 6, "learning_rate": 0.02}
+    for refine in (False, True):
+        fit(text, tmp_path / str(refine), "cnn", refine=refine, **more)
+    plain, refined = (pd.read_csv(tmp_path / str(refine) / "history.csv") for refine in (False, True))
+    # Steps are the same; only how an epoch is judged differs.
     assert refined["loss"].tolist() == plain["loss"].tolist()
-    # Steps are the same; only how an epoch is judged differs, and with it the one that is kept.
-    assert (refined["val_loss"] < plain["val_loss"]).all()
-    assert refined["val_loss"].idxmin() != plain["val_loss"].idxmin()
-    one, two = (model.predictor.model.get_weights() for model in fits.values())
-    assert max(np.abs(a - b).max() for a, b in zip(one, two, strict=True)) > 1e-3
+    assert refined["val_score"].tolist() == plain["val_score"].tolist()
+    assert (refined["val_loss"] < plain["val_loss"] - 0.05).any()
+    assert facts(tmp_path / "True")["best_epoch"] == refined["val_loss"].idxmin() + 1
+
+
+@pytest.mark.parametrize("warmth", [0.2, 1.0, 7.0])
+def test_how_sure_scores_are_does_not_count_for_a_refined_risk(warmth: float, text: Problem) -> None:
+    (goal,) = goals(text)
+    z = (goal.target - 0.5 + np.random.default_rng(1).normal(size=len(goal.target)))[:, None]
+    assert heads.risk([goal], z * warmth, True) == pytest.approx(heads.risk([goal], z, True), abs=1e-6)
+    assert heads.risk([goal], z, True) <= heads.risk([goal], z * warmth) + 1e-3
