@@ -48,6 +48,7 @@ MEASURED_ON = {
 MET = {
     "clinic-triage": {"ranks-well", "asking-pays", "saves-money"},
     "german-credit": set(),
+    "credit-risk": {"ranks-well"},
     "airline": {"saves-money"},
     "press-monitor": set(),
     "market-monitor": {"saves-money"},
@@ -63,7 +64,7 @@ WORLDS = [
     "clinic-triage",
     "market-monitor",
     "shifted",
-    *(pytest.param(name, marks=needs_mirror) for name in ("press-monitor", "airline", "german-credit")),
+    *(pytest.param(name, marks=needs_mirror) for name in ("press-monitor", "airline", "german-credit", "credit-risk")),
 ]
 
 
@@ -96,7 +97,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], World]:
         if name == "shifted":
             return shifted(0.45)
         if name not in FILES:
-            profile = "standard" if name == "clinic-triage" else "smoke"
+            profile = "standard" if name in ("clinic-triage", "credit-risk") else "smoke"
             return World.of(load(name, ROOT / "notebooks" / "scenarios", profile), Project(ROOT))
         project = Project(tmp_path_factory.mktemp("project"))
         project.scenarios.mkdir(parents=True)
