@@ -295,6 +295,8 @@ def panels(slices: Mapping[str, tuple[ArrayLike, ArrayLike]], *, title: str, y: 
     ValueError
         If there is no picture, no title or no alt text.
     """
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
     rows = -(-len(slices) // 3)
     with drawing(title, alt, slices, height=0.8 + 2.1 * rows) as draw:
         made = draw.canvas.subplots(rows, min(3, len(slices)), sharey=True, squeeze=False)
@@ -304,8 +306,12 @@ def panels(slices: Mapping[str, tuple[ArrayLike, ArrayLike]], *, title: str, y: 
             named = values.dtype.kind not in "iuf"
             axes.plot([plain(value) for value in values] if named else values, ys, "o", color=colour(0), markersize=4)
             axes.set_title(plain(name), fontsize=9.5)
-            if not named and values.min() > 0 and values.max() >= 20 * values.min():
+            if not named and values.min() > 0 and values.max() >= 10 * values.min():
                 axes.set_xscale("log")
+                axes.xaxis.set_minor_formatter(NullFormatter())
+            if not named:
+                axes.xaxis.set_major_locator(LogLocator(numticks=3) if axes.get_xscale() == "log" else MaxNLocator(3))
+                axes.xaxis.set_major_formatter(lambda value, _: short(value))
         for axes in made.flat[len(slices) :]:
             axes.set_visible(False)
     return draw.done

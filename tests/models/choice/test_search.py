@@ -138,7 +138,10 @@ def test_the_setting_that_makes_the_loss_is_named_and_drawn() -> None:
     assert shares.sum() == pytest.approx(1)
     figure = search_page.slices(trials())
     assert not isinstance(figure, str)
-    assert "lstm: units, " in figure.alt and "tfidf: C, 100%" in figure.alt
+    assert "lstm: units, " in figure.alt and "tfidf: C." in figure.alt
+    assert "mathdefault" not in figure.svg, "numbers on a logarithmic axis are plain"
+    alone = search_page.slices(trials().query("candidate == 'tfidf'"))
+    assert not isinstance(alone, str) and "the one setting that was varied" in alone.svg.replace("\n", " ")
 
 
 def test_names_from_a_scenario_are_no_markup() -> None:

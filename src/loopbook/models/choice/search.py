@@ -164,6 +164,7 @@ def importance(trials: pd.DataFrame, names: Sequence[str]) -> pd.Series[float]:
     varied = [name for name in names if trials[name].nunique() > 1]
     if not varied or trials["first"].nunique() < 2:
         return pd.Series(dtype=float)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for row in trials.to_dict("records"):
         chosen = {name: _distribution(trials[name]) for name in varied}

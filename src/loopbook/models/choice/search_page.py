@@ -36,15 +36,19 @@ def slices(trials: pd.DataFrame) -> Figure | str:
     panels, shares = dict[str, tuple[Any, Any]](), dict[str, float]()
     for candidate, rows in trials.groupby("candidate", sort=False) if len(trials) else ():
         own = rows.dropna(axis="columns", how="all")
-        for name, share in search.importance(own, settings(own)).items():
-            shares[f"{candidate}: {name}"] = share
-            panels[f"{candidate}: {name}, {share:.0%}"] = own[name], own["first"]
+        found = search.importance(own, settings(own))
+        for name, share in found.items():
+            alone, named = len(found) == 1, f"{candidate}: {name}"
+            shares |= {} if alone else {named: share}
+            panels[named if alone else f"{named}, {share:.0%}"] = own[name], own["first"]
     if not panels:
         return "Nothing was varied often enough for its effect to be seen: a search needs two trials or more."
-    most = max(shares, key=lambda name: shares[name])
+    most = max(shares, key=lambda name: shares[name], default=None)
     return plots.panels(
         panels,
-        title=f"{most} explains {shares[most]:.0%} of what its trials' losses differ by",
+        title=f"{most} explains {shares[most]:.0%} of what its trials' losses differ by"
+        if most
+        else f"The loss by the one setting that was varied: {', '.join(panels)}",
         y="validation loss at the first comparison",
         alt="Loss of each trial by the value of each setting, a panel a setting, with the share of the variance that "
         "the setting explains: " + "; ".join(panels) + ".",
