@@ -151,7 +151,7 @@ def test_yes_or_no_is_labelled_too_and_a_number_is_not() -> None:
         added["label"].dtype == np.int8 and (added["label"] == 1).all() and added["text"].str.contains("waiting").all()
     )
     number = {"type": "number", "fields": {"text": "text"}, "label": {"column": "topic", "limits": [1]}}
-    with pytest.raises(ValidationError, match="weak_labels and .unlabelled_rows are for classes"):
+    with pytest.raises(ValidationError, match=r"weak_labels and .unlabelled_rows are for classes"):
         Scenario.model_validate(said | {"task": number, "requirements": {}})
 
 
