@@ -17,6 +17,7 @@ from loopbook.models.model import Model
 from loopbook.models.network import Network
 from loopbook.models.shipping import onnx_export, serving, variants
 from loopbook.models.shipping.bundle import MODEL, OnnxModel
+from loopbook.models.shipping.onnx_graph import Graph
 from loopbook.models.shipping.variants import FLOAT32, VARIANTS, Source
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.errors import LoopbookError
@@ -50,6 +51,30 @@ def test_int8_answers_nearly_the_same_and_a_row_alone_as_among_many(
     graph = onnx.load(tmp_path / "int8" / MODEL).graph
     assert {each.data_type for each in graph.initializer} & {onnx.TensorProto.INT8, onnx.TensorProto.UINT8}
     assert content.size(tmp_path / "int8" / MODEL) < content.size(tmp_path / "whole" / MODEL)
+
+
+def test_columns_that_are_made_even_change_no_product_and_lose_less_in_8_bits(tmp_path: Path) -> None:
+    from onnxruntime.quantization import quantize_dynamic
+
+    random = np.random.default_rng(0)
+    given = random.normal(size=(50, 32)).astype(np.float32)
+    given[:, 3] *= 80  # what a layer of a pretrained encoder does to a column
+    graph = Graph("g")
+    state = graph.add("Neg", graph.input("x", np.float32, ["rows", 32]))
+    both = [graph.add("MatMul", state, graph.constant(random.normal(size=(32, 8)).astype(np.float32))) for _ in "ab"]
+    graph.output(graph.add("Add", *both), np.float32, ["rows", 8])
+    plain, even = graph.model(), graph.model()
+    variants._smoothed(even, [{"x": given[:25]}, {"x": given[25:]}])
+    assert [node.op_type for node in even.graph.node] == ["Neg", "Mul", "MatMul", "MatMul", "Add"]
+    answers, lost = [], []
+    for name, model in (("plain", plain), ("even", even)):
+        onnx.checker.check_model(model)
+        answers.append(variants_session(model).run(None, {"x": given})[0])
+        quantize_dynamic(model, tmp_path / name, ["MatMul"], per_channel=True, reduce_range=True)
+        small = variants_session(onnx.load(tmp_path / name)).run(None, {"x": given})[0]
+        lost.append(np.sqrt(((small - answers[0]) ** 2).mean()))
+    assert answers[1] == pytest.approx(answers[0], abs=1e-3)
+    assert lost[1] < lost[0] / 2
 
 
 @pytest.mark.parametrize("shape", [(40, 50), (7, 300), (3, 11, 64)])

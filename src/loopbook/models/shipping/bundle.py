@@ -1,7 +1,7 @@
 """What a model is shipped as: an ONNX graph, its tokeniser and its heads, run without TensorFlow."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -89,6 +89,12 @@ class OnnxModel(Answering):
             return result
         if self.members:
             return mean(self.members, frame)
+        for batch, given in self.fed(frame):
+            result[batch] = self._session.run(None, given)[0]
+        return result
+
+    def fed(self, frame: pd.DataFrame) -> Iterator[tuple[NDArray[np.int64], Arrays]]:
+        """Give what the graph is fed, batch by batch, each with the places of its rows."""
         arrays = self._encode(frame)
         # Tokens of one length go together where the graph knows no padding, and word pieces always.
         cut = [name for name in arrays if name == "pieces" or (name == "tokens" and self.config["unpadded"])]
@@ -97,8 +103,7 @@ class OnnxModel(Answering):
         for batch in _batches(long, self.config.get("batch", size)):
             given = {name: values[batch] for name, values in arrays.items()}
             given |= {name: given[name][:, : int(lengths(given[name]).max())] for name in cut}
-            result[batch] = self._session.run(None, given)[0]
-        return result
+            yield batch, given
 
     def _encode(self, frame: pd.DataFrame) -> Arrays:
         names = self.config["inputs"]

@@ -7,7 +7,7 @@ Figures of whether one is worth it belong to the task: `choice.small_models` mea
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from loopbook.models.architectures import registry
 from loopbook.models.model import Model
 from loopbook.models.network import Network
 from loopbook.models.shipping import distillation, onnx_export
-from loopbook.models.shipping.bundle import CONFIG, MODEL
+from loopbook.models.shipping.bundle import CONFIG, MODEL, OnnxModel
+from loopbook.models.shipping.onnx_graph import session
 from loopbook.models.training import fitting
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.candidate import Candidate
@@ -29,6 +30,8 @@ from loopbook.store import content
 FLOAT32 = "float32"
 FAMILY = "made small"
 _LEAST = 1_024  # numbers that a matrix must have so that pruning it is worth a node
+_CALIBRATED = 64  # rows of train by which the columns of inputs are known
+_SHARE = 0.75  # of the difference between columns that moves from the inputs of a product into its weights
 _FURTHEST = 255  # positions from one stored number to the next, which fit a byte
 
 
@@ -70,7 +73,7 @@ class Variant:
     uses
         The settings that it depends on.
     trained
-        Whether it is fitted anew, and so depends on the data.
+        Whether it depends on the rows too, by which it is fitted anew or calibrated.
     """
 
     make: Callable[[Source, Path], None]
@@ -86,16 +89,21 @@ def int8(source: Source, folder: Path) -> None:
 
     Of a weight seven bits are used, so that no processor's sums overflow and all give the same answers. Inputs are
     scaled by the largest of a batch, so rows are answered one by one: an answer must not depend on the rows beside it.
+    Before, an encoder's columns that are far larger than the others, by the first rows of train, are made even.
 
     References
     ----------
-    Zafrir et al. (2019), Q8BERT; Jacob et al. (2018), quantization for integer-arithmetic-only inference.
+    Zafrir et al. (2019), Q8BERT; Jacob et al. (2018), quantization for integer-arithmetic-only inference; Xiao et al.
+    (2023), SmoothQuant.
     """
     import onnx
     from onnxruntime.quantization import quantize_dynamic
 
     _copied(source, folder)
     model = onnx.load(source.bundle / MODEL)
+    shipped = OnnxModel.load(source.bundle)
+    if "pieces" in shipped.config["inputs"]:
+        _smoothed(model, [given for _, given in shipped.fed(source.data.train.head(_CALIBRATED))])
     # It advises to infer shapes first, which the graphs here do not need.
     model.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")
     _embeddings_to_int8(model.graph)
@@ -196,7 +204,7 @@ VARIANTS: Mapping[str, Variant] = {
         "as exported to ONNX Runtime; adapters of low rank are merged into it",
         lambda _: "",
     ),
-    "int8": Variant(int8, "matrix products and embeddings in 8 bits", _network),
+    "int8": Variant(int8, "matrix products and embeddings in 8 bits", _network, trained=True),
     "pruned": Variant(
         pruned, "the smallest weights set to 0, the others stored sparsely", _network, frozenset({"sparsity"})
     ),
@@ -213,6 +221,53 @@ VARIANTS: Mapping[str, Variant] = {
 
 def _copied(source: Source, folder: Path) -> None:
     shutil.copytree(source.bundle, folder, dirs_exist_ok=True)
+
+
+def _smoothed(model: Any, fed: Sequence[Mapping[str, NDArray[Any]]]) -> None:
+    """Divide each column of a product's input by a scale and multiply the weights' row by it: the product is the same.
+
+    Eight bits are spread over the whole input, and a few columns that are far larger than the others would take most.
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+
+    graph = model.graph
+    tables = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2}
+    made = {name for node in graph.node for name in node.output}
+    products: dict[str, list[Any]] = {}
+    for node in graph.node:
+        if node.op_type == "MatMul" and node.input[1] in tables and node.input[0] in made:
+            products.setdefault(node.input[0], []).append(node)
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    known = {out.name for out in graph.output}
+    probe.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in products if name not in known)
+    run, largest = session(probe.SerializeToString()), dict.fromkeys(products, 0.0)
+    for given in fed:
+        for name, value in zip(products, run.run(list(products), dict(given)), strict=True):
+            largest[name] = np.maximum(largest[name], np.abs(value).reshape(-1, value.shape[-1]).max(axis=0))
+    replaced = {node.input[1] for same in products.values() for node in same}
+    for name, same in products.items():
+        weights = [numpy_helper.to_array(tables[node.input[1]]) for node in same]
+        rows = np.max([np.abs(weight).max(axis=1) for weight in weights], axis=0)
+        scale = np.maximum(largest[name], 1e-5) ** _SHARE / np.maximum(rows, 1e-5) ** (1 - _SHARE)
+        graph.initializer.append(numpy_helper.from_array((1 / scale).astype(np.float32), f"{name}/scale"))
+        for node, weight in zip(same, weights, strict=True):
+            even = numpy_helper.from_array((weight * scale[:, None]).astype(np.float32), f"{node.output[0]}/even")
+            graph.initializer.append(even)
+            node.input[0], node.input[1] = f"{name}/even", even.name
+    nodes = list[Any]()
+    for node in graph.node:
+        name = node.input[0].removesuffix("/even") if node.input else ""
+        if node.op_type == "MatMul" and name in products:
+            del products[name]  # the others share it
+            nodes.append(helper.make_node("Mul", [name, f"{name}/scale"], [f"{name}/even"]))
+        nodes.append(node)
+    used = {name for node in nodes for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in used or tensor.name not in replaced]
+    for repeated, values in ((graph.node, nodes), (graph.initializer, kept)):
+        del repeated[:]
+        repeated.extend(values)
 
 
 def _embeddings_to_int8(graph: Any) -> None:
