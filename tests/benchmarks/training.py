@@ -33,8 +33,7 @@ from typing import Any
 import numpy as np
 
 TARGET, LENGTH, HELD = 0.90, 128, 2_640
-OURS = {"batch_size": 64, "learning_rate": 0.003}
-PLAIN = {"batch_size": 32, "learning_rate": 0.001}
+OURS = {"batch_size": 256, "learning_rate": 0.005}
 EPOCHS = 4
 BOUNDS = (8, 12, 16, 20, 24, 28, 32)
 TORCH = Path(__file__).with_name("training_torch.txt")
