@@ -56,9 +56,9 @@ GRID: list[tuple[str, dict[str, Any]]] = [
     ),
 ]
 """What an inner cross-validation chooses among."""
-WEIGHTS = (0.0, 10.0, 100.0)
+WEIGHTS = (0.0, 30.0)
 NETWORK = ("entity_embeddings", {"embedding": 2, "units": 16, "layers": 1, "dropout": 0.5})
-TRAINED = {"epochs": 60, "patience": 15, "batch_size": 256, "learning_rate": 0.01}
+TRAINED = {"epochs": 40, "patience": 10, "batch_size": 256, "learning_rate": 0.01}
 
 
 def every(name: str) -> tuple[Scenario, pd.DataFrame]:
