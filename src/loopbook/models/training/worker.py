@@ -4,11 +4,14 @@ import os
 import shutil
 import sys
 import threading
+import traceback
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from loopbook.models.training import fitting, replicas, runtime, workers
-from loopbook.scenario.errors import LoopbookError
+
+_LOST = ("UnavailableError", "AbortedError", "CancelledError")
+"""What TensorFlow raises in the others when one of them is gone."""
 
 
 def main(job: Path, work: Path, cache: Path | None) -> None:
@@ -35,5 +38,8 @@ def _end_with_parent() -> None:
 if __name__ == "__main__":
     try:
         main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]) if sys.argv[3] else None)
-    except LoopbookError as error:
-        sys.exit(" ".join(f"{type(error).__name__}: {error}".split()))
+    except Exception as error:  # the last line of a log is what is told
+        traceback.print_exc()
+        kind = type(error).__name__
+        lost = "another worker does not answer any more" if kind in _LOST else " ".join(str(error).split())
+        sys.exit(f"{kind}: {lost}")
