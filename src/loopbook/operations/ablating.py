@@ -83,7 +83,6 @@ class _Ablation:
             row.screened = ablation.estimate(row.found, row.plain, technique.way, self.scenario.ablation.folds)
         except OutOfLimit:
             row.reason = self.beyond
-            self.out.add(technique.candidate.architecture)
         except LoopbookError as error:
             row.reason = str(error)
         finally:
@@ -144,9 +143,9 @@ class _Ablation:
             return 0.0
         name, spent = row.technique.candidate.architecture, self.bench.spent
         try:
+            self.bench.fits([baseline[0][0]], keep=True)
             if name in self.out:
                 raise OutOfLimit(self.beyond)
-            self.bench.fits([baseline[0][0]], keep=True)
             asked = self.fits("main", row.technique.candidate, row.technique.recipe)
             (first,) = self.bench.fits([asked[0][0]], baseline[0][0], of=sum(map(len, asked)))
             return first.seconds

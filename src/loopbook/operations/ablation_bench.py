@@ -19,6 +19,9 @@ from loopbook.models.training import runtime
 from loopbook.store import content, keys, syntax
 from loopbook.store.project import Project
 
+LEAST = 1.0
+"""Seconds of processor time for each fit below which none is begun."""
+
 
 @dataclass
 class Bench:
@@ -89,8 +92,8 @@ class Bench:
         ]
         self._count(named[fit] for fit in asked if fit not in missing)
         allowed = (self.limit - self.spent) / max(of, len(missing), 1)
-        if missing and allowed <= 0:
-            raise OutOfLimit("out of the limit")
+        if missing and allowed < LEAST:
+            raise OutOfLimit("No fit takes so little time.")
         began = time.monotonic()
         waiting = {
             self._pool.submit(_measure, fit, allowed, reference, self._kept(named[fit]) if keep else None): named[fit]
@@ -142,7 +145,6 @@ class Bench:
             "fold": fit.fold,
             "candidate": method.candidate.model_dump(mode="json"),
             "recipe": method.depends_on,
-            "shake": fit.shake,
             "baseline": "" if baseline is None else self._key(baseline, None),
         }
         modules = [outer_folds.__name__, registry.module_of(method.candidate.architecture)]

@@ -7,6 +7,7 @@ from loopbook.models.studies.outer_folds import FACTORS, Measured, Rows
 from loopbook.reports.ablation_page import Page
 from loopbook.runner.execution import Request
 from loopbook.scenario.candidate import Candidate
+from loopbook.scenario.loading import given_text
 from loopbook.statistics import metrics
 from loopbook.statistics.intervals import between
 
@@ -61,8 +62,9 @@ def page(
         + ". Only what is confirmed on the own rows is said to help.",
         "That it acted: how far the trained weights are from the baseline's by their length (first fold, equal seed), "
         "and loss on train from the first epoch to the last.",
-        f"Processor time: {spent / 3600:.2f} of at most {settings.limit:g} hours, so on two processors about "
-        f"{spent / 7200:.2f} hours" + (f"; {beyond} rows did not fit." if beyond else "."),
+        *([f"Given to this one: {given_text(request.given)}."] if request.given else []),
+        f"Processor time: {spent / 3600:.2f} hours, so on two processors about {spent / 7200:.2f}; beyond "
+        f"{settings.limit:g} nothing was begun" + (f", and {beyond} rows did not fit." if beyond else "."),
     )
     return Page(
         title=scenario.title,

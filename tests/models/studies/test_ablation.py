@@ -80,11 +80,11 @@ def test_verdicts() -> None:
     chance, unmeasured = row([0.1, -0.1, 0.02, -0.03, 0.01]), Row(good.technique, reason="out of the limit")
     ablation.correct([good, bad, chance, unmeasured])
     assert [each.verdict for each in (good, bad, chance, unmeasured)] == [
-        "no difference shown",
+        "helps, not confirmed",
         "hurts",
         "no difference shown",
         "not measured here",
-    ], "nothing helps before it is confirmed"
+    ], "nothing is said to help before it is confirmed"
     assert [each.survives(0.1) for each in (good, bad, chance, unmeasured)] == [True, False, False, False]
     good.confirmed = {"own": good.screened, "other": bad.screened}  # type: ignore[dict-item]
     ablation.correct_confirmed([good])

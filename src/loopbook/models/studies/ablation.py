@@ -36,7 +36,7 @@ LEVEL = 0.05
 """Of the tests, after correction."""
 
 Way = Literal["add-one", "leave-one-out", "instead"]
-Verdict = Literal["helps", "no difference shown", "hurts", "not measured here"]
+Verdict = Literal["helps", "helps, not confirmed", "no difference shown", "hurts", "not measured here"]
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,11 @@ class Row:
         own = next(iter(self.confirmed.values()), None)
         if own is not None and own.gain.value > 0 and self.confirmed_p < LEVEL:
             return "helps"
-        return "hurts" if self.corrected < LEVEL and self.screened.gain.value < 0 else "no difference shown"
+        if self.corrected >= LEVEL:
+            return "no difference shown"
+        if self.screened.gain.value < 0:
+            return "hurts"
+        return "no difference shown" if self.confirmed else "helps, not confirmed"
 
     def survives(self, p: float) -> bool:
         """Say whether it seems to help, so that it is confirmed."""

@@ -38,8 +38,6 @@ class Made:
         By which it is judged; more is better.
     least
         Gain that counts as help; below 0 where it is enough that nothing is lost.
-    shake
-        Deviation of the noise that is added to the embeddings before judging.
     """
 
     technique: str
@@ -52,7 +50,6 @@ class Made:
     rows: tuple[int, int, int] = (600, 200, 2_000)
     metric: str = "accuracy"
     least: float = 0.0
-    shake: float = 0.0
 
     @property
     def candidate(self) -> Candidate:
@@ -65,7 +62,7 @@ class Made:
 
     def fit(self, family: str, fold: int, tried: bool) -> Fit:
         """Return the fit of a fold, with the technique or without it."""
-        return Fit(family, fold, 0, self.candidate.model_dump_json(), self.method(tried).model_dump_json(), self.shake)
+        return Fit(family, fold, 0, self.candidate.model_dump_json(), self.method(tried).model_dump_json())
 
     def said(self, without: Sequence[Measured], with_it: Sequence[Measured]) -> str:
         """Return what the technique brings, by the mean over the seeds, and whether it helps."""
@@ -118,16 +115,6 @@ def _rare(random: Random, rows: int, learned: bool) -> tuple[dict[str, Any], NDA
     return {f"x{at}": x[:, at] for at in range(4)}, x[:, 0] * x[:, 1] > 1.8
 
 
-def _few_words(random: Random, rows: int, learned: bool) -> tuple[dict[str, Any], NDArray[Any]]:
-    """Return sentences of which a few words of either side say the label, among many that say nothing."""
-    y, texts = random.random(rows) < 0.5, []
-    for yes in y:
-        telling = [f"{'good' if yes else 'bad'}{random.integers(20)}" for _ in range(2)]
-        words = [*telling, *(f"word{random.integers(60)}" for _ in range(8))]
-        texts.append(" ".join(random.permutation(words)))
-    return {"text": texts}, y
-
-
 _SMALL_STEPS: dict[str, Scalar] = {"optimizer": "sgd", "learning_rate": 1.0, "batch_size": 8}
 
 MADE: dict[str, Made] = {
@@ -138,9 +125,7 @@ MADE: dict[str, Made] = {
     "schedule": Made("schedule", "cosine", "long steps on noisy gradients, which at last grow short", _noisy,
                      recipe=_SMALL_STEPS),
     "regularisation": Made("ema", 0.99, "long steps on noisy gradients, averaged", _noisy, recipe=_SMALL_STEPS),
-    "adversarial": Made("adversarial", 2.0, "embeddings are shaken before it is judged", _few_words, "bag",
-                        {"dropout": 0.0}, {"learning_rate": 0.01, "epochs": 15}, (300, 100, 1_000), shake=1.0),
     "speed": Made("mixed_precision", True, "half the bits, and as good within 0.01", _noisy, "mlp",
                   {"layers": 1, "units": 16}, {"learning_rate": 0.01}, (1_500, 300, 2_000), "roc_auc", -0.01),
 }  # fmt: skip
-"""The made task of each family."""
+"""The made task of each family that has one."""

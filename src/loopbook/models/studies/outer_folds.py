@@ -82,8 +82,6 @@ class Fit(NamedTuple):
     trial: int
     candidate: str
     recipe: str
-    shake: float = 0.0
-    """Standard deviation of noise that is added to the words' embeddings before the model is judged."""
 
 
 class Measured(NamedTuple):
@@ -163,8 +161,6 @@ def measure(
         fitting.fit(method(fit), data, work, progress, cache)
         model, history = Model.load(work / fitting.MODEL), pd.read_csv(work / fitting.HISTORY)
     weights = model.predictor.model.get_weights() if isinstance(model.predictor, Network) else []
-    if fit.shake:
-        _shake(model, fit.shake, fit.fold)
     answer = model.answer(held, cache).aligned(targets.classes(held["label"], rows.scenario.task)).judged
     if keep is not None:
         keep.parent.mkdir(parents=True, exist_ok=True)
@@ -212,10 +208,3 @@ def _apart(answer: NDArray[Any], weights: list[NDArray[Any]], baseline: Path) ->
     squares = sum(float(((one - two).astype(np.float64) ** 2).sum()) for one, two in zip(weights, theirs, strict=True))
     length = sum(float((weight.astype(np.float64) ** 2).sum()) for weight in theirs)
     return moved, (squares / length) ** 0.5
-
-
-def _shake(model: Model, deviation: float, seed: int) -> None:
-    from loopbook.models.training import optimizers
-
-    table = optimizers.words(model.predictor.model.trainable_variables)  # type: ignore[attr-defined]
-    table.assign_add(np.random.default_rng(seed).normal(0, deviation, table.shape).astype(np.float32))
