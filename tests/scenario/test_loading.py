@@ -149,7 +149,7 @@ def test_a_scenario_can_be_named_by_its_path(tmp_path: Path) -> None:
         ("    x: number", "    2024: number", "tiny.yaml:13: task.fields.2024: YAML reads the name '2024' as int"),
         ("data:\n  sequence_length: 64", "data: 3", "tiny.yaml:20: data is 3, but should be a mapping"),
         # out of range
-        ("epochs: 3", "epochs: 0", "tiny.yaml:23: training.epochs is 0, but should be greater than or equal to 1"),
+        ("epochs: 3", "epochs: -1", "tiny.yaml:23: training.epochs is -1, but should be greater than or equal to 0"),
         (
             "sequence_length: 64",
             "sequence_length: 513",
@@ -189,7 +189,7 @@ def test_a_scenario_can_be_named_by_its_path(tmp_path: Path) -> None:
             "tiny.yaml:28: profiles.smok is 'smok', but should be 'smoke', 'standard' or 'full'. Did you",
         ),
         ("epochs: 1", "epoch: 1", "tiny.yaml:30: profiles.smoke.training.epoch is not known. Did you mean 'epochs'?"),
-        ("epochs: 1", "epochs: 0", "tiny.yaml:30: profiles.smoke.training.epochs is 0, but should be greater"),
+        ("epochs: 1", "epochs: -1", "tiny.yaml:30: profiles.smoke.training.epochs is -1, but should be greater"),
         (
             "only: [two]",
             "only: [tow]",
