@@ -37,3 +37,18 @@ def test_a_study_of_behaviour_is_refused_with_its_place(given: dict[str, str], m
 def test_what_comes_with_the_agents_passes() -> None:
     given = {"studies.behaviour.tests": f"{TESTS}/press-monitor.csv", "studies.behaviour.elsewhere": "amazon-reviews"}
     preflight.check(Project(ROOT), load("press-monitor", ROOT / "notebooks" / "scenarios", given=given))
+
+
+def test_a_function_that_translates_is_looked_for_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "users_texts.py").write_text("raise SystemExit\n\n\ndef back(texts):\n    return texts\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def check(name: str) -> None:
+        given = {"training.back_translation": name}
+        preflight.check(Project(ROOT), load("press-monitor", ROOT / "notebooks" / "scenarios", given=given))
+
+    check("users_texts:back")
+    with pytest.raises(LoopbookError, match=r"back_translation 'users_texts:bakc': .*no function 'bakc'.*'back'"):
+        check("users_texts:bakc")
+    with pytest.raises(LoopbookError, match="there is no module 'nowhere'"):
+        check("nowhere:back")
