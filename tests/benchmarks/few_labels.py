@@ -253,6 +253,7 @@ def tuned(cache: Path, work: Path, counts: Sequence[int], methods: Sequence[str]
                 folder = work / f"{name}-{count}-{draw}"
                 few, train = few.reset_index(drop=True), train.reset_index(drop=True)
                 found[name].append(accuracy(TUNED[name], train, few, folder, cache))
+                print(f"    {name}, {count} a class, draw {draw}: {found[name][-1]:.4f}", flush=True)
             took = (time.process_time() - began) / 5
             best = max((found[of] for of in frozen if found[of]), key=np.mean)
             gain = student(np.subtract(found[name], best))
