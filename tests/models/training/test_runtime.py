@@ -44,12 +44,12 @@ tf.config.threading.set_inter_op_parallelism_threads(1)
 from tests.models.conftest import frame, problem
 from tests.models.training.test_fitting import fit
 text = problem({"text": "text"}, frame(400, 1), frame(150, 2))
-fit(text, Path(sys.argv[1]), "encoder", own={"preset": sys.argv[2], "adaptation": "full"}, epochs=1)
+fit(text, Path(sys.argv[1]), "encoder", own={"preset": sys.argv[2], "adaptation": "full"}, epochs=1, batch_size=2)
 """
 
 
 def test_an_encoder_learns_the_same_bits_on_one_processor(text: Problem, tiny_bert: str, tmp_path: Path) -> None:
-    fit(text, tmp_path / "two", "encoder", own={"preset": tiny_bert, "adaptation": "full"}, epochs=1)
+    fit(text, tmp_path / "two", "encoder", own={"preset": tiny_bert, "adaptation": "full"}, epochs=1, batch_size=2)
     command = [sys.executable, "-c", ALONE, str(tmp_path / "one"), tiny_bert]
     done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -24,6 +24,7 @@ COLUMNS = ("epoch", "loss", "val_loss", "val_score")
 """Columns of a history: the score is the primary metric of the label on validation."""
 STATE = "state.npz"
 _CHUNK = 16  # batches among which rows of like length are put together
+_HALVED = 200  # steps from which on it pays that an encoder is traced for halves of a batch
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,8 @@ def stepper(network: Network, optimizer: Any, rows: Rows, recipe: Recipe, strate
         raise ScenarioError(f"The network {network.model.name!r} trains no embeddings, which adversarial moves.")
     terms = _terms(trained, rows, recipe)
 
-    halved = "pieces" in network.inputs and strategy.num_replicas_in_sync == 1
+    many = recipe.epochs * len(rows) >= _HALVED * recipe.batch_size
+    halved = "pieces" in network.inputs and strategy.num_replicas_in_sync == 1 and many
     scores_of = _halved(network) if halved else partial(network.model, training=True)
 
     def gradients(batch: dict[str, Any], target: Any, weight: Any, totals: Any, count: int) -> Any:
