@@ -12,7 +12,7 @@ from tests.models.shipping.test_variants import model_of, source
 
 from loopbook.models.choice import small_models
 from loopbook.models.shipping import variants
-from loopbook.models.shipping.bundle import MODEL
+from loopbook.models.shipping.bundle import CONFIG
 from loopbook.store import content
 
 
@@ -38,11 +38,11 @@ def test_the_smallest_that_surely_loses_little_is_chosen(
     folders = {name: tmp_path / name for name in sizes}
     for folder in folders.values():
         folder.mkdir()
-        (folder / MODEL).touch()
+        (folder / f"{CONFIG}.json").touch()
     known = {name: ({"float32": 0.0} | lost_high)[name] for name in sizes}
     board = table(**{name: (known[name], size) for name, size in sizes.items()})
     assert small_models.chosen(board, folders, may_lose) == wanted
-    (folders[wanted] / MODEL).unlink()
+    (folders[wanted] / f"{CONFIG}.json").unlink()
     if wanted != "float32":
         assert small_models.chosen(board, folders, may_lose) != wanted, "what Keras answers is not shipped"
 
