@@ -176,7 +176,7 @@ def tuning(adaptation: str) -> dict[str, float]:
     from loopbook.scenario.recipe import Recipe
 
     network = Network.build(registry.find("encoder"), {"adaptation": adaptation}, Inputs(0, 0, 0), 1)
-    recipe, random = Recipe(batch_size=32, learning_rate=1e-4, weight_decay=0.01), np.random.default_rng(0)
+    recipe, random = Recipe(epochs=200, batch_size=32, learning_rate=1e-4, weight_decay=0.01), np.random.default_rng(0)
     goal = Goal(Binary(classes=("no", "yes")), random.integers(0, 2, 32).astype(np.float64), np.ones(32))
     rows = gradient_descent.Rows({"pieces": random.integers(1_000, 30_000, (32, 48)).astype(np.int32)}, (goal,))
     begun = processor_seconds()
