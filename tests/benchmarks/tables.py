@@ -1,8 +1,8 @@
 """Tables: nested cross-validation of clinic-triage and credit-risk, and what fairness between age bands costs.
 
-    python -m tests.benchmarks.tables clinic-triage --repeats 5
-    python -m tests.benchmarks.tables credit-risk --repeats 5
-    python -m tests.benchmarks.tables fairness --repeats 3
+    python -m tests.benchmarks.tables clinic-triage --repeats 2
+    python -m tests.benchmarks.tables credit-risk --repeats 2
+    python -m tests.benchmarks.tables fairness --repeats 1
 
 Nested: within each outer fold, candidate, settings and threshold are chosen on inner folds of the rows that are not
 held out; the outer fold only judges. Costs are those of the scenario; of German credit the official matrix (a bad
