@@ -100,9 +100,9 @@ def test_package_inits_are_empty() -> None:
     assert [path for path in MODULES if path.name == "__init__.py" and path.read_text().strip()] == []
 
 
-DYNAMIC = {"models/architectures/registry.py", "runner/kernels/libraries.py"}
-"""Where a user's candidate, named as ``package.module:build``, is imported (its code enters the key by its name), and
-where kernels are given the libraries of one table."""
+DYNAMIC = {"models/architectures/registry.py", "models/training/augmentation.py", "runner/kernels/libraries.py"}
+"""Where a user's candidate or translation, named as ``package.module:function``, is imported (its code enters the key by
+its name), and where kernels are given the libraries of one table."""
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -1,12 +1,10 @@
 """What helps where labels are few: classes described in words, and rows that nobody has labelled.
 
-    python -m tests.benchmarks.few_labels [zero-shot | self-training | topics | tuned | official]
+    python -m tests.benchmarks.few_labels [zero-shot | topics | tuned | official]
 
     zero-shot      classes known by name or description, of Banking77 (77 classes, the published test) and of posts to
                    airlines (three, from 22 February on), beside TF-IDF and a frozen MiniLM with logistic regression on
                    so many labels a class, by the mean of five draws
-    self-training  posts to airlines: ten labels a class to learn from and ten to calibrate on, the other posts before
-                   22 February without label; with and without these, paired over the draws
     topics         clusters of Banking77's test: how well they agree with its intents (normalised mutual information),
                    by MiniLM and by TF-IDF
     tuned          Banking77, ten and five labels a class, the published test: an encoder tuned by supervised contrast,
@@ -42,7 +40,7 @@ from loopbook.data.features import Features
 from loopbook.models.arrays import texts
 from loopbook.models.encoders import sentence_encoder
 from loopbook.models.model import Model
-from loopbook.models.training import fitting, self_training
+from loopbook.models.training import fitting
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.models.unsupervised import topics
 from loopbook.scenario.candidate import Candidate
@@ -60,19 +58,12 @@ DESCRIBED = {
     "positive": "thanks and praise for a great flight, crew or service",
 }
 DRAWS = range(3, 8)  # the threshold was chosen with draws 0 to 2
-LONG = Recipe(learning_rate=0.01, epochs=300, patience=20)  # ten labels a class are one batch: an epoch is a step
 
 
 def without_further(rows: Rows) -> Rows:
     """Return the rows with the label as the only output."""
     task = rows.scenario.task.model_copy(update={"also": {}})
     return replace(rows, scenario=rows.scenario.model_copy(update={"task": task}))
-
-
-def drawn(frame: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
-    """Return so many rows of each class."""
-    few = frame.groupby("label", observed=True).sample(count, random_state=seed)
-    return few.reset_index(drop=True)
 
 
 def judged(folder: Path, rows: Rows, cache: Path) -> Any:
@@ -124,45 +115,6 @@ def _wide(model: LogisticRegression, z: Any, codes: NDArray[Any]) -> NDArray[Any
     result = np.zeros((z.shape[0], int(max(codes.max(), model.classes_.max())) + 1))
     result[:, model.classes_] = model.predict_proba(z)
     return result
-
-
-def self_trained(cache: Path) -> None:
-    """Print what rows without a label bring."""
-    rows = without_further(shipped("airline-monitor", "test", "gate", "stream"))
-    codes = targets.codes(rows.test["label"], rows.scenario.task)
-    print(f"\nairline-monitor, ten labels a class: {len(rows.test):,} rows judged, {len(DRAWS)} draws", flush=True)
-    for architecture, threshold in (("tfidf", 0.7), ("minilm", 0.7), ("minilm", 0.8), ("minilm", 0.9)):
-        found: dict[str, list[list[float]]] = {"accuracy": [], "macro_f1": []}
-        agreed, joined = [], []
-        for draw in DRAWS:
-            train, validation = drawn(rows.train, 10, draw), drawn(rows.validation, 10, draw)
-            others = rows.train[~rows.train["row_id"].isin(train["row_id"])].reset_index(drop=True)
-            data = TrainingData(train, validation, Features.fit(rows.train, rows.scenario), rows.scenario.task)
-            with tempfile.TemporaryDirectory() as work:
-                folder, more = self_training.fit(
-                    Method(Candidate(architecture=architecture), LONG),
-                    data,
-                    others,
-                    Path(work),
-                    lambda _: None,
-                    cache,
-                    threshold=threshold,
-                )
-                said = [judged(at, rows, cache) for at in (Path(work) / "fit-0", folder)]
-            true = others["label"].iloc[more["at"]].astype(str).to_numpy()
-            agreed.append((true == more["label"].astype(str).to_numpy()).mean() if len(more) else np.nan)
-            joined.append(len(more))
-            for name, each in found.items():
-                each.append([metrics.score(name, codes, p) for p in said])
-        line = []
-        for name, values in found.items():
-            without, with_more = np.mean(values, axis=0)
-            gain = student(np.diff(np.array(values), axis=1)[:, 0])
-            line.append(
-                f"{name} {without:.4f} -> {with_more:.4f} ({gain.value:+.4f}, {gain.low:+.4f} to {gain.high:+.4f})"
-            )
-        told_of = f"{np.mean(joined):,.0f} rows joined, {np.nanmean(agreed):.0%} of them right"
-        print(f"  {architecture:8} from {threshold:.1f}: {'   '.join(line)}   {told_of}", flush=True)
 
 
 def clustered(cache: Path) -> None:
@@ -280,14 +232,14 @@ def official(cache: Path, work: Path) -> None:
     print(f"  official split, tuned: accuracy {got:.4f}, {time.process_time() - began:,.0f} processor seconds")
 
 
-SHOWN = {"zero-shot": zero_shot, "self-training": self_trained, "topics": clustered}
+SHOWN = {"zero-shot": zero_shot, "topics": clustered}
 LONG_SHOWN: dict[str, Callable[..., None]] = {"tuned": tuned, "official": official}
 
 
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", choices=[*SHOWN, *LONG_SHOWN, []], help="left out: the first three")
+    parser.add_argument("names", nargs="*", choices=[*SHOWN, *LONG_SHOWN, []], help="left out: the first two")
     parser.add_argument("--work", type=Path, help="folder where fits of tuned and official are kept")
     parser.add_argument("--methods", nargs="+", default=[*TUNED], choices=TUNED, help="of tuned")
     parser.add_argument("--counts", type=int, nargs="+", default=[10, 5], help="labels a class, of tuned")
