@@ -101,8 +101,8 @@ def test_package_inits_are_empty() -> None:
 
 
 DYNAMIC = {"models/architectures/registry.py", "models/training/augmentation.py", "runner/kernels/libraries.py"}
-"""Where a user's candidate or translation, named as ``package.module:function``, is imported (its code enters the key by
-its name), and where kernels are given the libraries of one table."""
+"""Where a user's candidate or translation, named as ``package.module:function``, is imported (its code enters the key
+by its name), and where kernels are given the libraries of one table."""
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
