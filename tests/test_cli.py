@@ -130,7 +130,7 @@ def test_outside_a_project_every_command_says_so_and_ends_with_2(
         (["--scenario", "tinny"], "Did you mean 'tiny'"),
         (["--scenario", "tiny", "--profile", "smok"], "Did you mean 'smoke'"),
         (["--scenario", "tiny", "--params", "training.epoch=3"], "Did you mean 'epochs'"),
-        (["--scenario", "tiny", "--params", "training.epochs=0"], "training.epochs"),
+        (["--scenario", "tiny", "--params", "training.epochs=-1"], "training.epochs"),
         (["--scenario", "tiny", "--params", "epochs"], "section.name=value"),
         (["--scenario", "tiny", "--params", "task.label.column=z"], "'z'"),
         (["--scenario", "tiny", "--params", "source.path=number.csv"], "number.csv"),

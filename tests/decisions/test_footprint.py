@@ -17,6 +17,7 @@ from tests.models.conftest import (
 from loopbook.decisions import footprint
 from loopbook.decisions.policies import Threshold
 from loopbook.decisions.small_page import Board
+from loopbook.models import memory
 from loopbook.models.architectures import registry
 from loopbook.models.model import Model
 from loopbook.models.shipping import onnx_export
@@ -34,7 +35,7 @@ def test_a_decision_is_timed_and_memory_is_of_its_own_process(cells: Problem, tm
     found = footprint.measure(tmp_path, POLICY, ("good", "bad"), cells.validation, 20)
     assert set(found) == {"p50_ms", "p99_ms", "rows_per_second", "load_ms", "peak_bytes"}
     assert 0 < found["p50_ms"] <= found["p99_ms"]
-    assert 5e7 < found["peak_bytes"] < len(here) < footprint.peak()
+    assert 5e7 < found["peak_bytes"] < len(here) < memory.peak()
 
 
 def test_what_fails_in_the_process_fails_here(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -118,7 +118,7 @@ def test_a_missed_criterion_ends_with_3(tiny: Project) -> None:
         ("training.epoch=1,2", "Did you mean 'epochs'?"),
         ("trainin.epochs=1,2", "Did you mean 'training'?"),
         ("training.epochs=1,many", "'many'"),
-        ("training.epochs=0:3", "greater than or equal to 1"),
+        ("training.patience=0:3", "greater than or equal to 1"),
         ("training.architecture=majorty", "Did you mean 'majority'?"),
         ("training.architecture=one training.only=[two]", "keep one"),
         ("training.seed=5:1", "is empty. Write 1:5"),

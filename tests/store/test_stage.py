@@ -42,7 +42,7 @@ def test_values_in_force_say_where_they_come_from(project: Project) -> None:
         ({"scenario": "tiny", "candidate": "oen"}, "Did you mean 'one'"),
         ({"scenario": "tiny", "candidate": "one", "epoch": 3}, "Did you mean 'epochs'"),
         ({"scenario": "tiny", "candidate": "one", "epochs": "3"}, "training.epochs"),
-        ({"scenario": "tiny", "candidate": "one", "epochs": 0}, "training.epochs is 0"),
+        ({"scenario": "tiny", "candidate": "one", "epochs": -1}, "training.epochs is -1"),
     ],
 )
 def test_a_wrong_parameter_is_refused_with_the_likely_one(project: Project, arguments: dict, message: str) -> None:
