@@ -1,5 +1,6 @@
 """Fitting one candidate: the one way from rows to a model, for notebook 03, the search in 04 and challengers alike."""
 
+import gc
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -44,6 +45,7 @@ from loopbook.store import content
 SUMMARY, MODEL, EVENTS, PREDICTIONS, HISTORY = "fit", "model", "events", "predictions", "history.csv"
 MEMBERS, PEAK = "members", "peak_memory_mb"
 RATES = "learning_rates.csv"
+_LARGE = 1_000_000  # numbers of a network
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], object]
@@ -236,6 +238,8 @@ def _network(
         state = gradient_descent.train(trained, rows, validation, recipe, work, work / EVENTS, progress, until=until)
     if state.done(method.recipe) is None:
         return None
+    if network.model.count_params() > _LARGE:
+        gc.collect()  # what the step has held refers to itself, and the next fit in this process needs the room
     if trained is not network:
         network.model.set_weights(trained.model.get_weights())
     facts = {"epochs": state.epochs, "best_epoch": state.best_epoch, "ended": state.done(recipe), **found}
