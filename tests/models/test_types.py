@@ -56,6 +56,21 @@ def problem(task: Task, train: pd.DataFrame, validation: pd.DataFrame) -> Proble
     return Problem(train, validation, Features.fit(train, scenario), task)
 
 
+def problem_of(kind: str) -> Problem:
+    """Return simulated tickets of text and table: several classes with a further output, or a number."""
+    rows = tasks.tickets(300)
+    rows = rows.assign(row_id=rows["id"], group=rows["id"], weight=np.float32(1))
+    fields = {"text": "text", "amount": "number"}
+    if kind == "number":
+        task: Task = number_task("squared", fields)
+        rows["label"] = rows["minutes"]
+    else:
+        task = classes_task(fields, tone=OneOfMany(column="mood", values=dict(zip(TONE, TONE, strict=True))))
+        rows["label"] = pd.Categorical(rows["topic"])
+        rows["label_tone"] = pd.Categorical(rows["mood"].where(rows["mood"] != ""), TONE)
+    return problem(task, rows[:200], rows[200:].reset_index(drop=True))
+
+
 @pytest.fixture(scope="module")
 def tickets() -> pd.DataFrame:
     """Return tickets in canonical form, with hostile names of topics; `fraud` comes in the last rows only."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -36,6 +36,8 @@ class Averaged:
     members: tuple[Model, ...]
 
     family: ClassVar[Family] = "ensemble"
+    learnt: ClassVar[Mapping[str, NDArray[Any]]] = {}
+    """Nothing of its own."""
 
     @property
     def parameters(self) -> int:

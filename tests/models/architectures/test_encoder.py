@@ -4,17 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from tests import tasks
-from tests.models.conftest import Problem, classes_task, number_task
-from tests.models.test_types import problem
+from tests.models.conftest import Problem
+from tests.models.test_types import problem_of
 from tests.models.training.test_fitting import fit
 
 from loopbook.models.model import Model
 from loopbook.models.shipping import onnx_export
 from loopbook.scenario.errors import ScenarioError
-from loopbook.scenario.task import OneOfMany
 
 CHANGES = {
     "frozen": (),
@@ -103,20 +100,10 @@ def test_an_unknown_adaptation_is_refused(text: Problem, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("kind", ["multiclass", "number"])
 def test_every_type_of_task_and_further_outputs_are_tuned(kind: str, tiny_bert: str, tmp_path: Path) -> None:
-    rows = tasks.tickets(300)
-    rows = rows.assign(row_id=rows["id"], group=rows["id"], weight=np.float32(1))
-    fields = {"text": "text", "amount": "number"}
-    if kind == "number":
-        task, rows["label"] = number_task("squared", fields), rows["minutes"]
-    else:
-        tones = ("negative", "neutral", "positive")
-        task = classes_task(fields, tone=OneOfMany(column="mood", values=dict(zip(tones, tones, strict=True))))
-        rows["label"] = pd.Categorical(rows["topic"])
-        rows["label_tone"] = pd.Categorical(rows["mood"].where(rows["mood"] != ""), tones)
-    given = problem(task, rows[:200], rows[200:].reset_index(drop=True))
+    given = problem_of(kind)
     model = fit(given, tmp_path / "fit", "encoder", own={"preset": tiny_bert, "adaptation": "full"}, epochs=1)
     answer = model.answer(given.validation)
-    assert set(answer.also) == set(task.also)
+    assert set(answer.also) == set(given.task.also)
     assert (answer.distribution is not None) == (kind == "number")
     assert answer.probability.sum(axis=1) == pytest.approx(np.ones(100))
     onnx_export.export(model, tmp_path / "onnx")

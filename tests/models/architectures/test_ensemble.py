@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from pydantic import ValidationError
-from tests import tasks
-from tests.models.conftest import Problem, classes_task, number_task, settings, silent
+from tests.models.conftest import Problem, settings, silent
 from tests.models.shipping.test_model_card import DATASET, METRICS
-from tests.models.test_types import problem
+from tests.models.test_types import problem_of
 from tests.models.training.test_fitting import facts
 
 from loopbook.models.architectures import registry
@@ -21,7 +19,6 @@ from loopbook.models.training import fitting
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import ScenarioError
-from loopbook.scenario.task import OneOfMany
 from loopbook.scenario.training import TrainingSettings
 from loopbook.store import content
 
@@ -92,22 +89,12 @@ def test_a_killed_ensemble_keeps_the_members_that_it_has(text: Problem, tmp_path
 
 @pytest.mark.parametrize("kind", ["multiclass", "number"])
 def test_networks_and_plain_models_answer_together_on_every_type_of_task(kind: str, tmp_path: Path) -> None:
-    rows = tasks.tickets(300)
-    rows = rows.assign(row_id=rows["id"], group=rows["id"], weight=np.float32(1))
-    fields = {"text": "text", "amount": "number"}
-    if kind == "number":
-        task, rows["label"] = number_task("squared", fields), rows["minutes"]
-    else:
-        tones = ("negative", "neutral", "positive")
-        task = classes_task(fields, tone=OneOfMany(column="mood", values=dict(zip(tones, tones, strict=True))))
-        rows["label"] = pd.Categorical(rows["topic"])
-        rows["label_tone"] = pd.Categorical(rows["mood"].where(rows["mood"] != ""), tones)
-    given = problem(task, rows[:200], rows[200:].reset_index(drop=True))
+    given = problem_of(kind)
     candidate = together(BAG, {"architecture": "tfidf"}, {"architecture": "boosted_trees"})
-    registry.check(candidate, task)
+    registry.check(candidate, given.task)
     model = fit(data_of(given), candidate, tmp_path / "fit")
     answer = model.answer(given.validation)
-    assert set(answer.also) == set(task.also)
+    assert set(answer.also) == set(given.task.also)
     assert (answer.distribution is not None) == (kind == "number")
     assert answer.probability.sum(axis=1) == pytest.approx(np.ones(100))
     onnx_export.export(model, tmp_path / "onnx")

@@ -151,8 +151,8 @@ def test_names_from_a_scenario_are_no_markup() -> None:
 
 
 def test_a_search_of_nothing_says_so(tmp_path: Path) -> None:
-    assert "two trials or more" in str(search_page.slices(trials().head(1)))
-    assert "two trials or more" in str(search_page.slices(pd.DataFrame()))
+    assert "two trials or more" in search_page.slices(trials().head(1)).data
+    assert "two trials or more" in search_page.slices(pd.DataFrame()).data
     search_page.write_events(tmp_path / "events", pd.DataFrame())
     assert list((tmp_path / "events").iterdir())
 

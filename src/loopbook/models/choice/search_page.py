@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from loopbook.figures import plots
-from loopbook.figures.figure import Figure
 from loopbook.models.choice import search
 from loopbook.models.training import hparams
 from loopbook.store.sweep_records import Point
@@ -20,7 +19,7 @@ def settings(trials: pd.DataFrame) -> list[str]:
     return [str(name) for name in trials if name not in _KNOWN]
 
 
-def slices(trials: pd.DataFrame) -> Figure | str:
+def slices(trials: pd.DataFrame) -> Any:
     """Draw, for each setting that was varied, the loss of each trial by its value; how much it matters stands above.
 
     Parameters
@@ -30,7 +29,7 @@ def slices(trials: pd.DataFrame) -> Figure | str:
 
     Returns
     -------
-    Figure or str
+    Figure or Markdown
         A sentence, if nothing was varied.
     """
     panels, shares = dict[str, tuple[Any, Any]](), dict[str, float]()
@@ -42,7 +41,9 @@ def slices(trials: pd.DataFrame) -> Figure | str:
             shares |= {} if alone else {named: share}
             panels[named if alone else f"{named}, {share:.0%}"] = own[name], own["first"]
     if not panels:
-        return "Nothing was varied often enough for its effect to be seen: a search needs two trials or more."
+        from IPython.display import Markdown
+
+        return Markdown("Nothing was varied often enough for its effect to be seen: a search needs two trials or more.")
     most = max(shares, key=lambda name: shares[name], default=None)
     return plots.panels(
         panels,

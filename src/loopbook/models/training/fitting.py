@@ -127,7 +127,9 @@ def fit(
         fitted = _ensemble(kind, method, data, goals, work, progress, cache)
     else:
         progress("fitting")
-        fitted = _plain(kind, method, data, goals, work, progress, cache or work / "embeddings")
+        plain = kind.make(data.features, data.train, goals.train, **method.candidate.settings)
+        facts = {"epochs": 0, "best_epoch": 0, "ended": "closed form"}
+        fitted = _at_once(plain, data, goals, work, progress, cache or work / "embeddings", facts)
     _finish(method, data, goals, fitted, work)
 
 
@@ -151,26 +153,25 @@ def goals_of(data: TrainingData, recipe: Recipe, described: bool) -> Goals:
     return Goals(*zip(*pairs, strict=True))
 
 
-def _plain(
-    kind: Architecture,
-    method: Method,
+def _at_once(
+    made: Any,
     data: TrainingData,
     goals: Goals,
     work: Path,
     progress: Progress,
-    cache: Path,
+    cache: Path | None,
+    facts: dict[str, Any],
 ) -> Fitted:
-    """Fit a plain baseline in one go; its history has one row, as if it were one epoch."""
-    plain = kind.make(data.features, data.train, goals.train, **method.candidate.settings)
-    own, raw = (plain.raw(data.features, frame, cache, progress) for frame in (data.train, data.validation))
+    """Measure what was not fitted by epochs; its history has one row, as if it were one epoch."""
+    own, raw = (made.raw(data.features, frame, cache, progress) for frame in (data.train, data.validation))
     measured = gradient_descent.measured(heads.risk(goals.train, own), goals.held, raw)
     with Events(work / EVENTS) as events:
         events.scalars(1, measured)
-        for what, values in plain.learnt.items():
+        for what, values in made.learnt.items():
             if len(values):
                 events.histogram(1, what, values)
         events.histogram(1, "validation/raw", raw)
-    return Fitted(plain, raw, [(1, *measured.values())], 1, {"epochs": 0, "best_epoch": 0, "ended": "closed form"})
+    return Fitted(made, raw, [(1, *measured.values())], 1, facts)
 
 
 def _ensemble(
@@ -191,12 +192,8 @@ def _ensemble(
         members.append(Model.load(folder / MODEL))
         peaks.append(content.load(folder / f"{SUMMARY}.json")[PEAK])
     made = kind.make(members, **method.candidate.settings)
-    own, raw = (made.raw(data.features, frame, cache, progress) for frame in (data.train, data.validation))
-    measured = gradient_descent.measured(heads.risk(goals.train, own), goals.held, raw)
-    with Events(work / EVENTS) as events:
-        events.scalars(1, measured)
     facts = {"epochs": 0, "best_epoch": 0, "ended": f"{len(members)} members", PEAK: max(peaks)}
-    return Fitted(made, raw, [(1, *measured.values())], 1, facts)
+    return _at_once(made, data, goals, work, progress, cache, facts)
 
 
 def _network(
