@@ -32,6 +32,8 @@ UNIMPORTED = {
     "mypy": "started by make test",
     "nbstripout": "git's filter for notebooks",
     "pandas-stubs": "types for mypy",
+    "psycopg": "SQLAlchemy speaks to PostgreSQL by it",
+    "psycopg-binary": "PostgreSQL's client library for psycopg",
     "pytest-xdist": "runs tests side by side in make test",
     "ruff": "started by make test",
     "types-pyyaml": "types for mypy",
