@@ -105,8 +105,55 @@ def test_a_row_of_data_can_be_the_sample() -> None:
     row = pd.DataFrame({"t": ["hello"], "n": [float("nan")], "c": [""], "label": [1]}).iloc[0]
     found = interface.schemas(given, row)
     assert found["example_request"]["fields"] == {"t": "hello", "n": None, "c": None}
+    watched = scenario({"t": "text"}, **WATCHED)
+    row = pd.DataFrame({"t": ["hello"], "age": [41], "sex": [""], "ward": ["3b"]}).iloc[0]
+    beside = {"ward": "3b", "sex": None, "age": 41, "patient": None, "c": None, "tone": None}
+    assert interface.schemas(watched, row)["example_request"]["attributes"] == beside
     with pytest.raises(DataError, match="no value for the field 'n'"):
         interface.schemas(given, {"t": "hello"})
+
+
+WATCHED = {
+    "source": {"kind": "csv", "path": "a.csv", "group": "patient", "protected": ["sex", "age"], "truth": "real"},
+    "monitoring": {"segments": ["ward", "c", "tone"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("beside", "right"),
+    [
+        (None, True),
+        ({}, True),
+        ({"ward": "3b", "sex": None, "age": 41, "patient": "p-1"}, True),
+        ({"age": 41.5}, True),
+        ({"ward": "w" * 201}, False),
+        ({"ward": ["3b"]}, False),
+        ({"real": 1}, False),
+        ({"c": "x"}, False),
+        ({"tone": "sad"}, False),
+        ({"y": 1}, False),
+    ],
+)
+def test_attributes_are_what_is_watched_and_neither_input_nor_answer(beside: Any, right: bool) -> None:
+    task = {"fields": {"t": "text", "c": "category"}, "label": {"column": "y", "positive": [1]}}
+    given = scenario({}, task=task | {"also": {"tone": {"column": "mood"}}}, **WATCHED)
+    assert interface.attributes(given) == ("ward", "sex", "age", "patient")
+    found = interface.schemas(given)
+    request = {"fields": {"t": "a"}, "attributes": beside}
+    assert accepts(found["request"], found["example_request"])
+    assert accepts(found["request"], request) is right
+    if right:
+        interface.request_model(given).model_validate_json(json.dumps(request))
+    else:
+        with pytest.raises(ValidationError):
+            interface.request_model(given).model_validate_json(json.dumps(request))
+
+
+def test_where_nothing_beside_the_inputs_is_watched_a_request_has_no_attributes() -> None:
+    plain = scenario({"t": "text"})
+    found = interface.schemas(plain)
+    assert interface.attributes(plain) == ()
+    assert "attributes" not in found["request"]["properties"] and "attributes" not in found["example_request"]
 
 
 def test_an_agent_perceives_reasons_decides_and_acts() -> None:

@@ -28,6 +28,7 @@ class _Request(BaseModel):
     time: datetime | None = Field(None, strict=False, description="when it happened, ISO 8601; null: now")
 
 
+_Attribute = Annotated[str, Field(max_length=200)] | float | bool
 _Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -50,27 +51,57 @@ class _Output(BaseModel):
 
 
 def request_model(scenario: Scenario) -> type[BaseModel]:
-    """Return the class of requests; the input fields stand in `fields`, under their own names."""
+    """Return the class of requests; the input fields stand in `fields`, under their own names.
+
+    Where the scenario watches over columns that are no inputs, `attributes` may name their values.
+    """
     kinds: dict[str, Any] = {
         "text": Annotated[str, Field(max_length=scenario.data.max_characters)],
         "number": float | None,
         "category": str | None,
     }
-    # A field may have any name, also one that Python or pydantic reserves, so its name is an alias.
-    parts: dict[str, Any] = {
-        f"field_{number}": (
+    inputs = {
+        name: (
             kinds[kind],
-            Field(
-                ... if kind == "text" else None,
-                alias=name,
-                title=name,
-                description=kind if kind == "text" else f"{kind}; null: unknown",
-            ),
+            ... if kind == "text" else None,
+            kind if kind == "text" else f"{kind}; null: unknown",
         )
-        for number, (name, kind) in enumerate(scenario.task.fields.items())
+        for name, kind in scenario.task.fields.items()
     }
-    inputs = create_model("Fields", __config__=_STRICT, **parts)
-    return create_model("Request", __base__=_Request, __doc__=_Request.__doc__, fields=(inputs, Field()))
+    parts: dict[str, Any] = {"fields": (_named("Fields", inputs), Field())}
+    if beside := {name: (_Attribute | None, None, _purpose(scenario, name)) for name in attributes(scenario)}:
+        told = "what the agent is watched by, and never decides by; null: unknown"
+        parts["attributes"] = (_named("Attributes", beside) | None, Field(None, description=told))
+    return create_model("Request", __base__=_Request, __doc__=_Request.__doc__, **parts)
+
+
+def attributes(scenario: Scenario) -> tuple[str, ...]:
+    """Return the columns beside the inputs by which an agent is watched: segments, protected attributes, the group."""
+    group = (scenario.source.group,) if scenario.source.group else ()
+    inputs = {*scenario.task.fields, *scenario.task.learned}
+    return tuple(name for name in dict.fromkeys((*scenario.segments, *group)) if name not in inputs)
+
+
+def _purpose(scenario: Scenario, name: str) -> str:
+    """Return what an attribute is for."""
+    purposes = {
+        "a segment in which surges are looked for": name in scenario.monitoring.segments,
+        "fairness is watched over it": name in scenario.source.protected,
+        "rows of one group belong together": name == scenario.source.group,
+    }
+    return "; ".join((*(said for said, holds in purposes.items() if holds), "null: unknown"))
+
+
+def _named(title: str, columns: Mapping[str, tuple[Any, Any, str]]) -> type[BaseModel]:
+    """Return a class with a value for each column: its type, default and description.
+
+    A column may have any name, also one that Python or pydantic reserves, so its name is an alias.
+    """
+    parts: dict[str, Any] = {
+        f"field_{number}": (kind, Field(default, alias=name, title=name, description=told))
+        for number, (name, (kind, default, told)) in enumerate(columns.items())
+    }
+    return create_model(title, __config__=_STRICT, **parts)
 
 
 def answer_model(scenario: Scenario) -> type[BaseModel]:
@@ -115,7 +146,8 @@ def schemas(scenario: Scenario, sample: Mapping[str, Any] | None = None) -> dict
     scenario
         The agent; its sections task, data and requirements are used.
     sample
-        Values of the task's fields to ask about, from a row of data for instance; None: made-up ones.
+        Values of the task's fields to ask about, from a row of data for instance, and of attributes if it has them;
+        None: made-up ones.
 
     Returns
     -------
@@ -135,7 +167,10 @@ def schemas(scenario: Scenario, sample: Mapping[str, Any] | None = None) -> dict
         fields[name] = _plain(sample[name], kind) if sample is not None else _EXAMPLES[kind]
     prototype, row = Prototype.of(scenario.requirements, scenario.task), pd.DataFrame([fields])
     (p,), (code,) = prototype.decide(row)
-    request = {"id": "example-1", "time": "2026-01-05T09:30:00Z", "fields": fields}
+    request: dict[str, Any] = {"id": "example-1", "time": "2026-01-05T09:30:00Z", "fields": fields}
+    if watched := attributes(scenario):
+        known = dict.fromkeys(watched, _EXAMPLES["category"]) if sample is None else sample
+        request["attributes"] = {name: _attribute(known.get(name)) for name in watched}
     answer = {
         "id": "example-1",
         "label": prototype.classes[code],
@@ -215,6 +250,14 @@ def _action(scenario: Scenario, classes: tuple[str, ...], code: int) -> str:
     """Return an action for an example: a class's own; of named ones the last, since the first does nothing."""
     named = scenario.task.actions
     return named[-1] if named and len(named) != len(classes) else (named or classes)[code]
+
+
+def _attribute(value: Any) -> str | float | bool | None:
+    """Return an attribute from a DataFrame as JSON has it; a missing one is null."""
+    if value is None or pd.isna(value) or value == "":
+        return None
+    plain = value.item() if hasattr(value, "item") else value
+    return plain if isinstance(plain, str | int | float | bool) else str(plain)
 
 
 def _plain(value: Any, kind: str) -> Any:
