@@ -17,6 +17,7 @@ from loopbook.scenario.feedback import FeedbackSettings
 from loopbook.scenario.monitoring import MonitoringSettings
 from loopbook.scenario.optimization import OptimizationSettings
 from loopbook.scenario.requirements import RequirementsSettings
+from loopbook.scenario.service import ServiceSettings
 from loopbook.scenario.settings import Settings, refuse
 from loopbook.scenario.source import Source
 from loopbook.scenario.stories import Criterion, Story
@@ -48,6 +49,7 @@ class Scenario(Settings):
     alerts: AlertSettings = AlertSettings()
     studies: StudiesSettings = StudiesSettings()
     ablation: AblationSettings = AblationSettings()
+    service: ServiceSettings = ServiceSettings()
     profiles: dict[Profile, dict[str, Any]] = Field(default_factory=dict, description="what a profile changes")
 
     @property

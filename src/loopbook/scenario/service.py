@@ -1,0 +1,23 @@
+"""Settings of the service: limits, and when it is alerted of itself; no stage reads this."""
+
+from pydantic import Field
+
+from loopbook.scenario.settings import Settings
+
+
+class ServiceSettings(Settings):
+    """The agent as a service."""
+
+    decisions_per_second: float = Field(
+        2_000, gt=0, description="decisions that one caller may ask for, all workers and replicas together"
+    )
+    burst_seconds: float = Field(5, gt=0, le=3_600, description="seconds of unused allowance that a caller may save up")
+    body_bytes: int = Field(4_000_000, ge=1_000, le=100_000_000, description="largest body of a request")
+    receive_seconds: float = Field(10, gt=0, le=600, description="time in which a request must have arrived")
+    answer_seconds: float = Field(30, gt=0, le=600, description="time after which a caller is told to come back")
+    explain_seconds: float = Field(5, gt=0, le=60, description="time in which an explanation must be found")
+    open_metrics: bool = Field(False, description="/metrics asks for no key: for a network that only you reach")
+    alert_seconds: float = Field(60, gt=0, le=3_600, description="window over which the service watches itself")
+    alert_p99: float = Field(0.25, gt=0, description="seconds: 99 % of answers are to be faster, else an alert")
+    alert_error_share: float = Field(0.01, gt=0, le=1, description="share of answers that failed inside (5xx)")
+    alert_queue: float = Field(0.1, gt=0, description="seconds in the queue, 99 % of decisions")
