@@ -1,0 +1,90 @@
+"""Connection to the log's database: SQLite inside the project, or PostgreSQL by address; the same tables in both."""
+
+import os
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from loopbook.decisions.audit.entry import LogError
+from loopbook.decisions.audit.tables import METADATA
+from loopbook.store.project import Project
+
+ADDRESS = "LOOPBOOK_DATABASE"
+FILE = "service.sqlite"
+WRITING = {"loopbook_writing": True}
+"""Execution options of a transaction that writes: on SQLite it takes the one write lock at its beginning, so that what
+it reads is what it writes upon."""
+
+_BUSY = 30_000
+"""Milliseconds for which a writer waits for another on SQLite."""
+
+
+def connect(project: Project, address: str | None = None) -> Engine:
+    """Return an engine on the log's database; its tables are made if they are not there.
+
+    Parameters
+    ----------
+    project
+        In whose ``data/state`` the file lies, if no address is given.
+    address
+        SQLAlchemy's, such as ``postgresql://user@host/name``; None: what ``LOOPBOOK_DATABASE`` says, else the file.
+
+    Raises
+    ------
+    LogError
+        If the address is none, or nothing answers there.
+    """
+    given = address or os.environ.get(ADDRESS) or f"sqlite:///{project.state / FILE}"
+    try:
+        url = make_url(given)
+    except ArgumentError as error:
+        raise LogError(f"{ADDRESS} is no address of a database, such as postgresql://user@host/name.") from error
+    if url.get_backend_name() == "sqlite":
+        engine = _sqlite(url)
+    elif url.get_backend_name() == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=4, max_overflow=8)
+    else:
+        raise LogError(f"{ADDRESS} names {url.get_backend_name()}; the log lives in SQLite or PostgreSQL.")
+    try:
+        ensure(engine, METADATA)
+    except (SQLAlchemyError, NoSuchModuleError) as error:
+        raise LogError(
+            f"{url.render_as_string()}: {_first_line(error)}. Is {ADDRESS} right, and the server up?"
+        ) from error
+    return engine
+
+
+def ensure(engine: Engine, metadata: MetaData) -> None:
+    """Make the tables that are not there yet; several processes may do so at the same time."""
+    with engine.execution_options(**WRITING).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(5660271)"))
+        metadata.create_all(connection)
+
+
+def _sqlite(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise LogError(f"{ADDRESS} needs a file: a database in memory would be lost with the process.")
+    path = os.path.abspath(url.database)  # noqa: PTH100
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # the files that SQLite puts beside it take over its mode
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY / 1000, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", f"busy_timeout={_BUSY}"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get("loopbook_writing")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def _first_line(error: BaseException) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().partition("\n")[0].rstrip(".")

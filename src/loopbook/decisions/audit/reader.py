@@ -1,0 +1,97 @@
+"""Reader of the log: one record by its id, or all of them up to a watermark, in the order of time."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, Select, func, select
+
+from loopbook.decisions.audit import chain
+from loopbook.decisions.audit.entry import Stored
+from loopbook.decisions.audit.tables import PAYLOADS, RECORDS
+
+Watermark = Mapping[str, int]
+"""Up to where each writer's chain is meant: writer to seq, inclusive. A chain has no gaps, so what lies at or below a
+watermark is the same whenever it is read; only payloads may be forgotten."""
+
+PAGE = 2_000
+"""Records that are fetched at once."""
+
+
+def find(engine: Engine, agent: str, id: str) -> Stored | None:
+    """Return the record with an id; None if there is none."""
+    query = _records().where(RECORDS.c.agent == agent, RECORDS.c.id == id)
+    with engine.connect() as connection:
+        row = connection.execute(query.order_by(RECORDS.c.written).limit(1)).first()
+    return _stored(row) if row else None
+
+
+def about(engine: Engine, id: str, agent: str | None = None) -> list[Stored]:
+    """Return all that is said about a decision, in the order of time: the decision, feedback, acts."""
+    query = _records().where(RECORDS.c.about == id)
+    if agent is not None:
+        query = query.where(RECORDS.c.agent == agent)
+    with engine.connect() as connection:
+        return [_stored(row) for row in connection.execute(_in_time(query))]
+
+
+def entries(
+    engine: Engine,
+    agent: str,
+    after: Watermark | None = None,
+    until: Watermark | None = None,
+    kinds: Iterable[str] | None = None,
+) -> Iterator[Stored]:
+    """Yield an agent's records in the order of time (then writer and seq), a page of them in memory.
+
+    Parameters
+    ----------
+    after
+        Records at or below this watermark are left out; None: none are.
+    until
+        Records above this watermark are left out; None: what is there now is its own watermark.
+    kinds
+        ``decision``, ``feedback``, ``admin``; None: all.
+    """
+    after = after or {}
+    until = watermark(engine, agent) if until is None else until
+    writers = [writer for writer, seq in until.items() if seq > after.get(writer, -1)]
+    query = _in_time(_records().where(RECORDS.c.agent == agent, RECORDS.c.writer.in_(writers)))
+    if kinds is not None:
+        query = query.where(RECORDS.c.kind.in_(list(kinds)))
+    with engine.connect().execution_options(yield_per=PAGE) as connection:
+        for row in connection.execute(query):
+            if after.get(row.writer, -1) < row.seq <= until[row.writer]:
+                yield _stored(row)
+
+
+def watermark(engine: Engine, agent: str) -> dict[str, int]:
+    """Return the last seq of each of an agent's chains."""
+    query = select(RECORDS.c.writer, func.max(RECORDS.c.seq)).where(RECORDS.c.agent == agent)
+    with engine.connect() as connection:
+        return {row[0]: row[1] for row in connection.execute(query.group_by(RECORDS.c.writer))}
+
+
+def by_keys(connection: Connection, agent: str, keys: Iterable[str]) -> dict[str, Stored]:
+    """Return what is stored under the digests of idempotency keys, as duplicates."""
+    wanted = list(keys)
+    if not wanted:
+        return {}
+    query = _records().where(RECORDS.c.agent == agent, RECORDS.c.key.in_(wanted))
+    return {row.key: _stored(row, duplicate=True) for row in connection.execute(query)}
+
+
+def _records() -> Select[Any]:
+    beside = (PAYLOADS.c.writer == RECORDS.c.writer) & (PAYLOADS.c.seq == RECORDS.c.seq)
+    return select(RECORDS, PAYLOADS.c.payload).select_from(RECORDS.outerjoin(PAYLOADS, beside))
+
+
+def _in_time(query: Select[Any]) -> Select[Any]:
+    return query.order_by(RECORDS.c.written, RECORDS.c.writer, RECORDS.c.seq)
+
+
+def _stored(row: Row[Any], duplicate: bool = False) -> Stored:
+    values = {name: value for name, value in row._mapping.items() if name != "about"}
+    payload = None if row.payload is None else json.loads(row.payload)
+    parsed = {"facts": json.loads(row.facts), "payload": payload, "written": chain.moment(row.written)}
+    return Stored(**{**values, **parsed, "duplicate": duplicate})
