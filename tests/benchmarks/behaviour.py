@@ -13,12 +13,14 @@ import argparse
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from tests.benchmarks.architectures import shipped
 from tests.starter.test_criteria import ROOT
 
 from loopbook.data.features import Features
-from loopbook.decisions import explanation
+from loopbook.decisions import decisions_page, explanation, shapley
 from loopbook.models.model import Model
 from loopbook.models.studies import behaviour, perturbations
 from loopbook.models.training import fitting
@@ -55,8 +57,14 @@ def show(name: str, candidate: str, cache: Path) -> None:
         changed = perturbations.perturbed(drawn, task, words=settings.words, jitter=settings.jitter, seed=1)
         robust = perturbations.robustness(model, drawn, changed, task, 1_000)
         few = drawn.head(30)
-        effects = explanation.occlusion(few, lambda of: model.answer(of).explained, task, usual, model.classes)
-        adding = explanation.completeness(effects, few, lambda of: model.answer(of).explained, task, usual)
+
+        def says(rows: pd.DataFrame) -> NDArray[np.float64]:
+            return model.answer(rows).explained
+
+        effects = explanation.occlusion(few, says, task, usual, model.classes)
+        shares = [shapley.shapley(few, says, task, usual, model.classes, seed=seed) for seed in (0, 1)]
+        adding = explanation.completeness(effects, few, says, task, usual)
+        complete = explanation.completeness(shares[0], few, says, task, usual)
         primary = metrics.primary(task.type).name
         said = targets.narrow(model.answer(rows.test, cache).aligned(targets.classes(rows.test["label"], task)).judged)
     scored = evaluation.metrics(rows.test["label"], said, groups=rows.test["group"], only=[primary], task=task.type)
@@ -65,7 +73,15 @@ def show(name: str, candidate: str, cache: Path) -> None:
     print(found.table().round(3).to_string(index=False))
     print(robust.table.round(3).to_string())
     error, size = adding["error"].abs().mean(), adding["score"].abs().mean()
-    print(f"occlusion misses what it should add up to by {error:.3f} of {size:.3f}", flush=True)
+    print(f"occlusion misses what it should add up to by {error:.3f} of {size:.3f},", end=" ")
+    print(f"Shapley values by {complete['error'].abs().mean():.6f}")
+    again = shares[0].merge(shares[1], on=["row_id", "field", "part"])
+    alike = decisions_page.attributions(effects, shares[0])["alike"].median()
+    print(
+        f"two draws of Shapley values: correlation {again['effect_x'].corr(again['effect_y']):.3f};",
+        f"with occlusion, by rank within a row: {alike:.2f} (median)",
+        flush=True,
+    )
 
 
 def main() -> None:

@@ -114,6 +114,7 @@ def test_the_study_of_behaviour_says_what_fails_and_how_far_explanations_add_up(
     assert recorded["direction_failures"] == 0, "what is learned from leads there"
     assert 0 <= recorded["jitter_of_numbers_changed_low"] <= recorded["jitter_of_numbers_changed_high"] <= 1
     assert recorded["completeness_error"] >= 0 < recorded["attributed"]
+    assert recorded["shapley_error"] < 1e-4 * (1 + recorded["attributed"]), "Shapley values add up"
 
 
 def test_the_study_of_small_models_says_what_each_costs_and_what_is_shipped(run: Run) -> None:

@@ -172,3 +172,16 @@ def completeness(adding: pd.DataFrame) -> Figure:
         alt="Sum of the effects of each row by the score that they should add up to; on the line they are complete.",
         curves={"complete": (ends, ends)},
     )
+
+
+def attributions(effects: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
+    """Return the strongest part of each row by occlusion and by Shapley values, and how alike the two rank its parts.
+
+    `alike` is Spearman's rank correlation over the parts of the row that both name, missing where there are too few.
+    """
+    keys = ["row_id", "field", "part"]
+    both = effects.merge(shares, on=keys, suffixes=("_one", "_other")).groupby("row_id", sort=False)
+    alike = pd.Series({row: own["effect_one"].corr(own["effect_other"], method="spearman") for row, own in both})
+    first = {name: found.groupby("row_id").first() for name, found in (("occlusion", effects), ("Shapley", shares))}
+    named = {name: own["part"].astype(str) + own["effect"].map(" ({:+.2f})".format) for name, own in first.items()}
+    return pd.DataFrame({**named, "alike": alike})

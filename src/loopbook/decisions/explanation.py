@@ -6,8 +6,8 @@ add up. It explains the model, not the world.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -96,41 +96,138 @@ def occlusion(
     if missing:
         raise DataError(f"To explain the field {missing[0]!r} a typical value is needed; give what typical() returns.")
     frame = frame.reset_index(drop=True)
-    parts: list[tuple[int, str, str]] = []
-    changed: list[tuple[str, Any]] = []
+    every = parts(frame, task, usual, most)
+    if not every:
+        return pd.DataFrame(columns=COLUMNS)
+    score = Score.of(targets.narrow(probabilities(frame)))
+    rows = np.array([part.row for part in every])
+    without = asked(frame, [[part] for part in every], probabilities, batch)
+    return table(frame, every, score.whole[rows] - score.read(rows, without), score.names(task, classes))
+
+
+class Part(NamedTuple):
+    """A part of a row that can be taken away: `words` of a text, or the value of a field, which is `usual` then."""
+
+    row: int
+    field: str
+    column: str
+    shown: str
+    words: frozenset[str] = frozenset()
+    usual: Any = None
+
+
+def parts(
+    frame: pd.DataFrame, task: Task, usual: Mapping[str, Any] | None = None, most: int = 60, rest: bool = False
+) -> list[Part]:
+    """Return the parts of rows: the first `most` words of each text, and each field; with `rest`, all other words too.
+
+    Raises
+    ------
+    DataError
+        If a typical value is needed and not given.
+    """
+    missing = [field for field in task.table_fields if field not in (usual or {})]
+    if missing:
+        raise DataError(f"To explain the field {missing[0]!r} a typical value is needed; give what typical() returns.")
+    found = []
     for field, kind in task.fields.items():
         column = features.column(frame, field)
         for row, value in enumerate(column.tolist()):
             if kind != "text":
-                parts.append((row, field, "missing" if pd.isna(value) or value == "" else f"{_shown(value)}"))
-                changed.append((str(column.name), (usual or {})[field]))
+                shown = "missing" if pd.isna(value) or value == "" else _shown(value)
+                found.append(Part(row, field, str(column.name), shown, usual=(usual or {})[field]))
             elif isinstance(value, str):
-                for word in list(dict.fromkeys(match.lower() for match in _WORD.findall(value)))[:most]:
-                    parts.append((row, field, word))
-                    changed.append((str(column.name), _without(value, word)))
-    if not parts:
-        return pd.DataFrame(columns=COLUMNS)
-    rows = np.array([row for row, _, _ in parts])
-    whole = targets.narrow(probabilities(frame))
-    lead = np.argsort(-whole, axis=1, kind="stable")[:, :2] if whole.ndim == 2 else None
-    if lead is None:
-        of = ["the value" if task.type == "number" else "the probability"] * len(frame)
-    else:
-        of = [f"the lead of “{classes[one]}” over “{classes[other]}”" for one, other in lead.tolist()]
-    without = np.concatenate(
-        [
-            _asked(frame, rows[start : start + batch], changed[start : start + batch], probabilities)
-            for start in range(0, len(parts), batch)
-        ]
+                words = list(dict.fromkeys(match.lower() for match in _WORD.findall(value)))
+                own = [Part(row, field, str(column.name), word, frozenset({word})) for word in words[:most]]
+                found += (
+                    own
+                    if not rest or not words[most:]
+                    else [*own, Part(row, field, str(column.name), "…", frozenset(words[most:]))]
+                )
+    return found
+
+
+def by_row(every: Iterable[Part]) -> dict[int, list[Part]]:
+    """Return parts by the row that they are of."""
+    found: dict[int, list[Part]] = {}
+    for part in every:
+        found.setdefault(part.row, []).append(part)
+    return found
+
+
+class Score(NamedTuple):
+    """The one number of a row that is explained.
+
+    That is the probability of yes; of several classes the lead of the most probable one over the next; of a number its
+    value.
+
+    Attributes
+    ----------
+    whole
+        Of each row as it is, float64 [n].
+    lead
+        The two most probable of several classes, int64 [n, 2]; None where there are none.
+    """
+
+    whole: NDArray[np.float64]
+    lead: NDArray[np.intp] | None
+
+    @classmethod
+    def of(cls, said: NDArray[np.float64]) -> Self:
+        """Return what is explained of what a model says of rows, float [n] or [n, k]."""
+        if said.ndim == 1:
+            return cls(said, None)
+        lead = np.argsort(-said, axis=1, kind="stable")[:, :2]
+        return cls(-np.diff(np.take_along_axis(said, lead, axis=1), axis=1)[:, 0], lead)
+
+    def read(self, rows: NDArray[np.intp], said: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the same number of what the model says of other rows, by the classes that lead in `rows`."""
+        if self.lead is None:
+            return said
+        return -np.diff(np.take_along_axis(said, self.lead[rows], axis=1), axis=1)[:, 0]
+
+    def names(self, task: Task, classes: Sequence[str]) -> list[str]:
+        """Return what the number is, in words, for each row."""
+        if self.lead is None:
+            return ["the value" if task.type == "number" else "the probability"] * len(self.whole)
+        return [f"the lead of “{classes[one]}” over “{classes[other]}”" for one, other in self.lead.tolist()]
+
+
+def table(frame: pd.DataFrame, every: Sequence[Part], effect: NDArray[np.float64], of: Sequence[str]) -> pd.DataFrame:
+    """Return the effects of parts, the strongest first within each row: `COLUMNS`."""
+    found = pd.DataFrame(
+        {
+            "row": [part.row for part in every],
+            "field": [part.field for part in every],
+            "part": [part.shown for part in every],
+            "effect": effect,
+            "of": [of[part.row] for part in every],
+        }
     )
-    effect = whole[rows] - without
-    if lead is not None:
-        effect = -np.diff(np.take_along_axis(effect, lead[rows], axis=1), axis=1)[:, 0]
-    found = pd.DataFrame(parts, columns=["row", "field", "part"]).assign(effect=effect, size=np.abs(effect))
-    found["of"] = np.array(of, dtype=object)[rows]
-    found = found.sort_values(["row", "size"], ascending=[True, False], kind="stable")
+    found = found.assign(size=np.abs(effect)).sort_values(["row", "size"], ascending=[True, False], kind="stable")
     found["row_id"] = frame["row_id"].astype(str).to_numpy()[found["row"].to_numpy()]
     return found[COLUMNS].reset_index(drop=True)
+
+
+def asked(
+    frame: pd.DataFrame,
+    removed: Sequence[Sequence[Part]],
+    probabilities: Callable[[pd.DataFrame], NDArray[np.float64]],
+    batch: int,
+) -> NDArray[np.float64]:
+    """Return what the model says of rows without some of their parts; an entry of `removed` holds parts of one row."""
+    said = []
+    for start in range(0, len(removed), batch):
+        some = removed[start : start + batch]
+        variants = frame.iloc[[own[0].row for own in some]].reset_index(drop=True)
+        for column in dict.fromkeys(part.column for own in some for part in own):
+            values = variants[column].tolist()
+            for at, own in enumerate(some):
+                here = [part for part in own if part.column == column]
+                values[at] = _without(values[at], here) if here else values[at]
+            variants[column] = pd.Series(values, dtype=frame[column].dtype)
+        said.append(targets.narrow(probabilities(variants)))
+    return np.concatenate(said)
 
 
 def completeness(
@@ -145,7 +242,7 @@ def completeness(
     Parameters
     ----------
     explained
-        What `occlusion` returned of these rows, with all their words.
+        What `occlusion` or `shapley` returned of these rows, with all their words.
     frame, probabilities, task, usual
         As of `occlusion`. Nothing is a row without words, with typical values.
 
@@ -160,20 +257,12 @@ def completeness(
     Sundararajan, Taly & Yan (2017), Axiomatic attribution for deep networks, section 3: completeness.
     """
     frame = frame.reset_index(drop=True)
-    nothing = frame.assign(
-        **{
-            str(column.name): column.map(lambda value: _WORD.sub("", value) if isinstance(value, str) else value)
-            if task.fields[field] == "text"
-            else (usual or {})[field]
-            for field in task.fields
-            for column in [features.column(frame, field)]
-        }
-    )
-    whole, without = (targets.narrow(probabilities(rows)) for rows in (frame, nothing))
-    apart = whole - without
-    if whole.ndim == 2:
-        lead = np.argsort(-whole, axis=1, kind="stable")[:, :2]
-        apart = -np.diff(np.take_along_axis(apart, lead, axis=1), axis=1)[:, 0]
+    score = Score.of(targets.narrow(probabilities(frame)))
+    removed = list(by_row(parts(frame, task, usual, most=0, rest=True)).values())
+    rows = np.array([own[0].row for own in removed], dtype=np.intp)
+    apart = np.zeros(len(frame))
+    if removed:
+        apart[rows] = score.whole[rows] - score.read(rows, asked(frame, removed, probabilities, batch=2_048))
     names = frame["row_id"].astype(str)
     sums = explained.groupby("row_id")["effect"].sum().reindex(names, fill_value=0.0).to_numpy()
     return pd.DataFrame({"effects": sums, "score": apart, "error": sums - apart}, index=pd.Index(names, name="row_id"))
@@ -223,25 +312,12 @@ def sentences(explained: pd.DataFrame, task: Task, top: int = 3) -> dict[str, st
     return result
 
 
-def _asked(
-    frame: pd.DataFrame,
-    rows: NDArray[np.intp],
-    changed: Sequence[tuple[str, Any]],
-    probabilities: Callable[[pd.DataFrame], NDArray[np.float64]],
-) -> NDArray[np.float64]:
-    variants = frame.iloc[rows].reset_index(drop=True)
-    for column in {name for name, _ in changed}:
-        values = variants[column].tolist()
-        for at, (name, value) in enumerate(changed):
-            if name == column:
-                values[at] = value
-        variants[column] = pd.Series(values, dtype=frame[column].dtype)
-    return targets.narrow(probabilities(variants))
-
-
-def _without(text: str, word: str) -> str:
-    kept = _WORD.sub(lambda match: "" if match.group().lower() == word else match.group(), text)
-    return " ".join(kept.split())
+def _without(value: Any, taken: Sequence[Part]) -> Any:
+    """Return a value of a column without parts of it: the text without the words, or the usual value."""
+    if not taken[0].words:
+        return taken[0].usual
+    words = frozenset[str]().union(*(part.words for part in taken))
+    return " ".join(_WORD.sub(lambda match: "" if match.group().lower() in words else match.group(), value).split())
 
 
 def _shown(value: Any) -> str:
