@@ -1,6 +1,7 @@
 """Personal data is found and masked; numbers that only look like it are left alone."""
 
 import itertools
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -150,3 +151,10 @@ FORMS = [number.form for number in identity_numbers.NUMBERS if number.form]
 def test_no_form_of_an_identity_number_is_too_short_to_be_looked_for(form: str, data: st.DataObject) -> None:
     text = data.draw(st.from_regex(re.compile(form, re.ASCII), fullmatch=True))
     assert identity_numbers._LONG.search(text) or identity_numbers._SHORT.search(text)
+
+
+def test_notebook_02_says_what_is_recognised_and_what_is_not() -> None:
+    book = (Path(__file__).resolve().parents[2] / "notebooks" / "02_data.ipynb").read_text(encoding="utf-8")
+    prose = " ".join("".join(cell["source"]) for cell in json.loads(book)["cells"] if cell["cell_type"] == "markdown")
+    assert personal_data.IN_WORDS in prose
+    assert personal_data.NOT_LOOKED_FOR in prose

@@ -26,6 +26,11 @@ LOOKED_FOR: dict[Kind, str] = {
 }
 """What is looked for, in the order in which it is: what an earlier kind has taken, it keeps."""
 KINDS: tuple[Kind, ...] = tuple(LOOKED_FOR)
+NOT_LOOKED_FOR = (
+    "names of people, postal addresses, user names and handles, number plates, customer and patient numbers, and what "
+    "is said of somebody's health, faith or life"
+)
+"""What a text may hold all the same: no pattern tells it from other words."""
 IN_WORDS = ", ".join(list(LOOKED_FOR.values())[:-1]) + f" and {LOOKED_FOR[KINDS[-1]]}"
 
 

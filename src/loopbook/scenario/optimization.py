@@ -38,6 +38,7 @@ class OptimizationSettings(Settings):
     export: bool = Field(True, description="export the champion to ONNX and check it")
     cv_folds: int = Field(5, ge=2, le=50, description="folds of each repeat of the cross-validation")
     cv_repeats: int = Field(0, ge=0, le=100, description="cross-validations of the champion; 0: none (rows suffice)")
+    masking_cost: bool = Field(True, description="fit the champion on unmasked texts too, and compare; not kept")
     search: dict[str, SearchRange] = Field(
         default_factory=dict, description="options of the recipe, or architecture arguments"
     )

@@ -10,8 +10,10 @@ import pandas as pd
 
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
+from loopbook.figures.sentence import Sentence
 from loopbook.models import training_page
 from loopbook.models.answers import Answers
+from loopbook.models.choice import model_selection
 from loopbook.models.predictions import Floats
 from loopbook.scenario.task import Number, Task
 from loopbook.statistics import bands, evaluation, metrics, targets
@@ -143,3 +145,36 @@ def chance(task: Task) -> dict[str, Any]:
     lines = {"roc_auc": (0.5, "chance"), "r2": (0.0, "the mean")}
     reference = lines.get(metrics.primary(task.type).name)
     return dict(zip(("reference", "reference_name"), reference, strict=True)) if reference else {}
+
+
+def ranked(board: pd.DataFrame, champion: str, task: Task) -> Figure:
+    """Draw the primary metric of each candidate on validation with its interval."""
+    primary = metrics.primary(task.type)
+    return plots.intervals(
+        model_selection.intervals(board, task.type),
+        title=f"On validation, {champion} ranks best",
+        x=f"{primary.title} on validation, with 95% interval",
+        alt=f"{primary.title} of each candidate on validation with its interval.",
+        **chance(task),
+    )
+
+
+def beside(others: pd.DataFrame, baseline: str, task: Task) -> Figure | Sentence:
+    """Draw by how much each candidate is better on test than the plain baseline, or say that there is no other.
+
+    Parameters
+    ----------
+    others
+        By candidate ``value, low, high`` of the paired difference in the primary metric.
+    """
+    primary = metrics.primary(task.type)
+    if not len(others):
+        return Sentence("There is one candidate only, so there is nothing to compare.")
+    best = str(others.value.idxmax())
+    return plots.intervals(
+        others,
+        title=f"On test, {best} does best beside {baseline}: {others.value.max():+.3f}",
+        x=f"{primary.title} on test less that of {baseline}, with 95% interval",
+        alt=f"Paired difference in {primary.title} of each candidate against {baseline}.",
+        reference=0.0,
+    )
