@@ -8,6 +8,7 @@ from typing import Any
 GENESIS = "0" * 64
 """What the first record of a chain has for a previous hash."""
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -19,7 +20,7 @@ def canonical(value: Any) -> str:
     ValueError, TypeError
         If it is no plain value, or holds a number that is none.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def sha256(text: str) -> str:

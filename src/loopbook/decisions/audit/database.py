@@ -1,6 +1,9 @@
 """Connection to the log's database: SQLite inside the project, or PostgreSQL by address; the same tables in both."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url, text
@@ -12,10 +15,6 @@ from loopbook.store.project import Project
 
 ADDRESS = "LOOPBOOK_DATABASE"
 FILE = "service.sqlite"
-WRITING = {"loopbook_writing": True}
-"""Execution options of a transaction that writes: on SQLite it takes the one write lock at its beginning, so that what
-it reads is what it writes upon."""
-
 _BUSY = 30_000
 """Milliseconds for which a writer waits for another on SQLite."""
 
@@ -56,9 +55,21 @@ def connect(project: Project, address: str | None = None) -> Engine:
     return engine
 
 
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Begin a transaction that writes, and commit it at the end.
+
+    On SQLite it takes the one write lock at its beginning, so that what it reads is what it writes upon. SQLite itself
+    lets those who wait try again at times of their own, by which one can starve for seconds; a lock on a file beside
+    the database lets them in one after the other.
+    """
+    with _turn(engine.url), engine.execution_options(loopbook_writing=True).begin() as connection:
+        yield connection
+
+
 def ensure(engine: Engine, metadata: MetaData) -> None:
     """Make the tables that are not there yet; several processes may do so at the same time."""
-    with engine.execution_options(**WRITING).begin() as connection:
+    with writing(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(5660271)"))
         metadata.create_all(connection)
@@ -70,7 +81,8 @@ def _sqlite(url: URL) -> Engine:
     path = os.path.abspath(url.database)  # noqa: PTH100
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # the files that SQLite puts beside it take over its mode
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY / 1000, "isolation_level": None})
+    url, waiting = url.set(database=path), {"timeout": _BUSY / 1000, "isolation_level": None}
+    engine = create_engine(url, hide_parameters=True, connect_args=waiting)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
@@ -83,6 +95,19 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+@contextmanager
+def _turn(url: URL) -> Iterator[None]:
+    if url.get_backend_name() != "sqlite":
+        yield
+        return
+    handle = os.open(f"{url.database}-turn", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _first_line(error: BaseException) -> str:

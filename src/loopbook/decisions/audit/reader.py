@@ -72,13 +72,13 @@ def watermark(engine: Engine, agent: str) -> dict[str, int]:
         return {row[0]: row[1] for row in connection.execute(query.group_by(RECORDS.c.writer))}
 
 
-def by_keys(connection: Connection, agent: str, keys: Iterable[str]) -> dict[str, Stored]:
-    """Return what is stored under the digests of idempotency keys, as duplicates."""
+def by_keys(connection: Connection, agent: str, keys: Iterable[str]) -> dict[str | None, Stored]:
+    """Return what is stored under the digests of idempotency keys."""
     wanted = list(keys)
     if not wanted:
         return {}
     query = _records().where(RECORDS.c.agent == agent, RECORDS.c.key.in_(wanted))
-    return {row.key: _stored(row, duplicate=True) for row in connection.execute(query)}
+    return {row.key: _stored(row) for row in connection.execute(query)}
 
 
 def _records() -> Select[Any]:
@@ -90,8 +90,8 @@ def _in_time(query: Select[Any]) -> Select[Any]:
     return query.order_by(RECORDS.c.written, RECORDS.c.writer, RECORDS.c.seq)
 
 
-def _stored(row: Row[Any], duplicate: bool = False) -> Stored:
+def _stored(row: Row[Any]) -> Stored:
     values = {name: value for name, value in row._mapping.items() if name != "about"}
     payload = None if row.payload is None else json.loads(row.payload)
     parsed = {"facts": json.loads(row.facts), "payload": payload, "written": chain.moment(row.written)}
-    return Stored(**{**values, **parsed, "duplicate": duplicate})
+    return Stored(**{**values, **parsed})

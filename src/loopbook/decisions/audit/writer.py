@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from loopbook.decisions.audit import chain, entry, reader
-from loopbook.decisions.audit.database import WRITING
+from loopbook.decisions.audit.database import writing
 from loopbook.decisions.audit.entry import KINDS, Entry, LogError, Stored
 from loopbook.decisions.audit.tables import PAYLOADS, RECORDS
 
@@ -74,7 +74,7 @@ class Writer:
     def __init__(self, engine: Engine, agent: str, *, wait: float = 0.002, most: int = 1_000) -> None:
         self.agent = agent
         self.id = uuid.uuid4().hex
-        self._engine, self._wait, self._most = engine.execution_options(**WRITING), wait, most
+        self._engine, self._wait, self._most = engine, wait, most
         self._waiting: deque[tuple[list[_Ready], Future[list[Stored]]]] = deque()
         self._changed = threading.Condition()
         self._ending = False
@@ -173,7 +173,7 @@ class Writer:
             links: list[tuple[_Ready, Stored]] = []
             result: list[Stored] = []
             try:
-                with self._engine.begin() as connection:
+                with writing(self._engine) as connection:
                     head = self._head or self._read_head(connection)
                     links, result = self._links(items, reader.by_keys(connection, self.agent, _keys(items)), head)
                     _insert(connection, links)
@@ -189,19 +189,20 @@ class Writer:
         raise AssertionError("the last attempt returns or raises")
 
     def _links(
-        self, items: Sequence[_Ready], known: dict[str, Stored], head: _Head
+        self, items: Sequence[_Ready], known: dict[str | None, Stored], head: _Head
     ) -> tuple[list[tuple[_Ready, Stored]], list[Stored]]:
         """Return what is new, at the end of the chain, and the answer for each entry; `known` is by key."""
         links, result = [], []
         for item in items:
-            stored = known.get(item.key) if item.key else None
-            if stored is None:
-                stored = self._link(item, head)
-                head = _place(stored)
-                links.append((item, stored))
-                if item.key:
-                    known[item.key] = replace(stored, duplicate=True)
+            if item.key in known:
+                result.append(replace(known[item.key], duplicate=True))
+                continue
+            stored = self._link(item, head)
+            head = _place(stored)
+            links.append((item, stored))
             result.append(stored)
+            if item.key:
+                known[item.key] = stored
         return links, result
 
     def _link(self, item: _Ready, head: _Head) -> Stored:
@@ -219,7 +220,7 @@ class Writer:
         return _Head(row.seq, row.hash, chain.moment(row.written)) if row else _NOWHERE
 
     def _is_committed(self, last: Stored) -> bool:
-        with self._engine.begin() as connection:
+        with self._engine.connect() as connection:
             self._head = self._read_head(connection)
         return self._head.hash == last.hash
 
