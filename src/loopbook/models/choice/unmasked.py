@@ -85,7 +85,7 @@ def measure(stage: Stage, model: Model, data: TrainingData, test: pd.DataFrame) 
         return MaskingCost("Not measured: optimization.masking_cost is off.")
     if not stage.scenario.data.mask_personal_data:
         return MaskingCost("Nothing is masked: data.mask_personal_data is off.")
-    texts = unmasked(stage)
+    texts = read_again(stage)
     masked = {"train": data.train, "validation": data.validation, "test": test}
     raw = {split: restored(rows, texts) for split, rows in masked.items()}
     changed = {split: differing(masked[split], raw[split], data.task) for split in masked}
@@ -103,12 +103,12 @@ def measure(stage: Stage, model: Model, data: TrainingData, test: pd.DataFrame) 
         work = Path(folder)
         fitting.fit(method, whole, work, lambda text: stage.progress(f"masking cost, unmasked: {text}"))
         other = Model.load(work / fitting.MODEL)
-        unmasked_answer = seen_rows.answer(other, raw["test"], work / "embeddings").aligned(classes).judged
-    table = compared(test, answer, unmasked_answer, changed["test"].to_numpy(), data.task, _resamples(stage))
+        whole_answer = seen_rows.answer(other, raw["test"], work / "embeddings").aligned(classes).judged
+    table = compared(test, answer, whole_answer, changed["test"].to_numpy(), data.task, _resamples(stage))
     return MaskingCost("The same method, fitted and tested on masked and on unmasked texts.", counts, table)
 
 
-def unmasked(stage: Stage) -> pd.DataFrame:
+def read_again(stage: Stage) -> pd.DataFrame:
     """Return the texts of all rows of the source as 02 read them, before it masked anything, by row."""
     scenario, today = stage.scenario, datetime.now(UTC).date()
     stage.progress("masking cost: reading the source again")

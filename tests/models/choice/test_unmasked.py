@@ -14,8 +14,8 @@ import pytest
 
 from loopbook.data import cleaning, sources, validation
 from loopbook.data.features import Features
-from loopbook.models.choice import masking_cost
-from loopbook.models.choice.masking_cost import ALL, CHANGED
+from loopbook.models.choice import unmasked
+from loopbook.models.choice.unmasked import ALL, CHANGED
 from loopbook.models.model import Model
 from loopbook.models.training import fit_store
 from loopbook.models.training.method import Method, TrainingData
@@ -45,10 +45,10 @@ def texts(telling: bool) -> pd.DataFrame:
 
 
 @pytest.fixture
-def measured(project: Project) -> Callable[..., masking_cost.MaskingCost]:
+def measured(project: Project) -> Callable[..., unmasked.MaskingCost]:
     """Return what measures a csv file with the words' counts for a champion."""
 
-    def measure(rows: pd.DataFrame, masked: bool = True, wanted: bool = True) -> masking_cost.MaskingCost:
+    def measure(rows: pd.DataFrame, masked: bool = True, wanted: bool = True) -> unmasked.MaskingCost:
         rows.to_csv(project.root / "posts.csv", index=False)
         scenario = Scenario(
             name="posts",
@@ -74,13 +74,13 @@ def measured(project: Project) -> Callable[..., masking_cost.MaskingCost]:
         data = TrainingData(train, held, Features.fit(train, scenario), scenario.task)
         method = Method(Candidate(architecture="tfidf"), scenario.training)
         champion = Model.load(fit_store.fit(stage, method, data).model)
-        return masking_cost.measure(stage, champion, data, test)
+        return unmasked.measure(stage, champion, data, test)
 
     return measure
 
 
 def test_what_a_mail_address_gives_away_is_lost_and_no_trace_of_it_is_kept(
-    measured: Callable[..., masking_cost.MaskingCost],
+    measured: Callable[..., unmasked.MaskingCost],
     project: Project,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -99,7 +99,7 @@ def test_what_a_mail_address_gives_away_is_lost_and_no_trace_of_it_is_kept(
 
 
 def test_where_no_text_was_changed_it_costs_nothing_and_nothing_is_fitted(
-    measured: Callable[..., masking_cost.MaskingCost], monkeypatch: pytest.MonkeyPatch
+    measured: Callable[..., unmasked.MaskingCost], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = measured(texts(telling=False))
     assert found.table.empty and "costs nothing" in str(found.shown)
@@ -111,7 +111,7 @@ def test_where_no_text_was_changed_it_costs_nothing_and_nothing_is_fitted(
     [({"masked": False}, "data.mask_personal_data is off"), ({"wanted": False}, "optimization.masking_cost is off")],
 )
 def test_what_is_not_measured_says_why_and_records_no_figure(
-    measured: Callable[..., masking_cost.MaskingCost], switches: dict[str, bool], said: str
+    measured: Callable[..., unmasked.MaskingCost], switches: dict[str, bool], said: str
 ) -> None:
     found = measured(texts(telling=True), **switches)
     assert said in str(found.shown) and found.figures == {}
