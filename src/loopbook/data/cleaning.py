@@ -67,7 +67,7 @@ def mask(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, pd.DataF
         kinds: dict[str, list[str]] = {}
         values = rows[name].astype(object).dropna() if named else rows[name]
         for value in values.unique():
-            if found := personal_data.find(value, scenario.data.phone_regions, scenario.data.identity_numbers):
+            if found := _personal(value, scenario):
                 kinds[value] = [finding.kind for finding in found]
                 replaced[value] = personal_data.masked(value, found)
         hit = values[values.isin(list(kinds))]
@@ -78,6 +78,15 @@ def mask(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, pd.DataF
         if replaced and scenario.data.mask_personal_data and not named and name not in ("row_id", "group"):
             masked[name] = rows[name].map(lambda value, replaced=replaced: replaced.get(value, value))
     return masked, pd.DataFrame(counted, columns=["column", "kind", "findings", "rows"])
+
+
+def mask_text(text: str, scenario: Scenario) -> str:
+    """Return one text as `mask` leaves it."""
+    return personal_data.masked(text, _personal(text, scenario)) if scenario.data.mask_personal_data else text
+
+
+def _personal(text: str, scenario: Scenario) -> list[personal_data.Finding]:
+    return personal_data.find(text, scenario.data.phone_regions, scenario.data.identity_numbers)
 
 
 def deduplicate(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, pd.DataFrame]:

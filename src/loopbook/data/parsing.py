@@ -80,8 +80,13 @@ def level(value: str) -> str:
 
 def is_missing(values: list[str], tokens: Collection[str] | None = None) -> NDArray[np.bool_]:
     """Say which texts mean that there is no value: the empty one and `tokens`, in any case; None: `NOTHING`."""
-    known = NOTHING if tokens is None else {"", *(token.casefold() for token in tokens)}
+    known = meaning_nothing(tokens)
     return np.fromiter((value.casefold() in known for value in values), dtype=bool, count=len(values))
+
+
+def meaning_nothing(tokens: Collection[str] | None) -> Collection[str]:
+    """Return what means, in small letters, that there is no value: the empty text and `tokens`; None: `NOTHING`."""
+    return NOTHING if tokens is None else {"", *(token.casefold() for token in tokens)}
 
 
 def numbers(values: "pd.Series[Any]", notation: Notation = Notation()) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -208,20 +208,22 @@ def _fields(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict) -> dict[
             fields[name] = numbers
             continue
         texts = [parsing.plain(value) for value in frame[name].tolist()]
-        if kind == "category":
-            missing = parsing.is_missing([text.strip() for text in texts], scenario.source.missing.get(name))
-            texts = ["" if gone else text for text, gone in zip(texts, missing, strict=True)]
-        lengths = np.array([len(text) for text in texts])
         if kind == "text":
+            lengths = np.array([len(text) for text in texts])
             verdict.note(lengths > limit, "too-long", partial(_too_long, name, lengths, limit))
-        fields[name] = pd.array(
-            [normalise(text) if size <= limit else "" for text, size in zip(texts, lengths, strict=True)], dtype="str"
-        )
+        fields[name] = pd.array([field(text, name, kind, scenario) for text in texts], dtype="str")
     texts_of = [fields[name] for name in scenario.task.text_fields]
     if texts_of:
         empty = [not any(parts) for parts in zip(*texts_of, strict=True)]
         verdict.note(empty, "empty-text", f"nothing to read in {', '.join(scenario.task.text_fields)}")
     return fields
+
+
+def field(value: str, name: str, kind: str, scenario: Scenario) -> str:
+    """Return one value of a text or category as rows hold it: normalised; nothing where it is missing or too long."""
+    known = parsing.meaning_nothing(scenario.source.missing.get(name))
+    gone = kind == "category" and value.strip().casefold() in known
+    return "" if gone or len(value) > scenario.data.max_characters else normalise(value)
 
 
 def _too_long(name: str, lengths: NDArray[np.int64], limit: int, position: int) -> str:

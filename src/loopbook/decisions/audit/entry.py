@@ -85,6 +85,11 @@ class Stored(Entry):
         return self.payload is None and self.payload_digest is not None
 
 
+def agent_name(scenario: str, profile: str) -> str:
+    """Return under which name an agent's entries stand in the log: each profile of a scenario is an agent by itself."""
+    return f"{scenario}/{profile}"
+
+
 def new_id() -> str:
     """Return a random id of 20 hexadecimal digits."""
     return uuid.uuid4().hex[:20]

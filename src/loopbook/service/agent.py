@@ -1,0 +1,296 @@
+"""The served agent: a run's champion through ONNX Runtime, and its policy; requests in, entries of the log out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import pandas as pd
+
+from loopbook.data import cleaning, validation
+from loopbook.decisions import explanation, policies
+from loopbook.decisions.agent import Agent
+from loopbook.decisions.audit.entry import Entry, agent_name, new_id
+from loopbook.decisions.building import Plan
+from loopbook.decisions.log import Decision
+from loopbook.decisions.policies import Policy, Ruled
+from loopbook.decisions.replay import Budget
+from loopbook.models.answers import Answers
+from loopbook.models.shipping.bundle import OnnxModel
+from loopbook.privacy import personal_data
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.errors import LoopbookError, MissingInput
+from loopbook.statistics import conformal, targets
+from loopbook.store import content, origin, records, snapshots, vault
+from loopbook.store.project import Project
+from loopbook.store.records import Run
+
+Request = Mapping[str, Any]
+"""What a caller asks: `fields` by name and, where known, `id`, `time` and `attributes`."""
+
+_PERSONAL = ("decision_id", "row_id", "time")  # of a decision, what came from a person or tells it
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """An agent that is served.
+
+    Attributes
+    ----------
+    project, scenario, profile
+        Whose it is; the scenario is that of the run, whatever its file says now.
+    run
+        The record of the run that made it.
+    agent
+        Plan, policy and champion; nobody is its reviewer, so that what it asks a person stays open.
+    versions
+        Of what decides: `model`, `policy`, `rules`, `data` (digests), `code` (revision), `run`.
+    """
+
+    project: Project
+    scenario: Scenario
+    profile: str
+    run: Run
+    agent: Agent
+    versions: Mapping[str, str]
+
+    @classmethod
+    def load(cls, project: Project, scenario: str, profile: str) -> Self:
+        """Return the agent of the newest good run under the current snapshot.
+
+        Raises
+        ------
+        MissingInput
+            If there is no good run; the message says what to type.
+        LoopbookError
+            If the champion was not exported to ONNX.
+        """
+        return cls.of(project, newest(project, scenario, profile))
+
+    @classmethod
+    def of(cls, project: Project, run: Run) -> Self:
+        """Return the agent that a run made."""
+        scenario = Scenario.model_validate_json(run.model_dump_json(include={"resolved"})[len('{"resolved":') : -1])
+        bundle = artifact(project, run, "champion") / "onnx"
+        if not bundle.is_dir():
+            raise LoopbookError(
+                f"The champion of {run.scenario}'s run {run.run} was not exported to ONNX, and the service runs "
+                "without TensorFlow: set optimization.export to true in the scenario, and run it again: "
+                f"{again(run.scenario, run.profile)}"
+            )
+        model, policy = OnnxModel.load(bundle), policies.load(content.load(artifact(project, run, "policy")))
+        train = pd.read_parquet(artifact(project, run, "train"), columns=["label"])
+        plan = Plan(
+            scenario.task,
+            scenario.decisions,
+            policy.rules if isinstance(policy, Ruled) else {},
+            targets.classes(train["label"], scenario.task),
+        )
+        agent = Agent(
+            scenario.name,
+            plan,
+            lambda rows: model.answer(rows).aligned(plan.classes),
+            policy,
+            digest(run, "champion"),
+            scenario.decisions.review_capacity,
+        )
+        names = dict(zip(("model", "policy", "rules"), agent.versions, strict=True))
+        versions = {
+            **names,
+            "data": digest(run, "train"),
+            "code": _code(project.root),
+            "run": f"{run.scenario}/{run.run}",
+        }
+        return cls(project, scenario, run.profile, run, agent, versions)
+
+    @property
+    def name(self) -> str:
+        """Under which its entries stand in the log."""
+        return agent_name(self.scenario.name, self.profile)
+
+    @property
+    def policy(self) -> Policy:
+        return self.agent.policy
+
+    @cached_property
+    def runtime(self) -> Mapping[str, str]:
+        """What computes: it moves the last digits of scores."""
+        processor = str(origin.hardware()["processor"])
+        return {"onnxruntime": metadata.version("onnxruntime"), "processor": processor}
+
+    @cached_property
+    def usual(self) -> dict[str, Any]:
+        """Typical values of the table fields, for explanations."""
+        return explanation.typical(pd.read_parquet(artifact(self.project, self.run, "validation")), self.scenario.task)
+
+    def clean(self, request: Request, received: datetime) -> dict[str, Any]:
+        """Return what is kept of a request: `row_id`, `time`, `fields` and `attributes`, cleaned and masked as in 02.
+
+        Parameters
+        ----------
+        received
+            Its time, if it has none.
+        """
+        task, source = self.scenario.task, self.scenario.source
+        fields, attributes = request["fields"], request.get("attributes") or {}
+        row_id = request.get("id") or uuid4().hex
+        if source.id in source.personal:
+            row_id = personal_data.pseudonym(row_id, self.scenario.name)
+        time = request.get("time") or received
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return {
+            "row_id": row_id,
+            "time": time.isoformat(timespec="microseconds"),
+            "fields": {name: self._value(name, kind, fields.get(name)) for name, kind in task.fields.items()},
+            "attributes": {
+                name: self._value(name, "category" if isinstance(value, str) else "number", value)
+                for name, value in attributes.items()
+                if value is not None
+            },
+        }
+
+    def _value(self, name: str, kind: str, value: Any) -> Any:
+        """Return one value as 02 would have it."""
+        source = self.scenario.source
+        if name in source.personal:
+            plain = "" if value is None else str(value).strip()
+            return personal_data.pseudonym(plain, self.scenario.name) if plain else ""
+        if kind == "number":
+            return value
+        return cleaning.mask_text(validation.field(value or "", name, kind, self.scenario), self.scenario)
+
+    def frame(self, kept: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+        """Return rows to decide from what `clean` returned or the log has kept."""
+        columns: dict[str, Any] = {
+            "row_id": pd.array([row["row_id"] for row in kept], dtype="str"),
+            "time": pd.to_datetime([row["time"] for row in kept], utc=True, format="ISO8601").as_unit("us"),
+        }
+        for name, kind in self.scenario.task.fields.items():
+            values = [row["fields"][name] for row in kept]
+            columns[f"{name}_source" if name in validation.CANONICAL else name] = pd.array(
+                values, dtype="float64" if kind == "number" else "str"
+            )
+        return pd.DataFrame(columns)
+
+    def prepare(self, requests: Sequence[Request]) -> list[dict[str, Any]]:
+        """Return what is kept of requests, which is what the model will see."""
+        received = datetime.now(UTC)
+        return [self.clean(request, received) for request in requests]
+
+    def decide(
+        self,
+        kept: Sequence[Mapping[str, Any]],
+        budget: Budget,
+        callers: Sequence[str] | None = None,
+        keys: Sequence[str | None] | None = None,
+    ) -> list[Entry]:
+        """Decide, and return an entry of the log for each row, in their order.
+
+        An entry's id is random; that of the decision (`decisions.log.decision_id`) follows from its payload's row id
+        and its versions, so it would tell whoever guesses a row id that was forgotten.
+
+        Parameters
+        ----------
+        kept
+            What `prepare` returned, or the log's payloads.
+        budget
+            Remembers about how many decisions people were asked.
+        callers, keys
+            Who asked for each row, and under which key of idempotency.
+        """
+        rows = self.frame(kept)
+        said = self.agent.reason(rows)
+        decided = self.agent.decide(rows, said, budget)
+        shared = {"versions": dict(self.versions), "runtime": dict(self.runtime)}
+        asked = zip(callers or [""] * len(kept), keys or [None] * len(kept), strict=True)
+        return [
+            Entry("decision", new_id(), {**_facts(decision), **told, **shared, "caller": caller}, row, key)
+            for decision, told, row, (caller, key) in zip(decided, _told(said), kept, asked, strict=True)
+        ]
+
+
+def newest(project: Project, scenario: str, profile: str) -> Run:
+    """Return the newest good run under the current snapshot or, until there is one, under the one before.
+
+    A run is under a snapshot if its stages carried what that snapshot says; one that `approve --undo` has withdrawn
+    is not looked at.
+
+    Raises
+    ------
+    MissingInput
+        If there is no good run; the message says what to type.
+    """
+    every = records.runs(project, scenario)
+    good = [run for run in every if run.good and run.profile == profile]
+    for snapshot in (*reversed(snapshots.history(project, scenario, profile)), snapshots.Snapshot()):
+        for run in reversed(good):
+            if run.round == snapshot.round and _carried(run, snapshot):
+                return run
+    known = sorted({run.profile for run in every if run.good} - {profile})
+    others = f" There are good runs in profile {' and '.join(known)}." if known else ""
+    raise MissingInput(
+        f"There is no good run of {scenario} in profile {profile!r}, so there is nothing to serve.{others} "
+        f"Type: {again(scenario, profile)}"
+    )
+
+
+def again(scenario: str, profile: str) -> str:
+    """Return the command that runs a scenario."""
+    return f"make SCENARIO={scenario} PROFILE={profile}"
+
+
+def artifact(project: Project, run: Run, name: str) -> Path:
+    """Return the path of what a run made, checked."""
+    for stage in run.stages.values():
+        if name in stage.artifacts:
+            return vault.checked(project.data / stage.artifacts[name])
+    raise MissingInput(f"Run {run.run} of {run.scenario} has no {name!r}: {again(run.scenario, run.profile)}")
+
+
+def digest(run: Run, name: str) -> str:
+    """Return the content digest of what a run made."""
+    return next(stage.digests[name] for stage in run.stages.values() if name in stage.digests)
+
+
+def _carried(run: Run, snapshot: snapshots.Snapshot) -> bool:
+    """Say whether all that a run's stages carried is what a snapshot says."""
+    mark = "carried "
+    carried = {
+        name.removeprefix(mark): value
+        for stage in run.stages.values()
+        for name, value in stage.inputs.items()
+        if name.startswith(mark)
+    }
+    return all(snapshot.digest(name) == value for name, value in carried.items())
+
+
+def _facts(decision: Decision) -> dict[str, Any]:
+    return {name: value for name, value in vars(decision).items() if name not in _PERSONAL}
+
+
+def _told(said: Answers) -> list[dict[str, Any]]:
+    """Return what the model said of each row, as the log keeps it."""
+    found: list[dict[str, Any]] = [
+        {"scores": dict(zip(said.classes, p, strict=True))} for p in said.probability.tolist()
+    ]
+    for name, (classes, p) in said.also.items():
+        for row, at, most in zip(found, p.argmax(axis=1).tolist(), p.max(axis=1).tolist(), strict=True):
+            row.setdefault("also", {})[name] = {"label": classes[at], "probability": most}
+    if said.value is not None and said.distribution is not None:
+        levels = [f"{level:.2f}" for level in conformal.LEVELS]
+        for row, value, quantiles in zip(found, said.value.tolist(), said.distribution.tolist(), strict=True):
+            row |= {"value": value, "quantiles": dict(zip(levels, quantiles, strict=True))}
+    return found
+
+
+@lru_cache(maxsize=8)
+def _code(root: Path) -> str:
+    """Return the revision of the code that decides; with what is not committed, its hash behind a plus."""
+    revision, changed = origin.code(root)
+    if revision is None:
+        return f"loopbook {metadata.version('loopbook')}"
+    return revision if changed is None else f"{revision}+{changed[:12]}"
