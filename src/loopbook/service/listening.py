@@ -1,0 +1,167 @@
+"""Where the service listens: loopback unless told, elsewhere only encrypted; and how long it waits for a request."""
+
+import asyncio
+import ipaddress
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from loopbook.scenario.errors import LoopbookError
+from loopbook.service.errors import MEDIA, problem
+
+HEAD_BYTES = 16_384
+"""Request line and headers together."""
+
+_BACKLOG = 2_048
+
+
+def protocol(seconds: float) -> type[HttpToolsProtocol]:
+    """Return uvicorn's protocol with what it lacks: a time and a size for the head of a request.
+
+    Without them a connection that sends nothing, or a header a minute, is held for ever, and its headers fill the
+    memory.
+
+    Parameters
+    ----------
+    seconds
+        From the connection, or the first byte of a later request, to the end of its headers.
+    """
+
+    class Guarded(HttpToolsProtocol):
+        """uvicorn's HTTP/1.1 by httptools, with limits on the head."""
+
+        _waiting: asyncio.TimerHandle | None = None
+        _size = 0
+        _begun = False
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._waiting = self.loop.call_later(seconds, self._late)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._arrived()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            if self._size >= 0:
+                self._size += len(data)
+            super().data_received(data)
+            if self._size > HEAD_BYTES and not self.transport.is_closing():
+                self._refuse(431, f"The request's line and headers are longer than {HEAD_BYTES:,} bytes.")
+
+        def on_message_begin(self) -> None:
+            self._size = max(self._size, 0)
+            if self._waiting is None:
+                self._waiting = self.loop.call_later(seconds, self._late)
+            super().on_message_begin()
+
+        def on_headers_complete(self) -> None:
+            self._arrived()
+            super().on_headers_complete()
+
+        def _arrived(self) -> None:
+            self._size = -1
+            if self._waiting is not None:
+                self._waiting.cancel()
+                self._waiting = None
+
+        def _late(self) -> None:
+            self._waiting = None
+            if not self.transport.is_closing():
+                self._refuse(408, f"The request's headers did not come within {seconds:g} s.")
+
+        def _refuse(self, status: int, detail: str) -> None:
+            body = problem(status, detail)
+            headers = f"content-type: {MEDIA}\r\ncontent-length: {len(body)}\r\nconnection: close"
+            self.transport.write(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{headers}\r\n\r\n".encode() + body)
+            self.transport.close()
+
+    return Guarded
+
+
+def config(
+    app: Any,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    certificate: Path | None = None,
+    private_key: Path | None = None,
+    behind_proxy: bool = False,
+    receive_seconds: float = 10,
+    connections: int = 1_000,
+) -> uvicorn.Config:
+    """Return uvicorn's configuration.
+
+    Parameters
+    ----------
+    app
+        What `app.create_app` returned.
+    host, port
+        Where to listen.
+    certificate, private_key
+        PEM files: callers come by TLS.
+    behind_proxy
+        Somebody else encrypts, and this address is reached by nobody but them.
+    receive_seconds
+        In which the headers of a request must have come.
+    connections
+        At once; beyond them 503.
+
+    Raises
+    ------
+    LoopbookError
+        If keys and texts would cross a network unencrypted, or a file is not there.
+    """
+    check(host, certificate, private_key, behind_proxy)
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=protocol(receive_seconds),
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        limit_concurrency=connections,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=30,
+        ssl_certfile=certificate,
+        ssl_keyfile=private_key,
+    )
+
+
+def check(host: str, certificate: Path | None, private_key: Path | None, behind_proxy: bool) -> None:
+    """Refuse to listen where keys and texts would cross a network unencrypted.
+
+    Raises
+    ------
+    LoopbookError
+        If that is so, or half of a certificate is given, or a file is not there.
+    """
+    if (certificate is None) != (private_key is None):
+        raise LoopbookError("--certificate and --private-key belong together; give both.")
+    for option, path in (("--certificate", certificate), ("--private-key", private_key)):
+        if path is not None and not path.is_file():
+            raise LoopbookError(f"{option} {path}: there is no such file.")
+    if certificate is None and not behind_proxy and not _loopback(host):
+        raise LoopbookError(
+            f"{host} is reached by others, and API keys and texts would cross the network unencrypted. Give "
+            "--certificate and --private-key; or, if a proxy that encrypts stands before it and nobody else reaches "
+            "this address, --behind-proxy. Without --host only this machine reaches the service."
+        )
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name: who it is depends on who is asked
+        return False
