@@ -102,25 +102,24 @@ class Agent:
         """Yield a decision for each row, in their order; `budget` remembers who has been asked so far."""
         model, policy, rules = self.versions
         times: list[Any] = rows["time"].tolist() if "time" in rows.columns else [pd.NaT] * len(rows)
-        proposals = self.policy.propose(rows, said).itertuples(index=False)
-        ids, told = rows["row_id"].astype(str), said.columns()
+        proposals = zip(*self.policy.proposals(rows, said), strict=True)
+        ids = map(str, rows["row_id"].tolist())
         choices = (*self.plan.actions, REVIEW)
         expected = self.plan.prices.expected(believed(self.plan.prices, said)).tolist()
-        shown = zip(ids, times, told["probability"].tolist(), told["answer"], expected, proposals, strict=True)
-        for row_id, time, p, answer, spent, proposal in shown:
-            asked = budget.ask(bool(proposal.review))
-            refused = bool(proposal.review) and not asked
+        shown = zip(ids, times, said.shown.tolist(), said.label.tolist(), expected, proposals, strict=True)
+        for row_id, time, p, answer, spent, (at, review, rule, rule_hits, reasons) in shown:
+            asked = budget.ask(review)
+            refused = review and not asked
             verdict = self.reviewer(row_id) if asked and self.reviewer is not None else None
-            otherwise = choices[int(proposal.action)]
-            reasons = str(proposal.reasons)
+            otherwise = choices[at]
             if refused:
                 reasons += f" No person has time (at most {self.capacity:.0%} of decisions are reviewed): {otherwise}."
             action = otherwise
             if asked:
                 action = verdict or REVIEW
                 reasons += "" if verdict is None else f" The reviewer decided: {action}."
-            chosen = len(choices) - 1 if asked else int(proposal.action)
-            other = min((at for at in range(len(choices)) if at != chosen), key=spent.__getitem__)
+            chosen = len(choices) - 1 if asked else at
+            other = min((one for one in range(len(choices)) if one != chosen), key=spent.__getitem__)
             yield Decision(
                 decision_id=log.decision_id(row_id, (model, policy, rules)),
                 row_id=row_id,
@@ -129,8 +128,8 @@ class Agent:
                 answer=answer,
                 decision=choices[chosen],
                 action=action,
-                rule=str(proposal.rule),
-                rule_hits=str(proposal.rule_hits),
+                rule=rule,
+                rule_hits=rule_hits,
                 reasons=reasons,
                 reviewed=asked,
                 review_refused=refused,

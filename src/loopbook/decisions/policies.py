@@ -6,7 +6,7 @@ for a review that it proposes is for `replay.Budget` to say, so every proposal s
 
 from abc import abstractmethod
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,9 +25,23 @@ from loopbook.statistics import calibration, scores
 from loopbook.statistics.targets import of_yes
 from loopbook.store.content import digest_json
 
-COLUMNS = ["action", "review", "rule", "rule_hits", "reasons"]
-"""What `propose` returns: the index of the action (if no person is asked), whether to ask one, the rule that decided,
-all rules that hold, and why, in sentences."""
+
+class Proposals(NamedTuple):
+    """What a policy proposes for n rows.
+
+    The index of the action (if no person is asked), whether to ask one, the rule that decided, all rules that hold, and
+    why, in sentences.
+    """
+
+    action: list[int]
+    review: list[bool]
+    rule: list[str]
+    rule_hits: list[str]
+    reasons: list[str]
+
+
+COLUMNS = list(Proposals._fields)
+"""What `propose` returns."""
 
 
 class Policy(BaseModel):
@@ -37,6 +51,13 @@ class Policy(BaseModel):
     actions: tuple[str, ...]
 
     def propose(self, frame: pd.DataFrame, said: ArrayLike | Answers) -> pd.DataFrame:
+        """Return what `proposals` does as a table with the index of `frame` and the columns `COLUMNS`."""
+        proposed = self.proposals(frame, said)
+        forms = {"action": "int64", "review": "bool"}
+        columns = {name: pd.array(values, dtype=forms.get(name, "str")) for name, values in proposed._asdict().items()}
+        return pd.DataFrame(columns, index=frame.index)
+
+    def proposals(self, frame: pd.DataFrame, said: ArrayLike | Answers) -> Proposals:
         """Propose what to do with each row; what is proposed for a row does not depend on the other rows.
 
         Parameters
@@ -45,11 +66,6 @@ class Policy(BaseModel):
             Rows with the task's fields.
         said
             The model's answers, or its probabilities alone: float [n, k] in [0, 1], or of yes [n].
-
-        Returns
-        -------
-        DataFrame
-            With the index of `frame` and the columns `COLUMNS`.
 
         Raises
         ------
@@ -68,7 +84,7 @@ class Policy(BaseModel):
         return self._propose(frame, said)
 
     @abstractmethod
-    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> Proposals:
         """Propose, from answers that are checked."""
 
     @property
@@ -84,12 +100,12 @@ class Constant(Policy):
     action: int
     review: bool = False
 
-    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> Proposals:
         reason = (
             f"This policy does the same whatever the row is: {REVIEW if self.review else self.actions[self.action]}."
         )
-        proposed = _proposals(frame, np.full(len(frame), self.action), reasons=[reason] * len(frame))
-        return proposed.assign(review=self.review)
+        proposed = _proposals([self.action] * len(frame), [reason] * len(frame))
+        return proposed._replace(review=[self.review] * len(frame))
 
 
 class Threshold(Policy):
@@ -99,7 +115,7 @@ class Threshold(Policy):
     threshold: float = Field(ge=0)
     origin: str = Field(description="where the threshold comes from, in words")
 
-    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> Proposals:
         p = of_yes(said.probability)
         act = p >= self.threshold
         reasons = [
@@ -107,7 +123,7 @@ class Threshold(Policy):
             f"({self.origin}): {self.actions[acts]}."
             for value, acts in zip(p.tolist(), act.tolist(), strict=True)
         ]
-        return _proposals(frame, act, reasons=reasons)
+        return _proposals(act, reasons)
 
 
 class Review(Policy):
@@ -119,19 +135,18 @@ class Review(Policy):
     high: float
     origin: str
 
-    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> Proposals:
         p = of_yes(said.probability)
-        plain = Threshold(actions=self.actions, threshold=self.threshold, origin=self.origin).propose(frame, said)
-        review = (p > self.low) & (p < self.high)
-        plain["review"] = review
-        plain["reasons"] = [
+        plain = Threshold(actions=self.actions, threshold=self.threshold, origin=self.origin)._propose(frame, said)
+        review = ((p > self.low) & (p < self.high)).tolist()
+        reasons = [
             f"The probability {value:.2f} is between {self.low:.2f} and {self.high:.2f}, where asking a person is "
             f"expected to cost less than a mistake: {REVIEW}."
             if asked
             else reason
-            for value, asked, reason in zip(p.tolist(), review.tolist(), plain["reasons"], strict=True)
+            for value, asked, reason in zip(p.tolist(), review, plain.reasons, strict=True)
         ]
-        return plain
+        return plain._replace(review=review, reasons=reasons)
 
 
 class Priced(Policy):
@@ -152,14 +167,14 @@ class Probable(Priced):
 
     kind: Literal["probable"] = "probable"
 
-    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> Proposals:
         if self.matrix.functions:
             assert said.value is not None
             action, what = self.matrix.should(said.value), [f"{value:.4g}" for value in said.value]
         else:
             action, what = self.matrix.should(said.likeliest), [self.classes[at] for at in said.likeliest]
         reasons = [f"“{one}” is most probable: {self.actions[at]}." for one, at in zip(what, action, strict=True)]
-        return _proposals(frame, action, reasons=reasons)
+        return _proposals(action, reasons)
 
 
 class Cheapest(Priced):
@@ -172,7 +187,7 @@ class Cheapest(Priced):
         """Return the expected cost of each action, and last of asking a person, float64 [n, a + 1]."""
         return self.matrix.expected(believed(self.matrix, said, self.temperature))
 
-    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> Proposals:
         spent = self.expected(said)[:, :-1]
         order = np.argsort(spent, axis=1, kind="stable")[:, :2]
         least = np.take_along_axis(spent, order, axis=1).tolist()
@@ -181,7 +196,7 @@ class Cheapest(Priced):
             f"{names[best]} is expected to cost least: {cost:.4g}{how}, against {more:.4g} of {names[other]}."
             for (best, other), (cost, more) in zip(order.tolist(), least, strict=True)
         ]
-        return _proposals(frame, order[:, 0], reasons=reasons)
+        return _proposals(order[:, 0], reasons)
 
 
 class Asking(Cheapest):
@@ -190,18 +205,17 @@ class Asking(Cheapest):
     kind: Literal["asking"] = "asking"  # type: ignore[assignment]
     price: float = Field(0.0, ge=0, description="what a review must save besides its cost, so that time suffices")
 
-    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> Proposals:
         plain, spent = super()._propose(frame, said), self.expected(said)
         gain = spent[:, :-1].min(axis=1) - spent[:, -1]
-        plain["review"] = gain > self.price
-        plain["reasons"] = [
+        reasons = [
             f"Asking a person is expected to save {saved:.4g}, more than the {self.price:.4g} that a person's time is "
             f"worth: {REVIEW}."
             if saved > self.price
             else reason
-            for saved, reason in zip(gain.tolist(), plain["reasons"], strict=True)
+            for saved, reason in zip(gain.tolist(), plain.reasons, strict=True)
         ]
-        return plain
+        return plain._replace(review=(gain > self.price).tolist(), reasons=reasons)
 
 
 class Tree(Policy):
@@ -210,10 +224,10 @@ class Tree(Policy):
     kind: Literal["tree"] = "tree"
     root: tree.Node
 
-    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> Proposals:
         action, ways = tree.apply(self.root, frame, said)
         reasons = [f"{way[:1].upper()}{way[1:]}: {self.actions[at]}." for way, at in zip(ways, action, strict=True)]
-        return _proposals(frame, action, reasons=reasons)
+        return _proposals(action, reasons)
 
     @property
     def text(self) -> str:
@@ -242,24 +256,23 @@ class Ruled(Policy):
         compiled = read(self.rules, self.task, actions=self.actions)
         return tuple(sorted(compiled, key=lambda compiled: compiled.rule.position != "before"))
 
-    def _propose(self, frame: pd.DataFrame, said: Answers) -> pd.DataFrame:
-        proposed = self.base.propose(frame, said)
-        columns = {name: proposed[name].tolist() for name in COLUMNS}
+    def _propose(self, frame: pd.DataFrame, said: Answers) -> Proposals:
+        proposed = self.base._propose(frame, said)
         for compiled in self.compiled:
             action, before = compiled.rule.action, compiled.rule.position == "before"
             when = "before the model was asked" if before else "after the model"
             for row in np.flatnonzero(compiled.holds(frame, said)).tolist():
-                hits = columns["rule_hits"][row]
-                columns["rule_hits"][row] = f"{hits}, {compiled.name}" if hits else compiled.name
-                if columns["rule"][row]:
+                hits = proposed.rule_hits[row]
+                proposed.rule_hits[row] = f"{hits}, {compiled.name}" if hits else compiled.name
+                if proposed.rule[row]:
                     continue
-                columns["rule"][row] = compiled.name
-                columns["review"][row] = action == REVIEW
+                proposed.rule[row] = compiled.name
+                proposed.review[row] = action == REVIEW
                 if action != REVIEW:
-                    columns["action"][row] = self.actions.index(action)
+                    proposed.action[row] = self.actions.index(action)
                 reason = f"The rule “{compiled.name}” holds ({compiled.rule.when}), {when}: {action}."
-                columns["reasons"][row] = reason if before else f"{columns['reasons'][row]} {reason}"
-        return pd.DataFrame(columns, index=frame.index)
+                proposed.reasons[row] = reason if before else f"{proposed.reasons[row]} {reason}"
+        return proposed
 
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Annotated[Plain | Ruled, Field(discriminator="kind")])
@@ -299,9 +312,7 @@ def rules_digest(policy: Policy) -> str:
     return digest_json([[name, rule.model_dump(mode="json")] for name, rule in rules.items()])
 
 
-def _proposals(frame: pd.DataFrame, action: ArrayLike, reasons: list[str]) -> pd.DataFrame:
-    at = np.asarray(action, dtype=np.int64)
-    return pd.DataFrame(
-        {"action": at, "review": np.zeros(len(frame), dtype=bool), "rule": "", "rule_hits": "", "reasons": reasons},
-        index=frame.index,
-    )
+def _proposals(action: ArrayLike, reasons: list[str]) -> Proposals:
+    """Return proposals that ask nobody, and that no rule has made."""
+    at = np.asarray(action, dtype=np.int64).tolist()
+    return Proposals(at, [False] * len(at), [""] * len(at), [""] * len(at), reasons)

@@ -77,6 +77,11 @@ class Answers:
         return p[:, 1] if p.shape[1] == 2 else p[np.arange(len(p)), self.likeliest]
 
     @property
+    def label(self) -> NDArray[Any]:
+        """The name of the most probable class, object [n]."""
+        return _named(self.classes or tuple(map(str, range(self.probability.shape[1]))), self.likeliest)
+
+    @property
     def judged(self) -> Floats:
         """What metrics judge: probabilities, float64 [n, k], or of a number its quantiles, [n, q]."""
         return self.probability if self.distribution is None else self.distribution
@@ -95,8 +100,7 @@ class Answers:
             `probability` (`shown`), `answer` (the most probable class); for each further output a column of its name
             with its most probable class, and ``<name>_probability``; for a number `value`.
         """
-        names = self.classes or tuple(map(str, range(self.probability.shape[1])))
-        found: dict[str, Any] = {"probability": self.shown, "answer": _named(names, self.likeliest)}
+        found: dict[str, Any] = {"probability": self.shown, "answer": self.label}
         for name, (classes, p) in self.also.items():
             found |= {name: _named(classes, p.argmax(axis=1)), f"{name}_probability": p.max(axis=1)}
         return pd.DataFrame(found if self.value is None else {**found, "value": self.value})

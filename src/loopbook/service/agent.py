@@ -165,10 +165,7 @@ class Served:
 
     def frame(self, kept: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         """Return rows to decide from what `clean` returned or the log has kept."""
-        columns: dict[str, Any] = {
-            "row_id": pd.array([row["row_id"] for row in kept], dtype="str"),
-            "time": pd.to_datetime([row["time"] for row in kept], utc=True, format="ISO8601").as_unit("us"),
-        }
+        columns: dict[str, Any] = {"row_id": pd.array([row["row_id"] for row in kept], dtype="str")}
         for name, kind in self.scenario.task.fields.items():
             values = [row["fields"][name] for row in kept]
             columns[f"{name}_source" if name in validation.CANONICAL else name] = pd.array(
