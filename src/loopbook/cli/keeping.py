@@ -93,10 +93,17 @@ def gc(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would leave, and take nothing away.")] = False,
 ) -> None:
-    """Remove old runs with their reports, and outputs that no remaining run names; data/state is never touched."""
+    """Remove old runs with their reports, outputs that no remaining run names, and raw files whose time is over."""
 
-    rule, wanted = retention.Rule.read(days, size)
+    from loopbook.operations import raw_retention
+
     project = Project.find()
+    for line in raw_retention.retire(project, dry=dry_run).told(dry_run):
+        typer.echo(line)
+    if days is None and size is None:
+        typer.echo("Runs and outputs stay: say what may leave by --days 30 (what is older), --size 5GB, or both.")
+        return
+    rule, wanted = retention.Rule.read(days, size)
     left = retention.retain(project, rule, dry=dry_run)
     for run in left.runs:
         typer.echo(f"{'would remove' if dry_run else 'removed'} {run.scenario} {run.run} ({run.profile}, {run.status})")

@@ -259,6 +259,13 @@ def find(name: str) -> Dataset:
     return CATALOG[name]
 
 
+def places(dataset: Dataset, raw: Path) -> list[Path]:
+    """Return where the file, and the archive that it came in, are kept; none of what an installed package holds."""
+    kept = raw / dataset.name / PurePosixPath(dataset.member).name
+    archive = [raw / dataset.name / PurePosixPath(dataset.address).name] if dataset.archived else []
+    return [] if dataset.package is not None else [kept, *archive]
+
+
 def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
     """Return the data set's file, with its hash checked.
 
@@ -281,7 +288,8 @@ def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
     """
     if dataset.package is not None:
         return _installed(dataset, dataset.package)
-    kept, mirror = raw / dataset.name / PurePosixPath(dataset.member).name, os.environ.get(MIRROR)
+    kept, *archives = places(dataset, raw)
+    mirror = os.environ.get(MIRROR)
     if not dataset.archived and not mirror:
         return download(dataset.address, kept, dataset.member_sha256, progress)
     with alone(kept):
@@ -294,7 +302,7 @@ def fetch(dataset: Dataset, raw: Path, progress: Progress = silent) -> Path:
             if sha256(kept) == dataset.member_sha256:
                 return kept
             progress(f"{kept.name} was changed since it was fetched; it is taken from its source again")
-        archive = raw / dataset.name / PurePosixPath(dataset.address).name
+        archive = archives[0]
         if not archive.is_file():
             progress(f"downloading {archive.name}")
             download(dataset.address, archive, progress=progress)

@@ -6,11 +6,11 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loopbook.data import catalog, databases, download, files, plain_csv
+from loopbook.data import catalog, databases, download, files, plain_csv, raw_copies
 from loopbook.data.catalog import Dataset
 from loopbook.data.download import Progress, silent
 from loopbook.data.files import Broken, CsvForm, Table
@@ -86,12 +86,19 @@ def collect(source: Source, root: Path, raw: Path, progress: Progress = silent) 
     DataError
         If the source cannot be read; the message names file, line, column or table, and the remedy.
     """
+    for why in filter(None, map(raw_copies.gone, raw_copies.of(source, root, raw))):
+        progress(why)
+    collected = _collect(source, root, raw, progress)
+    return replace(collected, origin=collected.origin | {"raw": raw_copies.lifetime(source, root, raw)})
+
+
+def _collect(source: Source, root: Path, raw: Path, progress: Progress) -> Collected:
     match source:
         case CsvSource() | JsonlSource() | ParquetSource():
             path = _file(source.path, root)
             return _of_file(path, source.kind, _form(source), source, source.path)
         case HttpSource():
-            path = download.refresh(source.url, _kept(source, raw), source.sha256, progress)
+            path = download.refresh(source.url, raw_copies.http(source, raw), source.sha256, progress)
             return _of_file(path, source.format, CsvForm(), source, download.shown(source.url))
         case CatalogSource():
             return _from_catalog(source, raw, progress)
@@ -120,7 +127,7 @@ def fingerprint(source: Source, root: Path, raw: Path) -> str:
         case CsvSource() | JsonlSource() | ParquetSource():
             content = download.sha256(_file(source.path, root))
         case HttpSource():
-            content = download.sha256(download.refresh(source.url, _kept(source, raw), source.sha256))
+            content = download.sha256(download.refresh(source.url, raw_copies.http(source, raw), source.sha256))
         case CatalogSource():
             content = catalog.find(source.dataset).sha256
         case SqlSource():
@@ -203,6 +210,8 @@ def _file(written: str, root: Path) -> Path:
         return path
     if path.is_dir():
         raise DataError(f"source.path {written} is a folder, not a file.")
+    if why := raw_copies.gone(path):
+        raise DataError(f"source.path {written} is not there: {why} Put it back, or name the file where it lies.")
     if path.exists():
         raise DataError(f"source.path {written} is a pipe, device or socket, not a file. Save its rows in a file.")
     near = next(folder for folder in path.parents if folder.is_dir())
@@ -214,10 +223,6 @@ def _form(source: Source) -> CsvForm:
     if not isinstance(source, CsvSource):
         return CsvForm()
     return CsvForm(source.delimiter, source.encoding, source.header, source.quoting, source.escapes)
-
-
-def _kept(source: HttpSource, raw: Path) -> Path:
-    return raw / "http" / f"{hashlib.sha256(source.url.encode()).hexdigest()[:16]}.{source.format}"
 
 
 def _origin(

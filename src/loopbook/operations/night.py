@@ -117,15 +117,17 @@ def _all(
 
 def _pruned(project: Project, days: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Prune, and return what to note and what went wrong."""
+    from loopbook.operations import raw_retention
     from loopbook.runner import retention
 
     try:
+        retired = raw_retention.retire(project)
         left = retention.retain(project, retention.Rule.older_than(days))
         if left.runs:
             session.report(project, None, rebuild=True)
     except (LoopbookError, OSError, ValueError) as error:
         return (), (night_summary.line(f"Old runs could not be pruned: {error}"),)
-    return (left.told(f"older than {days:g} days"),), ()
+    return (left.told(f"older than {days:g} days"), *retired.told()), ()
 
 
 def _held(note: Path) -> str:

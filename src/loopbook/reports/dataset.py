@@ -11,7 +11,7 @@ from loopbook.store.records import Run
 
 _ROWS = {"source": "Rows taken from the source", "used": "Rows used", "quarantine": "Rows in quarantine"}
 _MOST = 12  # classes that are listed; the rarer ones are summed up
-_ORIGIN = {"address": "Address", "licence": "Licence", "citation": "Citation"}
+_ORIGIN = {"address": "Address", "licence": "Licence", "citation": "Citation", "raw": "Raw file"}
 
 
 def card(run: Run, data: Path) -> Mapping[str, Any]:

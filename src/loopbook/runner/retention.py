@@ -2,7 +2,7 @@
 
 What stays whatever its age: the newest run and the newest good run of every scenario and profile, what they and all
 other remaining runs name, outputs that a sealed snapshot calls its champion, and whatever a run in progress may use.
-``data/state`` and ``data/raw`` are never touched.
+``data/state`` is never touched, nor is ``data/raw``, whose copies have a time of their own (`raw_retention`).
 """
 
 import re
@@ -48,15 +48,13 @@ class Rule:
 
     @classmethod
     def read(cls, days: float | None, size: str | None) -> tuple[Self, str]:
-        """Return the rule that a person typed, and how it is told.
+        """Return the rule that a person typed, of which at least one part is given, and how it is told.
 
         Raises
         ------
         LoopbookError
-            If neither is given, or the size is none.
+            If the size is none.
         """
-        if days is None and size is None:
-            raise LoopbookError("Say what may leave: --days 30 (what is older), --size 5GB (unnamed beyond), or both.")
         told = [
             *([f"older than {days:g} days"] if days is not None else []),
             *([f"beyond {size} of outputs that no run names"] if size is not None else []),

@@ -64,6 +64,12 @@ class FileSource(Read):
     """Common to the kinds that read one file."""
 
     path: str = Field(description="file, relative to the project's root")
+    keep_raw_days: float | None = Field(
+        None,
+        gt=0,
+        description="days after which gc takes away the copy in data/raw/files that make new has made; None: never. "
+        "A file that is read where it lies is never taken away",
+    )
 
 
 def _plain_mark(mark: object) -> object:
@@ -112,11 +118,17 @@ class HttpSource(Read):
     url: str = Field(pattern=r"^https?://", description="address of a csv, json lines or parquet file")
     format: Literal["csv", "jsonl", "parquet"] = "csv"
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="expected content; None: whatever comes")
+    keep_raw_days: float | None = Field(
+        90, gt=0, description="days after which gc takes away the copy in data/raw; None: never"
+    )
 
 
 class CatalogSource(Read):
     kind: Literal["catalog"]
     dataset: str = Field(description="name of a public data set in the catalog")
+    keep_raw_days: float | None = Field(
+        90, gt=0, description="days after which gc takes away the copy in data/raw; None: never"
+    )
 
 
 class SimulationSource(Columns):

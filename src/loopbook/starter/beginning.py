@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from loopbook.data import download, sources
+from loopbook.data import download, raw_copies, sources
 from loopbook.data.cleaning import shorten
 from loopbook.requirements.prototype import Prototype
 from loopbook.scenario import reading
@@ -242,7 +242,7 @@ def _place(project: Project, name: str, file: Path) -> tuple[str, Path | None]:
         return here.relative_to(root).as_posix(), None
     if here.is_relative_to(project.data.resolve()):
         return here.as_posix(), None
-    target = (project.raw / "files" / f"{name}{here.suffix.lower() or '.csv'}").resolve()
+    target = (project.raw / raw_copies.FILES / f"{name}{here.suffix.lower() or '.csv'}").resolve()
     if target.is_file() and download.sha256(target) != download.sha256(here):
         raise DataError(
             f"The file would be copied to {target}, where another one stands. Remove that one, or take another name."
