@@ -90,7 +90,7 @@ class Architecture:
     costly_export
         Whether exporting it takes so long that only a champion is exported.
     ready
-        Is called before a run, and raises if something that it rests on is not installed.
+        Is called with a candidate's settings before a run, and raises if something that it rests on is not there.
     """
 
     name: str
@@ -104,7 +104,7 @@ class Architecture:
     monotone: bool = False
     described: bool = False
     costly_export: bool = False
-    ready: Callable[[], object] = lambda: None
+    ready: Callable[[Mapping[str, Any]], object] = lambda _: None
 
     @property
     def family(self) -> Family:

@@ -25,8 +25,8 @@ def check(project: Project, scenario: Scenario) -> None:
             registry.function(name, "back_translation", "a list of texts")
     if scenario.studies.small_models is not None and (student := scenario.studies.small_models.student):
         registry.check(Candidate(architecture=student), scenario.task)
-    for section, path in scenario.files.items():
-        if not (project.root / path).is_file():
+    for section, path in scenario.files:
+        if not (project.root / path).exists():
             raise ScenarioError(f"{scenario.name}: section {section} names the file {path}, which is not there.")
     sources.check(scenario, project.root)
     declarations(project.notebooks, scenario.studies.named)

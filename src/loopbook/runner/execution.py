@@ -72,7 +72,7 @@ def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) ->
     if SOURCE_INPUT in node.declaration.reads:
         digests[SOURCE_INPUT] = request.source
     seen = sections_of(node.declaration)
-    files = (path for section, path in request.resolved.files.items() if section in seen)
+    files = (path for section, path in request.resolved.files if section in seen)
     digests |= {path: content.digest(request.project.root / path) for path in files}
     digests |= {f"carried {name}": request.snapshot.digest(name) for name in node.declaration.carries}
     return digests

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -27,3 +28,9 @@ class Candidate(Settings):
         description="of an ensemble: its candidates, or the names of others",
         json_schema_extra=_or_names,
     )
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files and folders that arguments name by their whole path; a fit depends on what they hold."""
+        own = (value for value in self.settings.values() if isinstance(value, str) and Path(value).is_absolute())
+        return (*own, *(path for member in self.members for path in member.files))

@@ -58,15 +58,16 @@ class Scenario(Settings):
         return self.source.kind == "simulation"
 
     @property
-    def files(self) -> dict[str, str]:
-        """Files that a section names besides the source, by section, relative to the project's root."""
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """Files and folders that are named besides the source: the section, and the path from the project's root."""
         behaviour = self.studies.behaviour
         named = {
             "requirements": self.requirements.survey,
             "feedback": self.feedback.file,
             "studies.behaviour": behaviour.tests if behaviour else None,
         }
-        return {section: path for section, path in named.items() if path is not None}
+        candidates = [("training", path) for one in self.training.chosen.values() for path in one.files]
+        return (*((section, path) for section, path in named.items() if path is not None), *candidates)
 
     @property
     def segments(self) -> tuple[str, ...]:

@@ -14,7 +14,9 @@ from loopbook.models.architectures import registry
 from loopbook.models.encoders import pretrained, sentence_encoder
 from loopbook.models.network import Network
 from loopbook.models.training import runtime
+from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import ScenarioError
+from loopbook.scenario.task import Binary, YesNo
 
 TEXTS = ["The bank refused my card.", "Hello", "A much longer sentence, which has more word pieces than the others."]
 
@@ -54,6 +56,33 @@ def test_an_encoder_that_is_no_bert_is_refused(tmp_path: Path) -> None:
     keras_hub.models.DistilBertBackbone(**sizes).save_to_preset(tmp_path / "other")
     with pytest.raises(ScenarioError, match="DistilBertBackbone; only a BERT"):
         pretrained.load(str(tmp_path / "other"), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (None, "cannot be loaded: .*No such file"),
+        ("{", "cannot be loaded"),
+        ("[]", "cannot be loaded"),
+        ('{"class_name": "DistilBertBackbone"}', "is a DistilBertBackbone; only a BERT"),
+        ('{"model_type": "roberta"}', "is a roberta; only a BERT"),
+    ],
+)
+def test_a_folder_is_looked_at_before_anything_runs(config: str | None, message: str, tmp_path: Path) -> None:
+    if config is not None:
+        (tmp_path / "config.json").write_text(config, encoding="utf-8")
+    task = Binary(fields={"text": "text"}, label=YesNo(column="y", positive=(1,)))
+    with pytest.raises(ScenarioError, match=message):
+        registry.check(Candidate(architecture="encoder", settings={"preset": str(tmp_path)}), task)
+
+
+def test_a_folder_that_fits_is_taken_by_its_whole_path(tiny_bert: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretrained.ready(tiny_bert)
+    pretrained.ready("bert_tiny_en_uncased")
+    pretrained.ready("hf://somebody/some-bert")
+    monkeypatch.chdir(Path(tiny_bert).parent)
+    with pytest.raises(ScenarioError, match=r"'\./tiny' is a folder: name it by its whole path"):
+        pretrained.ready("./tiny")
 
 
 class Hub(BaseHTTPRequestHandler):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,22 @@ def test_the_same_fit_is_not_done_again_and_another_one_is(fit: Callable[..., Fi
     assert fit(class_weights=True).model != first.model
     assert fit(train=text.train.head(150)).model != first.model
     assert fit(Candidate(architecture="word_list")).model != first.model
+
+
+def test_what_stands_in_a_folder_that_a_candidate_names_counts(text: Problem, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"layers": 2}')
+    here = {"preset": str(tmp_path)}
+    own = Candidate(architecture="encoder", settings=here)
+    both = Candidate(architecture="ensemble", members=(TFIDF, own))
+
+    def keys() -> list[object]:
+        return [fit_store.parts(Method(each, Recipe()), on(text, text.train))["files"] for each in (own, both)]
+
+    before = keys()
+    assert keys() == before and own.files == both.files == (str(tmp_path),)
+    (tmp_path / "config.json").write_text('{"layers": 3}')
+    assert all(now != was for now, was in zip(keys(), before, strict=True))
+    assert "files" not in fit_store.parts(Method(TFIDF, Recipe()), on(text, text.train))
 
 
 @pytest.mark.parametrize(

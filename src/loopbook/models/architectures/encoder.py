@@ -6,7 +6,7 @@ from pydantic import Field
 
 from loopbook.models import layers as shared
 from loopbook.models.architecture import Built, Dropout, Inputs, architecture
-from loopbook.models.encoders import sentence_encoder
+from loopbook.models.encoders import pretrained
 from loopbook.models.network import Network
 
 Rank = Annotated[int, Field(ge=1, le=512)]
@@ -15,7 +15,9 @@ Penalty = Annotated[float, Field(ge=0, le=1_000)]
 Adaptation = Literal["frozen", "lora", "adapters", "prefix", "last", "full"]
 
 
-@architecture(Network, needs="text", costly_export=True, ready=sentence_encoder.folder)
+@architecture(
+    Network, needs="text", costly_export=True, ready=lambda given: pretrained.ready(given.get("preset", "minilm"))
+)
 def encoder(
     inputs: Inputs,
     *,
@@ -32,7 +34,7 @@ def encoder(
     Parameters
     ----------
     preset
-        ``minilm``, or a BERT by its name on Kaggle, ``hf://`` and a repository, or a folder (`pretrained.load`).
+        ``minilm``, or a BERT by its name on Kaggle, ``hf://`` and a repository, or a folder by its whole path.
     adaptation
         What is trained: nothing (``frozen``), low-rank changes of all dense layers (``lora``), small layers behind each
         layer (``adapters``), vectors before each layer's input (``prefix``), the ``last`` layers, or all (``full``).
@@ -56,7 +58,7 @@ def encoder(
     """
     import keras
 
-    from loopbook.models.encoders import adaptations, pretrained
+    from loopbook.models.encoders import adaptations
 
     own = pretrained.load(preset, dropout)
     kept = own.layers[: layers or None]

@@ -14,7 +14,7 @@ Penalty = Annotated[float, Field(ge=0, le=1_000)]
 
 
 # The encoder's weights enter the export, which makes it large and slow to build.
-@architecture(Network, needs="text", costly_export=True, ready=sentence_encoder.folder)
+@architecture(Network, needs="text", costly_export=True, ready=lambda _: sentence_encoder.folder())
 def minilm(inputs: Inputs, *, units: Units = 0, dropout: Dropout = 0.3, penalty: Penalty = 0.05) -> Any:
     """Return the sentence embedding, and the penalty of the head upon it.
 

@@ -92,7 +92,7 @@ def check(candidate: Candidate, task: Task) -> None:
     missing = sorted(architecture.required - set(candidate.settings))
     if missing:
         raise ScenarioError(f"The architecture {name!r} needs the settings {', '.join(missing)}.")
-    architecture.ready()
+    architecture.ready(candidate.settings)
     _check_members(candidate, architecture, task)
 
 

@@ -26,7 +26,7 @@ _SHARPNESS = 20.0  # of cosines, before the temperature is set on validation
     monotone=True,
     described=True,
     costly_export=True,
-    ready=sentence_encoder.folder,
+    ready=lambda _: sentence_encoder.folder(),
 )
 def zero_shot(features: "Features", train: "pd.DataFrame", goals: "Sequence[Goal]") -> Linear:
     """Score each class by the cosine between a text's sentence embedding and that of the class's description.

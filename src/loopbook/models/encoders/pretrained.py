@@ -1,5 +1,6 @@
 """A pretrained encoder that can be tuned: a BERT of keras-hub with its weights and its tokenizer, by name."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from loopbook.models.encoders import sentence_encoder
-from loopbook.scenario.errors import ScenarioError
+from loopbook.scenario.errors import ScenarioError, refuse
 
 MINILM = "minilm"
 """all-MiniLM-L6-v2, which comes with Loopbook; every other name is a preset of keras-hub."""
 
+_ONLY = "only a BERT's layers are tuned here"
 _DENSE = {
     "attention.self.query": "query",
     "attention.self.key": "key",
@@ -61,6 +63,30 @@ class Pretrained:
         return own.embeddings_dropout(own.embeddings_layer_norm(summed))
 
 
+def ready(preset: str) -> None:
+    """Check what can be known of a preset before anything runs: of a folder all but its weights, else its package.
+
+    Raises
+    ------
+    ScenarioError
+        If a folder is not named by its whole path, is not there, or holds no BERT.
+    """
+    if preset == MINILM:
+        sentence_encoder.folder()
+    if "/" not in preset or "://" in preset:
+        return
+    try:
+        told = json.loads((Path(preset) / "config.json").read_text(encoding="utf-8"))
+        kind = str(told.get("class_name") or told.get("model_type"))
+    except (OSError, ValueError, AttributeError) as error:
+        raise ScenarioError(f"The preset {preset!r} cannot be loaded: {error}") from error
+    refuse(
+        ScenarioError,
+        (not Path(preset).is_absolute(), f"The preset {preset!r} is a folder: name it by its whole path, from / on."),
+        (kind.lower() not in ("bert", "bertbackbone"), f"The preset {preset!r} is a {kind}; {_ONLY}."),
+    )
+
+
 def load(preset: str, dropout: float) -> Pretrained:
     """Return an encoder.
 
@@ -88,9 +114,7 @@ def load(preset: str, dropout: float) -> Pretrained:
     except (OSError, ValueError) as error:
         raise ScenarioError(f"The preset {preset!r} cannot be loaded: {error}") from error
     if not isinstance(backbone, keras_hub.models.BertBackbone):
-        raise ScenarioError(
-            f"The preset {preset!r} is a {type(backbone).__name__}; only a BERT's layers are tuned here."
-        )
+        raise ScenarioError(f"The preset {preset!r} is a {type(backbone).__name__}; {_ONLY}.")
     return Pretrained(inside(backbone), _tokenizer(preset))
 
 

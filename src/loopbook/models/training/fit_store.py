@@ -73,9 +73,11 @@ def fit(stage: Stage, method: Method, data: TrainingData) -> Fit:
 
 def parts(method: Method, data: TrainingData) -> dict[str, Any]:
     """Return plain values that all that a fit depends on is known by."""
+    files = method.candidate.files
     return {
         "candidate": method.candidate.model_dump(mode="json"),
         "settings": method.depends_on,
+        **({"files": [content.digest(Path(path)) for path in files]} if files else {}),
         "task": data.task.model_dump(mode="json", exclude={"unit", "actions"}),
         "train": content.digest_value(data.train),
         "validation": content.digest_value(data.validation),
