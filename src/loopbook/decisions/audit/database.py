@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -65,6 +66,21 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """
     with _turn(engine.url), engine.execution_options(loopbook_writing=True).begin() as connection:
         yield connection
+
+
+@contextmanager
+def as_stored(engine: Engine) -> Iterator[Connection]:
+    """Connect for reading what is stored byte by byte: what is no UTF-8 comes as surrogates, not as an error."""
+    with engine.connect().execution_options(yield_per=2_000) as connection:
+        raw = connection.connection.dbapi_connection
+        if not isinstance(raw, sqlite3.Connection):  # PostgreSQL stores no text that is none
+            yield connection
+            return
+        raw.text_factory = lambda stored: stored.decode("utf-8", "surrogateescape")
+        try:
+            yield connection
+        finally:
+            raw.text_factory = str
 
 
 def ensure(engine: Engine, metadata: MetaData) -> None:
