@@ -27,6 +27,9 @@ from loopbook.runner.kernels.forking import Server
 from loopbook.runner.kernels.pool import environment
 from loopbook.store.project import Project
 from tests import browsing, smoke
+from tests.postgres import postgres
+
+__all__ = ["postgres"]
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

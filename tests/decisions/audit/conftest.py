@@ -17,8 +17,10 @@ def place(tmp_path: Path) -> Project:
     return Project(tmp_path, tmp_path / "data")
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres").database())
     return f"sqlite:///{tmp_path / 'log.sqlite'}"
 
 
