@@ -64,8 +64,12 @@ def test_an_ablation_measures_what_fits_and_repeats_nothing(tiny: Project, monke
     assert done.exit_code == 0, done.output
     table = {line.split(" | ")[0].strip("| "): line for line in page.read_text().splitlines() if " | " in line}
     assert "it changes nothing here" in table["layer_decay = 0.8"], "a network without an encoder's layers"
-    assert re.search(r"add-one \| bag \| 0\.\d+ \| [+-]0\.\d+ .* weights 0\.\d+ away; loss", table["focal = 2.0"])
+    assert re.search(
+        r"add-one \| bag \| 2 × 1 \| 0\.\d+ \| [+-]0\.\d+ .* weights 0\.\d+ away; loss", table["focal = 2.0"]
+    )
     assert "leave-one-out" in table["dropout = 0.0"]
+    assert "add-one | bag | 2 × 1 | 0." in table["ensemble of architectures = with tfidf"]
+    assert "a model is trained further" in table["replay"]
     assert "not measured here: The architecture 'mlp' needs a table field" in table["mlp"]
     assert "not measured here: it is what the others are compared with" in table["tfidf"]
     html = (tiny.reports / "tiny" / "ablation" / "index.html").read_text()

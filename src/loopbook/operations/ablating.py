@@ -1,7 +1,7 @@
 """Ablation session: every technique with and without on the same folds; what survives is confirmed on new seeds."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from rich.console import Console
 from loopbook.data import cleaning, sources, splitting, validation
 from loopbook.models.architectures import registry
 from loopbook.models.studies import ablation, made_tasks
-from loopbook.models.studies.ablation import Row, Technique
+from loopbook.models.studies.ablation import Row
 from loopbook.models.studies.outer_folds import Fit, Measured, OutOfLimit, Rows
 from loopbook.operations import ablation_table
 from loopbook.operations.ablation_bench import Bench
@@ -26,38 +26,53 @@ from loopbook.scenario.errors import LoopbookError, ScenarioError
 from loopbook.scenario.recipe import Recipe
 from loopbook.store.project import Project
 
-KEPT = 0.3
-"""Share of the limit that is kept to confirm what survives."""
+MAIN = "main"
+"""Name of the own rows, to screen on."""
+UNTIL = (0.4, 0.6, 0.85, 1.0)
+"""Shares of the limit up to which is screened and confirmed: first what is cheap, then encoders that are tuned."""
 UNOPENED = ("test", "gate")
 """Splits of which no row is used: they judge what is chosen here."""
+
+Plain = tuple[Candidate, Recipe]
 
 
 @dataclass
 class _Ablation:
-    """The state of one ablation on the rows of one scenario or several."""
+    """The state of one ablation: what was found, by technique, and what each is compared with."""
 
     scenario: Scenario
     bench: Bench
     console: Console
+    plain: Candidate
+    bases: Mapping[str, Candidate]
+    others: Sequence[str]
+    table: dict[tuple[str, ...], Row] = field(default_factory=dict)
     out: set[str] = field(default_factory=set)
 
     @property
     def recipe(self) -> Recipe:
         """The recipe of the scenario."""
-        return Recipe.model_validate(self.scenario.training.model_dump(include=set(Recipe.model_fields)))
+        return self.scenario.training.recipe
 
     @property
     def beyond(self) -> str:
         """Why something was not measured that takes too long."""
         return f"out of the limit of {self.scenario.ablation.limit:g} hours of processor time"
 
-    def fits(self, rows: str, candidate: Candidate, recipe: Recipe) -> list[list[Fit]]:
-        """Return the fits of a method, by outer fold and trial."""
-        kind = registry.described(candidate.architecture)
-        trials = self.scenario.ablation.trials if kind.family == "network" or "C" in kind.settings else 1
-        texts = candidate.model_dump_json(), recipe.model_dump_json()
-        folds = range(len(self.bench.rows[rows].folds))
-        return [[Fit(rows, fold, trial, *texts) for trial in range(trials)] for fold in folds]
+    def against(self, row: Row) -> Plain:
+        """Return what a technique is compared with."""
+        base = self.bases.get(row.on, self.plain)
+        return _bare(base), self.recipe.changed(base.recipe)
+
+    def fits(self, rows: str, method: Plain, thin: bool) -> list[list[Fit]]:
+        """Return the fits of a method, by outer fold and trial; of a costly one the fewest that say something."""
+        kind, texts = registry.described(method[0].architecture), [part.model_dump_json() for part in method]
+        tried = kind.family != "plain" or "C" in kind.settings
+        trials = self.scenario.ablation.trials if tried and not thin else 1
+        dealt = self.bench.rows[rows].folds
+        few = {at for at, fold in enumerate(dealt) if (fold.repeat == 0 if rows == MAIN else fold.fold == 0)}
+        folds = [at for at in range(len(dealt)) if not thin or at in few]
+        return [[Fit(rows, fold, trial, texts[0], texts[1]) for trial in range(trials)] for fold in folds]
 
     def measured(self, asked: list[list[Fit]], baseline: Fit | None = None) -> list[Measured]:
         """Return of each fold what the trial gave that its inner fold chooses."""
@@ -65,21 +80,32 @@ class _Ablation:
         found = iter([*self.bench.fits([first], baseline), *self.bench.fits(others)])
         return ablation.chosen([[next(found) for _ in fold] for fold in asked])
 
-    def screen(self, row: Row, baseline: list[list[Fit]]) -> None:
+    def first(self, method: Plain, baseline: Fit | None = None) -> Measured:
+        """Return what the first fit gave; it may take the share of one of few, and keeps its answers as a baseline."""
+        asked = self.fits(MAIN, method, thin=True)
+        return self.bench.fits([asked[0][0]], baseline, keep=baseline is None, of=len(asked))[0]
+
+    def screen(self, row: Row) -> None:
         """Measure a technique if it acts; what does not fit into the limit, or not to the task, says so."""
-        technique, spent = row.technique, self.bench.spent
+        technique, plain, spent = row.technique, self.against(row), self.bench.spent
         row.reason = ""
         try:
-            asked = self.fits(baseline[0][0].rows, technique.candidate, technique.recipe)
-            (first,) = self.bench.fits([asked[0][0]], baseline[0][0], of=sum(map(len, asked)))
-            if not first.moved:
+            begun = self.first(plain)
+            found = self.first((technique.candidate, technique.recipe), self.fits(MAIN, plain, thin=True)[0][0])
+            if not found.moved:
                 row.reason = "it changes nothing here"
                 return
-            left = self.bench.missing([fit for fold in asked for fit in fold][1:])
-            if left and self.bench.spent + left * first.seconds > self.bench.limit:
+            row.thin = max(begun.seconds, found.seconds) >= self.scenario.ablation.costly
+            asked = self.fits(MAIN, (technique.candidate, technique.recipe), row.thin)
+            row.trials = len(asked[0])
+            baseline = self.fits(MAIN, plain, row.thin)
+            left = [
+                self.bench.missing([fit for fold in fits for fit in fold][1:]) * one.seconds
+                for fits, one in ((asked, found), (baseline, begun))
+            ]
+            if self.bench.spent + sum(left) > self.bench.limit:
                 raise OutOfLimit(self.beyond)
-            row.first, row.found = first, self.measured(asked, baseline[0][0])
-            row.plain = self.measured(baseline)
+            row.first, row.found, row.plain = found, self.measured(asked, baseline[0][0]), self.measured(baseline)
             row.screened = ablation.estimate(row.found, row.plain, technique.way, self.scenario.ablation.folds)
         except OutOfLimit:
             row.reason = self.beyond
@@ -92,63 +118,51 @@ class _Ablation:
     def say(self, row: Row) -> None:
         """Say what was found, and how much of the limit is spent."""
         gain = f"{row.screened.gain.value:+.4f}" if row.screened else f"not measured: {row.reason}"
-        spent, limit = self.bench.spent / 60, self.bench.limit / 60
+        spent, limit = self.bench.spent / 60, self.scenario.ablation.limit * 60
         text = f"  {row.technique} on {row.on}: {gain} · {spent:.1f} of at most {limit:.0f} minutes"
         self.console.print(text, markup=False, soft_wrap=True)
 
-    def techniques(self, bases: Mapping[str, Candidate]) -> Iterator[Row]:
-        """Give the techniques of recipes and of arguments: each on the first base where it acts."""
-        table: dict[tuple[str, str], Row] = {}
+    def techniques(self, slow: bool) -> None:
+        """Screen the techniques of recipes and of arguments: each on the first base where it acts."""
         gpu = bool(tokens.devices(os.environ))
-        for name, base in bases.items():
-            baseline = self.fits("main", _bare(base), self.recipe.changed(base.recipe))
-            try:
-                self.bench.fits([baseline[0][0]], keep=True, of=sum(map(len, baseline)))
-                self.measured(baseline)
-                beyond = ""
-            except OutOfLimit:
-                beyond = self.beyond
-            for technique in ablation.of_base(base, self.recipe):
-                row = table.setdefault((technique.name, technique.family), Row(technique))
-                if row.screened is not None:
-                    continue
+        for name, base in self.bases.items():
+            if _tunes(base) != slow:
+                continue
+            for technique in ablation.of_base(base, self.recipe, self.plain):
+                row = self.table.setdefault((technique.family, technique.name), Row(technique))
                 if technique.gpu and not gpu:
                     row.reason = "it is for a GPU, and there is none"
-                elif beyond:
-                    row.reason = row.reason or beyond
-                else:
+                elif row.screened is None:
                     row.technique, row.on = technique, name
-                    self.screen(row, baseline)
-        yield from table.values()
+                    self.screen(row)
 
-    def architectures(self, plain: Candidate) -> Iterator[Row]:
-        """Give every architecture and adaptation beside the plain baseline, the cheapest first."""
-        baseline = self.fits("main", _bare(plain), self.recipe)
-        known = list(self.scenario.training.candidates.values())
-        found = sorted(
-            ablation.architectures(known, self.recipe, self.scenario.task), key=lambda each: _costly(each[0])
-        )
-        table = [Row(technique, plain.architecture, reason) for technique, reason in found]
-        for row in table:
-            if row.technique.candidate == _bare(plain):
-                row.reason = "it is what the others are compared with"
-        for row in sorted(table, key=lambda row: self.probe(row, baseline)):
+    def architectures(self, slow: bool) -> None:
+        """Screen architectures and adaptations beside the plain baseline, the cheapest first."""
+        for technique, reason in ablation.architectures(self.scenario.training, self.scenario.task):
+            if _tunes(technique.candidate) == slow:
+                row = Row(technique, self.plain.architecture, reason)
+                if technique.candidate == _bare(self.plain):
+                    row.reason = "it is what the others are compared with"
+                self.table["architecture", technique.name, technique.value] = row
+        own = [row for row in self.table.values() if row.technique.way == "instead" and not row.screened]
+        self.out.clear()
+        for row in own:
+            row.reason = row.reason if row.reason != self.beyond else ""
+        for row in sorted(own, key=self.probe):
             if not row.reason:
-                self.screen(row, baseline)
-            yield row
+                self.screen(row)
 
-    def probe(self, row: Row, baseline: list[list[Fit]]) -> float:
+    def probe(self, row: Row) -> float:
         """Return the seconds of a first fit; none is made of an architecture that took too long in another form."""
-        if row.reason:
+        if row.reason or _tunes(row.technique.candidate):
             return 0.0
-        name, spent = row.technique.candidate.architecture, self.bench.spent
+        name, spent, plain = row.technique.candidate.architecture, self.bench.spent, self.against(row)
         try:
-            self.bench.fits([baseline[0][0]], keep=True)
+            self.first(plain)
             if name in self.out:
                 raise OutOfLimit(self.beyond)
-            asked = self.fits("main", row.technique.candidate, row.technique.recipe)
-            (first,) = self.bench.fits([asked[0][0]], baseline[0][0], of=sum(map(len, asked)))
-            return first.seconds
+            baseline = self.fits(MAIN, plain, thin=True)[0][0]
+            return self.first((row.technique.candidate, row.technique.recipe), baseline).seconds
         except OutOfLimit:
             row.reason = self.beyond
             self.out.add(name)
@@ -158,19 +172,49 @@ class _Ablation:
             row.seconds += self.bench.spent - spent
         return 0.0
 
-    def confirm(self, row: Row, base: Candidate) -> None:
-        """Measure a technique on all rows of the bench."""
+    def confirm(self, row: Row) -> None:
+        """Measure a technique with new seeds, on the own rows and on the other scenarios'."""
         technique, spent = row.technique, self.bench.spent
-        for name in self.bench.rows:
+        for name in self.others:
             try:
-                plain = self.measured(self.fits(name, _bare(base), self.recipe.changed(base.recipe)))
-                found = self.measured(self.fits(name, technique.candidate, technique.recipe))
+                plain = self.measured(self.fits(name, self.against(row), row.thin))
+                found = self.measured(self.fits(name, (technique.candidate, technique.recipe), row.thin))
             except OutOfLimit:
                 row.reason = f"confirming it on {name} is {self.beyond}"
                 break
+            except LoopbookError as error:
+                row.reason = f"on {name}: {error}"
+                continue
             row.confirmed[name] = ablation.estimate(found, plain, technique.way, self.scenario.ablation.folds)
         row.seconds += self.bench.spent - spent
         self.say(row)
+
+    def run(self) -> None:
+        """Screen and confirm, what costs little before what costs much."""
+        settings = self.scenario.ablation
+        until = UNTIL if settings.confirm_seeds else (1.0, 1.0, 1.0, 1.0)
+        for slow in (False, True):
+            self.bench.limit = 3600 * settings.limit * until[2 * slow]
+            self.techniques(slow)
+            self.architectures(slow)
+            self.bench.limit = 3600 * settings.limit * until[2 * slow + 1]
+            found = [row for row in self.table.values() if row.survives(settings.survive) and not row.confirmed]
+            for row in sorted(found, key=lambda row: row.p):
+                if self.others:
+                    self.confirm(row)
+        for row in ablation.elsewhere(self.recipe):
+            self.table[row.technique.family, row.technique.name] = row
+        ablation.correct(list(self.table.values()))
+        ablation.correct_confirmed([row for row in self.table.values() if row.confirmed])
+
+    def shown(self, family: str) -> str:
+        """Return what a technique of a family brings on the task that was made for it."""
+        made, folds = made_tasks.MADE[family], range(len(self.bench.rows[family].folds))
+        try:
+            pair = [self.bench.fits([made.fit(family, fold, tried) for fold in folds]) for tried in (False, True)]
+        except OutOfLimit:
+            return f"not measured here: {self.beyond}"
+        return made.said(*pair)
 
 
 def run(request: Request, console: Console, jobs: int = 1, out: Path | None = None) -> Path:
@@ -204,25 +248,15 @@ def run(request: Request, console: Console, jobs: int = 1, out: Path | None = No
     own = rows(scenario, project)
     dealt = Rows.dealt(scenario, own, settings.folds, range(settings.seeds))
     made = {family: each.dealt() for family, each in made_tasks.MADE.items() if settings.made}
+    others = _others(request, own) if settings.confirm_seeds else {}
     console.print(f"[bold]{scenario.title}[/] · {request.profile} · ablation on {len(own):,} rows")
-    limit = 3600 * settings.limit
-    kept = KEPT * limit if settings.confirm_seeds else 0.0
-    with Bench.open(project, {"main": dealt, **made}, limit - kept, jobs, console) as bench:
-        work = _Ablation(scenario, bench, console)
-        table = [*work.techniques(bases), *work.architectures(plain)]
-        shown = {family: _shown(work, family) for family in made}
-        spent = bench.spent
-    ablation.correct(table)
-    survivors = [row for row in table if row.survives(settings.survive)] if settings.confirm_seeds else []
-    if survivors:
-        others = _others(request, own)
-        with Bench.open(project, others, limit - spent, jobs, console) as bench:
-            work = _Ablation(scenario, bench, console)
-            for row in sorted(survivors, key=lambda row: row.p):
-                work.confirm(row, bases.get(row.on, plain))
-            spent += bench.spent
-        ablation.correct_confirmed(survivors)
-    page = ablation_table.page(request, table, shown, dealt, bases, spent)
+    every = {MAIN: dealt, **made, **others}
+    with Bench.open(project, every, 3600 * settings.limit, jobs, console) as bench:
+        adapted = {name: scenario.training.adapted(base) for name, base in bases.items()}
+        work = _Ablation(scenario, bench, console, plain, adapted, list(others))
+        shown = {family: work.shown(family) for family in made}
+        work.run()
+        page = ablation_table.page(request, list(work.table.values()), shown, dealt, adapted, bench.spent)
     if out is not None:
         ablation_page.markdown(page, out)
     return ablation_page.write(page, project.reports)
@@ -250,16 +284,6 @@ def _others(request: Request, own: pd.DataFrame) -> dict[str, Rows]:
     return found
 
 
-def _shown(work: _Ablation, family: str) -> str:
-    """Return what a technique of a family brings on the task that was made for it."""
-    made, folds = made_tasks.MADE[family], range(len(work.bench.rows[family].folds))
-    try:
-        pair = [work.bench.fits([made.fit(family, fold, tried) for fold in folds]) for tried in (False, True)]
-    except OutOfLimit:
-        return f"not measured here: {work.beyond}"
-    return made.said(*pair)
-
-
 def _family(candidate: Candidate) -> str:
     return registry.described(candidate.architecture).family
 
@@ -269,5 +293,6 @@ def _bare(candidate: Candidate) -> Candidate:
     return candidate.model_copy(update={"recipe": type(candidate.recipe)()})
 
 
-def _costly(technique: Technique) -> bool:
-    return registry.described(technique.candidate.architecture).costly_export
+def _tunes(candidate: Candidate) -> bool:
+    """Say whether it is a pretrained encoder that is asked anew for each fit, which takes minutes."""
+    return "adaptation" in registry.described(candidate.architecture).settings

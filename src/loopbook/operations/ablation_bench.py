@@ -102,7 +102,12 @@ class Bench:
         try:
             with self.console.status("") as status:
                 for at, done in enumerate(as_completed(waiting), 1):
-                    self._note(waiting[done], done.result())
+                    try:
+                        measured = done.result()
+                    except OutOfLimit:
+                        self.spent += allowed
+                        raise
+                    self._note(waiting[done], measured)
                     self._count([waiting[done]])
                     left = (time.monotonic() - began) / at * (len(waiting) - at)
                     status.update(f"fit {at} of {len(waiting)} · {left:,.0f} s left of these")
@@ -137,7 +142,7 @@ class Bench:
             scenario = rows.scenario.model_dump(mode="json", include={"task", "data", "source"})
             dealt = [[part.tolist() for part in (fold.held, fold.train, fold.validation)] for fold in rows.folds]
             self._digests[fit.rows] = content.digest_json(
-                [scenario, content.digest_value(rows.frame), dealt, rows.labels]
+                [scenario, content.digest_value(rows.frame), dealt, rows.labels, rows.metric]
             )
         method = outer_folds.method(fit)
         parts = {

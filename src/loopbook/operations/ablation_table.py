@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from loopbook.models.studies import ablation
 from loopbook.models.studies.ablation import Estimate, Row
 from loopbook.models.studies.outer_folds import FACTORS, Measured, Rows
 from loopbook.reports.ablation_page import Page
@@ -16,6 +17,7 @@ COLUMNS = (
     "family",
     "how",
     "on",
+    "folds × trials",
     "with it",
     "gain (95% interval)",
     "p (Holm)",
@@ -52,6 +54,8 @@ def page(
         f"Budget of tuning: {settings.trials} trial{'s' * (settings.trials > 1)} a fold, for each method and for "
         "what it is compared with, the plain baseline too: the scenario's step size (of a plain one C) times "
         f"{factors}.",
+        f"A fit of {settings.costly:g} s and more is costly: it is measured with the first seed and one trial, "
+        f"as is what it is compared with, and confirmed with one fold a seed; its row says so ({settings.folds} × 1).",
         f"Screened on {', '.join(bases)}: a technique counts on the first of these where it changes an answer. "
         "add-one: with the technique, less without; leave-one-out: the base, less without the technique; instead: "
         "another architecture, less the plain baseline.",
@@ -62,6 +66,9 @@ def page(
         + ". Only what is confirmed on the own rows is said to help.",
         "That it acted: how far the trained weights are from the baseline's by their length (first fold, equal seed), "
         "and loss on train from the first epoch to the last.",
+        "Without a row, since they are no techniques: "
+        + "; ".join(f"{name} ({why})" for name, why in ablation.UNTRIED.items())
+        + ".",
         *([f"Given to this one: {given_text(request.given)}."] if request.given else []),
         f"Processor time: {spent / 3600:.2f} hours, so on two processors about {spent / 7200:.2f}; beyond "
         f"{settings.limit:g} nothing was begun" + (f", and {beyond} rows did not fit." if beyond else "."),
@@ -81,13 +88,20 @@ def _cells(row: Row) -> tuple[str, ...]:
     technique, minutes = row.technique, f"{row.seconds / 60:.1f}" if row.seconds else ""
     head = str(technique), technique.family, technique.way, row.on
     if row.screened is None or row.first is None:
-        return (*head, "", "", "", "", "", minutes, f"{row.verdict}: {row.reason}")
+        return (*head, "", "", "", "", "", "", minutes, f"{row.verdict}: {row.reason}")
     score = sum(one.score for one in row.found) / len(row.found)
     confirmed = [f"{name} {_gain(found)}" for name, found in row.confirmed.items()]
     confirmed += [f"(Holm {row.confirmed_p:.3f})"] if confirmed else []
     confirmed += [row.reason] if row.reason else []
     acted = f"{_moved(row.first)}; loss {_trace(row.found)}, without {_trace(row.plain)}"
-    shown = f"{score:.4f}", _gain(row.screened), f"{row.corrected:.3f}", acted, "; ".join(confirmed)
+    shown = (
+        f"{len(row.found)} × {row.trials}",
+        f"{score:.4f}",
+        _gain(row.screened),
+        f"{row.corrected:.3f}",
+        acted,
+        "; ".join(confirmed),
+    )
     return (*head, *shown, minutes, row.verdict)
 
 

@@ -18,6 +18,12 @@ class AblationSettings(Settings):
     folds: int = Field(5, ge=2, le=20, description="outer folds by group, on which is reported")
     seeds: int = Field(2, ge=1, le=20, description="how often the folds are dealt anew to screen, each with its seed")
     trials: int = Field(2, ge=1, le=5, description="step sizes tried on the inner fold, with and without the technique")
+    costly: float = Field(
+        20.0,
+        gt=0,
+        description="seconds of processor time of a fit from which on the first seed and one trial have to do, "
+        "and one fold a seed to confirm",
+    )
     survive: float = Field(0.1, gt=0, lt=1, description="p value, uncorrected, up to which a gain is confirmed")
     confirm_seeds: int = Field(5, ge=0, le=20, description="new seeds to confirm with; 0: nothing is confirmed")
     confirm_on: dict[str, Annotated[int, Field(ge=0)]] = Field(

@@ -24,6 +24,15 @@ class TrainingSettings(Recipe):
         return {name: self.candidates[name] for name in (self.only or self.candidates)}
 
     @property
+    def recipe(self) -> Recipe:
+        """The recipe of all candidates, without what else stands here."""
+        return Recipe.model_validate(self.model_dump(include=set(Recipe.model_fields)))
+
+    def adapted(self, candidate: Candidate) -> Candidate:
+        """Return a candidate with the default recipe of its adaptation, in what is not said here for all of them."""
+        return candidate.adapted(self.model_fields_set)
+
+    @property
     def recipes(self) -> list[Recipe]:
         """The recipes by which candidates are trained."""
         return [self.changed(candidate.recipe) for candidate in self.candidates.values()]
@@ -44,6 +53,12 @@ class TrainingSettings(Recipe):
                         raise ValueError(f"{name} has a member {member!r}, no candidate.{suggest(member, known)}")
                 found[name] = {**candidate, "members": [known.get(m, m) if isinstance(m, str) else m for m in members]}
         return {**given, "candidates": found}
+
+    @model_validator(mode="after")
+    def _adapted(self) -> Self:
+        found = {name: self.adapted(candidate) for name, candidate in self.candidates.items()}
+        object.__setattr__(self, "candidates", found)  # frozen for all others
+        return self
 
     @model_validator(mode="after")
     def _known(self) -> Self:

@@ -73,7 +73,12 @@ def own_values(declaration: Declaration, values: Mapping[str, Any]) -> dict[str,
 
 
 def in_force(
-    declaration: Declaration, folder: Path, scenario: str, profile: str, given: Mapping[str, Any]
+    declaration: Declaration,
+    folder: Path,
+    scenario: str,
+    profile: str,
+    given: Mapping[str, Any],
+    candidate: str | None = None,
 ) -> tuple[ParameterRecord, ...]:
     """Return the values of a stage's parameters, and where each comes from.
 
@@ -81,6 +86,8 @@ def in_force(
     ----------
     given
         Values by dotted name.
+    candidate
+        Whose recipe holds instead of what the scenario says for all.
     """
     resolved = loading.load(scenario, folder, profile, given)
     file = loading.parse(loading.find(scenario, folder))
@@ -91,6 +98,9 @@ def in_force(
     in_profile = inside(file.values, f"profiles.{profile}.{declaration.section}") or {}
     own = {name for name in declaration.flat if f"{declaration.section}.{name}" in given}
     origins: dict[Any, Collection[str]] = {"given": own, "profile": in_profile, "scenario": in_file}
+    own_candidate = resolved.training.candidates[candidate] if candidate and declaration.section == "training" else None
+    changed = own_candidate.recipe.model_dump(mode="json", exclude_none=True) if own_candidate else {}
+    usual = own_candidate.usual if own_candidate else {}
     records, fields, values = [], type(section).model_fields, section.model_dump(mode="json")
     for name in declaration.flat:
         if name not in fields:
@@ -99,6 +109,8 @@ def in_force(
                 f"does not know.{suggest(name, fields)}"
             )
         origin = next((origin for origin, names in origins.items() if name in names), "default")
-        about = fields[name].description or ""
-        records.append(ParameterRecord(name=name, value=values[name], description=about, origin=origin))
+        if name in changed:
+            origin = "default" if usual.get(name) == changed[name] else "candidate"
+        about, value = fields[name].description or "", changed.get(name, values[name])
+        records.append(ParameterRecord(name=name, value=value, description=about, origin=origin))
     return tuple(records)

@@ -32,7 +32,7 @@ class ParameterRecord(Record):
     name: str
     value: Any
     description: str = ""
-    origin: Literal["default", "scenario", "profile", "given"] = "default"
+    origin: Literal["default", "scenario", "profile", "given", "candidate"] = "default"
 
 
 class ErrorRecord(Record):

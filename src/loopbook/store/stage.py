@@ -82,11 +82,11 @@ class Stage:
         )  # opened by hand, it need not be part of the run
         given = {**named, **(task.given if task else {}), **own_values(declared, values)}
         resolved = loading.load(scenario, project.scenarios, profile, given)
-        parameters = in_force(declared, project.scenarios, scenario, profile, given)
         known = resolved.training.candidates
         if declared.each and candidate not in known:
             raise ScenarioError(f"{resolved.name} has no candidate {candidate!r}.{suggest(candidate, known)}")
         chosen = candidate if declared.each else None
+        parameters = in_force(declared, project.scenarios, scenario, profile, given, chosen)
         work = Path(task.work) if task is not None else by_hand.draft(project, resolved.name, profile, stage, chosen)
         if task is not None and not task.by_hand:
             if work not in _written:

@@ -11,6 +11,7 @@ from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import LoopbookError
 from loopbook.scenario.recipe import Recipe
 from loopbook.scenario.task import Binary, YesNo
+from loopbook.scenario.training import TrainingSettings
 
 TEXT = Binary(fields={"text": "text"}, label=YesNo(column="y", positive=(1,)))
 BAG = Candidate(architecture="bag")
@@ -22,8 +23,9 @@ def measured(score: float, risk: float = 1.0) -> Measured:
 
 def test_every_field_of_a_recipe_is_tried_or_has_a_reason() -> None:
     tried = {name for name, *_ in ablation.fields()}
-    assert tried | set(ablation.UNTRIED) == set(Recipe.model_fields)
-    assert not tried & set(ablation.UNTRIED)
+    reasoned = {*ablation.UNTRIED, *ablation.ELSEWHERE}
+    assert tried | reasoned == set(Recipe.model_fields)
+    assert not tried & reasoned
     for name, _, value, _ in ablation.fields():
         Recipe.model_validate({name: value})
 
@@ -47,11 +49,19 @@ def test_what_a_base_has_on_is_left_out_and_all_else_is_added() -> None:
     assert found["focal"].recipe.focal == 2.0 and found["focal"].recipe.clip_norm == 2.0
 
 
+def test_ensembles_of_seeds_and_of_architectures_are_tried() -> None:
+    found = {each.name: each for each in ablation.of_base(BAG, Recipe(), Candidate(architecture="tfidf"))}
+    assert [part.architecture for part in found["ensemble of architectures"].candidate.members] == ["bag", "tfidf"]
+    assert found["ensemble of seeds"].candidate.settings["seeds"] == 3
+
+
 def test_every_architecture_and_adaptation_has_a_row_and_what_does_not_suit_says_why() -> None:
-    found = list(ablation.architectures([], Recipe(), TEXT))
+    found = list(ablation.architectures(TrainingSettings(candidates={"bag": BAG}), TEXT))
     assert {each.name for each, _ in found} == set(registry.names())
     adapted = {each.value for each, _ in found if each.name == "encoder"}
     assert {"frozen", "lora", "adapters", "prefix", "last", "full"} <= adapted
+    steps = {each.value: each.recipe.learning_rate for each, _ in found if each.name == "encoder"}
+    assert steps["full"] < steps["lora"] == 0.001, "each adaptation is tried with its own step size"
     reasons = {each.name: reason for each, reason in found}
     assert "table" in reasons["mlp"] and not reasons["bag"]
 

@@ -12,7 +12,7 @@ from loopbook.models.network import Network
 Rank = Annotated[int, Field(ge=1, le=512)]
 Kept = Annotated[int, Field(ge=0, le=64)]
 Penalty = Annotated[float, Field(ge=0, le=1_000)]
-Adaptation = Literal["frozen", "lora", "adapters", "prefix", "last", "full"]
+Adaptation = Literal["lora", "full", "last", "adapters", "prefix", "frozen"]
 
 
 @architecture(

@@ -11,6 +11,7 @@ from loopbook.scenario.errors import LoopbookError, ScenarioError
 from loopbook.scenario.recipe import Recipe
 from loopbook.scenario.settings import Scalar
 from loopbook.scenario.task import Task
+from loopbook.scenario.training import TrainingSettings
 from loopbook.statistics import significance
 from loopbook.statistics.intervals import Interval, student
 
@@ -21,12 +22,18 @@ UNTRIED = {
     "learning_rate": "tuned in every row",
     "temperature": "a number of contrastive and simcse, which are tried",
     "fairness_by": "names the groups of fairness, which is tried",
-    "pseudo_labels": "for rows without a label, which no scenario of ours has; measured in tests/benchmarks/few_labels",
     "workers": "where it computes: the weights are the same",
-    "further": "about further outputs, which press-monitor has not: tests/benchmarks/joint_outputs.py tries it",
-    "back_translation": "a function of the user's own, which no scenario of ours has",
 }
-"""Fields of a recipe that are no techniques, each with the reason; all others are tried."""
+"""Fields of a recipe that are no techniques, each with the reason; all others have a row."""
+ELSEWHERE = {
+    "pseudo_labels": ("semi-supervised", "for rows without a label; tests/benchmarks/few_labels.py measures it"),
+    "further": ("loss", "for further outputs; tests/benchmarks/joint_outputs.py measures it"),
+    "back_translation": ("augmentation", "a function of the user's own; tests/models/training/test_augmentation.py"),
+    "replay": ("forgetting", "acts where a model is trained further, in notebook 07"),
+}
+"""Techniques that need what the rows of a classification alone do not have: family, and where they are measured."""
+SEEDS = 3
+"""Of an ensemble of one network."""
 SETTINGS: dict[str, tuple[str, Scalar]] = {"dropout": ("regularisation", 0.3), "penalty": ("regularisation", 0.01)}
 """Arguments of architectures that are techniques: family, and what is tried where the default has it off."""
 LEFT_OUT: dict[str, tuple[str, Scalar]] = {"patience": ("regularisation", 10_000)}
@@ -78,9 +85,11 @@ def fields() -> Iterator[tuple[str, str, Scalar, bool]]:
     Raises
     ------
     LoopbookError
-        If a field of the recipe is neither tried nor has a reason in `UNTRIED`.
+        If a field of the recipe is neither tried nor has a reason in `UNTRIED` or `ELSEWHERE`.
     """
     for name, info in Recipe.model_fields.items():
+        if name in ELSEWHERE:
+            continue
         about = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         if "tried" in about:
             yield name, str(about["family"]), about["tried"], bool(about.get("gpu"))  # type: ignore[misc]
@@ -93,8 +102,20 @@ def fields() -> Iterator[tuple[str, str, Scalar, bool]]:
             )
 
 
-def of_base(base: Candidate, recipe: Recipe) -> Iterator[Technique]:
-    """Give what is tried on a network: techniques of its recipe, and of its architecture's arguments."""
+def elsewhere(recipe: Recipe) -> Iterator["Row"]:
+    """Give a row, with its reason, for each technique that cannot act on the rows of one classification."""
+    for name, (family, reason) in ELSEWHERE.items():
+        yield Row(Technique(name, family, "", "add-one", Candidate(architecture="majority"), recipe), reason=reason)
+
+
+def of_base(base: Candidate, recipe: Recipe, beside: Candidate | None = None) -> Iterator[Technique]:
+    """Give what is tried on a network: techniques of its recipe, of its architecture's arguments, and ensembles of it.
+
+    Parameters
+    ----------
+    beside
+        Of another architecture, with which it answers together.
+    """
     own, plain = recipe.changed(base.recipe), base.model_copy(update={"recipe": type(base.recipe)()})
     for name, family, tried, gpu in fields():
         off = Recipe.model_fields[name].default
@@ -108,28 +129,36 @@ def of_base(base: Candidate, recipe: Recipe) -> Iterator[Technique]:
             on = bool(tuned(base, name))
             changed = plain.model_copy(update={"settings": {**base.settings, name: 0.0 if on else tried}})
             yield Technique(name, family, str(changed.settings[name]), _way(on), changed, own)
+    seeds = Candidate(architecture="ensemble", settings={"seeds": SEEDS}, members=(plain,))
+    yield Technique("ensemble of seeds", "ensemble", str(SEEDS), "add-one", seeds, own)
+    if beside is not None:
+        both = Candidate(architecture="ensemble", members=(plain, beside))
+        yield Technique("ensemble of architectures", "ensemble", f"with {beside.architecture}", "add-one", both, own)
 
 
-def architectures(known: Sequence[Candidate], recipe: Recipe, task: Task) -> Iterator[tuple[Technique, str]]:
+def architectures(training: TrainingSettings, task: Task) -> Iterator[tuple[Technique, str]]:
     """Give every architecture and adaptation, with why it cannot serve the task, or an empty text.
 
     Parameters
     ----------
-    known
-        The scenario's candidates: where there is one of the same architecture and adaptation, it is taken.
+    training
+        The scenario's: where there is a candidate of the same architecture and adaptation, it is taken.
     """
     for name in registry.names():
         kinds = get_args(registry.described(name).settings.get("adaptation")) or (None,)
         for kind in kinds:
-            same = (each for each in known if each.architecture == name and each.settings.get("adaptation") == kind)
-            settings = {} if kind is None else {"adaptation": kind}
-            chosen = next(same, Candidate(architecture=name, settings=settings))
+            known = training.candidates.values()
+            same = (each for each in known if each.architecture == name and tuned(each, "adaptation") == kind)
+            settings: dict[str, Scalar] = {} if kind is None else {"adaptation": kind}
+            chosen = next(same, training.adapted(Candidate(architecture=name, settings=settings)))
             try:
+                if registry.described(name).family == "ensemble":
+                    raise ScenarioError("see the ensembles of seeds and of architectures")
                 registry.check(chosen, task)
                 reason = ""
             except ScenarioError as error:
                 reason = str(error)
-            method = chosen.model_copy(update={"recipe": type(chosen.recipe)()}), recipe.changed(chosen.recipe)
+            method = chosen.model_copy(update={"recipe": type(chosen.recipe)()}), training.recipe.changed(chosen.recipe)
             yield Technique(name, "architecture", kind or "", "instead", *method), reason
 
 
@@ -147,6 +176,8 @@ class Row:
         The first fit with it, which says how far its weights are from the baseline's.
     found, plain
         By fold, with it and without.
+    thin, trials
+        Whether it costs so much that the first seed and one trial have to do; and how many were made.
     corrected, confirmed_p
         P values of the screening and of the confirmation, each with Holm's correction for all that were measured.
     confirmed
@@ -159,6 +190,8 @@ class Row:
     first: Measured | None = None
     found: Sequence[Measured] = ()
     plain: Sequence[Measured] = ()
+    thin: bool = False
+    trials: int = 1
     screened: Estimate | None = None
     corrected: float = 1.0
     confirmed: dict[str, Estimate] = field(default_factory=dict)
