@@ -101,6 +101,16 @@ class Metrics:
         return generate_latest(registry), CONTENT_TYPE_LATEST
 
 
+def queued() -> dict[float, float]:
+    """Return how many decisions waited at most so long in the queue, by upper edge, over all worker processes."""
+    from prometheus_client import CollectorRegistry, multiprocess
+
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)
+    samples = (sample for metric in registry.collect() for sample in metric.samples)
+    return {float(each.labels["le"]): each.value for each in samples if each.name == "loopbook_queue_seconds_bucket"}
+
+
 def ended(process: int) -> None:
     """Say that a worker has ended, so that its alerts end with it; its counts stay."""
     from prometheus_client import multiprocess
