@@ -35,8 +35,10 @@ NAME ?=
 FILE ?=
 ## LABEL      the column that it shall predict; not given: guessed
 LABEL ?=
-## WORKERS    "make run": processes that train each network together; not given: as the scenario says
+## WORKERS    "make run": processes that train each network together; "make serve": that answer; not given: as it is best
 WORKERS ?=
+## PORT       "make serve": where it listens on this machine; 0: a free one
+PORT ?= 8000
 ## UPGRADE    1: "make lock" takes the newest version of each package
 UPGRADE ?=
 ## PIP        1: set up with pip alone, without uv
@@ -77,11 +79,11 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := run
-.PHONY: run why debug loop sweep ablation compare new test lab tensorboard nightly report share doctor setup lock clean help ready
+.PHONY: run why debug loop sweep ablation compare new test lab tensorboard serve nightly report share doctor setup lock clean help ready
 
 # Each command gets its variables through its environment, so that they reach it as they were typed.
-run why debug loop sweep ablation tensorboard nightly: export SCENARIO := $(SCENARIO)
-run why debug loop sweep ablation tensorboard nightly: export PROFILE := $(PROFILE)
+run why debug loop sweep ablation tensorboard serve nightly: export SCENARIO := $(SCENARIO)
+run why debug loop sweep ablation tensorboard serve nightly: export PROFILE := $(PROFILE)
 run why loop sweep ablation: export PARAMS := $(PARAMS)
 run sweep: export KERNELS := $(KERNELS)
 
@@ -144,6 +146,13 @@ lab: ready ## open the notebooks in JupyterLab
 tensorboard: export SWEEP := $(SWEEP)
 tensorboard: ready ## look at the training of the scenario's latest run in TensorBoard, or at SWEEP
 	@"$(PYTHON)" -m loopbook tensorboard --scenario "$$SCENARIO" --profile "$$PROFILE" --sweep="$$SWEEP"
+
+serve: export WORKERS := $(WORKERS)
+serve: export PORT := $(PORT)
+serve: ready ## serve the newest good run's agent by HTTP; it follows what is approved and run; Ctrl-C ends it
+	@set -- --scenario "$$SCENARIO" --profile "$$PROFILE" --port "$$PORT"; \
+	if [ -n "$$WORKERS" ]; then set -- "$$@" --workers "$$WORKERS"; fi; \
+	"$(PYTHON)" -m loopbook serve "$$@"
 
 nightly: export SUMMARY := $(SUMMARY)
 nightly: export MAIL := $(MAIL)

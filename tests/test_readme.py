@@ -50,6 +50,7 @@ def environment(folder: Path) -> dict[str, str]:
         "DASK",
         "JOBS",
         "WORKERS",
+        "PORT",
         "SWEEP",
         "LOOPBOOK_PROJECT",
         "NAME",

@@ -7,7 +7,7 @@ interrupted (a signal that ends it: 128 and its number).
 
 import typer
 
-from loopbook.cli import asking, deciding, keeping, keys, running, showing
+from loopbook.cli import asking, deciding, keeping, keys, running, serving, showing
 from loopbook.cli.program import Plain
 
 COMMANDS = {
@@ -15,7 +15,7 @@ COMMANDS = {
     "Decide": (deciding.approve, deciding.deliver, deciding.incidents),
     "Ask": (asking.why, asking.verify, asking.reproduce, asking.compare, asking.parameters),
     "Show": (showing.report, showing.share, showing.lab, showing.debug, showing.tensorboard),
-    "Serve": (keys.keys,),
+    "Serve": (serving.serve, keys.keys),
     "Keep": (keeping.new, keeping.doctor, keeping.schema, keeping.gc, keeping.clean),
 }
 """All commands, in the order of the help."""

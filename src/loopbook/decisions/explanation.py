@@ -5,7 +5,9 @@ field? It looks at one part at a time, so parts that only count together can all
 add up. It explains the model, not the world.
 """
 
+import math
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -52,6 +54,7 @@ def occlusion(
     *,
     most: int = 60,
     batch: int = 2_048,
+    seconds: float = math.inf,
 ) -> pd.DataFrame:
     """Return how much each word and field moved what the model says of each row.
 
@@ -74,6 +77,8 @@ def occlusion(
         Different words of a text that are taken away, the first ones; all occurrences of a word go at once.
     batch
         Rows that the model is asked about at once.
+    seconds
+        After which no further batch is begun: parts that were not asked about have no effect (NaN), and stand last.
 
     Returns
     -------
@@ -101,7 +106,7 @@ def occlusion(
         return pd.DataFrame(columns=COLUMNS)
     score = Score.of(targets.narrow(probabilities(frame)))
     rows = np.array([part.row for part in every])
-    without = asked(frame, [[part] for part in every], probabilities, batch)
+    without = asked(frame, [[part] for part in every], probabilities, batch, seconds)
     return table(frame, every, score.whole[rows] - score.read(rows, without), score.names(task, classes))
 
 
@@ -214,10 +219,17 @@ def asked(
     removed: Sequence[Sequence[Part]],
     probabilities: Callable[[pd.DataFrame], NDArray[np.float64]],
     batch: int,
+    seconds: float = math.inf,
 ) -> NDArray[np.float64]:
-    """Return what the model says of rows without some of their parts; an entry of `removed` holds parts of one row."""
-    said = []
+    """Return what the model says of rows without some of their parts; an entry of `removed` holds parts of one row.
+
+    After `seconds` no further batch is begun, and what was not asked is NaN.
+    """
+    said, late = list[NDArray[np.float64]](), time.monotonic() + seconds
     for start in range(0, len(removed), batch):
+        if said and time.monotonic() > late:
+            said.append(np.full((len(removed) - start, *said[0].shape[1:]), np.nan))
+            break
         some = removed[start : start + batch]
         variants = frame.iloc[[own[0].row for own in some]].reset_index(drop=True)
         for column in dict.fromkeys(part.column for own in some for part in own):

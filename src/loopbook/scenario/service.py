@@ -21,3 +21,7 @@ class ServiceSettings(Settings):
     alert_p99: float = Field(0.25, gt=0, description="seconds: 99 % of answers are to be faster, else an alert")
     alert_error_share: float = Field(0.01, gt=0, le=1, description="share of answers that failed inside (5xx)")
     alert_queue: float = Field(0.1, gt=0, description="seconds in the queue, 99 % of decisions")
+    batch_most: int = Field(64, ge=1, le=1_000, description="decisions made at once under load; 1: each by itself")
+    batch_wait: float = Field(0.002, ge=0, le=1, description="seconds that a decision waits for others to be made with")
+    queue_most: int = Field(2_000, ge=1, description="decisions that may wait in a worker; else callers come back")
+    follow_seconds: float = Field(2, gt=0, le=3_600, description="seconds between two looks for what to serve")

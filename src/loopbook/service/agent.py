@@ -1,5 +1,6 @@
 """The served agent: a run's champion through ONNX Runtime, and its policy; requests in, entries of the log out."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from loopbook.decisions.agent import Agent
 from loopbook.decisions.audit.entry import Entry, agent_name, new_id
 from loopbook.decisions.building import Plan
 from loopbook.decisions.log import Decision
-from loopbook.decisions.policies import Policy, Ruled
+from loopbook.decisions.policies import Policy, Review, Ruled, Threshold
 from loopbook.decisions.replay import Budget
 from loopbook.models.answers import Answers
 from loopbook.models.shipping.bundle import OnnxModel
@@ -74,15 +75,11 @@ class Served:
     @classmethod
     def of(cls, project: Project, run: Run) -> Self:
         """Return the agent that a run made."""
-        scenario = Scenario.model_validate_json(run.model_dump_json(include={"resolved"})[len('{"resolved":') : -1])
-        bundle = artifact(project, run, "champion") / "onnx"
-        if not bundle.is_dir():
-            raise LoopbookError(
-                f"The champion of {run.scenario}'s run {run.run} was not exported to ONNX, and the service runs "
-                "without TensorFlow: set optimization.export to true in the scenario, and run it again: "
-                f"{again(run.scenario, run.profile)}"
-            )
-        model, policy = OnnxModel.load(bundle), policies.load(content.load(artifact(project, run, "policy")))
+        scenario = Scenario.model_validate_json(json.dumps(run.resolved))
+        model, policy = (
+            OnnxModel.load(bundle(project, run)),
+            policies.load(content.load(artifact(project, run, "policy"))),
+        )
         train = pd.read_parquet(artifact(project, run, "train"), columns=["label"])
         plan = Plan(
             scenario.task,
@@ -115,6 +112,19 @@ class Served:
     @property
     def policy(self) -> Policy:
         return self.agent.policy
+
+    @cached_property
+    def threshold(self) -> float | None:
+        """Of two classes, the probability from which the policy acts; None: it has none that can be reached."""
+        base = self.policy.base if isinstance(self.policy, Ruled) else self.policy
+        found = base.threshold if isinstance(base, Threshold | Review) else None
+        return found if found is not None and found <= 1 else None
+
+    @cached_property
+    def card(self) -> dict[str, Any] | None:
+        """What is written of the champion beside it."""
+        file = artifact(self.project, self.run, "champion") / "onnx" / "model_card.json"
+        return dict(content.read_json(file)) if file.is_file() else None
 
     @cached_property
     def runtime(self) -> Mapping[str, str]:
@@ -202,7 +212,9 @@ class Served:
         rows = self.frame(kept)
         said = self.agent.reason(rows)
         decided = self.agent.decide(rows, said, budget)
-        shared = {"versions": dict(self.versions), "runtime": dict(self.runtime)}
+        shared: dict[str, Any] = {"versions": dict(self.versions), "runtime": dict(self.runtime)}
+        if len(self.agent.plan.classes) == 2:
+            shared["threshold"] = self.threshold
         asked = zip(callers or [""] * len(kept), keys or [None] * len(kept), strict=True)
         return [
             Entry("decision", new_id(), {**_facts(decision), **told, **shared, "caller": caller}, row, key)
@@ -246,6 +258,24 @@ def artifact(project: Project, run: Run, name: str) -> Path:
         if name in stage.artifacts:
             return vault.checked(project.data / stage.artifacts[name])
     raise MissingInput(f"Run {run.run} of {run.scenario} has no {name!r}: {again(run.scenario, run.profile)}")
+
+
+def bundle(project: Project, run: Run) -> Path:
+    """Return the folder of a run's champion as it is served.
+
+    Raises
+    ------
+    LoopbookError
+        If it was not exported to ONNX.
+    """
+    folder = artifact(project, run, "champion") / "onnx"
+    if not folder.is_dir():
+        raise LoopbookError(
+            f"The champion of {run.scenario}'s run {run.run} was not exported to ONNX, and the service runs without "
+            "TensorFlow: set optimization.export to true in the scenario, and run it again: "
+            f"{again(run.scenario, run.profile)}"
+        )
+    return folder
 
 
 def digest(run: Run, name: str) -> str:

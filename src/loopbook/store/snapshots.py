@@ -147,9 +147,9 @@ def seal(project: Project, scenario: str, profile: str, snapshot: Snapshot) -> P
     LoopbookError
         If another snapshot was sealed since `snapshot` was made from the current one.
     """
-    folder = _folder(project, scenario, profile)
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    place = folder(project, scenario, profile)
+    place.mkdir(parents=True, exist_ok=True)
+    with FileLock(place / ".lock"):
         before = current(project, scenario, profile)
         if not snapshot.says_more_than(before):
             return None
@@ -159,7 +159,7 @@ def seal(project: Project, scenario: str, profile: str, snapshot: Snapshot) -> P
                 f"{snapshot.round}: something was approved in between. Look at the latest run and approve again."
             )
         text = snapshot.model_dump_json(indent=1) + "\n"
-        path = folder / _name(snapshot, text)
+        path = place / _name(snapshot, text)
         write_atomically(path, lambda file: _write_private(file, text))
         return path
 
@@ -172,15 +172,15 @@ def withdraw(project: Project, scenario: str, profile: str) -> Snapshot | None:
     Snapshot or None
         What was laid aside; None in round 0.
     """
-    folder = _folder(project, scenario, profile)
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    place = folder(project, scenario, profile)
+    place.mkdir(parents=True, exist_ok=True)
+    with FileLock(place / ".lock"):
         sealed = _sealed(project, scenario, profile)
         if not sealed:
             return None
         snapshot = _read(sealed[-1])
-        (folder / "withdrawn").mkdir(exist_ok=True)
-        sealed[-1].replace(folder / "withdrawn" / sealed[-1].name)
+        (place / "withdrawn").mkdir(exist_ok=True)
+        sealed[-1].replace(place / "withdrawn" / sealed[-1].name)
         return snapshot
 
 
@@ -189,13 +189,14 @@ def _write_private(file: Path, text: str) -> None:
     file.chmod(0o600)
 
 
-def _folder(project: Project, scenario: str, profile: str) -> Path:
+def folder(project: Project, scenario: str, profile: str) -> Path:
+    """Return where an agent's snapshots lie."""
     return project.state / "snapshots" / scenario / profile
 
 
 def _sealed(project: Project, scenario: str, profile: str) -> list[Path]:
-    folder = _folder(project, scenario, profile)
-    found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)] if folder.is_dir() else []
+    place = folder(project, scenario, profile)
+    found = [path for path in place.iterdir() if _NAME.fullmatch(path.name)] if place.is_dir() else []
     return sorted(found, key=lambda path: int(path.name.split("-")[0]))
 
 

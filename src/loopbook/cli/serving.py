@@ -1,0 +1,48 @@
+"""The command that serves an agent by HTTP."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loopbook.cli.program import DEFAULT, ProfileOption, ScenarioOption, terminal
+from loopbook.store.project import Project
+
+
+def serve(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that answer; by default one a processor.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Where it listens; 0: a free port.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others than this machine's own need TLS.")
+    ] = "127.0.0.1",
+    certificate: Annotated[Path | None, typer.Option(help="PEM file: callers come by TLS.")] = None,
+    private_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's key.")] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option(help="A proxy that encrypts stands before it, and nobody else reaches the address.")
+    ] = False,
+) -> None:
+    """Serve the newest good run's agent by HTTP, and follow what is approved and run; Ctrl-C ends it gracefully."""
+    from loopbook.scenario import loading
+    from loopbook.service.worker import Order
+    from loopbook.service.workers import Workers
+    from loopbook.store.origin import usable_processors
+
+    console, project = terminal(), Project.find()
+    order = Order(
+        scenario=loading.load(scenario, project.scenarios, profile).name,
+        profile=profile,
+        host=host,
+        port=port,
+        certificate=certificate,
+        private_key=private_key,
+        behind_proxy=behind_proxy,
+    )
+    number = workers or usable_processors()
+    service = Workers(project, order, number, lambda text: console.print(text, markup=False, soft_wrap=True))
+    console.print(f"{service.name}: loading and warming {number} worker{'s' * (number > 1)} …")
+    service.run(lambda: console.print(f"Serving {service.name} on {service.address}", markup=False, soft_wrap=True))
+    console.print("Ended: what was begun is finished, and the log's chains are closed.")

@@ -1,0 +1,175 @@
+"""The agent behind the HTTP layer: it follows the current snapshot, and takes over between two batches."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from sqlalchemy import Engine
+
+from loopbook.decisions.audit import chain, entry, reader
+from loopbook.decisions.audit.entry import Entry, Stored
+from loopbook.decisions.audit.writer import Writer
+from loopbook.decisions.replay import Budget
+from loopbook.scenario.contract import Scenario
+from loopbook.service.agent import Served, newest
+from loopbook.service.batching import Batcher
+from loopbook.service.deciding import Asked
+from loopbook.service.errors import LOG
+from loopbook.service.explaining import Explainer
+from loopbook.service.metrics import Metrics
+from loopbook.store import snapshots
+from loopbook.store.project import Project
+
+INTERFACE = ("task", "data", "source")
+"""Sections of a scenario by which requests are checked: a run with others needs a new process."""
+
+_WARM = (1, 8, 64)  # sizes of batches decided before the first request
+
+
+class Following:
+    """What the HTTP layer sees of the agent (`deciding.Deciding`); a context manager.
+
+    Parameters
+    ----------
+    served
+        Who decides first.
+    scenario
+        As the file says now, for the service's own settings.
+    database, writer
+        The log.
+    budget
+        What the log says that people have been asked.
+    metrics
+        Told of the queue.
+    """
+
+    def __init__(
+        self,
+        served: Served,
+        scenario: Scenario,
+        database: Engine,
+        writer: Writer,
+        budget: Budget,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.scenario = served.scenario.model_copy(update={"service": scenario.service})
+        self.name = served.name
+        self.outdated = threading.Event()
+        self._served, self._since = served, datetime.now(UTC)
+        self._database, self._writer, self._budget = database, writer, budget
+        self._explainer = Explainer(served.project)
+        self._trouble = ""
+        settings = scenario.service
+        measured = {"measured": metrics.batch} if metrics else {}
+        self._batcher = Batcher(
+            self._decided,
+            self._known,
+            writer.append,
+            most=settings.batch_most,
+            wait=settings.batch_wait,
+            room=settings.queue_most,
+            **measured,
+        )
+        self._looked = _state(served.project, served.scenario.name, served.profile)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._follow, args=(settings.follow_seconds,), daemon=True)
+
+    def __enter__(self) -> Self:
+        warm(self._served)
+        self._note(None)
+        self._batcher.__enter__()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Decide what was asked, and end."""
+        self._ended.set()
+        self._thread.join()
+        self._batcher.__exit__()
+
+    def decide(self, asked: Asked) -> "Future[list[Stored]]":
+        """Queue requests; see `Deciding.decide`."""
+        return self._batcher.ask(asked)
+
+    def explain(self, stored: Stored, seconds: float) -> Mapping[str, Any]:
+        """Explain a stored decision; see `Explainer.explain`."""
+        return self._explainer.explain(stored, self._served, seconds)
+
+    def about(self) -> Mapping[str, Any]:
+        """Return what is served since when, and its card."""
+        return {"versions": dict(self._served.versions), "since": self._since, "card": self._served.card}
+
+    def trouble(self) -> str | None:
+        """Return why no request can be answered now."""
+        return None if self._batcher.alive else "going down"
+
+    def look(self) -> None:
+        """Take over the newest good run under the current snapshot, if it is another than the one that is served.
+
+        What is being decided meanwhile is decided by the agent before; the next batch is decided by the new one.
+        """
+        served = self._served
+        state = _state(served.project, served.scenario.name, served.profile)
+        if state == self._looked:
+            return
+        run = newest(served.project, served.scenario.name, served.profile)
+        if run.run != served.run.run:
+            found = Served.of(served.project, run)
+            if any(getattr(found.scenario, part) != getattr(served.scenario, part) for part in INTERFACE):
+                self.outdated.set()
+                return
+            warm(found)
+            self._served, self._since = found, datetime.now(UTC)
+            self._note(served)
+        self._looked, self._trouble = state, ""
+
+    def _note(self, before: Served | None) -> None:
+        """Write down who decides from now on."""
+        more = {} if before is None else {"before": before.versions["run"]}
+        self._writer.append([entry.took_over(self._served.versions, **more)]).result()
+
+    def _follow(self, seconds: float) -> None:
+        while not self._ended.wait(seconds):
+            try:
+                self.look()
+            except Exception as error:  # whatever is wrong with what is newer, the agent that is served goes on
+                if str(error) != self._trouble:
+                    LOG.exception("%s goes on with run %s", self.name, self._served.versions["run"])
+                self._trouble = str(error)
+
+    def _decided(self, calls: Sequence[Asked]) -> list[list[Entry]]:
+        served, requests = self._served, [request for asked in calls for request in asked.requests]
+        kept = served.prepare(requests)
+        digests = (asked.digest for asked in calls for _ in asked.requests)
+        for row, digest in zip(kept, digests, strict=True):
+            row["request"] = digest
+        callers = [asked.caller for asked in calls for _ in asked.requests]
+        entries = iter(served.decide(kept, self._budget, callers, [key for asked in calls for key in asked.keys]))
+        return [[next(entries) for _ in asked.requests] for asked in calls]
+
+    def _known(self, calls: Sequence[Asked]) -> list[list[Stored] | None]:
+        digests = [[chain.sha256(key) for key in asked.keys if key] for asked in calls]
+        if not any(digests):
+            return [None] * len(calls)
+        with self._database.connect() as connection:
+            found = reader.by_keys(connection, self.name, [digest for own in digests for digest in own])
+        return [[found[key] for key in own] if own and all(key in found for key in own) else None for own in digests]
+
+
+def warm(served: Served) -> None:
+    """Decide some rows for nobody, one and many, so that the first caller does not wait for what is made but once."""
+    task = served.scenario.task
+    blank = {"text": "warm", "number": None, "category": None}
+    request = {"fields": {name: blank[kind] for name, kind in task.fields.items()}}
+    for many in _WARM:
+        served.decide(served.prepare([request] * many), Budget(0.0))
+    served.usual, served.card, served.runtime  # noqa: B018  # read now: they could be pruned, and nobody should wait
+
+
+def _state(project: Project, scenario: str, profile: str) -> tuple[tuple[str, int], ...]:
+    """Return what tells that a run or a snapshot has come or gone: cheap enough to be asked for every second."""
+    folders = (project.runs / scenario, snapshots.folder(project, scenario, profile))
+    files = (path for folder in folders if folder.is_dir() for path in folder.glob("[!.]*.json"))
+    return tuple(sorted((str(path), path.stat().st_mtime_ns) for path in files))

@@ -1,0 +1,141 @@
+"""One worker process of the service: it loads and warms the agent, listens, and ends when it is told or left alone."""
+
+import gc
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from pydantic import BaseModel, ConfigDict
+
+from loopbook.decisions.audit.database import connect
+from loopbook.decisions.audit.writer import Writer
+from loopbook.scenario import loading
+from loopbook.service import listening
+from loopbook.service.agent import Served
+from loopbook.service.alerts import Watch
+from loopbook.service.app import create_app
+from loopbook.service.budget import Count
+from loopbook.service.following import Following
+from loopbook.service.metrics import Metrics
+from loopbook.store.owner_only import owner_only
+from loopbook.store.project import Project
+
+READY, OUTDATED = "ready", "outdated"
+"""What a worker says on its standard output: it listens; a newer run needs a new process."""
+
+
+class Order(BaseModel):
+    """What a worker is to do.
+
+    Attributes
+    ----------
+    scenario, profile
+        Whose newest good run is served.
+    host, port
+        Where to listen; several processes share the port.
+    certificate, private_key, behind_proxy
+        As of `listening.config`.
+    decisions, reviews
+        What its part of the log says: how often a person was asked.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    scenario: str
+    profile: str
+    host: str = "127.0.0.1"
+    port: int = 8000
+    certificate: Path | None = None
+    private_key: Path | None = None
+    behind_proxy: bool = False
+    decisions: int = 0
+    reviews: int = 0
+
+    @property
+    def listening(self) -> dict[str, Any]:
+        """What `listening.config` is given."""
+        return self.model_dump(include={"host", "port", "certificate", "private_key", "behind_proxy"})
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+def main(order: Order) -> None:
+    """Serve until SIGTERM, or until whoever started this process is gone: then finish, close the chain, and end."""
+    _on_signals(lambda *_: sys.exit())
+    project = Project.find()
+    scenario = loading.load(order.scenario, project.scenarios, order.profile)
+    served = Served.load(project, scenario.name, order.profile)
+    database, metrics = connect(project), Metrics(scenario.service.alert_seconds)
+    budget = Count(order.decisions, order.reviews).budget(served.agent.capacity)
+    with ExitStack() as stack:
+        writer = stack.enter_context(Writer(database, served.name))
+        following = stack.enter_context(Following(served, scenario, database, writer, budget, metrics))
+        watch = stack.enter_context(Watch(metrics, writer, scenario.service))
+        encrypted = order.certificate is not None or order.behind_proxy
+        app = create_app(following, database, writer, metrics, alerts=lambda: watch.alerts, encrypted=encrypted)
+        config = listening.config(app, **order.listening, receive_seconds=scenario.service.receive_seconds)
+        _watch_parent()
+        _once(following.outdated, lambda: _say(OUTDATED))
+        gc.collect()
+        gc.freeze()  # what is there now stays: looking through it again and again would make callers wait
+        _on_signals(lambda *_: None)  # uvicorn takes them over, and raises them again when it has ended
+        Server(config, lambda: _say(READY)).run([_bound(order.host, order.port)])
+
+
+def _on_signals(handler: Callable[..., object]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket of our own on a port that the workers share; the kernel deals connections out."""
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind((host, port))
+    return bound
+
+
+def _watch_parent() -> None:
+    """End this process gracefully when the one that started it is gone, and its end of our input with it."""
+
+    def wait() -> None:
+        os.read(sys.stdin.fileno(), 1)  # nothing ever comes but the end; a buffered read would hold its lock at exit
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+def _once(event: threading.Event, then: Callable[[], None]) -> None:
+    def wait() -> None:
+        event.wait()
+        then()
+
+    threading.Thread(target=wait, name="outdated", daemon=True).start()
+
+
+def _say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    with owner_only():
+        main(Order.model_validate_json(sys.argv[1]))

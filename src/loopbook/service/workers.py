@@ -1,0 +1,256 @@
+"""Worker processes on one port: started, started again when one ends, replaced one by one, ended gracefully."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Literal
+
+from loopbook.decisions.audit.database import connect
+from loopbook.decisions.audit.entry import agent_name
+from loopbook.scenario.errors import LoopbookError
+from loopbook.service import agent, listening, metrics
+from loopbook.service.budget import Count, counted, writers_of
+from loopbook.service.worker import OUTDATED, READY, Order
+from loopbook.store.project import Project
+
+_GRACE = 45.0  # seconds that workers have to finish what they have begun
+_PAUSES = (0.1, 0.5, 2.0, 10.0, 30.0)  # seconds before a worker is started again that failed so many times in a row
+_LONG = 10.0  # seconds after which one that ends has not failed in a row
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(eq=False)
+class _Worker:
+    """A process, in one of the slots."""
+
+    slot: int
+    process: "subprocess.Popen[str]"
+    started: float
+    ready: bool = False
+
+
+@dataclass(eq=False)
+class _Slot:
+    """What is known of the place of a worker, whoever fills it.
+
+    Attributes
+    ----------
+    share
+        Its part of what the log said at the beginning.
+    processes
+        All that have filled it since then.
+    failures
+        Ends in a row, each soon after the start.
+    """
+
+    share: Count
+    processes: list[int] = field(default_factory=list)
+    failures: int = 0
+
+
+_What = Literal["ready", "outdated", "ended", "start", "signal"]
+_Event = tuple[_What, _Worker | None]
+
+
+class Workers:
+    """The worker processes of a service.
+
+    Parameters
+    ----------
+    project
+        Whose runs are served.
+    order
+        What each is to do; port 0: a free one.
+    number
+        How many.
+    tell
+        Where it is said what happens, in sentences.
+
+    Raises
+    ------
+    LoopbookError
+        If there is nothing to serve, the port is taken, or texts would cross a network unencrypted.
+    """
+
+    def __init__(self, project: Project, order: Order, number: int, tell: Callable[[str], None]) -> None:
+        if number < 1:
+            raise LoopbookError(f"A service needs at least one worker, not {number}.")
+        listening.check(order.host, order.certificate, order.private_key, order.behind_proxy)
+        agent.bundle(project, agent.newest(project, order.scenario, order.profile))
+        self._project, self._tell = project, tell
+        self._reserved = reserved(order.host, order.port)
+        self._order = order.model_copy(update={"port": self._reserved.getsockname()[1]})
+        self._begun = datetime.now(UTC)
+        self.name = agent_name(order.scenario, order.profile)
+        engine = connect(project)
+        whole = counted(engine, self.name)
+        engine.dispose()  # each worker has its own
+        self._slots = [_Slot(whole.part(slot, number)) for slot in range(number)]
+        self._workers: list[_Worker] = []
+        self._leaving: list[_Worker] = []
+        self._events: SimpleQueue[_Event] = SimpleQueue()
+        self._counts = tempfile.TemporaryDirectory(prefix="loopbook-metrics-")
+
+    @property
+    def address(self) -> str:
+        """Where the service is reached."""
+        host = f"[{self._order.host}]" if ":" in self._order.host else self._order.host
+        return f"{'https' if self._order.certificate else 'http'}://{host}:{self._order.port}"
+
+    def run(self, listens: Callable[[], None]) -> None:
+        """Serve until SIGTERM or SIGINT; then let every worker finish.
+
+        Parameters
+        ----------
+        listens
+            Called when all workers answer for the first time.
+
+        Raises
+        ------
+        LoopbookError
+            If a worker ends before it has ever answered.
+        """
+        metrics.share(Path(self._counts.name))
+        before = {
+            number: signal.signal(number, lambda *_: self._events.put(("signal", None)))
+            for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            for slot in range(len(self._slots)):
+                self._workers.append(self._start(slot))
+            self._first(listens)
+            while (event := self._events.get())[0] != "signal":
+                self._on(*event)
+        finally:
+            self._end()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self._reserved.close()
+            self._counts.cleanup()
+
+    def _first(self, listens: Callable[[], None]) -> None:
+        """Wait until all workers answer."""
+        while not all(worker.ready for worker in self._workers):
+            what, worker = self._events.get()
+            if what == "ended":
+                raise LoopbookError("A worker ended before it could answer; what it said stands above.")
+            if what == "signal":
+                self._events.put((what, worker))
+                return
+            self._on(what, worker)
+        listens()
+
+    def _on(self, what: _What, worker: _Worker | None) -> None:
+        assert worker is not None
+        slot = self._slots[worker.slot]
+        if what == "ready":
+            worker.ready = True
+            for other in [other for other in self._workers if other.slot == worker.slot and other is not worker]:
+                self._workers.remove(other)
+                self._leaving.append(other)
+                other.process.terminate()
+        elif what == "outdated":
+            if not any(not other.ready for other in self._workers):
+                self._tell(f"Worker {worker.slot + 1} is replaced: a newer run checks requests otherwise.")
+                self._workers.append(self._start(worker.slot))
+            else:  # one at a time: the others go on, and are asked again
+                _later(1.0, lambda: self._events.put((what, worker)))
+        elif what == "ended":
+            metrics.ended(worker.process.pid)
+            if worker in self._leaving:
+                self._leaving.remove(worker)
+                return
+            self._workers.remove(worker)
+            slot.failures = slot.failures + 1 if time.monotonic() - worker.started < _LONG else 0
+            pause = _PAUSES[min(slot.failures, len(_PAUSES) - 1)]
+            self._tell(
+                f"Worker {worker.slot + 1} (process {worker.process.pid}) ended with code "
+                f"{worker.process.returncode}; another one starts in {pause:g} s."
+            )
+            _later(pause, lambda: self._events.put(("start", worker)))
+        elif what == "start":
+            self._workers.append(self._start(worker.slot))
+
+    def _start(self, slot: int) -> _Worker:
+        """Start a worker that knows what its slot has decided so far."""
+        known = self._slots[slot]
+        count = known.share
+        if known.processes:
+            engine = connect(self._project)
+            count += counted(engine, self.name, writers_of(engine, self.name, known.processes, self._begun))
+            engine.dispose()
+        order = self._order.model_copy(update=count._asdict())
+        process = subprocess.Popen(
+            [sys.executable, "-m", "loopbook.service.worker", order.model_dump_json()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **dict.fromkeys(_THREADS, "1")},
+            start_new_session=True,  # Ctrl-C reaches us, and we tell them
+        )
+        worker = _Worker(slot, process, time.monotonic())
+        known.processes.append(process.pid)
+        threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
+        return worker
+
+    def _listen(self, worker: _Worker) -> None:
+        """Pass on what a worker says, and that it has ended."""
+        assert worker.process.stdout is not None
+        words: dict[str, _What] = {READY: "ready", OUTDATED: "outdated"}
+        for line in worker.process.stdout:
+            if what := words.get(line.strip()):
+                self._events.put((what, worker))
+        worker.process.wait()
+        self._events.put(("ended", worker))
+
+    def _end(self) -> None:
+        """Let all workers finish; one that does not in time is killed."""
+        every = [*self._workers, *self._leaving]
+        for worker in every:
+            worker.process.terminate()
+        until = time.monotonic() + _GRACE
+        for worker in every:
+            try:
+                worker.process.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                self._tell(f"Worker {worker.slot + 1} did not finish within {_GRACE:g} s and is killed.")
+                worker.process.kill()
+                worker.process.wait()
+
+
+def reserved(host: str, port: int) -> socket.socket:
+    """Return a socket that keeps a port for processes of ours that will share it; it takes no connections itself.
+
+    Raises
+    ------
+    LoopbookError
+        If another program listens there.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as alone:
+            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            alone.bind(address)
+        kept = socket.socket(family, socket.SOCK_STREAM)
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        kept.bind(address)
+    except OSError as error:
+        raise LoopbookError(f"Port {port} of {host} cannot be used: {error.strerror}. Take another one.") from error
+    return kept
+
+
+def _later(seconds: float, then: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, then)
+    timer.daemon = True
+    timer.start()
