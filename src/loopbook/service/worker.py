@@ -1,6 +1,5 @@
 """One worker process of the service: it loads and warms the agent, listens, and ends when it is told or left alone."""
 
-import gc
 import os
 import signal
 import socket
@@ -11,7 +10,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from pydantic import BaseModel, ConfigDict
 
 from loopbook.decisions.audit.database import connect
@@ -63,18 +61,6 @@ class Order(BaseModel):
         return self.model_dump(include={"host", "port", "certificate", "private_key", "behind_proxy"})
 
 
-class Server(uvicorn.Server):
-    """uvicorn, which says when it listens."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._ready()
-
-
 def main(order: Order) -> None:
     """Serve until SIGTERM, or until whoever started this process is gone: then finish, close the chain, and end."""
     _on_signals(lambda *_: sys.exit())
@@ -92,10 +78,8 @@ def main(order: Order) -> None:
         config = listening.config(app, **order.listening, receive_seconds=scenario.service.receive_seconds)
         _watch_parent()
         _once(following.outdated, lambda: _say(OUTDATED))
-        gc.collect()
-        gc.freeze()  # what is there now stays: looking through it again and again would make callers wait
         _on_signals(lambda *_: None)  # uvicorn takes them over, and raises them again when it has ended
-        Server(config, lambda: _say(READY)).run([_bound(order.host, order.port)])
+        listening.run(config, [_bound(order.host, order.port)], lambda: _say(READY))
 
 
 def _on_signals(handler: Callable[..., object]) -> None:
