@@ -13,8 +13,8 @@ def serve(
     scenario: ScenarioOption = DEFAULT,
     profile: ProfileOption = "standard",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that answer; by default one a processor.")
-    ] = None,
+        str, typer.Option(help="Processes that answer; 1:4 lets the queue decide between them; empty: one a processor.")
+    ] = "",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Where it listens; 0: a free port.")] = 8000,
     host: Annotated[
         str, typer.Option(help="Address to listen on; others than this machine's own need TLS.")
@@ -27,13 +27,15 @@ def serve(
 ) -> None:
     """Serve the newest good run's agent by HTTP, and follow what is approved and run; Ctrl-C ends it gracefully."""
     from loopbook.scenario import loading
+    from loopbook.service import scaling
     from loopbook.service.worker import Order
     from loopbook.service.workers import Workers
     from loopbook.store.origin import usable_processors
 
     console, project = terminal(), Project.find()
+    given = loading.load(scenario, project.scenarios, profile)
     order = Order(
-        scenario=loading.load(scenario, project.scenarios, profile).name,
+        scenario=given.name,
         profile=profile,
         host=host,
         port=port,
@@ -41,8 +43,9 @@ def serve(
         private_key=private_key,
         behind_proxy=behind_proxy,
     )
-    number = workers or usable_processors()
-    service = Workers(project, order, number, lambda text: console.print(text, markup=False, soft_wrap=True))
-    console.print(f"{service.name}: loading and warming {number} worker{'s' * (number > 1)} …")
+    least, most = scaling.limits(workers or str(usable_processors()))
+    rule = scaling.Rule(least, most, given.service.scale_queue, calm=given.service.scale_calm_seconds)
+    service = Workers(project, order, rule, lambda text: console.print(text, markup=False, soft_wrap=True))
+    console.print(f"{service.name}: loading and warming {least} worker{'s' * (least > 1)} …")
     service.run(lambda: console.print(f"Serving {service.name} on {service.address}", markup=False, soft_wrap=True))
     console.print("Ended: what was begun is finished, and the log's chains are closed.")

@@ -175,6 +175,27 @@ class Meter:
         return found
 
 
+class Scaler:
+    """Measures, remembers, and says how many workers there should be.
+
+    Parameters
+    ----------
+    rule
+        By which it decides.
+    meter
+        By which it measures.
+    """
+
+    def __init__(self, rule: Rule, meter: Meter) -> None:
+        self._rule, self._meter = rule, meter
+        self._history: list[Sample] = []
+
+    def look(self, at: float, workers: int) -> int:
+        """Measure, and return the number wanted; `workers` answer now."""
+        self._history = trimmed([*self._history, self._meter.sample(at, workers)], self._rule)
+        return wanted(self._history, self._rule)
+
+
 def _recommended(sample: Sample, rule: Rule) -> int:
     """Return the autoscaler's number: workers in proportion to metric over target, at most twice as many."""
     ratio = min(sample.queue / rule.target, 2.0)

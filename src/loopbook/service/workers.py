@@ -20,12 +20,14 @@ from loopbook.decisions.audit.entry import agent_name
 from loopbook.scenario.errors import LoopbookError
 from loopbook.service import agent, listening, metrics
 from loopbook.service.budget import Count, counted, writers_of
+from loopbook.service.scaling import Meter, Rule, Scaler
 from loopbook.service.worker import OUTDATED, READY, Order
 from loopbook.store.project import Project
 
 _GRACE = 45.0  # seconds that workers have to finish what they have begun
 _PAUSES = (0.1, 0.5, 2.0, 10.0, 30.0)  # seconds before a worker is started again that failed so many times in a row
 _LONG = 10.0  # seconds after which one that ends has not failed in a row
+_LOOK = 1.0  # seconds between two looks at the queue, where it decides how many workers there are
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -58,7 +60,7 @@ class _Slot:
     failures: int = 0
 
 
-_What = Literal["ready", "outdated", "ended", "start", "signal"]
+_What = Literal["ready", "outdated", "ended", "start", "look", "signal"]
 _Event = tuple[_What, _Worker | None]
 
 
@@ -72,7 +74,7 @@ class Workers:
     order
         What each is to do; port 0: a free one.
     number
-        How many.
+        How many; a rule lets the queue decide between its limits.
     tell
         Where it is said what happens, in sentences.
 
@@ -82,9 +84,10 @@ class Workers:
         If there is nothing to serve, the port is taken, or texts would cross a network unencrypted.
     """
 
-    def __init__(self, project: Project, order: Order, number: int, tell: Callable[[str], None]) -> None:
-        if number < 1:
-            raise LoopbookError(f"A service needs at least one worker, not {number}.")
+    def __init__(self, project: Project, order: Order, number: int | Rule, tell: Callable[[str], None]) -> None:
+        self._rule = number if isinstance(number, Rule) else Rule(number, number)
+        if self._rule.least < 1:
+            raise LoopbookError(f"A service needs at least one worker, not {self._rule.least}.")
         listening.check(order.host, order.certificate, order.private_key, order.behind_proxy)
         agent.bundle(project, agent.newest(project, order.scenario, order.profile))
         self._project, self._tell = project, tell
@@ -95,7 +98,8 @@ class Workers:
         engine = connect(project)
         whole = counted(engine, self.name)
         engine.dispose()  # each worker has its own
-        self._slots = [_Slot(whole.part(slot, number)) for slot in range(number)]
+        self._slots = [_Slot(whole.part(slot, self._rule.most)) for slot in range(self._rule.most)]
+        self._filled = self._rule.least  # slots from the first on that have a worker
         self._workers: list[_Worker] = []
         self._leaving: list[_Worker] = []
         self._events: SimpleQueue[_Event] = SimpleQueue()
@@ -126,9 +130,12 @@ class Workers:
             for number in (signal.SIGTERM, signal.SIGINT)
         }
         try:
-            for slot in range(len(self._slots)):
+            for slot in range(self._filled):
                 self._workers.append(self._start(slot))
             self._first(listens)
+            if self._rule.least < self._rule.most:
+                self._scaler = Scaler(self._rule, Meter(metrics.queued))
+                _later(_LOOK, lambda: self._events.put(("look", None)))
             while (event := self._events.get())[0] != "signal":
                 self._on(*event)
         finally:
@@ -150,15 +157,37 @@ class Workers:
             self._on(what, worker)
         listens()
 
+    def _scale(self) -> None:
+        """Add workers, or let one finish, as the queue asks; not while some are not ready."""
+        ready = sum(worker.ready for worker in self._workers)
+        wanted = self._scaler.look(time.monotonic(), ready)
+        if wanted > self._filled:
+            self._tell(f"The queue is long: {wanted} workers instead of {self._filled}.")
+            self._workers += [self._start(slot) for slot in range(self._filled, wanted)]
+        elif wanted < self._filled == ready:
+            self._tell(f"The queue has been short: {wanted} workers instead of {self._filled}.")
+            self._leave([worker for worker in self._workers if worker.slot >= wanted])
+        else:
+            wanted = self._filled
+        self._filled = wanted
+        _later(_LOOK, lambda: self._events.put(("look", None)))
+
+    def _leave(self, workers: list[_Worker]) -> None:
+        """Let workers finish what they have begun, and end."""
+        for worker in workers:
+            self._workers.remove(worker)
+            self._leaving.append(worker)
+            worker.process.terminate()
+
     def _on(self, what: _What, worker: _Worker | None) -> None:
+        if what == "look":
+            self._scale()
+            return
         assert worker is not None
         slot = self._slots[worker.slot]
         if what == "ready":
             worker.ready = True
-            for other in [other for other in self._workers if other.slot == worker.slot and other is not worker]:
-                self._workers.remove(other)
-                self._leaving.append(other)
-                other.process.terminate()
+            self._leave([other for other in self._workers if other.slot == worker.slot and other is not worker])
         elif what == "outdated":
             if not any(not other.ready for other in self._workers):
                 self._tell(f"Worker {worker.slot + 1} is replaced: a newer run checks requests otherwise.")
@@ -178,7 +207,7 @@ class Workers:
                 f"{worker.process.returncode}; another one starts in {pause:g} s."
             )
             _later(pause, lambda: self._events.put(("start", worker)))
-        elif what == "start":
+        elif worker.slot < self._filled and all(other.slot != worker.slot for other in self._workers):
             self._workers.append(self._start(worker.slot))
 
     def _start(self, slot: int) -> _Worker:
