@@ -40,8 +40,8 @@ class MaskingCost:
     changed
         By split: how many of its rows masking changed.
     table
-        By rows of test (`ALL`, `CHANGED`): ``rows``, the primary metric ``masked`` and ``unmasked``, and ``cost``, what
-        masking loses, with ``low`` and ``high``; empty where nothing was fitted.
+        By model and rows of test (`ALL`, `CHANGED`): ``rows``, the primary metric ``masked`` and ``unmasked``, and
+        ``cost``, what masking loses, with ``low`` and ``high``; empty where nothing was fitted.
     """
 
     why: str
@@ -55,24 +55,29 @@ class MaskingCost:
 
     @property
     def figures(self) -> dict[str, Any]:
-        """Flat numbers to record."""
+        """Flat numbers to record: the champion's cost, and that of a second model."""
         rows = {f"masking_changed_{split}": count for split, count in self.changed.items()}
-        if len(self.table):
-            return rows | Interval(*self.table.loc[ALL, ["cost", "low", "high"]]).recorded("masking_cost")
-        # Nothing was changed, so both are one model.
-        return rows | (Interval(0.0, 0.0, 0.0).recorded("masking_cost") if self.changed else {})
+        if self.changed and not len(self.table):  # both are one model
+            return rows | Interval(0.0, 0.0, 0.0).recorded("masking_cost")
+        names = dict(zip(self.table.index.unique(0) if len(self.table) else (), ("", "baseline_"), strict=False))
+        found = {
+            f"{of}masking_cost": self.table.loc[(name, ALL), ["cost", "low", "high"]] for name, of in names.items()
+        }
+        return rows | {
+            name: value for what, row in found.items() for name, value in Interval(*row).recorded(what).items()
+        }
 
 
-def measure(stage: Stage, model: Model, data: TrainingData, test: pd.DataFrame) -> MaskingCost:
-    """Return what masking costs the method of a model in its primary metric on test, paired row by row.
+def measure(stage: Stage, models: Mapping[str, Model], data: TrainingData, test: pd.DataFrame) -> MaskingCost:
+    """Return what masking costs the methods of models in their primary metric on test, paired row by row.
 
     Parameters
     ----------
     stage
         Stage 04: its scenario's source is read again.
-    model
-        The champion. Its method is fitted twice, with one seed: on masked rows, which is mostly in the store already,
-        and on unmasked ones, which is not kept.
+    models
+        The champion first, and perhaps a plain baseline, whose fit knows no chance. Each method is fitted twice, with
+        one seed: on masked rows, which is mostly in the store already, and on unmasked ones, which is not kept.
     data, test
         The masked splits.
 
@@ -92,20 +97,32 @@ def measure(stage: Stage, model: Model, data: TrainingData, test: pd.DataFrame) 
     counts = {split: int(rows.sum()) for split, rows in changed.items()}
     if not any(counts.values()):
         return MaskingCost("Masking changed no text of train, validation or test, so it costs nothing.", counts)
-    method, cache = Method.of(model, stage.scenario.training), stage.project.work / "embeddings"
     features = Features.fit(raw["train"], stage.scenario)
     whole = TrainingData(raw["train"], raw["validation"], features, data.task)
-    classes = targets.classes(test["label"], data.task)
-    stage.progress("masking cost: the same method on masked texts")
-    own = Model.load(fit_store.fit(stage, method, data).model)
-    answer = seen_rows.answer(own, test, cache).aligned(classes).judged
+    tables = {}
+    for name, model in models.items():
+        method = Method.of(model, stage.scenario.training)
+        answers = _fitted(stage, method, data, test), _fitted_aside(stage, method, whole, raw["test"])
+        tables[name] = compared(test, *answers, changed["test"].to_numpy(), data.task, _resamples(stage))
+    table = pd.concat(tables, names=["model"])
+    return MaskingCost("The same methods, fitted and tested on masked and on unmasked texts.", counts, table)
+
+
+def _fitted(stage: Stage, method: Method, data: TrainingData, test: pd.DataFrame) -> Any:
+    """Return what a method says of test, as metrics judge it, fitted on masked texts; such a fit is kept."""
+    stage.progress("masking cost, masked")
+    model = Model.load(fit_store.fit(stage, method, data).model)
+    answer = seen_rows.answer(model, test, stage.project.work / "embeddings")
+    return answer.aligned(targets.classes(test["label"], data.task)).judged
+
+
+def _fitted_aside(stage: Stage, method: Method, data: TrainingData, test: pd.DataFrame) -> Any:
+    """Return the same of unmasked texts; of the fit nothing is kept."""
     with tempfile.TemporaryDirectory(prefix="unmasked-") as folder:
         work = Path(folder)
-        fitting.fit(method, whole, work, lambda text: stage.progress(f"masking cost, unmasked: {text}"))
-        other = Model.load(work / fitting.MODEL)
-        whole_answer = seen_rows.answer(other, raw["test"], work / "embeddings").aligned(classes).judged
-    table = compared(test, answer, whole_answer, changed["test"].to_numpy(), data.task, _resamples(stage))
-    return MaskingCost("The same method, fitted and tested on masked and on unmasked texts.", counts, table)
+        fitting.fit(method, data, work, lambda text: stage.progress(f"masking cost, unmasked: {text}"))
+        answer = seen_rows.answer(Model.load(work / fitting.MODEL), test, work / "embeddings")
+        return answer.aligned(targets.classes(test["label"], data.task)).judged
 
 
 def read_again(stage: Stage) -> pd.DataFrame:
