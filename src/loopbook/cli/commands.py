@@ -1,13 +1,13 @@
 """The command line: parse, call, print.
 
-Exit codes: 0 all good · 1 a notebook failed, a disk is full, or a compared run is worse · 2 the input is bad, nothing
-was started · 3 a criterion was missed · 4 another nightly run is going on · 5 a nightly summary was not delivered · 130
-interrupted (a signal that ends it: 128 and its number).
+Exit codes: 0 all good · 1 a notebook failed, a disk is full, a compared run is worse, or the log does not hold · 2 the
+input is bad, nothing was started · 3 a criterion was missed · 4 another nightly run is going on · 5 a nightly summary
+was not delivered · 130 interrupted (a signal that ends it: 128 and its number).
 """
 
 import typer
 
-from loopbook.cli import asking, deciding, keeping, keys, running, serving, showing
+from loopbook.cli import asking, auditing, deciding, keeping, keys, running, serving, showing
 from loopbook.cli.program import Plain
 
 COMMANDS = {
@@ -24,3 +24,4 @@ app = typer.Typer(cls=Plain, add_completion=False, no_args_is_help=True, pretty_
 for panel, group in COMMANDS.items():
     for command in group:
         app.command(rich_help_panel=panel)(command)
+app.add_typer(auditing.audit, name="audit", rich_help_panel="Ask")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,24 +28,33 @@ class Clock(datetime):
         return Clock.moment
 
 
-def decision(text: str = "", **given: object) -> Entry:
-    facts = {"action": "alert", "reasons": "Dear.", "scores": {"yes": random.random()}, "versions": VERSIONS}
-    return Entry("decision", new_id(), facts, {"row_id": new_id(), "fields": {"text": text or "Füße 🦶"}}, **given)
+def decision(text: str = "", versions: Mapping[str, str] = VERSIONS, key: str | None = None) -> Entry:
+    facts = {"action": "alert", "reasons": "Dear.", "scores": {"yes": random.random()}, "versions": versions}
+    return Entry("decision", new_id(), facts, {"row_id": new_id(), "fields": {"text": text or "Füße 🦶"}}, key)
 
 
-def write(engine: Engine, monkeypatch: pytest.MonkeyPatch, each: int = 30, number: int = 3) -> None:
+def write(
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    each: int = 30,
+    number: int = 3,
+    start: datetime = START,
+    versions: Mapping[str, str] = VERSIONS,
+    agent: str = "tiny",
+) -> None:
     """Write a log of some days, with two writers a day, the second of which is killed."""
     monkeypatch.setattr(writer, "datetime", Clock)
     for day in range(number):
-        Clock.moment = START + timedelta(days=day)
-        with writer.Writer(engine, "tiny", wait=0) as one:
-            killed = writer.Writer(engine, "tiny", wait=0).__enter__()
-            one.append([took_over(VERSIONS)]).result()
+        Clock.moment = start + timedelta(days=day)
+        with writer.Writer(engine, agent, wait=0) as one:
+            killed = writer.Writer(engine, agent, wait=0).__enter__()
+            one.append([took_over(versions)]).result()
             for _ in range(each // 10):
-                decided = one.append([decision() for _ in range(4)]).result()
+                decided = one.append([decision(versions=versions) for _ in range(4)]).result()
                 feedback = Entry("feedback", new_id(), {"decision_id": decided[0].id, "rating": 2}, {"comment": "No."})
                 one.append([feedback]).result()
-                killed.append([decision(key=new_id()) for _ in range(5)]).result()
+                killed.append([decision(versions=versions, key=new_id()) for _ in range(5)]).result()
             killed._stop()
 
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, func, select
+from sqlalchemy import JSON, Connection, Engine, Row, Select, cast, func, select, type_coerce
 
 from loopbook.decisions.audit import chain
 from loopbook.decisions.audit.entry import Stored
@@ -33,6 +34,29 @@ def about(engine: Engine, id: str, agent: str | None = None) -> list[Stored]:
         query = query.where(RECORDS.c.agent == agent)
     with engine.connect() as connection:
         return [_stored(row) for row in connection.execute(_in_time(query))]
+
+
+def named(engine: Engine, id: str) -> list[Stored]:
+    """Return the records with an id, of whatever agent."""
+    with engine.connect() as connection:
+        return [_stored(row) for row in connection.execute(_in_time(_records().where(RECORDS.c.id == id)))]
+
+
+def deciding(engine: Engine, agent: str, moment: datetime) -> Stored | None:
+    """Return the last record before a moment that names the versions that decide: a decision, or a take-over."""
+    before = _records().where(RECORDS.c.agent == agent, RECORDS.c.written <= chain.stamp(moment))
+    last = before.order_by(RECORDS.c.written.desc(), RECORDS.c.writer, RECORDS.c.seq.desc())
+    with engine.connect().execution_options(yield_per=100) as connection:
+        rows = map(_stored, connection.execute(last.where(RECORDS.c.kind != "feedback")))
+        return next((stored for stored in rows if "versions" in stored.facts), None)
+
+
+def runs(engine: Engine) -> set[str]:
+    """Return the runs, as scenario/run, by which the log says that decisions were taken."""
+    facts = type_coerce(RECORDS.c.facts, JSON) if engine.dialect.name == "sqlite" else cast(RECORDS.c.facts, JSON)
+    run = facts["versions"]["run"].as_string()
+    with engine.connect() as connection:
+        return set(connection.scalars(select(run).where(RECORDS.c.kind != "feedback", run.is_not(None)).distinct()))
 
 
 def entries(
