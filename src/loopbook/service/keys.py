@@ -49,7 +49,8 @@ SECONDS = 2.0
 _FORM = re.compile(r"lb_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NOBODY = "0" * 64
-_SOON = 0.2  # seconds: how often an unknown key may make a worker read the keys again
+SOON = 0.05
+"""Seconds: how often an unknown key may make a worker read the keys again, so a new one is known after so many."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class Keyring:
     def current(self, header: str | None) -> bool:
         """Say whether this header can be checked without reading the keys first."""
         age = time.monotonic() - self._read
-        return age < self._seconds and (age < _SOON or header is None or _parts(header)[0] in self._known)
+        return age < self._seconds and (age < SOON or header is None or _parts(header)[0] in self._known)
 
     def refresh(self) -> None:
         """Read the keys; it waits for the database. Whoever comes while another reads takes what that one finds."""
