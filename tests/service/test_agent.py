@@ -25,11 +25,6 @@ def project(place: Place) -> Project:
     return Project(ROOT, place.folder / "data", place.folder / "reports")
 
 
-@pytest.fixture(scope="module")
-def served(smoke_run: Callable[[str], Ran]) -> Served:
-    return Served.load(project(smoke_run("market-monitor")[0]), "market-monitor", "smoke")
-
-
 def asked(rows: pd.DataFrame, served: Served) -> list[Mapping[str, Any]]:
     """Return rows of a split as a caller would send them."""
     fields = served.scenario.task.fields

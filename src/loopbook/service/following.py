@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -154,7 +155,8 @@ class Following:
         if not any(digests):
             return [None] * len(calls)
         with self._database.connect() as connection:
-            found = reader.by_keys(connection, self.name, [digest for own in digests for digest in own])
+            before = reader.by_keys(connection, self.name, [digest for own in digests for digest in own])
+        found = {key: replace(stored, duplicate=True) for key, stored in before.items()}
         return [[found[key] for key in own] if own and all(key in found for key in own) else None for own in digests]
 
 
