@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import ipaddress
+import math
 import socket
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -34,14 +36,22 @@ def protocol(seconds: float) -> type[HttpToolsProtocol]:
     """
 
     class Guarded(HttpToolsProtocol):
-        """uvicorn's HTTP/1.1 by httptools, with limits on the head."""
+        """uvicorn's HTTP/1.1 by httptools, with limits on the head.
 
+        Attributes
+        ----------
+        shared_from
+            Connections that were made before this time (`time.monotonic`) end with their next answer.
+        """
+
+        shared_from = -math.inf
         _waiting: asyncio.TimerHandle | None = None
         _size = 0
         _begun = False
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
+            self._made = time.monotonic()
             self._waiting = self.loop.call_later(seconds, self._late)
 
         def connection_lost(self, exc: Exception | None) -> None:
@@ -64,6 +74,8 @@ def protocol(seconds: float) -> type[HttpToolsProtocol]:
         def on_headers_complete(self) -> None:
             self._arrived()
             super().on_headers_complete()
+            if self._made < self.shared_from:
+                self.cycle.keep_alive = False
 
         def _arrived(self) -> None:
             self._size = -1
@@ -173,6 +185,14 @@ def run(
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     _Server(settings, ready).run(sockets=sockets)
+
+
+def share(settings: uvicorn.Config) -> None:
+    """Let connections that are open end with their next answer: their callers come again, and to new workers too.
+
+    Without it a worker that is added gets nothing of what comes by connections that are held.
+    """
+    settings.http.shared_from = time.monotonic()  # type: ignore[union-attr]
 
 
 def check(host: str, certificate: Path | None, private_key: Path | None, behind_proxy: bool) -> None:

@@ -29,6 +29,10 @@ READY, OUTDATED = "ready", "outdated"
 """What a worker says on its standard output: it listens; a newer run needs a new process."""
 
 
+SHARE = signal.SIGUSR1
+"""The signal at which a worker shares its callers with new ones."""
+
+
 class Order(BaseModel):
     """What a worker is to do.
 
@@ -78,6 +82,7 @@ def main(order: Order) -> None:
         config = listening.config(app, **order.listening, receive_seconds=scenario.service.receive_seconds)
         _watch_parent()
         _once(following.outdated, lambda: _say(OUTDATED))
+        signal.signal(SHARE, lambda *_: listening.share(config))
         _on_signals(lambda *_: None)  # uvicorn takes them over, and raises them again when it has ended
         listening.run(config, [_bound(order.host, order.port)], lambda: _say(READY))
 

@@ -21,7 +21,7 @@ from loopbook.scenario.errors import LoopbookError
 from loopbook.service import agent, listening, metrics
 from loopbook.service.budget import Count, counted, writers_of
 from loopbook.service.scaling import Meter, Rule, Scaler
-from loopbook.service.worker import OUTDATED, READY, Order
+from loopbook.service.worker import OUTDATED, READY, SHARE, Order
 from loopbook.store.project import Project
 
 _GRACE = 45.0  # seconds that workers have to finish what they have begun
@@ -187,6 +187,10 @@ class Workers:
         slot = self._slots[worker.slot]
         if what == "ready":
             worker.ready = True
+            if worker.slot >= self._rule.least:  # added for a queue, which those that came before still have
+                for other in self._workers:
+                    if other.ready and other is not worker:
+                        other.process.send_signal(SHARE)
             self._leave([other for other in self._workers if other.slot == worker.slot and other is not worker])
         elif what == "outdated":
             if not any(not other.ready for other in self._workers):
