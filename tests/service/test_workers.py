@@ -1,0 +1,183 @@
+"""The service as a user starts it: workers on one port, killed and started again, agents changed, all under load."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine
+from tests.service import load
+from tests.service.conftest import SCENARIO, another
+from tests.smoke import ROOT
+
+from loopbook.decisions.audit import reader
+from loopbook.decisions.audit.entry import agent_name
+from loopbook.service import keys
+from loopbook.service.agent import artifact, newest
+from loopbook.service.client import Client
+from loopbook.store.project import Project
+
+AGENT = agent_name(SCENARIO, "smoke")
+
+
+class Service:
+    """A service in processes of its own; a context manager."""
+
+    def __init__(self, project: Project, engine: Engine, workers: int = 2) -> None:
+        self.project, self.key = project, keys.create(engine, AGENT, "test", "admin", "test")
+        words = ["serve", "--scenario", SCENARIO, "--profile", "smoke", "--workers", str(workers), "--port", "0"]
+        place = {"LOOPBOOK_PROJECT": str(project.root), "LOOPBOOK_DATA": str(project.data)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "loopbook", *words],
+            env={**os.environ, **place, "LOOPBOOK_REPORTS": str(project.reports), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.said: list[str] = []
+
+    def __enter__(self) -> Self:
+        self.address = self.wait("Serving").rsplit(" ", 1)[-1].strip()
+        self.port = int(self.address.rsplit(":", 1)[-1])
+        return self
+
+    def wait(self, word: str) -> str:
+        """Return the next line that begins with a word."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.said.append(line)
+            if line.startswith(word):
+                return line
+        raise AssertionError("".join(self.said))
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes of its workers."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text(encoding="utf-8")
+        return [int(child) for child in children.split()]
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        assert self._process.wait(60) == 0, "".join(self.said)
+
+    def load(self, **how: Any) -> subprocess.Popen[str]:
+        """Begin to send what users write, from another process."""
+        rows = pd.read_parquet(artifact(self.project, newest(self.project, SCENARIO, "smoke"), "stream")).head(200)
+        bodies = self.project.data / "bodies.json"
+        bodies.write_text(json.dumps([{"fields": {"text": text}} for text in rows["text"]]), encoding="utf-8")
+        plan = load.Plan(self.port, self.key, str(bodies), **{"callers": 8, "pause": 0.03, **how})
+        return subprocess.Popen(load.command(plan), stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+@pytest.fixture
+def service(own: Project, engine: Engine) -> Callable[..., Service]:
+    return lambda **how: Service(own, engine, **how)
+
+
+def measured(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Return what a load generator has found."""
+    said, _ = process.communicate(timeout=120)
+    found: dict[str, Any] = json.loads(said)
+    return found
+
+
+def test_workers_are_killed_and_nothing_that_was_acknowledged_is_lost(
+    service: Callable[..., Service], own: Project, engine: Engine
+) -> None:
+    acknowledged = own.data / "acknowledged.json"
+    with service() as running, Client(running.address, running.key, attempts=20) as client:
+        sending = running.load(seconds=8.0, keyed=True, acknowledged=str(acknowledged))
+        said = []
+        for _ in range(3):
+            known = running.workers
+            os.kill(known[0], signal.SIGKILL)
+            decision = client.decide({"fields": {"text": "Shares of ACME fell"}})
+            said.append(client.feedback(decision["decision_id"], "ann", label="alert", comment="call +1 212 555 0134"))
+            while running.workers == known or len(running.workers) < 2:
+                time.sleep(0.05)
+            time.sleep(1.0)
+        found = measured(sending)
+    assert found["errors"] == 0 and found["again"] > 0, found
+    log = {entry.id: entry for entry in reader.entries(engine, AGENT)}
+    ids = json.loads(acknowledged.read_text(encoding="utf-8"))
+    assert len(ids) == len(set(ids)) > 20 and set(ids) <= set(log)
+    assert {each["id"] for each in said} <= set(log)
+    comments = [entry.payload["comment"] for entry in log.values() if entry.kind == "feedback"]
+    assert comments == ["call [PHONE]"] * 3
+    ends = [entry for entry in log.values() if entry.facts.get("act") == "writer-closed"]
+    begins = [entry for entry in log.values() if entry.facts.get("act") == "writer-opened"]
+    assert len(begins) - len(ends) == 3, "killed ones close no chain, all others do"
+
+
+def test_an_agent_is_taken_over_and_taken_back_without_a_failed_request(
+    service: Callable[..., Service], own: Project
+) -> None:
+    run = newest(own, SCENARIO, "smoke")
+    with service() as running, Client(running.address, running.key) as client:
+        sending = running.load(seconds=9.0)
+        served = []
+        for name in ("20991231-000000", None):
+            if name:
+                another(own, run, name, 0.9)
+            else:
+                (own.runs / SCENARIO / "20991231-000000.json").unlink()
+            wanted = f"{SCENARIO}/{name or run.run}"
+            until = time.monotonic() + 30
+            while time.monotonic() < until:
+                now = {client.decide({"fields": {"text": "Shares fell"}})["run"] for _ in range(4)}
+                if now == {wanted}:
+                    break
+            served.append(now)
+        found = measured(sending)
+    assert served == [{f"{SCENARIO}/20991231-000000"}, {f"{SCENARIO}/{run.run}"}]
+    assert found["errors"] == 0 and list(found["answers"]) == ["200"], found
+
+
+def test_it_says_where_it_listens_what_it_serves_and_that_it_is_ready(
+    service: Callable[..., Service], engine: Engine
+) -> None:
+    with service(workers=1) as running, Client(running.address, running.key) as client:
+        with urllib.request.urlopen(f"{running.address}/readyz") as answer:
+            assert json.load(answer)["ready"] is True
+        about = client.agent()
+        assert about["versions"]["run"].startswith(SCENARIO) and about["card"]
+        decision = client.decide({"id": "post-1", "fields": {"text": "Shares fell after the recall"}})
+        told = client.decision(decision["decision_id"], explain=True)
+        assert told["payload"]["row_id"] == "post-1" and told["explanation"]["parts"]
+        (worker,) = running.workers
+        heavy = ("tensorflow", "keras", "matplotlib", "papermill", "nbconvert")
+        mapped = Path(f"/proc/{worker}/maps").read_text(encoding="utf-8")
+        assert not [name for name in heavy if f"/{name}/" in mapped] and "/onnxruntime/" in mapped
+    last = [entry.facts["act"] for entry in reader.entries(engine, AGENT, kinds=["admin"])][-1]
+    assert last == "writer-closed"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--profile", "full"], "make SCENARIO=market-monitor PROFILE=full"),
+        (["--host", "0.0.0.0"], "--behind-proxy"),
+        (["--scenario", "market-moniter"], "market-monitor"),
+        (["--port", "taken"], "cannot be used: Address already in use"),
+    ],
+)
+def test_what_cannot_be_served_is_said_at_once(own: Project, words: list[str], message: str) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        words = [str(other.getsockname()[1]) if word == "taken" else word for word in words]
+        place = {"LOOPBOOK_PROJECT": str(own.root), "LOOPBOOK_DATA": str(own.data)}
+        command = [sys.executable, "-m", "loopbook", "serve", "--profile", "smoke", *words]
+        done = subprocess.run(command, env={**os.environ, **place}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
