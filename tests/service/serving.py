@@ -56,6 +56,10 @@ class Service:
     _secrets: dict[str, str] = field(default_factory=dict)
 
     @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def example(self) -> dict[str, Any]:
         return dict(interface.schemas(self.scenario)["example_request"])
 

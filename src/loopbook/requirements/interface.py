@@ -1,11 +1,11 @@
 """What goes into the agent and what comes out, as JSON Schema with examples; and what it does in between."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
 from loopbook.requirements.prototype import Prototype
 from loopbook.scenario.contract import Scenario
@@ -20,12 +20,28 @@ _EXAMPLES: dict[str, Any] = {
 }
 
 
+def _within(time: datetime) -> datetime:
+    """Return a time in UTC (without a zone it is that), in years that no calendar of ours stumbles over."""
+    aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time
+    if not _FIRST <= aware < _LAST:
+        raise ValueError(f"The time should lie in the years {_FIRST.year} to {_LAST.year - 1}")
+    return aware.astimezone(UTC)
+
+
+_FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_Time = Annotated[
+    datetime,
+    AfterValidator(_within),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": "^(19|20|21)[0-9][0-9]-"}),
+]
+
+
 class _Request(BaseModel):
     """One thing to decide on."""
 
     model_config = _STRICT
     id: str | None = Field(None, max_length=200, description="the sender's name for it; comes back in the answer")
-    time: datetime | None = Field(None, strict=False, description="when it happened, ISO 8601; null: now")
+    time: _Time | None = Field(None, strict=False, description="when it happened, ISO 8601; null: now")
 
 
 _Attribute = Annotated[str, Field(max_length=200)] | float | bool

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -23,8 +23,8 @@ MANY = 1_000
 """Requests in one call."""
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+_SAYING = ("label", "comment", "rating", "also")  # an answer says at least one of these
 _COMMENT = 500  # characters of a comment that are kept, as in 07
-_FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -140,9 +140,10 @@ class Wire:
             also = {name: (_among(output.classes) | None, None) for name, output in task.also.items()}
             outputs: Any = create_model("Outputs", __config__=_STRICT, **also)  # type: ignore[call-overload]
             parts["also"] = (outputs | None, Field(None, description="what would have been right of further outputs"))
+        said = [name for name in _SAYING if name != "also" or task.also]
         return create_model(
             "Feedback",
-            __config__=_STRICT,
+            __config__=ConfigDict(**_STRICT, json_schema_extra={"anyOf": [_says(name) for name in said]}),
             __doc__=Wire.feedback.__doc__,
             decision_id=(Id, Field(description="which decision")),
             user=(
@@ -197,11 +198,7 @@ class Wire:
         # Of numbers, names and white space there are many forms; the digest is of one.
         digest = hashlib.sha256(adapter.dump_json(read, by_alias=True)).hexdigest()
         plain = adapter.dump_python(read, by_alias=True)
-        plain = plain if many else [plain]
-        for position, request in enumerate(plain):
-            if (time := request["time"]) is not None:
-                request["time"] = _utc(time, position if many else None)
-        return plain, many, digest
+        return plain if many else [plain], many, digest
 
     def answers(self, stored: Sequence[Stored], requests: Sequence[Mapping[str, Any]], many: bool) -> bytes:
         """Return the answer to a call as JSON."""
@@ -245,7 +242,7 @@ class Wire:
         except ValidationError as error:
             raise misfit(error) from None
         said: dict[str, Any] = self._said.dump_python(read, exclude_none=True)
-        if not any(said.get(name) for name in ("label", "comment", "rating", "also")) and said.get("label") != 0:
+        if not said.keys() & {*_SAYING}:
             raise Refused(422, "Feedback says at least one of label, comment, rating and also.")
         return said
 
@@ -260,14 +257,10 @@ class Wire:
         return Entry("feedback", new_id(), facts, payload, key)
 
 
+def _says(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of an object in which a property is there, and is not null."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+
+
 def _among(names: tuple[str, ...]) -> Any:
     return Literal[names] if names else Annotated[str, Field(max_length=200)]
-
-
-def _utc(time: datetime, position: int | None) -> datetime:
-    """Return a time in UTC; without a zone it is UTC."""
-    aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time
-    if not _FIRST <= aware < _LAST:
-        where = "time" if position is None else f"{position}.time"
-        raise Refused(422, f"{where} lies outside the years {_FIRST.year} to {_LAST.year - 1}.")
-    return aware.astimezone(UTC)
