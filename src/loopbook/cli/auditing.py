@@ -124,6 +124,36 @@ def forget(
     typer.echo("Extracts that were sealed for a run, backups and mails are not reached from here.")
 
 
+@audit.command()
+def replay(
+    id: Annotated[str, typer.Argument(help="The id of a decision; not given: a sample.")] = "",
+    sample: Annotated[int, typer.Option(min=1, help="How many decisions, chosen at random.")] = 1_000,
+    seed: Annotated[int, typer.Option(help="Of the choice.")] = 0,
+) -> None:
+    """Decide again by the versions that the records name: same action and reasons, scores within 1e-6."""
+    from loopbook.operations import auditing
+    from loopbook.service import replaying
+
+    project = Project.find()
+    engine = auditing.opened(project)
+    records = replaying.recorded(engine, id) if id else replaying.sample(engine, sample, seed)
+    with _progress("Deciding again") as told:
+        found = replaying.replay(project, records, lambda done: told(done, len(records)))
+    for what, count in found.elsewhere.items():
+        typer.echo(f"Other than then, for {count:,}: {what}")
+    for difference in found.different[:SHOWN]:
+        typer.secho(f"{difference.id} came out otherwise (then, now): {difference.facts}", fg="red", err=True)
+    for why, count in found.impossible.items():
+        typer.secho(f"{count:,} cannot be decided again. {why}", fg="red", err=True)
+    if found.forgotten:
+        typer.echo(f"{found.forgotten:,} cannot be decided again: what came from the person was forgotten.")
+    typer.echo(
+        f"Of {len(records):,} decisions {found.same:,} came out the same, {len(found.different):,} otherwise; "
+        f"the largest difference of a number is {found.largest:.1e}."
+    )
+    raise typer.Exit(Exit.GOOD if found.faithful else Exit.FAILED)
+
+
 def _tell(summary: list[str], problems: list[str], everything: bool) -> None:
     shown = problems if everything else problems[:SHOWN]
     for problem in shown:

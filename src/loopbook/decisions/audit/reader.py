@@ -42,6 +42,14 @@ def named(engine: Engine, id: str) -> list[Stored]:
         return [_stored(row) for row in connection.execute(_in_time(_records().where(RECORDS.c.id == id)))]
 
 
+def decision_ids(engine: Engine, agent: str | None = None) -> list[str]:
+    """Return the ids of all decisions, of one agent or of all, in an order that stays."""
+    query = select(RECORDS.c.id).where(RECORDS.c.kind == "decision")
+    query = query if agent is None else query.where(RECORDS.c.agent == agent)
+    with engine.connect() as connection:
+        return list(connection.scalars(query.order_by(RECORDS.c.written, RECORDS.c.writer, RECORDS.c.seq)))
+
+
 def deciding(engine: Engine, agent: str, moment: datetime) -> Stored | None:
     """Return the last record before a moment that names the versions that decide: a decision, or a take-over."""
     before = _records().where(RECORDS.c.agent == agent, RECORDS.c.written <= chain.stamp(moment))
