@@ -95,6 +95,16 @@ def test_the_newest_run_and_the_newest_good_one_of_each_profile_stay_however_old
     assert {each.run for each in records.runs(project)} == {each.run for each in kept}
 
 
+def test_runs_that_the_log_names_stay_with_what_they_name(project: Project) -> None:
+    output(project, "04_optimization/served", 90)
+    served = run(project, 90, "04_optimization/served")
+    old, new = run(project, 80), run(project, 1)
+    done = retain(project, Rule.older_than(30), named={f"tiny/{served.run}", "other/gone"})
+    assert [each.run for each in done.runs] == [old.run]
+    assert {each.run for each in records.runs(project)} == {served.run, new.run}
+    assert there(project) == {"04_optimization/served"}
+
+
 def test_what_was_left_by_an_interrupted_run_stays_until_it_is_old(project: Project) -> None:
     output(project, "02_data/interrupted", 1)
     output(project, "02_data/forgotten", 31)

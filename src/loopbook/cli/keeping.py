@@ -95,7 +95,7 @@ def gc(
 ) -> None:
     """Remove old runs with their reports, outputs that no remaining run names, and raw files whose time is over."""
 
-    from loopbook.operations import raw_retention
+    from loopbook.operations import auditing, raw_retention
 
     project = Project.find()
     for line in raw_retention.retire(project, dry=dry_run).told(dry_run):
@@ -104,7 +104,7 @@ def gc(
         typer.echo("Runs and outputs stay: say what may leave by --days 30 (what is older), --size 5GB, or both.")
         return
     rule, wanted = retention.Rule.read(days, size)
-    left = retention.retain(project, rule, dry=dry_run)
+    left = retention.retain(project, rule, named=auditing.named_runs(project), dry=dry_run)
     for run in left.runs:
         typer.echo(f"{'would remove' if dry_run else 'removed'} {run.scenario} {run.run} ({run.profile}, {run.status})")
     if left.runs and not dry_run:

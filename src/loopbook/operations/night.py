@@ -117,12 +117,12 @@ def _all(
 
 def _pruned(project: Project, days: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Prune, and return what to note and what went wrong."""
-    from loopbook.operations import raw_retention
+    from loopbook.operations import auditing, raw_retention
     from loopbook.runner import retention
 
     try:
         retired = raw_retention.retire(project)
-        left = retention.retain(project, retention.Rule.older_than(days))
+        left = retention.retain(project, retention.Rule.older_than(days), named=auditing.named_runs(project))
         if left.runs:
             session.report(project, None, rebuild=True)
     except (LoopbookError, OSError, ValueError) as error:

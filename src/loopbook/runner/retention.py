@@ -1,13 +1,14 @@
 """Retention: old runs leave, then the outputs that no remaining run names.
 
-What stays whatever its age: the newest run and the newest good run of every scenario and profile, what they and all
-other remaining runs name, outputs that a sealed snapshot calls its champion, and whatever a run in progress may use.
-``data/state`` is never touched, nor is ``data/raw``, whose copies have a time of their own (`raw_retention`).
+What stays whatever its age: the newest run and the newest good run of every scenario and profile, runs by which
+decisions in the log of served agents were taken, what they and all other remaining runs name, outputs that a sealed
+snapshot calls its champion, and whatever a run in progress may use. ``data/state`` is never touched, nor is
+``data/raw``, whose copies have a time of their own (`raw_retention`).
 """
 
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -101,7 +102,7 @@ class Plan:
         )
 
 
-def retain(project: Project, rule: Rule, *, dry: bool = False) -> Plan:
+def retain(project: Project, rule: Rule, *, named: Collection[str] = (), dry: bool = False) -> Plan:
     """Take away what the rule lets leave.
 
     Each step can be cut short by a kill: what is left then is taken away the next time. Records go before what they
@@ -113,6 +114,8 @@ def retain(project: Project, rule: Rule, *, dry: bool = False) -> Plan:
         Whose store, records and reports.
     rule
         What may leave.
+    named
+        Runs, as scenario/run, that stay whatever the rule says: the log of served agents names them.
     dry
         Take nothing away.
 
@@ -125,7 +128,7 @@ def retain(project: Project, rule: Rule, *, dry: bool = False) -> Plan:
     project.store.mkdir(parents=True, exist_ok=True)
     trash = project.work / "trash"
     with FileLock(project.reports_lock), vault.guarded(project.store):
-        found = plan(project, rule)
+        found = plan(project, rule, named)
         if dry:
             return found
         places = [(run.scenario, run.run, project.runs / run.scenario / run.run) for run in found.runs]
@@ -147,19 +150,20 @@ def retain(project: Project, rule: Rule, *, dry: bool = False) -> Plan:
     return found
 
 
-def plan(project: Project, rule: Rule) -> Plan:
+def plan(project: Project, rule: Rule, named: Collection[str] = ()) -> Plan:
     """Return what a rule lets leave; to be called where nothing can begin to use the store (`vault.guarded`)."""
     running = tuple(ongoing(project))  # before the records: a run that ends in between has its record saved
     runs, sweeps = records.runs(project), sweep_records.sweeps(project)
     good = {(run.scenario, run.profile): run.run for run in runs if run.good}
-    leaving = [run for run in _old(runs, rule) if run.run != good.get((run.scenario, run.profile))]
+    stay = {*named, *(f"{scenario}/{run}" for (scenario, _), run in good.items())}
+    leaving = [run for run in _old(runs, rule) if f"{run.scenario}/{run.run}" not in stay]
     old = _old(sweeps, rule)
     gone_runs = {(run.scenario, run.run) for run in leaving}
     kept = [run for run in runs if (run.scenario, run.run) not in gone_runs]
     points = [run for sweep in sweeps if sweep not in old for run in sweep_records.runs(project, sweep).values()]
     outputs = vault.folders(project.store)
-    named = _named(project, [*kept, *points], outputs)
-    used = {folder: _used(folder) for folder in outputs if folder not in named}
+    needed = _named(project, [*kept, *points], outputs)
+    used = {folder: _used(folder) for folder in outputs if folder not in needed}
     begun = min((run.started for run in running), default=datetime.now(UTC))
     gone = [folder for folder in _beyond(used, rule) if used[folder] < begun]
     return Plan(
