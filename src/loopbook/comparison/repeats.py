@@ -163,7 +163,9 @@ def _digest(parts: Mapping[str, Any]) -> str:
         "files": [parts["resources"], parts["packages"]],
         "settings": _without_seeds(flat({"given": parts["given"], "settings": parts["settings"]})),
         "came in": {
-            name: digest for name, digest in parts["inputs"].items() if name == "source" or name.startswith("carried ")
+            name: digest
+            for name, digest in parts["inputs"].items()
+            if name == "source" or name.startswith(("carried ", "sealed "))
         },
     }
     return digest_json(own)

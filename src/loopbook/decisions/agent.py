@@ -110,30 +110,25 @@ class Agent:
         for row_id, time, p, answer, spent, (at, review, rule, rule_hits, reasons) in shown:
             asked = budget.ask(review)
             refused = review and not asked
-            verdict = self.reviewer(row_id) if asked and self.reviewer is not None else None
             otherwise = choices[at]
             if refused:
                 reasons += f" No person has time (at most {self.capacity:.0%} of decisions are reviewed): {otherwise}."
-            action = otherwise
-            if asked:
-                action = verdict or REVIEW
-                reasons += "" if verdict is None else f" The reviewer decided: {action}."
             chosen = len(choices) - 1 if asked else at
             other = min((one for one in range(len(choices)) if one != chosen), key=spent.__getitem__)
-            yield Decision(
+            made = Decision(
                 decision_id=log.decision_id(row_id, (model, policy, rules)),
                 row_id=row_id,
                 time=None if pd.isna(time) else time.to_pydatetime(),
                 probability=p,
                 answer=answer,
                 decision=choices[chosen],
-                action=action,
+                action=REVIEW if asked else otherwise,
                 rule=rule,
                 rule_hits=rule_hits,
                 reasons=reasons,
                 reviewed=asked,
                 review_refused=refused,
-                verdict=verdict,
+                verdict=None,
                 expected_cost=spent[chosen],
                 next_action=choices[other],
                 next_cost=spent[other],
@@ -141,6 +136,8 @@ class Agent:
                 policy_version=policy,
                 rules_version=rules,
             )
+            verdict = self.reviewer(row_id) if asked and self.reviewer is not None else None
+            yield made if verdict is None else made.answered(verdict)
 
     def act(self, decision: Decision, row: pd.Series) -> list[dict[str, str]]:
         """Return the messages that carry a decision out; delivering them is another operation."""

@@ -1,7 +1,7 @@
 """The decision log: what was decided on each row, why, by which versions, and what came of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -65,6 +65,11 @@ class Decision:
     model_version: str
     policy_version: str
     rules_version: str
+
+    def answered(self, verdict: str) -> "Decision":
+        """Return the decision after the person who was asked has chosen an action."""
+        reasons = f"{self.reasons} The reviewer decided: {verdict}."
+        return replace(self, action=verdict, verdict=verdict, reasons=reasons)
 
 
 COLUMNS = [field.name for field in fields(Decision)]

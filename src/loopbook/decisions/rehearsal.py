@@ -37,22 +37,28 @@ def run(stage: Stage, plan: Plan, model: Learner, policy: Policy, stream: pd.Dat
     stream
         Rows with `row_id`, the task's fields, `label` and, if known, `time`.
     """
-    task, settings, verdicts = plan.task, stage.settings, simulated_verdicts(stream, plan)
+    verdicts = simulated_verdicts(stream, plan)
     agent = Agent(
         stage.scenario.name,
         plan,
         lambda rows: model.answer(rows).aligned(plan.classes),
         policy,
         stage.digest("champion"),
-        settings.review_capacity,
+        stage.settings.review_capacity,
         lambda row_id: plan.actions[verdicts[row_id]],
     )
     episode = agent.execute(stream)
     decisions = log.settle(episode.log, stream[["row_id", "label"]], plan)
-    chosen = decisions[explanation.to_explain(decisions, plan, settings.explained)]
-    usual = explanation.typical(stage.read("validation"), task)
-    effects = explanation.occlusion(
-        chosen, lambda rows: model.answer(rows).aligned(plan.classes).explained, task, usual, plan.classes
-    )
-    decisions = log.explained(decisions, explanation.sentences(effects, task))
+    decisions = explained(stage, plan, model, decisions)
     return Rehearsal(decisions, episode.outbox, episode.scores, log.summary(decisions, plan))
+
+
+def explained(stage: Stage, plan: Plan, model: Learner, decisions: pd.DataFrame) -> pd.DataFrame:
+    """Return a log with some of the model's own decisions explained, as many as the stage's settings say."""
+    own = decisions[decisions["model_version"] == stage.digest("champion")]
+    chosen = own[explanation.to_explain(own, plan, stage.settings.explained)]
+    usual = explanation.typical(stage.read("validation"), plan.task)
+    effects = explanation.occlusion(
+        chosen, lambda rows: model.answer(rows).aligned(plan.classes).explained, plan.task, usual, plan.classes
+    )
+    return log.explained(decisions, explanation.sentences(effects, plan.task))

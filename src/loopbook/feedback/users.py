@@ -146,16 +146,26 @@ def simulate(
 def truth(stream: pd.DataFrame, scenario: Scenario) -> dict[str, Any]:
     """Return what is right for each row of the stream: the simulated world's state, or the label."""
     known = stream[scenario.source.truth or "label"].astype(stream["label"].dtype)
-    return dict(zip(stream["row_id"].astype(str), known.tolist(), strict=True))
+    said = known.notna().to_numpy(dtype=bool)
+    return dict(zip(stream["row_id"][said].astype(str), known[said].tolist(), strict=True))
 
 
-def gather(stage: Stage, decisions: pd.DataFrame, stream: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return simulated answers together with those of the scenario's file, and the file's broken rows."""
+def gather(
+    stage: Stage, decisions: pd.DataFrame, stream: pd.DataFrame, said: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what people said in the scenario's file and to the service, with simulated answers; and what was refused.
+
+    Simulated users answer where the truth is known, and are silent where anybody has said something to the service
+    (`said`, of the sealed log).
+    """
     rows = stream.set_index(stream["row_id"].astype(str))[[f"label_{name}" for name in stage.scenario.task.also]]
     decisions = decisions.join(rows, on="row_id")
-    simulated = simulate(decisions, truth(stream, stage.scenario), stage.scenario, stage.settings)
     path = stage.settings.file and stage.project.root / stage.settings.file
-    return corrections.with_file(simulated, path, decisions, stage.scenario, datetime.now(UTC).date())
+    answers, refused = corrections.real(path, said, decisions, stage.scenario, datetime.now(UTC).date())
+    if len(said):
+        return answers, refused
+    simulated = simulate(decisions, truth(stream, stage.scenario), stage.scenario, stage.settings)
+    return corrections.merged(answers, simulated), refused
 
 
 def _class(

@@ -51,12 +51,12 @@ def learned(features: Features, *parts: pd.DataFrame) -> NDArray[np.uint64]:
     parts
         The rows that it was fitted on, and those that ended its training and set its temperature.
     """
-    return np.unique(np.concatenate([_hashes(features, part) for part in parts]))
+    return np.unique(np.concatenate([hashes(features, part) for part in parts]))
 
 
 def known(features: Features, rows: pd.DataFrame, learned: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Return which rows are among those of which `learned` are the hashes, bool [n]."""
-    return np.isin(_hashes(features, rows), learned)
+    return np.isin(hashes(features, rows), learned)
 
 
 def save(known: NDArray[np.uint64], folder: Path) -> None:
@@ -123,6 +123,7 @@ def _refuse_learned(model: Learner, rows: pd.DataFrame, who: str) -> None:
     )
 
 
-def _hashes(features: Features, rows: pd.DataFrame) -> NDArray[np.uint64]:
+def hashes(features: Features, rows: pd.DataFrame) -> NDArray[np.uint64]:
+    """Return a hash of what a model is told of each row, uint64 [n]; see `identity.hashes`."""
     others = [*(number.field for number in features.numbers), *(category.field for category in features.categories)]
     return identity.hashes(rows, features.texts, others)

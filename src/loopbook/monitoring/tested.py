@@ -35,6 +35,14 @@ def asked(model: Any, rows: pd.DataFrame, scores: pd.DataFrame, task: Task) -> t
     return bounded(model, rows.assign(**told), task), table
 
 
+def watched(model: Any, decisions: pd.DataFrame, task: Task, champion: str) -> pd.DataFrame:
+    """Return the decisions of the log that the champion has taken, as `bounded` does; no other model's test is known.
+
+    `champion` is its content digest.
+    """
+    return bounded(model, decisions[decisions["model_version"] == champion].reset_index(drop=True), task)
+
+
 def bounded(model: Any, rows: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Return rows with the ends of the interval of nine tenths, `low` and `high`, where a number is predicted."""
     if not isinstance(task, Number):

@@ -1,6 +1,5 @@
 """Audit of the log: its roots beside the key and by mail, what they are held against, and which runs it names."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from loopbook.decisions.audit import database, days, reader, root_key, roots
+from loopbook.decisions.audit import database, days, entry, reader, root_key, roots
 from loopbook.decisions.audit.entry import LogError
 from loopbook.decisions.audit.roots import Root
 from loopbook.decisions.audit.verify import Progress, Verification, verify
@@ -56,7 +55,7 @@ def opened(project: Project) -> Engine:
     LogError
         If nothing was ever written to it, or nothing answers there.
     """
-    if not _exists(project):
+    if not entry.kept(project):
         raise LogError(f"There is no log yet in {project.state}: it begins when an agent is served.")
     return database.connect(project)
 
@@ -127,7 +126,7 @@ def make_root(project: Project, to: str = "", progress: Progress | None = None) 
 
 def named_runs(project: Project) -> frozenset[str]:
     """Return the runs, as scenario/run, by which decisions in the log were taken: they are kept, to be replayed."""
-    return frozenset(reader.runs(opened(project))) if _exists(project) else frozenset()
+    return frozenset(reader.runs(opened(project))) if entry.kept(project) else frozenset()
 
 
 def summary(found: Verification) -> list[str]:
@@ -156,7 +155,3 @@ def _letter(root: Root, found: Verification) -> tuple[str, str]:
         *(str(problem) for problem in found.problems[:50]),
     ]
     return f"Loopbook audit: root of {len(root.heads):,} chains, {state}", "\n".join(text)
-
-
-def _exists(project: Project) -> bool:
-    return bool(os.environ.get(database.ADDRESS)) or (project.state / database.FILE).is_file()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from loopbook.comparison import standing
 from loopbook.data import sources
+from loopbook.operations import sealing
 from loopbook.runner import staleness
 from loopbook.runner.execution import Request
 from loopbook.scenario import loading
@@ -38,11 +39,18 @@ def read(scenario: str, profile: str, params: str = "") -> Request:
     return Request(project, name, loading.load(name, project.scenarios, profile, given), profile, given)
 
 
-def settled(request: Request) -> Request:
-    """Return a request with what it stands on now: the source's fingerprint, and the snapshot of the current round."""
+def settled(request: Request, say: Callable[[str], object] = lambda _: None) -> Request:
+    """Return a request with what it stands on now: source's fingerprint, current round's snapshot, what was served.
+
+    `say` is told how far that is where it lasts.
+    """
     project, scenario = request.project, request.resolved
-    source = sources.fingerprint(scenario.source, project.root, project.raw)
-    return replace(request, source=source, snapshot=snapshots.current(project, scenario.name, request.profile))
+    return replace(
+        request,
+        source=sources.fingerprint(scenario.source, project.root, project.raw),
+        snapshot=snapshots.current(project, scenario.name, request.profile),
+        served=sealing.seal(project, scenario, request.profile, say),
+    )
 
 
 def run(request: Request, console: Console, jobs: int | None = None, time_limit: float | None = None) -> Run:
@@ -88,7 +96,7 @@ def together(
         engine = None
         for place, request in enumerate(requests):
             try:
-                request, latest = _latest(request)
+                request, latest = _latest(request, console)
                 if latest is None:
                     from loopbook.operations import preflight
                     from loopbook.runner.executor import Local
@@ -137,10 +145,10 @@ def saved(project: Project) -> dict[str, str]:
     return {stage: values for stage, values in found.items() if values}
 
 
-def _latest(request: Request) -> tuple[Request, Run | None]:
+def _latest(request: Request, console: Console) -> tuple[Request, Run | None]:
     """Return the settled request, and the latest run if there is nothing to do: that needs no checks, nor pandas."""
     try:
-        request = settled(request)
+        request = settled(request, lambda text: console.print(f"  {text}", markup=False))
         snapshots.refuse_other_layout(request.snapshot, request.resolved)
         with syntax.remembered(request.project.cache):
             return request, staleness.nothing_to_do(request)

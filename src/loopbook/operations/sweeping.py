@@ -9,7 +9,7 @@ from rich.console import Console
 
 from loopbook.comparison import sweep_ranking
 from loopbook.data import sources
-from loopbook.operations import preflight
+from loopbook.operations import preflight, sealing
 from loopbook.reports import sweep_pages
 from loopbook.runner import grid
 from loopbook.runner import sweep as runner
@@ -150,7 +150,8 @@ def _checked(request: Request, points: Sequence[tuple[sweep_records.Point, Scena
     prints = {text: sources.fingerprint(source, project.root, project.raw) for text, source in read.items()}
     # The champion of record would win in every point: it is measured beside their own candidates instead.
     snapshot = snapshot.model_copy(update={"elects_record": not snapshot.champion})
-    shared = replace(request, project=project, snapshot=snapshot)
+    served = sealing.seal(project, request.resolved, request.profile)
+    shared = replace(request, project=project, snapshot=snapshot, served=served)
     return [
         replace(shared, resolved=scenario, given=point.given, source=prints[scenario.source.model_dump_json()])
         for point, scenario in points

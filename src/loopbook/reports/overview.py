@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -64,11 +64,25 @@ def lines(run: Run, alerts: Sequence[Mapping[str, Any]] = ()) -> tuple[Line, ...
         Line("Criteria", verdict(run.criteria), _mood(run.criteria)),
         *([Line("Failed", (stopped,), "bad")] if failed else []),
         *_model(run),
+        *_stream(run),
         *_alerts(run, alerts),
         Line("What to do next", standing(run, alerts).steps),
         Line("What changed", changed(run.changes) or ("Nothing was noted.",)),
         Line("Made", (made + (", with uncommitted changes." if run.dirty else "."),)),
     )
+
+
+def _stream(run: Run) -> Iterator[Line]:
+    """Say whether the agent's decisions were served or replayed, from when to when, by how many versions."""
+    for record in run.stages.values():
+        told = record.metrics
+        if "stream" not in told:
+            continue
+        versions, span = told["stream_versions"], ""
+        if told["stream_from"]:
+            span = f" from {when(str(told['stream_from']))} to {when(str(told['stream_to']))}"
+        by = f"by {versions} version{'' if versions == 1 else 's'} of the agent"
+        yield Line("Stream", (f"{str(told['stream']).capitalize()}: {told['decisions']:,} decisions{span}, {by}.",))
 
 
 def grouped(changes: Sequence[Change]) -> list[tuple[str, list[Change]]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from loopbook.reports.page import slug
-from loopbook.store import vault
+from loopbook.store import sealed, vault
 from loopbook.store.records import Run, StageRecord
 
 Origins = Mapping[tuple[str, str], Run]
@@ -71,6 +71,9 @@ def _source(run: Run, name: str, digest: str, known: Origins) -> dict[str, str]:
     whence = "the scenario's source" if name == "source" else "a file of the scenario"
     if name.startswith("carried "):
         whence = f"what was approved before round {run.round}" if run.round else "nothing yet"
+    if name.startswith("sealed "):
+        told = {sealed.SERVED: "what the agent had decided as a service", sealed.SAID: "what was said of its decisions"}
+        whence = "nothing: it was not served" if digest == sealed.NOTHING else told[name.partition(" ")[2]]
     return {"name": name, "digest": digest, "stage": "", "whence": whence}
 
 

@@ -189,7 +189,7 @@ def _in_short(run: records.Run, data: Path, alerts: Sequence[Mapping[str, Any]])
     paid = money.money(run, data)
     if paid is not None:
         lines["Money"] = overview.Line("Money", (paid["finding"],))
-    terms = ("What to do next", "Failed", "Alerts", "Criteria", "Money", "Gain")
+    terms = ("What to do next", "Failed", "Alerts", "Criteria", "Stream", "Money", "Gain")
     return [lines[term] for term in terms if term in lines]
 
 

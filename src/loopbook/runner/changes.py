@@ -8,6 +8,10 @@ from loopbook.store.declaration import SOURCE_INPUT
 from loopbook.store.project import Project
 from loopbook.store.records import Change, Run, StageRecord
 
+_CAME_IN = {
+    "carried": "What is carried over from earlier rounds",
+    "sealed": "What was decided and said since, where the agent is served",
+}
 _ORDER = ("stages", "data", "settings", "code", "libraries", "followed", "noted")
 
 
@@ -66,5 +70,7 @@ def _inputs(old: StageRecord, new: StageRecord, inside: set[str]) -> Iterator[Ch
         elif name == SOURCE_INPUT:
             yield Change(about="data", text="The data of the scenario's source")
         else:
-            carried = f"What is carried over from earlier rounds: {name.removeprefix('carried ').replace('_', ' ')}"
-            yield Change(about="data", text=carried if name.startswith("carried ") else name)
+            kind, _, plain = name.partition(" ")
+            yield Change(
+                about="data", text=f"{_CAME_IN[kind]}: {plain.replace('_', ' ')}" if kind in _CAME_IN else name
+            )

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from loopbook.runner.graph import Node
 from loopbook.scenario.contract import Scenario
-from loopbook.store import content, disk_space, job, keys, origin, vault
+from loopbook.store import content, disk_space, job, keys, origin, sealed, vault
 from loopbook.store.declaration import SOURCE_INPUT
 from loopbook.store.parameters import flat, is_seed, sections_of
 from loopbook.store.project import Project
 from loopbook.store.records import ErrorRecord, StageRecord
+from loopbook.store.sealed import Sealed
 from loopbook.store.snapshots import Snapshot
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Request:
         Digest of what the scenario's source holds.
     snapshot
         What the round carries: read once a run, so that what is approved meanwhile belongs to the next.
+    served
+        What the agent has decided as a service, sealed before the run.
     """
 
     project: Project
@@ -59,6 +62,7 @@ class Request:
     source: str = ""
     run: str = ""
     snapshot: Snapshot = field(default_factory=Snapshot)
+    served: Sealed = field(default_factory=Sealed)
 
 
 def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) -> dict[str, str]:
@@ -74,7 +78,11 @@ def inputs(request: Request, node: Node, finished: Mapping[str, StageRecord]) ->
     seen = sections_of(node.declaration)
     files = (path for section, path in request.resolved.files if section in seen)
     digests |= {path: content.digest(request.project.root / path) for path in files}
-    digests |= {f"carried {name}": request.snapshot.digest(name) for name in node.declaration.carries}
+    for name in node.declaration.carries:
+        if name in sealed.PARTS:
+            digests[f"{sealed.KIND} {name}"] = request.served.digest(name)
+        else:
+            digests[f"carried {name}"] = request.snapshot.digest(name)
     return digests
 
 
@@ -168,7 +176,10 @@ def _hand_over(request: Request, node: Node, finished: Mapping[str, StageRecord]
             name: {candidate: place(writer, name) for candidate, writer in writers.items()}
             for name, writers in node.gathers.items()
         },
-        carried={name: request.snapshot.part(name) for name in node.declaration.carries},
+        carried={
+            name: (request.served if name in sealed.PARTS else request.snapshot).part(name)
+            for name in node.declaration.carries
+        },
         work=str(work),
     )
     task.save(work / JOB)

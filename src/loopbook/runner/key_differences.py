@@ -125,6 +125,8 @@ def _inputs(was: Mapping[str, str], now: Mapping[str, str], node: Node) -> Itera
             whence = "the data of the scenario's source"
         elif name.startswith("carried "):
             whence = "carried over from earlier rounds"
+        elif name.startswith("sealed "):
+            whence = "decided and said since, where the agent is served"
         verb = "" if name in was and name in now else " is new" if name in now else " is gone"
         yield f"input {name} ({whence}){verb}"
 

@@ -94,6 +94,10 @@ class DecisionsSettings(Settings):
     tree_depth: int = Field(3, ge=1, le=6, description="questions on the way through the readable tree")
     threshold: float | None = Field(None, ge=0, le=1, description="act from this probability; None: cheapest expected")
     policy: PolicyName | None = Field(None, description="the policy to decide by; None: cheapest on validation")
+    served_days: int = Field(90, ge=1, le=3650, description="latest days of a served agent that are watched and taught")
+    served_least: int = Field(
+        200, ge=1, description="served decisions of the champion from which they take the place of the rehearsal"
+    )
     explained: int = Field(40, ge=0, description="how many decisions to act or to ask are explained by words or fields")
     costs: Costs = Costs()
     rules: dict[str, Rule] = Field(default_factory=dict, description="rules by name")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, ScenarioError, suggest
-from loopbook.store import by_hand, content, job, keys, records, snapshots, syntax, vault
+from loopbook.store import by_hand, content, job, keys, records, sealed, snapshots, syntax, vault
 from loopbook.store.declaration import GENERAL, SOURCE_INPUT, Declaration, declaration, fields_of
 from loopbook.store.job import MEASUREMENTS, OUTPUTS, PARAMETERS, PROGRESS, RESULTS, USES
 from loopbook.store.owner_only import UMASK
@@ -163,8 +163,13 @@ class Stage:
         return {candidate: content.load(vault.checked(self._by_hand(candidate, name))) for candidate in chosen}
 
     def carry(self, name: str) -> Any:
-        """Return what the round before hands on under a name; empty in the first round."""
+        """Return what the round before hands on under a name, empty in the first round; or what was served since.
+
+        What was served is a DataFrame, without rows and columns where there is nothing.
+        """
         self._declared(name, self.declaration.carries, "carries")
+        if name in sealed.PARTS:
+            return sealed.load(self.project, self._sealed(name))
         if self._job is not None:
             return self._job.carried[name]
         return snapshots.current(self.project, self._scenario.name, self.profile).part(name)
@@ -225,7 +230,7 @@ class Stage:
             key = keys.cache_key(parts, modules, self.project.lock)
         target, root = self.project.store / kind / key, self.project.work
         if self._for_runner:
-            content.write_json(self.work / USES, {**_read(self.work / USES), f"{kind}/{key}": True})
+            self._uses(f"{kind}/{key}")
         if vault.use(target):
             return target
         if not self._for_runner:
@@ -246,6 +251,18 @@ class Stage:
     @property
     def _for_runner(self) -> bool:
         return self._job is not None and not self._job.by_hand
+
+    def _sealed(self, name: str) -> str:
+        """Return where a part of the sealed extract lies; the extract stays in the store as long as this stage does."""
+        if self._job is None:
+            return sealed.newest(self.project, self._scenario.name, self.profile)[0].part(name)
+        part = str(self._job.carried[name])
+        if part and self._for_runner:
+            self._uses(part.rpartition("/")[0])
+        return part
+
+    def _uses(self, place: str) -> None:
+        content.write_json(self.work / USES, {**_read(self.work / USES), place: True})
 
     def _add(self, file: str, values: Mapping[str, Any]) -> None:
         known = _read(self.work / file)

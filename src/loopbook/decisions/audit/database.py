@@ -10,12 +10,10 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from loopbook.decisions.audit.entry import LogError
+from loopbook.decisions.audit.entry import ADDRESS, FILE, LogError
 from loopbook.decisions.audit.tables import METADATA
 from loopbook.store.project import Project
 
-ADDRESS = "LOOPBOOK_DATABASE"
-FILE = "service.sqlite"
 _BUSY = 30_000
 """Milliseconds for which a writer waits for another on SQLite."""
 

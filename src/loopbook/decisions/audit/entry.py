@@ -9,7 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from loopbook.scenario.errors import LoopbookError
+from loopbook.store.project import Project
 
+ADDRESS = "LOOPBOOK_DATABASE"
+"""Variable of the environment that names another database than the file inside the project."""
+FILE = "service.sqlite"
 KINDS = ("decision", "feedback", "admin")
 OPENED, CLOSED, TOOK_OVER, FORGOT = "writer-opened", "writer-closed", "took-over", "forgot"
 """The acts of admin entries that this log writes or reads itself."""
@@ -83,6 +87,11 @@ class Stored(Entry):
     def forgotten(self) -> bool:
         """Whether there was a payload that is not there any more."""
         return self.payload is None and self.payload_digest is not None
+
+
+def kept(project: Project) -> bool:
+    """Say whether there is a log at all; nothing is imported for it that talks to a database."""
+    return bool(os.environ.get(ADDRESS)) or (project.state / FILE).is_file()
 
 
 def agent_name(scenario: str, profile: str) -> str:
