@@ -12,9 +12,16 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from filelock import FileLock
 
+from loopbook.decisions.audit.database import connect
+from loopbook.decisions.audit.writer import Writer
+from loopbook.decisions.replay import Budget
+from loopbook.operations import auditing
+from loopbook.service.agent import Served, artifact
+from loopbook.store.project import Project
 from tests.smoke import Ran
 from tests.starter import tables
 
@@ -120,6 +127,9 @@ def test_a_command_of_readme_and_docs_does_what_it_says(
     (folder / "data" / "drafts").mkdir(parents=True, exist_ok=True)
     command = re.sub(r"([ =])data/drafts/", rf"\1{folder}/data/drafts/", command)
     place = new_agent(folder) if command.startswith("make new") else {}
+    if " audit " in command:
+        place = {"HOME": str(folder / "home")}
+        log(folder)
     command = command.replace("FILE=my.csv", f"FILE={folder}/my.csv")
     if command.startswith("make loop"):  # more rounds than one are those of notebooks/test_rounds.py
         command = command.replace("N=3", "N=1")
@@ -147,6 +157,19 @@ def test_a_command_of_readme_and_docs_does_what_it_says(
     if ran:
         page = Path(re.findall(r"Report: (.*)", output)[-1].strip())
         assert page.is_file()
+
+
+def log(folder: Path) -> None:
+    """Let an agent decide on some rows, as if it had been served."""
+    project = Project(ROOT, folder / "data")
+    if auditing.named_runs(project):
+        return
+    served, engine = Served.load(project, "clinic-triage", "smoke"), connect(project)
+    fields = pd.read_parquet(artifact(project, served.run, "stream"))[[*served.scenario.task.fields]]
+    with Writer(engine, served.name) as writer:
+        kept = served.prepare([{"fields": row} for row in fields.head(20).to_dict("records")])
+        writer.append(served.decide(kept, Budget(0.1))).result()
+    engine.dispose()
 
 
 def new_agent(folder: Path) -> dict[str, str]:

@@ -121,6 +121,10 @@ def forget(
     done = forgetting.forget(auditing.opened(project), days.folder(project), id, by or getpass.getuser())
     lines = "".join(f", {count} in {name}" for name, count in done.lines.items())
     typer.echo(f"Forgotten: {done.payloads} payloads in the database{lines}.")
+    if done.lingering:
+        said = "SQLite's write-ahead log still holds it, as others are reading: type the same again."
+        typer.secho(said, fg="red", err=True)
+        raise typer.Exit(Exit.FAILED)
     typer.echo("Extracts that were sealed for a run, backups and mails are not reached from here.")
 
 

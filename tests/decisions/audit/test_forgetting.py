@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 from tests.decisions.audit import writing
 
 from loopbook.decisions.audit import forgetting, reader, roots
@@ -40,7 +40,8 @@ def stored(engine: Engine, folder: Path) -> bytes:
         database = Path(str(engine.url.database))
         return b"".join([*files, *(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))])
     with engine.connect() as connection:
-        return b"".join([*files, repr(list(connection.execute(select(RECORDS, PAYLOADS)))).encode()])
+        tables = [list(connection.execute(select(table))) for table in (RECORDS, PAYLOADS)]
+    return b"".join([*files, repr(tables).encode()])
 
 
 def test_what_is_forgotten_is_nowhere_and_the_log_holds(engine: Engine, folder: Path, id: str) -> None:
@@ -66,6 +67,19 @@ def test_what_is_forgotten_is_nowhere_and_the_log_holds(engine: Engine, folder: 
     again = forgetting.forget(engine, folder, id, "ann")
     assert (again.payloads, again.lines) == (0, {})
     assert verify(engine, folder, [root]).holds
+
+
+def test_what_a_reader_keeps_in_the_write_ahead_log_is_told(engine: Engine, folder: Path, id: str) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL vacuums beside readers")
+    event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout=50").close())
+    engine.dispose()
+    with engine.connect() as connection:
+        assert connection.scalar(select(PAYLOADS.c.salt).limit(1))
+        assert forgetting.forget(engine, folder, id, "ann").lingering
+    assert SECRET.encode() in stored(engine, folder)
+    assert not forgetting.forget(engine, folder, id, "ann").lingering
+    assert SECRET.encode() not in stored(engine, folder)
 
 
 def test_a_feedback_is_forgotten_by_itself(engine: Engine, folder: Path, id: str) -> None:

@@ -14,10 +14,14 @@ from loopbook.decisions.audit.writer import Writer
 
 @dataclass(frozen=True)
 class Erasure:
-    """What left: payloads in the database, and those in the files of days, by name."""
+    """What left: payloads in the database, and those in the files of days, by name.
+
+    `lingering` says whether SQLite's write-ahead log still holds them, because others were reading.
+    """
 
     payloads: int
     lines: dict[str, int]
+    lingering: bool
 
 
 def forget(engine: Engine, folder: Path, id: str, by: str) -> Erasure:
@@ -52,14 +56,16 @@ def forget(engine: Engine, folder: Path, id: str, by: str) -> Erasure:
             writer.append([admin(FORGOT, decision_id=id, by=by)]).result()
     with writing(engine) as connection:
         gone = connection.execute(delete(PAYLOADS).where(tuple_(PAYLOADS.c.writer, PAYLOADS.c.seq).in_(places)))
-    _erase(engine)
+    lingering = _erase(engine)
     files = {days.file(folder, record.written[:10]) for record in records}
     taken = {path.name: days.without_payloads(path, set(places)) for path in sorted(files) if path.is_file()}
-    return Erasure(gone.rowcount, {name: count for name, count in taken.items() if count})
+    return Erasure(gone.rowcount, {name: count for name, count in taken.items() if count}, lingering)
 
 
-def _erase(engine: Engine) -> None:
-    """Let what was deleted leave the database's files too."""
+def _erase(engine: Engine) -> bool:
+    """Let what was deleted leave the database's files too; return whether it could not leave all of them."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        sqlite = connection.dialect.name == "sqlite"  # overwrites what is deleted (secure_delete), but not in its WAL
-        connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)" if sqlite else f"VACUUM {PAYLOADS.name}"))
+        if connection.dialect.name == "sqlite":  # overwrites what is deleted (secure_delete), but not in its WAL
+            return bool(connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).scalar_one())
+        connection.execute(text(f"VACUUM {PAYLOADS.name}"))
+        return False
