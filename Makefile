@@ -84,7 +84,7 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 # Each command gets its variables through its environment, so that they reach it as they were typed.
 run why debug loop sweep ablation tensorboard serve nightly: export SCENARIO := $(SCENARIO)
 run why debug loop sweep ablation tensorboard serve nightly: export PROFILE := $(PROFILE)
-run why loop sweep ablation: export PARAMS := $(PARAMS)
+run why loop sweep ablation serve: export PARAMS := $(PARAMS)
 run sweep: export KERNELS := $(KERNELS)
 
 run: export WORKERS := $(WORKERS)
@@ -150,7 +150,7 @@ tensorboard: ready ## look at the training of the scenario's latest run in Tenso
 serve: export WORKERS := $(WORKERS)
 serve: export PORT := $(PORT)
 serve: ready ## serve the newest good run's agent by HTTP; it follows what is approved and run; Ctrl-C ends it
-	@set -- --scenario "$$SCENARIO" --profile "$$PROFILE" --port "$$PORT"; \
+	@set -- --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS" --port "$$PORT"; \
 	if [ -n "$$WORKERS" ]; then set -- "$$@" --workers "$$WORKERS"; fi; \
 	"$(PYTHON)" -m loopbook serve "$$@"
 

@@ -14,10 +14,14 @@ import pandas as pd
 import pytest
 from tests import tasks
 from tests.browsing import PHONE, Visit
+from tests.service.started import Service
 from tests.smoke import ROOT, remember_code
 
+from loopbook.decisions.audit.database import connect
 from loopbook.models.shipping import serving
+from loopbook.service.client import Client
 from loopbook.statistics import metrics
+from loopbook.store.project import Project
 
 BEHAVIOUR = """\
 kind,capability,expected,text,amount,changed text,changed amount
@@ -126,3 +130,37 @@ def test_the_study_of_small_models_says_what_each_costs_and_what_is_shipped(run:
     assert recorded["megabytes"] > 0
     written = pd.read_parquet(run.root / "data" / run.record["stages"]["09_small_models"]["artifacts"]["variants"])
     assert list(written["variant"]) == ["float32", "distilled"] and (written["bytes"] > 0).all()
+
+
+def test_it_is_served_and_decides_as_the_notebook_did(run: Run) -> None:
+    project = Project(run.root)
+    engine = connect(project)
+    decisions = pd.read_parquet(run.root / "data" / run.record["stages"]["05_decisions"]["artifacts"]["decisions"])
+    rows = tasks.tickets().set_index("id").loc[decisions["row_id"]].head(60)
+    asked = [
+        {"id": str(name), "fields": {"text": row["text"], "channel": row["channel"], "amount": row["amount"]}}
+        for name, row in rows.iterrows()
+    ]
+    with Service(project, engine, "tickets", workers=1) as running, Client(running.address, running.key) as client:
+        answers = client.decide(asked)
+        one = client.decide(asked[0])
+        explained = client.decision(answers[0]["decision_id"], explain=True)
+        client.feedback(answers[0]["decision_id"], "ann", rating=4)
+        assert {"request", "answer"} <= set(client.agent()["schemas"])
+    engine.dispose()
+    log = decisions.head(60)
+    assert [answer["id"] for answer in answers] == log["row_id"].tolist()
+    assert [answer["label"] for answer in answers] == log["answer"].tolist()
+    assert [answer["probability"] for answer in answers] == pytest.approx(log["probability"].tolist(), abs=1e-6)
+    asking = [answer["action"] == "review" for answer in answers]
+    assert asking == log["reviewed"].tolist()
+    chosen = [(answer["action"], action) for answer, action in zip(answers, log["action"], strict=True)]
+    assert [pair for pair, reviewed in zip(chosen, asking, strict=True) if not reviewed and pair[0] != pair[1]] == []
+    if run.kind == "number":
+        assert [answer["value"] for answer in answers] == pytest.approx(log["value"].tolist(), rel=1e-6)
+        assert all(answer["quantiles"]["0.10"] <= answer["quantiles"]["0.90"] for answer in answers)
+    if run.kind == "multiclass":
+        assert [answer["also"]["tone"]["label"] for answer in answers] == log["tone"].tolist()
+    assert one["probability"] == pytest.approx(answers[0]["probability"], abs=1e-6)
+    fields = {part["field"] for part in explained["explanation"]["parts"]}
+    assert explained["explanation"]["complete"] and fields == {"text", "channel", "amount"}

@@ -1,6 +1,6 @@
 """A load generator by raw sockets: keep-alive HTTP/1.1 from many callers, in a process of its own.
 
-``python -m tests.service.load '{"port": 8000, ...}'`` takes the fields of a `Plan`, and prints what it measured as JSON.
+``python -m tests.service.load JSON`` takes the fields of a `Plan`, and prints what it measured as JSON.
 """
 
 from __future__ import annotations

@@ -12,84 +12,25 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
 
-import pandas as pd
 import pytest
 from sqlalchemy import Engine
-from tests.service import load
 from tests.service.conftest import SCENARIO, another
-from tests.smoke import ROOT
+from tests.service.started import Service, measured
 
 from loopbook.decisions.audit import reader
 from loopbook.decisions.audit.entry import agent_name
-from loopbook.service import keys
-from loopbook.service.agent import artifact, newest
+from loopbook.service.agent import newest
 from loopbook.service.client import Client
 from loopbook.store.project import Project
 
 AGENT = agent_name(SCENARIO, "smoke")
-
-
-class Service:
-    """A service in processes of its own; a context manager."""
-
-    def __init__(self, project: Project, engine: Engine, workers: int = 2) -> None:
-        self.project, self.key = project, keys.create(engine, AGENT, "test", "admin", "test")
-        words = ["serve", "--scenario", SCENARIO, "--profile", "smoke", "--workers", str(workers), "--port", "0"]
-        place = {"LOOPBOOK_PROJECT": str(project.root), "LOOPBOOK_DATA": str(project.data)}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "loopbook", *words],
-            env={**os.environ, **place, "LOOPBOOK_REPORTS": str(project.reports), "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.said: list[str] = []
-
-    def __enter__(self) -> Self:
-        self.address = self.wait("Serving").rsplit(" ", 1)[-1].strip()
-        self.port = int(self.address.rsplit(":", 1)[-1])
-        return self
-
-    def wait(self, word: str) -> str:
-        """Return the next line that begins with a word."""
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self.said.append(line)
-            if line.startswith(word):
-                return line
-        raise AssertionError("".join(self.said))
-
-    @property
-    def workers(self) -> list[int]:
-        """The processes of its workers."""
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text(encoding="utf-8")
-        return [int(child) for child in children.split()]
-
-    def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(60) == 0, "".join(self.said)
-
-    def load(self, **how: Any) -> subprocess.Popen[str]:
-        """Begin to send what users write, from another process."""
-        rows = pd.read_parquet(artifact(self.project, newest(self.project, SCENARIO, "smoke"), "stream")).head(200)
-        bodies = self.project.data / "bodies.json"
-        bodies.write_text(json.dumps([{"fields": {"text": text}} for text in rows["text"]]), encoding="utf-8")
-        plan = load.Plan(self.port, self.key, str(bodies), **{"callers": 8, "pause": 0.03, **how})
-        return subprocess.Popen(load.command(plan), stdout=subprocess.PIPE, text=True, cwd=ROOT)
+GENTLE = {"callers": 8, "pause": 0.03}
 
 
 @pytest.fixture
 def service(own: Project, engine: Engine) -> Callable[..., Service]:
-    return lambda **how: Service(own, engine, **how)
-
-
-def measured(process: subprocess.Popen[str]) -> dict[str, Any]:
-    """Return what a load generator has found."""
-    said, _ = process.communicate(timeout=120)
-    found: dict[str, Any] = json.loads(said)
-    return found
+    return lambda **how: Service(own, engine, SCENARIO, **how)
 
 
 def test_workers_are_killed_and_nothing_that_was_acknowledged_is_lost(
@@ -97,7 +38,7 @@ def test_workers_are_killed_and_nothing_that_was_acknowledged_is_lost(
 ) -> None:
     acknowledged = own.data / "acknowledged.json"
     with service() as running, Client(running.address, running.key, attempts=20) as client:
-        sending = running.load(seconds=8.0, keyed=True, acknowledged=str(acknowledged))
+        sending = running.load(**GENTLE, seconds=8.0, keyed=True, acknowledged=str(acknowledged))
         said = []
         for _ in range(3):
             known = running.workers
@@ -125,7 +66,7 @@ def test_an_agent_is_taken_over_and_taken_back_without_a_failed_request(
 ) -> None:
     run = newest(own, SCENARIO, "smoke")
     with service() as running, Client(running.address, running.key) as client:
-        sending = running.load(seconds=9.0)
+        sending = running.load(**GENTLE, seconds=9.0)
         served = []
         for name in ("20991231-000000", None):
             if name:

@@ -12,6 +12,7 @@ from loopbook.store.project import Project
 def serve(
     scenario: ScenarioOption = DEFAULT,
     profile: ProfileOption = "standard",
+    params: Annotated[str, typer.Option(help='Values to try: "service.batch_most=1"; others belong to a run.')] = "",
     workers: Annotated[
         str, typer.Option(help="Processes that answer; 1:4 lets the queue decide between them; empty: one a processor.")
     ] = "",
@@ -28,21 +29,22 @@ def serve(
     """Serve the newest good run's agent by HTTP, and follow what is approved and run; Ctrl-C ends it gracefully."""
     from loopbook.scenario import loading
     from loopbook.service import scaling
-    from loopbook.service.worker import Order
+    from loopbook.service.worker import Order, settings
     from loopbook.service.workers import Workers
     from loopbook.store.origin import usable_processors
 
     console, project = terminal(), Project.find()
-    given = loading.load(scenario, project.scenarios, profile)
     order = Order(
-        scenario=given.name,
+        scenario=loading.load(scenario, project.scenarios, profile).name,
         profile=profile,
+        params=params,
         host=host,
         port=port,
         certificate=certificate,
         private_key=private_key,
         behind_proxy=behind_proxy,
     )
+    given = settings(project, order)
     least, most = scaling.limits(workers or str(usable_processors()))
     rule = scaling.Rule(least, most, given.service.scale_queue, calm=given.service.scale_calm_seconds)
     service = Workers(project, order, rule, lambda text: console.print(text, markup=False, soft_wrap=True))

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict
 from loopbook.decisions.audit.database import connect
 from loopbook.decisions.audit.writer import Writer
 from loopbook.scenario import loading
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.errors import ScenarioError
 from loopbook.service import listening
 from loopbook.service.agent import Served
 from loopbook.service.alerts import Watch
@@ -40,6 +42,8 @@ class Order(BaseModel):
     ----------
     scenario, profile
         Whose newest good run is served.
+    params
+        Values of the section `service` to try, as of ``make run PARAMS=…``.
     host, port
         Where to listen; several processes share the port.
     certificate, private_key, behind_proxy
@@ -51,6 +55,7 @@ class Order(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     scenario: str
     profile: str
+    params: str = ""
     host: str = "127.0.0.1"
     port: int = 8000
     certificate: Path | None = None
@@ -69,7 +74,7 @@ def main(order: Order) -> None:
     """Serve until SIGTERM, or until whoever started this process is gone: then finish, close the chain, and end."""
     _on_signals(lambda *_: sys.exit())
     project = Project.find()
-    scenario = loading.load(order.scenario, project.scenarios, order.profile)
+    scenario = settings(project, order)
     served = Served.load(project, scenario.name, order.profile)
     database, metrics = connect(project), Metrics(scenario.service.alert_seconds)
     budget = Count(order.decisions, order.reviews).budget(served.agent.capacity)
@@ -85,6 +90,21 @@ def main(order: Order) -> None:
         signal.signal(SHARE, lambda *_: listening.share(config))
         _on_signals(lambda *_: None)  # uvicorn takes them over, and raises them again when it has ended
         listening.run(config, [_bound(order.host, order.port)], lambda: _say(READY))
+
+
+def settings(project: Project, order: Order) -> Scenario:
+    """Return the scenario as its file says now, of which the section `service` counts.
+
+    Raises
+    ------
+    ScenarioError
+        If a value of another section is given: the run that is served had its own.
+    """
+    given = loading.given_values(order.params)
+    for name in given:
+        if not name.startswith("service."):
+            raise ScenarioError(f"{name} is settled by the run that is served; give it to make, and serve that run.")
+    return loading.load(order.scenario, project.scenarios, order.profile, given)
 
 
 def _on_signals(handler: Callable[..., object]) -> None:
