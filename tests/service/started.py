@@ -68,6 +68,13 @@ class Service:
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text(encoding="utf-8")
         return [int(child) for child in children.split()]
 
+    @property
+    def ready(self) -> list[int]:
+        """Those of them that listen."""
+        listening = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()
+        own = {line.split()[9] for line in listening if f":{self.port:04X} 00000000:0000 0A" in line}
+        return [worker for worker in self.workers if own & _sockets(worker)]
+
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGTERM)
         assert self._process.wait(60) == 0, "".join(self.said)
@@ -82,8 +89,21 @@ class Service:
         return subprocess.Popen(load.command(plan), stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
+def _sockets(process: int) -> set[str]:
+    """Return the inodes of a process's sockets."""
+    found = set()
+    for name in Path(f"/proc/{process}/fd").glob("*"):
+        try:
+            target = str(name.readlink())
+        except FileNotFoundError:
+            continue
+        if target.startswith("socket:["):
+            found.add(target[8:-1])
+    return found
+
+
 def measured(process: subprocess.Popen[str]) -> dict[str, Any]:
     """Return what a load generator has found."""
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=600)
     found: dict[str, Any] = json.loads(said)
     return found

@@ -45,9 +45,9 @@ def test_workers_are_killed_and_nothing_that_was_acknowledged_is_lost(
             os.kill(known[0], signal.SIGKILL)
             decision = client.decide({"fields": {"text": "Shares of ACME fell"}})
             said.append(client.feedback(decision["decision_id"], "ann", label="alert", comment="call +1 212 555 0134"))
-            while running.workers == known or len(running.workers) < 2:
+            until = time.monotonic() + 60
+            while len(running.ready) < 2 and time.monotonic() < until:
                 time.sleep(0.05)
-            time.sleep(1.0)
         found = measured(sending)
     assert found["errors"] == 0 and found["again"] > 0, found
     log = {entry.id: entry for entry in reader.entries(engine, AGENT)}
