@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from filelock import FileLock
 from sqlalchemy import Engine
 
 from loopbook.decisions.audit import database, days, entry, reader, root_key, roots
@@ -103,6 +104,14 @@ def make_root(project: Project, to: str = "", progress: Progress | None = None) 
     LoopbookError
         If the mail cannot be sent; the root is in the journal then, if there is one.
     """
+    place = root_key.place(project)
+    if place is None:
+        return _make_root(project, to, progress)
+    with FileLock(f"{roots.journal(place)}.lock"):  # their numbers follow on one another
+        return _make_root(project, to, progress)
+
+
+def _make_root(project: Project, to: str, progress: Progress | None) -> Daily:
     known = anchors(project)
     refuse(
         LogError,

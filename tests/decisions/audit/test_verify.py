@@ -13,11 +13,14 @@ from sqlalchemy.exc import IntegrityError
 from tests.decisions.audit import writing
 
 from loopbook.decisions.audit import chain, days, roots
+from loopbook.decisions.audit.database import connect
+from loopbook.decisions.audit.entry import LogError
 from loopbook.decisions.audit.problem import Problem
 from loopbook.decisions.audit.roots import Root
 from loopbook.decisions.audit.tables import PAYLOADS, RECORDS
 from loopbook.decisions.audit.verify import Verification, verify
 from loopbook.decisions.audit.writer import Writer
+from loopbook.store.project import Project
 
 KEY = b"k" * 32
 
@@ -132,6 +135,37 @@ def test_a_thousand_flipped_bytes_in_the_database_are_found_and_located(
                 connection.execute(delete(table))
                 connection.execute(table.insert(), [row._asdict() for row in kept])
     assert verify(engine, folder, [root]).holds
+
+
+def test_a_flipped_byte_of_the_database_file_is_found_or_changes_nothing(
+    engine: Engine, folder: Path, root: Root, place: Project
+) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL keeps its files to itself")
+    with engine.connect() as connection:
+        kept = [list(connection.execute(select(table))) for table in (RECORDS, PAYLOADS)]
+        connection.connection.commit()
+    engine.dispose()
+    path, coin, found = Path(str(engine.url.database)), random.Random(3), 0
+    whole = path.read_bytes()
+    for _ in range(60):
+        bent = bytearray(whole)
+        bent[coin.randrange(100, len(bent))] ^= 1 << coin.randrange(8)
+        path.write_bytes(bent)
+        try:
+            other = connect(place, str(engine.url))
+            holds = verify(other, folder, [root]).holds
+            other.dispose()
+        except LogError:
+            holds = False
+        found += not holds
+        if holds:
+            with other.connect() as connection:
+                assert [list(connection.execute(select(table))) for table in (RECORDS, PAYLOADS)] == kept
+            other.dispose()
+    path.write_bytes(whole)
+    assert verify(engine, folder, [root]).holds
+    assert found > 20
 
 
 def flip(engine: Engine, table: Any, row: Any, coin: random.Random) -> tuple[Any, ...] | None:

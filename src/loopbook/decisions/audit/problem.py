@@ -87,6 +87,8 @@ def _payload_faults(values: Mapping[str, Any], forgotten: Mapping[str, str]) -> 
 
 def about(values: Mapping[str, Any]) -> str:
     """Return the decision that a record is about, by its facts as they are stored."""
+    if '"decision_id":' not in values["facts"]:  # most: reading them takes longer than all else
+        return str(values["id"])
     try:
         return str(json.loads(values["facts"]).get("decision_id", values["id"]))
     except (ValueError, AttributeError, RecursionError):

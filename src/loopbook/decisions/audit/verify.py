@@ -4,12 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, text
+from sqlalchemy.exc import DBAPIError
 
 from loopbook.decisions.audit import days, verified_chains, verified_days
 from loopbook.decisions.audit.problem import Problem, read_forgotten
 from loopbook.decisions.audit.roots import Root
 from loopbook.decisions.audit.tables import RECORDS
+from loopbook.decisions.audit.verified_chains import Chains
+from loopbook.decisions.audit.verified_days import Files
 
 Progress = Callable[[int, int], None]
 """Told how much is done of how much, in records and lines."""
@@ -65,17 +68,14 @@ def verify(engine: Engine, folder: Path, roots: Sequence[Root], progress: Progre
         From the journal and from mails, in any order.
     """
     roots = sorted(roots, key=lambda root: root.made)
-    with engine.connect() as connection:
-        records = connection.scalar(select(func.count()).select_from(RECORDS)) or 0
-    whole = records + sum(days.exported(folder).values())
-
-    def told(done: int) -> None:
-        if progress:
-            progress(done, whole)
-
-    forgotten = read_forgotten(engine)
-    chains = verified_chains.check(engine, _heads(roots), forgotten, told)
-    files = verified_days.check(engine, folder, roots, chains.bent, forgotten, lambda done: told(records + done))
+    damage = _damage(engine)
+    try:
+        chains, files = _checked(engine, folder, roots, progress or (lambda *_: None))
+    except DBAPIError as error:
+        if not damage:
+            raise
+        chains, files = Chains(), Files()
+        damage.append(Problem(f"cannot be read: {error.orig}", file=damage[0].file))
     return Verification(
         records=chains.records,
         chains=chains.chains,
@@ -86,8 +86,32 @@ def verify(engine: Engine, folder: Path, roots: Sequence[Root], progress: Progre
         roots=len(roots),
         anchored=chains.anchored,
         last=roots[-1].made if roots else "",
-        problems=(*chains.problems, *files.problems),
+        problems=(*damage, *chains.problems, *files.problems),
     )
+
+
+def _checked(engine: Engine, folder: Path, roots: Sequence[Root], progress: Progress) -> tuple[Chains, Files]:
+    with engine.connect() as connection:
+        records = connection.scalar(select(func.count()).select_from(RECORDS)) or 0
+    whole, forgotten = records + sum(days.exported(folder).values()), read_forgotten(engine)
+    chains = verified_chains.check(engine, _heads(roots), forgotten, lambda done: progress(done, whole))
+    lines = verified_days.check(
+        engine, folder, roots, chains.bent, forgotten, lambda done: progress(records + done, whole)
+    )
+    return chains, lines
+
+
+def _damage(engine: Engine) -> list[Problem]:
+    """Return what SQLite finds wrong with its own file: pages that are none, an index that lacks a record."""
+    if engine.dialect.name != "sqlite":
+        return []
+    file = Path(str(engine.url.database)).name
+    try:
+        with engine.connect() as connection:
+            said = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check"))]
+    except DBAPIError as error:
+        said = [str(error.orig)]
+    return [Problem(f"is damaged: {' '.join(line.split())}", file=file) for line in said if line != "ok"]
 
 
 def _heads(roots: Sequence[Root]) -> dict[str, dict[int, dict[str, str]]]:
