@@ -46,6 +46,7 @@ class Server:
 
     def __init__(self, programs: Path) -> None:
         self._programs, self.folder = programs, Path(tempfile.mkdtemp(prefix="loopbook-pg-"))
+        self.folder.chmod(0o711)  # for processes of other users: the socket takes them, the data does not
         if not os.getuid():
             shutil.chown(self.folder, USER, USER)
         self._call("initdb", "-D", str(self.folder / "data"), "-U", USER, "--auth=trust", "-E", "UTF8", "--locale=C")

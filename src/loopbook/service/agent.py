@@ -1,6 +1,7 @@
 """The served agent: a run's champion through ONNX Runtime, and its policy; requests in, entries of the log out."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,9 @@ from loopbook.statistics import conformal, targets
 from loopbook.store import content, origin, records, snapshots, vault
 from loopbook.store.project import Project
 from loopbook.store.records import Run
+
+REVISION = "LOOPBOOK_REVISION"
+"""Names the revision of the code, where there is no git."""
 
 Request = Mapping[str, Any]
 """What a caller asks: `fields` by name and, where known, `id`, `time` and `attributes`."""
@@ -316,8 +320,11 @@ def _told(said: Answers) -> list[dict[str, Any]]:
 
 @lru_cache(maxsize=8)
 def _code(root: Path) -> str:
-    """Return the revision of the code that decides; with what is not committed, its hash behind a plus."""
+    """Return the revision of the code that decides; with what is not committed, its hash behind a plus.
+
+    An image has no git: it says from which revision it was built.
+    """
     revision, changed = origin.code(root)
     if revision is None:
-        return f"loopbook {metadata.version('loopbook')}"
+        return os.environ.get(REVISION) or f"loopbook {metadata.version('loopbook')}"
     return revision if changed is None else f"{revision}+{changed[:12]}"
