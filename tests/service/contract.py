@@ -66,8 +66,8 @@ class Tally:
 def attack(address: str, secret: str, cases: int, start: int = 1) -> Tally:
     """Send about so many requests to a running service, half of them fitting the schema, and judge all answers.
 
-    The key's role is admin. Operations share the cases by what there is to be varied: most go to those with a body. Where a request names a
-    decision, it is one that was made: no schema says which there are.
+    The key's role is admin. Operations share the cases by what there is to be varied: most go to those with a body.
+    Where a request names a decision, it is one that was made: no schema says which there are.
     """
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {secret}"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class Service:
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    @property
+    @cached_property
     def example(self) -> dict[str, Any]:
         return dict(interface.schemas(self.scenario)["example_request"])
 
@@ -104,7 +105,7 @@ class Service:
             try:
                 while more := connection.recv(65_536):
                     received += more
-                    if _whole(received):
+                    if whole(received):
                         break
             except ConnectionResetError:
                 pass
@@ -119,7 +120,8 @@ class Service:
         return "\r\n".join((f"POST {path} HTTP/1.1", *own, *lines, "", "")).encode()
 
 
-def _whole(received: bytes) -> bool:
+def whole(received: bytes) -> bool:
+    """Say whether a message with an announced length is there with all of its body."""
     head, found, body = received.partition(b"\r\n\r\n")
     length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     return bool(found and length) and len(body) >= int(length[0].split(b":")[1])

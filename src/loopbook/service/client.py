@@ -49,7 +49,7 @@ class Client:
         self._address, self._attempts, self._seconds = address.rstrip("/"), attempts, seconds
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Bearer {key}"
-        self._session.verify = certificate or True
+        self._trusted = certificate or True
 
     def decide(self, asked: Json | Sequence[Json], key: str | None = None) -> Any:
         """Return the decision on a request, or those on up to 1,000, in their order."""
@@ -73,7 +73,11 @@ class Client:
             wait = min(0.1 * 2**attempt, 5.0)
             try:
                 answer = self._session.request(
-                    method, self._address + path, json=body, headers=headers, timeout=self._seconds
+                    *(method, self._address + path),
+                    json=body,
+                    headers=headers,
+                    timeout=self._seconds,
+                    verify=self._trusted,
                 )
             except (requests.ConnectionError, requests.Timeout):
                 if attempt == self._attempts:

@@ -15,6 +15,7 @@ from loopbook.privacy import personal_data
 LOG = logging.getLogger("loopbook.service")
 MEDIA = "application/problem+json"
 _SHOWN = 20  # problems of one request that are listed
+_NAME = 80  # characters of a name that are shown
 _TRACE = 20_000  # characters of a trace that are kept
 
 
@@ -83,5 +84,5 @@ def incident(error: BaseException, regions: Sequence[str] = (), numbers: Sequenc
 
 
 def _where(place: tuple[int | str, ...]) -> str:
-    """Return a place in a request as callers write it; names of our own classes in it are left out."""
-    return ".".join(str(part) for part in place if part not in ("one", "many")) or "body"
+    """Return a place in a request, such as ``3.fields.text``; a name in it may be the caller's own."""
+    return ".".join(personal_data.mask(str(part)[:_NAME]) for part in place) or "body"

@@ -21,6 +21,7 @@ HEAD_BYTES = 16_384
 """Request line and headers together."""
 
 _BACKLOG = 2_048
+_GOODBYE = 1.0  # seconds
 
 
 def protocol(seconds: float) -> type[HttpToolsProtocol]:
@@ -76,6 +77,11 @@ def protocol(seconds: float) -> type[HttpToolsProtocol]:
             super().on_headers_complete()
             if self._made < self.shared_from:
                 self.cycle.keep_alive = False
+
+        def shutdown(self) -> None:
+            super().shutdown()
+            if self.transport.is_closing():  # an idle caller by TLS is asked to agree, and might take half a minute
+                self.loop.call_later(_GOODBYE, self.transport.abort)
 
         def _arrived(self) -> None:
             self._size = -1
