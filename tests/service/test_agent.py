@@ -17,6 +17,7 @@ from loopbook.decisions.log import decision_id
 from loopbook.decisions.replay import Budget
 from loopbook.scenario.errors import LoopbookError, MissingInput
 from loopbook.service.agent import Served, artifact, newest
+from loopbook.service.deciding import Unanswerable
 from loopbook.store import records
 from loopbook.store.project import Project
 
@@ -83,6 +84,17 @@ def test_personal_data_is_masked_before_the_model_sees_it(served: Served) -> Non
     assert entry.facts["caller"] == "ann" and entry.key == "ann\nk\n0"
     plain = json.dumps(dict(entry.facts))
     assert "jane" not in json.dumps(entry.payload) + plain and kept["row_id"] not in plain
+
+
+def test_what_the_model_has_no_answer_to_is_refused(smoke_run: Callable[[str], Ran]) -> None:
+    served = Served.load(project(smoke_run("clinic-triage")[0]), "clinic-triage", "smoke")
+    fields = served.scenario.task.fields
+    number = next(name for name, kind in fields.items() if kind == "number")
+    empty = {name: "" if kind == "text" else None for name, kind in fields.items()}
+    (entry,) = served.decide(served.prepare([{"fields": empty}]), Budget(0.1))
+    assert entry.facts["action"]
+    with pytest.raises(Unanswerable, match=f"^{number} is larger"):
+        served.prepare([{"fields": {**empty, number: -1e39}}])
 
 
 def test_nothing_heavy_is_loaded(smoke_run: Callable[[str], Ran]) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
+import numpy as np
 import pandas as pd
 
-from loopbook.data import cleaning, validation
+from loopbook.data import cleaning, parsing, validation
 from loopbook.decisions import explanation, policies
 from loopbook.decisions.agent import Agent
 from loopbook.decisions.audit.entry import Entry, agent_name, new_id
@@ -26,6 +27,7 @@ from loopbook.models.shipping.bundle import OnnxModel
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, MissingInput
+from loopbook.service.deciding import Unanswerable
 from loopbook.statistics import conformal, targets
 from loopbook.store import content, origin, records, snapshots, vault
 from loopbook.store.project import Project
@@ -174,6 +176,8 @@ class Served:
             plain = "" if value is None else str(value).strip()
             return personal_data.pseudonym(plain, self.scenario.name) if plain else ""
         if kind == "number":
+            if isinstance(value, int | float) and abs(value) > parsing.LARGEST:
+                raise Unanswerable(f"{name} is larger than any number that models compute with.")
             return value
         return cleaning.mask_text(validation.field(value or "", name, kind, self.scenario), self.scenario)
 
@@ -212,9 +216,16 @@ class Served:
             Remembers about how many decisions people were asked.
         callers, keys
             Who asked for each row, and under which key of idempotency.
+
+        Raises
+        ------
+        Unanswerable
+            If the model has no answer to one of them.
         """
         rows = self.frame(kept)
         said = self.agent.reason(rows)
+        if not np.isfinite(said.probability).all():
+            raise Unanswerable("The model has no answer to this: are the numbers in the unit that they had in train?")
         decided = self.agent.decide(rows, said, budget)
         shared: dict[str, Any] = {"versions": dict(self.versions), "runtime": dict(self.runtime)}
         if len(self.agent.plan.classes) == 2:
@@ -296,7 +307,8 @@ def _carried(run: Run, snapshot: snapshots.Snapshot) -> bool:
         for name, value in stage.inputs.items()
         if name.startswith(mark)
     }
-    return all(snapshot.digest(name) == value for name, value in carried.items())
+    known = snapshots.Snapshot.model_fields  # a run of another version may have carried something else
+    return all(name in known and snapshot.digest(name) == value for name, value in carried.items())
 
 
 def _facts(decision: Decision) -> dict[str, Any]:

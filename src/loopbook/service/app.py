@@ -23,7 +23,7 @@ from loopbook.decisions.audit.writer import Writer
 from loopbook.requirements import interface
 from loopbook.scenario.errors import LoopbookError
 from loopbook.service import limits, openapi
-from loopbook.service.deciding import Asked, Busy, Deciding
+from loopbook.service.deciding import Asked, Busy, Deciding, Unanswerable
 from loopbook.service.errors import LOG, MEDIA, Refused, incident, problem
 from loopbook.service.front import Front
 from loopbook.service.keys import ROLES, Caller, Keyring
@@ -71,6 +71,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(RequestValidationError, _misfit)
     app.add_exception_handler(Busy, _come_back)
+    app.add_exception_handler(Unanswerable, _unanswerable)
     for kind in (LogError, SQLAlchemyError):
         app.add_exception_handler(kind, _unstored(masks))
     service = _Service(behind, database, writer, metrics, alerts)
@@ -264,6 +265,10 @@ async def _misfit(_: Request, error: Exception) -> Response:
 
 async def _come_back(_: Request, error: Exception) -> Response:
     return await _refused(_, Refused(503, "Too much is asked just now; come back in a second.", _COME_BACK))
+
+
+async def _unanswerable(_: Request, error: Exception) -> Response:
+    return await _refused(_, Refused(422, str(error)))
 
 
 def _unstored(masks: tuple[Sequence[str], Sequence[str]]) -> Any:

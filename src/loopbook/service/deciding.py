@@ -14,6 +14,10 @@ class Busy(LoopbookError):
     """The queue is full, or the service is going down: the caller should come back."""
 
 
+class Unanswerable(LoopbookError):
+    """A request that fits the schema and that the model has no answer to; the message repeats no value of it."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """What one HTTP request asks for: one decision, or up to 1,000.
