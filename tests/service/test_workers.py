@@ -21,6 +21,7 @@ from tests.service.started import Service, measured
 from loopbook.decisions.audit import reader
 from loopbook.decisions.audit.entry import agent_name
 from loopbook.service.agent import newest
+from loopbook.service.budget import counted
 from loopbook.service.client import Client
 from loopbook.store.project import Project
 
@@ -58,30 +59,42 @@ def test_workers_are_killed_and_nothing_that_was_acknowledged_is_lost(
     assert comments == ["call [PHONE]"] * 3
     ends = [entry for entry in log.values() if entry.facts.get("act") == "writer-closed"]
     begins = [entry for entry in log.values() if entry.facts.get("act") == "writer-opened"]
+    asked, capacity = counted(engine, AGENT), newest(own, SCENARIO, "smoke").resolved["decisions"]["review_capacity"]
+    assert asked.reviews <= capacity * asked.decisions + 3, "the budget goes on where the killed one's ended"
     assert len(begins) - len(ends) == 3, "killed ones close no chain, all others do"
 
 
-def test_an_agent_is_taken_over_and_taken_back_without_a_failed_request(
+def test_an_agent_is_taken_over_and_taken_back_and_replaced_without_a_failed_request(
     service: Callable[..., Service], own: Project
 ) -> None:
     run = newest(own, SCENARIO, "smoke")
+    data = {**run.resolved, "data": {**run.resolved["data"], "max_characters": 9_000}}
+    other = run.model_copy(update={"resolved": data})
     with service() as running, Client(running.address, running.key) as client:
-        sending = running.load(**GENTLE, seconds=9.0)
-        served = []
-        for name in ("20991231-000000", None):
-            if name:
-                another(own, run, name, 0.9)
-            else:
-                (own.runs / SCENARIO / "20991231-000000.json").unlink()
-            wanted = f"{SCENARIO}/{name or run.run}"
-            until = time.monotonic() + 30
+        sending = running.load(**GENTLE, seconds=16.0, keyed=True)
+
+        def served_by(name: str) -> bool:
+            until = time.monotonic() + 60
             while time.monotonic() < until:
-                now = {client.decide({"fields": {"text": "Shares fell"}})["run"] for _ in range(4)}
-                if now == {wanted}:
-                    break
-            served.append(now)
+                if {client.decide({"fields": {"text": "Shares fell"}})["run"] for _ in range(6)} == {
+                    f"{SCENARIO}/{name}"
+                }:
+                    return True
+            return False
+
+        first = set(running.workers)
+        another(own, run, "20991231-000000", 0.9)
+        assert served_by("20991231-000000")
+        (own.runs / SCENARIO / "20991231-000000.json").unlink()
+        assert served_by(run.run)
+        assert set(running.workers) == first, "policy and model change within a worker"
+        another(own, other, "20991231-000001", 0.9)
+        assert served_by("20991231-000001")
+        until = time.monotonic() + 60
+        while set(running.workers) & first and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not set(running.workers) & first, "what checks requests has changed: one by one they are replaced"
         found = measured(sending)
-    assert served == [{f"{SCENARIO}/20991231-000000"}, {f"{SCENARIO}/{run.run}"}]
     assert found["errors"] == 0 and list(found["answers"]) == ["200"], found
 
 
