@@ -29,7 +29,7 @@ class Service:
         project: Project,
         engine: Engine,
         scenario: str,
-        workers: int = 2,
+        workers: int | str = 2,
         params: str = "",
         profile: str = "smoke",
     ) -> None:
