@@ -39,7 +39,13 @@ COMMANDS = [
 BY_CI = ("make test",)
 """Run by .ci/run, of which this test is a part."""
 WITHOUT_REPORT = ("make help", "make clean", "make doctor", "make why", "make share")
-SERVERS = {"make lab": 8888, "make tensorboard": 6006, ".venv/bin/jupyter lab": 8890}
+SERVERS = {
+    "make lab": "8888/",
+    "make tensorboard": "6006/",
+    ".venv/bin/jupyter lab": "8890/",
+    "make serve": "8000/readyz",
+}
+"""Where each answers when it is up."""
 MISSED = (0, 3)
 """A run in the smoke profile may miss a criterion; make turns that into 2."""
 
@@ -133,7 +139,7 @@ def test_a_command_of_readme_and_docs_does_what_it_says(
     command = command.replace("FILE=my.csv", f"FILE={folder}/my.csv")
     if command.startswith("make loop"):  # more rounds than one are those of notebooks/test_rounds.py
         command = command.replace("N=3", "N=1")
-    server = next((port for name, port in SERVERS.items() if command.startswith(name)), None)
+    server = next((where for name, where in SERVERS.items() if command.startswith(name)), None)
     if command.startswith(".venv/bin/jupyter lab") and os.geteuid() == 0:
         command += " --allow-root"  # as its page says
     if server is not None:
@@ -181,8 +187,8 @@ def new_agent(folder: Path) -> dict[str, str]:
     return {"LOOPBOOK_PROJECT": str(copy)}
 
 
-def answers(command: str, port: int, folder: Path) -> bool:
-    """Say whether a command starts a server that answers on its port; it is stopped afterwards."""
+def answers(command: str, where: str, folder: Path) -> bool:
+    """Say whether a command starts a server that answers there; it is stopped afterwards."""
     if not shutil.which("setsid"):
         pytest.skip("setsid is needed to stop a server with all that it started")
     quiet = {"JUPYTER_CONFIG_DIR": str(folder / "jupyter"), "IPYTHONDIR": str(folder / "ipython")}
@@ -199,7 +205,7 @@ def answers(command: str, port: int, folder: Path) -> bool:
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline and process.poll() is None:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2) as response:
+                with urllib.request.urlopen(f"http://127.0.0.1:{where}", timeout=2) as response:
                     return bool(response.status == 200)
             except OSError:
                 time.sleep(0.5)

@@ -153,8 +153,10 @@ def test_no_form_of_an_identity_number_is_too_short_to_be_looked_for(form: str, 
     assert identity_numbers._LONG.search(text) or identity_numbers._SHORT.search(text)
 
 
-def test_notebook_02_says_what_is_recognised_and_what_is_not() -> None:
-    book = (Path(__file__).resolve().parents[2] / "notebooks" / "02_data.ipynb").read_text(encoding="utf-8")
-    prose = " ".join("".join(cell["source"]) for cell in json.loads(book)["cells"] if cell["cell_type"] == "markdown")
-    assert personal_data.IN_WORDS in prose
-    assert personal_data.NOT_LOOKED_FOR in prose
+def test_notebook_02_and_the_page_of_the_service_say_what_is_recognised_and_what_is_not() -> None:
+    root = Path(__file__).resolve().parents[2]
+    cells = json.loads((root / "notebooks" / "02_data.ipynb").read_text(encoding="utf-8"))["cells"]
+    prose = " ".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    for page in (prose, (root / "docs" / "service.md").read_text(encoding="utf-8")):
+        assert personal_data.IN_WORDS in " ".join(page.split())
+        assert personal_data.NOT_LOOKED_FOR in " ".join(page.split())
