@@ -19,7 +19,7 @@ from loopbook.decisions.audit.problem import Problem
 from loopbook.decisions.audit.roots import Root
 from loopbook.decisions.audit.tables import PAYLOADS, RECORDS
 from loopbook.decisions.audit.verify import Verification, verify
-from loopbook.decisions.audit.writer import Writer
+from loopbook.decisions.audit.writer import Writer, _ready
 from loopbook.store.project import Project
 
 KEY = b"k" * 32
@@ -298,6 +298,14 @@ def hash_of(engine: Engine, writer: str, seq: int) -> str:
     place = (RECORDS.c.writer == writer) & (RECORDS.c.seq == seq)
     with engine.connect() as connection:
         return str(connection.scalar(select(RECORDS.c.hash).where(place)))
+
+
+def test_a_record_behind_the_closing_one_is_found(engine: Engine, folder: Path) -> None:
+    with Writer(engine, "tiny") as writer:
+        writer.append([writing.decision()]).result()
+    writer._stored([_ready(writing.decision())])
+    (problem,) = verify(engine, folder, []).problems
+    assert (problem.writer, problem.seq) == (writer.id, 3)
 
 
 def test_a_payload_that_only_vanished_is_found(engine: Engine, folder: Path, root: Root) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from loopbook.decisions.audit import reader
 from loopbook.decisions.audit.chain import GENESIS
-from loopbook.decisions.audit.entry import Entry, LogError, admin
+from loopbook.decisions.audit.entry import Entry, LogError, admin, took_over
 from loopbook.decisions.audit.writer import Writer
 
 
@@ -107,6 +108,30 @@ def test_text_of_any_kind_is_kept(engine: Engine) -> None:
         writer.append(decision(str(i), text=text) for i, text in enumerate(texts)).result()
     found = [record.payload["fields"]["text"] for record in reader.entries(engine, "tiny", kinds=["decision"])]
     assert found == texts
+
+
+def test_the_log_says_who_decided_and_by_which_runs(engine: Engine) -> None:
+    before, moments = datetime.now(UTC), []
+    with Writer(engine, "tiny") as writer:
+        for run in ("tiny/1", "tiny/2"):
+            stored = writer.append([took_over({"model": "m", "run": run}), decision(f"of {run}")]).result()
+            moments.append(stored[-1].written)
+        writer.append([admin("key-made", by="ann")]).result()
+    assert reader.runs(engine) == {"tiny/1", "tiny/2"}
+    assert reader.deciding(engine, "tiny", before) is None
+    found = [reader.deciding(engine, "tiny", moment) for moment in (*moments, datetime.now(UTC))]
+    assert [stored and stored.facts["versions"]["run"] for stored in found] == ["tiny/1", "tiny/2", "tiny/2"]
+    assert reader.decision_ids(engine, "tiny") == reader.decision_ids(engine) == ["of tiny/1", "of tiny/2"]
+    assert reader.decision_ids(engine, "other") == []
+
+
+def test_a_call_of_more_than_a_group_is_stored_at_once(engine: Engine) -> None:
+    with Writer(engine, "tiny", most=10) as writer:
+        futures = [writer.append([decision(f"{call}-{n}") for n in range(25)]) for call in range(3)]
+        assert [len(future.result()) for future in futures] == [25, 25, 25]
+        assert writer.waiting == 0
+        assert writer.append([]).result() == []
+    assert [record.seq for record in reader.entries(engine, "tiny")] == list(range(77))
 
 
 def test_what_the_database_refuses_fails_and_the_chain_goes_on(engine: Engine) -> None:

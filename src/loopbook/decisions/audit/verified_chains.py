@@ -70,6 +70,8 @@ def _step(walk: _Walk, row: Row[Any], forgotten: Mapping[str, str], found: Chain
     faults = list(record_faults(values, forgotten))
     if not faults and row.about != about(values):
         faults.append("is filed under another decision than it is about")
+    if walk.closed and not faults:
+        faults.append("stands behind the closing record of its chain")
     found.problems += [Problem(fault, walk.writer, row.seq) for fault in faults]
     found.forgotten += not faults and row.payload is None and row.payload_digest is not None
     if faults:
