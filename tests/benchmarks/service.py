@@ -34,8 +34,8 @@ from tests.smoke import DEFAULT, ROOT, Place
 from loopbook.decisions.audit import reader
 from loopbook.decisions.audit.database import connect
 from loopbook.scenario import loading
-from loopbook.service.agent import newest
 from loopbook.service.client import Client
+from loopbook.store.lookup import newest
 from loopbook.store.project import Project
 
 PRESS = "press-monitor"

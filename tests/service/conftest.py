@@ -12,8 +12,9 @@ from sqlalchemy import Engine
 from tests.smoke import ROOT, Ran
 
 from loopbook.decisions.audit.database import connect
-from loopbook.service.agent import Served, artifact
+from loopbook.service.agent import Served
 from loopbook.store import content, records
+from loopbook.store.lookup import artifact
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 

@@ -17,7 +17,7 @@ from tests.smoke import ROOT
 
 from loopbook.decisions.audit.entry import agent_name
 from loopbook.service import keys
-from loopbook.service.agent import artifact, newest
+from loopbook.store.lookup import artifact, newest
 from loopbook.store.project import Project
 
 

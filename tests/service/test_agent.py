@@ -16,9 +16,10 @@ from loopbook.data import features
 from loopbook.decisions.log import decision_id
 from loopbook.decisions.replay import Budget
 from loopbook.scenario.errors import LoopbookError, MissingInput
-from loopbook.service.agent import Served, artifact, newest
+from loopbook.service.agent import Served
 from loopbook.service.deciding import Unanswerable
 from loopbook.store import records
+from loopbook.store.lookup import artifact, newest
 from loopbook.store.project import Project
 
 

@@ -13,10 +13,11 @@ from loopbook.decisions.audit import reader
 from loopbook.decisions.audit.writer import Writer
 from loopbook.decisions.replay import Budget
 from loopbook.scenario.errors import LoopbookError
-from loopbook.service.agent import Served, newest
+from loopbook.service.agent import Served
 from loopbook.service.deciding import Asked
 from loopbook.service.following import Following
 from loopbook.store import snapshots
+from loopbook.store.lookup import newest
 from loopbook.store.project import Project
 
 

@@ -20,9 +20,9 @@ from tests.service.started import Service, measured
 
 from loopbook.decisions.audit import reader
 from loopbook.decisions.audit.entry import agent_name
-from loopbook.service.agent import newest
 from loopbook.service.budget import counted
 from loopbook.service.client import Client
+from loopbook.store.lookup import newest
 from loopbook.store.project import Project
 
 AGENT = agent_name(SCENARIO, "smoke")

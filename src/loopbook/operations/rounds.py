@@ -1,7 +1,6 @@
 """Feedback rounds: run, approve, seal, run again, until nothing new is approved or no fresh time is left."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from rich.console import Console
 
@@ -10,7 +9,8 @@ from loopbook.operations import session
 from loopbook.runner.execution import Request
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, MissingInput
-from loopbook.store import champions, content, records, snapshots, vault
+from loopbook.store import champions, content, records, snapshots
+from loopbook.store.lookup import artifact
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
@@ -35,14 +35,14 @@ def proposed(project: Project, scenario: str, profile: str) -> tuple[Run, list[p
             f"The latest run of {scenario} is that of round {run.round}, but it is round {current.round} now: run it "
             f"first, then approve what it proposes: {again}"
         )
-    return run, proposals.from_plain(content.load(_artifact(project, run, "proposals")))
+    return run, proposals.from_plain(content.load(artifact(project, run, "proposals")))
 
 
 def pending(
     project: Project, scenario: str, profile: str, run: Run, suggested: Sequence[proposals.Proposal]
 ) -> set[str]:
     """Return the ids of a run's proposals that are not approved already."""
-    before, model = snapshots.current(project, scenario, profile), content.digest(_artifact(project, run, "champion"))
+    before, model = snapshots.current(project, scenario, profile), content.digest(artifact(project, run, "champion"))
     return approval.pending(suggested, before, model)
 
 
@@ -72,13 +72,13 @@ def approve(
     run, suggested = proposed(project, scenario.name, profile)
     before = snapshots.current(project, scenario.name, profile)
     snapshots.refuse_other_layout(before, scenario)
-    card = content.load(_artifact(project, run, "dataset_card"))
+    card = content.load(artifact(project, run, "dataset_card"))
     if "boundaries" not in card:
         raise LoopbookError(
             f"Run {run.run} was made before 02 wrote the dates between the splits to its dataset card, and the first "
             f"approval fixes them. Run it again, then approve: make SCENARIO={scenario.name} PROFILE={profile}"
         )
-    windows, model = scenario.data.splits.windows, content.digest(_artifact(project, run, "champion"))
+    windows, model = scenario.data.splits.windows, content.digest(artifact(project, run, "champion"))
     after = approval.next_snapshot(suggested, which, before, by, card["findings"], windows, model)
     return None if after is before else _sealed(project, scenario, profile, run, before, after, card["boundaries"])
 
@@ -94,12 +94,12 @@ def _sealed(
 ) -> snapshots.Snapshot | None:
     """Keep the champions that the next snapshot names, and seal it; None if somebody else has sealed that round."""
     if after.champion not in (None, before.champion):
-        kept = champions.keep(project, _artifact(project, run, "challenger"))
+        kept = champions.keep(project, artifact(project, run, "challenger"))
         if kept != after.champion:
             raise LoopbookError(f"The challenger of run {run.run} is not the one that was proposed; run 07 again.")
     whole = after.model_copy(
         update={
-            "first": before.first or champions.keep(project, _artifact(project, run, "champion")),
+            "first": before.first or champions.keep(project, artifact(project, run, "champion")),
             "layout": before.layout or snapshots.layout(scenario),
             "boundaries": before.boundaries or boundaries,
         }
@@ -138,10 +138,3 @@ def loop(
                 console.print(f"  {proposal['id']}: {proposal['title']}", markup=False, soft_wrap=True)
         record = session.run(request, console, jobs, time_limit)
     return record
-
-
-def _artifact(project: Project, run: Run, name: str) -> Path:
-    for stage in run.stages.values():
-        if name in stage.artifacts:
-            return vault.checked(project.data / stage.artifacts[name])
-    raise MissingInput(f"Run {run.run} has no {name!r}; run the notebooks again.")

@@ -26,10 +26,11 @@ from loopbook.models.answers import Answers
 from loopbook.models.shipping.bundle import OnnxModel
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
-from loopbook.scenario.errors import LoopbookError, MissingInput
+from loopbook.scenario.errors import LoopbookError
 from loopbook.service.deciding import Unanswerable
 from loopbook.statistics import conformal, targets
-from loopbook.store import content, origin, records, snapshots, vault
+from loopbook.store import content, origin
+from loopbook.store.lookup import again, artifact, digest, newest
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
@@ -237,44 +238,6 @@ class Served:
         ]
 
 
-def newest(project: Project, scenario: str, profile: str) -> Run:
-    """Return the newest good run under the current snapshot or, until there is one, under the one before.
-
-    A run is under a snapshot if its stages carried what that snapshot says; one that `approve --undo` has withdrawn
-    is not looked at.
-
-    Raises
-    ------
-    MissingInput
-        If there is no good run; the message says what to type.
-    """
-    every = records.runs(project, scenario)
-    good = [run for run in every if run.good and run.profile == profile]
-    for snapshot in (*reversed(snapshots.history(project, scenario, profile)), snapshots.Snapshot()):
-        for run in reversed(good):
-            if run.round == snapshot.round and _carried(run, snapshot):
-                return run
-    known = sorted({run.profile for run in every if run.good} - {profile})
-    others = f" There are good runs in profile {' and '.join(known)}." if known else ""
-    raise MissingInput(
-        f"There is no good run of {scenario} in profile {profile!r}, so there is nothing to serve.{others} "
-        f"Type: {again(scenario, profile)}"
-    )
-
-
-def again(scenario: str, profile: str) -> str:
-    """Return the command that runs a scenario."""
-    return f"make SCENARIO={scenario} PROFILE={profile}"
-
-
-def artifact(project: Project, run: Run, name: str) -> Path:
-    """Return the path of what a run made, checked."""
-    for stage in run.stages.values():
-        if name in stage.artifacts:
-            return vault.checked(project.data / stage.artifacts[name])
-    raise MissingInput(f"Run {run.run} of {run.scenario} has no {name!r}: {again(run.scenario, run.profile)}")
-
-
 def bundle(project: Project, run: Run) -> Path:
     """Return the folder of a run's champion as it is served.
 
@@ -291,24 +254,6 @@ def bundle(project: Project, run: Run) -> Path:
             f"{again(run.scenario, run.profile)}"
         )
     return folder
-
-
-def digest(run: Run, name: str) -> str:
-    """Return the content digest of what a run made."""
-    return next(stage.digests[name] for stage in run.stages.values() if name in stage.digests)
-
-
-def _carried(run: Run, snapshot: snapshots.Snapshot) -> bool:
-    """Say whether all that a run's stages carried is what a snapshot says."""
-    mark = "carried "
-    carried = {
-        name.removeprefix(mark): value
-        for stage in run.stages.values()
-        for name, value in stage.inputs.items()
-        if name.startswith(mark)
-    }
-    known = snapshots.Snapshot.model_fields  # a run of another version may have carried something else
-    return all(name in known and snapshot.digest(name) == value for name, value in carried.items())
 
 
 def _facts(decision: Decision) -> dict[str, Any]:

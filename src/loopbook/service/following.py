@@ -14,13 +14,14 @@ from loopbook.decisions.audit.entry import Entry, Stored
 from loopbook.decisions.audit.writer import Writer
 from loopbook.decisions.replay import Budget
 from loopbook.scenario.contract import Scenario
-from loopbook.service.agent import Served, newest
+from loopbook.service.agent import Served
 from loopbook.service.batching import Batcher
 from loopbook.service.deciding import Asked
 from loopbook.service.errors import LOG
 from loopbook.service.explaining import Explainer
 from loopbook.service.metrics import Metrics
 from loopbook.store import snapshots
+from loopbook.store.lookup import newest
 from loopbook.store.project import Project
 
 INTERFACE = ("task", "data", "source")

@@ -22,6 +22,7 @@ from loopbook.service import agent, listening, metrics
 from loopbook.service.budget import Count, counted, writers_of
 from loopbook.service.scaling import Meter, Rule, Scaler
 from loopbook.service.worker import OUTDATED, READY, SHARE, Order
+from loopbook.store.lookup import newest
 from loopbook.store.project import Project
 
 _GRACE = 45.0  # seconds that workers have to finish what they have begun
@@ -89,7 +90,7 @@ class Workers:
         if self._rule.least < 1:
             raise LoopbookError(f"A service needs at least one worker, not {self._rule.least}.")
         listening.check(order.host, order.certificate, order.private_key, order.behind_proxy)
-        agent.bundle(project, agent.newest(project, order.scenario, order.profile))
+        agent.bundle(project, newest(project, order.scenario, order.profile))
         self._project, self._tell = project, tell
         self._reserved = reserved(order.host, order.port)
         self._order = order.model_copy(update={"port": self._reserved.getsockname()[1]})
