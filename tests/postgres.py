@@ -59,8 +59,8 @@ class Server:
         with (self.folder / "log").open("ab") as log:
             command = [*_as_owner(), str(self._programs / "postgres"), "-D", str(self.folder / "data"), *options]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
-        self._call("pg_ctl", "status", "-D", str(self.folder / "data"), tries=50)
-        self._call("pg_isready", "-h", str(self.folder), "-U", USER, tries=100)
+        self._call("pg_ctl", "status", "-D", str(self.folder / "data"), tries=600)
+        self._call("pg_isready", "-h", str(self.folder), "-U", USER, tries=600)
 
     def kill(self) -> None:
         """Kill it at once, so that what it had not synced is lost, and wait until none of its processes is left."""
