@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from loopbook.decisions.audit import database, reader
+from loopbook.decisions.audit import database, entry, reader
 from loopbook.decisions.audit.writer import Writer
 from loopbook.scenario.service import ServiceSettings
 from loopbook.service import alerts
@@ -15,6 +17,7 @@ from loopbook.service.metrics import Metrics
 from loopbook.store.project import Project
 
 SETTINGS = ServiceSettings(alert_seconds=60, alert_p99=0.2, alert_error_share=0.05, alert_queue=0.1)
+DAYS_AGO = datetime.now(UTC) - timedelta(days=2)
 AGENT = "some-agent/standard"
 
 
@@ -27,19 +30,19 @@ def counted(seconds: float = 0.01, failed: int = 0, queue: float = 0.001, answer
 
 
 @pytest.mark.parametrize(
-    ("metrics", "expected"),
+    ("what", "expected"),
     [
-        (counted(), set()),
-        (counted(seconds=0.3), {"latency"}),
-        (counted(failed=6), {"errors"}),
-        (counted(failed=5), set()),
-        (counted(queue=0.2), {"queue"}),
-        (counted(seconds=0.3, failed=100, queue=0.2), {"latency", "errors", "queue"}),
-        (counted(seconds=9, failed=19, queue=9, answers=19), set()),
+        ({}, set()),
+        ({"seconds": 0.3}, {"latency"}),
+        ({"failed": 6}, {"errors"}),
+        ({"failed": 5}, set()),
+        ({"queue": 0.2}, {"queue"}),
+        ({"seconds": 0.3, "failed": 100, "queue": 0.2}, {"latency", "errors", "queue"}),
+        ({"seconds": 9, "failed": 19, "queue": 9, "answers": 19}, set()),
     ],
 )
-def test_what_is_wrong_is_named(metrics: Metrics, expected: set[str]) -> None:
-    found = alerts.judged(metrics.recent, SETTINGS)
+def test_what_is_wrong_is_named(what: dict[str, Any], expected: set[str]) -> None:
+    found = alerts.judged(counted(**what).recent, SETTINGS)
     assert set(found) == expected
     assert all("limit" in text for text in found.values())
 
@@ -69,8 +72,15 @@ def test_beginning_and_end_are_in_the_log(tmp_path: Path) -> None:
             time.sleep(0.05)
         assert watch.alerts == []
         assert b'loopbook_alert{what="latency"} 0.0' in metrics.text()[0]
-    acts = [entry.facts for entry in reader.entries(engine, AGENT, kinds=["admin"])]
+        assert alerts.standing(engine, DAYS_AGO) == []
+        writer.append([entry.admin("alert-began", what="queue", text="as a test says")]).result()
+        (stands,) = alerts.standing(engine, DAYS_AGO)
+        assert (stands.agent, stands.what, stands.text) == (AGENT, "queue", "as a test says")
+        assert alerts.standing(engine, stands.since + timedelta(seconds=1)) == []
+    assert alerts.standing(engine, DAYS_AGO) == [], "a worker that ends takes its alerts along"
+    acts = [each.facts for each in reader.entries(engine, AGENT, kinds=["admin"])]
     assert [(act["act"], act["what"]) for act in acts if act["act"].startswith("alert")] == [
         ("alert-began", "latency"),
         ("alert-ended", "latency"),
+        ("alert-began", "queue"),
     ]

@@ -1,6 +1,6 @@
-"""Health check of ``make doctor``: does a kernel answer, are the data there, what was left unfinished?
+"""Health check of ``make doctor``: kernel, data, what was left unfinished, what a service says of itself.
 
-``python -m loopbook.operations.health kernel|data|work`` prints findings as JSON: check, state, what was seen, remedy.
+``python -m loopbook.operations.health kernel|data|work|service`` prints findings as JSON: check, state, seen, remedy.
 """
 
 import json
@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -108,6 +109,28 @@ def work(project: Project) -> Iterator[Finding]:
     yield Finding("unfinished work", WARNING, seen, "make   # continues; make clean removes it")
 
 
+def service(project: Project) -> Iterator[Finding]:
+    """Look at what served agents say of themselves: alerts of the last day that have not ended."""
+    from loopbook.decisions.audit import database, entry
+    from loopbook.service import alerts
+
+    if not os.environ.get(entry.ADDRESS) and not (project.state / entry.FILE).is_file():
+        yield Finding("service", OK, "no agent has been served here")
+        return
+    try:
+        found = alerts.standing(database.connect(project), datetime.now(UTC) - timedelta(days=1))
+    except LoopbookError as error:
+        yield Finding("service", PROBLEM, " ".join(str(error).split()), "python -m loopbook audit verify")
+        return
+    if not found:
+        yield Finding("service", OK, "no alert of the last day stands")
+    for alert in found:
+        seen = f"{alert.what}: {alert.text} (since {alert.since:%Y-%m-%d %H:%M} UTC)"
+        yield Finding(
+            f"service: {alert.agent}", WARNING, seen, "make serve WORKERS=4   # more of them, where there is room"
+        )
+
+
 def _left_over(lock: Path) -> bool:
     """Say whether beside a lock stands work in which nobody works."""
     from loopbook.store import locks
@@ -120,7 +143,12 @@ def _left_over(lock: Path) -> bool:
     return left
 
 
-PARTS: dict[str, Callable[[Project], Iterator[Finding]]] = {"kernel": kernel, "data": data, "work": work}
+PARTS: dict[str, Callable[[Project], Iterator[Finding]]] = {
+    "kernel": kernel,
+    "data": data,
+    "work": work,
+    "service": service,
+}
 
 if __name__ == "__main__":
     print(json.dumps(list(PARTS[sys.argv[1]](Project.find()))))

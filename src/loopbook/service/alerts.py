@@ -1,11 +1,16 @@
 """Alerts of the service on itself: latency, errors, queue; each beginning and end is an entry of the log."""
 
+import json
 import threading
 from collections.abc import Mapping
+from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
-from loopbook.decisions.audit import entry
+from sqlalchemy import Engine, select
+
+from loopbook.decisions.audit import chain, entry
+from loopbook.decisions.audit.tables import RECORDS
 from loopbook.decisions.audit.writer import Writer
 from loopbook.scenario.service import ServiceSettings
 from loopbook.service.errors import LOG
@@ -37,6 +42,40 @@ def judged(recent: Recent, settings: ServiceSettings) -> dict[str, str]:
         ),
     }
     return {what: text for what, (wrong, text) in checks.items() if wrong}
+
+
+class Standing(NamedTuple):
+    """An alert that began and has not ended, as the log says."""
+
+    agent: str
+    what: str
+    text: str
+    since: datetime
+
+
+def standing(engine: Engine, since: datetime) -> list[Standing]:
+    """Return the alerts of workers that began after `since` and stand, over all agents; the oldest first.
+
+    Those of a worker that was killed stand until `since` passes them: it could not say any more that they ended.
+    """
+    found: dict[tuple[str, str], Standing] = {}
+    begun = RECORDS.c.facts.like('%"act":"alert-%') | RECORDS.c.facts.like(f'%"act":"{entry.CLOSED}"%')
+    query = select(*RECORDS.c["agent", "writer", "written", "facts"]).where(
+        RECORDS.c.kind == "admin", RECORDS.c.written >= chain.stamp(since), begun
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(query.order_by(RECORDS.c.written, RECORDS.c.seq)).all()
+    for row in rows:
+        facts = json.loads(row.facts)
+        if facts["act"] == "alert-began":
+            found[row.writer, facts["what"]] = Standing(
+                row.agent, facts["what"], facts["text"], chain.moment(row.written)
+            )
+        elif facts["act"] == "alert-ended":
+            found.pop((row.writer, facts["what"]), None)
+        else:
+            found = {place: alert for place, alert in found.items() if place[0] != row.writer}
+    return list(found.values())
 
 
 class Watch:

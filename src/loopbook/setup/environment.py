@@ -138,7 +138,7 @@ def gpu(place: Place, asked: str) -> Iterator[Finding]:
 
 def parts(place: Place) -> Iterator[Finding]:
     """Let the environment look at what only it can: kernel, data, unfinished work."""
-    for part, limit in (("kernel", 90), ("data", 120), ("work", 60)):
+    for part, limit in (("kernel", 90), ("data", 120), ("work", 60), ("service", 60)):
         try:
             yield from (Finding(*line) for line in ask(place, "-m", "loopbook.operations.health", part, limit=limit))
         except NoAnswer as error:
