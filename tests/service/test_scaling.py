@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -10,10 +12,14 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine
+from tests.service.conftest import SCENARIO
+from tests.service.started import Service, measured
 
 from loopbook.scenario.errors import LoopbookError
 from loopbook.service import scaling
 from loopbook.service.scaling import Meter, Rule, Sample, limits, wanted
+from loopbook.store.project import Project
 
 RULE = Rule(1, 8, target=0.05, settle=5, calm=60, memory=900)
 
@@ -110,6 +116,31 @@ def test_a_burst_is_followed_up_and_down_to_where_it_began() -> None:
     assert workers[:100] == [1] * 100 and max(workers[100:130]) >= 4 and workers[-1] == 1
     changes = [after - before for before, after in pairwise(workers) if after != before]
     assert all(change == -1 for change in changes[changes.index(-1) :]), "one at a time, and never up again"
+
+
+def test_a_burst_brings_a_second_worker_which_goes_when_it_is_over_and_no_request_fails(
+    own: Project, engine: Engine
+) -> None:
+    params = "service.batch_most=1 service.scale_calm_seconds=2 service.decisions_per_second=1000000"
+    answers: Counter[str] = Counter()
+
+    def reached(number: int) -> bool:
+        """Call gently until so many workers are ready."""
+        until = time.monotonic() + 90
+        while len(running.ready) != number and time.monotonic() < until:
+            answers.update(measured(running.load(callers=2, pause=0.02, seconds=2.0))["answers"])
+        return len(running.ready) == number
+
+    with Service(own, engine, SCENARIO, "1:2", params) as running:
+        assert len(running.ready) == 1
+        crowd = running.load(callers=200, seconds=600.0)
+        try:
+            assert reached(2)
+        finally:
+            crowd.kill()
+            crowd.communicate()
+        assert reached(1)
+    assert answers.keys() == {"200"}, answers
 
 
 def test_a_quantile_lies_within_its_bin_and_counts_only_what_is_new() -> None:

@@ -21,6 +21,7 @@ HEAD_BYTES = 16_384
 """Request line and headers together."""
 
 _BACKLOG = 2_048
+_DRAIN = 0.5  # seconds for which callers that hold a connection may come once more, and hear that it ends
 _GOODBYE = 1.0  # seconds
 
 
@@ -168,6 +169,19 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no new connections, end those in use with their next answer, and only then close what is idle.
+
+        A connection that is closed between two requests fails the one that its caller is just sending.
+        """
+        for server in self.servers:
+            server.close()
+        for own in sockets or ():
+            own.close()
+        share(self.config)
+        await asyncio.sleep(_DRAIN)
+        await super().shutdown(sockets)
 
 
 def run(
