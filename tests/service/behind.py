@@ -23,12 +23,13 @@ VERSIONS = dict.fromkeys(("model", "policy", "rules", "data", "code"), "prototyp
 
 @dataclass
 class Prototyped:
-    """The agent; `before` is called with each request first, so that a test can make it fail or wait."""
+    """The agent; `before` is called first, so that a test can make it fail or wait; `filler` makes answers long."""
 
     scenario: Scenario
     writer: Writer
     before: Callable[[Asked], None] | None = None
     stopped: str | None = None
+    filler: str = ""
     calls: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -58,7 +59,11 @@ class Prototyped:
         found = []
         for p, code in zip(probabilities.tolist(), codes.tolist(), strict=True):
             action = interface._action(self.scenario, prototype.classes, code)
-            facts = {"answer": prototype.classes[code], "action": action, "reasons": "A prototype of rules."}
+            facts = {
+                "answer": prototype.classes[code],
+                "action": action,
+                "reasons": self.filler or "A prototype of rules.",
+            }
             facts |= {"probability": p[1] if len(p) == 2 else p[code], "threshold": 0.5, "value": None}
             facts |= {"scores": dict(zip(prototype.classes, p, strict=True)), "quantiles": None}
             facts["also"] = {name: {"label": None, "probability": None} for name in task.also}

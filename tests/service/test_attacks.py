@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -176,6 +178,24 @@ def _(target: Service) -> Answer:
 @attack("A body that does not come", "408, and the connection is closed")
 def _(target: Service) -> Answer:
     return target.raw(target.head("/v1/decisions", "Content-Length: 100"), b"{")
+
+
+@attack("An answer that is asked for and not taken", "200 begins, and the connection is closed")
+def _(target: Service) -> Answer:
+    target.behind.filler = "x" * 20_000_000
+    try:
+        with socket.create_connection(("127.0.0.1", target.port), timeout=20) as connection:
+            body = text(target)
+            connection.sendall(target.head("/v1/decisions", f"Content-Length: {len(body)}") + body)
+            time.sleep(4 * SECONDS)
+            received = b""
+            with suppress(ConnectionResetError):
+                while more := connection.recv(1_000_000):
+                    received += more
+    finally:
+        target.behind.filler = ""
+    assert len(received) < 20_000_000, "the rest was thrown away"
+    return Answer(int(received.split()[1]), {}, received)
 
 
 # What

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from loopbook.scenario.errors import LoopbookError
 from loopbook.service.errors import MEDIA, problem
+from loopbook.service.headers import STRICT
 
 HEAD_BYTES = 16_384
 """Request line and headers together."""
@@ -26,7 +27,7 @@ _GOODBYE = 1.0  # seconds
 
 
 def protocol(seconds: float) -> type[HttpToolsProtocol]:
-    """Return uvicorn's protocol with what it lacks: a time and a size for the head of a request.
+    """Return uvicorn's protocol with what it lacks: a time and a size for the head of a request, a time for an answer.
 
     Without them a connection that sends nothing, or a header a minute, is held for ever, and its headers fill the
     memory.
@@ -34,7 +35,8 @@ def protocol(seconds: float) -> type[HttpToolsProtocol]:
     Parameters
     ----------
     seconds
-        From the connection, or the first byte of a later request, to the end of its headers.
+        From the connection, or the first byte of a later request, to the end of its headers; and for the caller to take
+        more of an answer that is longer than what the network holds.
     """
 
     class Guarded(HttpToolsProtocol):
@@ -48,8 +50,8 @@ def protocol(seconds: float) -> type[HttpToolsProtocol]:
 
         shared_from = -math.inf
         _waiting: asyncio.TimerHandle | None = None
+        _unread: asyncio.TimerHandle | None = None
         _size = 0
-        _begun = False
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -58,6 +60,7 @@ def protocol(seconds: float) -> type[HttpToolsProtocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._arrived()
+            self._is_read()
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
@@ -79,10 +82,23 @@ def protocol(seconds: float) -> type[HttpToolsProtocol]:
             if self._made < self.shared_from:
                 self.cycle.keep_alive = False
 
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._unread = self.loop.call_later(seconds, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            self._is_read()
+            super().resume_writing()
+
         def shutdown(self) -> None:
             super().shutdown()
             if self.transport.is_closing():  # an idle caller by TLS is asked to agree, and might take half a minute
                 self.loop.call_later(_GOODBYE, self.transport.abort)
+
+        def _is_read(self) -> None:
+            if self._unread is not None:
+                self._unread.cancel()
+                self._unread = None
 
         def _arrived(self) -> None:
             self._size = -1
@@ -97,8 +113,9 @@ def protocol(seconds: float) -> type[HttpToolsProtocol]:
 
         def _refuse(self, status: int, detail: str) -> None:
             body = problem(status, detail)
-            headers = f"content-type: {MEDIA}\r\ncontent-length: {len(body)}\r\nconnection: close"
-            self.transport.write(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{headers}\r\n\r\n".encode() + body)
+            told = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {MEDIA}\r\nconnection: close\r\n"
+            strict = b"".join(b"%b: %b\r\n" % header for header in STRICT)
+            self.transport.write(told.encode() + strict + b"content-length: %d\r\n\r\n" % len(body) + body)
             self.transport.close()
 
     return Guarded
