@@ -79,12 +79,12 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := run
-.PHONY: run why debug loop sweep ablation compare new test lab tensorboard serve nightly report share doctor setup lock clean help ready
+.PHONY: run why debug loop sweep ablation compare new fetch test lab tensorboard serve nightly report share doctor setup lock clean help ready
 
 # Each command gets its variables through its environment, so that they reach it as they were typed.
-run why debug loop sweep ablation tensorboard serve nightly: export SCENARIO := $(SCENARIO)
-run why debug loop sweep ablation tensorboard serve nightly: export PROFILE := $(PROFILE)
-run why loop sweep ablation serve: export PARAMS := $(PARAMS)
+run why debug loop sweep ablation fetch tensorboard serve nightly: export SCENARIO := $(SCENARIO)
+run why debug loop sweep ablation fetch tensorboard serve nightly: export PROFILE := $(PROFILE)
+run why loop sweep ablation fetch serve: export PARAMS := $(PARAMS)
 run sweep: export KERNELS := $(KERNELS)
 
 run: export WORKERS := $(WORKERS)
@@ -133,6 +133,9 @@ new: export LABEL := $(LABEL)
 new: export TASK := $(TASK)
 new: ready ## begin an agent from a csv file: NAME=my-agent FILE=my.csv, and LABEL=column TASK=multiclass if need be
 	@"$(PYTHON)" -m loopbook new --label="$$LABEL" --task="$$TASK" -- "$$NAME" "$$FILE"
+
+fetch: ready ## bring what the scenario's feeds or web pages have now; a run reads what was saved
+	@"$(PYTHON)" -m loopbook fetch --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"
 
 test: ready ## lint, check types and run all tests
 	"$(PYTHON)" -m ruff check

@@ -16,7 +16,7 @@ COMMANDS = {
     "Ask": (asking.why, asking.verify, asking.reproduce, asking.compare, asking.parameters),
     "Show": (showing.report, showing.share, showing.lab, showing.debug, showing.tensorboard),
     "Serve": (serving.serve, keys.keys),
-    "Keep": (keeping.new, keeping.doctor, keeping.schema, keeping.gc, keeping.clean),
+    "Keep": (keeping.new, keeping.fetch, keeping.doctor, keeping.schema, keeping.gc, keeping.clean),
 }
 """All commands, in the order of the help."""
 

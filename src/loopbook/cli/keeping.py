@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loopbook.cli import running
-from loopbook.cli.program import Exit, plainly, terminal
+from loopbook.cli.program import DEFAULT, Exit, ParamsOption, ProfileOption, ScenarioOption, plainly, terminal
 from loopbook.operations import session
 from loopbook.runner import retention
 from loopbook.runner.ongoing import ongoing
@@ -61,6 +61,29 @@ def new(
         console.print(f"  {step}", markup=False, soft_wrap=True)
     console.print(f"Then: make SCENARIO={name}", markup=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+def fetch(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: ParamsOption = "",
+) -> None:
+    """Fetch what a scenario's feeds or web pages have now, politely; a run reads what was saved and asks nobody."""
+
+    from loopbook.data.web import fetching
+    from loopbook.scenario.source import CrawlSource, FeedSource
+
+    request, console = session.read(scenario, profile, params), terminal()
+    source = request.resolved.source
+    if not isinstance(source, FeedSource | CrawlSource):
+        raise LoopbookError(f"{scenario} has a source of kind {source.kind}, which each run reads by itself.")
+    with console.status(Text("fetching; Ctrl-C ends it, and the same command goes on")) as status:
+        told = (lambda line: status.update(Text(line))) if console.is_terminal else console.print
+        fetched = fetching.fetch(source, request.project.raw, told)
+    for line in fetching.describe(fetched):
+        console.print(line, markup=False, soft_wrap=True)
+    if not fetched.good:
+        raise LoopbookError("Nothing came of any address. What servers answered stands above.")
 
 
 def doctor(

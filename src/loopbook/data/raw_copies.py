@@ -12,7 +12,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from loopbook.data import catalog, download
-from loopbook.scenario.source import CatalogSource, FileSource, HttpSource, SimulationSource, Source, SqlSource
+from loopbook.data.web import saved
+from loopbook.scenario.source import (
+    CatalogSource,
+    CrawlSource,
+    FeedSource,
+    FileSource,
+    HttpSource,
+    SimulationSource,
+    Source,
+    SqlSource,
+)
 
 FILES = "files"
 """Folder in ``data/raw`` with the copies of files from which agents were begun."""
@@ -39,6 +49,8 @@ def of(source: Source, root: Path, raw: Path) -> list[Path]:
             return [http(source, raw)]
         case CatalogSource():
             return [path for file in catalog.find(source.dataset).files for path in catalog.places(file, raw)]
+        case FeedSource() | CrawlSource():
+            return saved.places(source, raw)
         case FileSource() if (root / source.path).resolve().is_relative_to((raw / FILES).resolve()):
             return [(root / source.path).resolve()]
     return []
@@ -79,6 +91,8 @@ def remove(copy: Expired, now: datetime) -> None:
     with os.fdopen(download.private(_note(copy.path)), "w", encoding="utf-8") as file:
         json.dump(said | {"sha256": download.sha256(copy.path)}, file)
     copy.path.unlink()
+    for rest in copy.path.parent.glob(f"{copy.path.name}-*"):  # of a database whose writer was killed
+        rest.unlink()
 
 
 def gone(path: Path) -> str:

@@ -14,11 +14,14 @@ from loopbook.data import catalog, databases, download, files, plain_csv, raw_co
 from loopbook.data.catalog import Dataset
 from loopbook.data.download import Progress, silent
 from loopbook.data.files import Broken, CsvForm, Table
+from loopbook.data.web import saved
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
 from loopbook.scenario.source import (
     CatalogSource,
+    CrawlSource,
     CsvSource,
+    FeedSource,
     HttpSource,
     JsonlSource,
     ParquetSource,
@@ -108,6 +111,12 @@ def _collect(source: Source, root: Path, raw: Path, progress: Progress) -> Colle
                 raise DataError(f"source.{'table' if source.table else 'query'} gave no rows.")
             table = Table(tuple(names), rows, list(range(1, len(rows) + 1)))
             return _sampled(_of_table(table, _origin(databases.shown(source), _digest_rows(rows))), source)
+        case FeedSource() | CrawlSource():
+            digest = _saved(source, root, raw)
+            table, told = saved.read(source, raw, progress)
+            address = ", ".join(source.start if isinstance(source, CrawlSource) else source.addresses)
+            origin = _origin(address, digest, source.licence) | told
+            return _sampled(_of_table(_first(table, source.rows), origin), source)
         case SimulationSource():
             return _simulated(source)
 
@@ -116,7 +125,8 @@ def fingerprint(source: Source, root: Path, raw: Path) -> str:
     """Return a hash of the content that `collect` would read.
 
     Files are hashed, a catalog's data set is pinned, an address is asked whether its file changed, a query is run
-    (the order of its rows does not count), and a simulation is given by its settings.
+    (the order of its rows does not count), of feeds and crawls it is what was saved by the last fetch, and a simulation
+    is given by its settings.
 
     Raises
     ------
@@ -132,6 +142,8 @@ def fingerprint(source: Source, root: Path, raw: Path) -> str:
             content = catalog.find(source.dataset).sha256
         case SqlSource():
             content = _digest_rows(databases.read(source, root)[1])
+        case FeedSource() | CrawlSource():
+            content = _saved(source, root, raw)
         case SimulationSource():
             content = "simulation"
     settings = json.dumps(source.model_dump(mode="json"), sort_keys=True)
@@ -169,6 +181,8 @@ def _columns(source: Source, root: Path) -> tuple[str, Sequence[str] | None]:
         case SqlSource():
             databases.check(source, root)
             return f"table {source.table}", databases.columns(source, root)
+        case FeedSource() | CrawlSource():
+            return source.kind, saved.columns(source)
         case SimulationSource():
             return source.kind, _POSTS
         case HttpSource():
@@ -283,6 +297,22 @@ def _of_table(table: Table, origin: dict[str, Any]) -> Collected:
     columns = list(zip(*table.rows, strict=True)) or [()] * len(table.columns)
     frame = pd.DataFrame({name: list(values) for name, values in zip(table.columns, columns, strict=True)})
     return _collected(frame, origin, table.lines, table.broken)
+
+
+def _saved(source: FeedSource | CrawlSource, root: Path, raw: Path) -> str:
+    """Return the hash of what was fetched, or say that gc has taken it away."""
+    if why := next(filter(None, map(raw_copies.gone, raw_copies.of(source, root, raw))), ""):
+        raise DataError(f"{why} {saved.REMEDY}")
+    return saved.digest(source, raw)
+
+
+def _first(table: Table, limit: int | None) -> Table:
+    """Return the first rows of a table, broken ones included."""
+    if limit is None:
+        return table
+    kept = sorted([*table.lines, *(broken.line for broken in table.broken)])[:limit]
+    rows = [row for row, line in zip(table.rows, table.lines, strict=True) if line <= kept[-1]]
+    return Table(table.columns, rows, table.lines[: len(rows)], [row for row in table.broken if row.line <= kept[-1]])
 
 
 def _parquet(file: Path | io.BytesIO, name: str, take: Callable[[Any], Any]) -> Any:

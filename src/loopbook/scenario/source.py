@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -131,6 +132,85 @@ class CatalogSource(Read):
     )
 
 
+def _web_address(written: str) -> str:
+    """Refuse what is no address of a page."""
+    parts = urlsplit(written)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or not written.isprintable():
+        raise ValueError(f"{written!r} is no address; write one such as https://example.org/news, without a password")
+    return written
+
+
+Addresses = Annotated[tuple[Annotated[str, AfterValidator(_web_address)], ...], Field(strict=False, min_length=1)]
+
+
+class WebSource(Read):
+    """Common to the kinds that `loopbook fetch` brings from the web; a run reads what was saved, and asks nobody."""
+
+    id: str | None = Field("id", description="column that identifies a row; None: a hash of the row's content")
+    time: str | None = Field(
+        "time", description="column with the time of a row: time (published, as it says), or fetched (first seen)"
+    )
+    personal: Names = Field(
+        ("author",), description="columns that name a person: replaced by a pseudonym before storing"
+    )
+    contact: str = Field(
+        pattern=r"^(https?://\S+|[^\s@]+@[^\s@]+)$",
+        description="mail or web address that servers are told in User-Agent",
+    )
+    licence: str = Field("not stated", description="under which licence the texts may be used")
+    pace: float = Field(1.0, ge=0, description="seconds between two requests to a host; robots.txt may ask for more")
+    attempts: int = Field(4, ge=1, le=10, description="how often a page is asked for that answers with a passing error")
+    retry_seconds: float = Field(
+        2.0,
+        ge=0,
+        description="before the second attempt; doubled before each further one; Retry-After may ask for more",
+    )
+    page_bytes: int = Field(2_000_000, ge=1_000, description="longest page or feed; what is longer is cut off and left")
+    private_hosts: Names = Field(
+        (), description="hosts (with port) that may be on this machine or in a private network; all others are refused"
+    )
+    languages: Names = Field((), description="languages to keep, such as en; none: all")
+    keep_raw_days: float | None = Field(
+        90, gt=0, description="days after which gc takes away what was saved in data/raw; None: never"
+    )
+
+
+class FeedSource(WebSource):
+    """Entries of RSS, Atom and RDF feeds; what earlier fetches saved stays, for `keep_raw_days`."""
+
+    kind: Literal["feed"]
+    addresses: Addresses = Field(description="addresses of the feeds")
+
+
+class CrawlSource(WebSource):
+    """Pages of web sites, found by links and sitemaps from start pages; the newest whole crawl is read."""
+
+    kind: Literal["crawl"]
+    start: Addresses = Field(description="pages to start from; other hosts than theirs are never visited")
+    paths: Names = Field(
+        (),
+        description="beginnings of the paths to visit, * for anything: [/news/]; none: all; a start page elsewhere is "
+        "read for its links only",
+    )
+    skip: Names = Field((), description="beginnings of paths to leave out")
+    depth: int = Field(5, ge=0, le=100, description="links to follow from a start page; 0: start pages alone")
+    sitemaps: bool = Field(True, description="visit what sitemaps list, of which robots.txt tells, or /sitemap.xml")
+    pages: int = Field(1_000, ge=1, le=1_000_000, description="budget: pages to ask for")
+    bytes: int = Field(500_000_000, ge=1_000, description="budget: bytes of all pages together")
+    pattern_pages: int = Field(
+        300,
+        ge=1,
+        description="pages that lead to each other and whose addresses differ in numbers only: an endless calendar",
+    )
+
+    @model_validator(mode="after")
+    def _paths_from_root(self) -> Self:
+        wrong = next((path for path in (*self.paths, *self.skip) if not path.startswith(("/", "*"))), None)
+        if wrong is not None:
+            raise ValueError(f"the path {wrong!r} must begin with / or *, as in /news/")
+        return self
+
+
 class SimulationSource(Columns):
     """The simulated world of posts about companies; every effect it injects is written down as truth."""
 
@@ -156,6 +236,14 @@ class SimulationSource(Columns):
 
 
 Source = Annotated[
-    CsvSource | JsonlSource | ParquetSource | SqlSource | HttpSource | CatalogSource | SimulationSource,
+    CsvSource
+    | JsonlSource
+    | ParquetSource
+    | SqlSource
+    | HttpSource
+    | CatalogSource
+    | FeedSource
+    | CrawlSource
+    | SimulationSource,
     Field(discriminator="kind"),
 ]
