@@ -67,12 +67,3 @@ def test_a_conclusion_of_any_type_is_plain_values(kind: str, request: pytest.Fix
     labels = [one["label"] for one in (*after.corrections, *after.outcomes)]
     assert {type(label) for label in labels} == {str if kind == "sorting" else float}
     assert Snapshot.model_validate_json(after.model_dump_json()) == after
-
-
-def test_without_a_file_the_answers_stay_as_they_are(decisions: pd.DataFrame, scenario: Scenario) -> None:
-    answers = corrections.table([{"row_id": decisions["row_id"][0], "user": "ann", "label": 1}])
-    day = pd.Timestamp("2026-03-01").date()
-    real, broken = corrections.real(None, pd.DataFrame(), decisions, scenario, day)
-    same = corrections.merged(real, answers)
-    pd.testing.assert_frame_equal(same, answers)
-    assert broken.empty

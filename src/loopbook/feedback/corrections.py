@@ -1,7 +1,6 @@
 """What people say of decisions: answers with a label, a comment, a rating; from a file, checked row by row."""
 
 import codecs
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -25,9 +24,6 @@ COLUMNS = ("row_id", "user", "label", "comment", "rating", "seconds", "time", "s
 """Columns of a table of answers; `label` is what the user says is right, missing where that is nothing: Int8 of yes or
 no, a categorical of all classes, float64 of a number, as in the decision log. Each further output of the task follows
 in a column ``label_`` and its name, as in rows."""
-
-SERVICE = "the service"
-"""What stands in the column `source` of answers that were given to the service."""
 
 BROKEN = ("line", "reason", "detail")
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -105,46 +101,40 @@ def read(path: Path, decisions: pd.DataFrame, scenario: Scenario, today: date) -
         for line, values in zip(read_rows.lines, read_rows.rows, strict=True)
     ]
     broken = [(row.line, row.reason, row.detail) for row in read_rows.broken]
-    return _checked(lines, broken, decisions, scenario, today, path.name)
+    answers, refused = checked(lines, broken, decisions, scenario, today)
+    users = answers["user"].map(lambda user: personal_data.pseudonym(user, scenario.name)).astype("str")
+    said = answers.assign(user=users, source=path.name).sort_values(
+        ["row_id", "user"], kind="stable", ignore_index=True
+    )
+    return said.astype({"source": "str"}), refused
 
 
-def served(said: pd.DataFrame, decisions: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read what was said to the service, checked as a file is; its lines are the entries, in the order of time.
-
-    Parameters
-    ----------
-    said
-        Of the sealed log: `facts` and `payload` of each entry as JSON, and when it was `written`. The facts name the
-        decision, the user, the label and further outputs as a file's columns do.
-    decisions, scenario
-        As for `read`. What is said of a decision that is not in this log is refused with that reason.
-    """
-    rows = dict(zip(decisions["decision_id"], decisions["row_id"].astype(str), strict=True))
-    also, lines, broken = {name: f"label_{name}" for name in scenario.task.also}, [], []
-    for line, (facts, payload, time) in enumerate(said[["facts", "payload", "written"]].itertuples(index=False), 1):
-        told = json.loads(facts) | json.loads(payload or "{}")
-        row = rows.get(told.get("decision_id"))
-        if row is None:
-            broken.append((line, "other-decision", "about a decision that notebook 05 left out of this run"))
-            continue
-        when = {} if scenario.simulated else {"time": time.isoformat()}  # a simulated world has another clock
-        values = {also.get(name, name): "" if value is None else str(value) for name, value in told.items()}
-        written = {name: value for name, value in values.items() if name in {*_KNOWN, *also.values()}}
-        lines.append((line, {**dict.fromkeys(_NEEDED, ""), **written, "row_id": row, **when}))
-    return _checked(lines, broken, decisions, scenario, said["written"].max().date(), SERVICE)
-
-
-def _checked(
+def checked(
     lines: Iterable[tuple[int, Mapping[str, str]]],
-    broken: list[tuple[int, str, str]],
+    broken: Iterable[tuple[int, str, str]],
     decisions: pd.DataFrame,
     scenario: Scenario,
     today: date,
-    source: str,
+    numbers: Notation | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the answers among numbered lines, and all lines that are none; `broken` were so before."""
+    """Return the answers among numbered lines, and all lines that are none; see `read`.
+
+    Parameters
+    ----------
+    lines
+        What stands on each, by column; a column ``label_`` and its name is a further output's.
+    broken
+        Lines that were none before: number, reason, detail.
+    numbers
+        How numbers are written; None: as the scenario's source writes them.
+    """
+    broken = list(broken)
     decided = dict(zip(decisions["row_id"].astype(str), decisions["time"], strict=True))
-    meanings = {"label": _Meanings.of(decisions, scenario)}
+    meanings = {
+        "label": _Meanings({}, numbers)
+        if numbers and isinstance(scenario.task, Number)
+        else _Meanings.of(decisions, scenario)
+    }
     for name, output in scenario.task.also.items():
         meanings[f"label_{name}"] = _Meanings.named(output, decisions[f"label_{name}"].cat.categories)
     latest = None if scenario.simulated else pd.Timestamp(today + timedelta(days=1), tz="UTC")
@@ -154,7 +144,6 @@ def _checked(
         if reason:
             broken.append((line, reason, detail))
             continue
-        answer |= {"user": personal_data.pseudonym(answer["user"], scenario.name), "source": source}
         key = (answer["row_id"], answer["user"])
         if key in found:
             out, earlier = found[key]
@@ -171,17 +160,6 @@ def merged(*tables: pd.DataFrame) -> pd.DataFrame:
     """Return several tables of answers as one."""
     whole = pd.concat(tables, ignore_index=True)
     return whole.sort_values(["row_id", "user"], kind="stable", ignore_index=True)
-
-
-def real(
-    path: Path | None, said: pd.DataFrame, decisions: pd.DataFrame, scenario: Scenario, today: date
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what people said, in a file and to the service, as far as there are such; and what was refused of both."""
-    found = [read(path, decisions, scenario, today)] if path is not None else []
-    found += [served(said, decisions, scenario)] if len(said) else []
-    nothing = table([], decisions["label"].dtype, further(decisions, scenario.task))
-    refused = pd.concat([part for _, part in found], ignore_index=True) if found else pd.DataFrame(columns=list(BROKEN))
-    return merged(nothing, *(part for part, _ in found)), refused
 
 
 @dataclass(frozen=True)

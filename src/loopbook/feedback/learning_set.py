@@ -98,11 +98,12 @@ def build(
     by_user = taught & said.notna().to_numpy(dtype=bool)
     label = said.where(said.notna(), outcome)
     weight = certain.where(pd.Series(by_user, index=stream.index), stream["weight"].astype("float64"))
-    rows = stream[taught].assign(label=_as_in(stream, label, taught), weight=weight[taught].astype("float32"))
+    known = train["label"].dtype  # of rows that a service decided, the stream's has room for what nobody knows
+    rows = stream[taught].assign(label=_as_in(stream, label, taught).astype(known), weight=weight[taught].astype("float32"))
     also = {name: said.accepted for name, said in judged.also.items()}
     rows = relabelling.further(rows, also, outcomes, task)
     judges = kept_back & outcome.notna().to_numpy(dtype=bool)
-    recent = stream[judges].assign(label=_as_in(stream, outcome, judges)).reset_index(drop=True)
+    recent = stream[judges].assign(label=_as_in(stream, outcome, judges).astype(known)).reset_index(drop=True)
     added = pd.DataFrame(
         [
             {

@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from statistics import NormalDist
 from typing import Any
 
@@ -17,7 +16,6 @@ from loopbook.scenario.contract import Scenario
 from loopbook.scenario.feedback import FeedbackSettings
 from loopbook.scenario.task import Task
 from loopbook.statistics.coin import coin
-from loopbook.store.stage import Stage
 
 SOURCE = "simulated"
 """What stands in the column `source` of every simulated answer."""
@@ -141,31 +139,6 @@ def simulate(
             }
         )
     return corrections.table(answers, label, also)
-
-
-def truth(stream: pd.DataFrame, scenario: Scenario) -> dict[str, Any]:
-    """Return what is right for each row of the stream: the simulated world's state, or the label."""
-    known = stream[scenario.source.truth or "label"].astype(stream["label"].dtype)
-    said = known.notna().to_numpy(dtype=bool)
-    return dict(zip(stream["row_id"][said].astype(str), known[said].tolist(), strict=True))
-
-
-def gather(
-    stage: Stage, decisions: pd.DataFrame, stream: pd.DataFrame, said: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what people said in the scenario's file and to the service, with simulated answers; and what was refused.
-
-    Simulated users answer where the truth is known, and are silent where anybody has said something to the service
-    (`said`, of the sealed log).
-    """
-    rows = stream.set_index(stream["row_id"].astype(str))[[f"label_{name}" for name in stage.scenario.task.also]]
-    decisions = decisions.join(rows, on="row_id")
-    path = stage.settings.file and stage.project.root / stage.settings.file
-    answers, refused = corrections.real(path, said, decisions, stage.scenario, datetime.now(UTC).date())
-    if len(said):
-        return answers, refused
-    simulated = simulate(decisions, truth(stream, stage.scenario), stage.scenario, stage.settings)
-    return corrections.merged(answers, simulated), refused
 
 
 def _class(

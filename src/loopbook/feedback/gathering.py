@@ -1,0 +1,75 @@
+"""Gathering of answers: what people said in a file and to the service, and where nobody did, simulated users."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from loopbook.data.parsing import Notation
+from loopbook.feedback import corrections, users
+from loopbook.scenario.contract import Scenario
+from loopbook.store.stage import Stage
+
+SERVICE = "the service"
+"""What stands in the column `source` of answers that were given to the service."""
+
+Answers = tuple[pd.DataFrame, pd.DataFrame]
+"""A table of answers, and of lines that are none, with their reasons."""
+
+
+def gather(stage: Stage, decisions: pd.DataFrame, rows: pd.DataFrame, said: pd.DataFrame) -> Answers:
+    """Return what people said in the scenario's file and to the service, with simulated answers; and what was refused.
+
+    Simulated users answer where the truth is known, and are silent where anybody has said something to the service.
+
+    Parameters
+    ----------
+    stage
+        Of notebook 07.
+    decisions, rows
+        The decision log, and the rows that were decided, with what is known of them.
+    said
+        Feedback of the sealed log; without rows if there is none.
+    """
+    scenario, file = stage.scenario, stage.settings.file
+    also = rows.set_index(rows["row_id"].astype(str))[[f"label_{name}" for name in scenario.task.also]]
+    decisions = decisions.join(also, on="row_id")
+    found = []
+    if file is not None:
+        today = datetime.now(UTC).date()
+        found.append(corrections.read(stage.project.root / file, decisions, scenario, today))
+    if len(said):
+        found.append(served(said, decisions, scenario))
+    else:
+        simulated = users.simulate(decisions, truth(rows, scenario), scenario, stage.settings)
+        found.append((simulated, pd.DataFrame(columns=list(corrections.BROKEN))))
+    return corrections.merged(*(answers for answers, _ in found)), pd.concat([lost for _, lost in found])
+
+
+def truth(stream: pd.DataFrame, scenario: Scenario) -> dict[str, Any]:
+    """Return what is right for each row of the stream: the simulated world's state, or the label."""
+    known = stream[scenario.source.truth or "label"].astype(stream["label"].dtype)
+    said = known.notna().to_numpy(dtype=bool)
+    return dict(zip(stream["row_id"][said].astype(str), known[said].tolist(), strict=True))
+
+
+def served(said: pd.DataFrame, decisions: pd.DataFrame, scenario: Scenario) -> Answers:
+    """Return what was said to the service, checked as a file is; its lines are the entries, in the order of time.
+
+    What is said of a decision that is not in the log of decisions is refused with that reason.
+    """
+    rows = dict(zip(decisions["decision_id"], decisions["row_id"].astype(str), strict=True))
+    lines, broken = [], []
+    for line, (facts, payload, written) in enumerate(said[["facts", "payload", "written"]].itertuples(index=False), 1):
+        told = json.loads(facts) | json.loads(payload or "{}")
+        row = rows.get(told["decision_id"])
+        if row is None:
+            broken.append((line, "other-decision", "about a decision that is left out of this run's log"))
+            continue
+        # A simulated world has another clock.
+        told |= {"row_id": row, "time": "" if scenario.simulated else written.isoformat()}
+        lines.append((line, {name: "" if value is None else str(value) for name, value in told.items()}))
+    today = said["written"].max().date()
+    answers, refused = corrections.checked(lines, broken, decisions, scenario, today, Notation())
+    return answers.assign(source=SERVICE).astype({"source": "str"}), refused
