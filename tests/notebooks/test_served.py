@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import Engine
+from tests.service.test_workers import Service
 from tests.smoke import ROOT, Place, Ran
 
 from loopbook.decisions.audit import database
-from loopbook.decisions.audit.entry import Entry, Stored
+from loopbook.decisions.audit.entry import Stored
 from loopbook.decisions.audit.writer import Writer
 from loopbook.decisions.replay import Budget
 from loopbook.requirements import interface
 from loopbook.service.agent import Served
+from loopbook.service.client import Client
+from loopbook.service.schemas import Wire
 from loopbook.store.project import Project
 
 SAME = {"decision_id"}
@@ -57,27 +66,49 @@ def asked(rows: pd.DataFrame, served: Served) -> list[dict[str, Any]]:
     for row in rows.astype(object).where(rows.notna(), None).to_dict("records"):
         watched = {name: row.get(name) for name in interface.attributes(served.scenario)}
         fields = {name: row[name] for name in served.scenario.task.fields}
-        found.append({"id": row["row_id"], "time": row["time"], "fields": fields, "attributes": watched})
+        time = None if row["time"] is None else row["time"].isoformat()
+        found.append(
+            {"id": row["row_id"], "time": time, "fields": fields} | ({"attributes": watched} if watched else {})
+        )
     return found
+
+
+@contextmanager
+def log(where: Place) -> Iterator[Engine]:
+    engine = database.connect(project(where))
+    yield engine
+    engine.dispose()
 
 
 def decide(where: Place, scenario: str, requests: Sequence[Mapping[str, Any]]) -> list[Stored]:
     """Let the served agent decide, and write it to the log."""
     served, stored = Served.load(project(where), scenario, "smoke"), []
-    budget, engine = Budget(served.agent.capacity), database.connect(project(where))
-    with Writer(engine, served.name) as writer:
-        for start in range(0, len(requests), 7):
-            entries = served.decide(served.prepare(requests[start : start + 7]), budget)
+    budget, form = Budget(served.agent.capacity), interface.request_model(served.scenario)
+    checked = [form.model_validate_json(json.dumps(request)).model_dump(by_alias=True) for request in requests]
+    with log(where) as engine, Writer(engine, served.name) as writer:
+        for start in range(0, len(checked), 7):
+            entries = served.decide(served.prepare(checked[start : start + 7]), budget)
             stored += writer.append(entries).result()
-    engine.dispose()
     return stored
 
 
-def say(where: Place, scenario: str, entries: Sequence[Entry]) -> None:
-    engine = database.connect(project(where))
-    with Writer(engine, f"{scenario}/smoke") as writer:
-        writer.append(entries).result()
-    engine.dispose()
+def by_http(where: Place, requests: Sequence[Mapping[str, Any]]) -> None:
+    """Send a day by HTTP; its worker is killed twice, each time while it decides, and the caller goes on."""
+    with (
+        log(where) as engine,
+        Service(project(where), engine, workers=1) as running,
+        Client(running.address, running.key, attempts=30) as client,
+    ):
+        for start in range(0, len(requests), 60):
+            key, asked = f"day-{start}", requests[start : start + 60]
+            if start not in (120, 360):
+                client.decide(asked, key)
+                continue
+            killing = threading.Timer(0.02, os.kill, (running.workers[0], signal.SIGKILL))
+            killing.start()
+            first = client.decide(asked, key)
+            killing.join()
+            assert client.decide(asked, key) == first, "what was acknowledged is not decided again"
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +116,7 @@ def lived(ran: Ran, place: Callable[[str], Place]) -> Ran:
     """Return the default agent after it has decided its stream as a service, and its next run."""
     where = copied(ran, place, "served")
     served = Served.load(project(where), "market-monitor", "smoke")
-    decide(where, "market-monitor", asked(table(where, ran[1], "stream"), served))
+    by_http(where, asked(table(where, ran[1], "stream"), served))
     return where, where.run("market-monitor")
 
 
@@ -116,9 +147,85 @@ def test_a_served_stream_gives_the_same_decisions_alerts_and_proposals_as_the_re
 
 
 def test_nothing_new_in_the_log_is_nothing_to_do_and_what_is_new_is_named(lived: Ran) -> None:
-    where = lived[0]
-    assert "Nothing to do" in where.python("-m", "loopbook", "run", "--profile", "smoke").stdout
+    where, now = lived
     kept = sorted((where.folder / "data" / "store" / "sealed").iterdir())
-    say(where, "market-monitor", [])  # a process that comes and goes decides nothing
+    with log(where) as engine, Writer(engine, "market-monitor/smoke"):
+        pass  # a process that comes and goes decides nothing
     assert "Nothing to do" in where.python("-m", "loopbook", "run", "--profile", "smoke").stdout
     assert sorted((where.folder / "data" / "store" / "sealed").iterdir()) == kept
+    first = asked(table(where, now, "lived").head(1), Served.load(project(where), "market-monitor", "smoke"))[0]
+    new = first | {"id": "new", "fields": {"text": "A new post, about the new recall of all products."}}
+    decide(where, "market-monitor", [new, first | {"id": "again"}])
+    told = where.python("-m", "loopbook", "why", "--profile", "smoke").stdout
+    assert "input sealed served (decided and said since, where the agent is served)" in told
+    again = where.run("market-monitor")
+    metrics = again["stages"]["05_decisions"]["metrics"]
+    assert metrics["decisions"] == len(table(where, now, "decisions")) + 1
+    assert metrics["settled"] == metrics["decisions"] - 1, "nobody knows what became of the new one"
+    page = (where.folder / "reports" / "market-monitor" / "latest" / "05_decisions.html").read_text(encoding="utf-8")
+    assert "Left out: 1 asked again." in page
+
+
+NEW_ROWS = 260
+
+
+@pytest.fixture(scope="module")
+def treated(clinic: Ran, place: Callable[[str], Place]) -> Ran:
+    """Return the agent of a real table after it has decided about cases that no split holds, and was told of some."""
+    where = copied(clinic, place, "treated")
+    served = Served.load(project(where), "clinic-triage", "smoke")
+    rows = table(where, clinic[1], "train")
+    rows = rows.sample(NEW_ROWS, replace=True, random_state=1).reset_index(drop=True)
+    numbers = list(served.scenario.task.fields)
+    noise = np.random.default_rng(1).normal(1, 0.01, (NEW_ROWS, len(numbers)))
+    cases = rows.assign(row_id=[f"case-{number}" for number in range(NEW_ROWS)], **{
+        name: rows[name] * noise[:, place] for place, name in enumerate(numbers)
+    })  # fmt: skip
+    stored = decide(where, "clinic-triage", asked(cases, served))
+    wire, names = Wire(served.scenario), served.scenario.task.label.classes
+    told = {"comment": "call 212 555 0134", "rating": 4.0}
+    said = [
+        {"decision_id": one.id, "user": f"doctor-{number}", "label": names[label], **told}
+        for one, label in zip(stored[:60], rows["label"], strict=False)
+        for number in range(3)
+    ]
+    said.append({"decision_id": "of-nothing", "user": "doctor-1", "rating": 1.0})
+    with log(where) as engine, Writer(engine, served.name) as writer:
+        writer.append([wire.entry(one, "test", None, "") for one in said]).result()
+    return where, where.run("clinic-triage")
+
+
+def test_new_rows_of_real_data_are_watched_and_taught_from_what_the_log_keeps(treated: Ran, clinic: Ran) -> None:
+    where, now = treated
+    decisions, lived = table(where, now, "decisions"), table(where, now, "lived")
+    assert len(decisions) == NEW_ROWS == now["stages"]["05_decisions"]["metrics"]["decisions"]
+    assert decisions["label"].isna().all() and lived["label"].isna().all(), "nobody knows yet what became of them"
+    assert set(decisions["action"]) >= {"review"}, "a person who was asked has not answered"
+    assert not set(lived["row_id"]) & set(table(where, now, "stream")["row_id"])
+    answers = table(where, now, "answers")
+    assert set(answers["source"]) == {"the service"} and len(answers) == 3 * 60
+    assert set(answers["comment"]) == {"call [PHONE]"}, "masked as it was written down"
+    assert now["stages"]["07_feedback"]["metrics"]["refused"] == 0, "of a decision that there never was nothing is kept"
+    accepted = now["stages"]["07_feedback"]["metrics"]["accepted_labels"]
+    corrections = [
+        one for proposal in plain(where, now, "proposals") for one in proposal["change"].get("corrections", ())
+    ]
+    assert {one["row_id"] for one in corrections} <= set(answers["row_id"])
+    assert len(corrections) == accepted > 30, "three doctors agree"
+
+
+def test_a_round_a_comparison_a_copy_to_share_and_housekeeping_work_on_a_served_agent(lived: Ran) -> None:
+    where, now = lived
+    for words in (
+        ("compare", f"market-monitor/{now['run']}", "market-monitor/smoke"),
+        ("share", "market-monitor/smoke"),
+        ("gc", "--days", "0"),
+        ("verify",),
+    ):
+        done = where.python("-m", "loopbook", *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = where.python("-m", "loopbook", "loop", "--profile", "smoke", "--rounds", "2")
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    after = where.record("market-monitor")
+    assert after["round"] == 1
+    assert after["stages"]["05_decisions"]["metrics"]["stream"] == "replayed", "its rows have joined train"

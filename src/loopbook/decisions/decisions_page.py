@@ -147,9 +147,11 @@ def diary(decisions: pd.DataFrame, plan: Plan) -> Figure:
     )
 
 
-def outcomes(decisions: pd.DataFrame, plan: Plan) -> Figure | pd.DataFrame:
+def outcomes(decisions: pd.DataFrame, plan: Plan) -> Figure | pd.DataFrame | Sentence:
     """Draw what was decided by what it was; of many classes list the dearest mistakes instead, with their rows."""
     known = decisions[decisions["label"].notna()]
+    if known.empty:
+        return Sentence("Nobody knows yet what became of these decisions.")
     outcome = np.array(plan.classes, dtype=object)[targets.codes(known["label"], plan.task)]
     if max(len(plan.classes), len(plan.actions)) <= _READABLE:
         counts = pd.crosstab(known["decision"], pd.Categorical(outcome, categories=list(plan.classes)))
