@@ -99,7 +99,8 @@ def build(
     label = said.where(said.notna(), outcome)
     weight = certain.where(pd.Series(by_user, index=stream.index), stream["weight"].astype("float64"))
     known = train["label"].dtype  # of rows that a service decided, the stream's has room for what nobody knows
-    rows = stream[taught].assign(label=_as_in(stream, label, taught).astype(known), weight=weight[taught].astype("float32"))
+    learned = _as_in(stream, label, taught).astype(known)
+    rows = stream[taught].assign(label=learned, weight=weight[taught].astype("float32"))
     also = {name: said.accepted for name, said in judged.also.items()}
     rows = relabelling.further(rows, also, outcomes, task)
     judges = kept_back & outcome.notna().to_numpy(dtype=bool)
