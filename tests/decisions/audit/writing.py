@@ -49,13 +49,13 @@ def write(
         Clock.moment = start + timedelta(days=day)
         with writer.Writer(engine, agent, wait=0) as one:
             killed = writer.Writer(engine, agent, wait=0).__enter__()
-            one.append([took_over(versions)]).result()
+            one.append([took_over(versions)])
             for _ in range(each // 10):
-                decided = one.append([decision(versions=versions) for _ in range(4)]).result()
+                decided = [decision(versions=versions) for _ in range(4)]
                 feedback = Entry("feedback", new_id(), {"decision_id": decided[0].id, "rating": 2}, {"comment": "No."})
-                one.append([feedback]).result()
-                killed.append([decision(versions=versions, key=new_id()) for _ in range(5)]).result()
-            killed._stop()
+                one.append([*decided, feedback])
+                killed.append([decision(versions=versions, key=new_id()) for _ in range(5)])
+            killed._stop()  # what waits is stored, the closing record is not
 
 
 def export(engine: Engine, folder: Path) -> list[Path]:
