@@ -27,16 +27,19 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the newest good run's agent by HTTP, and follow what is approved and run; Ctrl-C ends it gracefully."""
-    from loopbook.scenario import loading
-    from loopbook.service import scaling
+    from loopbook.decisions.audit.database import connect
+    from loopbook.operations import session
+    from loopbook.service import keys, scaling
     from loopbook.service.worker import Order, settings
     from loopbook.service.workers import Workers
     from loopbook.store.origin import usable_processors
 
     console, project = terminal(), Project.find()
+    request = session.read(scenario, profile, "")
     order = Order(
-        scenario=loading.load(scenario, project.scenarios, profile).name,
+        scenario=request.resolved.name,
         profile=profile,
+        file=request.scenario,
         params=params,
         host=host,
         port=port,
@@ -48,6 +51,14 @@ def serve(
     least, most = scaling.limits(workers or str(usable_processors()))
     rule = scaling.Rule(least, most, given.service.scale_queue, calm=given.service.scale_calm_seconds)
     service = Workers(project, order, rule, lambda text: console.print(text, markup=False, soft_wrap=True))
+    engine = connect(project)
+    if all(key.revoked for key in keys.listed(engine, service.name)):
+        console.print(
+            "Nobody has an API key yet, so nobody is answered: python -m loopbook keys create NAME "
+            f"--scenario {order.scenario} --profile {profile}",
+            soft_wrap=True,
+        )
+    engine.dispose()
     console.print(f"{service.name}: loading and warming {least} worker{'s' * (least > 1)} …")
     service.run(lambda: console.print(f"Serving {service.name} on {service.address}", markup=False, soft_wrap=True))
     console.print("Ended: what was begun is finished, and the log's chains are closed.")

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -174,5 +175,8 @@ def warm(served: Served) -> None:
 def _state(project: Project, scenario: str, profile: str) -> tuple[tuple[str, int], ...]:
     """Return what tells that a run or a snapshot has come or gone: cheap enough to be asked for every second."""
     folders = (project.runs / scenario, snapshots.folder(project, scenario, profile))
-    files = (path for folder in folders if folder.is_dir() for path in folder.glob("[!.]*.json"))
-    return tuple(sorted((str(path), path.stat().st_mtime_ns) for path in files))
+    found = []
+    for path in (path for folder in folders if folder.is_dir() for path in folder.glob("[!.]*.json")):
+        with suppress(FileNotFoundError):  # gone since it was listed
+            found.append((str(path), path.stat().st_mtime_ns))
+    return tuple(sorted(found))

@@ -42,6 +42,8 @@ class Order(BaseModel):
     ----------
     scenario, profile
         Whose newest good run is served.
+    file
+        What the scenario was called by, if that was the path of a file; empty: its name.
     params
         Values of the section `service` to try, as of ``make run PARAMS=…``.
     host, port
@@ -55,6 +57,7 @@ class Order(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     scenario: str
     profile: str
+    file: str = ""
     params: str = ""
     host: str = "127.0.0.1"
     port: int = 8000
@@ -104,7 +107,7 @@ def settings(project: Project, order: Order) -> Scenario:
     for name in given:
         if not name.startswith("service."):
             raise ScenarioError(f"{name} is settled by the run that is served; give it to make, and serve that run.")
-    return loading.load(order.scenario, project.scenarios, order.profile, given)
+    return loading.load(order.file or order.scenario, project.scenarios, order.profile, given)
 
 
 def _on_signals(handler: Callable[..., object]) -> None:
