@@ -111,3 +111,15 @@ def test_an_unknown_id_is_refused(engine: Engine, folder: Path, id: str) -> None
     with pytest.raises(LogError, match="Nothing in the log has the id"):
         forgetting.forget(engine, folder, id[:-1], "ann")
     assert [record.kind for record in reader.about(engine, id[:-1])] == []
+
+
+def test_what_is_forgotten_while_the_log_is_verified_is_no_problem(engine: Engine, folder: Path, id: str) -> None:
+    ids = [id]
+
+    def forget(done: int, whole: int) -> None:
+        if ids:
+            forgetting.forget(engine, folder, ids.pop(), "ann")
+
+    found = verify(engine, folder, [], forget)
+    assert ids == []
+    assert (found.problems, found.forgotten) == ((), 2)

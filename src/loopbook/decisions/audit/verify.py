@@ -98,6 +98,8 @@ def _checked(engine: Engine, folder: Path, roots: Sequence[Root], progress: Prog
     lines = verified_days.check(
         engine, folder, roots, chains.bent, forgotten, lambda done: progress(records + done, whole)
     )
+    if (chains.problems or lines.problems) and read_forgotten(engine) != forgotten:
+        return _checked(engine, folder, roots, progress)  # somebody was forgotten meanwhile
     return chains, lines
 
 
