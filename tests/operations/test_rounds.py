@@ -14,6 +14,7 @@ from loopbook.cli.commands import app
 from loopbook.operations import rounds, session
 from loopbook.scenario.errors import LoopbookError, MissingInput
 from loopbook.store import champions, snapshots
+from loopbook.store.lookup import newest
 from loopbook.store.project import Project
 from loopbook.store.records import Run, latest
 from loopbook.store.snapshots import Snapshot
@@ -156,6 +157,20 @@ def test_a_person_approves_by_id_and_the_next_run_differs_by_that_alone(agent: P
     assert snapshot.boundaries == ["2026-01-01"], "the dates of the run that was approved, for good"
     assert snapshot.first is not None
     assert json.loads((champions.find(agent, snapshot.first) / "model.json").read_text()) == {"name": "two"}
+
+
+def test_what_is_served_follows_what_was_approved_and_run_and_goes_back(agent: Project) -> None:
+    before = run()
+    assert newest(agent, "tiny", "standard") == before
+    call("approve", ids(agent)["rule"], "--scenario", "tiny", "--by", "ann")
+    assert newest(agent, "tiny", "standard") == before, "approved, and not run yet"
+    after = run()
+    assert newest(agent, "tiny", "standard") == after != before
+    call("approve", "--undo", "--scenario", "tiny")
+    assert newest(agent, "tiny", "standard") == before, "the run of the round that was taken back is still there"
+    again = run()
+    call("approve", ids(agent)["requirement"], "--scenario", "tiny", "--by", "ann")
+    assert newest(agent, "tiny", "standard") == again, "it is another round 1 than the one that has run"
 
 
 def test_in_the_last_window_it_is_said_that_labels_wait(agent: Project) -> None:
