@@ -62,6 +62,10 @@ def lifetime(source: Source, root: Path, raw: Path) -> str:
         return "none: the rows are simulated"
     if isinstance(source, SqlSource):
         return "none: the rows are read from the database"
+    if isinstance(source, FeedSource | CrawlSource):
+        days = source.keep_raw_days
+        until = f"gc takes it away {days:g} days after the last fetch" if days else "it stays until somebody removes it"
+        return f"what loopbook fetch saved in data/raw; a run asks nobody on the web; {until} (source.keep_raw_days)"
     if not of(source, root, raw):
         return "read where it lies, and never taken away"
     if source.keep_raw_days is None:

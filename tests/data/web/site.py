@@ -194,7 +194,8 @@ class Site:
                 self.answered.append(path)
 
     def forget(self) -> None:
-        self.asked, self.answered, self.unchanged, self.sent, self.most_at_once = [], [], 0, 0, 0
+        self.asked, self.answered = [], []
+        self.unchanged = self.sent = self.at_once = self.most_at_once = 0
 
 
 class _Handler(BaseHTTPRequestHandler):

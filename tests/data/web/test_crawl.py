@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from tests.data.web.conftest import crawl_of
-from tests.data.web.site import ARTICLES, BIG, LATIN, LISTS, PRINTED, Answer, Site, links, text
+from tests.data.web.site import ARTICLES, BIG, LATIN, LISTS, PRINTED, Answer, Site, links, served, text
 
 from loopbook.data import download
 from loopbook.data.web import fetching, saved
@@ -25,6 +26,7 @@ from loopbook.scenario.source import CrawlSource
 ALIKE = 30
 CHILD = """\
 import sys
+import threading
 from pathlib import Path
 from loopbook.data.web import fetching
 from loopbook.scenario.source import CrawlSource
@@ -226,6 +228,20 @@ def test_a_host_that_does_not_answer_is_left_alone(
     monkeypatch.setattr(fresh, "before", hang_up)
     fetching.fetch(crawl_of(fresh, depth=1, sitemaps=False, attempts=1), tmp_path)
     assert len([path for path in fresh.asked if path.startswith("/dead/")]) == 5
+
+
+def test_two_hosts_are_asked_side_by_side_and_each_in_turn(fresh: Site, tmp_path: Path) -> None:
+    meeting = threading.Barrier(2, timeout=30)  # broken, and with it the crawl, unless both are asked at once
+    with served() as other:
+        for site in (fresh, other):
+            site.extra |= {"/robots.txt": Answer(status=404), "/": Answer(links("/news/1", "/news/2").encode())}
+            site.before = lambda count: None if count > 1 else meeting.wait() and None
+        hosts = [site.address.removeprefix("http://") for site in (fresh, other)]
+        starts = [f"{site.address}/" for site in (fresh, other)]
+        source = crawl_of(fresh, start=starts, private_hosts=hosts, depth=1, sitemaps=False)
+        fetched = fetching.fetch(source, tmp_path)
+        assert fetched.states == {"page": 6} and not meeting.broken
+        assert fresh.most_at_once == other.most_at_once == 1
 
 
 def test_what_was_saved_is_for_its_owner_only_and_leaves_no_second_file(crawled: Crawled) -> None:

@@ -83,7 +83,7 @@ def test_a_crawled_site_becomes_splits_and_a_card(place: Path, fresh: Site) -> N
     assert told["origin"]["licence"] == "CC BY 4.0" and told["origin"]["address"] == f"{fresh.address}/"
     assert told["origin"]["robots"].endswith(": 200, 1 addresses forbidden") and told["origin"]["fetched"][:2] == "20"
     assert told["quarantine"]["forbidden"] == told["quarantine"]["error"] == 1
-    assert "gc takes away 90 days after" in told["origin"]["raw"]
+    assert "gc takes it away 90 days after the last fetch" in told["origin"]["raw"]
     assert len(fresh.asked) == asked, "a run asks nobody on the web"
 
 
@@ -121,6 +121,16 @@ def test_a_feed_forgets_what_is_older_than_it_is_kept(fresh: Site, tmp_path: Pat
             base.execute("UPDATE visit SET at = datetime(at, ?)", [f"-{days} days"])
     table, _ = saved.read(source, tmp_path, download.silent)
     assert [row[0] for row in table.rows] == ["urn:2", "urn:3"]
+
+
+def test_a_damaged_file_is_named_with_what_to_do(fresh: Site, tmp_path: Path) -> None:
+    source = crawl_of(fresh)
+    (place,) = saved.places(source, tmp_path)
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"no database at all, and long enough to be looked at" * 100)
+    for action in (fetching.fetch, sources.fingerprint):
+        with pytest.raises(DataError, match=r"sqlite cannot be used: .*remove it, and fetch again"):
+            action(source, *([tmp_path] if action is fetching.fetch else [tmp_path, tmp_path]))
 
 
 def test_rows_and_sample_take_the_first_and_a_share(fresh: Site, tmp_path: Path) -> None:

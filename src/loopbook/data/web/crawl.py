@@ -10,7 +10,8 @@ from protego import Protego
 from loopbook.data.web import addresses, pages, sitemaps
 from loopbook.data.web.addresses import Scope, host
 from loopbook.data.web.asking import AGENT, Answer, Asking
-from loopbook.data.web.journal import MOVED, PAGE, Found, Journal, Outcome, Visit
+from loopbook.data.web.journal import Journal
+from loopbook.data.web.visits import MOVED, PAGE, Found, Outcome, Visit
 
 Told = Callable[[int, int, int, float], None]
 """Hears of each page: pages asked for, addresses that wait, bytes, seconds a page."""

@@ -10,8 +10,9 @@ from loopbook.data import download
 from loopbook.data.web import addresses, saved
 from loopbook.data.web.asking import Asking
 from loopbook.data.web.crawl import Plan, crawl
-from loopbook.data.web.journal import MOVED, PAGE, Journal
+from loopbook.data.web.journal import opened
 from loopbook.data.web.saved import Web
+from loopbook.data.web.visits import MOVED, PAGE
 from loopbook.scenario.source import CrawlSource
 
 _PAUSE = 1.0  # seconds between two lines that say how far it is
@@ -49,20 +50,15 @@ def fetch(source: Web, raw: Path, progress: Callable[[str], None] = download.sil
     states, left, unchanged, size = Counter[str](), Counter[str](), 0, 0
     places = saved.places(source, raw)
     for place, plan in zip(places, _plans(source), strict=True):
-        with download.alone(place):
-            journal = Journal(place)
-            try:
-                number = crawl(journal, plan, asking, _told(plan, progress))
-                feeds = not isinstance(source, CrawlSource)
-                reason = "beyond the budget of " + ("pages" if journal.spent(number)[1] < plan.bytes else "bytes")
-                journal.finish(number, reason, keep_all=feeds, days=source.keep_raw_days)
-                visits = journal.visits(number, "page", "feed")
-                states.update(visit.state for visit in visits)
-                left.update(journal.left(number))
-                unchanged += sum(visit.status == 304 for visit in visits)
-                size += sum(visit.size for visit in visits)
-            finally:
-                journal.close()
+        with download.alone(place), opened(place) as journal:
+            number = crawl(journal, plan, asking, _told(plan, progress))
+            reason = "beyond the budget of " + ("pages" if journal.spent(number)[1] < plan.bytes else "bytes")
+            journal.finish(number, reason, keep_all=plan.feeds, days=source.keep_raw_days)
+            visits = journal.visits(number, "page", "feed")
+            states.update(visit.state for visit in visits)
+            left.update(journal.left(number))
+            unchanged += sum(visit.status == 304 for visit in visits)
+            size += sum(visit.size for visit in visits)
     return Fetched(states, left, unchanged, size, tuple(places))
 
 

@@ -7,13 +7,14 @@ import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from loopbook.data import download
 from loopbook.data.web.addresses import host, pattern
+from loopbook.data.web.visits import WAITING, Found, Outcome, Visit
+from loopbook.scenario.errors import DataError
 
 _SCHEMA = """
 CREATE TABLE crawl (id INTEGER PRIMARY KEY, started TEXT NOT NULL, finished TEXT, left TEXT NOT NULL DEFAULT '{}');
@@ -29,56 +30,30 @@ CREATE INDEX likes ON visit (crawl, repeats);
 CREATE TABLE body (sha256 TEXT PRIMARY KEY, first TEXT NOT NULL, content BLOB NOT NULL);
 """
 
-WAITING, PAGE, MOVED = "waiting", "page", "moved"
-"""States of a visit; any other is the reason why its content is no use."""
-
-
-class Visit(NamedTuple):
-    """An address of a crawl, and what came of it: the columns of the journal."""
-
-    seq: int
-    kind: str
-    address: str
-    depth: int
-    hops: int
-    lineage: tuple[str, ...]
-    state: str
-    status: int
-    headers: Mapping[str, str]
-    sha256: str | None
-    size: int
-    detail: str
-    at: str
-
-
-@dataclass(frozen=True)
-class Found:
-    """An address that is to be visited: kind is page, feed, sitemap or robots; lineage are the patterns before it."""
-
-    address: str
-    kind: str = "page"
-    depth: int = 0
-    hops: int = 0
-    lineage: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a visit, with the addresses that it led to, and how many were left out, by reason."""
-
-    state: str
-    status: int = 0
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    size: int = 0
-    detail: str = ""
-    found: tuple[Found, ...] = ()
-    left: Mapping[str, int] = field(default_factory=dict)
-
 
 def now() -> str:
     """Return the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator["Journal"]:
+    """Open a journal for a while.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged, or the disk full.
+    """
+    journal = None
+    try:
+        journal = Journal(path)
+        yield journal
+    except sqlite3.DatabaseError as error:
+        raise DataError(f"{path} cannot be used: {error}. If it is damaged, remove it, and fetch again.") from error
+    finally:
+        if journal is not None:
+            journal.close()
 
 
 class Journal:

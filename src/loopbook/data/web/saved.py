@@ -14,8 +14,9 @@ from loopbook.data import neighbours
 from loopbook.data.files import Broken, Table
 from loopbook.data.web import addresses, feeds, pages
 from loopbook.data.web.addresses import Scope, host
-from loopbook.data.web.journal import MOVED, PAGE, Journal, Visit
+from loopbook.data.web.journal import Journal, opened
 from loopbook.data.web.pages import Page
+from loopbook.data.web.visits import MOVED, PAGE, Visit
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.source import CrawlSource, FeedSource
 
@@ -134,14 +135,11 @@ def _opened(place: Path, name: str) -> Iterator[tuple[Journal, int, str, str]]:
     """Open a journal with its newest whole crawl."""
     if not place.is_file():
         raise DataError(f"Nothing was fetched yet from {name}. {REMEDY}")
-    journal = Journal(place)
-    try:
+    with opened(place) as journal:
         whole = journal.whole()
         if whole is None:
             raise DataError(f"The fetch of {name} was ended after {journal.unfinished():,} pages; it goes on. {REMEDY}")
         yield journal, *whole
-    finally:
-        journal.close()
 
 
 def _entries(reading: _Reading, journal: Journal, crawl: int, feed: str, progress: Callable[[str], None]) -> None:
