@@ -50,7 +50,7 @@ class Service:
 
     scenario: Scenario
     engine: Engine
-    behind: Prototyped
+    behind: Any
     metrics: Metrics
     app: FastAPI
     port: int = 0

@@ -1,11 +1,13 @@
 """What goes into the agent and what comes out, as JSON Schema with examples; and what it does in between."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from loopbook.requirements.prototype import Prototype
 from loopbook.scenario.contract import Scenario
@@ -13,6 +15,8 @@ from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Number, Task
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, title=None, populate_by_name=False)
+_LARGEST = float(np.finfo(np.float32).max)
+"""What models compute with holds no larger number (02 reads up to the same, `parsing.LARGEST`)."""
 _EXAMPLES: dict[str, Any] = {
     "text": "The regulator has opened an inquiry into the accounts.",
     "number": 1.5,
@@ -20,19 +24,30 @@ _EXAMPLES: dict[str, Any] = {
 }
 
 
+def _written(time: Any) -> Any:
+    """Return a time as it was written; a bare number or a day alone is none."""
+    if isinstance(time, datetime) or (isinstance(time, str) and re.match(_MOMENT, time)):
+        return time
+    raise ValueError(
+        f"The time should be written like 2026-01-05T09:30:00Z, in the years {_FIRST.year} to {_LAST.year - 1}"
+    )
+
+
 def _within(time: datetime) -> datetime:
     """Return a time in UTC (without a zone it is that), in years that no calendar of ours stumbles over."""
     aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time
     if not _FIRST <= aware < _LAST:
-        raise ValueError(f"The time should lie in the years {_FIRST.year} to {_LAST.year - 1}")
+        raise ValueError(f"The time should lie in the years {_FIRST.year} to {_LAST.year - 1}, in UTC")
     return aware.astimezone(UTC)
 
 
 _FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_MOMENT = "^(19|20|21)[0-9][0-9]-[0-9][0-9]-[0-9][0-9]T"
 _Time = Annotated[
     datetime,
+    BeforeValidator(_written),
     AfterValidator(_within),
-    WithJsonSchema({"type": "string", "format": "date-time", "pattern": "^(19|20|21)[0-9][0-9]-"}),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": _MOMENT}),
 ]
 
 
@@ -73,7 +88,7 @@ def request_model(scenario: Scenario) -> type[BaseModel]:
     """
     kinds: dict[str, Any] = {
         "text": Annotated[str, Field(max_length=scenario.data.max_characters)],
-        "number": float | None,
+        "number": Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)] | None,
         "category": str | None,
     }
     inputs = {
