@@ -83,6 +83,17 @@ def test_a_call_that_cannot_be_decided_harms_no_other() -> None:
             bad.result(10)
 
 
+def test_a_fault_beside_the_decisions_reaches_the_caller_and_stops_nothing() -> None:
+    behind = Behind()
+    behind.gate.set()
+    known, behind.batcher._known = behind.known, lambda calls: [None, None]
+    with behind.batcher as batcher:
+        with pytest.raises(ValueError, match="zip"):
+            batcher.ask(asked("a")).result(10)
+        behind.batcher._known = known
+        assert ids(batcher.ask(asked("b"))) == ["b"]
+
+
 def test_what_was_decided_before_is_not_decided_again() -> None:
     behind = Behind()
     behind.gate.set()

@@ -102,8 +102,13 @@ class Batcher:
         while batch := self._batch():
             batch = [call for call in batch if call.future.set_running_or_notify_cancel()]
             now = time.monotonic()
-            self._measured([now - call.since for call in batch for _ in call.asked.requests])
-            self._settle(batch)
+            try:
+                self._measured([now - call.since for call in batch for _ in call.asked.requests])
+                self._settle(batch)
+            except Exception as error:  # whatever it was: who waits is told, and the next batch is decided
+                for call in batch:
+                    if not call.future.done():
+                        call.future.set_exception(error)
 
     def _batch(self) -> list[_Waiting]:
         """Return the calls to decide next; nothing when all is over."""

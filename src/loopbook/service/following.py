@@ -28,6 +28,7 @@ from loopbook.store.project import Project
 INTERFACE = ("task", "data", "source")
 """Sections of a scenario by which requests are checked: a run with others needs a new process."""
 
+_PATIENCE = 30  # looks that are left out after one that failed
 _WARM = (1, 8, 64)  # sizes of batches decided before the first request
 
 
@@ -134,13 +135,15 @@ class Following:
         self._writer.append([entry.took_over(self._served.versions, **more)]).result()
 
     def _follow(self, seconds: float) -> None:
-        while not self._ended.wait(seconds):
+        pause = seconds
+        while not self._ended.wait(pause):
+            pause = seconds
             try:
                 self.look()
             except Exception as error:  # whatever is wrong with what is newer, the agent that is served goes on
                 if str(error) != self._trouble:
                     LOG.exception("%s goes on with run %s", self.name, self._served.versions["run"])
-                self._trouble = str(error)
+                self._trouble, pause = str(error), _PATIENCE * seconds  # to load it takes what callers need
 
     def _decided(self, calls: Sequence[Asked]) -> list[list[Entry]]:
         served, requests = self._served, [request for asked in calls for request in asked.requests]
