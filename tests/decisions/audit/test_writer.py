@@ -3,13 +3,15 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
 from loopbook.decisions.audit import reader
 from loopbook.decisions.audit.chain import GENESIS
-from loopbook.decisions.audit.entry import Entry, LogError, admin, took_over
+from loopbook.decisions.audit.entry import Entry, LogError, admin, new_id, took_over
+from loopbook.decisions.audit.verify import verify
 from loopbook.decisions.audit.writer import Writer
 
 
@@ -108,6 +110,26 @@ def test_text_of_any_kind_is_kept(engine: Engine) -> None:
         writer.append(decision(str(i), text=text) for i, text in enumerate(texts)).result()
     found = [record.payload["fields"]["text"] for record in reader.entries(engine, "tiny", kinds=["decision"])]
     assert found == texts
+
+
+def test_nothing_comes_behind_the_closing_record(engine: Engine, tmp_path: Path) -> None:
+    writer, stored = Writer(engine, "tiny").__enter__(), []
+
+    def call() -> None:
+        with pytest.raises(LogError, match="closed"):
+            while True:
+                stored.extend(writer.append([decision(new_id())]).result())
+
+    threads = [threading.Thread(target=call) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    while len(stored) < 20:
+        threads[0].join(0.01)
+    writer.close()
+    for thread in threads:
+        thread.join()
+    assert len(list(reader.entries(engine, "tiny"))) == len(stored) + 2
+    assert verify(engine, tmp_path, []).problems == ()
 
 
 def test_the_log_says_who_decided_and_by_which_runs(engine: Engine) -> None:

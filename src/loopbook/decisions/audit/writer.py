@@ -126,11 +126,15 @@ class Writer:
 
     def close(self) -> None:
         """Store what is waiting and the closing record; the chain ends."""
-        if self._thread.is_alive() and not self._ending:
-            try:
-                self.append([entry.closed()]).result()
-            finally:
-                self._stop()
+        last: Future[list[Stored]] = Future()
+        with self._changed:
+            if self._ending or not self._thread.is_alive():
+                return
+            self._waiting.append(([_ready(entry.closed())], last))
+            self._ending = True  # in one step: nothing may come behind the closing record
+            self._changed.notify()
+        self._thread.join()
+        last.result()
 
     def _stop(self) -> None:
         with self._changed:
