@@ -146,6 +146,7 @@ LSTM: dict[str, Callable[..., list[Any]]] = {
 def lstm(name: str) -> dict[str, float]:
     """Train once and return the seconds to the target, by the clock and of processors, and the epochs."""
     import keras  # noqa: F401  imported before the clock starts
+    import tensorboard.summary  # noqa: F401
     import tensorflow as tf
 
     import loopbook.models.dropout  # noqa: F401

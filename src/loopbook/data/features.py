@@ -197,7 +197,7 @@ class Features(BaseModel):
             if number.flag:
                 parts.append(missing.astype(np.float64))
         for category in self.categories:
-            codes = pd.Index(category.levels).get_indexer(pd.Index(_strings(frame, category.field)))
+            codes = pd.Index(category.levels).get_indexer(pd.Index(strings(frame, category.field)))
             parts.append(np.eye(len(category.levels) + 1)[codes])  # an unknown one is -1: the last column
         return np.column_stack(parts).astype(np.float32)
 
@@ -219,7 +219,8 @@ def column(frame: pd.DataFrame, field: str) -> "pd.Series[Any]":
     raise DataError(f"The rows lack the input field {field!r}.{suggest(field, frame.columns)}")
 
 
-def _strings(frame: pd.DataFrame, field: str) -> list[str]:
+def strings(frame: pd.DataFrame, field: str) -> list[str]:
+    """Return an input field of each row as text, empty where it is missing."""
     return ["" if pd.isna(value) else str(value) for value in column(frame, field)]
 
 
@@ -235,7 +236,7 @@ def _tokens_of(frame: pd.DataFrame, fields: tuple[str, ...]) -> Iterable[list[st
     """Give the tokens of each row; a mark stands between those of two fields."""
     return (
         list(itertools.chain(tokenize(parts[0]), *([_FIELD_END, *tokenize(part)] for part in parts[1:])))
-        for parts in zip(*(_strings(frame, field) for field in fields), strict=True)
+        for parts in zip(*(strings(frame, field) for field in fields), strict=True)
     )
 
 

@@ -89,7 +89,7 @@ def _run(folder: Path) -> dict[str, float]:
     begun = time.perf_counter()
     model, policy, classes = serving.variant(Path(job["variant"])), policies.load(job["policy"]), job["classes"]
     loaded = time.perf_counter()
-    p50, p99 = timed(lambda row: policy.propose(row, model.answer(row).aligned(classes)), rows, job["decisions"])
+    p50, p99 = timed(lambda row: policy.proposals(row, model.answer(row).aligned(classes)), rows, job["decisions"])
     start = time.perf_counter()
     model.answer(rows)
     seconds = time.perf_counter() - start

@@ -65,10 +65,9 @@ def encode(
 
 def texts(features: Features, frame: pd.DataFrame) -> list[str]:
     """Return the text of each row as the sentence encoder reads it; several fields are joined by a space."""
-    from loopbook.data.features import column
+    from loopbook.data.features import strings
 
-    parts = [column(frame, field).fillna("").astype(str) for field in features.texts]
-    return [" ".join(row) for row in zip(*parts, strict=True)]
+    return [" ".join(row) for row in zip(*(strings(frame, field) for field in features.texts), strict=True)]
 
 
 def text(arrays: Arrays) -> NDArray[np.int32] | None:

@@ -200,7 +200,7 @@ class Network:
     def _answer(self) -> Any:
         import tensorflow as tf
 
-        @tf.function(input_signature=[self.signature])  # type: ignore[untyped-decorator]
+        @tf.function(input_signature=[self.signature], autograph=False)  # type: ignore[untyped-decorator]
         def answer(batch: dict[str, Any]) -> Any:
             return self.model(batch, training=False)
 

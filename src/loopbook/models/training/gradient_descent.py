@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ COLUMNS = ("epoch", "loss", "val_loss", "val_score")
 """Columns of a history: the score is the primary metric of the label on validation."""
 STATE = "state.npz"
 _CHUNK = 16  # batches among which rows of like length are put together
-_HALVED = 200  # steps from which on it pays that an encoder is traced for halves of a batch
 
 
 @dataclass(frozen=True)
@@ -228,6 +228,8 @@ def stepper(network: Network, optimizer: Any, rows: Rows, recipe: Recipe, strate
     """
     import tensorflow as tf
 
+    from loopbook.models.training.one_trace import traced_once
+
     outputs = [goal.head for goal in rows.goals]
     columns, grouped = (tf.TensorSpec([None, len(outputs) + more], tf.float32) for more in (0, 1))
     trained = network.model.trainable_variables
@@ -236,9 +238,13 @@ def stepper(network: Network, optimizer: Any, rows: Rows, recipe: Recipe, strate
         raise ScenarioError(f"The network {network.model.name!r} trains no embeddings, which adversarial moves.")
     terms = _terms(trained, rows, recipe)
 
-    many = recipe.epochs * len(rows) >= _HALVED * recipe.batch_size
-    halved = "pieces" in network.inputs and strategy.num_replicas_in_sync == 1 and many
-    scores_of = _halved(network) if halved else partial(network.model, training=True)
+    halved = "pieces" in network.inputs and strategy.num_replicas_in_sync == 1
+
+    def scores_of(batch: dict[str, Any]) -> Any:
+        # A layer that computes again sets its random states back, and is no function of its input.
+        with nullcontext() if recipe.recompute else traced_once(network.model):
+            parts = _halves(batch) if halved else [batch]
+            return tf.concat([network.model(part, training=True) for part in parts], axis=0)
 
     def gradients(batch: dict[str, Any], target: Any, weight: Any, totals: Any, count: int) -> Any:
         with tf.GradientTape() as tape:
@@ -254,7 +260,7 @@ def stepper(network: Network, optimizer: Any, rows: Rows, recipe: Recipe, strate
 
     together = replicas.over(strategy, gradients)
 
-    @tf.function(input_signature=[network.signature, grouped, columns])  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[network.signature, grouped, columns], autograph=False)  # type: ignore[untyped-decorator]
     def step(batch: dict[str, Any], target: Any, weight: Any) -> Any:
         slopes, risks = together(batch, target, weight)
         if table is not None:
@@ -298,23 +304,16 @@ def _terms(trained: Sequence[Any], rows: Rows, recipe: Recipe) -> Callable[..., 
     return terms
 
 
-def _halved(network: Network) -> Callable[[dict[str, Any]], Any]:
-    """Return what gives the raw scores of a batch whose halves are read at the same time, each by a processor.
+def _halves(batch: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the halves of a batch, which are read at the same time, each by a processor.
 
     Each operation has one thread, so the result is the same on one processor.
     """
     import tensorflow as tf
 
-    @tf.function(input_signature=[network.signature], autograph=False)  # type: ignore[untyped-decorator]
-    def half(rows: dict[str, Any]) -> Any:
-        return network.model(rows, training=True)
-
-    def scores(batch: dict[str, Any]) -> Any:
-        middle = tf.shape(next(iter(batch.values())))[0] // 2
-        parts = (slice(None, middle), slice(middle, None))
-        return tf.concat([half({name: given[part] for name, given in batch.items()}) for part in parts], axis=0)
-
-    return scores
+    middle = tf.shape(next(iter(batch.values())))[0] // 2
+    parts = (slice(None, middle), slice(middle, None))
+    return [{name: given[part] for name, given in batch.items()} for part in parts]
 
 
 def _save(file: Path, variables: list[Any], state: Progress) -> None:

@@ -8,7 +8,6 @@ from loopbook.scenario.recipe import Recipe
 
 _LAYER = re.compile(r"layer_(\d+)/")
 """How keras-hub calls the layers of an encoder, from the input on; what lies before them is its embeddings."""
-_NAMES = {"adam": "Adam", "adafactor": "Adafactor", "sgd": "SGD"}
 
 
 def rate(recipe: Recipe, steps: int) -> Any:
@@ -73,7 +72,10 @@ def _embeds(variable: Any) -> bool:
 def _one(recipe: Recipe, steps: int, share: float, variables: Sequence[Any]) -> Any:
     import keras
 
-    kind: Callable[..., Any] = getattr(keras.optimizers, _NAMES[recipe.optimizer])
+    from loopbook.models.training.adam import Adam
+
+    kinds = {"adam": Adam, "adafactor": keras.optimizers.Adafactor, "sgd": keras.optimizers.SGD}
+    kind: Callable[..., Any] = kinds[recipe.optimizer]
     made = kind(
         learning_rate=rate(recipe.model_copy(update={"learning_rate": recipe.learning_rate * share}), steps),
         weight_decay=recipe.weight_decay or None,

@@ -39,6 +39,8 @@ def prepare(seed: int | None = None) -> None:
                 "repeatable. Restart the kernel and run the notebook from the top."
             ) from error
     tf.config.experimental.enable_op_determinism()
+    # What its optimiser of graphs saves later (nothing here) does not pay for seconds before the first step.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     if seed is not None:
         # keras refuses seeds of 2**32 and more
         keras.utils.set_random_seed(seed % 2**32)
