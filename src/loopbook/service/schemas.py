@@ -119,6 +119,7 @@ class Wire:
             "decision_id": (str, Field(description="GET /v1/decisions/{decision_id} shows what was decided and why")),
             "written": (datetime, Field(description="when it was in the log")),
             "run": (str, Field(description="the run that made the model and the policy")),
+            "model": (str, Field(description="content digest of the model that gave the probability")),
         }
         base = interface.answer_model(self.scenario)
         if "threshold" in base.model_fields:
