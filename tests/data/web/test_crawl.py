@@ -123,6 +123,7 @@ def test_a_page_of_50_megabytes_is_cut_off(crawled: Crawled) -> None:
 def test_an_endless_calendar_ends(crawled: Crawled) -> None:
     assert sum(path.startswith("/calendar/") for path in crawled.asked) == ALIKE + 1
     assert sum(path.startswith("/list/") for path in crawled.asked) == LISTS
+    assert crawled.fetched.left["sitemaps that cannot be read"] == 1
     assert crawled.fetched.left["pattern_pages"] > 0 and "pattern_pages" in crawled.origin["left_out"]
 
 
@@ -228,6 +229,16 @@ def test_a_host_that_does_not_answer_is_left_alone(
     monkeypatch.setattr(fresh, "before", hang_up)
     fetching.fetch(crawl_of(fresh, depth=1, sitemaps=False, attempts=1), tmp_path)
     assert len([path for path in fresh.asked if path.startswith("/dead/")]) == 5
+
+
+@pytest.mark.parametrize(("headers", "asked"), [({"Retry-After": "86400"}, 1), ({"Retry-After": "0"}, 5)])
+def test_a_host_that_has_enough_is_left_alone(fresh: Site, tmp_path: Path, headers: dict[str, str], asked: int) -> None:
+    many = [f"/busy/{number}" for number in range(12)]
+    fresh.extra |= {path: Answer(status=429, headers=headers) for path in many}
+    fresh.extra |= {"/": Answer(links(*many).encode())}
+    fetched = fetching.fetch(crawl_of(fresh, depth=1, sitemaps=False, attempts=1), tmp_path)
+    assert len([path for path in fresh.asked if path.startswith("/busy/")]) == asked
+    assert fetched.states == {"page": 1, "error": 12}
 
 
 def test_two_hosts_are_asked_side_by_side_and_each_in_turn(fresh: Site, tmp_path: Path) -> None:

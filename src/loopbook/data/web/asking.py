@@ -118,10 +118,9 @@ class Asking:
         answer, own = Answer(), host(address)
         for attempt in range(self._attempts):
             backoff = self._retry_seconds * 2 ** (attempt - 1) if attempt else 0.0
-            wished = _retry_after(answer.headers.get("retry-after", ""))
-            if wished > _LONGEST_WAIT:
+            if sent_away(answer.headers):
                 break
-            self._wait(own, max(backoff, wished))
+            self._wait(own, max(backoff, _retry_after(answer.headers.get("retry-after", ""))))
             try:
                 answer = self._once(address, limit, known or {}, kinds)
             finally:
@@ -163,6 +162,11 @@ class Asking:
             return Answer(problem=("error", f"no answer ({type(error).__name__})"))
         with closing(response):
             return _read(response, limit, kinds)
+
+
+def sent_away(headers: Mapping[str, str]) -> bool:
+    """Say whether a server asks us to come back so much later that this fetch does not wait for it."""
+    return _retry_after(headers.get("retry-after", "")) > _LONGEST_WAIT
 
 
 def _read(response: Any, limit: int, kinds: Collection[str]) -> Answer:

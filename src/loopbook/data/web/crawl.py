@@ -9,7 +9,7 @@ from protego import Protego
 
 from loopbook.data.web import addresses, pages, sitemaps
 from loopbook.data.web.addresses import Scope, host
-from loopbook.data.web.asking import AGENT, Answer, Asking
+from loopbook.data.web.asking import AGENT, Answer, Asking, sent_away
 from loopbook.data.web.journal import Journal
 from loopbook.data.web.visits import MOVED, PAGE, Found, Outcome, Visit
 
@@ -20,7 +20,8 @@ _AT_ONCE = 8  # hosts
 _ROBOTS = 512 << 10  # bytes of a robots.txt that are read (RFC 9309 asks for 500 KiB)
 _KNOWN = 20  # addresses that a crawl may know for each page of its budget
 _HOPS = 5  # redirects one after another
-_SILENT = 5  # pages without an answer, one after another, after which a host is left alone
+_SILENT = 5  # pages without an answer, or refused as too many, in turn, after which a host is left alone
+_BUSY = (0, 429, 503)
 _HTML = ("text/html", "application/xhtml+xml")
 _UNREACHABLE = "robots-unreachable"
 
@@ -140,7 +141,7 @@ class _Crawl:
         if problem := rules.forbid(visit.address):
             return Outcome(problem[0], detail=problem[1])
         if self._silent.get(own, 0) >= _SILENT:
-            return Outcome("error", detail=f"not asked for: {_SILENT} pages of {own} in turn had no answer")
+            return Outcome("error", detail=f"not asked for: {own} did not answer, or asked to be left alone")
         kinds = _HTML if visit.kind == "page" else ()
         limit = sitemaps.LARGEST if visit.kind == "sitemap" else self.plan.page_bytes
         answer = self.asking.get(visit.address, max(pace, rules.delay), limit, known.headers if known else None, kinds)
@@ -151,10 +152,10 @@ class _Crawl:
         own = host(visit.address)
         if visit.kind == "robots":
             self._rules.pop(own, None)
-        elif outcome.status or outcome.state != "error":
+        elif outcome.state != "error" or outcome.status not in _BUSY:
             self._silent.pop(own, None)
         else:
-            self._silent[own] = self._silent.get(own, 0) + 1
+            self._silent[own] = _SILENT if sent_away(outcome.headers) else self._silent.get(own, 0) + 1
         if outcome.state == PAGE and outcome.status == 304:
             known = self.journal.before(self.number, visit.address, visit.kind)
             if known and known.sha256:  # as it was: with the headers of the time when it came
@@ -178,7 +179,8 @@ class _Crawl:
             try:
                 listed = sitemaps.read(outcome.body)
             except sitemaps.Unreadable as error:
-                return Outcome("unreadable", outcome.status, outcome.headers, size=outcome.size, detail=str(error))
+                left = {"sitemaps that cannot be read": 1}
+                return replace(outcome, state="unreadable", body=b"", detail=str(error), left=left)
             more = [Found(address, "sitemap") for address in self._canonical(listed.sitemaps, visit.address)]
             found = [Found(address, depth=1) for address in self._canonical(listed.pages, visit.address)]
             kept = [new for new in found if self.plan.scope.holds(new.address) and addresses.is_page(new.address)]

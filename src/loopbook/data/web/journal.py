@@ -218,7 +218,7 @@ class Journal:
         """Return how many pages were asked for, and how many bytes came."""
         row = self._base.execute(
             "SELECT count(*), coalesce(sum(size), 0) FROM visit WHERE crawl = ? AND kind IN ('page', 'feed')"
-            " AND state NOT IN (?, 'forbidden')",
+            " AND state NOT IN (?, 'forbidden', 'robots-unreachable')",
             [crawl, WAITING],
         ).fetchone()
         return int(row[0]), int(row[1])
