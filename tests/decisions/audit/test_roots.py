@@ -86,6 +86,9 @@ def test_a_journal_of_roots_cannot_be_bent(
         path.write_text("\n".join(bent) + "\n")
         with pytest.raises(LogError, match=r"line \d"):
             roots.read_journal(path, key)
+    path.write_text("\n".join(lines)[:-100])
+    with pytest.raises(LogError, match="cut off"):
+        roots.read_journal(path, key)
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(LogError, match="not made with this key"):
         roots.read_journal(path, b"o" * 32)

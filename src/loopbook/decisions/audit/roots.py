@@ -113,7 +113,10 @@ def read_journal(path: Path, key: bytes) -> list[Root]:
     if not path.is_file():
         return []
     found: list[Root] = []
-    for number, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    whole = path.read_text(encoding="utf-8", errors="replace")
+    if whole and not whole.endswith("\n"):
+        raise LogError(f"{path}: the last line was cut off while it was written. Take it out; the root is made anew.")
+    for number, text in enumerate(whole.splitlines(), 1):
         root = parse(text, f"{path} line {number}", key)
         if root.mac is None or root.number != number:
             raise LogError(f"{path} line {number} is not root {number} under the key: the journal was changed.")
