@@ -54,13 +54,13 @@ def test_an_ablation_measures_what_fits_and_repeats_nothing(tiny: Project, monke
     from loopbook.operations import ablating
 
     few = ("focal", "layer_decay")
-    fields, names = list(ablation.fields()), ("bag", "tfidf", "mlp")
+    fields, names = list(ablation.fields()), ("bag", "tfidf", "mlp", "ensemble")
     monkeypatch.setattr(ablation, "fields", lambda: iter([each for each in fields if each[0] in few]))
     monkeypatch.setattr(ablation.registry, "names", lambda: list(names))
     monkeypatch.setattr(ablating.registry, "names", lambda: list(names))
     page = tiny.root / "page.md"
 
-    done = call("--limit", "0.02", "--out", str(page))
+    done = call("--limit", "0.1", "--out", str(page))
     assert done.exit_code == 0, done.output
     table = {line.split(" | ")[0].strip("| "): line for line in page.read_text().splitlines() if " | " in line}
     assert "it changes nothing here" in table["layer_decay = 0.8"], "a network without an encoder's layers"
@@ -79,7 +79,7 @@ def test_an_ablation_measures_what_fits_and_repeats_nothing(tiny: Project, monke
     journal = ablation_bench.journal(tiny)
     before = journal.read_text()
     journal.write_text(before + '{"key": "cut of')  # killed while it wrote
-    again = call("--limit", "0.02", "--out", str(page))
+    again = call("--limit", "0.1", "--out", str(page))
     assert again.exit_code == 0, again.output
     notes = [line for line in journal.read_text().splitlines() if line.endswith("}")]
     assert notes == before.splitlines(), "nothing is fitted twice"

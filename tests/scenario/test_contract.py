@@ -12,6 +12,7 @@ from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.data import DataSettings, Splits
 from loopbook.scenario.optimization import SearchRange
+from loopbook.scenario.recipe import Recipe
 from loopbook.scenario.source import CsvSource, SimulationSource, Source
 from loopbook.scenario.stories import Criterion
 from loopbook.scenario.task import Binary, YesNo
@@ -122,6 +123,26 @@ def test_ids_of_stories_and_criteria_must_differ() -> None:
     story = {"id": "fast", "as_a": "a", "i_want": "b", "so_that": "c", "criteria": [criterion]}
     with pytest.raises(ValidationError, match="used twice: fast"):
         Scenario.model_validate(scenario(stories=[story]))
+
+
+def test_a_tuned_encoder_has_the_recipe_of_its_adaptation_where_nobody_says_otherwise() -> None:
+    named = {
+        "full": {"architecture": "encoder", "settings": {"adaptation": "full"}},
+        "lora": {"architecture": "encoder", "recipe": {"learning_rate": 0.01}},
+        "frozen": {"architecture": "encoder", "settings": {"adaptation": "frozen"}},
+        "bag": {"architecture": "bag"},
+        "both": {"architecture": "ensemble", "members": ["full", "bag"]},
+    }
+    settings = TrainingSettings.model_validate({"candidates": named, "epochs": 7})
+    recipes = dict(zip(named, settings.recipes, strict=True))
+    full, lora = recipes["full"], recipes["lora"]
+    assert (full.learning_rate, full.schedule, full.warmup, full.probe) == (0.00005, "cosine", 0.1, 1.0)
+    assert (full.epochs, lora.learning_rate, lora.schedule) == (7, 0.01, "cosine"), "what is said holds"
+    plain = Recipe(epochs=7).model_dump()
+    assert [recipes[name].model_dump(include=set(plain)) for name in ("frozen", "bag")] == [plain, plain]
+    assert settings.candidates["both"].members[0] == settings.candidates["full"]
+    again = TrainingSettings.model_validate_json(settings.model_dump_json())
+    assert again.candidates == settings.candidates
 
 
 def test_only_chosen_candidates_are_trained_in_the_order_named() -> None:

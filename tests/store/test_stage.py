@@ -34,6 +34,23 @@ def test_values_in_force_say_where_they_come_from(project: Project) -> None:
     assert stage.parameters.loc["epochs", ["value", "from"]].tolist() == ["7", "given"]
 
 
+def test_a_candidates_own_recipe_and_its_adaptations_are_in_force(project: Project) -> None:
+    file = project.scenarios / "tiny.yaml"
+    text = file.read_text()
+    own = "    full: {architecture: encoder, settings: {adaptation: full}}\n"
+    own += "    long: {architecture: encoder, recipe: {epochs: 9}}\n"
+    file.write_text(text.replace("  candidates:\n", f"  candidates:\n{own}"))
+
+    def shown(candidate: str) -> list[str]:
+        stage = Stage.open("03_training", {"scenario": "tiny", "candidate": candidate, "profile": "standard"})
+        return list(stage.parameters.loc["epochs", ["value", "from"]])
+
+    assert shown("long") == ["9", "candidate"]
+    assert shown("full") == ["3", "scenario"], "what the scenario says for all is no default"
+    file.write_text(file.read_text().replace("  epochs: 3\n", ""))
+    assert shown("full") == ["3", "default"] and shown("one") == ["60", "default"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -2,36 +2,28 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
 
-from loopbook.data import cleaning, sources, splitting, validation
 from loopbook.models.architectures import registry
 from loopbook.models.studies import ablation, made_tasks
 from loopbook.models.studies.ablation import Row
-from loopbook.models.studies.outer_folds import Fit, Measured, OutOfLimit, Rows
-from loopbook.operations import ablation_table
+from loopbook.models.studies.outer_folds import Fit, Measured, OutOfLimit
+from loopbook.operations import ablation_rows, ablation_table
 from loopbook.operations.ablation_bench import Bench
+from loopbook.operations.ablation_rows import FEW, LABELS, MAIN
 from loopbook.reports import ablation_page
 from loopbook.runner import tokens
 from loopbook.runner.execution import Request
-from loopbook.scenario import loading
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, ScenarioError
 from loopbook.scenario.recipe import Recipe
-from loopbook.store.project import Project
 
-MAIN = "main"
-"""Name of the own rows, to screen on."""
-UNTIL = (0.4, 0.6, 0.85, 1.0)
+UNTIL = (0.35, 0.5, 0.9, 1.0)
 """Shares of the limit up to which is screened and confirmed: first what is cheap, then encoders that are tuned."""
-UNOPENED = ("test", "gate")
-"""Splits of which no row is used: they judge what is chosen here."""
 
 Plain = tuple[Candidate, Recipe]
 
@@ -70,7 +62,7 @@ class _Ablation:
         tried = kind.family != "plain" or "C" in kind.settings
         trials = self.scenario.ablation.trials if tried and not thin else 1
         dealt = self.bench.rows[rows].folds
-        few = {at for at, fold in enumerate(dealt) if (fold.repeat == 0 if rows == MAIN else fold.fold == 0)}
+        few = {at for at, fold in enumerate(dealt) if (fold.repeat == 0 if rows in (MAIN, FEW) else fold.fold == 0)}
         folds = [at for at in range(len(dealt)) if not thin or at in few]
         return [[Fit(rows, fold, trial, texts[0], texts[1]) for trial in range(trials)] for fold in folds]
 
@@ -80,25 +72,25 @@ class _Ablation:
         found = iter([*self.bench.fits([first], baseline), *self.bench.fits(others)])
         return ablation.chosen([[next(found) for _ in fold] for fold in asked])
 
-    def first(self, method: Plain, baseline: Fit | None = None) -> Measured:
+    def first(self, rows: str, method: Plain, baseline: Fit | None = None) -> Measured:
         """Return what the first fit gave; it may take the share of one of few, and keeps its answers as a baseline."""
-        asked = self.fits(MAIN, method, thin=True)
+        asked = self.fits(rows, method, thin=True)
         return self.bench.fits([asked[0][0]], baseline, keep=baseline is None, of=len(asked))[0]
 
     def screen(self, row: Row) -> None:
         """Measure a technique if it acts; what does not fit into the limit, or not to the task, says so."""
         technique, plain, spent = row.technique, self.against(row), self.bench.spent
-        row.reason = ""
+        method, slow = (technique.candidate, technique.recipe), _tunes(technique.candidate)
+        rows, row.reason = FEW if slow else MAIN, ""
         try:
-            begun = self.first(plain)
-            found = self.first((technique.candidate, technique.recipe), self.fits(MAIN, plain, thin=True)[0][0])
+            begun = self.first(rows, plain)
+            found = self.first(rows, method, self.fits(rows, plain, thin=True)[0][0])
             if not found.moved:
                 row.reason = "it changes nothing here"
                 return
-            row.thin = max(begun.seconds, found.seconds) >= self.scenario.ablation.costly
-            asked = self.fits(MAIN, (technique.candidate, technique.recipe), row.thin)
+            row.thin = slow or max(begun.seconds, found.seconds) >= self.scenario.ablation.costly
+            asked, baseline = self.fits(rows, method, row.thin), self.fits(rows, plain, row.thin)
             row.trials = len(asked[0])
-            baseline = self.fits(MAIN, plain, row.thin)
             left = [
                 self.bench.missing([fit for fold in fits for fit in fold][1:]) * one.seconds
                 for fits, one in ((asked, found), (baseline, begun))
@@ -158,11 +150,11 @@ class _Ablation:
             return 0.0
         name, spent, plain = row.technique.candidate.architecture, self.bench.spent, self.against(row)
         try:
-            self.first(plain)
+            self.first(MAIN, plain)
             if name in self.out:
                 raise OutOfLimit(self.beyond)
             baseline = self.fits(MAIN, plain, thin=True)[0][0]
-            return self.first((row.technique.candidate, row.technique.recipe), baseline).seconds
+            return self.first(MAIN, (row.technique.candidate, row.technique.recipe), baseline).seconds
         except OutOfLimit:
             row.reason = self.beyond
             self.out.add(name)
@@ -176,6 +168,9 @@ class _Ablation:
         """Measure a technique with new seeds, on the own rows and on the other scenarios'."""
         technique, spent = row.technique, self.bench.spent
         for name in self.others:
+            slow = _tunes(technique.candidate)
+            if (slow and not self.bench.rows[name].labels) or (not slow and name.endswith(FEW)):
+                continue
             try:
                 plain = self.measured(self.fits(name, self.against(row), row.thin))
                 found = self.measured(self.fits(name, (technique.candidate, technique.recipe), row.thin))
@@ -192,16 +187,15 @@ class _Ablation:
     def run(self) -> None:
         """Screen and confirm, what costs little before what costs much."""
         settings = self.scenario.ablation
-        until = UNTIL if settings.confirm_seeds else (1.0, 1.0, 1.0, 1.0)
+        until = UNTIL if self.others else (1.0,) * 4
         for slow in (False, True):
             self.bench.limit = 3600 * settings.limit * until[2 * slow]
             self.techniques(slow)
             self.architectures(slow)
             self.bench.limit = 3600 * settings.limit * until[2 * slow + 1]
             found = [row for row in self.table.values() if row.survives(settings.survive) and not row.confirmed]
-            for row in sorted(found, key=lambda row: row.p):
-                if self.others:
-                    self.confirm(row)
+            for row in sorted(found, key=lambda row: row.p) if self.others else ():
+                self.confirm(row)
         for row in ablation.elsewhere(self.recipe):
             self.table[row.technique.family, row.technique.name] = row
         ablation.correct(list(self.table.values()))
@@ -245,43 +239,20 @@ def run(request: Request, console: Console, jobs: int = 1, out: Path | None = No
         raise ScenarioError(
             f"An ablation of {scenario.name} needs a network to try techniques on (ablation.bases), and a plain one."
         )
-    own = rows(scenario, project)
-    dealt = Rows.dealt(scenario, own, settings.folds, range(settings.seeds))
+    dealt = ablation_rows.own(request)
     made = {family: each.dealt() for family, each in made_tasks.MADE.items() if settings.made}
-    others = _others(request, own) if settings.confirm_seeds else {}
-    console.print(f"[bold]{scenario.title}[/] · {request.profile} · ablation on {len(own):,} rows")
-    every = {MAIN: dealt, **made, **others}
+    others = ablation_rows.others(request, dealt.frame) if settings.confirm_seeds else {}
+    console.print(f"[bold]{scenario.title}[/] · {request.profile} · ablation on {len(dealt.frame):,} rows")
+    every = {MAIN: dealt, FEW: replace(dealt, labels=LABELS), **made, **others}
     with Bench.open(project, every, 3600 * settings.limit, jobs, console) as bench:
         adapted = {name: scenario.training.adapted(base) for name, base in bases.items()}
         work = _Ablation(scenario, bench, console, plain, adapted, list(others))
-        shown = {family: work.shown(family) for family in made}
         work.run()
-        page = ablation_table.page(request, list(work.table.values()), shown, dealt, adapted, bench.spent)
+        shown = {family: work.shown(family) for family in made} | (made_tasks.ELSEWHERE if made else {})
+        page = ablation_table.page(request, list(work.table.values()), shown, dealt, adapted, bench.spent, FEW)
     if out is not None:
         ablation_page.markdown(page, out)
     return ablation_page.write(page, project.reports)
-
-
-def rows(scenario: Scenario, project: Project) -> pd.DataFrame:
-    """Return a scenario's rows as 02 cleans and splits them, but for those of `UNOPENED`."""
-    collected = sources.collect(scenario.source, project.root, project.raw)
-    valid, _ = validation.validate(collected, scenario, datetime.now(UTC).date())
-    masked, _ = cleaning.mask(validation.window(valid, scenario.data), scenario)
-    kept, _ = cleaning.deduplicate(masked, scenario)
-    splits = splitting.split(kept, scenario)
-    return pd.concat([frame for name, frame in splits.items() if name not in UNOPENED], ignore_index=True)
-
-
-def _others(request: Request, own: pd.DataFrame) -> dict[str, Rows]:
-    """Return what is confirmed on: the own rows with new seeds, and those of the other scenarios, a fold a seed."""
-    scenario, settings = request.resolved, request.resolved.ablation
-    seeds = range(settings.seeds, settings.seeds + settings.confirm_seeds)
-    found = {scenario.name: Rows.dealt(scenario, own, settings.folds, seeds)}
-    for name, labels in settings.confirm_on.items():
-        other = loading.load(name, request.project.scenarios, request.profile)
-        other = other.model_copy(update={"task": other.task.model_copy(update={"also": {}})})
-        found[name] = Rows.dealt(other, rows(other, request.project), settings.folds, seeds, labels, first=True)
-    return found
 
 
 def _family(candidate: Candidate) -> str:
@@ -295,4 +266,5 @@ def _bare(candidate: Candidate) -> Candidate:
 
 def _tunes(candidate: Candidate) -> bool:
     """Say whether it is a pretrained encoder that is asked anew for each fit, which takes minutes."""
-    return "adaptation" in registry.described(candidate.architecture).settings
+    tuned = "adaptation" in registry.described(candidate.architecture).settings
+    return tuned or any(_tunes(member) for member in candidate.members)

@@ -35,8 +35,9 @@ def page(
     dealt: Rows,
     bases: Mapping[str, Candidate],
     spent: float,
+    few: str,
 ) -> Page:
-    """Return the page of an ablation."""
+    """Return the page of an ablation; `few` says from how many labels an encoder that is tuned learns."""
     scenario, settings = request.resolved, request.resolved.ablation
     metric = metrics.primary(scenario.task.type).title
     sizes = len(dealt.folds[0].train), len(dealt.folds[0].validation), len(dealt.folds[0].held)
@@ -54,8 +55,9 @@ def page(
         f"Budget of tuning: {settings.trials} trial{'s' * (settings.trials > 1)} a fold, for each method and for "
         "what it is compared with, the plain baseline too: the scenario's step size (of a plain one C) times "
         f"{factors}.",
-        f"A fit of {settings.costly:g} s and more is costly: it is measured with the first seed and one trial, "
-        f"as is what it is compared with, and confirmed with one fold a seed; its row says so ({settings.folds} × 1).",
+        f"An encoder that is tuned, and what it is compared with, learns from {few} of each fold of the first seed, "
+        f"with one trial, for it takes minutes. Another fit of {settings.costly:g} s and more has all labels, but the "
+        f"first seed and one trial too; either is confirmed with one fold a seed ({settings.folds} × 1 in its row).",
         f"Screened on {', '.join(bases)}: a technique counts on the first of these where it changes an answer. "
         "add-one: with the technique, less without; leave-one-out: the base, less without the technique; instead: "
         "another architecture, less the plain baseline.",

@@ -33,6 +33,8 @@ def word_list(features: "Features", train: "pd.DataFrame", goals: "Sequence[Goal
     terms, counts = counted(features, train, 2, ngrams=1)
     yes = counts.T @ (weight * label) + 0.0
     no = counts.T @ (weight * (1 - label)) + 0.0
+    known = yes + no > 0  # a word of rows alone that count nothing says nothing
+    terms, counts, yes, no = np.array(terms)[known].tolist(), counts[:, known], yes[known], no[known]
     prior = len(terms) * (yes + no) / (yes + no).sum()
 
     def odds(count: Floats) -> Floats:
