@@ -128,16 +128,21 @@ def _comparable(
     chosen = sealed["decision"].isin(choices) & sealed["next_action"].isin(choices)
     strange = ~forgotten & ~(chosen & sealed["scores"].map(lambda told: {*json.loads(told)} <= classes))
     kept = sealed[~(forgotten | strange)]
-    once = ~kept["row_id"].duplicated()
+    once = ~_again(kept["row_id"], kept["written"])
     left = {FORGOTTEN: int(forgotten.sum()), STRANGE: int(strange.sum()), REPEATED: int((~once).sum())}
     kept = kept[once].reset_index(drop=True)
     rows = served_rows.approved(served_rows.laid_out(kept, known.stream, scenario), known.approved, plan.task)
     hashes = pd.Series(seen_rows.hashes(model.features, rows))
     no_news = hashes.isin(np.concatenate([seen_rows.hashes(model.features, split) for split in known.splits]))
-    again = hashes.duplicated() & ~no_news
+    again = _again(hashes, kept["written"]) & ~no_news
     left |= {REPEATED: left[REPEATED] + int(again.sum()), NO_NEWS: int(no_news.sum())}
     fresh = ~(again | no_news).to_numpy()
     return rows[fresh].reset_index(drop=True), kept[fresh].reset_index(drop=True), left
+
+
+def _again(values: "pd.Series[Any]", written: "pd.Series[Any]") -> "pd.Series[bool]":
+    """Return where a value was written down before, whatever time its caller gave it."""
+    return values.loc[written.sort_values(kind="stable").index].duplicated().sort_index()
 
 
 def _decisions(decided: pd.DataFrame, rows: pd.DataFrame, plan: Plan, scenario: Scenario) -> list[Decision]:
