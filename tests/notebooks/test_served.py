@@ -26,6 +26,7 @@ from loopbook.requirements import interface
 from loopbook.service.agent import Served
 from loopbook.service.client import Client
 from loopbook.service.schemas import Wire
+from loopbook.store import records
 from loopbook.store.project import Project
 
 SAME = {"decision_id"}
@@ -158,12 +159,6 @@ def test_nothing_new_in_the_log_is_nothing_to_do_and_what_is_new_is_named(lived:
     decide(where, "market-monitor", [new, first | {"id": "again"}])
     told = where.python("-m", "loopbook", "why", "--profile", "smoke").stdout
     assert "input sealed served (decided and said since, where the agent is served)" in told
-    again = where.run("market-monitor")
-    metrics = again["stages"]["05_decisions"]["metrics"]
-    assert metrics["decisions"] == len(table(where, now, "decisions")) + 1
-    assert metrics["settled"] == metrics["decisions"] - 1, "nobody knows what became of the new one"
-    page = (where.folder / "reports" / "market-monitor" / "latest" / "05_decisions.html").read_text(encoding="utf-8")
-    assert "Left out: 1 asked again." in page
 
 
 NEW_ROWS = 260
@@ -214,18 +209,27 @@ def test_new_rows_of_real_data_are_watched_and_taught_from_what_the_log_keeps(tr
     assert len(corrections) == accepted > 30, "three doctors agree"
 
 
-def test_a_round_a_comparison_a_copy_to_share_and_housekeeping_work_on_a_served_agent(lived: Ran) -> None:
+def test_rounds_go_on_from_what_was_served(lived: Ran) -> None:
     where, now = lived
+    done = where.python("-m", "loopbook", "loop", "--profile", "smoke", "--rounds", "2")
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    again, after = records.runs(project(where), "market-monitor")[-2:]
+    metrics = again.stages["05_decisions"].metrics
+    assert metrics["stream"] == "served" and metrics["decisions"] == len(table(where, now, "decisions")) + 1
+    assert metrics["settled"] == metrics["decisions"] - 1, "nobody knows what became of the new one"
+    page = (where.folder / "reports" / "market-monitor" / again.run / "05_decisions.html").read_text(encoding="utf-8")
+    assert "Left out: 1 asked again." in page
+    assert after.round == 1
+    assert after.stages["05_decisions"].metrics["stream"] == "replayed", "its rows have joined train"
+
+
+def test_a_comparison_a_copy_to_share_and_housekeeping_work_on_a_served_agent(lived: Ran) -> None:
+    where = lived[0]
     for words in (
-        ("compare", f"market-monitor/{now['run']}", "market-monitor/smoke"),
+        ("compare", "market-monitor/smoke~1", "market-monitor/smoke"),
         ("share", "market-monitor/smoke"),
         ("gc", "--days", "0"),
         ("verify",),
     ):
         done = where.python("-m", "loopbook", *words)
-        assert done.returncode == 0, done.stdout + done.stderr
-    done = where.python("-m", "loopbook", "loop", "--profile", "smoke", "--rounds", "2")
-    assert done.returncode in (0, 3), done.stdout + done.stderr
-    after = where.record("market-monitor")
-    assert after["round"] == 1
-    assert after["stages"]["05_decisions"]["metrics"]["stream"] == "replayed", "its rows have joined train"
+        assert done.returncode in ((0, 1) if words[0] == "compare" else (0,)), done.stdout + done.stderr

@@ -1,0 +1,110 @@
+"""The log is sealed up to a watermark: what is new makes another extract, and nothing else does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from loopbook.decisions.audit import database
+from loopbook.decisions.audit.entry import Entry, new_id
+from loopbook.decisions.audit.writer import Writer
+from loopbook.operations import sealing
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.loading import load
+from loopbook.store import sealed
+from loopbook.store.project import Project
+from loopbook.store.sealed import SAID, SERVED, Sealed
+
+
+@pytest.fixture
+def scenario(project: Project) -> Scenario:
+    return load("tiny", project.scenarios)
+
+
+def decision(row: str, day: int, **facts: Any) -> Entry:
+    """Return a decision on a row, on a day of March."""
+    payload = {
+        "row_id": row,
+        "time": f"2026-03-{day:02}T10:00:00+00:00",
+        "fields": {"x": 1.0},
+        "attributes": {"a": "b"},
+    }
+    return Entry("decision", new_id(), {"action": "yes", "scores": {"no": 0.25, "yes": 0.75}, **facts}, payload)
+
+
+def write(project: Project, *entries: Entry, agent: str = "tiny/standard") -> None:
+    engine = database.connect(project)
+    with Writer(engine, agent) as writer:
+        writer.append(entries).result()
+    engine.dispose()
+
+
+def test_an_agent_that_was_never_served_carries_nothing(project: Project, scenario: Scenario) -> None:
+    assert sealing.seal(project, scenario, "standard") == Sealed()
+    assert Sealed().digest(SERVED) == Sealed().digest(SAID) == sealed.NOTHING
+    assert not (project.state / "service.sqlite").exists(), "asking makes no database"
+    write(project, decision("a", 1), agent="tiny/smoke")
+    assert sealing.seal(project, scenario, "standard") == Sealed(), "another profile's agent is another agent"
+
+
+def test_decisions_come_in_the_order_of_time_then_row_with_the_feedback_on_them(
+    project: Project, scenario: Scenario
+) -> None:
+    first = decision("b", 2)
+    said = Entry("feedback", new_id(), {"decision_id": first.id, "user": "u1", "label": "no"}, {"comment": "no"})
+    stray = Entry("feedback", new_id(), {"decision_id": "nobody-knows", "user": "u1", "label": "no"})
+    write(project, first, decision("c", 1), decision("a", 2), said, stray)
+    found = sealing.seal(project, scenario, "standard")
+    decisions, feedback = (sealed.load(project, found.part(name)) for name in (SERVED, SAID))
+    assert decisions["row_id"].tolist() == ["c", "a", "b"]
+    assert (
+        decisions["scores"].iloc[0] == '{"no": 0.25, "yes": 0.75}' and decisions["attributes"].iloc[0] == '{"a": "b"}'
+    )
+    assert feedback["decision_id"].tolist() == [first.id]
+
+
+def test_only_what_is_new_makes_another_extract(project: Project, scenario: Scenario) -> None:
+    write(project, decision("a", 1))
+    first = sealing.seal(project, scenario, "standard")
+    write(project)  # a process that came and went
+    assert sealing.seal(project, scenario, "standard") == first
+    write(project, decision("b", 2))
+    second = sealing.seal(project, scenario, "standard")
+    assert second.digest(SERVED) != first.digest(SERVED) and second.digest(SAID) == first.digest(SAID)
+    assert len(sealed.load(project, first.part(SERVED))) == 1, "what was sealed stays as it was"
+    (project.state / "service.sqlite").unlink()
+    assert sealing.seal(project, scenario, "standard") == second, "without a log, what was sealed last"
+
+
+def test_the_latest_days_count(project: Project, scenario: Scenario) -> None:
+    write(project, decision("old", 1), decision("new", 20), decision("newest", 29))
+    few = scenario.model_copy(update={"decisions": scenario.decisions.model_copy(update={"served_days": 10})})
+    rows = [
+        sealed.load(project, sealing.seal(project, asked, "standard").part(SERVED))["row_id"].tolist()
+        for asked in (scenario, few)
+    ]
+    assert rows == [["old", "new", "newest"], ["new", "newest"]]
+
+
+def test_what_a_person_had_forgotten_is_in_the_log_and_its_row_is_not(project: Project, scenario: Scenario) -> None:
+    gone = decision("gone", 1)
+    write(project, gone, decision("kept", 2))
+    from loopbook.decisions.audit import forget
+
+    engine = database.connect(project)
+    forget.forget(engine, gone.id, "somebody", "tiny/standard")
+    engine.dispose()
+    found = sealed.load(project, sealing.seal(project, scenario, "standard").part(SERVED))
+    assert found.set_index("decision_id").loc[gone.id, ["row_id", "time"]].isna().all()
+    assert found.set_index("decision_id").loc[gone.id, "fields"] == "{}"
+
+
+def test_progress_is_told_where_it_lasts(project: Project, scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(project, *(decision(f"row-{number}", 1) for number in range(3)))
+    monkeypatch.setattr(sealing, "PATIENCE", -1.0)
+    told: list[str] = []
+    sealing.seal(project, scenario, "standard", told.append)
+    assert told[0] == "Sealing what tiny has decided as a service: 1 of at most 5 entries"
+    assert isinstance(sealed.load(project, ""), pd.DataFrame)
