@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from loopbook.decisions.audit import database
+from loopbook.decisions.audit import database, forgetting
 from loopbook.decisions.audit.entry import Entry, new_id
 from loopbook.decisions.audit.writer import Writer
 from loopbook.operations import sealing
@@ -91,10 +91,8 @@ def test_the_latest_days_count(project: Project, scenario: Scenario) -> None:
 def test_what_a_person_had_forgotten_is_in_the_log_and_its_row_is_not(project: Project, scenario: Scenario) -> None:
     gone = decision("gone", 1)
     write(project, gone, decision("kept", 2))
-    from loopbook.decisions.audit import forget
-
     engine = database.connect(project)
-    forget.forget(engine, gone.id, "somebody", "tiny/standard")
+    forgetting.forget(engine, project.state, gone.id, "somebody")
     engine.dispose()
     found = sealed.load(project, sealing.seal(project, scenario, "standard").part(SERVED))
     assert found.set_index("decision_id").loc[gone.id, ["row_id", "time"]].isna().all()

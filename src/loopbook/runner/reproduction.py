@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from loopbook.scenario.errors import LoopbookError
-from loopbook.store import content, records, vault
+from loopbook.store import content, records, sealed, vault
 from loopbook.store.packages import read
 from loopbook.store.project import Project
 from loopbook.store.records import Origin, Run, StageRecord
+from loopbook.store.sealed import Sealed
 
 MISSED = (0, 3)
 """Exit codes of a run whose stages are all there; 3: a criterion is missed, which is a result as well."""
@@ -67,6 +68,7 @@ def reproduce(project: Project, run: Run) -> Comparison:
         "LOOPBOOK_DATA": str(place / "data"),
         "LOOPBOOK_REPORTS": str(place / "reports"),
     }
+    environment.pop("LOOPBOOK_DATABASE", None)  # what is served today is another run's
     command = [sys.executable, "-m", "loopbook", "run", "--scenario", str(file), "--profile", run.profile]
     code = subprocess.run(command, env=environment, cwd=project.root).returncode
     paths = records.by_age(place / "data" / "store" / "runs", run.scenario)
@@ -120,17 +122,42 @@ def _obstacles(project: Project, run: Run, now: Origin) -> Iterator[str]:
 
 
 def _prepare(project: Project, run: Run, place: Path) -> None:
-    """Lay out a data folder with the run's scenario, its sources, and the snapshots that it knew."""
+    """Lay out a data folder with the run's scenario, its sources, the snapshots that it knew, and what was sealed."""
     data, snapshots = place / "data", Path("state") / "snapshots" / run.scenario / run.profile
     data.mkdir(parents=True)
     content.write_json(place / "scenario" / f"{run.scenario}.yaml", run.resolved)  # JSON is YAML as well
     project.raw.mkdir(parents=True, exist_ok=True)
     (data / "raw").symlink_to(project.raw.resolve(), target_is_directory=True)
-    for sealed in (project.data / snapshots).glob("[0-9]*.json"):
-        if int(sealed.name.partition("-")[0]) <= run.round:
-            content.save(sealed, data / snapshots / sealed.stem)
+    for snapshot in (project.data / snapshots).glob("[0-9]*.json"):
+        if int(snapshot.name.partition("-")[0]) <= run.round:
+            content.save(snapshot, data / snapshots / snapshot.stem)
+    served = _extract(project, run)
+    if served.key:
+        kept = Path("store") / sealed.KIND / served.key
+        shutil.copytree(project.data / kept, data / kept)
+        pointer = data / "state" / sealed.KIND / run.scenario / f"{run.profile}.json"
+        content.write_json(pointer, {"key": served.key, "digests": dict(served.digests)})
     if (project.state / "champions").is_dir():
         shutil.copytree(project.state / "champions", data / "state" / "champions")
+
+
+def _extract(project: Project, run: Run) -> Sealed:
+    """Return the extract of the log of a served agent that a run's stages carried.
+
+    Raises
+    ------
+    LoopbookError
+        If it has left the store.
+    """
+    mark = f"{sealed.KIND} "
+    inputs = [item for stage in run.stages.values() for item in stage.inputs.items() if item[0].startswith(mark)]
+    carried = {name.removeprefix(mark): digest for name, digest in inputs if digest != sealed.NOTHING}
+    if not carried:
+        return Sealed()
+    for folder in sorted((project.store / sealed.KIND).glob("*")):
+        if vault.is_whole(folder) and vault.manifest(folder)["digests"] == carried:
+            return Sealed(folder.name, carried)
+    raise LoopbookError(f"What {run.run} has sealed of the served agent's log is not in the store any more.")
 
 
 def _short(digest: str | None) -> str:
