@@ -38,6 +38,8 @@ class Plan:
         Where to.
     pause
         Seconds that a caller waits between two calls.
+    stop
+        File at whose coming no further call begins; empty: none.
     """
 
     port: int
@@ -49,6 +51,7 @@ class Plan:
     acknowledged: str = ""
     path: str = "/v1/decisions"
     pause: float = 0.0
+    stop: str = ""
 
 
 @dataclass
@@ -89,7 +92,7 @@ class Caller:
         self.ids: list[str] = []
 
     async def run(self, until: float) -> None:
-        while time.perf_counter() < until:
+        while time.perf_counter() < until and not (self._plan.stop and Path(self._plan.stop).exists()):
             await self._call(self._bodies[self._at % len(self._bodies)])
             self._at += self._plan.callers
             if self._plan.pause:

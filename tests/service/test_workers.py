@@ -37,18 +37,21 @@ def service(own: Project, engine: Engine) -> Callable[..., Service]:
 def test_workers_are_killed_and_nothing_that_was_acknowledged_is_lost(
     service: Callable[..., Service], own: Project, engine: Engine
 ) -> None:
-    acknowledged = own.data / "acknowledged.json"
+    acknowledged, stop = own.data / "acknowledged.json", own.data / "stop"
     with service() as running, Client(running.address, running.key, attempts=20) as client:
-        sending = running.load(**GENTLE, seconds=8.0, keyed=True, acknowledged=str(acknowledged))
+        sending = running.load(**GENTLE, seconds=300, keyed=True, acknowledged=str(acknowledged), stop=str(stop))
         said = []
+        until = time.monotonic() + 60
+        while not counted(engine, AGENT).decisions and time.monotonic() < until:
+            time.sleep(0.05)
         for _ in range(3):
-            known = running.workers
-            os.kill(known[0], signal.SIGKILL)
+            os.kill(min(running.workers), signal.SIGKILL)  # the older one: it has the callers of the one killed before
             decision = client.decide({"fields": {"text": "Shares of ACME fell"}})
             said.append(client.feedback(decision["decision_id"], "ann", label="alert", comment="call +1 212 555 0134"))
             until = time.monotonic() + 60
             while len(running.ready) < 2 and time.monotonic() < until:
                 time.sleep(0.05)
+        stop.touch()
         found = measured(sending)
     assert found["errors"] == 0 and found["again"] > 0, found
     log = {entry.id: entry for entry in reader.entries(engine, AGENT)}
@@ -71,7 +74,8 @@ def test_an_agent_is_taken_over_and_taken_back_and_replaced_without_a_failed_req
     data = {**run.resolved, "data": {**run.resolved["data"], "max_characters": 9_000}}
     other = run.model_copy(update={"resolved": data})
     with service() as running, Client(running.address, running.key) as client:
-        sending = running.load(**GENTLE, seconds=16.0, keyed=True)
+        stop = own.data / "stop"
+        sending = running.load(**GENTLE, seconds=300, keyed=True, stop=str(stop))
 
         def served_by(name: str) -> bool:
             until = time.monotonic() + 60
@@ -94,6 +98,7 @@ def test_an_agent_is_taken_over_and_taken_back_and_replaced_without_a_failed_req
         while set(running.workers) & first and time.monotonic() < until:
             time.sleep(0.1)
         assert not set(running.workers) & first, "what checks requests has changed: one by one they are replaced"
+        stop.touch()
         found = measured(sending)
     assert found["errors"] == 0 and list(found["answers"]) == ["200"], found
 
