@@ -21,7 +21,7 @@ from loopbook.service.deciding import Asked, Busy
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    asked = scenario(answer_seconds=0.5, explain_seconds=0.5)
+    asked = scenario(explain_seconds=0.5)
     with service(tmp_path_factory.mktemp("app"), asked) as made, running(made) as up:
         yield up
 
@@ -107,23 +107,25 @@ def test_bad_times(up: Service, failing: list[Any], error: Exception, status: in
     assert up.decide(up.example).status == 200
 
 
-def test_who_waits_too_long_is_told_to_come_back_and_gets_what_was_decided(up: Service) -> None:
-    decide, held = up.behind.decide, []
+def test_who_waits_too_long_is_told_to_come_back_and_gets_what_was_decided(tmp_path: Path) -> None:
+    with service(tmp_path, scenario(answer_seconds=0.3)) as made, running(made) as up:
+        decide, held = up.behind.decide, []
 
-    def slow(asked: Asked) -> Future[list[Stored]]:
-        held.append((asked, Future()))
-        return held[-1][1]
+        def slow(asked: Asked) -> Future[list[Stored]]:
+            held.append((asked, Future()))
+            return held[-1][1]
 
-    up.behind.decide = slow  # type: ignore[method-assign]
-    try:
+        up.behind.decide = slow
         late = up.decide(up.example, Idempotency_Key="late")
-    finally:
-        up.behind.decide = decide  # type: ignore[method-assign]
-    assert late.status == 503 and "same Idempotency-Key" in late.json["detail"]
-    ((asked, future),) = held
-    future.set_result(decide(asked).result())
-    again = up.decide(up.example, Idempotency_Key="late")
-    assert again.status == 200 and again.headers["idempotency-replayed"] == "true"
+        assert late.status == 503 and "same Idempotency-Key" in late.json["detail"]
+        ((asked, future),) = held
+        (stored,) = decide(asked).result()
+        future.set_result([stored])
+        up.behind.decide = decide
+        again = up.decide(up.example, Idempotency_Key="late")
+        while again.status == 503:  # on a busy machine
+            again = up.decide(up.example, Idempotency_Key="late")
+        assert again.json["decision_id"] == stored.id and again.headers["idempotency-replayed"] == "true"
 
 
 def test_one_explanation_at_a_time_and_no_reason_from_inside(up: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,17 +63,17 @@ def test_workers_share_one_allowance(address: str, tmp_path: Path) -> None:
 
 
 def test_callers_do_not_share(address: str, tmp_path: Path) -> None:
-    allowance = Allowance(connected(address, tmp_path), AGENT, 1.0, 3.0)
+    allowance = Allowance(connected(address, tmp_path), AGENT, 0.01, 300.0)
     assert [took(allowance, "one") for _ in range(4)] == [True, True, True, False]
     assert took(allowance, "other")
-    assert took(Allowance(connected(address, tmp_path), "other-agent/standard", 1.0, 3.0), "one")
+    assert took(Allowance(connected(address, tmp_path), "other-agent/standard", 0.01, 300.0), "one")
 
 
 def test_what_is_not_used_is_saved_up_to_the_burst(address: str, tmp_path: Path) -> None:
-    allowance = Allowance(connected(address, tmp_path), AGENT, 20.0, 0.5)
+    allowance = Allowance(connected(address, tmp_path), AGENT, 5.0, 2.0)
     assert took(allowance, "one", 10)
     assert not took(allowance, "one", 10)
-    time.sleep(0.7)
+    time.sleep(2.2)
     assert took(allowance, "one", 10), "as much as was saved up"
     assert not took(allowance, "one", 10), "and not more than that"
 
