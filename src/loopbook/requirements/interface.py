@@ -59,7 +59,7 @@ class _Request(BaseModel):
     time: _Time | None = Field(None, strict=False, description="when it happened, ISO 8601; null: now")
 
 
-_Attribute = Annotated[str, Field(max_length=200)] | float | bool
+_Attribute = Annotated[str, Field(max_length=200)] | Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)] | bool
 _Probability = Annotated[float, Field(ge=0, le=1)]
 
 
