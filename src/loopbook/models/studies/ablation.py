@@ -21,7 +21,7 @@ UNTRIED = {
     "batch_size": "a size, not a technique: accumulate tries a larger one",
     "learning_rate": "tuned in every row",
     "temperature": "a number of contrastive and simcse, which are tried",
-    "fairness_by": "names the groups of fairness, which is tried",
+    "fairness_by": "names the groups of fairness",
     "workers": "where it computes: the weights are the same",
 }
 """Fields of a recipe that are no techniques, each with the reason; all others have a row."""
@@ -29,6 +29,7 @@ ELSEWHERE = {
     "pseudo_labels": ("semi-supervised", "for rows without a label; tests/benchmarks/few_labels.py measures it"),
     "further": ("loss", "for further outputs; tests/benchmarks/joint_outputs.py measures it"),
     "back_translation": ("augmentation", "a function of the user's own; tests/models/training/test_augmentation.py"),
+    "fairness": ("fairness", "for rows with a protected attribute; tests/benchmarks/tables.py measures it"),
     "replay": ("forgetting", "acts where a model is trained further, in notebook 07"),
 }
 """Techniques that need what the rows of a classification alone do not have: family, and where they are measured."""
