@@ -138,7 +138,8 @@ def _opened(place: Path, name: str) -> Iterator[tuple[Journal, int, str, str]]:
     with opened(place) as journal:
         whole = journal.whole()
         if whole is None:
-            raise DataError(f"The fetch of {name} was ended after {journal.unfinished():,} pages; the same command goes on. {REMEDY}")
+            done = f"The fetch of {name} was ended after {journal.unfinished():,} pages; the same command goes on."
+            raise DataError(f"{done} {REMEDY}")
         yield journal, *whole
 
 
