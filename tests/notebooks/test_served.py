@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sqlalchemy import Engine
-from tests.service.test_workers import Service
+from tests.service.started import Service
 from tests.smoke import ROOT, Place, Ran
 
 from loopbook.decisions.audit import database
@@ -97,7 +97,7 @@ def by_http(where: Place, requests: Sequence[Mapping[str, Any]]) -> None:
     """Send a day by HTTP; its worker is killed twice, each time while it decides, and the caller goes on."""
     with (
         log(where) as engine,
-        Service(project(where), engine, workers=1) as running,
+        Service(project(where), engine, "market-monitor", workers=1) as running,
         Client(running.address, running.key, attempts=30) as client,
     ):
         for start in range(0, len(requests), 60):

@@ -26,7 +26,12 @@ from loopbook.scenario.task import Number
 from loopbook.store.sealed import SERVED
 from loopbook.store.stage import Stage
 
-FORGOTTEN, STRANGE, REPEATED, NO_NEWS = "forgotten", "of other classes or actions", "asked again", "in a split of 02"
+FORGOTTEN, STRANGE, REPEATED, NO_NEWS = (
+    "forgotten",
+    "of other classes or actions",
+    "asked again",
+    "known to the model or 02",
+)
 """Why a decision is left out."""
 
 REPLAYED = "replayed"
@@ -81,9 +86,9 @@ class Known(NamedTuple):
 def live(stage: Stage, plan: Plan, agent: tuple[Learner, Policy], sealed: pd.DataFrame, known: Known) -> Stream:
     """Return what the agent has decided as a service or, where that is too little, its rehearsal on the stream.
 
-    A row counts once, the first time that it was asked about, and not at all if a split of 02 holds it. All versions
-    of the agent count. If fewer than ``decisions.served_least`` decisions are those of this run's champion, there is
-    too little to watch it by, and it rehearses.
+    A row counts once, the first time that it was asked about, and not at all if a split of 02 holds it or the model
+    has learned from it. All versions of the agent count. If fewer than ``decisions.served_least`` decisions are those
+    of this run's champion, there is too little to watch it by, and it rehearses.
 
     Parameters
     ----------
@@ -133,7 +138,9 @@ def _comparable(
     kept = kept[once].reset_index(drop=True)
     rows = served_rows.approved(served_rows.laid_out(kept, known.stream, scenario), known.approved, plan.task)
     hashes = pd.Series(seen_rows.hashes(model.features, rows))
-    no_news = hashes.isin(np.concatenate([seen_rows.hashes(model.features, split) for split in known.splits]))
+    held = [seen_rows.hashes(model.features, split) for split in known.splits]
+    held += [] if model.learned is None else [model.learned]  # a challenger has learned from served rows too
+    no_news = hashes.isin(np.concatenate(held))
     again = _again(hashes, kept["written"]) & ~no_news
     left |= {REPEATED: left[REPEATED] + int(again.sum()), NO_NEWS: int(no_news.sum())}
     fresh = ~(again | no_news).to_numpy()
