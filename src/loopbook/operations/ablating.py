@@ -97,7 +97,7 @@ class _Ablation:
                 self.bench.missing([fit for fold in fits for fit in fold][1:]) * one.seconds
                 for fits, one in ((asked, found), (baseline, begun))
             ]
-            if self.bench.spent + sum(left) > self.bench.limit:
+            if any(left) and self.bench.spent + sum(left) > self.bench.limit:
                 raise OutOfLimit(self.beyond)
             row.first, row.found, row.plain = found, self.measured(asked, baseline[0][0]), self.measured(baseline)
             row.screened = ablation.estimate(row.found, row.plain, technique.way, self.scenario.ablation.folds)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 from loopbook.reports import site
 from loopbook.reports.rendering import render
@@ -45,7 +46,7 @@ def write(page: Page, reports: Path) -> Path:
 def markdown(page: Page, file: Path) -> None:
     """Write the page as Markdown."""
     lines = [f"# Ablation: {page.title}", "", "```sh", page.command, "```", ""]
-    lines += [f"{note}\n" for note in page.notes]
+    lines += [f"{fill(note, 125, break_long_words=False, break_on_hyphens=False)}\n" for note in page.notes]
     lines += [_line(page.columns), _line(("---",) * len(page.columns)), *map(_line, page.rows), ""]
     lines += ["## Made tasks", "", "Each family of techniques on a small simulated task where it is known to help:", ""]
     lines += [_line(("family", "with it, over three seeds")), _line(("---",) * 2), *map(_line, page.made.items()), ""]
