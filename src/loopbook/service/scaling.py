@@ -209,7 +209,7 @@ def _changed(history: Sequence[Sample]) -> float:
 
 
 def _refused(history: Sequence[Sample], workers: int, rule: Rule) -> float:
-    """Return the smallest rate at which so many workers, or more than them in proportion, were not enough."""
+    """Return what so many workers do at most: the largest rate, in proportion, of workers that were not enough."""
     begin = history[-1].at - rule.memory
     short = (sample for sample in history if sample.at >= begin and _recommended(sample, rule) > sample.workers)
-    return min((sample.rate * workers / sample.workers for sample in short), default=math.inf)
+    return max((sample.rate * workers / sample.workers for sample in short), default=math.inf)
