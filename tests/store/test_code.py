@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,10 @@ def test_what_was_read_is_remembered_between_processes_unless_the_file_is_broken
     with syntax.remembered(tmp_path):
         assert syntax.read(text) == first
     assert file.read_text().endswith("}")
+
+
+def test_many_threads_may_read_at_once() -> None:
+    texts = [f"x = {'(' * 60}{at}{')' * 60}\n" * 200 for at in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(syntax.read, texts))
+    assert [len(reading.statements) for reading in found] == [200] * 24

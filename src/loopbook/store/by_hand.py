@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loopbook.scenario.errors import MissingInput
-from loopbook.store import content, records
+from loopbook.store import content, records, syntax
 from loopbook.store.declaration import declarations
 from loopbook.store.job import OUTPUTS, PARAMETERS
 from loopbook.store.project import Project
@@ -65,7 +65,7 @@ def parameters_cell(namespace: Mapping[str, Any]) -> dict[str, Any] | None:
 def _assigned(text: str) -> dict[str, Any]:
     """Return what a cell assigns that does nothing else; ``...`` stands for what must be computed."""
     try:
-        nodes = ast.parse(text).body
+        nodes = syntax.parse(text).body
     except SyntaxError:
         return {}
     found: dict[str, Any] = {}

@@ -217,7 +217,7 @@ def assignments(text: str) -> dict[str, Any]:
         If the cell holds anything but assignments of plain values.
     """
     values: dict[str, Any] = {}
-    for node in ast.parse(text).body:
+    for node in syntax.parse(text).body:
         match node:
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=value)

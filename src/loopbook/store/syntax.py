@@ -7,6 +7,7 @@ import ast
 import functools
 import json
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,6 +55,22 @@ _LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.expr)
 
 _known: dict[str, list[Any]] = {}
 _used: set[str] = set()
+_turn = threading.Lock()
+
+
+def parse(text: str) -> ast.Module:
+    """Return the syntax tree of a piece of Python, one thread at a time.
+
+    CPython 3.11 counts the depth of a tree for all threads together and raises a SystemError where two parse at once
+    (https://github.com/python/cpython/issues/106905).
+
+    Raises
+    ------
+    SyntaxError
+        If it is no Python.
+    """
+    with _turn:
+        return ast.parse(text)
 
 
 def read(text: str, *, cell: bool = False) -> Reading:
@@ -67,7 +84,7 @@ def read(text: str, *, cell: bool = False) -> Reading:
     key = f"{'cell' if cell else 'module'} {digest_text(text)}"
     _used.add(key)
     if key not in _known:
-        _known[key] = list(_read_cell(text) if cell else _read(ast.parse(text), cell=False))
+        _known[key] = list(_read_cell(text) if cell else _read(parse(text), cell=False))
     imports, at_once, texts, statements = _known[key]
     return Reading(tuple(imports), tuple(at_once), tuple(texts), tuple(Statement(*row) for row in statements))
 
@@ -98,13 +115,13 @@ def _version() -> str:
 
 def _read_cell(text: str) -> Reading:
     try:
-        return _read(ast.parse(text), cell=True)
+        return _read(parse(text), cell=True)
     except SyntaxError:
         lines = text.split("\n")
         magic = [number for number, line in enumerate(lines) if line.lstrip().startswith(("%", "!"))]
         if not magic:
             raise
-    plain = _read(ast.parse("\n".join("" if number in magic else line for number, line in enumerate(lines))), cell=True)
+    plain = _read(parse("\n".join("" if number in magic else line for number, line in enumerate(lines))), cell=True)
     extra = [Statement("", number + 1, number + 1, _digest(lines[number])) for number in magic]
     statements = tuple(sorted((*plain.statements, *extra), key=lambda statement: statement.first))
     return plain._replace(statements=statements)

@@ -19,6 +19,7 @@ from loopbook.models.network import Network
 from loopbook.scenario.errors import ScenarioError, refuse, suggest
 from loopbook.scenario.settings import Scalar
 from loopbook.scenario.task import Task
+from loopbook.store import syntax
 
 if TYPE_CHECKING:
     from loopbook.scenario.candidate import Candidate
@@ -184,7 +185,7 @@ def _source(named: str, module: str) -> ast.Module:
     if found is None or found.origin is None:
         raise ScenarioError(f"{named}: there is no module {module!r}. Put it in the project's src folder.")
     try:
-        return ast.parse(Path(found.origin).read_text(encoding="utf-8"))
+        return syntax.parse(Path(found.origin).read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{named}: {module} cannot be read as Python: {error}.") from error
 
