@@ -6,9 +6,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from sqlalchemy import delete, update
 
 from loopbook.decisions.audit import database, forgetting
 from loopbook.decisions.audit.entry import Entry, new_id
+from loopbook.decisions.audit.tables import RECORDS
 from loopbook.decisions.audit.writer import Writer
 from loopbook.operations import sealing
 from loopbook.scenario.contract import Scenario
@@ -78,14 +80,23 @@ def test_only_what_is_new_makes_another_extract(project: Project, scenario: Scen
     assert sealing.seal(project, scenario, "standard") == second, "without a log, what was sealed last"
 
 
-def test_the_latest_days_count(project: Project, scenario: Scenario) -> None:
-    write(project, decision("old", 1), decision("new", 20), decision("newest", 29))
+def test_the_latest_days_count_by_the_clock_of_the_service(project: Project, scenario: Scenario) -> None:
+    entries = decision("old", 1), decision("new", 20), decision("newest", 29)
+    entries[1].payload["time"] = "2198-03-20T10:00:00+00:00"  # what a caller says of time pushes nobody out
+    write(project, *entries)
+    engine = database.connect(project)
+    with database.writing(engine) as connection:
+        for entry, day in zip(entries, (1, 20, 29), strict=True):
+            written = f"2026-05-{day:02}T10:00:00.000000Z"
+            connection.execute(update(RECORDS).where(RECORDS.c.id == entry.id).values(written=written))
+        connection.execute(delete(RECORDS).where(RECORDS.c.kind == "admin"))
+    engine.dispose()
     few = scenario.model_copy(update={"decisions": scenario.decisions.model_copy(update={"served_days": 10})})
     rows = [
         sealed.load(project, sealing.seal(project, asked, "standard").part(SERVED))["row_id"].tolist()
         for asked in (scenario, few)
     ]
-    assert rows == [["old", "new", "newest"], ["new", "newest"]]
+    assert rows == [["old", "newest", "new"], ["newest", "new"]]
 
 
 def test_what_a_person_had_forgotten_is_in_the_log_and_its_row_is_not(project: Project, scenario: Scenario) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -36,7 +37,7 @@ def asked(rows: pd.DataFrame, served: Served) -> list[Mapping[str, Any]]:
     times = rows["time"].tolist()
     ids = rows["row_id"].tolist()
     return [
-        {"id": name, "time": time.to_pydatetime(), "fields": row}
+        {"id": name, "time": None if pd.isna(time) else time.to_pydatetime(), "fields": row}
         for name, time, row in zip(ids, times, values, strict=True)
     ]
 
@@ -96,6 +97,10 @@ def test_what_the_model_has_no_answer_to_is_refused(smoke_run: Callable[[str], R
     assert entry.facts["action"]
     with pytest.raises(Unanswerable, match=f"^{number} is larger"):
         served.prepare([{"fields": {**empty, number: -1e39}}])
+    now = datetime.now(UTC)
+    served.prepare([{"fields": empty, "time": now}, {"fields": empty, "time": now - timedelta(days=9_000)}])
+    with pytest.raises(Unanswerable, match="nothing of the future"):
+        served.prepare([{"fields": empty, "time": now + timedelta(days=1, hours=1)}])
 
 
 def test_nothing_heavy_is_loaded(smoke_run: Callable[[str], Ran]) -> None:

@@ -90,7 +90,7 @@ def _counted(found: Iterator[Stored], most: int, scenario: str, say: Callable[[s
 
 
 def _parts(found: Iterator[Stored], days: int) -> dict[str, "pd.DataFrame"]:
-    """Return the decisions of the latest days in the order of time, then of row, and the feedback on them."""
+    """Return the decisions written on the latest days in the order of time, then of row, and the feedback on them."""
     import pandas as pd
 
     from loopbook.decisions import log
@@ -107,7 +107,7 @@ def _parts(found: Iterator[Stored], days: int) -> dict[str, "pd.DataFrame"]:
             said.append((stored.id, facts.get("decision_id"), stored.written, json.dumps(facts), told))
     decisions = _timed(pd.DataFrame(decided, columns=[*log.COLUMNS, "value", *_NESTED, "written"]), "time", "written")
     feedback = _timed(pd.DataFrame(said, columns=["id", "decision_id", "written", "facts", "payload"]), "written")
-    when = decisions["time"].fillna(decisions["written"])
+    when = decisions["written"]  # our own clock: what callers say of time must not push others out
     decisions = decisions[when > when.max() - pd.Timedelta(days=days)]
     feedback = feedback[feedback["decision_id"].isin(decisions["decision_id"])]
     return {

@@ -151,6 +151,11 @@ class Served:
         ----------
         received
             Its time, if it has none.
+
+        Raises
+        ------
+        Unanswerable
+            If 02 would put it into quarantine: a number too large, a time of a later day where nothing is simulated.
         """
         task, source = self.scenario.task, self.scenario.source
         fields, attributes = request["fields"], request.get("attributes") or {}
@@ -159,6 +164,8 @@ class Served:
             row_id = personal_data.pseudonym(row_id, self.scenario.name)
         time = request.get("time") or received
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        if not self.scenario.simulated and time.date() > received.date():
+            raise Unanswerable(f"time is after {received.date()} (UTC), and nothing of the future can be decided on.")
         return {
             "row_id": row_id,
             "time": time.isoformat(timespec="microseconds"),
