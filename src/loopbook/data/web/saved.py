@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loopbook.data import neighbours
 from loopbook.data.files import Broken, Table
 from loopbook.data.web import addresses, feeds, pages
 from loopbook.data.web.addresses import Scope, host
@@ -204,6 +203,8 @@ def _identities(read: list[tuple[str, Page]]) -> dict[str, tuple[str, str]]:
     Pages with one canonical address whose texts are nearly the same are one page: the one that has this address, or
     the first. If their texts differ, the site calls different pages by one name, and each goes by its own address.
     """
+    from loopbook.data import neighbours  # it imports numpy, which a look at the source before a run does without
+
     groups: dict[str, list[tuple[str, Page]]] = {}
     for address, page in read:
         groups.setdefault(page.canonical, []).append((address, page))
