@@ -64,6 +64,11 @@ class Stream(NamedTuple):
     told: Sentence
     figures: dict[str, Any]
 
+    @property
+    def shown(self) -> list[Sentence | pd.DataFrame]:
+        """What a page shows of it: the sentence, and the versions where several have decided."""
+        return [self.told, *([self.versions] if len(self.versions) > 1 else [])]
+
 
 class Known(NamedTuple):
     """What is known of rows beside the log.
