@@ -356,20 +356,20 @@ EDITS = (
     Edit(
         "transitive import of the simulation",
         text(src("simulation/vocabulary"), '"typo")', '"typo", "none")'),
-        "126",
+        "1246",
         why=r"src/loopbook/simulation/vocabulary.py:73 HARD_CASES changed",
     ),
     Edit(
         "words of the simulation",
         append("src/loopbook/simulation/words/events.yaml", "\nmore: {}\n"),
-        "126",
+        "1246",
         why=r"src/loopbook/simulation/words/events.yaml changed",
     ),
     Edit(
         "kind of source that is not used",
         append(src("data/databases"), "\nx = 1\n"),
         "",
-        "12",
+        "124",
         why=r"src/loopbook/data/databases.py:\d+ x is new",
         unused=True,
     ),
@@ -402,8 +402,8 @@ EDITS = (
         why=r"src/my_shared/sizes.py:1 SIZE changed",
     ),
     default("requirements.prototype_threshold", 2, "12"),
-    default("data.near_duplicate", 0.9, "2", "1"),
-    default("data.max_characters", 9_000, "12"),
+    default("data.near_duplicate", 0.9, "2", "14"),
+    default("data.max_characters", 9_000, "124"),
     default("data.sequence_length", 60, "24", "1"),
     default("training.patience", 5, "tcm47", file="recipe"),
     default("training.bootstrap", 900, "tcm4", "7"),
@@ -451,7 +451,7 @@ EDITS = (
     Edit(
         "masking",
         text(SCENARIO, "\ndata:\n", "\ndata:\n  mask_personal_data: false\n"),
-        "12",
+        "124",
         why=r"data.mask_personal_data: True -> False",
     ),
     Edit(
@@ -472,7 +472,7 @@ EDITS = (
         "6",
         why=r"monitoring.false_alarms: 1.0 -> 2.0",
     ),
-    Edit("seed of the world", text(SCENARIO, "  seed: 1", "  seed: 2"), "126", why=r"source.seed: 1 -> 2"),
+    Edit("seed of the world", text(SCENARIO, "  seed: 1", "  seed: 2"), "1246", why=r"source.seed: 1 -> 2"),
     # what is read
     Edit("files touched", touched),
     Edit(
@@ -495,7 +495,7 @@ EDITS = (
     Edit(
         "approved corrections",
         carried(corrections=[{"row_id": "a", "label": 1}]),
-        "2",
+        "25",
         why=r"input carried corrections",
     ),
     # the lock

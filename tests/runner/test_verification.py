@@ -93,8 +93,10 @@ def test_why_says_what_failed_and_what_has_never_run(tiny: Project) -> None:
     assert "it failed in the latest run: ZeroDivisionError" in told
 
 
-def test_gc_needs_a_rule_and_leaves_what_runs_name(tiny: Project) -> None:
-    assert call("gc").exit_code == call("gc", "--size", "many").exit_code == 2
+def test_gc_takes_runs_by_a_rule_alone_and_leaves_what_runs_name(tiny: Project) -> None:
+    assert call("gc", "--size", "many").exit_code == 2
+    plain = call("gc")
+    assert plain.exit_code == 0 and "Runs and outputs stay: say what may leave" in plain.output
     assert call("run", "--scenario", "tiny", "--params", "training.epochs=4").exit_code == 0
     left = vault.folders(tiny.store)
     assert call("gc", "--size", "0GB").exit_code == 0

@@ -120,13 +120,13 @@ def gc(
 
     from loopbook.operations import auditing, raw_retention
 
-    project = Project.find()
+    project, no_rule = Project.find(), days is None and size is None
+    rule, wanted = (None, "") if no_rule else retention.Rule.read(days, size)  # refused before anything is removed
     for line in raw_retention.retire(project, dry=dry_run).told(dry_run):
         typer.echo(line)
-    if days is None and size is None:
+    if rule is None:
         typer.echo("Runs and outputs stay: say what may leave by --days 30 (what is older), --size 5GB, or both.")
         return
-    rule, wanted = retention.Rule.read(days, size)
     left = retention.retain(project, rule, named=auditing.named_runs(project), dry=dry_run)
     for run in left.runs:
         typer.echo(f"{'would remove' if dry_run else 'removed'} {run.scenario} {run.run} ({run.profile}, {run.status})")
