@@ -1,6 +1,7 @@
 """Open a notebook that failed again: with the parameters and inputs of its run, standing at the cell that failed."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -62,11 +63,20 @@ class Opened:
 
         while server.poll() is None:
             for found in list_running_servers():
-                if found["pid"] == server.pid:
+                if found["pid"] == server.pid and _listens(found["hostname"], found["port"]):
                     cell = f"#cell-id={quote(self.cell)}" if self.cell else ""
                     return f"{found['url']}lab/tree/{quote(self.path.name)}?token={found['token']}{cell}"
             time.sleep(0.2)
         return None
+
+
+def _listens(host: str, port: int) -> bool:
+    """Say whether somebody answers there: a server is listed a moment before it does."""
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def failed(project: Project, scenario: str, profile: str) -> list[Opened]:
