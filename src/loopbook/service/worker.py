@@ -47,7 +47,9 @@ class Order(BaseModel):
     params
         Values of the section `service` to try, as of ``make run PARAMS=…``.
     host, port
-        Where to listen; several processes share the port.
+        Where to listen.
+    listener
+        File descriptor of the socket that is bound there, which the processes share.
     certificate, private_key, behind_proxy
         As of `listening.config`.
     decisions, reviews
@@ -61,6 +63,7 @@ class Order(BaseModel):
     params: str = ""
     host: str = "127.0.0.1"
     port: int = 8000
+    listener: int = -1
     certificate: Path | None = None
     private_key: Path | None = None
     behind_proxy: bool = False
@@ -92,7 +95,7 @@ def main(order: Order) -> None:
         _once(following.outdated, lambda: _say(OUTDATED))
         signal.signal(SHARE, lambda *_: listening.share(config))
         _on_signals(lambda *_: None)  # uvicorn takes them over, and raises them again when it has ended
-        listening.run(config, [_bound(order.host, order.port)], lambda: _say(READY))
+        listening.run(config, [socket.socket(fileno=order.listener)], lambda: _say(READY))
 
 
 def settings(project: Project, order: Order) -> Scenario:
@@ -113,16 +116,6 @@ def settings(project: Project, order: Order) -> Scenario:
 def _on_signals(handler: Callable[..., object]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handler)
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """Return a socket of our own on a port that the workers share; the kernel deals connections out."""
-    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    bound.bind((host, port))
-    return bound
 
 
 def _watch_parent() -> None:

@@ -92,8 +92,9 @@ class Workers:
         listening.check(order.host, order.certificate, order.private_key, order.behind_proxy)
         agent.bundle(project, newest(project, order.scenario, order.profile))
         self._project, self._tell = project, tell
-        self._reserved = reserved(order.host, order.port)
-        self._order = order.model_copy(update={"port": self._reserved.getsockname()[1]})
+        self._socket = bound(order.host, order.port)
+        listener = {"port": self._socket.getsockname()[1], "listener": self._socket.fileno()}
+        self._order = order.model_copy(update=listener)
         self._begun = datetime.now(UTC)
         self.name = agent_name(order.scenario, order.profile)
         engine = connect(project)
@@ -143,7 +144,6 @@ class Workers:
             self._end()
             for number, handler in before.items():
                 signal.signal(number, handler)
-            self._reserved.close()
             self._counts.cleanup()
 
     def _first(self, listens: Callable[[], None]) -> None:
@@ -230,6 +230,7 @@ class Workers:
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, **dict.fromkeys(_THREADS, "1")},
+            pass_fds=[self._order.listener],
             start_new_session=True,  # Ctrl-C reaches us, and we tell them
         )
         worker = _Worker(slot, process, time.monotonic())
@@ -249,6 +250,7 @@ class Workers:
 
     def _end(self) -> None:
         """Let all workers finish; one that does not in time is killed."""
+        self._socket.close()  # whoever comes from now on is refused once the workers have closed theirs
         every = [*self._workers, *self._leaving]
         for worker in every:
             worker.process.terminate()
@@ -262,26 +264,25 @@ class Workers:
                 worker.process.wait()
 
 
-def reserved(host: str, port: int) -> socket.socket:
-    """Return a socket that keeps a port for processes of ours that will share it; it takes no connections itself.
+def bound(host: str, port: int) -> socket.socket:
+    """Return the socket that all workers listen on.
+
+    There is one queue of connections, from which whoever is there takes: a worker that ends, or is killed, takes none
+    of those with it that nobody has answered yet. With a socket for each worker the kernel would reset them.
 
     Raises
     ------
     LoopbookError
-        If another program listens there.
+        If the port cannot be used; mostly another program listens there.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, socket.SOCK_STREAM) as alone:
-            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            alone.bind(address)
-        kept = socket.socket(family, socket.SOCK_STREAM)
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        kept.bind(address)
+        found = socket.socket(family, socket.SOCK_STREAM)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
     except OSError as error:
         raise LoopbookError(f"Port {port} of {host} cannot be used: {error.strerror}. Take another one.") from error
-    return kept
+    return found
 
 
 def _later(seconds: float, then: Callable[[], None]) -> None:
