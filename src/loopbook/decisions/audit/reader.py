@@ -21,25 +21,25 @@ PAGE = 2_000
 
 def find(engine: Engine, agent: str, id: str) -> Stored | None:
     """Return the record with an id; None if there is none."""
-    query = _records().where(RECORDS.c.agent == agent, RECORDS.c.id == id)
+    query = records().where(RECORDS.c.agent == agent, RECORDS.c.id == id)
     with engine.connect() as connection:
         row = connection.execute(query.order_by(RECORDS.c.written).limit(1)).first()
-    return _stored(row) if row else None
+    return stored(row) if row else None
 
 
 def about(engine: Engine, id: str, agent: str | None = None) -> list[Stored]:
     """Return all that is said about a decision, in the order of time: the decision, feedback, acts."""
-    query = _records().where(RECORDS.c.about == id)
+    query = records().where(RECORDS.c.about == id)
     if agent is not None:
         query = query.where(RECORDS.c.agent == agent)
     with engine.connect() as connection:
-        return [_stored(row) for row in connection.execute(_in_time(query))]
+        return [stored(row) for row in connection.execute(_in_time(query))]
 
 
 def named(engine: Engine, id: str) -> list[Stored]:
     """Return the records with an id, of whatever agent."""
     with engine.connect() as connection:
-        return [_stored(row) for row in connection.execute(_in_time(_records().where(RECORDS.c.id == id)))]
+        return [stored(row) for row in connection.execute(_in_time(records().where(RECORDS.c.id == id)))]
 
 
 def decision_ids(engine: Engine, agent: str | None = None) -> list[str]:
@@ -52,10 +52,10 @@ def decision_ids(engine: Engine, agent: str | None = None) -> list[str]:
 
 def deciding(engine: Engine, agent: str, moment: datetime) -> Stored | None:
     """Return the last record before a moment that names the versions that decide: a decision, or a take-over."""
-    before = _records().where(RECORDS.c.agent == agent, RECORDS.c.written <= chain.stamp(moment))
+    before = records().where(RECORDS.c.agent == agent, RECORDS.c.written <= chain.stamp(moment))
     last = before.order_by(RECORDS.c.written.desc(), RECORDS.c.writer, RECORDS.c.seq.desc())
     with engine.connect().execution_options(yield_per=100) as connection:
-        rows = map(_stored, connection.execute(last.where(RECORDS.c.kind != "feedback")))
+        rows = map(stored, connection.execute(last.where(RECORDS.c.kind != "feedback")))
         return next((stored for stored in rows if "versions" in stored.facts), None)
 
 
@@ -88,13 +88,13 @@ def entries(
     after = after or {}
     until = watermark(engine, agent) if until is None else until
     writers = [writer for writer, seq in until.items() if seq > after.get(writer, -1)]
-    query = _in_time(_records().where(RECORDS.c.agent == agent, RECORDS.c.writer.in_(writers)))
+    query = _in_time(records().where(RECORDS.c.agent == agent, RECORDS.c.writer.in_(writers)))
     if kinds is not None:
         query = query.where(RECORDS.c.kind.in_(list(kinds)))
     with engine.connect().execution_options(yield_per=PAGE) as connection:
         for row in connection.execute(query):
             if after.get(row.writer, -1) < row.seq <= until[row.writer]:
-                yield _stored(row)
+                yield stored(row)
 
 
 def watermark(engine: Engine, agent: str) -> dict[str, int]:
@@ -109,11 +109,12 @@ def by_keys(connection: Connection, agent: str, keys: Iterable[str]) -> dict[str
     wanted = list(keys)
     if not wanted:
         return {}
-    query = _records().where(RECORDS.c.agent == agent, RECORDS.c.key.in_(wanted))
-    return {row.key: _stored(row) for row in connection.execute(query)}
+    query = records().where(RECORDS.c.agent == agent, RECORDS.c.key.in_(wanted))
+    return {row.key: stored(row) for row in connection.execute(query)}
 
 
-def _records() -> Select[Any]:
+def records() -> Select[Any]:
+    """Return the query of all records, each with its payload."""
     beside = (PAYLOADS.c.writer == RECORDS.c.writer) & (PAYLOADS.c.seq == RECORDS.c.seq)
     return select(RECORDS, PAYLOADS.c.payload).select_from(RECORDS.outerjoin(PAYLOADS, beside))
 
@@ -122,7 +123,8 @@ def _in_time(query: Select[Any]) -> Select[Any]:
     return query.order_by(RECORDS.c.written, RECORDS.c.writer, RECORDS.c.seq)
 
 
-def _stored(row: Row[Any]) -> Stored:
+def stored(row: Row[Any]) -> Stored:
+    """Return the entry that a row of `records` holds."""
     values = {name: value for name, value in row._mapping.items() if name != "about"}
     payload = None if row.payload is None else json.loads(row.payload)
     parsed = {"facts": json.loads(row.facts), "payload": payload, "written": chain.moment(row.written)}
