@@ -15,7 +15,7 @@ ROOMS = ("comparison", "privacy", "scenario", "statistics", "store")
 
 def render(template: str, **values: Any) -> str:
     """Return a page made from a template; values are escaped."""
-    return unbroken(security.visible(str(_environment().get_template(template).render(**values))))
+    return unbroken(security.visible(str(environment().get_template(template).render(**values))))
 
 
 def static(name: str) -> str:
@@ -33,11 +33,12 @@ def program() -> str:
 
 
 @cache
-def _environment() -> Any:
+def environment(*folders: Path) -> Any:
+    """Return what renders templates: those of the reports, and of further folders that extend them."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=FileSystemLoader([*folders, HERE / "templates"]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -16,6 +16,7 @@ class ServiceSettings(Settings):
     receive_seconds: float = Field(10, gt=0, le=600, description="time in which a request must have arrived")
     answer_seconds: float = Field(30, gt=0, le=600, description="time after which a caller is told to come back")
     explain_seconds: float = Field(5, gt=0, le=60, description="time in which an explanation must be found")
+    session_hours: float = Field(12, gt=0, le=720, description="hours after which people sign in again")
     open_metrics: bool = Field(False, description="/metrics asks for no key: for a network that only you reach")
     alert_seconds: float = Field(60, gt=0, le=3_600, description="window over which the service watches itself")
     alert_p99: float = Field(0.25, gt=0, description="seconds: 99 % of answers are to be faster, else an alert")

@@ -29,6 +29,8 @@ from loopbook.service.front import Front
 from loopbook.service.keys import ROLES, Caller, Keyring
 from loopbook.service.limits import Allowance
 from loopbook.service.metrics import Metrics
+from loopbook.service.pages import routes as pages
+from loopbook.service.pages.people import People
 from loopbook.service.schemas import Id, Wire
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -67,15 +69,23 @@ def create_app(
     masks = tuple(data.phone_regions), tuple(data.identity_numbers)
     app = FastAPI(title=scenario.title, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.add_middleware(Front, metrics=metrics, encrypted=encrypted, masks=masks)
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(HTTPException, _not_routed)
-    app.add_exception_handler(RequestValidationError, _misfit)
-    app.add_exception_handler(Busy, _come_back)
-    app.add_exception_handler(Unanswerable, _unanswerable)
-    for kind in (LogError, SQLAlchemyError):
-        app.add_exception_handler(kind, _unstored(masks))
-    service = _Service(behind, database, writer, metrics, alerts)
+    keys = Keyring(database, behind.name)
+    people = People(behind, database, writer, keys, alerts, encrypted)
+    unstored = _unstored(masks)
+    answers: dict[type[Exception], Any] = {
+        Refused: _refused,
+        HTTPException: _not_routed,
+        RequestValidationError: _misfit,
+        Busy: _come_back,
+        Unanswerable: _unanswerable,
+        LogError: unstored,
+        SQLAlchemyError: unstored,
+    }
+    for kind, answer in answers.items():
+        app.add_exception_handler(kind, people.in_page(answer))
+    service = _Service(behind, database, writer, metrics, keys, alerts)
     openapi.routes(app, service.wire, {name: getattr(service, name) for name in openapi.OPERATIONS})
+    pages.routes(app, people)
     return app
 
 
@@ -88,13 +98,14 @@ class _Service:
         database: Engine,
         writer: Writer,
         metrics: Metrics,
+        keys: Keyring,
         alerts: Callable[[], list[str]],
     ) -> None:
         self.wire = Wire(behind.scenario)
         self._behind, self._database, self._writer = behind, database, writer
         self._metrics, self._alerts = metrics, alerts
         self._settings = settings = behind.scenario.service
-        self._keys = Keyring(database, behind.name)
+        self._keys = keys
         self._allowance = Allowance(database, behind.name, settings.decisions_per_second, settings.burst_seconds)
         self._explaining = threading.BoundedSemaphore(1)
         self._about_schemas = interface.schemas(behind.scenario)

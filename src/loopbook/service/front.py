@@ -39,7 +39,9 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *self._headers]
+                own = message.get("headers", ())
+                given = {name for name, _ in own}  # a page has a policy of its own
+                message["headers"] = [*own, *(header for header in self._headers if header[0] not in given)]
             await send(message)
 
         try:

@@ -1,4 +1,4 @@
-"""Security headers of every answer: it is data, never a page, for nobody but who asked, and kept by no cache."""
+"""Security headers: every answer is data for nobody but who asked, kept by no cache; pages say what they may load."""
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -14,6 +14,16 @@ STRICT: Headers = [
 ]
 ENCRYPTED: Headers = [(b"strict-transport-security", b"max-age=31536000")]
 """Beside them where the connection is encrypted: browsers shall not try another way for a year."""
+
+
+PAGE = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "same-origin",  # else browsers hide from us that a form came from our own page
+}
+"""What a page for people says instead: styles, scripts and forms of our own, nothing within the page itself."""
 
 
 def strict(encrypted: bool) -> Headers:

@@ -6,7 +6,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, get_args
@@ -146,7 +146,7 @@ class Keyring:
 
     def __init__(self, engine: Engine, agent: str, seconds: float = SECONDS) -> None:
         self._engine, self._agent, self._seconds = engine, agent, seconds
-        self._known: dict[str, tuple[str, Caller]] = {}
+        self._known: Mapping[str, tuple[str, Caller]] = {}
         self._read = float("-inf")
         self._lock = threading.Lock()
         ensure(engine, METADATA)
@@ -169,6 +169,10 @@ class Keyring:
                 rows = list(connection.execute(query))
             self._known = {row.id: (row.digest, Caller(row.name, row.role, row.id)) for row in rows}
             self._read = begun
+
+    def holder(self, id: str) -> Caller | None:
+        """Return who has a key, by its id; None: it is unknown, or was revoked."""
+        return self._known.get(id, ("", None))[1]
 
     def check(self, header: str | None, roles: Collection[str]) -> Caller:
         """Return who calls.

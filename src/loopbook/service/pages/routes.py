@@ -1,0 +1,24 @@
+"""All pages of the service for people."""
+
+from fastapi import FastAPI
+
+from loopbook.service.pages import (
+    approve,
+    assets,
+    explorer,
+    monitor,
+    questionnaire,
+    review,
+    signing,
+    try_it,
+    welcome,
+)
+from loopbook.service.pages.people import People, SignIn
+
+
+def routes(app: FastAPI, people: People) -> None:
+    """Give an application the pages, their styles and scripts, and the way to the sign-in."""
+    app.state.people = people
+    app.add_exception_handler(SignIn, people.to_sign_in)
+    for page in (assets, signing, welcome, review, explorer, monitor, approve, try_it, questionnaire):
+        page.routes(app, people)
