@@ -74,6 +74,9 @@ class Prototyped:
         self.calls["explain"] += 1
         return {"parts": [], "complete": True}
 
+    def rehearsed(self, most: int) -> tuple[list[Stored], dict[str, str]]:
+        return [], {}
+
     def about(self) -> Mapping[str, Any]:
         return {"versions": VERSIONS, "since": datetime(2026, 1, 1, tzinfo=UTC), "card": None}
 

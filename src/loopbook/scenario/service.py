@@ -32,3 +32,10 @@ class ServiceSettings(Settings):
     scale_calm_seconds: float = Field(
         60, gt=0, le=86_400, description="seconds for which fewer workers must have sufficed before one is taken away"
     )
+    review_seconds: float = Field(300, ge=5, le=86_400, description="time for which an item is one reviewer's own")
+    review_twice: float = Field(
+        0.1, ge=0, le=1, description="share of items that two review independently; a third decides where they differ"
+    )
+    review_known: float = Field(
+        0.05, ge=0, le=0.5, description="share of what a reviewer is shown whose truth is known, to judge reviewers by"
+    )

@@ -79,6 +79,9 @@ class Deciding(Protocol):
             If the versions that decided are not served any more, or the payload was forgotten.
         """
 
+    def rehearsed(self, most: int) -> tuple[list[Stored], Mapping[str, str]]:
+        """Return the latest decisions that the run's notebooks let the agent take, and what is true of some."""
+
     def about(self) -> Mapping[str, Any]:
         """Return what is served: `versions` (model, policy, rules, data, code, run), `since`, and the `card`."""
 

@@ -15,6 +15,7 @@ from loopbook.decisions.audit.entry import Entry, Stored
 from loopbook.decisions.audit.writer import Writer
 from loopbook.decisions.replay import Budget
 from loopbook.scenario.contract import Scenario
+from loopbook.service import rehearsed
 from loopbook.service.agent import Served
 from loopbook.service.batching import Batcher
 from loopbook.service.deciding import Asked
@@ -100,6 +101,10 @@ class Following:
     def explain(self, stored: Stored, seconds: float) -> Mapping[str, Any]:
         """Explain a stored decision; see `Explainer.explain`."""
         return self._explainer.explain(stored, self._served, seconds)
+
+    def rehearsed(self, most: int) -> rehearsed.Rehearsed:
+        """Return the decisions of the run's rehearsal; see `Deciding.rehearsed`."""
+        return rehearsed.of(self._served, most)
 
     def about(self) -> Mapping[str, Any]:
         """Return what is served since when, and its card."""

@@ -97,6 +97,16 @@ def entries(
                 yield stored(row)
 
 
+def latest(engine: Engine, agent: str, kind: str, most: int | None, after: datetime | None = None) -> list[Stored]:
+    """Return an agent's last records of a kind, at most so many, in the order of time; only those written after."""
+    query = _records().where(RECORDS.c.agent == agent, RECORDS.c.kind == kind)
+    if after is not None:
+        query = query.where(RECORDS.c.written > chain.stamp(after))
+    backwards = query.order_by(RECORDS.c.written.desc(), RECORDS.c.writer.desc(), RECORDS.c.seq.desc()).limit(most)
+    with engine.connect() as connection:
+        return [_stored(row) for row in connection.execute(backwards)][::-1]
+
+
 def watermark(engine: Engine, agent: str) -> dict[str, int]:
     """Return the last seq of each of an agent's chains."""
     query = select(RECORDS.c.writer, func.max(RECORDS.c.seq)).where(RECORDS.c.agent == agent)

@@ -1,0 +1,121 @@
+"""Order of review: what waits for a person, then what teaches most; shares drawn at random and of known truth.
+
+Which item comes next is decided by stable hashes of its id and of who is asked, so that nobody can choose what to
+answer about, and every worker would give the same answer.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loopbook.decisions import costs
+from loopbook.decisions.audit.entry import Stored
+from loopbook.decisions.rules import REVIEW
+from loopbook.feedback import active_learning, reviewing
+from loopbook.feedback.reviewing import ASKED, KNOWN, OPEN, RANDOM, SECOND, THIRD, USEFUL, Review
+from loopbook.scenario.contract import Scenario
+from loopbook.statistics.coin import coin
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Shares of what is shown: of known truth, drawn at random; and of items about which two are asked."""
+
+    known: float
+    random: float
+    twice: float
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Decisions that can be reviewed.
+
+    Attributes
+    ----------
+    items
+        By id, in the order of time.
+    order
+        Their ids, the most useful first.
+    known
+        The true class of items whose truth is known, by id: they teach nothing, but tell how good reviewers are.
+    """
+
+    items: Mapping[str, Stored]
+    order: Sequence[str]
+    known: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, scenario: Scenario, decisions: Sequence[Stored], known: Mapping[str, str]) -> "Pool":
+        """Return decisions, ordered by how much their label is expected to teach."""
+        doubts = doubt(scenario, [stored.facts for stored in decisions])
+        order = [decisions[at].id for at in np.argsort(-doubts, kind="stable")]
+        return cls({stored.id: stored for stored in decisions}, order, known)
+
+
+def doubt(scenario: Scenario, facts: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+    """Return how unsure each decision is, float [n]: what not knowing the label is expected to cost.
+
+    Of two classes and a threshold it is the `active_learning.uncertainty` at that threshold, else `ignorance`.
+    """
+    names = tuple(dict.fromkeys(name for told in facts for name in (*scenario.task.label.classes, *told["scores"])))
+    if not facts:
+        return np.zeros(0)
+    prices = costs.of(scenario.decisions.costs, scenario.task, names)
+    scores = np.array([[told["scores"].get(name, 0.0) for name in prices.classes] for told in facts])
+    found = active_learning.ignorance(scores, prices)
+    for at, told in enumerate(facts):
+        if prices.two and told.get("threshold") is not None:
+            found[at] = active_learning.uncertainty(scores[at, 1], told["threshold"])
+    return found
+
+
+def candidates(
+    pool: Pool, reviews: Mapping[str, Sequence[Review]], reviewer: str, shares: Shares
+) -> Iterator[tuple[str, str]]:
+    """Yield what a reviewer could look at next, the first first, with why it would be shown.
+
+    Parameters
+    ----------
+    pool
+        What there is.
+    reviews
+        What was said and stands, by decision.
+    reviewer
+        Who is asked; never again about what they have answered or skipped.
+    shares
+        Of what is shown.
+    """
+    own = {id for id, said in reviews.items() if any(review.reviewer == reviewer for review in said)}
+    waiting = {
+        id: why(pool, id, reviews.get(id, ()), shares)
+        for id in pool.order
+        if id not in own and is_open(pool, id, reviews.get(id, ()), shares)
+    }
+    reviewed = {id: reason for id, reason in waiting.items() if reason != KNOWN}
+    first = {ASKED: 0, THIRD: 1, SECOND: 2}
+    useful = sorted(reviewed, key=lambda id: first.get(reviewed[id], 3))
+    by_chance = sorted((id for id in reviewed if reviewed[id] == USEFUL), key=lambda id: coin(f"review {id}"))
+    known = sorted((id for id in waiting if id not in reviewed), key=lambda id: coin(f"known {reviewer} {id}"))
+    drawn = coin(f"review share {reviewer} {len(own)}")
+    if drawn < shares.known:
+        yield from ((id, KNOWN) for id in known)
+    elif drawn < shares.known + shares.random:
+        yield from ((id, RANDOM) for id in by_chance)
+    yield from ((id, reviewed[id]) for id in useful)
+
+
+def is_open(pool: Pool, id: str, said: Sequence[Review], shares: Shares) -> bool:
+    """Say whether somebody is to look at an item yet; whose truth is known is shown to everybody once."""
+    return id in pool.known or reviewing.standing(said, reviewing.twice(id, shares.twice)).state == OPEN
+
+
+def why(pool: Pool, id: str, said: Sequence[Review], shares: Shares) -> str:
+    """Return why an item that is open would be shown, were it not drawn at random."""
+    if id in pool.known:
+        return KNOWN
+    if further := reviewing.standing(said, reviewing.twice(id, shares.twice)).next:
+        return further
+    return ASKED if pool.items[id].facts["action"] == REVIEW else USEFUL

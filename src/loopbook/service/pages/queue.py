@@ -1,0 +1,279 @@
+"""Review queue: which decision a reviewer looks at next, what is written down of the answer, and how it is undone."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine
+
+from loopbook.decisions.audit import chain, reader
+from loopbook.decisions.audit.entry import Entry, Stored
+from loopbook.decisions.audit.writer import Writer
+from loopbook.feedback import review_order, reviewing
+from loopbook.feedback.review_order import Pool, Shares
+from loopbook.feedback.reviewing import Review, Standing
+from loopbook.privacy import personal_data
+from loopbook.scenario.contract import Scenario
+from loopbook.service.deciding import Deciding
+from loopbook.service.errors import Refused
+from loopbook.service.pages.leases import Lease, Leases
+
+MOST = 5_000
+"""Decisions among which the most useful ones are looked for: the latest."""
+FRESH = 1.0
+"""Seconds for which a worker goes by what it has read of the log; what it gives out, it looks up again."""
+_OVERLAP = timedelta(seconds=10)  # by which entries can become visible later than their time says, on PostgreSQL
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An item in a reviewer's hands."""
+
+    item: Stored
+    lease: Lease
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What became of an answer: the review, all that stand on the item now, where it stands, and its truth if known."""
+
+    review: Review
+    others: Sequence[Review]
+    standing: Standing
+    truth: str | None
+
+
+class Queue:
+    """The review queue of one agent as one worker knows it; callable from any thread.
+
+    Parameters
+    ----------
+    behind
+        The served agent.
+    database, writer
+        The log.
+    """
+
+    def __init__(self, behind: Deciding, database: Engine, writer: Writer) -> None:
+        scenario = behind.scenario
+        settings = scenario.service
+        self.scenario: Scenario = scenario
+        self.leases = Leases(database, behind.name, settings.review_seconds)
+        self._shares = Shares(settings.review_known, scenario.feedback.random_share, settings.review_twice)
+        self._behind, self._database, self._writer = behind, database, writer
+        self._lock = threading.Lock()
+        self._read, self._run = float("-inf"), ""
+        self._decisions: dict[str, Stored] = {}
+        self._said: dict[str, Stored] = {}
+        self._until: datetime | None = None
+        self._pool = Pool({}, [])
+        self._reviews: dict[str, list[Review]] = {}
+
+    def reviewer(self, caller: str) -> str:
+        """Return the pseudonym under which a caller's reviews stand in the log."""
+        return personal_data.pseudonym(caller, self.scenario.name)
+
+    def next(self, reviewer: str) -> Shown | None:
+        """Return what a reviewer is to look at: what they have in hand, else the next item; None if there is none."""
+        self.refresh()
+        done = []
+        for lease in self.leases.held(reviewer):
+            item = self.item(lease.decision_id)
+            if item is not None and self._still(item.id, reviewer):
+                return Shown(item, lease)
+            done.append(lease.token)
+        self.leases.release(done)
+        taken = {lease.decision_id for lease in self.leases.all()}
+        for id, why in review_order.candidates(self._pool, self._reviews, reviewer, self._shares):
+            if id in taken or (own := self.leases.take(id, reviewer, why)) is None:
+                continue
+            if self._still(id, reviewer):  # somebody may have answered since the log was read
+                return Shown(self._pool.items[id], own)
+            self.leases.release([own.token])
+        return None
+
+    def answer(self, id: str, token: str, said: Review, caller: str, payload: Mapping[str, Any]) -> Answered:
+        """Store what a reviewer says of an item; the same answer may be sent again, and is stored once.
+
+        Parameters
+        ----------
+        id
+            Of the decision.
+        token
+            Of the lease under which it was shown.
+        said
+            What was said; its reason is taken from the lease.
+        caller
+            The name of the key, for the log.
+        payload
+            What is stored beside it and may be forgotten.
+
+        Raises
+        ------
+        Refused
+            409 if something else was answered under this lease, or it has ended and the item is not free any more.
+        """
+        key = f"{caller}\n{token}\nreview"
+        before = self._stored(key)
+        if before is None:
+            item, lease = self.item(id), self._lease(id, token, said.reviewer)
+            if item is None:
+                raise Refused(404, "There is no such decision to review.")
+            beside = dict(payload)
+            if item.facts.get("rehearsed"):  # 07 finds the row by its name: such a decision stands in no log
+                beside["row_id"] = (item.payload or {})["row_id"]
+            told = replace(said, why=lease.why)
+            truth = self._pool.known.get(id)
+            before = self._append(reviewing.entry(self.scenario, told, caller, truth=truth, key=key, payload=beside))
+        if before.facts["review"]["verdict"] != said.verdict or before.facts["review"]["class"] != said.meant:
+            raise Refused(409, "Something else was answered already, perhaps in another window.")
+        self.leases.release([token])
+        return self._answered(before)
+
+    def undo(self, reviewer: str, caller: str, id: str | None = None) -> Review:
+        """Take an answer back, the reviewer's last one or that on a decision, and put the item into their hands again.
+
+        Raises
+        ------
+        Refused
+            404 if there is none that stands.
+        """
+        self.refresh(now=True)
+        if id is None:
+            own = self.recent(reviewer, 1)
+        else:
+            own = [review for review in self.reviews(id) if review.reviewer == reviewer]
+        if not own:
+            raise Refused(404, "There is no answer of yours that could be taken back.")
+        self._append(reviewing.undo(own[-1], caller))
+        self.leases.take(own[-1].decision_id, reviewer, own[-1].why)
+        self.refresh(now=True)
+        return own[-1]
+
+    def recent(self, reviewer: str, most: int) -> list[Review]:
+        """Return a reviewer's latest answers that stand, the latest last."""
+        self.refresh()
+        mine = (review for said in self._reviews.values() for review in said if review.reviewer == reviewer)
+        return sorted(mine, key=lambda review: review.written)[-most:]
+
+    def reviews(self, id: str) -> list[Review]:
+        """Return all reviews that stand on a decision, as the log says now."""
+        return reviewing.standing_reviews(reader.about(self._database, id, self._behind.name))
+
+    def entries(self, id: str) -> list[Stored]:
+        """Return all that was said of a decision, in the order of time."""
+        return [stored for stored in reader.about(self._database, id, self._behind.name) if stored.kind == "feedback"]
+
+    def item(self, id: str) -> Stored | None:
+        """Return a decision that can be reviewed, from the pool or else from the log."""
+        if id in self._pool.items:
+            return self._pool.items[id]
+        stored = reader.find(self._database, self._behind.name, id)
+        return stored if stored is not None and stored.kind == "decision" and stored.payload is not None else None
+
+    def standing(self, id: str, said: Sequence[Review]) -> Standing:
+        """Return where an item stands."""
+        return reviewing.standing(said, reviewing.twice(id, self._shares.twice))
+
+    def earlier(self, item: Stored) -> list[Stored]:
+        """Return the other decisions of the pool on the same row or group, the latest first."""
+        mine = self._names(item)
+        found = [other for other in self._pool.items.values() if other.id != item.id and mine & self._names(other)]
+        return found[::-1]
+
+    def waiting(self, reviewer: str) -> int:
+        """Return how many items this reviewer could be asked about, but for those whose truth is known."""
+        self.refresh()
+        shares = Shares(0.0, 0.0, self._shares.twice)
+        return sum(1 for _ in review_order.candidates(self._pool, self._reviews, reviewer, shares))
+
+    @property
+    def pool(self) -> Pool:
+        return self._pool
+
+    @property
+    def known_reviews(self) -> Mapping[str, Sequence[Review]]:
+        """All reviews that stand, by decision."""
+        return self._reviews
+
+    def refresh(self, now: bool = False) -> None:
+        """Read what is new in the log, if that was not done within `FRESH` seconds."""
+        with self._lock:
+            if not now and time.monotonic() - self._read < FRESH:
+                return
+            begun = time.monotonic()
+            fresh = self._fresh()
+            run = str(self._behind.about()["versions"]["run"])
+            if fresh[0] or run != self._run:
+                self._pool = self._pooled()
+                self._run = run
+            if fresh[0] or fresh[1] or not self._reviews:
+                said = sorted(self._said.values(), key=lambda stored: (stored.written, stored.writer, stored.seq))
+                self._reviews = reviewing.by_decision(reviewing.standing_reviews(said))
+            self._read = begun
+
+    def _fresh(self) -> tuple[bool, bool]:
+        """Read the log's new entries; return whether there were decisions, and reviews, among them."""
+        agent, after = self._behind.name, self._until and self._until - _OVERLAP
+        decided = reader.latest(self._database, agent, "decision", MOST, after)
+        since = after or (decided[0].written if decided else None)
+        said = reader.latest(self._database, agent, "feedback", None, since)
+        new = [stored for stored in decided if stored.id not in self._decisions and stored.payload is not None]
+        for stored in new:
+            self._decisions[stored.id] = stored
+        for id in list(self._decisions)[:-MOST]:
+            del self._decisions[id]
+        told = [stored for stored in said if stored.facts.get("review") and stored.id not in self._said]
+        self._said |= {stored.id: stored for stored in told}
+        self._until = max((stored.written for stored in (*decided, *said)), default=self._until)
+        return bool(new), bool(told)
+
+    def _pooled(self) -> Pool:
+        """Return what was served; without that, what was rehearsed. Of known truth are only rehearsed decisions."""
+        rehearsed, known = self._behind.rehearsed(MOST)
+        decided = [*self._decisions.values(), *(item for item in rehearsed if item.id in known)]
+        return Pool.of(self.scenario, decided if self._decisions else rehearsed, known)
+
+    def _still(self, id: str, reviewer: str) -> bool:
+        """Say whether an item waits for this reviewer, as the log says now."""
+        said = self.reviews(id)
+        mine = any(review.reviewer == reviewer for review in said)
+        return not mine and review_order.is_open(self._pool, id, said, self._shares)
+
+    def _lease(self, id: str, token: str, reviewer: str) -> Lease:
+        """Return the lease of a token; one that has ended is taken again if the item is still free."""
+        for lease in self.leases.held(reviewer):
+            if (lease.token, lease.decision_id) == (token, id):
+                return lease
+        item = self.item(id)
+        if item is not None and self._still(id, reviewer):
+            why = review_order.why(self._pool, id, self.reviews(id), self._shares)
+            if taken := self.leases.take(id, reviewer, why):
+                return taken
+        raise Refused(409, "This took too long: somebody else looks at it now, or has answered. Go on with the next.")
+
+    def _answered(self, stored: Stored) -> Answered:
+        said = self.reviews(stored.facts["decision_id"])
+        mine = next((review for review in said if review.id == stored.id), None)
+        if mine is None:
+            raise Refused(409, "This answer was taken back.")
+        others = [review for review in said if review.id != stored.id]
+        standing = self.standing(mine.decision_id, said)
+        return Answered(mine, others, standing, stored.facts["review"].get("truth"))
+
+    def _stored(self, key: str) -> Stored | None:
+        with self._database.connect() as connection:
+            return next(iter(reader.by_keys(connection, self._behind.name, [chain.sha256(key)]).values()), None)
+
+    def _append(self, entry: Entry) -> Stored:
+        (stored,) = self._writer.append([entry]).result(self.scenario.service.answer_seconds)
+        return stored
+
+    def _names(self, item: Stored) -> set[tuple[str, Any]]:
+        """Return by what an item is recognised: its row, and its group if it has one."""
+        payload, group = item.payload or {}, self.scenario.source.group
+        told = {**payload.get("attributes", {}), **payload.get("fields", {})}
+        return {("row", payload.get("row_id")), *([("group", told[group])] if group and told.get(group) else [])}
