@@ -34,11 +34,12 @@ class ReviewWire:
         number = isinstance(self.scenario.task, Number)
         label: Any = Annotated[float, Field(strict=False)] if number else Annotated[str, Field(max_length=200)]
         also: Any = dict[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=200)]]
+        token: Any = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
         verdict: Any = Literal[VERDICTS]
         return create_model(
             "Review",
             __config__=_STRICT,
-            token=(Annotated[str, Field(pattern="^[0-9a-f]{32}$")], Field(description="of the lease")),
+            token=(token, Field(description="of the lease")),
             verdict=(verdict, Field(description="accept: it is right; correct: see label; skip")),
             label=(label | None, Field(None, description="with correct: what is right, a class or a number")),
             also=(also, Field({}, description="further outputs, as far as the reviewer names them")),
@@ -130,7 +131,7 @@ class ReviewWire:
         return self.item(queue, shown.item) | {"lease": lease}
 
     def answered(self, answered: Answered) -> dict[str, Any]:
-        """Return what became of an answer: why the item was shown, what others said, and the truth where it is known."""
+        """Return what became of an answer: why the item was shown, what others said, and the truth if it is known."""
         mine = answered.review
         found = {"id": mine.id, **told(mine), "state": answered.standing.state, "settled": answered.standing.meant}
         found["others"] = [told(other) for other in answered.others] if mine.why != KNOWN else []
