@@ -99,12 +99,12 @@ def entries(
 
 def latest(engine: Engine, agent: str, kind: str, most: int | None, after: datetime | None = None) -> list[Stored]:
     """Return an agent's last records of a kind, at most so many, in the order of time; only those written after."""
-    query = _records().where(RECORDS.c.agent == agent, RECORDS.c.kind == kind)
+    query = records().where(RECORDS.c.agent == agent, RECORDS.c.kind == kind)
     if after is not None:
         query = query.where(RECORDS.c.written > chain.stamp(after))
     backwards = query.order_by(RECORDS.c.written.desc(), RECORDS.c.writer.desc(), RECORDS.c.seq.desc()).limit(most)
     with engine.connect() as connection:
-        return [_stored(row) for row in connection.execute(backwards)][::-1]
+        return [stored(row) for row in connection.execute(backwards)][::-1]
 
 
 def watermark(engine: Engine, agent: str) -> dict[str, int]:

@@ -1,15 +1,135 @@
-"""The review queue: decisions that people judge, the most useful first."""
+"""Review page: the queue in a browser, by keyboard; and its JSON interface, which scripts may use by an API key."""
 
-from fastapi import FastAPI, Request, Response
+import threading
+from typing import Annotated, Any
 
+from anyio import to_thread
+from fastapi import FastAPI, Path, Request, Response
+from pydantic_core import to_json
+
+from loopbook.decisions.audit.entry import Stored
+from loopbook.feedback import reviewing
+from loopbook.scenario.errors import LoopbookError
+from loopbook.service.errors import LOG, Refused
 from loopbook.service.pages.people import People
+from loopbook.service.pages.queue import Queue
+from loopbook.service.pages.review_wire import ReviewWire, histories, told
+from loopbook.service.schemas import Id
+
+ROLES = ("reviewer", "admin")
+_RECENT = 8
 
 
 def routes(app: FastAPI, people: People) -> None:
-    """Serve ``/review``."""
+    """Give an application the review queue."""
+    queue = Queue(people.behind, people.database, people.writer)
+    pages = _Review(people, queue, ReviewWire(people.scenario))
+    for method, path, endpoint in (
+        ("POST", "/review/next", pages.next),
+        ("POST", "/review/undo", pages.undo_last),
+        ("GET", "/review/mine", pages.mine),
+        ("GET", "/review/{id}", pages.item),
+        ("POST", "/review/{id}", pages.answer),
+        ("POST", "/review/{id}/undo", pages.undo),
+        ("GET", "/review/{id}/reasons", pages.reasons),
+    ):
+        app.add_api_route(path, endpoint, methods=[method], include_in_schema=False)
 
-    async def show(request: Request) -> Response:
-        await people.person(request, "reviewer", "admin")
-        return people.respond(request, "review.html.j2")
 
-    app.add_api_route("/review", show, methods=["GET"], include_in_schema=False)
+class _Review:
+    """The endpoints; what waits for the database is done in a thread."""
+
+    def __init__(self, people: People, queue: Queue, wire: ReviewWire) -> None:
+        self._people, self._queue, self._wire = people, queue, wire
+        self._explaining = threading.BoundedSemaphore(1)
+
+    async def next(self, request: Request) -> Response:
+        """Put the next item into a reviewer's hands, or the one that is in them; `item` is null if there is none."""
+        caller, _ = await self._people.sent(request, *ROLES)
+        reviewer = self._queue.reviewer(caller.name)
+
+        def found() -> dict[str, Any]:
+            shown = self._queue.next(reviewer)
+            item = None if shown is None else self._wire.shown(self._queue, shown)
+            return {"item": item, "waiting": self._queue.waiting(reviewer)}
+
+        return _json(await to_thread.run_sync(found))
+
+    async def answer(self, request: Request, id: Annotated[Id, Path()]) -> Response:
+        """Store what a reviewer says of an item; sent again with the same token, it is stored once."""
+        caller, sent = await self._people.sent(request, *ROLES)
+        reviewer = self._queue.reviewer(caller.name)
+
+        def stored() -> dict[str, Any]:
+            said = self._wire.read(sent)
+            item = self._queue.item(id)
+            if item is None:
+                raise Refused(404, "There is no such decision to review.")
+            review = self._wire.review(item, said, reviewer)
+            return self._wire.answered(self._queue.answer(id, said["token"], review, caller.name, {}))
+
+        return _json(await to_thread.run_sync(stored), 201)
+
+    async def undo(self, request: Request, id: Annotated[Id, Path()]) -> Response:
+        """Take back what the reviewer said of an item."""
+        return await self._undone(request, id)
+
+    async def undo_last(self, request: Request) -> Response:
+        """Take back the reviewer's last answer."""
+        return await self._undone(request, None)
+
+    async def mine(self, request: Request) -> Response:
+        """List the reviewer's latest answers, the latest last."""
+        reviewer = self._queue.reviewer((await self._people.person(request, *ROLES)).name)
+        found = await to_thread.run_sync(self._queue.recent, reviewer, _RECENT)
+        return _json([told(review) for review in found])
+
+    async def item(self, request: Request, id: Annotated[Id, Path()]) -> Response:
+        """Show an item; what reviewers said of it is told to those who have answered, and once nobody is asked more."""
+        reviewer = self._queue.reviewer((await self._people.person(request, *ROLES)).name)
+
+        def found() -> dict[str, Any]:
+            item = self._queue.item(id)
+            if item is None:
+                raise Refused(404, "There is no such decision to review.")
+            entries = self._queue.entries(id)
+            said = reviewing.standing_reviews(entries)
+            standing = self._queue.standing(id, said)
+            shown = self._wire.item(self._queue, item) | {"state": standing.state, "settled": None, "history": []}
+            if standing.state != reviewing.OPEN or any(review.reviewer == reviewer for review in said):
+                shown |= {"settled": standing.meant, "history": histories(entries)}
+            return shown
+
+        return _json(await to_thread.run_sync(found))
+
+    async def reasons(self, request: Request, id: Annotated[Id, Path()]) -> Response:
+        """Explain the decision on an item within the service's time limit."""
+        await self._people.person(request, *ROLES)
+
+        def explained() -> Any:
+            item = self._queue.item(id)
+            if item is None:
+                raise Refused(404, "There is no such decision to review.")
+            return self._explained(item)
+
+        return _json(await to_thread.run_sync(explained))
+
+    async def _undone(self, request: Request, id: str | None) -> Response:
+        caller, _ = await self._people.sent(request, *ROLES)
+        reviewer = self._queue.reviewer(caller.name)
+        return _json(told(await to_thread.run_sync(self._queue.undo, reviewer, caller.name, id)))
+
+    def _explained(self, item: Stored) -> Any:
+        if not self._explaining.acquire(blocking=False):
+            raise Refused(503, "Another decision is being explained; ask again.", {"Retry-After": "1"})
+        try:
+            return self._people.behind.explain(item, self._people.scenario.service.explain_seconds)
+        except LoopbookError as error:
+            LOG.warning("decision %s is not explained: %s", item.id, error)
+            raise Refused(409, "This decision cannot be explained: what decided is served no longer.") from None
+        finally:
+            self._explaining.release()
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(to_json(value), status, media_type="application/json")
