@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from loopbook.data.cleaning import normalise
 from loopbook.requirements import interface
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
@@ -217,3 +218,15 @@ def test_an_answer_about_a_number_has_its_value_and_its_quantiles() -> None:
 def test_the_functions_say_what_is_estimated(task: dict[str, Any], said: str) -> None:
     found = interface.functions(scenario({}, task=task))
     assert said in found.loc[1, "what"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", " \n", "\x1f", "\u200b\u00a0", "\ufeff", "a", "!", "好", "\u200d", " \u200b x", "🙂"]
+)
+def test_a_text_fits_if_02_leaves_something_to_read(text: str) -> None:
+    asked, left = {"fields": {"post": text}}, bool(normalise(text))
+    assert accepts(interface.schemas(scenario({"post": "text"}))["request"], asked) == left
+    assert accepts(
+        interface.schemas(scenario({"post": "text", "more": "text"}))["request"],
+        {"fields": {"post": text, "more": "b"}},
+    )

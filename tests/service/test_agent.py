@@ -103,6 +103,13 @@ def test_what_the_model_has_no_answer_to_is_refused(smoke_run: Callable[[str], R
         served.prepare([{"fields": empty, "time": now + timedelta(days=1, hours=1)}])
 
 
+@pytest.mark.parametrize("text", ["", "  \n", "\u200b\u00a0"])
+def test_where_there_is_nothing_to_read_it_is_refused_as_02_would(smoke_run: Callable[[str], Ran], text: str) -> None:
+    served = Served.load(project(smoke_run("market-monitor")[0]), "market-monitor", "smoke")
+    with pytest.raises(Unanswerable, match="nothing to read in text"):
+        served.prepare([{"fields": {"text": text}}])
+
+
 def test_nothing_heavy_is_loaded(smoke_run: Callable[[str], Ran]) -> None:
     code = (
         "import sys; from loopbook.service.agent import Served; from loopbook.store.project import Project;"

@@ -67,6 +67,16 @@ def test_workers_are_killed_and_nothing_that_was_acknowledged_is_lost(
     assert len(begins) - len(ends) == 3, "killed ones close no chain, all others do"
 
 
+def test_a_worker_that_hangs_is_replaced(service: Callable[..., Service]) -> None:
+    with service(workers=1, params="service.hung_seconds=2") as running:
+        hung = running.workers
+        os.kill(*hung, signal.SIGSTOP)
+        running.wait("Worker 1 has not moved for 2 s")
+        with Client(running.address, running.key, attempts=20) as client:
+            assert client.decide({"fields": {"text": "Shares of ACME fell"}})["decision_id"]
+        assert running.workers != hung
+
+
 def test_an_agent_is_taken_over_and_taken_back_and_replaced_without_a_failed_request(
     service: Callable[..., Service], own: Project
 ) -> None:

@@ -50,7 +50,8 @@ def serve(
     given = settings(project, order)
     least, most = scaling.limits(workers or str(usable_processors()))
     rule = scaling.Rule(least, most, given.service.scale_queue, calm=given.service.scale_calm_seconds)
-    service = Workers(project, order, rule, lambda text: console.print(text, markup=False, soft_wrap=True))
+    patience = given.service.hung_seconds
+    service = Workers(project, order, rule, lambda text: console.print(text, markup=False, soft_wrap=True), patience)
     engine = connect(project)
     if all(key.revoked for key in keys.listed(engine, service.name)):
         console.print(

@@ -42,6 +42,8 @@ def _within(time: datetime) -> datetime:
 
 
 _FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_READABLE = r"[^\s\x00-\x1f\x7f-\x9f\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc]"
+"""A character that is left of a text when 02 has cleaned it (`data.cleaning.normalise`)."""
 _MOMENT = "^(19|20|21)[0-9][0-9]-[0-9][0-9]-[0-9][0-9]T"
 _Time = Annotated[
     datetime,
@@ -86,8 +88,9 @@ def request_model(scenario: Scenario) -> type[BaseModel]:
 
     Where the scenario watches over columns that are no inputs, `attributes` may name their values.
     """
+    readable = _READABLE if len(scenario.task.text_fields) == 1 else None  # of several, one has to be
     kinds: dict[str, Any] = {
-        "text": Annotated[str, Field(max_length=scenario.data.max_characters)],
+        "text": Annotated[str, Field(max_length=scenario.data.max_characters, pattern=readable)],
         "number": Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)] | None,
         "category": str | None,
     }

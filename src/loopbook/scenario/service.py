@@ -25,6 +25,9 @@ class ServiceSettings(Settings):
     batch_most: int = Field(64, ge=1, le=1_000, description="decisions made at once under load; 1: each by itself")
     batch_wait: float = Field(0.002, ge=0, le=1, description="seconds that a decision waits for others to be made with")
     queue_most: int = Field(2_000, ge=1, description="decisions that may wait in a worker; else callers come back")
+    hung_seconds: float = Field(
+        30, ge=2, le=3_600, description="seconds without a sign of life after which a worker is killed and replaced"
+    )
     follow_seconds: float = Field(2, gt=0, le=3_600, description="seconds between two looks for what to serve")
     scale_queue: float = Field(
         0.05, gt=0, description="seconds in the queue, 95 % of decisions, above which workers are added (--workers 1:4)"

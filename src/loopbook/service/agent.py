@@ -155,7 +155,8 @@ class Served:
         Raises
         ------
         Unanswerable
-            If 02 would put it into quarantine: a number too large, a time of a later day where nothing is simulated.
+            If 02 would put it into quarantine: a number too large, no text at all, a time of a later
+            day where nothing is simulated.
         """
         task, source = self.scenario.task, self.scenario.source
         fields, attributes = request["fields"], request.get("attributes") or {}
@@ -166,10 +167,13 @@ class Served:
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
         if not self.scenario.simulated and time.date() > received.date():
             raise Unanswerable(f"time is after {received.date()} (UTC), and nothing of the future can be decided on.")
+        inputs = {name: self._value(name, kind, fields.get(name)) for name, kind in task.fields.items()}
+        if task.text_fields and not any(inputs[name] for name in task.text_fields):
+            raise Unanswerable(f"There is nothing to read in {', '.join(task.text_fields)}.")
         return {
             "row_id": row_id,
             "time": time.isoformat(timespec="microseconds"),
-            "fields": {name: self._value(name, kind, fields.get(name)) for name, kind in task.fields.items()},
+            "fields": inputs,
             "attributes": {
                 name: self._value(name, "category" if isinstance(value, str) else "number", value)
                 for name, value in attributes.items()

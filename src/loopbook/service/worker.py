@@ -27,8 +27,8 @@ from loopbook.service.metrics import Metrics
 from loopbook.store.owner_only import owner_only
 from loopbook.store.project import Project
 
-READY, OUTDATED = "ready", "outdated"
-"""What a worker says on its standard output: it listens; a newer run needs a new process."""
+READY, ALIVE, OUTDATED = "ready", "alive", "outdated"
+"""What a worker says on its standard output: it listens; it still does; a newer run needs a new process."""
 
 
 SHARE = signal.SIGUSR1
@@ -91,6 +91,7 @@ def main(order: Order) -> None:
         encrypted = order.certificate is not None or order.behind_proxy
         app = create_app(following, database, writer, metrics, alerts=lambda: watch.alerts, encrypted=encrypted)
         config = listening.config(app, **order.listening, receive_seconds=scenario.service.receive_seconds)
+        config.callback_notify, config.timeout_notify = _alive, 1
         _watch_parent()
         _once(following.outdated, lambda: _say(OUTDATED))
         signal.signal(SHARE, lambda *_: listening.share(config))
@@ -134,6 +135,11 @@ def _once(event: threading.Event, then: Callable[[], None]) -> None:
         then()
 
     threading.Thread(target=wait, name="outdated", daemon=True).start()
+
+
+async def _alive() -> None:
+    """Say from within the loop that it turns."""
+    _say(ALIVE)
 
 
 def _say(word: str) -> None:

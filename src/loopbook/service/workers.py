@@ -18,6 +18,7 @@ from typing import Literal
 from loopbook.decisions.audit.database import connect
 from loopbook.decisions.audit.entry import agent_name
 from loopbook.scenario.errors import LoopbookError
+from loopbook.scenario.service import ServiceSettings
 from loopbook.service import agent, listening, metrics
 from loopbook.service.budget import Count, counted, writers_of
 from loopbook.service.scaling import Meter, Rule, Scaler
@@ -28,18 +29,19 @@ from loopbook.store.project import Project
 _GRACE = 45.0  # seconds that workers have to finish what they have begun
 _PAUSES = (0.1, 0.5, 2.0, 10.0, 30.0)  # seconds before a worker is started again that failed so many times in a row
 _LONG = 10.0  # seconds after which one that ends has not failed in a row
-_LOOK = 1.0  # seconds between two looks at the queue, where it decides how many workers there are
+_LOOK = 1.0  # seconds between two looks at the workers, and at the queue, where it decides how many there are
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(eq=False)
 class _Worker:
-    """A process, in one of the slots."""
+    """A process, in one of the slots; `heard` is when it last said that it is alive."""
 
     slot: int
     process: "subprocess.Popen[str]"
     started: float
     ready: bool = False
+    heard: float = 0.0
 
 
 @dataclass(eq=False)
@@ -78,6 +80,8 @@ class Workers:
         How many; a rule lets the queue decide between its limits.
     tell
         Where it is said what happens, in sentences.
+    patience
+        Seconds without a sign of life after which a worker hangs: it is killed, and another one starts.
 
     Raises
     ------
@@ -85,8 +89,16 @@ class Workers:
         If there is nothing to serve, the port is taken, or texts would cross a network unencrypted.
     """
 
-    def __init__(self, project: Project, order: Order, number: int | Rule, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        project: Project,
+        order: Order,
+        number: int | Rule,
+        tell: Callable[[str], None],
+        patience: float = ServiceSettings().hung_seconds,
+    ) -> None:
         self._rule = number if isinstance(number, Rule) else Rule(number, number)
+        self._patience = patience
         if self._rule.least < 1:
             raise LoopbookError(f"A service needs at least one worker, not {self._rule.least}.")
         listening.check(order.host, order.certificate, order.private_key, order.behind_proxy)
@@ -137,7 +149,7 @@ class Workers:
             self._first(listens)
             if self._rule.least < self._rule.most:
                 self._scaler = Scaler(self._rule, Meter(metrics.queued))
-                _later(_LOOK, lambda: self._events.put(("look", None)))
+            _later(_LOOK, lambda: self._events.put(("look", None)))
             while (event := self._events.get())[0] != "signal":
                 self._on(*event)
         finally:
@@ -171,6 +183,15 @@ class Workers:
         else:
             wanted = self._filled
         self._filled = wanted
+
+    def _look(self) -> None:
+        """Kill workers that hang, scale, and look again later."""
+        for worker in (each for each in self._workers if each.ready and each.process.poll() is None):
+            if time.monotonic() - worker.heard > self._patience:
+                self._tell(f"Worker {worker.slot + 1} has not moved for {self._patience:g} s and is killed.")
+                worker.process.kill()
+        if self._rule.least < self._rule.most:
+            self._scale()
         _later(_LOOK, lambda: self._events.put(("look", None)))
 
     def _leave(self, workers: list[_Worker]) -> None:
@@ -182,7 +203,7 @@ class Workers:
 
     def _on(self, what: _What, worker: _Worker | None) -> None:
         if what == "look":
-            self._scale()
+            self._look()
             return
         assert worker is not None
         slot = self._slots[worker.slot]
@@ -243,6 +264,7 @@ class Workers:
         assert worker.process.stdout is not None
         words: dict[str, _What] = {READY: "ready", OUTDATED: "outdated"}
         for line in worker.process.stdout:
+            worker.heard = time.monotonic()
             if what := words.get(line.strip()):
                 self._events.put((what, worker))
         worker.process.wait()
