@@ -7,6 +7,8 @@ from pydantic import Field
 from loopbook.scenario.recipe import RecipeChanges
 from loopbook.scenario.settings import Settings
 
+Strategy = Literal["random", "uncertainty", "margin", "bald", "diversity", "cost"]
+
 
 class FeedbackSettings(Settings):
     """Stage 07."""
@@ -17,6 +19,11 @@ class FeedbackSettings(Settings):
     malicious_rate: float = Field(0.1, ge=0, le=0.5, description="share of users who flip labels on purpose")
     feedback_seed: int = Field(1, ge=0, description="seed of the simulated users")
     label_budget: int = Field(200, ge=0, description="items to propose for labelling next")
+    strategy: Strategy = Field(
+        "cost",
+        description="how these are chosen: at random, by entropy, by margin, by what networks with dropout disagree on "
+        "(bald), unlike each other alone (diversity), or by what knowing the label saves (cost)",
+    )
     random_share: float = Field(0.2, ge=0, le=1, description="share of these that is drawn at random, to compare with")
     min_gain: float = Field(0.0, ge=0, description="the challenger's primary metric must be better by more than this")
     warm_start: bool = Field(
