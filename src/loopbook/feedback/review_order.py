@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from loopbook.decisions import costs
 from loopbook.decisions.audit.entry import Stored
 from loopbook.decisions.rules import REVIEW
-from loopbook.feedback import active_learning, reviewing
+from loopbook.feedback import acquisition, reviewing
 from loopbook.feedback.reviewing import ASKED, KNOWN, OPEN, RANDOM, SECOND, THIRD, USEFUL, Review
 from loopbook.scenario.contract import Scenario
 from loopbook.statistics.coin import coin
@@ -58,17 +58,17 @@ class Pool:
 def doubt(scenario: Scenario, facts: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
     """Return how unsure each decision is, float [n]: what not knowing the label is expected to cost.
 
-    Of two classes and a threshold it is the `active_learning.uncertainty` at that threshold, else `ignorance`.
+    Of two classes and a threshold it is the `acquisition.uncertainty` at that threshold, else `ignorance`.
     """
     names = tuple(dict.fromkeys(name for told in facts for name in (*scenario.task.label.classes, *told["scores"])))
     if not facts:
         return np.zeros(0)
     prices = costs.of(scenario.decisions.costs, scenario.task, names)
     scores = np.array([[told["scores"].get(name, 0.0) for name in prices.classes] for told in facts])
-    found = active_learning.ignorance(scores, prices)
+    found = acquisition.ignorance(scores, prices)
     for at, told in enumerate(facts):
         if prices.two and told.get("threshold") is not None:
-            found[at] = active_learning.uncertainty(scores[at, 1], told["threshold"])
+            found[at] = acquisition.uncertainty(scores[at, 1], told["threshold"])
     return found
 
 
@@ -97,7 +97,7 @@ def candidates(
     reviewed = {id: reason for id, reason in waiting.items() if reason != KNOWN}
     first = {ASKED: 0, THIRD: 1, SECOND: 2}
     useful = sorted(reviewed, key=lambda id: first.get(reviewed[id], 3))
-    by_chance = sorted((id for id in reviewed if reviewed[id] == USEFUL), key=lambda id: coin(f"review {id}"))
+    by_chance = sorted((id for id in reviewed if reviewed[id] in (USEFUL, ASKED)), key=lambda id: coin(f"review {id}"))
     known = sorted((id for id in waiting if id not in reviewed), key=lambda id: coin(f"known {reviewer} {id}"))
     drawn = coin(f"review share {reviewer} {len(own)}")
     if drawn < shares.known:
