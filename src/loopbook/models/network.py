@@ -200,9 +200,12 @@ class Network:
     def _answer(self) -> Any:
         import tensorflow as tf
 
+        from loopbook.models.training.block_lstm import in_one_operation
+
         @tf.function(input_signature=[self.signature], autograph=False)  # type: ignore[untyped-decorator]
         def answer(batch: dict[str, Any]) -> Any:
-            return self.model(batch, training=False)
+            with in_one_operation(self.model):
+                return self.model(batch, training=False)
 
         return answer
 

@@ -228,6 +228,7 @@ def stepper(network: Network, optimizer: Any, rows: Rows, recipe: Recipe, strate
     """
     import tensorflow as tf
 
+    from loopbook.models.training.block_lstm import in_one_operation
     from loopbook.models.training.one_trace import traced_once
 
     outputs = [goal.head for goal in rows.goals]
@@ -242,7 +243,7 @@ def stepper(network: Network, optimizer: Any, rows: Rows, recipe: Recipe, strate
 
     def scores_of(batch: dict[str, Any]) -> Any:
         # A layer that computes again sets its random states back, and is no function of its input.
-        with nullcontext() if recipe.recompute else traced_once(network.model):
+        with nullcontext() if recipe.recompute else traced_once(network.model), in_one_operation(network.model):
             parts = _halves(batch) if halved else [batch]
             return tf.concat([network.model(part, training=True) for part in parts], axis=0)
 
