@@ -22,7 +22,7 @@ from loopbook.scenario.task import Task
 from loopbook.statistics import targets
 
 COLUMNS = ["row_id", "field", "part", "effect", "of"]
-_WORD = re.compile(r"\[[A-Za-z]+\]|[$#@]\w+|\w+(?:['’]\w+)*|[!?]+")
+WORD = re.compile(r"\[[A-Za-z]+\]|[$#@]\w+|\w+(?:['’]\w+)*|[!?]+")
 _LEAST = 0.01  # a smaller move of a probability is not worth a word; of a number, in standard deviations
 
 
@@ -142,7 +142,7 @@ def parts(
                 shown = "missing" if pd.isna(value) or value == "" else _shown(value)
                 found.append(Part(row, field, str(column.name), shown, usual=(usual or {})[field]))
             elif isinstance(value, str):
-                words = list(dict.fromkeys(match.lower() for match in _WORD.findall(value)))
+                words = list(dict.fromkeys(match.lower() for match in WORD.findall(value)))
                 own = [Part(row, field, str(column.name), word, frozenset({word})) for word in words[:most]]
                 found += (
                     own
@@ -329,7 +329,7 @@ def _without(value: Any, taken: Sequence[Part]) -> Any:
     if not taken[0].words:
         return taken[0].usual
     words = frozenset[str]().union(*(part.words for part in taken))
-    return " ".join(_WORD.sub(lambda match: "" if match.group().lower() in words else match.group(), value).split())
+    return " ".join(WORD.sub(lambda match: "" if match.group().lower() in words else match.group(), value).split())
 
 
 def _shown(value: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from loopbook.decisions.audit import chain, reader
+from loopbook.decisions.audit.database import ensure
 from loopbook.decisions.audit.entry import Entry, Stored
 from loopbook.decisions.audit.writer import Writer
 from loopbook.feedback import review_order, reviewing
@@ -19,7 +20,7 @@ from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
 from loopbook.service.deciding import Deciding
 from loopbook.service.errors import Refused
-from loopbook.service.pages.leases import Lease, Leases
+from loopbook.service.pages.leases import METADATA, Lease, Leases
 
 MOST = 5_000
 """Decisions among which the most useful ones are looked for: the latest."""
@@ -64,6 +65,7 @@ class Queue:
         self.leases = Leases(database, behind.name, settings.review_seconds)
         self._shares = Shares(settings.review_known, scenario.feedback.random_share, settings.review_twice)
         self._behind, self._database, self._writer = behind, database, writer
+        ensure(database, METADATA)
         self._lock = threading.Lock()
         self._read, self._run = float("-inf"), ""
         self._decisions: dict[str, Stored] = {}
@@ -143,7 +145,7 @@ class Queue:
         """
         self.refresh(now=True)
         if id is None:
-            own = self.recent(reviewer, 1)
+            own = [answered.review for answered in self.recent(reviewer, 1)]
         else:
             own = [review for review in self.reviews(id) if review.reviewer == reviewer]
         if not own:
@@ -153,11 +155,17 @@ class Queue:
         self.refresh(now=True)
         return own[-1]
 
-    def recent(self, reviewer: str, most: int) -> list[Review]:
-        """Return a reviewer's latest answers that stand, the latest last."""
+    def recent(self, reviewer: str, most: int) -> list[Answered]:
+        """Return a reviewer's latest answers that stand, the latest last, and what became of them."""
         self.refresh()
         mine = (review for said in self._reviews.values() for review in said if review.reviewer == reviewer)
-        return sorted(mine, key=lambda review: review.written)[-most:]
+        return [self._became(review) for review in sorted(mine, key=lambda review: review.written)[-most:]]
+
+    def _became(self, review: Review) -> Answered:
+        said = self._reviews[review.decision_id]
+        others = [other for other in said if other.id != review.id]
+        truth = self._pool.known.get(review.decision_id)
+        return Answered(review, others, self.standing(review.decision_id, said), truth)
 
     def reviews(self, id: str) -> list[Review]:
         """Return all reviews that stand on a decision, as the log says now."""

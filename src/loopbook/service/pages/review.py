@@ -10,7 +10,10 @@ from pydantic_core import to_json
 from loopbook.decisions.audit.entry import Stored
 from loopbook.feedback import reviewing
 from loopbook.scenario.errors import LoopbookError
+from loopbook.scenario.task import Number
 from loopbook.service.errors import LOG, Refused
+from loopbook.service.keys import Caller
+from loopbook.service.pages.marking import marked
 from loopbook.service.pages.people import People
 from loopbook.service.pages.queue import Queue
 from loopbook.service.pages.review_wire import ReviewWire, histories, told
@@ -25,6 +28,7 @@ def routes(app: FastAPI, people: People) -> None:
     queue = Queue(people.behind, people.database, people.writer)
     pages = _Review(people, queue, ReviewWire(people.scenario))
     for method, path, endpoint in (
+        ("GET", "/review", pages.show),
         ("POST", "/review/next", pages.next),
         ("POST", "/review/undo", pages.undo_last),
         ("GET", "/review/mine", pages.mine),
@@ -55,9 +59,16 @@ class _Review:
 
         return _json(await to_thread.run_sync(found))
 
+    async def show(self, request: Request) -> Response:
+        """Show the page with an item that is now in the reviewer's hands; with ``?why=1`` also what moved the score."""
+        caller = await self._people.person(request, *ROLES)
+        why = request.query_params.get("why") == "1"
+        values = await to_thread.run_sync(self._values, self._queue.reviewer(caller.name), why)
+        return self._people.respond(request, "review.html.j2", **values)
+
     async def answer(self, request: Request, id: Annotated[Id, Path()]) -> Response:
         """Store what a reviewer says of an item; sent again with the same token, it is stored once."""
-        caller, sent = await self._people.sent(request, *ROLES)
+        caller, sent = await self._posted(request)
         reviewer = self._queue.reviewer(caller.name)
 
         def stored() -> dict[str, Any]:
@@ -68,7 +79,8 @@ class _Review:
             review = self._wire.review(item, said, reviewer)
             return self._wire.answered(self._queue.answer(id, said["token"], review, caller.name, {}))
 
-        return _json(await to_thread.run_sync(stored), 201)
+        found = await to_thread.run_sync(stored)
+        return self._people.go("/review") if _is_form(request) else _json(found, 201)
 
     async def undo(self, request: Request, id: Annotated[Id, Path()]) -> Response:
         """Take back what the reviewer said of an item."""
@@ -82,7 +94,7 @@ class _Review:
         """List the reviewer's latest answers, the latest last."""
         reviewer = self._queue.reviewer((await self._people.person(request, *ROLES)).name)
         found = await to_thread.run_sync(self._queue.recent, reviewer, _RECENT)
-        return _json([told(review) for review in found])
+        return _json([self._wire.answered(answered) for answered in found])
 
     async def item(self, request: Request, id: Annotated[Id, Path()]) -> Response:
         """Show an item; what reviewers said of it is told to those who have answered, and once nobody is asked more."""
@@ -115,9 +127,37 @@ class _Review:
         return _json(await to_thread.run_sync(explained))
 
     async def _undone(self, request: Request, id: str | None) -> Response:
-        caller, _ = await self._people.sent(request, *ROLES)
-        reviewer = self._queue.reviewer(caller.name)
-        return _json(told(await to_thread.run_sync(self._queue.undo, reviewer, caller.name, id)))
+        caller, _ = await self._posted(request)
+        review = await to_thread.run_sync(self._queue.undo, self._queue.reviewer(caller.name), caller.name, id)
+        return self._people.go("/review") if _is_form(request) else _json(told(review))
+
+    async def _posted(self, request: Request) -> tuple[Caller, Any]:
+        """Return who sends something, and it, as JSON has it."""
+        if not _is_form(request):
+            return await self._people.sent(request, *ROLES)
+        caller, fields = await self._people.form(request, *ROLES)
+        return caller, self._wire.from_form(fields)
+
+    def _values(self, reviewer: str, why: bool) -> dict[str, Any]:
+        """Return what the page shows."""
+        shown, task = self._queue.next(reviewer), self._people.scenario.task
+        values: dict[str, Any] = {"waiting": self._queue.waiting(reviewer), "units": task.units, "item": None}
+        values |= {"mine": self._queue.recent(reviewer, _RECENT)[::-1], "fields": task.fields}
+        if shown is None:
+            return values
+        item = self._wire.shown(self._queue, shown)
+        explained, unexplained = None, ""
+        if why:
+            try:
+                explained = self._explained(shown.item)
+            except Refused as refused:
+                unexplained = refused.detail
+        parts = explained["parts"] if explained else []
+        texts = {name: marked(str(item["fields"].get(name) or ""), name, parts) for name in task.text_fields}
+        beside = {name: value for name, value in item["fields"].items() if name not in texts} | item["attributes"]
+        ranked = sorted(item["scores"].items(), key=lambda pair: -pair[1])
+        values |= {"item": item, "pieces": texts, "beside": beside, "ranked": ranked}
+        return values | {"explained": explained, "unexplained": unexplained, "number": isinstance(task, Number)}
 
     def _explained(self, item: Stored) -> Any:
         if not self._explaining.acquire(blocking=False):
@@ -129,6 +169,10 @@ class _Review:
             raise Refused(409, "This decision cannot be explained: what decided is served no longer.") from None
         finally:
             self._explaining.release()
+
+
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -64,6 +64,18 @@ class ReviewWire:
         except ValidationError as error:
             raise misfit(error) from None
 
+    def from_form(self, fields: Mapping[str, str]) -> dict[str, Any]:
+        """Return an answer as JSON has it, from the fields of the page's form: a button says a verdict or a class."""
+        verdict, label = fields.get("say", CORRECT), fields.get("class") or fields.get("label", "").strip() or None
+        if verdict != CORRECT:
+            label = None
+        elif label is not None and isinstance(self.scenario.task, Number):
+            label = _number(label)  # type: ignore[assignment]
+        also = {name.removeprefix("also."): said for name, said in fields.items() if name.startswith("also.") and said}
+        found = {"token": fields.get("token", ""), "verdict": verdict, "label": label, "also": also}
+        seconds = _number(fields["seconds"]) if fields.get("seconds") else None
+        return found | {"comment": fields.get("comment", ""), "seconds": seconds}
+
     def review(self, item: Stored, said: Mapping[str, Any], reviewer: str) -> Review:
         """Return what a reviewer says of an item, checked against it.
 
@@ -136,6 +148,13 @@ class ReviewWire:
         found = {"id": mine.id, **told(mine), "state": answered.standing.state, "settled": answered.standing.meant}
         found["others"] = [told(other) for other in answered.others] if mine.why != KNOWN else []
         return found | {"truth": answered.truth}
+
+
+def _number(written: str) -> float:
+    try:
+        return float(written.replace(",", "."))
+    except ValueError:
+        raise Refused(422, "This is no number: write it with digits, and a point before the decimals.") from None
 
 
 def told(review: Review) -> dict[str, Any]:

@@ -1,0 +1,153 @@
+"""The review queue by its JSON interface: who is shown what, what is stored, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tests.service.pages.reviewers import TEXTS, Reviewer, decided
+from tests.service.serving import Service, running, scenario, service
+
+from loopbook.decisions.audit import reader
+from loopbook.feedback import reviewing
+
+
+@pytest.fixture
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    asked = scenario(review_twice=0.0)
+    with service(tmp_path_factory.mktemp("review"), asked) as made, running(made) as up:
+        yield up
+
+
+def test_an_answer_is_an_entry_of_the_log_and_its_item_is_not_shown_again(up: Service) -> None:
+    decided(up)
+    ann = Reviewer(up, "ann")
+    item = ann.next()
+    assert item["fields"]["text"] and item["implied"] in item["classes"]
+    assert not {"why", "history", "others", "truth", "state"} & set(item), "nothing tells what others think"
+    answer = ann.say(item, seconds=2.5, comment="Call +43 660 1234567")
+    assert answer.status == 201 and answer.json["state"] == "settled" and answer.json["why"] == "useful"
+    (entry,) = (each for each in reader.about(up.engine, item["decision_id"]) if each.kind == "feedback")
+    assert entry.facts["label"] == item["implied"] and entry.facts["seconds"] == 2.5
+    assert entry.facts["review"]["verdict"] == "accept" and entry.facts["user"] != "ann"
+    assert "1234567" not in entry.payload["comment"]
+    shown = [item["decision_id"]]
+    while (item := ann.next()) is not None:
+        shown.append(item["decision_id"])
+        ann.say(item, "skip")
+    assert len(shown) == len(set(shown)) == len(TEXTS)
+
+
+def test_two_people_never_have_the_same_item(up: Service) -> None:
+    decided(up, TEXTS * 5)
+    people = [Reviewer(up, f"reviewer-{at}") for at in range(6)]
+    with ThreadPoolExecutor(len(people)) as pool:
+        for _ in range(4):
+            items = list(pool.map(lambda person: person.next(), people))
+            assert len({item["decision_id"] for item in items}) == len(people)
+            answers = list(pool.map(lambda pair: pair[0].say(pair[1]), zip(people, items, strict=True)))
+            assert {answer.status for answer in answers} == {201}
+
+
+def test_an_item_stays_in_hand_until_it_is_answered(up: Service) -> None:
+    decided(up)
+    ann = Reviewer(up, "ann")
+    assert ann.next()["lease"] == ann.next()["lease"]
+
+
+def test_the_same_answer_twice_is_stored_once_and_another_is_refused(up: Service) -> None:
+    decided(up)
+    ann = Reviewer(up, "ann")
+    item = ann.next()
+    first, again = ann.say(item), ann.say(item)
+    assert first.json["id"] == again.json["id"] and again.status == 201
+    other = next(name for name in item["classes"] if name != item["implied"])
+    assert ann.say(item, "correct", label=other).status == 409
+    assert len(reader.about(up.engine, item["decision_id"])) == 2
+
+
+def test_undo_takes_back_and_gives_the_item_again(up: Service) -> None:
+    decided(up)
+    ann, bob = Reviewer(up, "ann"), Reviewer(up, "bob")
+    item = ann.next()
+    other = next(name for name in item["classes"] if name != item["implied"])
+    ann.say(item, "correct", label=other)
+    assert ann.post("/review/undo").json["label"] == other
+    again = ann.next()
+    assert again["decision_id"] == item["decision_id"] and again["lease"] != item["lease"]
+    assert ann.say(again).json["verdict"] == "accept"
+    assert [each["verdict"] for each in ann.get("/review/mine").json] == ["accept"]
+    assert bob.post(f"/review/{item['decision_id']}/undo").status == 404, "what others said stays theirs"
+    history = ann.get(f"/review/{item['decision_id']}").json["history"]
+    assert [each["withdrawn"] for each in history] == [True, False]
+    assert bob.get(f"/review/{item['decision_id']}").json["state"] == "settled"
+
+
+def test_a_third_decides_where_two_disagree(tmp_path_factory: pytest.TempPathFactory) -> None:
+    asked = scenario(review_twice=1.0)
+    with service(tmp_path_factory.mktemp("third"), asked) as made, running(made) as up:
+        decided(up, TEXTS[:1])
+        ann, bob, eve, kim = (Reviewer(up, name) for name in ("ann", "bob", "eve", "kim"))
+        item = ann.next()
+        no, yes = item["classes"]
+        assert ann.say(item, "correct", label=yes).json["state"] == "open"
+        assert ann.next() is None and ann.get("/review/mine").json[0]["others"] == []
+        second = bob.next()
+        assert "others" not in second and bob.get(f"/review/{item['decision_id']}").json["history"] == []
+        answer = bob.say(second, "correct", label=no).json
+        assert (answer["why"], answer["state"], answer["others"][0]["label"]) == ("second", "open", yes)
+        answer = eve.say(eve.next(), "correct", label=yes).json
+        assert (answer["why"], answer["state"], answer["settled"]) == ("third", "settled", yes)
+        assert kim.next() is None
+        assert ann.get("/review/mine").json[0]["settled"] == yes
+        history = bob.get(f"/review/{item['decision_id']}").json["history"]
+        assert [each["label"] for each in history] == [yes, no, yes]
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({"verdict": "correct"}, 422),
+        ({"verdict": "accept", "label": "alert"}, 422),
+        ({"verdict": "correct", "label": "no such class"}, 422),
+        ({"verdict": "maybe"}, 422),
+        ({"verdict": "accept", "also": {"no such output": "x"}}, 422),
+        ({"verdict": "accept", "also": {"topic": "no such class"}}, 422),
+        ({"verdict": "accept", "seconds": -1}, 422),
+        ({"verdict": "accept", "unknown": 1}, 422),
+        ({"verdict": "accept", "token": "0" * 32}, 409),
+        ({"verdict": "accept", "token": "x"}, 422),
+    ],
+)
+def test_what_cannot_be_an_answer_is_refused(up: Service, said: dict, status: int) -> None:
+    decided(up, TEXTS[:1])
+    ann = Reviewer(up, "ann")
+    item = ann.next()
+    assert ann.say(item, said.pop("verdict"), **said).status == status
+    assert len(reader.about(up.engine, item["decision_id"])) == 1
+
+
+def test_callers_review_nothing(up: Service) -> None:
+    (id,) = decided(up, TEXTS[:1])
+    for path in ("/review/next", "/review/undo", f"/review/{id}", f"/review/{id}/undo"):
+        assert up.call("POST", path, {}, up.secret("caller")).status == 403
+        assert up.call("POST", path, {}).status == 401
+    for path in ("/review/mine", f"/review/{id}", f"/review/{id}/reasons"):
+        assert up.call("GET", path, None, up.secret("caller")).status == 403
+
+
+def test_a_lease_that_ran_out_gives_the_item_to_the_next(up: Service) -> None:
+    decided(up, TEXTS[:1])
+    ann, bob = Reviewer(up, "ann"), Reviewer(up, "bob")
+    item = ann.next()
+    assert bob.next() is None
+    from loopbook.decisions.audit.database import writing
+    from loopbook.service.pages.leases import LEASES
+
+    with writing(up.engine) as connection:
+        connection.execute(LEASES.update().values(ends=0.0))
+    theirs = bob.next()
+    assert theirs["decision_id"] == item["decision_id"]
+    assert ann.say(item).status == 409 and bob.say(theirs).status == 201
+    assert len(reviewing.standing_reviews(reader.about(up.engine, item["decision_id"]))) == 1
