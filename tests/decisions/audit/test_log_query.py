@@ -72,11 +72,22 @@ def test_every_filter_finds_what_a_look_at_each_decision_finds(engine: Engine, d
         assert counted.total == len(expected) and counted.since is None
 
 
-def test_reviewed_are_those_of_which_somebody_has_said_something(engine: Engine, decided: list[Stored]) -> None:
+def test_reviewed_are_those_of_which_something_was_said_and_not_taken_back(
+    engine: Engine, decided: list[Stored]
+) -> None:
     said = {one.facts["decision_id"] for one in reader.entries(engine, AGENT, kinds=("feedback",))}
-    for wanted in (True, False):
-        found = {one.id for one in log_query.every(engine, AGENT, Filter(reviewed=wanted))}
-        assert found == {one.id for one in decided if (one.id in said) is wanted}
+    review, skipped = new_id(), decided[20].id
+    facts = {"decision_id": decided[10].id, "user": "u"}
+    with Writer(engine, AGENT) as writer:
+        writer.append([Entry("feedback", review, {**facts, "review": {"verdict": "accept"}})]).result()
+        skip = {"decision_id": skipped, "review": {"verdict": "skip"}}
+        writer.append([Entry("feedback", new_id(), skip)]).result()
+        for known in ({*said, decided[10].id}, said):
+            for wanted in (True, False):
+                found = {one.id for one in log_query.every(engine, AGENT, Filter(reviewed=wanted))}
+                assert found == {one.id for one in decided if (one.id in known) is wanted}
+            undo = {**facts, "review": {"verdict": "undo", "of": review}}
+            writer.append([Entry("feedback", new_id(), undo)]).result()
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(engine: Engine, decided: list[Stored]) -> None:

@@ -193,6 +193,8 @@ def counts(engine: Engine, agent: str, wanted: Filter) -> Counts:
     return Counts(bars, edge and chain.moment(edge.written))
 
 
+_NOTHING = ('"verdict":"undo"', '"verdict":"skip"', '"usage":{')
+"""By which entries of feedback are known, as canonical JSON, that say nothing of a decision."""
 _BESIDE = RECORDS.outerjoin(PAYLOADS, and_(PAYLOADS.c.writer == RECORDS.c.writer, PAYLOADS.c.seq == RECORDS.c.seq))
 _PLACE = (RECORDS.c.written, RECORDS.c.writer, RECORDS.c.seq)
 _NEWEST = tuple(column.desc() for column in _PLACE)
@@ -238,7 +240,7 @@ def _where(
         held = [_told(engine, "fields", name).as_string() for name in wanted.text_fields]
         yield or_(*(value.icontains(wanted.text, autoescape=True) for value in held))
     if wanted.reviewed is not None:
-        said = _said(engine)
+        said = _said()
         yield said if wanted.reviewed else ~said
 
 
@@ -247,13 +249,13 @@ def _in_segment(engine: Engine, name: str, value: str) -> ColumnElement[bool]:
     return or_(*(("|" + one + "|").icontains(f"|{value}|", autoescape=True) for one in held))
 
 
-def _said(engine: Engine) -> ColumnElement[bool]:
-    """Return the condition that something was said of a decision."""
-    feedback = RECORDS.alias()
-    about = and_(
-        feedback.c.kind == "feedback", feedback.c.about == RECORDS.c.about, feedback.c.agent == RECORDS.c.agent
-    )
-    return exists().where(about)
+def _said() -> ColumnElement[bool]:
+    """Return the condition that something was said of a decision that was not taken back; skipping says nothing."""
+    feedback, undo = RECORDS.alias(), RECORDS.alias()
+    said = feedback.c.kind == "feedback", feedback.c.about == RECORDS.c.about, feedback.c.id != RECORDS.c.id
+    empty = or_(*(feedback.c.facts.contains(part, autoescape=True) for part in _NOTHING))
+    taken = undo.c.about == RECORDS.c.about, undo.c.facts.contains('"of":"' + feedback.c.id + '"')
+    return exists().where(*said, ~empty, ~exists().where(undo.c.kind == "feedback", *taken))
 
 
 def _fact(engine: Engine, *names: str) -> Any:

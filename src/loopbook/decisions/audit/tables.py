@@ -23,6 +23,7 @@ RECORDS = Table(
     Index("log_records_about", "about"),
     Index("log_records_id", "id"),
     Index("log_records_written", "written"),
+    Index("log_records_listed", "agent", "kind", "written", "writer", "seq"),
 )
 """Never updated, never deleted from: each record holds the hash of the one before it in its writer's chain."""
 
