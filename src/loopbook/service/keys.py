@@ -14,7 +14,7 @@ from typing import Literal, get_args
 from sqlalchemy import Column, Engine, MetaData, String, Table, Text, insert, select, update
 
 from loopbook.decisions.audit import entry
-from loopbook.decisions.audit.database import ensure, writing
+from loopbook.decisions.audit.database import writing
 from loopbook.decisions.audit.entry import Entry
 from loopbook.decisions.audit.writer import Writer
 from loopbook.scenario.errors import LoopbookError, suggest
@@ -103,7 +103,6 @@ def create(engine: Engine, agent: str, name: str, role: str, by: str) -> str:
             "It stands in the log for ever, so name a system, not a person."
         )
     id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    ensure(engine, METADATA)
     # The log comes first: an act that was noted and not done harms nobody.
     _note(engine, agent, entry.admin("key-created", by=by, key_id=id, name=name, role=role))
     row = {"id": id, "agent": agent, "name": name, "role": role, "digest": _digest(secret)}
@@ -114,7 +113,6 @@ def create(engine: Engine, agent: str, name: str, role: str, by: str) -> str:
 
 def listed(engine: Engine, agent: str) -> list[Key]:
     """Return an agent's keys, revoked ones too, the oldest first."""
-    ensure(engine, METADATA)
     columns = [KEYS.c[name] for name in Key.__dataclass_fields__]
     with engine.connect() as connection:
         rows = connection.execute(select(*columns).where(KEYS.c.agent == agent).order_by(KEYS.c.created, KEYS.c.id))
@@ -149,7 +147,6 @@ class Keyring:
         self._known: Mapping[str, tuple[str, Caller]] = {}
         self._read = float("-inf")
         self._lock = threading.Lock()
-        ensure(engine, METADATA)
 
     def current(self, header: str | None) -> bool:
         """Say whether this header can be checked without reading the keys first."""

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Engine, Float, MetaData, Table, Text, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from loopbook.decisions.audit.database import ensure, writing
+from loopbook.decisions.audit.database import writing
 from loopbook.service.errors import Refused
 
 METADATA = MetaData()
@@ -50,7 +50,6 @@ class Allowance:
         self._most = max(1.0, rate * burst)
         self._leases: dict[str, tuple[int, float]] = {}  # decisions left, and until when
         self._lock, self._leasing = threading.Lock(), threading.Lock()
-        ensure(engine, METADATA)
 
     def take(self, caller: str, many: int) -> bool:
         """Take from what this worker has at hand, without waiting; False: `lease` first."""

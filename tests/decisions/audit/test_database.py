@@ -10,9 +10,9 @@ from tests.decisions.audit import writing as logs
 from tests.postgres import USER, Server
 
 from loopbook.decisions.audit import reader
-from loopbook.decisions.audit.database import connect, ensure, writing
+from loopbook.decisions.audit.database import connect, writing
 from loopbook.decisions.audit.entry import LogError, Stored
-from loopbook.decisions.audit.tables import METADATA, RECORDS
+from loopbook.decisions.audit.tables import RECORDS
 from loopbook.decisions.audit.verify import verify
 from loopbook.decisions.audit.writer import Writer
 from loopbook.store.project import Project
@@ -54,7 +54,6 @@ def test_tables_are_made_once_by_whoever_comes_first(place: Project, address: st
     def come() -> None:
         try:
             engine = connect(place, address)
-            ensure(engine, METADATA)
             engine.dispose()
         except BaseException as error:
             failed.append(error)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from loopbook.decisions.audit import migrating
 from loopbook.decisions.audit.entry import ADDRESS, FILE, LogError
-from loopbook.decisions.audit.tables import METADATA
 from loopbook.store.project import Project
 
 _BUSY = 30_000
@@ -19,7 +19,7 @@ _BUSY = 30_000
 
 
 def connect(project: Project, address: str | None = None) -> Engine:
-    """Return an engine on the log's database; its tables are made if they are not there.
+    """Return an engine on the log's database; its tables are made, or brought up to date, if they are not.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def connect(project: Project, address: str | None = None) -> Engine:
     Raises
     ------
     LogError
-        If the address is none, or nothing answers there.
+        If the address is none, nothing answers there, or a newer version has made the database.
     """
     given = address or os.environ.get(ADDRESS) or f"sqlite:///{project.state / FILE}"
     try:
@@ -46,7 +46,9 @@ def connect(project: Project, address: str | None = None) -> Engine:
     else:
         raise LogError(f"{ADDRESS} names {url.get_backend_name()}; the log lives in SQLite or PostgreSQL.")
     try:
-        ensure(engine, METADATA)
+        if not migrating.up_to_date(engine):
+            with writing(engine) as connection:
+                migrating.upgrade(connection)
     except (SQLAlchemyError, NoSuchModuleError) as error:
         raise LogError(
             f"{url.render_as_string()}: {_first_line(error)}. Is {ADDRESS} right, and the server up?"
@@ -79,14 +81,6 @@ def as_stored(engine: Engine) -> Iterator[Connection]:
             yield connection
         finally:
             raw.text_factory = str
-
-
-def ensure(engine: Engine, metadata: MetaData) -> None:
-    """Make the tables that are not there yet; several processes may do so at the same time."""
-    with writing(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(5660271)"))
-        metadata.create_all(connection)
 
 
 def _sqlite(url: URL) -> Engine:

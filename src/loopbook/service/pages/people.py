@@ -60,7 +60,6 @@ class People:
         self._attempts = Allowance(database, f"{behind.name} sign-in", _SIGN_IN_RATE, _SIGN_IN_BURST)
         short = hashlib.sha256(behind.name.encode()).hexdigest()[:8]  # agents on other ports share the browser's jar
         self._cookie = f"{'__Host-' if encrypted else ''}loopbook-{short}"
-        sessions.prepare(database)
 
     @property
     def agent(self) -> str:

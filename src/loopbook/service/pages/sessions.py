@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Engine, Float, MetaData, String, Table, Text, delete, insert, select
 
-from loopbook.decisions.audit.database import ensure, writing
+from loopbook.decisions.audit.database import writing
 
 METADATA = MetaData()
 SESSIONS = Table(
@@ -55,11 +55,6 @@ def end(engine: Engine, token: str) -> None:
     """End a session; its token opens nothing any more."""
     with writing(engine) as connection:
         connection.execute(delete(SESSIONS).where(SESSIONS.c.digest == _digest(token)))
-
-
-def prepare(engine: Engine) -> None:
-    """Make the table if it is not there."""
-    ensure(engine, METADATA)
 
 
 def _digest(token: str) -> str:
