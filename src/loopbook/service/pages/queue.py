@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import Engine
 
 from loopbook.decisions.audit import chain, reader
-from loopbook.decisions.audit.database import ensure
 from loopbook.decisions.audit.entry import Entry, Stored
 from loopbook.decisions.audit.writer import Writer
 from loopbook.feedback import review_order, reviewing
@@ -20,7 +19,7 @@ from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
 from loopbook.service.deciding import Deciding
 from loopbook.service.errors import Refused
-from loopbook.service.pages.leases import METADATA, Lease, Leases
+from loopbook.service.pages.leases import Lease, Leases
 
 MOST = 5_000
 """Decisions among which the most useful ones are looked for: the latest."""
@@ -65,7 +64,6 @@ class Queue:
         self.leases = Leases(database, behind.name, settings.review_seconds)
         self._shares = Shares(settings.review_known, scenario.feedback.random_share, settings.review_twice)
         self._behind, self._database, self._writer = behind, database, writer
-        ensure(database, METADATA)
         self._lock = threading.Lock()
         self._read, self._run = float("-inf"), ""
         self._decisions: dict[str, Stored] = {}
