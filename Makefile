@@ -39,6 +39,8 @@ LABEL ?=
 WORKERS ?=
 ## PORT       "make serve": where it listens on this machine; 0: a free one
 PORT ?= 8000
+## LOOKS      "make watch": end after so many looks for new rows; not given: never
+LOOKS ?=
 ## UPGRADE    1: "make lock" takes the newest version of each package
 UPGRADE ?=
 ## PIP        1: set up with pip alone, without uv
@@ -156,6 +158,12 @@ serve: ready ## serve the newest good run's agent by HTTP; it follows what is ap
 	@set -- --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS" --port "$$PORT"; \
 	if [ -n "$$WORKERS" ]; then set -- "$$@" --workers "$$WORKERS"; fi; \
 	"$(PYTHON)" -m loopbook serve "$$@"
+
+watch: export LOOKS := $(LOOKS)
+watch: ready ## decide rows as they come in (a folder, a database, a feed, a web site), each once; Ctrl-C ends it
+	@set -- --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"; \
+	if [ -n "$$LOOKS" ]; then set -- "$$@" --looks "$$LOOKS"; fi; \
+	"$(PYTHON)" -m loopbook watch "$$@"
 
 nightly: export SUMMARY := $(SUMMARY)
 nightly: export MAIL := $(MAIL)

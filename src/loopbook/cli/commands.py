@@ -15,7 +15,7 @@ COMMANDS = {
     "Decide": (deciding.approve, deciding.deliver, deciding.incidents),
     "Ask": (asking.why, asking.verify, asking.reproduce, asking.compare, asking.parameters),
     "Show": (showing.report, showing.share, showing.lab, showing.debug, showing.tensorboard),
-    "Serve": (serving.serve, keys.keys),
+    "Serve": (serving.serve, serving.watch, keys.keys),
     "Keep": (keeping.new, keeping.fetch, keeping.doctor, keeping.schema, keeping.gc, keeping.clean),
 }
 """All commands, in the order of the help."""

@@ -63,3 +63,33 @@ def serve(
     console.print(f"{service.name}: loading and warming {least} worker{'s' * (least > 1)} …")
     service.run(lambda: console.print(f"Serving {service.name} on {service.address}", markup=False, soft_wrap=True))
     console.print("Ended: what was begun is finished, and the log's chains are closed.")
+
+
+def watch(
+    scenario: ScenarioOption = DEFAULT,
+    profile: ProfileOption = "standard",
+    params: Annotated[str, typer.Option(help='Values to try: "watch.folder=data/incoming".')] = "",
+    webhook: Annotated[
+        str | None, typer.Option(envvar="LOOPBOOK_WEBHOOK", help="Address to post messages to; by default a file.")
+    ] = None,
+    looks: Annotated[int | None, typer.Option(min=1, help="End after so many looks; by default never.")] = None,
+) -> None:
+    """Decide rows as they come in, in a folder, a database, a feed or a web site, each once; Ctrl-C ends it."""
+    import signal
+    import threading
+
+    from loopbook.operations import session
+    from loopbook.operations.webhook import sender
+    from loopbook.service import watching
+
+    console, project, ended = terminal(), Project.find(), threading.Event()
+    request = session.read(scenario, profile, params)
+
+    def tell(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    send = sender(webhook) if webhook else None
+    watching.watch(lambda: watching.Watch(project, request.resolved, profile, send, tell), ended, tell, looks)
+    console.print("Ended: what had come in by the last look is decided.")

@@ -62,10 +62,15 @@ def address(source: SqlSource, root: Path) -> URL:
     return url.set(database=f"file:{quote(str(file))}", query={**url.query, "mode": "ro", "uri": "true"})
 
 
-def read(source: SqlSource, root: Path) -> tuple[list[str], list[list[Any]]]:
+def read(source: SqlSource, root: Path, after: tuple[str, Any] | None = None) -> tuple[list[str], list[list[Any]]]:
     """Return column names and rows of a table or of a SELECT.
 
     A table is read in the order of its id column, if the scenario names one; a query in its own order.
+
+    Parameters
+    ----------
+    after
+        A column and a value: only rows with this value or a greater one are read, in its order; value None: all.
 
     Raises
     ------
@@ -75,7 +80,8 @@ def read(source: SqlSource, root: Path) -> tuple[list[str], list[list[Any]]]:
     import sqlalchemy as sa
 
     with _connected(source, root) as connection:
-        result = connection.execute(_select(connection, source) if source.table else sa.text(source.query or ""))
+        statement = _select(connection, source) if source.table else sa.text(source.query or "")
+        result = connection.execute(statement if after is None else _after(connection, source, *after))
         fetched = result.fetchall() if source.rows is None else result.fetchmany(source.rows)
         columns = list(result.keys())
         twice = sorted({column for column in columns if columns.count(column) > 1})
@@ -125,6 +131,21 @@ def _select(connection: Connection, source: SqlSource) -> Select[Any]:
     table = _table(connection, source)
     statement = table.select().limit(source.rows)
     return statement.order_by(table.columns[source.id]) if source.id and source.id in table.columns else statement
+
+
+def _after(connection: Connection, source: SqlSource, column: str, value: Any) -> Select[Any]:
+    """Return the rows of a table or query from a value of a column on, in its order."""
+    import sqlalchemy as sa
+
+    if source.table:
+        table = _table(connection, source)
+        known = list(table.columns.keys())
+        refuse(DataError, (column not in known, f"watch.column {column!r} is not in it.{suggest(column, known)}"))
+        every, by = table.select(), table.columns[column]
+    else:
+        inner = sa.text((source.query or "").strip().rstrip(";")).columns(sa.column(column)).subquery("arrived")
+        every, by = sa.select(sa.text("arrived.*")).select_from(inner), inner.columns[column]
+    return (every if value is None else every.where(by >= value)).order_by(by)
 
 
 @contextmanager

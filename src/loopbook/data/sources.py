@@ -249,14 +249,39 @@ def _origin(
 def _of_file(path: Path, kind: str, form: CsvForm, source: Read, address: str) -> Collected:
     content = path.read_bytes()
     origin = _origin(address, hashlib.sha256(content).hexdigest())
-    if kind == "csv":
-        return _sampled(_of_csv(content, form, path.name, source.rows, origin), source)
-    if kind == "jsonl":
-        return _sampled(_of_table(files.read_jsonl(content, path.name, source.rows), origin), source)
-    table = _parquet(io.BytesIO(content), path.name, lambda opened: opened.read())
-    if not table.num_rows:
+    found = _read(content, kind, form, path.name, origin, source.rows)
+    if kind == "parquet" and not len(found.frame):
         raise DataError(f"{path.name} is empty. Is it the right file?")
-    return _sampled(_collected(table.slice(0, source.rows).to_pandas(), origin), source)
+    return _sampled(found, source)
+
+
+def of_file(path: Path, kind: str, source: Source) -> Collected:
+    """Read a file that came in for a scenario; a csv file as the scenario's own one is written.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    content = path.read_bytes()
+    origin = _origin(path.name, hashlib.sha256(content).hexdigest())
+    return _read(content, kind, _form(source), path.name, origin)
+
+
+def numbered(frame: pd.DataFrame, address: str) -> Collected:
+    """Return rows that were read already, numbered from 1."""
+    return _collected(frame, _origin(address, ""))
+
+
+def _read(
+    content: bytes, kind: str, form: CsvForm, name: str, origin: dict[str, Any], limit: int | None = None
+) -> Collected:
+    if kind == "csv":
+        return _of_csv(content, form, name, limit, origin)
+    if kind == "jsonl":
+        return _of_table(files.read_jsonl(content, name, limit), origin)
+    table = _parquet(io.BytesIO(content), name, lambda opened: opened.read())
+    return _collected(table.slice(0, limit).to_pandas(), origin)
 
 
 def _of_csv(content: bytes, form: CsvForm, name: str, limit: int | None, origin: dict[str, Any]) -> Collected:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -109,6 +110,27 @@ def unlabelled(collected: Collected, scenario: Scenario, today: date) -> pd.Data
     return rows
 
 
+def decidable(collected: Collected, scenario: Scenario, today: date) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows that can be decided on, in canonical form, and the quarantine; labels are not looked at.
+
+    Labels, truth, segments and protected attributes need not be there. See `validate` for the parameters; nothing is
+    refused as a whole for the number of bad rows.
+
+    Raises
+    ------
+    DataError
+        If another column that the scenario names is missing.
+    """
+    frame, verdict = collected.frame, _Verdict(len(collected.frame))
+    known_later = filter(None, (*scenario.task.learned, *scenario.segments, scenario.source.truth))
+    frame = frame.assign(**{name: "" for name in known_later if name not in frame})
+    sources.require(scenario, frame.columns, "What came in")
+    columns = _canonical(frame, scenario, verdict, today, scenario.name, labelled=False)
+    rows = pd.DataFrame(columns, index=frame.index)[verdict.good]
+    rows.index = pd.Index(collected.lines[verdict.good], name="line")
+    return rows, _quarantine(replace(collected, frame=frame), verdict, scenario, scenario.name)
+
+
 def _checked(
     collected: Collected, scenario: Scenario, today: date, salt: str
 ) -> tuple[dict[str, Any], _Verdict, NDArray[np.bool_]]:
@@ -149,8 +171,13 @@ def window(rows: pd.DataFrame, settings: DataSettings) -> pd.DataFrame:
     return rows if settings.rows is None else rows.sort_values("time", kind="stable").head(settings.rows)
 
 
-def _canonical(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict, today: date, salt: str) -> dict[str, Any]:
-    """Return the columns of all rows, the bad ones included, and note in `verdict` what is wrong."""
+def _canonical(
+    frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict, today: date, salt: str, labelled: bool = True
+) -> dict[str, Any]:
+    """Return the columns of all rows, the bad ones included, and note in `verdict` what is wrong.
+
+    With `labelled` off nothing is wrong with a label.
+    """
     source = scenario.source
 
     def hidden(name: str | None, values: list[str]) -> list[str]:
@@ -161,7 +188,8 @@ def _canonical(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict, today
         time = _times(frame[source.time], source, verdict, None if scenario.simulated else today)
     else:
         time = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]")
-    label, weight = labels.read(frame, scenario.task, source, verdict.note)
+    note = verdict.note if labelled else lambda *_: None
+    label, weight = labels.read(frame, scenario.task, source, note)
     fields = _fields(frame, scenario, verdict)
     groups = parsing.strings(frame[source.group]) if source.group else None
     if groups is not None:

@@ -24,6 +24,7 @@ from loopbook.scenario.stories import Criterion, Story
 from loopbook.scenario.studies import StudiesSettings
 from loopbook.scenario.task import AnyTask
 from loopbook.scenario.training import TrainingSettings
+from loopbook.scenario.watch import WatchSettings
 
 PROFILES = ("smoke", "standard", "full")
 Profile = Literal["smoke", "standard", "full"]
@@ -50,6 +51,7 @@ class Scenario(Settings):
     studies: StudiesSettings = StudiesSettings()
     ablation: AblationSettings = AblationSettings()
     service: ServiceSettings = ServiceSettings()
+    watch: WatchSettings = WatchSettings()
     profiles: dict[Profile, dict[str, Any]] = Field(default_factory=dict, description="what a profile changes")
 
     @property

@@ -34,12 +34,15 @@ class Asked:
     digest
         SHA-256 of the requests in one form, to be kept in each payload as ``request``: the same idempotency key with
         other requests is refused by it.
+    kept
+        Whether the requests are rows already, cleaned and masked as `Served.clean` gives them.
     """
 
     requests: Sequence[Mapping[str, Any]]
     caller: str
     key: str | None
     digest: str
+    kept: bool = False
 
     @property
     def keys(self) -> list[str | None]:

@@ -151,8 +151,9 @@ class Following:
                 self._trouble, pause = str(error), _PATIENCE * seconds  # to load it takes what callers need
 
     def _decided(self, calls: Sequence[Asked]) -> list[list[Entry]]:
-        served, requests = self._served, [request for asked in calls for request in asked.requests]
-        kept = served.prepare(requests)
+        served = self._served
+        prepared = [asked.requests if asked.kept else served.prepare(asked.requests) for asked in calls]
+        kept = [dict(row) for rows in prepared for row in rows]
         digests = (asked.digest for asked in calls for _ in asked.requests)
         for row, digest in zip(kept, digests, strict=True):
             row["request"] = digest

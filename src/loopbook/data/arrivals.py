@@ -1,0 +1,150 @@
+"""Arrivals: rows that have come in since a cursor, in a folder, a database, a feed or a web site."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from loopbook.data import databases, sources
+from loopbook.data.download import Progress, silent
+from loopbook.data.sources import Collected
+from loopbook.data.web import fetching
+from loopbook.scenario.contract import Scenario
+from loopbook.scenario.errors import DataError
+from loopbook.scenario.source import CrawlSource, FeedSource, SqlSource
+
+KINDS = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
+"""Files that are taken from a folder, by how their names end."""
+SETTLED = 1.0
+"""Seconds for which a file must not have changed: somebody may be writing it."""
+
+Cursor = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Arrival:
+    """What came in at once.
+
+    Attributes
+    ----------
+    where
+        What a message calls it: a file's name, a table, a kind of source.
+    collected
+        Its rows, some of which may have come before; None: it cannot be read.
+    cursor
+        Plain JSON from which the next look begins, once these rows are dealt with.
+    trouble
+        Why it cannot be read.
+    """
+
+    where: str
+    collected: Collected | None
+    cursor: Cursor
+    trouble: str = ""
+
+
+def check(scenario: Scenario, root: Path) -> None:
+    """Refuse a scenario that has nothing to watch.
+
+    Raises
+    ------
+    DataError
+        If it names no folder, and its source is read as a whole; or the folder is not there.
+    """
+    folder, kind = scenario.watch.folder, scenario.source.kind
+    if folder is None and not isinstance(scenario.source, SqlSource | FeedSource | CrawlSource):
+        raise DataError(
+            f"The source of {scenario.name} is of kind {kind}, which is read as a whole. Name a folder in which new "
+            'files are laid: watch.folder, such as PARAMS="watch.folder=data/incoming".'
+        )
+    if folder is not None and not (root / folder).is_dir():
+        raise DataError(
+            f"watch.folder: there is no folder {folder}. Make it, and lay csv, jsonl or parquet files in it."
+        )
+
+
+def since(cursor: Cursor, scenario: Scenario, root: Path, raw: Path, progress: Progress = silent) -> Iterator[Arrival]:
+    """Yield what has come in since a cursor, the earliest first; a cursor may name rows that come again.
+
+    Parameters
+    ----------
+    cursor
+        That of the arrival that was dealt with last; empty at first.
+    scenario
+        Its section ``watch`` says where to look.
+    root, raw
+        The project's folder, and ``data/raw``.
+
+    Raises
+    ------
+    DataError
+        If a database does not answer, or nothing of a web source could be had. The cursor stays good.
+    """
+    source = scenario.source
+    if scenario.watch.folder is not None:
+        try:
+            yield from _files(cursor, scenario, root / scenario.watch.folder)
+        except OSError as error:
+            raise DataError(f"watch.folder: {error.filename or scenario.watch.folder}: {error.strerror}.") from error
+    elif isinstance(source, SqlSource):
+        yield from _queried(cursor, source, scenario.watch.column, root)
+    elif isinstance(source, FeedSource | CrawlSource):
+        fetching.fetch(source, raw, progress)
+        found = sources.collect(source, root, raw)
+        new = found.frame["fetched"] >= str(cursor.get("fetched", ""))
+        rows = Collected(
+            found.frame[new].reset_index(drop=True), found.lines[new.to_numpy()], found.broken, found.origin
+        )
+        if len(rows.frame):
+            yield Arrival(source.kind, rows, {"fetched": str(rows.frame["fetched"].max())})
+
+
+def _files(cursor: Cursor, scenario: Scenario, folder: Path) -> Iterator[Arrival]:
+    """Yield the files of a folder that are new or have changed."""
+    states = {}
+    for path in folder.iterdir():
+        if path.suffix.lower() in KINDS and not path.name.startswith("."):
+            with suppress(FileNotFoundError):  # gone since it was listed
+                found = path.stat()
+                states[path] = (found.st_mtime_ns, found.st_size)
+    known = {name: tuple(state) for name, state in cursor.get("files", {}).items()}
+    done = {path.name: states[path] for path in states if known.get(path.name) == states[path]}
+    for path in sorted(states, key=lambda path: (states[path], path.name)):
+        if path.name in done or time.time() - states[path][0] / 1e9 < SETTLED:
+            continue
+        done = {**done, path.name: states[path]}
+        after = {"files": {name: list(state) for name, state in done.items()}}
+        try:
+            yield Arrival(path.name, sources.of_file(path, KINDS[path.suffix.lower()], scenario.source), after)
+        except DataError as error:
+            yield Arrival(path.name, None, after, str(error))
+
+
+def _queried(cursor: Cursor, source: SqlSource, column: str | None, root: Path) -> Iterator[Arrival]:
+    """Yield the rows of a table or query from the cursor's value on."""
+    names, rows = databases.read(source, root, None if column is None else (column, _typed(cursor.get("after"))))
+    if not rows:
+        return
+    frame = pd.DataFrame({name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)})
+    last = None if column is None else _plain(rows[-1][names.index(column)])
+    yield Arrival(source.table or "query", sources.numbered(frame, databases.shown(source)), {"after": last})
+
+
+_TYPES: dict[str, Any] = {"datetime": datetime.fromisoformat, "date": date.fromisoformat, "Decimal": Decimal}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a database as JSON has it, with its type where JSON has none."""
+    kind = type(value).__name__
+    return {kind: str(value)} if kind in _TYPES else value
+
+
+def _typed(value: Any) -> Any:
+    """Return the value that `_plain` was given."""
+    return next(_TYPES[kind](text) for kind, text in value.items()) if isinstance(value, dict) else value
