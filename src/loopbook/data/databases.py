@@ -137,6 +137,7 @@ def _after(connection: Connection, source: SqlSource, column: str, value: Any) -
     """Return the rows of a table or query from a value of a column on, in its order."""
     import sqlalchemy as sa
 
+    by: sa.ColumnElement[Any]
     if source.table:
         table = _table(connection, source)
         known = list(table.columns.keys())
