@@ -70,6 +70,19 @@ def test_answers_are_found_by_their_decision_and_lines_that_are_none_have_reason
     assert refused[["line", "reason"]].to_numpy().tolist() == [[3, "bad-label"], [4, "other-decision"]]
 
 
+def test_reviews_count_for_the_row_that_they_name_and_skipping_says_nothing() -> None:
+    given = scenario({"positive": [1], "names": ["clear", "refer"]})
+    reviewed = {"verdict": "correct", "class": "refer", "why": "useful"}
+    entries = said(
+        {"decision_id": "rehearsed by another version", "user": "u1", "label": "refer", "review": reviewed},
+        {"decision_id": "d2", "user": "u1", "review": {**reviewed, "verdict": "skip"}},
+        {"decision_id": "d1", "user": "u2", "usage": {"event": "abandoned", "seconds": 300}},
+    )
+    entries.loc[0, "payload"] = json.dumps({"row_id": "a"})
+    answers, refused = gathering.served(entries, decisions(), given)
+    assert answers[["row_id", "user", "label"]].to_numpy().tolist() == [["a", "u1", 1]] and not len(refused)
+
+
 @pytest.mark.parametrize("decimal", [".", ","])
 def test_numbers_are_those_of_json_however_the_source_writes_them(decimal: str) -> None:
     given = scenario(

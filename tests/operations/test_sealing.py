@@ -12,6 +12,8 @@ from loopbook.decisions.audit import database, forgetting
 from loopbook.decisions.audit.entry import Entry, new_id
 from loopbook.decisions.audit.tables import RECORDS
 from loopbook.decisions.audit.writer import Writer
+from loopbook.feedback import reviewing
+from loopbook.feedback.reviewing import Review
 from loopbook.operations import sealing
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.loading import load
@@ -65,6 +67,30 @@ def test_decisions_come_in_the_order_of_time_then_row_with_the_feedback_on_them(
         decisions["scores"].iloc[0] == '{"no": 0.25, "yes": 0.75}' and decisions["attributes"].iloc[0] == '{"a": "b"}'
     )
     assert feedback["decision_id"].tolist() == [first.id]
+
+
+def test_reviews_answer_what_waited_and_what_was_taken_back_is_left_out(project: Project, scenario: Scenario) -> None:
+    asked, other = decision("a", 1, action="review", reasons="Unsure."), decision("b", 2, reasons="Sure.")
+    said = [
+        reviewing.entry(scenario, Review("", of, "ann", "correct", "yes", "yes"), "a-key")
+        for of in (asked.id, other.id)
+    ]
+    (gone,) = [Review(said[1].id, other.id, "ann", "correct", "yes", "yes")]
+    rehearsed = reviewing.entry(scenario, Review("", "r1", "ann", "accept", "no", "no"), "k", payload={"row_id": "z"})
+    write(project, asked, other, *said, reviewing.undo(gone, "a-key"), rehearsed)
+    found = sealing.seal(project, scenario, "standard")
+    decisions, feedback = (sealed.load(project, found.part(name)) for name in (SERVED, SAID))
+    assert decisions["action"].tolist() == ["yes", "yes"] and decisions["verdict"].tolist()[0] == "yes"
+    assert decisions["reasons"].tolist() == ["Unsure. The reviewer decided: yes.", "Sure."]
+    assert set(feedback["id"]) == {said[0].id, rehearsed.id}
+
+
+def test_reviews_of_a_rehearsal_are_sealed_where_nothing_was_served(project: Project, scenario: Scenario) -> None:
+    write(
+        project, reviewing.entry(scenario, Review("", "r1", "ann", "accept", "no", "no"), "k", payload={"row_id": "z"})
+    )
+    found = sealing.seal(project, scenario, "standard")
+    assert sealed.load(project, found.part(SAID))["decision_id"].tolist() == ["r1"] and not found.part(SERVED)
 
 
 def test_only_what_is_new_makes_another_extract(project: Project, scenario: Scenario) -> None:

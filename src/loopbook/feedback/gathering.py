@@ -57,13 +57,17 @@ def truth(stream: pd.DataFrame, scenario: Scenario) -> dict[str, Any]:
 def served(said: pd.DataFrame, decisions: pd.DataFrame, scenario: Scenario) -> Answers:
     """Return what was said to the service, checked as a file is; its lines are the entries, in the order of time.
 
-    What is said of a decision that is not in the log of decisions is refused with that reason.
+    What is said of a decision that is not in the log of decisions is refused with that reason. A review of a rehearsed
+    decision counts for the row that it names; one without a label and a comment (skipped, or a number that was called
+    right) says nothing to learn from.
     """
     rows = dict(zip(decisions["decision_id"], decisions["row_id"].astype(str), strict=True))
-    lines, broken = [], []
+    known, lines, broken = set(rows.values()), [], []
     for line, (facts, payload, written) in enumerate(said[["facts", "payload", "written"]].itertuples(index=False), 1):
         told = json.loads(facts) | json.loads(payload or "{}")
-        row = rows.get(told["decision_id"])
+        if "usage" in told or _skipped(told):
+            continue
+        row = rows.get(told["decision_id"]) or (told["row_id"] if told.get("row_id") in known else None)
         if row is None:
             broken.append((line, "other-decision", "about a decision that is left out of this run's log"))
             continue
@@ -73,3 +77,9 @@ def served(said: pd.DataFrame, decisions: pd.DataFrame, scenario: Scenario) -> A
     today = said["written"].max().date()
     answers, refused = corrections.checked(lines, broken, decisions, scenario, today, Notation())
     return answers.assign(source=SERVICE).astype({"source": "str"}), refused
+
+
+def _skipped(told: dict[str, Any]) -> bool:
+    """Say whether an entry is a review that names nothing."""
+    named = "label" in told or told.get("comment") or any(name.startswith("label_") for name in told)
+    return "review" in told and not named

@@ -66,9 +66,10 @@ def doubt(scenario: Scenario, facts: Sequence[Mapping[str, Any]]) -> NDArray[np.
     prices = costs.of(scenario.decisions.costs, scenario.task, names)
     scores = np.array([[told["scores"].get(name, 0.0) for name in prices.classes] for told in facts])
     found = acquisition.ignorance(scores, prices)
-    for at, told in enumerate(facts):
-        if prices.two and told.get("threshold") is not None:
-            found[at] = acquisition.uncertainty(scores[at, 1], told["threshold"])
+    thresholds = np.array([told.get("threshold") if prices.two else None for told in facts], dtype=np.float64)
+    for threshold in np.unique(thresholds[~np.isnan(thresholds)]):
+        mine = thresholds == threshold
+        found[mine] = acquisition.uncertainty(scores[mine, 1], threshold)
     return found
 
 

@@ -123,6 +123,12 @@ def undo(review: Review, caller: str) -> Entry:
     return Entry("feedback", new_id(), {**facts, "review": {"verdict": UNDO, "of": review.id}})
 
 
+def abandoned(decision_id: str, reviewer: str, seconds: float) -> Entry:
+    """Return the entry that an item was given to a reviewer, and not answered in so many seconds."""
+    usage = {"event": "abandoned", "page": "review", "seconds": seconds}
+    return Entry("feedback", new_id(), {"decision_id": decision_id, "user": reviewer, "usage": usage})
+
+
 def withdrawn(entries: Iterable[Stored]) -> frozenset[str]:
     """Return the ids of the entries that were taken back by who had made them, and of those by which that was done."""
     gone: set[str] = set()
@@ -143,6 +149,27 @@ def standing_reviews(entries: Iterable[Stored]) -> list[Review]:
     known = list(entries)
     gone = withdrawn(known)
     return [_review(stored) for stored in known if stored.facts.get("review") and stored.id not in gone]
+
+
+def actions(entries: Iterable[Stored], share: float) -> dict[str, str]:
+    """Return the actions that follow from settled reviews, by decision; `share` is that of items with two reviewers."""
+    known = list(entries)
+    told = {stored.id: stored.facts["review"].get("action") for stored in known if stored.facts.get("review")}
+    found = {}
+    for id, said in by_decision(standing_reviews(known)).items():
+        settled = standing(said, twice(id, share)).meant
+        action = next((told[review.id] for review in said if review.meant == settled), None)
+        if settled is not None and action is not None:
+            found[id] = str(action)
+    return found
+
+
+def answered(facts: dict[str, Any], action: str | None) -> dict[str, Any]:
+    """Return a decision's facts after the person who was asked has answered; others, and unanswered ones, stay."""
+    if action is None or facts["action"] != REVIEW:
+        return facts
+    reasons = f"{facts['reasons']} The reviewer decided: {action}."
+    return {**facts, "action": action, "verdict": action, "reasons": reasons}
 
 
 def by_decision(reviews: Iterable[Review]) -> dict[str, list[Review]]:

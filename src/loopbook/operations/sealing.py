@@ -55,7 +55,8 @@ def seal(project: Project, scenario: Scenario, profile: str, say: Callable[[str]
         if (until, days) == (known.get("until"), known.get("days")):
             return last
         found = reader.entries(engine, agent, until=until, kinds=("decision", "feedback"))
-        parts = _parts(_counted(found, sum(until.values()) + len(until), scenario.name, say), days)
+        counted = _counted(found, sum(until.values()) + len(until), scenario.name, say)
+        parts = _parts(counted, days, scenario.service.review_twice)
     finally:
         engine.dispose()
     return _kept(project, scenario.name, profile, parts, {"until": until, "days": days})
@@ -89,31 +90,44 @@ def _counted(found: Iterator[Stored], most: int, scenario: str, say: Callable[[s
         yield stored
 
 
-def _parts(found: Iterator[Stored], days: int) -> dict[str, "pd.DataFrame"]:
-    """Return the decisions written on the latest days in the order of time, then of row, and the feedback on them."""
+def _parts(found: Iterator[Stored], days: int, twice: float) -> dict[str, "pd.DataFrame"]:
+    """Return the decisions written on the latest days in the order of time, then of row, and the feedback on them.
+
+    What was taken back is left out. A decision that waited for a person holds what reviewers have answered.
+    """
     import pandas as pd
 
     from loopbook.decisions import log
+    from loopbook.feedback import reviewing
 
-    decided, said = [], []
+    decided, fed = [], []
     for stored in found:
         facts, payload = stored.facts, stored.payload or {}
-        if stored.kind == "decision":
-            nested = {name: json.dumps(facts.get(name, payload.get(name)) or {}) for name in _NESTED}
-            own = {"decision_id": stored.id, "written": stored.written, **nested}
-            decided.append({**facts, "row_id": payload.get("row_id"), "time": payload.get("time"), **own})
-        else:
-            told = json.dumps(stored.payload) if stored.payload else ""
-            said.append((stored.id, facts.get("decision_id"), stored.written, json.dumps(facts), told))
+        if stored.kind == "feedback":
+            fed.append(stored)
+            continue
+        nested = {name: json.dumps(facts.get(name, payload.get(name)) or {}) for name in _NESTED}
+        own = {"decision_id": stored.id, "written": stored.written, **nested}
+        decided.append({**facts, "row_id": payload.get("row_id"), "time": payload.get("time"), **own})
+    actions = reviewing.actions(fed, twice)
+    decided = [reviewing.answered(facts, actions.get(facts["decision_id"])) for facts in decided]
+    gone = reviewing.withdrawn(fed)
+    said = [_said(stored) for stored in fed if stored.id not in gone]
     decisions = _timed(pd.DataFrame(decided, columns=[*log.COLUMNS, "value", *_NESTED, "written"]), "time", "written")
     feedback = _timed(pd.DataFrame(said, columns=["id", "decision_id", "written", "facts", "payload"]), "written")
     when = decisions["written"]  # our own clock: what callers say of time must not push others out
     decisions = decisions[when > when.max() - pd.Timedelta(days=days)]
-    feedback = feedback[feedback["decision_id"].isin(decisions["decision_id"])]
+    names_row = feedback["payload"].str.contains('"row_id"', regex=False)  # of a rehearsed decision, in no log
+    feedback = feedback[feedback["decision_id"].isin(decisions["decision_id"]) | names_row]
     return {
         SERVED: decisions.sort_values(["time", "row_id", "written"], kind="stable", ignore_index=True),
         SAID: feedback.sort_values(["written", "id"], ignore_index=True),
     }
+
+
+def _said(stored: Stored) -> tuple[Any, ...]:
+    told = json.dumps(stored.payload) if stored.payload else ""
+    return stored.id, stored.facts.get("decision_id"), stored.written, json.dumps(stored.facts), told
 
 
 def _timed(frame: "pd.DataFrame", *columns: str) -> "pd.DataFrame":

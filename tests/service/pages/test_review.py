@@ -113,7 +113,6 @@ def test_a_third_decides_where_two_disagree(tmp_path_factory: pytest.TempPathFac
         ({"verdict": "correct", "label": "no such class"}, 422),
         ({"verdict": "maybe"}, 422),
         ({"verdict": "accept", "also": {"no such output": "x"}}, 422),
-        ({"verdict": "accept", "also": {"topic": "no such class"}}, 422),
         ({"verdict": "accept", "seconds": -1}, 422),
         ({"verdict": "accept", "unknown": 1}, 422),
         ({"verdict": "accept", "token": "0" * 32}, 409),

@@ -79,6 +79,7 @@ class Queue:
     def next(self, reviewer: str) -> Shown | None:
         """Return what a reviewer is to look at: what they have in hand, else the next item; None if there is none."""
         self.refresh()
+        self._note_abandoned()
         done = []
         for lease in self.leases.held(reviewer):
             item = self.item(lease.decision_id)
@@ -131,6 +132,7 @@ class Queue:
         if before.facts["review"]["verdict"] != said.verdict or before.facts["review"]["class"] != said.meant:
             raise Refused(409, "Something else was answered already, perhaps in another window.")
         self.leases.release([token])
+        self.refresh(now=True)
         return self._answered(before)
 
     def undo(self, reviewer: str, caller: str, id: str | None = None) -> Review:
@@ -155,7 +157,7 @@ class Queue:
 
     def recent(self, reviewer: str, most: int) -> list[Answered]:
         """Return a reviewer's latest answers that stand, the latest last, and what became of them."""
-        self.refresh()
+        self.refresh(now=True)
         mine = (review for said in self._reviews.values() for review in said if review.reviewer == reviewer)
         return [self._became(review) for review in sorted(mine, key=lambda review: review.written)[-most:]]
 
@@ -220,6 +222,11 @@ class Queue:
                 said = sorted(self._said.values(), key=lambda stored: (stored.written, stored.writer, stored.seq))
                 self._reviews = reviewing.by_decision(reviewing.standing_reviews(said))
             self._read = begun
+
+    def _note_abandoned(self) -> None:
+        """Write down which items were given out and not answered in time; they are free again."""
+        for lease in self.leases.lapsed():
+            self._append(reviewing.abandoned(lease.decision_id, lease.reviewer, lease.ends - lease.begun))
 
     def _fresh(self) -> tuple[bool, bool]:
         """Read the log's new entries; return whether there were decisions, and reviews, among them."""
