@@ -80,8 +80,8 @@ def test_reviews_answer_what_waited_and_what_was_taken_back_is_left_out(project:
     write(project, asked, other, *said, reviewing.undo(gone, "a-key"), rehearsed)
     found = sealing.seal(project, scenario, "standard")
     decisions, feedback = (sealed.load(project, found.part(name)) for name in (SERVED, SAID))
-    assert decisions["action"].tolist() == ["yes", "yes"] and decisions["verdict"].tolist()[0] == "yes"
-    assert decisions["reasons"].tolist() == ["Unsure. The reviewer decided: yes.", "Sure."]
+    assert decisions["action"].tolist() == ["alert", "yes"] and decisions["verdict"].tolist()[0] == "alert"
+    assert decisions["reasons"].tolist() == ["Unsure. The reviewer decided: alert.", "Sure."]
     assert set(feedback["id"]) == {said[0].id, rehearsed.id}
 
 
