@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -21,10 +20,10 @@ from loopbook.decisions.audit import reader
 from loopbook.decisions.audit.entry import LogError, Stored
 from loopbook.decisions.audit.writer import Writer
 from loopbook.requirements import interface
-from loopbook.scenario.errors import LoopbookError
 from loopbook.service import limits, openapi
 from loopbook.service.deciding import Asked, Busy, Deciding, Unanswerable
-from loopbook.service.errors import LOG, MEDIA, Refused, incident, problem
+from loopbook.service.errors import COME_BACK, MEDIA, Refused, incident, problem
+from loopbook.service.explained import Explanations
 from loopbook.service.front import Front
 from loopbook.service.keys import ROLES, Caller, Keyring
 from loopbook.service.limits import Allowance
@@ -35,7 +34,6 @@ from loopbook.service.schemas import Id, Wire
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _LARGE = 65_536  # bytes of a body from which it is read in a thread, for the others not to wait
-_COME_BACK = {"Retry-After": "1"}
 _JSON = "application/json"
 
 
@@ -70,7 +68,8 @@ def create_app(
     app = FastAPI(title=scenario.title, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.add_middleware(Front, metrics=metrics, encrypted=encrypted, masks=masks)
     keys = Keyring(database, behind.name)
-    people = People(behind, database, writer, keys, alerts, encrypted)
+    explained = Explanations(behind)
+    people = People(behind, database, writer, keys, explained, alerts, encrypted)
     unstored = _unstored(masks)
     answers: dict[type[Exception], Any] = {
         Refused: _refused,
@@ -83,7 +82,7 @@ def create_app(
     }
     for kind, answer in answers.items():
         app.add_exception_handler(kind, people.in_page(answer))
-    service = _Service(behind, database, writer, metrics, keys, alerts)
+    service = _Service(behind, database, writer, metrics, keys, explained, alerts)
     openapi.routes(app, service.wire, {name: getattr(service, name) for name in openapi.OPERATIONS})
     pages.routes(app, people)
     return app
@@ -99,6 +98,7 @@ class _Service:
         writer: Writer,
         metrics: Metrics,
         keys: Keyring,
+        explained: Explanations,
         alerts: Callable[[], list[str]],
     ) -> None:
         self.wire = Wire(behind.scenario)
@@ -107,7 +107,7 @@ class _Service:
         self._settings = settings = behind.scenario.service
         self._keys = keys
         self._allowance = Allowance(database, behind.name, settings.decisions_per_second, settings.burst_seconds)
-        self._explaining = threading.BoundedSemaphore(1)
+        self._explained = explained
         self._about_schemas = interface.schemas(behind.scenario)
 
     async def decide(self, request: Request) -> Response:
@@ -206,7 +206,7 @@ class _Service:
         done, _ = await asyncio.wait((waiting,), timeout=self._settings.answer_seconds)
         if not done:
             waiting.add_done_callback(lambda late: late.cancelled() or late.exception())
-            raise Refused(503, "Not answered in time; ask again with the same Idempotency-Key.", _COME_BACK)
+            raise Refused(503, "Not answered in time; ask again with the same Idempotency-Key.", COME_BACK)
         return waiting.result()
 
     async def _found(self, id: str, caller: Caller) -> Stored:
@@ -216,18 +216,6 @@ class _Service:
         if stored is None or stored.kind != "decision" or not own:
             raise Refused(404, "There is no such decision, or it is another caller's.")
         return stored
-
-    def _explained(self, stored: Stored) -> Any:
-        if not self._explaining.acquire(blocking=False):
-            raise Refused(503, "Another decision is being explained; ask again.", _COME_BACK)
-        try:
-            return self._behind.explain(stored, self._settings.explain_seconds)
-        except LoopbookError as error:
-            LOG.warning("decision %s is not explained: %s", stored.id, error)
-            reason = "the versions that decided are served no longer, or what it was decided on was forgotten"
-            raise Refused(409, f"This decision cannot be explained: {reason}.") from None
-        finally:
-            self._explaining.release()
 
 
 def _idempotency(request: Request) -> str | None:
@@ -275,7 +263,7 @@ async def _misfit(_: Request, error: Exception) -> Response:
 
 
 async def _come_back(_: Request, error: Exception) -> Response:
-    return await _refused(_, Refused(503, "Too much is asked just now; come back in a second.", _COME_BACK))
+    return await _refused(_, Refused(503, "Too much is asked just now; come back in a second.", COME_BACK))
 
 
 async def _unanswerable(_: Request, error: Exception) -> Response:
@@ -288,6 +276,6 @@ def _unstored(masks: tuple[Sequence[str], Sequence[str]]) -> Any:
     async def answer(_: Request, error: Exception) -> Response:
         detail = "The log cannot be reached, so nothing is decided; ask again with the same Idempotency-Key."
         body = problem(503, detail, incident=incident(error, *masks))
-        return Response(body, 503, _COME_BACK, MEDIA)
+        return Response(body, 503, COME_BACK, MEDIA)
 
     return answer

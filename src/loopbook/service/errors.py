@@ -14,6 +14,9 @@ from loopbook.privacy import personal_data
 
 LOG = logging.getLogger("loopbook.service")
 MEDIA = "application/problem+json"
+COME_BACK = {"Retry-After": "1"}
+"""Headers of an answer to whom a moment later will be answered."""
+
 _SHOWN = 20  # problems of one request that are listed
 _NAME = 80  # characters of a name that are shown
 _TRACE = 20_000  # characters of a trace that are kept

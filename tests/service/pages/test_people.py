@@ -170,5 +170,5 @@ def test_attempts_to_sign_in_are_limited(tmp_path_factory: pytest.TempPathFactor
 
 
 def test_the_cookie_goes_only_by_tls_where_there_is_some(up: Service) -> None:
-    made = people.People(up.behind, up.engine, None, None, list, encrypted=True)  # type: ignore[arg-type]
+    made = people.People(up.behind, up.engine, None, None, None, list, encrypted=True)  # type: ignore[arg-type]
     assert made._cookie.startswith("__Host-") and made._encrypted

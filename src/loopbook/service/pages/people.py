@@ -17,6 +17,7 @@ from loopbook.scenario.contract import Scenario
 from loopbook.service import limits
 from loopbook.service.deciding import Deciding
 from loopbook.service.errors import Refused
+from loopbook.service.explained import Explanations
 from loopbook.service.keys import Caller, Keyring
 from loopbook.service.limits import Allowance
 from loopbook.service.pages import rendering, sessions
@@ -42,6 +43,8 @@ class People:
     ----------
     behind, database, writer
         The served agent, the log's database and its writer, as of `service.app.create_app`.
+    explained
+        Explains a decision; called in a thread.
     alerts
         What is wrong with the service now, in sentences.
     """
@@ -52,11 +55,12 @@ class People:
         database: Engine,
         writer: Writer,
         keys: Keyring,
+        explained: Explanations,
         alerts: Callable[[], list[str]],
         encrypted: bool = False,
     ) -> None:
         self.behind, self.database, self.writer, self.alerts = behind, database, writer, alerts
-        self._keys, self._encrypted = keys, encrypted
+        self.explained, self._keys, self._encrypted = explained, keys, encrypted
         self._attempts = Allowance(database, f"{behind.name} sign-in", _SIGN_IN_RATE, _SIGN_IN_BURST)
         short = hashlib.sha256(behind.name.encode()).hexdigest()[:8]  # agents on other ports share the browser's jar
         self._cookie = f"{'__Host-' if encrypted else ''}loopbook-{short}"

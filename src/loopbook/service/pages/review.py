@@ -1,17 +1,14 @@
 """Review page: the queue in a browser, by keyboard; and its JSON interface, which scripts may use by an API key."""
 
-import threading
 from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import FastAPI, Path, Request, Response
 from pydantic_core import to_json
 
-from loopbook.decisions.audit.entry import Stored
 from loopbook.feedback import reviewing
-from loopbook.scenario.errors import LoopbookError
 from loopbook.scenario.task import Number
-from loopbook.service.errors import LOG, Refused
+from loopbook.service.errors import Refused
 from loopbook.service.keys import Caller
 from loopbook.service.pages.marking import marked
 from loopbook.service.pages.people import People
@@ -45,7 +42,6 @@ class _Review:
 
     def __init__(self, people: People, queue: Queue, wire: ReviewWire) -> None:
         self._people, self._queue, self._wire = people, queue, wire
-        self._explaining = threading.BoundedSemaphore(1)
 
     async def next(self, request: Request) -> Response:
         """Put the next item into a reviewer's hands, or the one that is in them; `item` is null if there is none."""
@@ -122,7 +118,7 @@ class _Review:
             item = self._queue.item(id)
             if item is None:
                 raise Refused(404, "There is no such decision to review.")
-            return self._explained(item)
+            return self._people.explained(item)
 
         return _json(await to_thread.run_sync(explained))
 
@@ -149,7 +145,7 @@ class _Review:
         explained, unexplained = None, ""
         if why:
             try:
-                explained = self._explained(shown.item)
+                explained = self._people.explained(shown.item)
             except Refused as refused:
                 unexplained = refused.detail
         parts = explained["parts"] if explained else []
@@ -158,17 +154,6 @@ class _Review:
         ranked = sorted(item["scores"].items(), key=lambda pair: -pair[1])
         values |= {"item": item, "pieces": texts, "beside": beside, "ranked": ranked}
         return values | {"explained": explained, "unexplained": unexplained, "number": isinstance(task, Number)}
-
-    def _explained(self, item: Stored) -> Any:
-        if not self._explaining.acquire(blocking=False):
-            raise Refused(503, "Another decision is being explained; ask again.", {"Retry-After": "1"})
-        try:
-            return self._people.behind.explain(item, self._people.scenario.service.explain_seconds)
-        except LoopbookError as error:
-            LOG.warning("decision %s is not explained: %s", item.id, error)
-            raise Refused(409, "This decision cannot be explained: what decided is served no longer.") from None
-        finally:
-            self._explaining.release()
 
 
 def _is_form(request: Request) -> bool:
