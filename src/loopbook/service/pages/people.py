@@ -110,7 +110,8 @@ class People:
         """Return a page from a template; ``values`` are escaped."""
         who = {"caller": getattr(request.state, "caller", None), "csrf": getattr(request.state, "csrf", None)}
         title, encrypted = self.scenario.title, self._encrypted
-        return rendering.respond(request, template, title, status=status, encrypted=encrypted, **who, **values)
+        about = {"status": status, "encrypted": encrypted, "simulated": self.scenario.simulated}
+        return rendering.respond(request, template, title, **about, **who, **values)
 
     def go(self, address: str) -> Response:
         """Return the answer to a form that was taken: the browser gets a page of this service."""
@@ -124,7 +125,7 @@ class People:
             if not rendering.is_page(request):
                 return refused
             who = {"caller": getattr(request.state, "caller", None), "csrf": getattr(request.state, "csrf", None)}
-            return rendering.problem(request, refused, self.scenario.title, **who)
+            return rendering.problem(request, refused, self.scenario.title, simulated=self.scenario.simulated, **who)
 
         return answer
 
