@@ -33,11 +33,12 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun, status = perf_counter(), 0
+        begun, status, taken = perf_counter(), 0, 0.0
 
         async def answer(message: Any) -> None:
-            nonlocal status
+            nonlocal status, taken
             if message["type"] == "http.response.start":
+                taken = perf_counter() - begun  # an export is sent for as long as the caller takes
                 status = message["status"]
                 own = message.get("headers", ())
                 given = {name for name, _ in own}  # a page has a policy of its own
@@ -57,4 +58,4 @@ class Front:
             await answer({"type": "http.response.body", "body": body})
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            self._metrics.answered(route, scope["method"], status, perf_counter() - begun)
+            self._metrics.answered(route, scope["method"], status, taken or perf_counter() - begun)

@@ -36,7 +36,7 @@ def decided(engine: Engine) -> list[Stored]:
 
 def _entry(number: int) -> Entry:
     facts = {"action": ("alert", "ignore")[number % 2], "answer": ("bad", "fine")[number % 3 == 0]}
-    facts |= {"probability": number / 40, "caller": ("ann", "bob")[number % 2], "versions": {"run": f"m/{number % 2}"}}
+    facts |= {"probability": number / 40, "versions": {"run": f"m/{number % 2}"}}
     row = {"fields": {"text": TEXTS[number % 5]}, "attributes": {"company": ("Acme", "Bolt|Acme", "Bo%t")[number % 3]}}
     return Entry("decision", new_id(), facts, None if number == 7 else row)
 
@@ -46,7 +46,7 @@ LOOKS: dict[str, tuple[Filter, Callable[[Stored], bool]]] = {
     "action": (Filter(action="alert"), lambda one: one.facts["action"] == "alert"),
     "class": (Filter(answer="fine"), lambda one: one.facts["answer"] == "fine"),
     "score": (Filter(low=0.25, high=0.5), lambda one: 0.25 <= one.facts["probability"] <= 0.5),
-    "run": (Filter(run="m/1", caller="bob"), lambda one: one.facts["caller"] == "bob"),
+    "run": (Filter(run="m/1"), lambda one: one.facts["versions"]["run"] == "m/1"),
     "segment": (Filter(segment=("company", "Acme")), lambda one: "Acme" in _row(one, "attributes", "company")),
     "percent": (Filter(segment=("company", "Bo%t")), lambda one: _row(one, "attributes", "company") == "Bo%t"),
     "text": (Filter(text="FALL", text_fields=("text",)), lambda one: "fall" in _row(one, "fields", "text").lower()),

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Engine,
     and_,
     cast,
-    exists,
     func,
     literal,
     or_,
@@ -26,7 +25,7 @@ from sqlalchemy import (
 )
 
 from loopbook.decisions.audit import chain, reader
-from loopbook.decisions.audit.entry import LogError, Stored
+from loopbook.decisions.audit.entry import TOOK_OVER, LogError, Stored
 from loopbook.decisions.audit.tables import PAYLOADS, RECORDS
 
 REACH = 50_000
@@ -85,8 +84,6 @@ class Filter:
         What one of these fields contains, in capitals or not (of letters outside ASCII, SQLite knows no capitals).
     reviewed
         Whether somebody has said something of them that was not withdrawn.
-    caller
-        Who asked.
     """
 
     since: datetime | None = None
@@ -100,7 +97,6 @@ class Filter:
     text: str = ""
     text_fields: tuple[str, ...] = ()
     reviewed: bool | None = None
-    caller: str = ""
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -176,21 +172,32 @@ def every(engine: Engine, agent: str, wanted: Filter) -> Iterator[Stored]:
 def counts(engine: Engine, agent: str, wanted: Filter) -> Counts:
     """Count the newest `REACH` decisions in the asked time that are meant, by time and action."""
     edge = _edge(engine, agent, wanted, None)
-    place = list(_where(engine, agent, wanted, None, edge))
+    since = edge and chain.moment(edge.written)
+    minute, action = func.substr(RECORDS.c.written, 1, _STEPS[-1][1]), _fact(engine, "action").as_string()
+    query = select(minute, action, func.count()).where(*_where(engine, agent, wanted, None, edge))
+    if wanted.segment is not None or wanted.text:
+        query = query.select_from(_BESIDE)
     with engine.connect() as connection:
-        first, last = connection.execute(
-            select(func.min(RECORDS.c.written), func.max(RECORDS.c.written)).select_from(_BESIDE).where(*place)
-        ).one()
-        if first is None:
-            return Counts({}, edge and chain.moment(edge.written))
-        span = chain.moment(last) - chain.moment(first)
-        width = next(width for least, width in _STEPS if span >= least)
-        bar, action = func.substr(RECORDS.c.written, 1, width), _fact(engine, "action").as_string()
-        query = select(bar, action, func.count()).select_from(_BESIDE).where(*place).group_by(bar, action).order_by(bar)
-        bars: dict[str, dict[str, int]] = {}
-        for stamp, what, many in connection.execute(query):
-            bars.setdefault(stamp, {})[what] = many
-    return Counts(bars, edge and chain.moment(edge.written))
+        rows = connection.execute(query.group_by(minute, action).order_by(minute)).all()
+    if not rows:
+        return Counts({}, since)
+    span = datetime.fromisoformat(rows[-1][0]) - datetime.fromisoformat(rows[0][0])
+    width = next(width for least, width in _STEPS if span >= least)
+    bars: dict[str, dict[str, int]] = {}
+    for stamp, what, many in rows:
+        bar = bars.setdefault(stamp[:width], {})
+        bar[what] = bar.get(what, 0) + many
+    return Counts(bars, since)
+
+
+def runs(engine: Engine, agent: str) -> list[str]:
+    """Return the runs, as scenario/run, by whose versions an agent has decided as a service, the latest first."""
+    act = _fact(engine, "act").as_string() == TOOK_OVER
+    query = select(_fact(engine, "versions", "run").as_string()).where(
+        RECORDS.c.agent == agent, RECORDS.c.kind == "admin", act
+    )
+    with engine.connect() as connection:
+        return list(dict.fromkeys(connection.scalars(query.order_by(*_NEWEST))))
 
 
 _NOTHING = ('"verdict":"undo"', '"verdict":"skip"', '"usage":{')
@@ -225,7 +232,7 @@ def _where(
         yield RECORDS.c.written >= chain.stamp(wanted.since)
     if wanted.before is not None:
         yield RECORDS.c.written < chain.stamp(wanted.before)
-    for name in ("action", "answer", "caller"):
+    for name in ("action", "answer"):
         if getattr(wanted, name):
             yield _fact(engine, name).as_string() == getattr(wanted, name)
     if wanted.run:
@@ -240,7 +247,7 @@ def _where(
         held = [_told(engine, "fields", name).as_string() for name in wanted.text_fields]
         yield or_(*(value.icontains(wanted.text, autoescape=True) for value in held))
     if wanted.reviewed is not None:
-        said = _said()
+        said = _said(engine, agent, edge.written if edge else "")
         yield said if wanted.reviewed else ~said
 
 
@@ -249,13 +256,17 @@ def _in_segment(engine: Engine, name: str, value: str) -> ColumnElement[bool]:
     return or_(*(("|" + one + "|").icontains(f"|{value}|", autoescape=True) for one in held))
 
 
-def _said() -> ColumnElement[bool]:
-    """Return the condition that something was said of a decision that was not taken back; skipping says nothing."""
-    feedback, undo = RECORDS.alias(), RECORDS.alias()
-    said = feedback.c.kind == "feedback", feedback.c.about == RECORDS.c.about, feedback.c.id != RECORDS.c.id
-    empty = or_(*(feedback.c.facts.contains(part, autoescape=True) for part in _NOTHING))
-    taken = undo.c.about == RECORDS.c.about, undo.c.facts.contains('"of":"' + feedback.c.id + '"')
-    return exists().where(*said, ~empty, ~exists().where(undo.c.kind == "feedback", *taken))
+def _said(engine: Engine, agent: str, since: str) -> ColumnElement[bool]:
+    """Return the condition that something was said of a decision that was not taken back; skipping says nothing.
+
+    `since`: a stamp before which none of the decisions was taken, and so nothing was said of them.
+    """
+    said, undo = RECORDS.alias(), RECORDS.alias()
+    here = [(one.c.agent == agent, one.c.kind == "feedback", one.c.written >= since) for one in (said, undo)]
+    empty = or_(*(said.c.facts.contains(part, autoescape=True) for part in _NOTHING))
+    undone = undo.c.facts.contains(_NOTHING[0], autoescape=True)
+    taken = select(_json(engine, undo.c.facts)["review", "of"].as_string()).where(*here[1], undone)
+    return RECORDS.c.about.in_(select(said.c.about).where(*here[0], ~empty, said.c.id.not_in(taken)))
 
 
 def _fact(engine: Engine, *names: str) -> Any:
