@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from loopbook.decisions.audit.entry import LogError
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """All that this version knows, in their order: ``migrations/versions`` has a file for each."""
 
 FOLDER = Path(__file__).resolve().parent / "migrations"
