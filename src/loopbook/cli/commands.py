@@ -7,12 +7,12 @@ was not delivered · 130 interrupted (a signal that ends it: 128 and its number)
 
 import typer
 
-from loopbook.cli import asking, auditing, deciding, keeping, keys, running, serving, showing
+from loopbook.cli import asking, auditing, deciding, keeping, keys, running, serving, showing, trying
 from loopbook.cli.program import Plain
 
 COMMANDS = {
     "Run": (running.run, running.loop, running.sweep, running.ablation, running.nightly),
-    "Decide": (deciding.approve, deciding.deliver, deciding.incidents),
+    "Decide": (deciding.approve, deciding.deliver, deciding.incidents, trying.trial),
     "Ask": (asking.why, asking.verify, asking.reproduce, asking.compare, asking.parameters),
     "Show": (showing.report, showing.share, showing.lab, showing.debug, showing.tensorboard),
     "Serve": (serving.serve, serving.watch, keys.keys),

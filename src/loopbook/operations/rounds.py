@@ -16,7 +16,7 @@ from loopbook.store.records import Run
 
 
 def proposed(project: Project, scenario: str, profile: str) -> tuple[Run, list[proposals.Proposal]]:
-    """Return the latest run of the current round, and what it proposes.
+    """Return the latest run of the current round, and what it proposes; and its service's trial, if one found better.
 
     Raises
     ------
@@ -35,7 +35,11 @@ def proposed(project: Project, scenario: str, profile: str) -> tuple[Run, list[p
             f"The latest run of {scenario} is that of round {run.round}, but it is round {current.round} now: run it "
             f"first, then approve what it proposes: {again}"
         )
-    return run, proposals.from_plain(content.load(artifact(project, run, "proposals")))
+    from loopbook.operations import trials  # brings what talks to databases
+
+    live = {one.id: one for one in trials.proposed(project, run)}  # proven on more than 07 has seen, so it stands first
+    own = proposals.from_plain(content.load(artifact(project, run, "proposals")))
+    return run, [*live.values(), *(one for one in own if one.id not in live)]
 
 
 def pending(
@@ -93,10 +97,9 @@ def _sealed(
     boundaries: list[str],
 ) -> snapshots.Snapshot | None:
     """Keep the champions that the next snapshot names, and seal it; None if somebody else has sealed that round."""
-    if after.champion not in (None, before.champion):
-        kept = champions.keep(project, artifact(project, run, "challenger"))
-        if kept != after.champion:
-            raise LoopbookError(f"The challenger of run {run.run} is not the one that was proposed; run 07 again.")
+    if after.champion is not None and after.champion != before.champion:
+        champions.keep(project, artifact(project, run, "challenger"))
+        champions.find(project, after.champion)  # one that was on trial may be of another run, and was kept then
     whole = after.model_copy(
         update={
             "first": before.first or champions.keep(project, artifact(project, run, "champion")),

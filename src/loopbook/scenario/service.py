@@ -1,5 +1,7 @@
 """Settings of the service: limits, and when it is alerted of itself; no stage reads this."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from loopbook.scenario.settings import Settings
@@ -41,4 +43,16 @@ class ServiceSettings(Settings):
     )
     review_known: float = Field(
         0.05, ge=0, le=0.5, description="share of what a reviewer is shown whose truth is known, to judge reviewers by"
+    )
+    challenger: Literal["none", "shadow", "share"] = Field(
+        "shadow",
+        description="what a challenger that `trial start` names does: nothing; decide beside the champion, unseen; or "
+        "decide a share of the rows",
+    )
+    challenger_share: float = Field(0.1, gt=0, le=0.5, description="share of the rows that it decides, by their hash")
+    challenger_error: float = Field(
+        0.05,
+        gt=0,
+        le=0.5,
+        description="chance of ever finding a challenger better that is not, however often one looks",
     )

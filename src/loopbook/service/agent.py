@@ -29,7 +29,7 @@ from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError
 from loopbook.service.deciding import Unanswerable
 from loopbook.statistics import conformal, targets
-from loopbook.store import content, origin
+from loopbook.store import challengers, content, origin
 from loopbook.store.lookup import again, artifact, digest, newest
 from loopbook.store.project import Project
 from loopbook.store.records import Run
@@ -56,7 +56,8 @@ class Served:
     agent
         Plan, policy and champion; nobody is its reviewer, so that what it asks a person stays open.
     versions
-        Of what decides: `model`, `policy`, `rules`, `data` (digests), `code` (revision), `run`.
+        Of what decides: `model`, `policy`, `rules`, `data` (digests), `code` (revision), `run`; of a challenger
+        on trial also `challenger`, its digest.
     """
 
     project: Project
@@ -80,13 +81,12 @@ class Served:
         return cls.of(project, newest(project, scenario, profile))
 
     @classmethod
-    def of(cls, project: Project, run: Run) -> Self:
-        """Return the agent that a run made."""
+    def of(cls, project: Project, run: Run, challenger: str = "") -> Self:
+        """Return the agent that a run made; or its challenger that was put on trial, named by its digest."""
         scenario = Scenario.model_validate_json(json.dumps(run.resolved))
-        model, policy = (
-            OnnxModel.load(bundle(project, run)),
-            policies.load(content.load(artifact(project, run, "policy"))),
-        )
+        kept = challengers.find(project, challenger) if challenger else None
+        model = OnnxModel.load(kept / challengers.ONNX if kept else bundle(project, run))
+        policy = policies.load(content.load(kept / challengers.POLICY if kept else artifact(project, run, "policy")))
         train = pd.read_parquet(artifact(project, run, "train"), columns=["label"])
         plan = Plan(
             scenario.task,
@@ -99,7 +99,7 @@ class Served:
             plan,
             lambda rows: model.answer(rows).aligned(plan.classes),
             policy,
-            digest(run, "champion"),
+            content.read_json(kept / challengers.ABOUT)["model"] if kept else digest(run, "champion"),
             scenario.decisions.review_capacity,
         )
         names = dict(zip(("model", "policy", "rules"), agent.versions, strict=True))
@@ -108,6 +108,7 @@ class Served:
             "data": digest(run, "train"),
             "code": _code(project.root),
             "run": f"{run.scenario}/{run.run}",
+            **({"challenger": challenger} if challenger else {}),
         }
         return cls(project, scenario, run.profile, run, agent, versions)
 

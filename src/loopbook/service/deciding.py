@@ -9,6 +9,9 @@ from loopbook.decisions.audit.entry import Stored
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError
 
+INTERFACE = ("task", "data", "source")
+"""Sections of a scenario by which requests are checked: a run with others needs a new process."""
+
 
 class Busy(LoopbookError):
     """The queue is full, or the service is going down: the caller should come back."""

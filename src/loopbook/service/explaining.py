@@ -23,7 +23,7 @@ class Explainer:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._earlier: OrderedDict[str, Served] = OrderedDict()
+        self._earlier: OrderedDict[tuple[str, str], Served] = OrderedDict()
         self._lock = threading.Lock()
 
     def explain(self, stored: Stored, served: Served, seconds: float) -> dict[str, Any]:
@@ -63,12 +63,14 @@ class Explainer:
 
     def _who(self, versions: Mapping[str, str], served: Served) -> Served:
         """Return the agent that took a decision."""
-        if versions["run"] == served.versions["run"]:
+        name, challenger = versions["run"], versions.get("challenger", "")
+        if name == served.versions["run"] and not challenger:
             return served
         with self._lock:
-            name = versions["run"]
-            found = self._earlier.pop(name, None) or Served.of(self._project, lookup.run(self._project, name))
-            self._earlier[name] = found
+            found = self._earlier.pop((name, challenger), None) or Served.of(
+                self._project, lookup.run(self._project, name), challenger
+            )
+            self._earlier[name, challenger] = found
             while len(self._earlier) > _KEPT:
                 self._earlier.popitem(last=False)
         if found.versions["model"] != versions["model"]:

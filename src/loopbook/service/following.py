@@ -18,16 +18,14 @@ from loopbook.scenario.contract import Scenario
 from loopbook.service import rehearsed
 from loopbook.service.agent import Served
 from loopbook.service.batching import Batcher
-from loopbook.service.deciding import Asked
+from loopbook.service.deciding import INTERFACE, Asked
 from loopbook.service.errors import LOG
 from loopbook.service.explaining import Explainer
 from loopbook.service.metrics import Metrics
-from loopbook.store import snapshots
+from loopbook.service.trial import FAILED, Arms, Failed, Shadow
+from loopbook.store import challengers, snapshots
 from loopbook.store.lookup import newest
 from loopbook.store.project import Project
-
-INTERFACE = ("task", "data", "source")
-"""Sections of a scenario by which requests are checked: a run with others needs a new process."""
 
 _PATIENCE = 30  # looks that are left out after one that failed
 _WARM = (1, 8, 64)  # sizes of batches decided before the first request
@@ -68,6 +66,10 @@ class Following:
         self._trouble = ""
         settings = scenario.service
         measured = {"measured": metrics.batch} if metrics else {}
+        self._count = metrics.challenger if metrics else lambda *_: None
+        self._allowed = settings.challenger != "none"
+        self._arms: Arms | None = None
+        self._shadow = Shadow(writer, settings.queue_most, self._count)
         self._batcher = Batcher(
             self._decided,
             self._known,
@@ -84,7 +86,12 @@ class Following:
     def __enter__(self) -> Self:
         warm(self._served)
         self._note(None)
+        self._shadow.__enter__()
         self._batcher.__enter__()
+        try:
+            self._share()
+        except Exception:  # the champion serves without it, and says so once
+            LOG.exception("%s begins without the challenger on trial", self.name)
         self._thread.start()
         return self
 
@@ -93,6 +100,7 @@ class Following:
         self._ended.set()
         self._thread.join()
         self._batcher.__exit__()
+        self._shadow.__exit__()
 
     def decide(self, asked: Asked) -> "Future[list[Stored]]":
         """Queue requests; see `Deciding.decide`."""
@@ -132,7 +140,15 @@ class Following:
             warm(found)
             self._served, self._since = found, datetime.now(UTC)
             self._note(served)
+        self._share()
         self._looked, self._trouble = state, ""
+
+    def _share(self) -> None:
+        """Share rows with the challenger that is on trial now, if one is."""
+        self._arms = None  # what cannot be loaded decides nothing
+        if self._allowed and (arms := Arms.of(self._served)) is not None:
+            warm(arms.challenger)
+            self._arms = arms
 
     def _note(self, before: Served | None) -> None:
         """Write down who decides from now on."""
@@ -158,8 +174,31 @@ class Following:
         for row, digest in zip(kept, digests, strict=True):
             row["request"] = digest
         callers = [asked.caller for asked in calls for _ in asked.requests]
-        entries = iter(served.decide(kept, self._budget, callers, [key for asked in calls for key in asked.keys]))
+        entries = iter(self._entries(served, kept, callers, [key for asked in calls for key in asked.keys]))
         return [[next(entries) for _ in asked.requests] for asked in calls]
+
+    def _entries(
+        self,
+        served: Served,
+        kept: Sequence[Mapping[str, Any]],
+        callers: Sequence[str],
+        keys: Sequence[str | None],
+    ) -> list[Entry]:
+        """Decide by the champion and, where one is on trial, the challenger."""
+        arms = self._arms
+        if arms is None or arms.champion is not served:
+            return served.decide(kept, self._budget, callers, keys)
+        try:
+            entries = arms.decide(kept, self._budget, callers, keys, self._count)
+        except Failed as error:
+            self._arms = None
+            self._count(FAILED, len(kept))
+            LOG.error("%s goes on without it. %s", self.name, error)
+            self._writer.append([entry.admin(entry.TRIAL_ENDED, trial=arms.id, by="the service", why=str(error))])
+            return served.decide(kept, self._budget, callers, keys)
+        if arms.trial.mode == "shadow":
+            self._shadow.ask(arms, entries, kept)
+        return entries
 
     def _known(self, calls: Sequence[Asked]) -> list[list[Stored] | None]:
         digests = [[chain.sha256(key) for key in asked.keys if key] for asked in calls]
@@ -182,10 +221,11 @@ def warm(served: Served) -> None:
 
 
 def _state(project: Project, scenario: str, profile: str) -> tuple[tuple[str, int], ...]:
-    """Return what tells that a run or a snapshot has come or gone: cheap enough to be asked for every second."""
+    """Return what tells that a run, a snapshot or a trial has come or gone: cheap enough for every second."""
     folders = (project.runs / scenario, snapshots.folder(project, scenario, profile))
+    files = [path for folder in folders if folder.is_dir() for path in folder.glob("[!.]*.json")]
     found = []
-    for path in (path for folder in folders if folder.is_dir() for path in folder.glob("[!.]*.json")):
+    for path in (*files, challengers.pointer(project, scenario, profile)):
         with suppress(FileNotFoundError):  # gone since it was listed
             found.append((str(path), path.stat().st_mtime_ns))
     return tuple(sorted(found))

@@ -55,6 +55,7 @@ class Metrics:
         self._queued = Histogram("loopbook_queue_seconds", "Time of decisions in the queue", buckets=SECONDS, **shared)
         self._batches = Histogram("loopbook_batch_size", "Decisions made at once", buckets=SIZES, **shared)
         self._decisions = Counter("loopbook_decisions", "Decisions by action", ["action"], **shared)
+        self._challenger = Counter("loopbook_challenger", "Rows of the challenger on trial", ["what"], **shared)
         self._incidents = Counter("loopbook_incidents", "Faults inside, each with a trace in the log", **shared)
         self._alerts = Gauge(
             "loopbook_alert", "1: the service is alerted of itself", ["what"], multiprocess_mode="livemax", **shared
@@ -81,6 +82,10 @@ class Metrics:
         """Count decisions, by action."""
         for action, many in actions.items():
             self._decisions.labels(action).inc(many)
+
+    def challenger(self, what: str, many: int) -> None:
+        """Count rows of the challenger on trial: decided, shadowed, dropped or failed."""
+        self._challenger.labels(what).inc(many)
 
     def incident(self) -> None:
         """Count a fault inside."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -79,7 +79,7 @@ class _Recorded(Budget):
 
 
 def sample(engine: Engine, number: int, seed: int, agent: str | None = None) -> list[Stored]:
-    """Return random decisions of the log, each with the same chance; all, if there are no more.
+    """Return random decisions of the log, each with the same chance and with its shadow; all, if there are no more.
 
     Raises
     ------
@@ -90,21 +90,38 @@ def sample(engine: Engine, number: int, seed: int, agent: str | None = None) -> 
     if not ids:
         raise LogError("The log holds no decision" + (f" of {agent}." if agent else "."))
     chosen = Random(seed).sample(ids, min(number, len(ids)))
-    return [record for id in chosen for record in reader.named(engine, id) if record.kind == "decision"]
+    return [record for id in chosen for record in _with_shadow(engine, id)]
 
 
 def recorded(engine: Engine, id: str) -> list[Stored]:
-    """Return the decision with an id.
+    """Return the decision with an id, and what a challenger on trial would have decided.
 
     Raises
     ------
     LogError
         If there is none.
     """
-    found = [record for record in reader.named(engine, id) if record.kind == "decision"]
+    found = _with_shadow(engine, id)
     if not found:
         raise LogError(f"The log holds no decision {id!r}.")
     return found
+
+
+def _with_shadow(engine: Engine, id: str) -> list[Stored]:
+    """Return a decision and its shadows, which were decided on the decision's payload and hold none of their own."""
+    decisions = [record for record in reader.named(engine, id) if record.kind == "decision"]
+    return [
+        found
+        for own in decisions
+        for found in (
+            own,
+            *(
+                replace(shadow, payload=own.payload, payload_digest=own.payload_digest)
+                for shadow in reader.about(engine, id, own.agent)
+                if shadow.kind == "shadow"
+            ),
+        )
+    ]
 
 
 def replay(project: Project, records: Sequence[Stored], told: Callable[[int], None] = lambda _: None) -> Replayed:
@@ -123,15 +140,16 @@ def replay(project: Project, records: Sequence[Stored], told: Callable[[int], No
     different: list[Difference] = []
     impossible: Counter[str] = Counter()
     elsewhere: Counter[str] = Counter()
-    by_run: dict[str, list[Stored]] = {}
+    by_run: dict[tuple[str, str], list[Stored]] = {}
     for record in records:
         if record.forgotten:
             forgotten += 1
         else:
-            by_run.setdefault(record.facts["versions"]["run"], []).append(record)
-    for run, of_run in by_run.items():
+            versions = record.facts["versions"]
+            by_run.setdefault((versions["run"], versions.get("challenger", "")), []).append(record)
+    for (run, challenger), of_run in by_run.items():
         try:
-            served = Served.of(project, lookup.run(project, run))
+            served = Served.of(project, lookup.run(project, run), challenger)
         except (LoopbookError, OSError) as error:
             impossible[f"{run}: {error}"] += len(of_run)
             continue

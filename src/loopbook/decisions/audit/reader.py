@@ -55,7 +55,7 @@ def deciding(engine: Engine, agent: str, moment: datetime) -> Stored | None:
     before = records().where(RECORDS.c.agent == agent, RECORDS.c.written <= chain.stamp(moment))
     last = before.order_by(RECORDS.c.written.desc(), RECORDS.c.writer, RECORDS.c.seq.desc())
     with engine.connect().execution_options(yield_per=100) as connection:
-        rows = map(stored, connection.execute(last.where(RECORDS.c.kind != "feedback")))
+        rows = map(stored, connection.execute(last.where(RECORDS.c.kind.in_(("decision", "admin")))))
         return next((stored for stored in rows if "versions" in stored.facts), None)
 
 
@@ -73,6 +73,7 @@ def entries(
     after: Watermark | None = None,
     until: Watermark | None = None,
     kinds: Iterable[str] | None = None,
+    since: datetime | None = None,
 ) -> Iterator[Stored]:
     """Yield an agent's records in the order of time (then writer and seq), a page of them in memory.
 
@@ -83,7 +84,9 @@ def entries(
     until
         Records above this watermark are left out; None: what is there now is its own watermark.
     kinds
-        ``decision``, ``feedback``, ``admin``; None: all.
+        Of `entry.KINDS`; None: all.
+    since
+        Records written before are left out.
     """
     after = after or {}
     until = watermark(engine, agent) if until is None else until
@@ -91,6 +94,8 @@ def entries(
     query = _in_time(records().where(RECORDS.c.agent == agent, RECORDS.c.writer.in_(writers)))
     if kinds is not None:
         query = query.where(RECORDS.c.kind.in_(list(kinds)))
+    if since is not None:
+        query = query.where(RECORDS.c.written >= chain.stamp(since))
     with engine.connect().execution_options(yield_per=PAGE) as connection:
         for row in connection.execute(query):
             if after.get(row.writer, -1) < row.seq <= until[row.writer]:
