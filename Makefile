@@ -81,12 +81,12 @@ export PYTHONNOUSERSITE := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := run
-.PHONY: run why debug loop sweep ablation compare new fetch test lab tensorboard serve nightly report share doctor setup lock clean help ready
+.PHONY: run why debug loop sweep ablation compare new fetch test lab tensorboard serve watch nightly report share doctor setup lock clean help ready
 
 # Each command gets its variables through its environment, so that they reach it as they were typed.
-run why debug loop sweep ablation fetch tensorboard serve nightly: export SCENARIO := $(SCENARIO)
-run why debug loop sweep ablation fetch tensorboard serve nightly: export PROFILE := $(PROFILE)
-run why loop sweep ablation fetch serve: export PARAMS := $(PARAMS)
+run why debug loop sweep ablation fetch tensorboard serve watch nightly: export SCENARIO := $(SCENARIO)
+run why debug loop sweep ablation fetch tensorboard serve watch nightly: export PROFILE := $(PROFILE)
+run why loop sweep ablation fetch serve watch: export PARAMS := $(PARAMS)
 run sweep: export KERNELS := $(KERNELS)
 
 run: export WORKERS := $(WORKERS)

@@ -63,7 +63,8 @@ def decided(engine: Engine) -> list[str]:
 def test_rows_of_files_are_decided_once_and_what_is_none_is_refused_with_its_reason(
     own: Project, served: Served, engine: Engine, incoming: Path, posts: pd.DataFrame
 ) -> None:
-    with Watch(own, scenario(served, folder=str(incoming)), "smoke") as watch:
+    said: list[str] = []
+    with Watch(own, scenario(served, folder=str(incoming)), "smoke", tell=said.append) as watch:
         assert str(watch.look()) == "0 decided, 0 known, 0 messages"
         laid(posts.head(10), incoming / "a.csv")
         laid(pd.concat([posts[5:15], posts[:1].assign(text=" "), posts[:1].assign(post_id="")]), incoming / "b.csv")
@@ -79,6 +80,7 @@ def test_rows_of_files_are_decided_once_and_what_is_none_is_refused_with_its_rea
         assert (again.decided, again.before, again.refused, again.delivered) == (0, 0, {}, 0)
         laid(posts[10:20], incoming / "a.csv")  # the file has changed
         assert (watch.look().decided, first.delivered > 0) == (5, True)
+    assert "c.parquet: 1 refused, the first: unreadable, c.parquet is not a readable parquet file" in said[1]
     assert decided(engine) == posts["post_id"].head(20).tolist()
     told = [json.loads(line) for line in (own.state / "sent" / f"{SCENARIO}.jsonl").read_text().splitlines()]
     assert len({each["id"] for each in told}) == len(told) >= first.delivered

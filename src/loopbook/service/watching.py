@@ -153,17 +153,14 @@ class Watch:
 
     def _refuse(self, where: str, lost: Sequence[Sequence[str]], refused: Counter[str]) -> None:
         """Write down what is not decided, with the reason; nothing vanishes."""
+        file = self._place / "refused.jsonl"
         for reason, detail, row in lost:
-            line = {
-                "time": datetime.now(UTC).isoformat(),
-                "where": where,
-                "reason": reason,
-                "detail": detail,
-                "row": row,
-            }
-            with (self._place / "refused.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            told = {"where": where, "reason": reason, "detail": detail, "row": row}
+            with file.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps({"time": datetime.now(UTC).isoformat(), **told}, ensure_ascii=False) + "\n")
             refused[str(reason)] += 1
+        if lost:
+            self._tell(f"{where}: {len(lost):,} refused, the first: {lost[0][0]}, {lost[0][1]} All stand in {file}.")
 
     def _delivered(self, stored: Sequence[Stored]) -> int:
         """Deliver what decisions set off, each message once."""
