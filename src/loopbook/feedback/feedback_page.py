@@ -7,6 +7,7 @@ import pandas as pd
 from loopbook.feedback.challenger import Comparison
 from loopbook.feedback.proposals import Proposal
 from loopbook.feedback.trust import Trust
+from loopbook.feedback.usability import measured
 from loopbook.feedback.user_experience import Complaints
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
@@ -67,6 +68,11 @@ def topics(said: Complaints) -> pd.DataFrame | Sentence:
     """Return the terms that are typical of the comments of each kind."""
     columns = ["kind", "term", "texts", "others", "example"]
     return table(said.about[columns], "No word is typical of the comments.")
+
+
+def usability(used: pd.DataFrame) -> pd.DataFrame | Sentence:
+    """Return how usable the service's pages are, by what people did and said there."""
+    return table(measured(used).round(3), "Nobody has used the pages of the service yet.")
 
 
 def gains(compared: Comparison) -> Figure:

@@ -10,7 +10,7 @@ from loopbook.decisions.audit.entry import Stored
 from loopbook.scenario.contract import Scenario
 from loopbook.store import content, sealed, vault
 from loopbook.store.project import Project
-from loopbook.store.sealed import SAID, SERVED, Sealed
+from loopbook.store.sealed import SAID, SERVED, USED, Sealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,12 +93,13 @@ def _counted(found: Iterator[Stored], most: int, scenario: str, say: Callable[[s
 def _parts(found: Iterator[Stored], days: int, twice: float) -> dict[str, "pd.DataFrame"]:
     """Return the decisions written on the latest days in the order of time, then of row, and the feedback on them.
 
-    What was taken back is left out. A decision that waited for a person holds what reviewers have answered.
+    What was taken back is left out; how the pages were used is a part of its own. A decision that waited for a person
+    holds what reviewers have answered.
     """
     import pandas as pd
 
     from loopbook.decisions import log
-    from loopbook.feedback import reviewing
+    from loopbook.feedback import reviewing, usability
 
     decided, fed = [], []
     for stored in found:
@@ -112,7 +113,7 @@ def _parts(found: Iterator[Stored], days: int, twice: float) -> dict[str, "pd.Da
     actions = reviewing.actions(fed, twice)
     decided = [reviewing.answered(facts, actions.get(facts["decision_id"])) for facts in decided]
     gone = reviewing.withdrawn(fed)
-    said = [_said(stored) for stored in fed if stored.id not in gone]
+    said = [_said(stored) for stored in fed if stored.id not in gone and not stored.facts.get("usage")]
     decisions = _timed(pd.DataFrame(decided, columns=[*log.COLUMNS, "value", *_NESTED, "written"]), "time", "written")
     feedback = _timed(pd.DataFrame(said, columns=["id", "decision_id", "written", "facts", "payload"]), "written")
     when = decisions["written"]  # our own clock: what callers say of time must not push others out
@@ -122,6 +123,7 @@ def _parts(found: Iterator[Stored], days: int, twice: float) -> dict[str, "pd.Da
     return {
         SERVED: decisions.sort_values(["time", "row_id", "written"], kind="stable", ignore_index=True),
         SAID: feedback.sort_values(["written", "id"], ignore_index=True),
+        USED: usability.events(fed).sort_values(["written", "event", "user"], kind="stable", ignore_index=True),
     }
 
 

@@ -72,7 +72,11 @@ def _source(run: Run, name: str, digest: str, known: Origins) -> dict[str, str]:
     if name.startswith("carried "):
         whence = f"what was approved before round {run.round}" if run.round else "nothing yet"
     if name.startswith("sealed "):
-        told = {sealed.SERVED: "what the agent had decided as a service", sealed.SAID: "what was said of its decisions"}
+        told = {
+            sealed.SERVED: "what the agent had decided as a service",
+            sealed.SAID: "what was said of its decisions",
+            sealed.USED: "how people used the service's pages",
+        }
         whence = "nothing: it was not served" if digest == sealed.NOTHING else told[name.partition(" ")[2]]
     return {"name": name, "digest": digest, "stage": "", "whence": whence}
 

@@ -24,7 +24,9 @@ MANY = 1_000
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _SAYING = ("label", "comment", "rating", "also")  # an answer says at least one of these
-_COMMENT = 500  # characters of a comment that are kept, as in 07
+COMMENT = 500
+"""Characters of a comment that are kept, as in 07."""
+
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -153,7 +155,7 @@ class Wire:
             ),
             comment=(
                 Annotated[str, Field(max_length=5_000)] | None,
-                Field(None, description=f"personal data is masked, and {_COMMENT} characters are kept"),
+                Field(None, description=f"personal data is masked, and {COMMENT} characters are kept"),
             ),
             rating=(Annotated[float, Field(ge=1, le=5)] | None, Field(None, description="1 (bad) to 5 (good)")),
             seconds=(
@@ -254,7 +256,7 @@ class Wire:
         facts |= {"user": personal_data.pseudonym(said["user"], self.scenario.name), "caller": caller}
         payload = {"request": digest}
         if comment := said.get("comment"):
-            payload["comment"] = cleaning.shorten(comment, _COMMENT, self.scenario.data)
+            payload["comment"] = cleaning.shorten(comment, COMMENT, self.scenario.data)
         return Entry("feedback", new_id(), facts, payload, key)
 
 

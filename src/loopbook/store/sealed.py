@@ -12,9 +12,9 @@ from typing import Any
 from loopbook.store import content, vault
 from loopbook.store.project import Project
 
-SERVED, SAID = "served", "said"
-PARTS = (SERVED, SAID)
-"""What stages carry by name: the decisions, and the feedback on them."""
+SERVED, SAID, USED = "served", "said", "used"
+PARTS = (SERVED, SAID, USED)
+"""What stages carry by name: the decisions, the feedback on them, and how people used the pages."""
 
 KIND = "sealed"
 """The folder of extracts in the store, and how an extract's parts are called among a stage's inputs."""
