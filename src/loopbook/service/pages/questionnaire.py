@@ -1,5 +1,8 @@
 """The usability questionnaire (System Usability Scale), and a comment; what is said goes into the log, and so to 07."""
 
+import secrets
+from collections.abc import Mapping
+
 from anyio import to_thread
 from fastapi import FastAPI, Request, Response
 
@@ -16,10 +19,14 @@ def routes(app: FastAPI, people: People) -> None:
     """Serve ``/questionnaire``."""
     items = range(1, usability.ITEMS + 1)
 
+    def page(request: Request, given: Mapping[str, str], status: int = 200, thanks: bool = False) -> Response:
+        values = {"items": items, "given": given, "thanks": thanks, "wrong": status != 200}
+        return people.respond(request, "questionnaire.html.j2", status, once=secrets.token_hex(8), **values)
+
     async def show(request: Request) -> Response:
         await people.person(request, *ROLES)
         thanks = request.query_params.get("thanks") == "1"
-        return people.respond(request, "questionnaire.html.j2", items=items, given={}, thanks=thanks, wrong=False)
+        return page(request, {}, thanks=thanks)
 
     async def answer(request: Request) -> Response:
         caller, fields = await people.form(request, *ROLES)
@@ -31,8 +38,7 @@ def routes(app: FastAPI, people: People) -> None:
             key = f"{caller.name}\n{fields.get('once', '')[:64]}\nquestionnaire"
             entry = usability.questionnaire(user, caller.name, answers, comment, key)
         except LoopbookError:
-            values = {"items": items, "given": fields, "thanks": False, "wrong": True}
-            return people.respond(request, "questionnaire.html.j2", 422, **values)
+            return page(request, fields, 422)
         await to_thread.run_sync(lambda: people.writer.append([entry]).result())
         return people.go("/questionnaire?thanks=1")
 
