@@ -4,6 +4,8 @@
     python tests/benchmarks/rounds.py press-monitor --seeds 5
     python tests/benchmarks/rounds.py tickets --seeds 5 --profile smoke
     python tests/benchmarks/rounds.py tickets-minutes --seeds 5 --profile smoke
+    python tests/benchmarks/rounds.py market-monitor --seeds 4 --arms clean poisoned --params \
+        "training.only=[tfidf] optimization.trials=1 optimization.masking_cost=false"
 
 Each seed is a world of its own (simulation) or another split of the groups (real data), in an empty store, by the
 command line. `test` is never learned from and never chosen on, and is the same in every round. Where the world can go
@@ -11,6 +13,11 @@ on, the champions also answer the days after the last round, which no round has 
 one has without the loop; the others are measured against it. The tickets are those of `tests.tasks`, of several classes
 and of a number; of their users one in five is malicious, and how many of the labels that were approved are wrong is
 shown beside.
+
+With `--arms` the same worlds are lived through several times, from one first round: `clean` (no user means harm),
+`poisoned` (one in ten does, each otherwise), `outcomes` (nobody says anything; what became of decisions is learned).
+What poison costs is the difference of the last champions on the days after; what is forgotten is what the last
+champion loses on `test`, whose days end before the first round's world changes.
 """
 
 from __future__ import annotations
@@ -43,6 +50,13 @@ sys.path.insert(0, str(ROOT))
 from tests import tasks  # noqa: E402
 
 TICKETS: dict[str, tasks.Kind] = {"tickets": "multiclass", "tickets-minutes": "number"}
+
+
+ARMS = {
+    "clean": "feedback.malicious_rate=0",
+    "poisoned": "feedback.malicious_rate=0.1 feedback.attack=adaptive",
+    "outcomes": "feedback.answer_rate=0",
+}
 
 
 def place(scenario: str, folder: Path, rounds: int, seed: int) -> Path:
@@ -132,6 +146,21 @@ def approved_wrongly(root: Path, folder: Path, scenario: Scenario) -> dict[str, 
     }
 
 
+def begun(first: Path, folder: Path) -> Path:
+    """Return a folder that begins with what another has in its store, but for its runs."""
+    if first != folder:
+        shutil.copytree(first / "data", folder / "data", copy_function=os.link, ignore=shutil.ignore_patterns("state"))
+        shutil.rmtree(folder / "data" / "store" / "runs")
+    return folder
+
+
+def difference(last: pd.Series[float], first: pd.Series[float]) -> str:
+    """Return the mean difference over worlds, with its 95% interval (Student's t)."""
+    gain = (last - first).dropna()
+    half = stats.t.ppf(0.975, len(gain) - 1) * gain.std() / np.sqrt(len(gain)) if len(gain) > 1 else np.nan
+    return f"{gain.mean():+.4f} ({gain.mean() - half:+.4f} to {gain.mean() + half:+.4f}), {len(gain)} worlds"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenario", choices=["market-monitor", "press-monitor", "clinic-triage", *TICKETS])
@@ -139,37 +168,42 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", default="standard")
     parser.add_argument("--params", default="", help="more values, as for loopbook run")
+    parser.add_argument("--arms", nargs="+", choices=[*ARMS], help="the same worlds with other users")
     given = parser.parse_args()
     simulated = given.scenario == "market-monitor"
+    arms = {name: ARMS[name] for name in given.arms} if given.arms else {"as it is": ""}
     rows = []
     for seed in range(1, given.seeds + 1):
         params = f"{'source.seed' if simulated else 'data.split_seed'}={seed} {given.params}"
         if simulated:
             params += f" source.later_days={26 * given.rounds} data.splits.windows={given.rounds + 1}"
+            params += f" feedback.feedback_seed={seed}"
         if given.scenario in TICKETS:
             params = f"feedback.feedback_seed={seed} training.seed={seed} {given.params}"
         with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            root = place(given.scenario, folder, given.rounds, seed)
-            values = loading.given_values(params)
-            scenario = loading.load(given.scenario, Project(root).scenarios, given.profile, values)
-            fresh = after_the_last_round(scenario, given.rounds, root)
-            for record in loop(given.scenario, given.profile, given.rounds, params, root, folder):
-                rows.append({"seed": seed, **figures(record, folder, fresh, scenario)})
-                print(json.dumps(rows[-1]), flush=True)
-            if given.scenario in TICKETS:
-                print(json.dumps({"seed": seed, **approved_wrongly(root, folder, scenario)}), flush=True)
+            root = place(given.scenario, Path(temporary), given.rounds, seed)
+            for arm, changed in arms.items():
+                folder = begun(Path(temporary) / next(iter(arms)), Path(temporary) / arm)
+                values = loading.given_values(f"{params} {changed}")
+                scenario = loading.load(given.scenario, Project(root).scenarios, given.profile, values)
+                fresh = after_the_last_round(scenario, given.rounds, root)
+                for record in loop(given.scenario, given.profile, given.rounds, f"{params} {changed}", root, folder):
+                    rows.append({"seed": seed, "arm": arm, **figures(record, folder, fresh, scenario)})
+                    print(json.dumps(rows[-1]), flush=True)
+                if given.scenario in TICKETS:
+                    print(json.dumps({"seed": seed, **approved_wrongly(root, folder, scenario)}), flush=True)
     table = pd.DataFrame(rows)
     print(f"\nThe primary metric is {metrics.primary(scenario.task.type).title}.")
-    names = ("rounds_gain", "fresh", "test", "cost_per_decision")
-    for name in [each for each in names if each in table]:
-        by_round = table.pivot(index="seed", columns="round", values=name)
-        print(f"\n{name}: mean by round {by_round.mean().round(4).tolist()}")
-        for last in by_round.columns[1:]:
-            gain = by_round[last] - by_round[0]
-            half = stats.t.ppf(0.975, len(gain) - 1) * gain.std() / np.sqrt(len(gain)) if len(gain) > 1 else np.nan
-            mean = gain.mean()
-            print(f"  round {last} less round 0: {mean:+.4f} ({mean - half:+.4f} to {mean + half:+.4f})")
+    for name in (name for name in ("rounds_gain", "fresh", "test", "cost_per_decision") if name in table):
+        last = {}
+        for arm, part in table.groupby("arm", sort=False):
+            by_round = part.pivot(index="seed", columns="round", values=name)
+            last[arm] = by_round.ffill(axis=1).iloc[:, -1]
+            print(f"\n{name}, {arm}: mean by round {by_round.mean().round(4).tolist()}")
+            for number in by_round.columns[1:]:
+                print(f"  round {number} less round 0: {difference(by_round[number], by_round[by_round.columns[0]])}")
+        for arm in list(last)[1:]:
+            print(f"  {name}, {arm} less {next(iter(last))}: {difference(last[arm], last[next(iter(last))])}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 from tests.feedback.conftest import TOPICS, estimated_log, known, sorted_log
 
-from loopbook.feedback import corrections, feedback_page, rater_bias, trust, users
+from loopbook.feedback import corrections, dawid_skene, feedback_page, rater_bias, trust, users
 from loopbook.figures.sentence import Sentence
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.feedback import FeedbackSettings
@@ -416,6 +416,6 @@ def test_of_two_classes_it_is_the_model_of_one_coin_a_user(seed: int) -> None:
         ]
     )
     outcomes = {row: label for row, label in truth.items() if random.random() < 0.25 * seed}
-    found = trust.judge(answers, outcomes).users.set_index("user")["reliability"]
+    found = dawid_skene.estimate(answers, outcomes)[0].set_index("user")["reliability"]
     wanted = one_coin(answers, outcomes)
     assert found.to_dict() == pytest.approx(wanted, abs=1e-9)

@@ -48,6 +48,20 @@ def estimate(answers: pd.DataFrame, outcomes: Mapping[str, float]) -> tuple[pd.D
     ----------
     Hampel (1974), The influence curve and its role in robust estimation: median and median absolute deviation.
     """
+    frame, crowd = _held_against(answers, outcomes)
+    users = _users(frame, crowd)
+    return users, _labels(frame, users.set_index("user"), outcomes, crowd)
+
+
+def near(answers: pd.DataFrame, outcomes: Mapping[str, float]) -> Floats:
+    """Return whether each answer is no gross mistake, 0 or 1; NaN where there is nothing to hold it against."""
+    frame, crowd = _held_against(answers, outcomes)
+    off = frame["off"].abs()
+    return np.where(off.isna(), np.nan, off <= SPOILT * np.sqrt(2) * crowd)
+
+
+def _held_against(answers: pd.DataFrame, outcomes: Mapping[str, float]) -> tuple[pd.DataFrame, float]:
+    """Return the answers with how far `off` each is, and the crowd's spread."""
     frame = answers[["row_id", "user", "label"]].astype({"row_id": "str", "user": "str", "label": "float64"})
     frame["off"] = frame["label"] - _reference(frame, outcomes)
     every = frame["off"].dropna().to_numpy()
@@ -55,8 +69,7 @@ def estimate(answers: pd.DataFrame, outcomes: Mapping[str, float]) -> tuple[pd.D
     if len(frame):  # by medians: one number that is far too large must not make all others look alike
         usual = float(frame["label"].abs().median()) or 1.0
         crowd = max(crowd, FLOOR * _spread(frame["label"].to_numpy()), 1e-6 * usual)
-    users = _users(frame, crowd)
-    return users, _labels(frame, users.set_index("user"), outcomes, crowd)
+    return frame, crowd
 
 
 def _reference(frame: pd.DataFrame, outcomes: Mapping[str, float]) -> Floats:

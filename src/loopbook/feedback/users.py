@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api.types import is_float_dtype
 
 from loopbook.data.features import column
-from loopbook.feedback import complaint, corrections
+from loopbook.feedback import attackers, complaint, corrections
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.feedback import FeedbackSettings
 from loopbook.scenario.task import Task
@@ -77,10 +77,10 @@ def simulate(
 
     Everything depends on hashes of `row_id`, user and seed, so the same decision gets the same answers whatever else is
     in the log. An honest user says what is true but for a share `error_rate`: then the agent's wrong answer, or one of
-    two classes that are easily taken for the true one. A malicious user never says what is true, but always one class,
-    or for each class the next, and praises mistakes. A number is known with noise and a small bias; mistakes are far
-    off, and malicious users add the same to all numbers, or noise. Further outputs are named as classes are, where the
-    truth is known.
+    two classes that are easily taken for the true one. What a malicious user says for harm (`attackers.lies`) is never
+    true, but always one class, or for each class the next. A number is known with noise and a small bias; mistakes are
+    far off, and malicious users add the same to all numbers, or noise. Further outputs are named as classes are, where
+    the truth is known.
 
     Parameters
     ----------
@@ -100,30 +100,34 @@ def simulate(
     DataFrame
         Answers with `corrections.COLUMNS`; `user` is ``simulated-1`` and so on, `source` is ``simulated``.
     """
-    seed, harmful, task = settings.feedback_seed, malicious(settings), scenario.task
+    seed, task = settings.feedback_seed, scenario.task
+    doing = attackers.behaviours(sorted(malicious(settings)), settings.attack)
     ids = decisions["row_id"].astype(str).tolist()
     answered = [row for row in ids if row in truth and _coin(seed, "answered", row) < settings.answer_rate]
     asked = [(row, user) for row in answered for user in _users(seed, row, settings.users)]
-    liars = [user in harmful for _, user in asked]
+    asked = attackers.joined(seed, answered, asked, doing)
+    at = pd.Index(ids).get_indexer(pd.Index([row for row, _ in asked], dtype=object))
+    log = decisions.iloc[at].reset_index(drop=True)
+    liars = attackers.lies(seed, asked, log, doing, scenario)
     wrong = [
         liar or _coin(seed, "wrong", row, user) < settings.error_rate
         for liar, (row, user) in zip(liars, asked, strict=True)
     ]
-    at = pd.Index(ids).get_indexer(pd.Index([row for row, _ in asked], dtype=object))
-    log = decisions.iloc[at].reset_index(drop=True)
     label, also = decisions["label"].dtype, corrections.further(decisions, task)
     says = (_number if is_float_dtype(label) else _class)(seed, asked, truth, liars, wrong, log)
+    waits = [pd.Timedelta(seconds=int(_coin(seed, "wait", *pair) * _LONGEST_WAIT)) for pair in asked]
+    waited = (log["time"] + pd.Series(waits, dtype="timedelta64[us]")).tolist()
+    says, times = attackers.copied(asked, says, waited, doing)
     more = {column: _further(seed, asked, liars, settings.error_rate, log, column) for column in also}
     felt = complaint.kinds(log, pd.Series(says, dtype=label), scenario)
     hard = log["hard_case"].astype(str).tolist() if "hard_case" in log else [""] * len(log)
     texts = [column(log, name).astype(str).tolist() for name in task.text_fields]
     answers: list[dict[str, Any]] = []
-    for place, ((row, user), time) in enumerate(zip(asked, log["time"], strict=True)):
+    for place, ((row, user), time) in enumerate(zip(asked, times, strict=True)):
         word = _word(seed, row, [each[place] for each in texts]) or _field(seed, row, task)
         cause = "" if wrong[place] else hard[place]
         comments = _coin(seed, "comments", row, user) < _COMMENTING
         busy = 8 * math.exp(2.2 * _coin(seed, "seconds", row, user))
-        wait = pd.Timedelta(seconds=int(_coin(seed, "wait", row, user) * _LONGEST_WAIT))
         answers.append(
             {
                 "row_id": row,
@@ -134,7 +138,7 @@ def simulate(
                 "rating": _rating(seed, row, user, felt[place]),
                 # A decision that seemed wrong keeps the user busy for twice as long.
                 "seconds": round(busy * (1 if felt[place] == complaint.RIGHT else 2), 1),
-                "time": time + wait if pd.notna(time) else pd.NaT,
+                "time": time,
                 "source": SOURCE,
             }
         )

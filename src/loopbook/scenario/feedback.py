@@ -8,6 +8,7 @@ from loopbook.scenario.recipe import RecipeChanges
 from loopbook.scenario.settings import Settings
 
 Strategy = Literal["random", "uncertainty", "margin", "bald", "diversity", "cost"]
+Attack = Literal["flip", "sleeper", "segment", "copier", "colluder", "flood", "adaptive"]
 
 
 class FeedbackSettings(Settings):
@@ -17,7 +18,18 @@ class FeedbackSettings(Settings):
     answer_rate: float = Field(0.2, ge=0, le=1, description="share of decisions that simulated users answer")
     error_rate: float = Field(0.05, ge=0, le=0.5, description="share of their corrections that are wrong")
     malicious_rate: float = Field(0.1, ge=0, le=0.5, description="share of users who flip labels on purpose")
+    attack: Attack = Field(
+        "flip",
+        description="how they do harm: flip always lies; sleeper once trusted; segment in one segment; copier where "
+        "nobody else answers; colluder with the others on chosen rows; flood in great numbers; adaptive: each another",
+    )
     feedback_seed: int = Field(1, ge=0, description="seed of the simulated users")
+    most_an_hour: int = Field(120, ge=1, description="answers of a user in an hour; what is beyond does not count")
+    alone: float = Field(
+        10,
+        ge=0,
+        description="labels taken over on one user's word alone, for each answer that an outcome has shown right",
+    )
     label_budget: int = Field(200, ge=0, description="items to propose for labelling next")
     strategy: Strategy = Field(
         "cost",
