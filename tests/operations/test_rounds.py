@@ -11,7 +11,7 @@ from tests.conftest import notebook
 from typer.testing import CliRunner, Result
 
 from loopbook.cli.commands import app
-from loopbook.operations import rounds, session
+from loopbook.operations import refusals, rounds, session
 from loopbook.scenario.errors import LoopbookError, MissingInput
 from loopbook.store import champions, snapshots
 from loopbook.store.lookup import newest
@@ -230,3 +230,36 @@ def test_what_is_approved_while_a_run_goes_on_belongs_to_the_next(agent: Project
     assert second.round == first.round == 0
     assert second.stages["07_feedback"].inputs["carried rules"] == first.stages["07_feedback"].inputs["carried rules"]
     assert snapshots.current(agent, "tiny", "standard").round == 1
+
+
+def test_what_was_refused_is_not_proposed_as_new_and_no_policy_approves_it(agent: Project) -> None:
+    record = run()
+    known = ids(agent)
+    silent = call("approve", known["outcomes"], "--refuse", "--scenario", "tiny")
+    assert silent.exit_code == 2 and "Say why" in silent.output
+    done = call("approve", known["outcomes"], "--refuse", "--reason", "too early", "--by", "ann", "--scenario", "tiny")
+    assert done.exit_code == 0, done.output
+    listed = call("approve", "--scenario", "tiny").output
+    assert "refused" in listed and "ann: too early" in listed
+    assert call("approve", "safe", "--scenario", "tiny").output.startswith("Nothing new was approved")
+    refused = refusals.standing(agent, "tiny", "standard")
+    assert (refused[known["outcomes"]].run, refused[known["outcomes"]].round) == (record.run, "0")
+    refusals.take_back(agent, "tiny", "standard", known["outcomes"], "ann")
+    with pytest.raises(LoopbookError, match="No refusal"):
+        refusals.take_back(agent, "tiny", "standard", known["outcomes"], "ann")
+    approved = call("approve", known["outcomes"], "--reason", "checked ten", "--by", "bob", "--scenario", "tiny")
+    assert approved.exit_code == 0, approved.output
+    (noted,) = snapshots.current(agent, "tiny", "standard").approved
+    assert (noted["by"], noted["why"], noted["evidence"]) == ("bob", "checked ten", {})
+    assert run().approved[0].why == "checked ten"
+
+
+def test_who_names_a_refused_proposal_approves_it(agent: Project) -> None:
+    record = run()
+    rule = next(one for one in rounds.proposed(agent, "tiny", "standard")[1] if one.kind == "rule")
+    refusals.refuse(agent, record, rule, "ann", "nobody read it")
+    sealed = rounds.approve(agent, session.read("tiny", "standard").resolved, "standard", "all", "policy all")
+    assert sealed is not None and not sealed.rules and sealed.outcomes
+    snapshots.withdraw(agent, "tiny", "standard")
+    sealed = rounds.approve(agent, session.read("tiny", "standard").resolved, "standard", [rule.id], "bob")
+    assert sealed is not None and sealed.rules

@@ -22,13 +22,18 @@ def approve(
     profile: ProfileOption = "standard",
     params: ParamsOption = "",
     by: Annotated[str | None, typer.Option(help="Who approves, for the report; by default your login.")] = None,
+    refuse: Annotated[
+        bool, typer.Option(help="Refuse these instead: they are not proposed as new again; needs --reason.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why, for whoever looks next.")] = "",
     undo: Annotated[
         bool, typer.Option(help="Take back the last approval: the round before is the current one.")
     ] = False,
 ) -> None:
     """Approve what the latest run proposes; the next run carries it. Without arguments: list the proposals."""
 
-    from loopbook.operations import rounds
+    from loopbook.feedback import approval
+    from loopbook.operations import refusals, rounds
 
     console = terminal()
     request = session.read(scenario, profile, params)
@@ -42,16 +47,26 @@ def approve(
     if not which:
         run, found = rounds.proposed(project, resolved.name, profile)
         new = rounds.pending(project, resolved.name, profile, run, found)
+        refused = refusals.standing(project, resolved.name, profile)
         title = f"{resolved.title} · {profile} · round {run.round} proposes"
         table = Table("id", "safe", "what", "why", title=title, box=None, pad_edge=False, title_justify="left")
         for proposal in found:
             safe = ("yes" if proposal.safe else "no") if proposal.id in new else "approved already"
-            table.add_row(proposal.id, safe, Text(proposal.title), Text(proposal.caution or proposal.reason))
+            said = refused.get(proposal.id) if proposal.id in new else None
+            why = f"{said.by}: {said.reason}" if said else proposal.caution or proposal.reason
+            table.add_row(proposal.id, "refused" if said else safe, Text(proposal.title), Text(why))
         console.print(table if found else "Nothing is proposed.")
+        return
+    if refuse:
+        run, found = rounds.proposed(project, resolved.name, profile)
+        for proposal in approval.chosen(found, which):
+            refusals.refuse(project, run, proposal, by or getpass.getuser(), reason)
+            console.print(f"refused {proposal.id}: {proposal.title}", markup=False, soft_wrap=True)
         return
     before = snapshots.current(project, resolved.name, profile)
     chosen = which[0] if which[0] in ("all", "safe", "none") and len(which) == 1 else which
-    sealed = rounds.approve(project, resolved, profile, chosen, by or getpass.getuser())  # type: ignore[arg-type]
+    who, told = by or getpass.getuser(), dict.fromkeys(which, reason)
+    sealed = rounds.approve(project, resolved, profile, chosen, who, told)  # type: ignore[arg-type]
     if sealed is None:
         console.print("Nothing new was approved, so nothing changes.")
         return

@@ -62,6 +62,7 @@ def next_snapshot(
     findings: Sequence[Mapping[str, Any]] = (),
     windows: int = 1,
     model: str | None = None,
+    why: Mapping[str, str] | None = None,
 ) -> Snapshot:
     """Return the snapshot that follows from approving some proposals; it is not sealed yet.
 
@@ -109,7 +110,9 @@ def next_snapshot(
                     "kind": one.kind,
                     "title": one.title,
                     "reason": one.reason,
+                    "evidence": dict(one.evidence),
                     "by": by,
+                    "why": (why or {}).get(one.id, ""),
                 }
             )
             values = changed

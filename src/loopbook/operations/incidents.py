@@ -17,7 +17,7 @@ from loopbook.operations import mail, outbox_delivery, webhook
 from loopbook.operations.night_summary import line
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, suggest
-from loopbook.store import content, vault
+from loopbook.store import appended, content, vault
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
@@ -65,8 +65,6 @@ def say(project: Project, run: Run | None, incident: str, event: str, **what: st
     LoopbookError
         If the run has no such incident, or the day cannot be.
     """
-    from filelock import FileLock
-
     ids = [one.id for one in known(project, run)]
     if run is None or incident not in ids:
         raise LoopbookError(f"There is no incident {incident!r}.{suggest(incident, ids)} List them: incidents list")
@@ -76,12 +74,7 @@ def say(project: Project, run: Run | None, incident: str, event: str, **what: st
         except ValueError as error:
             raise LoopbookError(f"--until {what['until']!r} is no day, such as 2027-01-31.") from error
     entry = {"id": incident, "event": event, "at": datetime.now(UTC).isoformat(timespec="seconds"), **what}
-    file = _file(project, run.scenario)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{file}.lock"), file.open("ab+") as log:
-        log.seek(max(0, log.seek(0, os.SEEK_END) - 1))
-        torn = log.read() not in (b"", b"\n")  # a line that was cut off must not swallow this one
-        log.write(("\n" * torn + json.dumps(entry, ensure_ascii=True) + "\n").encode("ascii"))
+    appended.append(_file(project, run.scenario), entry)
 
 
 def counts(project: Project, run: Run, before: Run | None) -> dict[str, int] | None:
@@ -182,19 +175,13 @@ def _said(project: Project, scenario: str) -> dict[str, dict[str, str]]:
 
 def _entries(file: Path) -> list[tuple[int, dict[str, str] | None]]:
     """Return the lines of a file of events, each with its number from 1; None for one that is no event."""
-    lines = file.read_bytes().split(b"\n") if file.exists() else []
-    return [(number, _entry(line)) for number, line in enumerate(lines, 1) if line.strip()]
+    return [(number, _known(event)) for number, event in appended.events(file)]
 
 
-def _entry(text: bytes) -> dict[str, str] | None:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):  # half a character is a ValueError too
+def _known(event: dict[str, str] | None) -> dict[str, str] | None:
+    if event is None or not {"id", "event"} <= event.keys():
         return None
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        return None
-    known = "id" in found and (found.get("event") == "acknowledged" or "until" in found)
-    return found if known and "event" in found else None
+    return event if event["event"] == "acknowledged" or "until" in event else None
 
 
 def _file(project: Project, scenario: str) -> Path:

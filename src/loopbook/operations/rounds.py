@@ -1,11 +1,11 @@
 """Feedback rounds: run, approve, seal, run again, until nothing new is approved or no fresh time is left."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
 
 from loopbook.feedback import approval, proposals
-from loopbook.operations import session
+from loopbook.operations import refusals, session
 from loopbook.runner.execution import Request
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError, MissingInput
@@ -51,16 +51,23 @@ def pending(
 
 
 def approve(
-    project: Project, scenario: Scenario, profile: str, which: approval.Policy | Iterable[str], by: str
+    project: Project,
+    scenario: Scenario,
+    profile: str,
+    which: approval.Policy | Iterable[str],
+    by: str,
+    why: Mapping[str, str] | None = None,
 ) -> snapshots.Snapshot | None:
     """Approve proposals of the latest run and seal them into the snapshot of the next round.
 
     Parameters
     ----------
     which
-        ``all``, ``safe``, ``none``, or the ids of some.
+        ``all`` or ``safe`` but what somebody has refused, ``none``, or the ids of some, whoever has refused them.
     by
         Who approves: a person, or ``policy safe`` for a batch loop.
+    why
+        What they say to it, by id.
 
     Returns
     -------
@@ -74,6 +81,9 @@ def approve(
         version of Loopbook made the run, whose 02 did not write the dates between the splits.
     """
     run, suggested = proposed(project, scenario.name, profile)
+    if isinstance(which, str):
+        refused = refusals.standing(project, scenario.name, profile)
+        which = [one.id for one in approval.chosen(suggested, which) if one.id not in refused]
     before = snapshots.current(project, scenario.name, profile)
     snapshots.refuse_other_layout(before, scenario)
     card = content.load(artifact(project, run, "dataset_card"))
@@ -83,7 +93,7 @@ def approve(
             f"approval fixes them. Run it again, then approve: make SCENARIO={scenario.name} PROFILE={profile}"
         )
     windows, model = scenario.data.splits.windows, content.digest(artifact(project, run, "champion"))
-    after = approval.next_snapshot(suggested, which, before, by, card["findings"], windows, model)
+    after = approval.next_snapshot(suggested, which, before, by, card["findings"], windows, model, why)
     return None if after is before else _sealed(project, scenario, profile, run, before, after, card["boundaries"])
 
 

@@ -142,6 +142,7 @@ class Approval(Record):
     title: str
     reason: str
     by: str
+    why: str = Field("", description="what they said to it")
 
 
 class Change(Record):

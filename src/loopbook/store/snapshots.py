@@ -52,7 +52,7 @@ class Snapshot(Settings):
         default_factory=list, description="dates that divide splits and windows by time, as at the first approval"
     )
     approved: list[dict[str, Any]] = Field(
-        default_factory=list, description="every approval so far: round, id, kind, title, reason, by"
+        default_factory=list, description="every approval so far: round, id, kind, title, reason, evidence, by, why"
     )
 
     def part(self, name: str) -> Any:
