@@ -117,9 +117,7 @@ def live(stage: Stage, plan: Plan, agent: tuple[Learner, Policy], sealed: pd.Dat
         few = f"As a service, this run's champion has decided {own:,} rows that can be held against it; {least:,} "
         few += "(`served_least`) would take the place of this replay."
         return _told(stage, known.stream, rehearsal.run(stage, plan, model, policy, known.stream), REPLAYED, few)
-    decisions = _decisions(decided, rows, plan, stage.scenario)
-    table = log.table(decisions, rows, plan, _said(decided, plan))
-    table = log.settle(table, rows.loc[rows["label"].notna(), ["row_id", "label"]], plan)
+    decisions, table = _table(plan, decided, rows, stage.scenario)
     table = rehearsal.explained(stage, plan, model, table)
     acting = Agent(stage.scenario.name, plan, model.answer, policy, stage.digest("champion"))
     by_id = {str(row["row_id"]): row for _, row in rows.iterrows()}
@@ -127,6 +125,26 @@ def live(stage: Stage, plan: Plan, agent: tuple[Learner, Policy], sealed: pd.Dat
     lived = rehearsal.Rehearsal(table, outbox.table(messages), _scores(decided, plan), log.summary(table, plan))
     aside = ", ".join(f"{count:,} {reason}" for reason, count in left.items() if count)
     return _told(stage, rows, lived, SERVED, f"Left out: {aside}." if aside else "")
+
+
+def laid_out(
+    plan: Plan, model: Learner, sealed: pd.DataFrame, known: Known, scenario: Scenario
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return decisions of the log as 06 watches them, with what became of them, and the scores of each.
+
+    The same rows are left out as by `live`.
+    """
+    rows, decided, _ = _comparable(plan, model, sealed, known, scenario)
+    return _table(plan, decided, rows, scenario)[1], _scores(decided, plan)
+
+
+def _table(
+    plan: Plan, decided: pd.DataFrame, rows: pd.DataFrame, scenario: Scenario
+) -> tuple[list[Decision], pd.DataFrame]:
+    """Return decisions, and the table of them, settled where it is known what became of them."""
+    decisions = _decisions(decided, rows, plan, scenario)
+    table = log.table(decisions, rows, plan, _said(decided, plan))
+    return decisions, log.settle(table, rows.loc[rows["label"].notna(), ["row_id", "label"]], plan)
 
 
 def _comparable(

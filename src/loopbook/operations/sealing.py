@@ -56,7 +56,7 @@ def seal(project: Project, scenario: Scenario, profile: str, say: Callable[[str]
             return last
         found = reader.entries(engine, agent, until=until, kinds=("decision", "feedback"))
         counted = _counted(found, sum(until.values()) + len(until), scenario.name, say)
-        parts = _parts(counted, days, scenario.service.review_twice)
+        parts = extract(counted, days, scenario.service.review_twice)
     finally:
         engine.dispose()
     return _kept(project, scenario.name, profile, parts, {"until": until, "days": days})
@@ -90,7 +90,7 @@ def _counted(found: Iterator[Stored], most: int, scenario: str, say: Callable[[s
         yield stored
 
 
-def _parts(found: Iterator[Stored], days: int, twice: float) -> dict[str, "pd.DataFrame"]:
+def extract(found: Iterator[Stored], days: int, twice: float) -> dict[str, "pd.DataFrame"]:
     """Return the decisions written on the latest days in the order of time, then of row, and the feedback on them.
 
     What was taken back is left out; how the pages were used is a part of its own. A decision that waited for a person

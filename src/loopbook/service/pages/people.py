@@ -110,8 +110,8 @@ class People:
         """Return a page from a template; ``values`` are escaped."""
         who = {"caller": getattr(request.state, "caller", None), "csrf": getattr(request.state, "csrf", None)}
         title, encrypted = self.scenario.title, self._encrypted
-        about = {"status": status, "encrypted": encrypted, "simulated": self.scenario.simulated}
-        return rendering.respond(request, template, title, **about, **who, **values)
+        values |= {"simulated": self.scenario.simulated, **who}
+        return rendering.respond(request, template, title, status=status, encrypted=encrypted, **values)
 
     def go(self, address: str) -> Response:
         """Return the answer to a form that was taken: the browser gets a page of this service."""
