@@ -10,6 +10,7 @@ from loopbook.service.pages import (
     questionnaire,
     review,
     signing,
+    trial_panel,
     try_it,
     welcome,
 )
@@ -20,5 +21,5 @@ def routes(app: FastAPI, people: People) -> None:
     """Give an application the pages, their styles and scripts, and the way to the sign-in."""
     app.state.people = people
     app.add_exception_handler(SignIn, people.to_sign_in)
-    for page in (assets, signing, welcome, review, explorer, monitor, approve, try_it, questionnaire):
+    for page in (assets, signing, welcome, review, explorer, monitor, trial_panel, approve, try_it, questionnaire):
         page.routes(app, people)
