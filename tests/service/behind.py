@@ -17,6 +17,7 @@ from loopbook.requirements import interface
 from loopbook.requirements.prototype import Prototype
 from loopbook.scenario.contract import Scenario
 from loopbook.service.deciding import Asked
+from loopbook.store.project import Project
 
 VERSIONS = dict.fromkeys(("model", "policy", "rules", "data", "code"), "prototype") | {"run": "2026-01-01_00-00-00"}
 
@@ -27,6 +28,7 @@ class Prototyped:
 
     scenario: Scenario
     writer: Writer
+    project: Project
     before: Callable[[Asked], None] | None = None
     stopped: str | None = None
     filler: str = ""

@@ -136,9 +136,10 @@ def scenario(name: str = "market-monitor", **settings: Any) -> Scenario:
 @contextmanager
 def service(folder: Path, asked: Scenario, engine: Engine | None = None) -> Iterator[Service]:
     """Make a worker's application, which nothing reaches by a network yet."""
-    engine = engine or database.connect(Project(folder, folder / "data"), f"sqlite:///{folder / 'service.sqlite'}")
+    project = Project(folder, folder / "data")
+    engine = engine or database.connect(project, f"sqlite:///{folder / 'service.sqlite'}")
     with Writer(engine, f"{asked.name}/smoke") as writer:
-        behind, metrics = Prototyped(asked, writer), Metrics(asked.service.alert_seconds)
+        behind, metrics = Prototyped(asked, writer, project), Metrics(asked.service.alert_seconds)
         yield Service(asked, engine, behind, metrics, app.create_app(behind, engine, writer, metrics))
     engine.dispose()
 

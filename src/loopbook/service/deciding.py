@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from loopbook.decisions.audit.entry import Stored
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError
+from loopbook.store.project import Project
 
 INTERFACE = ("task", "data", "source")
 """Sections of a scenario by which requests are checked: a run with others needs a new process."""
@@ -61,6 +62,10 @@ class Deciding(Protocol):
     @property
     def name(self) -> str:
         """Under which its entries stand in the log."""
+
+    @property
+    def project(self) -> Project:
+        """Where its runs, snapshots and incidents are."""
 
     @property
     def scenario(self) -> Scenario: ...

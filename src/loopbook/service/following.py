@@ -58,7 +58,7 @@ class Following:
         metrics: Metrics | None = None,
     ) -> None:
         self.scenario = served.scenario.model_copy(update={"service": scenario.service})
-        self.name = served.name
+        self.name, self.project = served.name, served.project
         self.outdated = threading.Event()
         self._served, self._since = served, datetime.now(UTC)
         self._database, self._writer, self._budget = database, writer, budget
