@@ -153,6 +153,7 @@ class _Review:
         beside = {name: value for name, value in item["fields"].items() if name not in texts} | item["attributes"]
         ranked = sorted(item["scores"].items(), key=lambda pair: -pair[1])
         values |= {"item": item, "pieces": texts, "beside": beside, "ranked": ranked}
+        values["moved"] = "value" if isinstance(task, Number) else "lead" if len(ranked) > 2 else "probability"
         return values | {"explained": explained, "unexplained": unexplained, "number": isinstance(task, Number)}
 
 
