@@ -213,7 +213,7 @@ def standing(reviews: Sequence[Review], needs_two: bool) -> Standing:
 
 def classes(scenario: Scenario, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the classes that can be right of a decision: those that the model knows, and those that are named."""
-    return tuple(dict.fromkeys((*facts.get("scores", {}), *scenario.task.label.classes)))
+    return tuple(dict.fromkeys((*scenario.task.label.classes, *facts["scores"])))
 
 
 def implied(scenario: Scenario, facts: Mapping[str, Any]) -> str | None:

@@ -73,6 +73,7 @@ def test_undo_takes_back_and_gives_the_item_again(up: Service) -> None:
     item = ann.next()
     other = next(name for name in item["classes"] if name != item["implied"])
     ann.say(item, "correct", label=other)
+    ann.next()  # what is in her hands goes back
     assert ann.post("/review/undo").json["label"] == other
     again = ann.next()
     assert again["decision_id"] == item["decision_id"] and again["lease"] != item["lease"]

@@ -1,4 +1,4 @@
-"""Show: reviewers in real browsers at a real service, by keyboard alone; it is killed in the middle, and nothing is lost."""
+"""Reviewers in real browsers at a real service, by keyboard alone; it is killed in the middle, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -107,8 +107,9 @@ def test_reviewers_at_work_by_keyboard_while_the_service_is_killed(browser: Any,
         ann.press("w")
         assert ann.page.query_selector("blockquote mark") and faults(ann) == []
         first = ann.item
-        ann.press("1") if ann.page.query_selector("[data-key='1']") else ann.press("a")  # the first class: ignore
-        assert "ignore" in ann.answers()[0] and ann.item not in (first, bob.item)
+        ann.press("1")  # the first class
+        assert "ignore" in ann.answers()[0]
+        assert ann.item in ids - {first, bob.item}
 
         # A comment is written, left and sent along; skipping; undo gives the item back.
         commented = ann.item
@@ -130,13 +131,13 @@ def test_reviewers_at_work_by_keyboard_while_the_service_is_killed(browser: Any,
         # The second disagrees, a third decides, and the first sees it.
         while bob.item != first:
             bob.press("s")
-        bob.press("2") if bob.page.query_selector("[data-key='2']") else bob.press("a")
+        bob.press("2")
         assert "Others said: ignore" in bob.answers()[0]
         eve.sign_in(service.address, "zh")
         while eve.item != first:
             eve.press("s")
         assert faults(eve) == [], "on a phone, dark, in Chinese"
-        eve.press("2") if eve.page.query_selector("[data-key='2']") else eve.press("a")
+        eve.press("2")
         assert "由您裁定" in eve.answers()[0] and "已定：alert" in eve.answers()[0]
         ann.page.reload()
         assert any("Settled: alert" in line for line in ann.answers())
@@ -149,15 +150,14 @@ def test_reviewers_at_work_by_keyboard_while_the_service_is_killed(browser: Any,
         ann.page.keyboard.press("a")
         ann.page.wait_for_function("document.getElementById('status').textContent.includes('sent again')")
     with Service(own, engine, "market-monitor", params=EVERYBODY_TWICE, port=port) as service:
-        ann.page.wait_for_function(
-            "item => !document.querySelector(`form[action$='${item}']`)", arg=item, timeout=60_000
-        )
+        gone = "item => !document.querySelector(`form.answer[action$='${item}']`)"
+        ann.page.wait_for_function(gone, arg=item, timeout=60_000)
         assert len(ann.answers()) == 4
         after = _reviews(engine, ids)
         assert before < after and [review[0] for review in after - before] == [item]
         bob.page.reload()
         assert len(bob.answers()) >= 1, "nobody has to sign in again"
-    assert verify.verify(engine, own.state / "log").problems == []
+    assert verify.verify(engine, own.state / "log", []).holds
     assert not ann.noted and not bob.noted and not eve.noted
     engine.dispose()
 

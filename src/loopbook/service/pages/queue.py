@@ -151,6 +151,7 @@ class Queue:
         if not own:
             raise Refused(404, "There is no answer of yours that could be taken back.")
         self._append(reviewing.undo(own[-1], caller))
+        self.leases.release([lease.token for lease in self.leases.held(reviewer)])
         self.leases.take(own[-1].decision_id, reviewer, own[-1].why)
         self.refresh(now=True)
         return own[-1]

@@ -74,7 +74,7 @@
     const typing = event.target.closest("input, textarea, select");
     if (typing && event.key === "Escape") { typing.blur(); return; }
     if (typing || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
-    const found = main.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`);
+    const found = main.querySelector(`[data-key~="${CSS.escape(event.key.toLowerCase())}"]`);
     if (!found) return;
     event.preventDefault();
     if (found.matches("button, a")) found.click(); else found.focus();
