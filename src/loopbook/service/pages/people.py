@@ -108,10 +108,9 @@ class People:
 
     def respond(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         """Return a page from a template; ``values`` are escaped."""
-        who = {"caller": getattr(request.state, "caller", None), "csrf": getattr(request.state, "csrf", None)}
-        title, encrypted = self.scenario.title, self._encrypted
-        values |= {"simulated": self.scenario.simulated, **who}
-        return rendering.respond(request, template, title, status=status, encrypted=encrypted, **values)
+        return rendering.respond(
+            request, template, self.scenario.title, status=status, **self._about(request), **values
+        )
 
     def go(self, address: str) -> Response:
         """Return the answer to a form that was taken: the browser gets a page of this service."""
@@ -124,8 +123,7 @@ class People:
             refused = await handler(request, error)
             if not rendering.is_page(request):
                 return refused
-            who = {"caller": getattr(request.state, "caller", None), "csrf": getattr(request.state, "csrf", None)}
-            return rendering.problem(request, refused, self.scenario.title, simulated=self.scenario.simulated, **who)
+            return rendering.problem(request, refused, self.scenario.title, **self._about(request))
 
         return answer
 
@@ -167,6 +165,11 @@ class People:
         answer = self.go("/sign-in")
         answer.delete_cookie(self._cookie, path="/", secure=self._encrypted, httponly=True, samesite="strict")
         return answer
+
+    def _about(self, request: Request) -> dict[str, Any]:
+        """Return what every page shows: who is signed in, their token, whether the data is simulated."""
+        who = {name: getattr(request.state, name, None) for name in ("caller", "csrf")}
+        return {"encrypted": self._encrypted, "simulated": self.scenario.simulated, **who}
 
     async def _who(self, request: Request, roles: tuple[str, ...]) -> Caller:
         request.state.caller = request.state.csrf = None

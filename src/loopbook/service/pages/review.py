@@ -20,9 +20,8 @@ ROLES = ("reviewer", "admin")
 _RECENT = 8
 
 
-def routes(app: FastAPI, people: People) -> None:
+def routes(app: FastAPI, people: People, queue: Queue) -> None:
     """Give an application the review queue."""
-    queue = Queue(people.behind, people.database, people.writer)
     pages = _Review(people, queue, ReviewWire(people.scenario))
     for method, path, endpoint in (
         ("GET", "/review", pages.show),

@@ -15,11 +15,15 @@ from loopbook.service.pages import (
     welcome,
 )
 from loopbook.service.pages.people import People, SignIn
+from loopbook.service.pages.queue import Queue
 
 
 def routes(app: FastAPI, people: People) -> None:
     """Give an application the pages, their styles and scripts, and the way to the sign-in."""
     app.state.people = people
     app.add_exception_handler(SignIn, people.to_sign_in)
-    for page in (assets, signing, welcome, review, explorer, monitor, trial_panel, approve, try_it, questionnaire):
+    queue = Queue(people.behind, people.database, people.writer)
+    welcome.routes(app, people, queue)
+    review.routes(app, people, queue)
+    for page in (assets, signing, explorer, monitor, trial_panel, approve, try_it, questionnaire):
         page.routes(app, people)
