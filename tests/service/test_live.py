@@ -42,4 +42,7 @@ def test_what_came_in_is_checked_as_06_checks_the_rehearsal(
     found = live.check(agent, entries())
     assert found is not None and found.decisions == len(stream)
     expected = content.load(artifact(own, run, "alerts"))
+    page = (own.reports / SCENARIO / "live" / "index.html").read_text(encoding="utf-8")
+    assert "simulated data" in page and page.count('<th scope="row" class="free">') == len(expected)
+    assert f"{len(stream):,} decisions" in page and "live/index.html" in (own.reports / "index.html").read_text()
     assert len(expected) and found.seen.alerts[TOLD].to_dict("records") == expected[TOLD].to_dict("records")

@@ -47,13 +47,19 @@ class Known:
     note: str = ""
 
 
-def known(project: Project, run: Run | None, today: date | None = None) -> list[Known]:
-    """Return the incidents of a run, those that still last first; none where no monitoring has run."""
+def known(
+    project: Project, run: Run | None, today: date | None = None, alerts: pd.DataFrame | None = None
+) -> list[Known]:
+    """Return the incidents of a run, those that still last first; none where no monitoring has run.
+
+    `alerts` are those of the live checks, in place of the ones that the run's notebook 06 wrote.
+    """
     if run is None:
         return []
     said = _said(project, run.scenario)
     day = (today or datetime.now(UTC).date()).isoformat()
-    found = [_one(row, said.get(str(row["id"]), {}), day) for row in _alerts(project, run)]
+    rows = _alerts(project, run) if alerts is None else _plain(alerts)
+    found = [_one(row, said.get(str(row["id"]), {}), day) for row in rows]
     return sorted(found, key=lambda one: (one.state == "ended", one.since))
 
 
@@ -90,14 +96,20 @@ def counts(project: Project, run: Run, before: Run | None) -> dict[str, int] | N
     }
 
 
-def tell(project: Project, scenario: Scenario, run: Run, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+def tell(
+    project: Project,
+    scenario: Scenario,
+    run: Run,
+    environment: Mapping[str, str] = os.environ,
+    alerts: pd.DataFrame | None = None,
+) -> dict[str, str]:
     """Send each incident once each way that the scenario names, and once that it has ended; return what failed, by way.
 
-    Incidents that somebody has acknowledged or silenced are not sent.
+    Incidents that somebody has acknowledged or silenced are not sent. `alerts` as of `known`.
     """
     wanted = scenario.alerts
     failed: dict[str, str] = {}
-    waiting = _messages(run, known(project, run))
+    waiting = _messages(run, known(project, run, alerts=alerts))
     sent = project.state / "sent"
     for way, asked in (("file", wanted.file), ("webhook", wanted.webhook), ("mail", wanted.mail)):
         if not asked:
@@ -154,8 +166,12 @@ def _alerts(project: Project, run: Run) -> list[dict[str, Any]]:
     for stage in run.stages.values():
         if "alerts" in stage.artifacts:
             table: pd.DataFrame = content.load(vault.checked(project.data / stage.artifacts["alerts"]))
-            return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+            return _plain(table)
     return []
+
+
+def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def unreadable(project: Project, scenario: str) -> list[str]:

@@ -172,6 +172,7 @@ def _agents(runs: Sequence[records.Run], data: Path, reports: Path) -> list[dict
                 "latest": (reports / scenario / "latest" / "index.html").is_file(),
                 "sweeps": (reports / scenario / "sweeps" / "index.html").is_file(),
                 "ablation": (reports / scenario / "ablation" / "index.html").is_file(),
+                "live": (reports / scenario / "live" / "index.html").is_file(),
                 "timeline": rounds_timeline.timeline(own[::-1], latest),
                 "sparks": rounds_timeline.sparks(
                     [run for run in own[::-1] if run.good and run.profile == latest.profile]

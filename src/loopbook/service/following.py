@@ -102,6 +102,11 @@ class Following:
         self._batcher.__exit__()
         self._shadow.__exit__()
 
+    @property
+    def served(self) -> Served:
+        """Who decides now."""
+        return self._served
+
     def decide(self, asked: Asked) -> "Future[list[Stored]]":
         """Queue requests; see `Deciding.decide`."""
         return self._batcher.ask(asked)

@@ -5,9 +5,10 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Self
 
 import pandas as pd
@@ -16,14 +17,17 @@ from filelock import FileLock, Timeout
 from loopbook.data import arrivals, cleaning, validation
 from loopbook.data.arrivals import Arrival
 from loopbook.decisions import log, outbox
+from loopbook.decisions.audit import reader
 from loopbook.decisions.audit.database import connect
 from loopbook.decisions.audit.entry import Stored, agent_name
 from loopbook.decisions.audit.writer import Writer
-from loopbook.operations import outbox_delivery
+from loopbook.operations import incidents, outbox_delivery
 from loopbook.operations.outbox_delivery import Send
+from loopbook.reports import live_page, site
 from loopbook.requirements import interface
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, LoopbookError
+from loopbook.service import live
 from loopbook.service.agent import Served
 from loopbook.service.budget import counted
 from loopbook.service.deciding import Asked, Unanswerable
@@ -34,6 +38,8 @@ from loopbook.store.project import Project
 CALLER = "watch"
 """Under which its decisions stand in the log."""
 _AT_ONCE = 500  # rows that are asked about before the next ones are
+_CHECKED = 100_000  # latest decisions that the checks and the live page look at
+_WIDTHS = {"hourly": 13, "daily": 10}  # characters of a time by which hours, or days, are told apart
 _PLAIN = frozenset(log.COLUMNS) - {"decision_id", "row_id", "time"}
 
 
@@ -85,6 +91,11 @@ class Watch:
         self._project, self._send, self._tell = project, send, tell
         self._place = project.state / "watch" / scenario.name / profile
         self._served = Served.load(project, scenario.name, profile)
+        self._times: set[str] = set()
+        self._days: dict[str, Counter[str]] = {}
+        self._refused = Counter[str]()
+        self._checked = ""
+        self._seen: live.Checked | None = None
 
     def __enter__(self) -> Self:
         self._place.mkdir(parents=True, exist_ok=True)
@@ -94,6 +105,7 @@ class Watch:
         except Timeout as error:
             raise LoopbookError(f"Another watch over {self.name} is going on.") from error
         self._database = connect(self._project)
+        self._count(reader.latest(self._database, self.name, "decision", _CHECKED))
         self._writer = Writer(self._database, self.name).__enter__()
         budget = counted(self._database, self.name).budget(self._served.agent.capacity)
         self._following = Following(self._served, self.scenario, self._database, self._writer, budget).__enter__()
@@ -125,8 +137,57 @@ class Watch:
                 new = [each for each in stored if not each.duplicate]
                 decided, before = decided + len(new), before + len(stored) - len(new)
                 delivered += self._delivered(stored)
+                self._count(new)
             content.write_json(file, arrival.cursor)
+        if decided or refused:
+            self._renew(refused)
         return Look(decided, before, dict(refused), delivered, time.monotonic() - began)
+
+    def _renew(self, refused: Counter[str]) -> None:
+        """Check what was decided where a day, or an hour, has passed; tell of incidents, and write the live page."""
+        self._refused.update(refused)
+        now = max(self._times, default="")[: _WIDTHS[self.scenario.watch.checks]]
+        if now != self._checked:
+            self._checked, served = now, self._following.served
+            self._seen = live.check(served, iter(self._latest()))
+            alerts = None if self._seen is None else self._seen.seen.alerts
+            if alerts is not None:
+                for way, why in incidents.tell(self._project, self.scenario, served.run, alerts=alerts).items():
+                    self._tell(f"Incidents could not be sent by {way}: {why}")
+        before = (self._project.reports / self.scenario.name / live_page.FOLDER).is_dir()
+        live_page.write(self._page(), self._project.reports)
+        if not before:
+            site.renew(self._project, only="")  # the index alone, which now leads here
+
+    def _latest(self) -> list[Stored]:
+        """Return the latest decisions and what was said, in the order of time."""
+        every = [reader.latest(self._database, self.name, kind, _CHECKED) for kind in ("decision", "feedback")]
+        return sorted(chain.from_iterable(every), key=lambda stored: stored.written)
+
+    def _count(self, stored: Iterable[Stored]) -> None:
+        """Count decisions by action and day."""
+        for each in stored:
+            if each.payload is not None:
+                self._times.add(each.payload["time"][: _WIDTHS["hourly"]])
+                self._days.setdefault(each.facts["action"], Counter())[each.payload["time"][:10]] += 1
+
+    def _page(self) -> live_page.Page:
+        times, seen = sorted(self._times), self._seen
+        every = [f"{day:%Y-%m-%d}" for day in pd.date_range(times[0][:10], times[-1][:10])] if times else []
+        total = sum(counts.total() for counts in self._days.values())
+        note = f"{total:,} decisions, looked {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+        found = incidents.known(self._project, self._served.run, alerts=seen.seen.alerts) if seen else []
+        between = "" if seen is None else f"{seen.first:%Y-%m-%d %H:%M} and {seen.last:%Y-%m-%d %H:%M} UTC"
+        return live_page.Page(
+            self.scenario.title,
+            self.scenario.name,
+            self.scenario.simulated,
+            (f"{note}; checked {self.scenario.watch.checks}, by the time that rows bring.",),
+            {action: [(day, counts[day]) for day in every] for action, counts in sorted(self._days.items())},
+            [vars(one) for one in found],
+            f"Looked at: {seen.decisions:,} decisions between {between}." if seen else "",
+            dict(self._refused),
+        )
 
     def _decided(self, arrival: Arrival, refused: Counter[str]) -> Iterator[list[Stored]]:
         """Yield what is stored of an arrival's rows, some at a time."""
