@@ -142,15 +142,15 @@ def test_a_scenario_may_want_none_and_what_is_not_there_is_said(
         trials.stop(own, SCENARIO, "smoke", "ann", "again")
 
 
-def acting_always(own: Project, trial: Trial, scenario: Scenario, work: Path) -> Trial:
-    """Put the same model on trial with a policy that always acts."""
-    folder = work / "always"
+def acting(own: Project, trial: Trial, scenario: Scenario, threshold: float, work: Path) -> Trial:
+    """Put the same model on trial with a policy that acts from another threshold."""
+    folder = work / "other"
     shutil.copytree(challengers.find(own, trial.challenger), folder)
-    policy = Threshold(actions=scenario.task.actions, threshold=0.0, origin="a test")
+    policy = Threshold(actions=scenario.task.actions, threshold=threshold, origin="a test")
     content.write_json(folder / "policy.json", policy.model_dump(mode="json"))
-    always = trial.model_copy(update={"challenger": challengers.keep(own, folder, {"model": trial.model})})
-    challengers.begin(own, SCENARIO, "smoke", always)
-    return always
+    other = trial.model_copy(update={"challenger": challengers.keep(own, folder, {"model": trial.model})})
+    challengers.begin(own, SCENARIO, "smoke", other)
+    return other
 
 
 def test_what_the_log_shows_is_proposed_and_approved_as_all_else(
@@ -159,13 +159,17 @@ def test_what_the_log_shows_is_proposed_and_approved_as_all_else(
     name = f"{SCENARIO}/smoke"
     keys.create(engine, name, "back-office", "admin", "ann")
     keys.create(engine, name, "website", "caller", "ann")
-    trial = acting_always(own, trials.start(own, scenario, "smoke", "ann", mode="shadow"), scenario, tmp_path)
     no, yes = scenario.task.label.classes
+    requests = [{"id": None, "time": None, "fields": {"text": f"A quiet day, number {at}"}} for at in range(300)]
     with following(own, engine) as behind, Writer(engine, name) as writer:
-        decided = decide(behind, [f"A quiet day at the office, number {at}" for at in range(60)])
+        idle = decide(behind, ["A quiet day, number 7"])[0].facts["action"] == scenario.task.actions[0]
+        begun = trials.start(own, scenario, "smoke", "ann", mode="shadow")
+        trial = acting(own, begun, scenario, 0.0 if idle else 1.0, tmp_path)
+        behind.look()
+        decided = behind.decide(Asked(requests, "ann", None, "digest")).result(20)
         entries(engine, "shadow", len(decided))
-        for stored in decided:  # made up: who always acts is right, whatever the website's users say
-            for caller, label in (("back-office", yes), ("website", no)):
+        for stored in decided:  # made up: who does the opposite is right, whatever the website's users say
+            for caller, label in (("back-office", yes if idle else no), ("website", no if idle else yes)):
                 facts = {"decision_id": stored.id, "label": label, "caller": caller, "user": "u"}
                 writer.append([Entry("feedback", new_id(), facts)])
     found = trials.look(own, scenario, "smoke", engine)
