@@ -38,7 +38,7 @@ COMMANDS = [
 """In the order in which a reader meets them: the README first, then the pages of docs by name."""
 BY_CI = ("make test",)
 """Run by .ci/run, of which this test is a part."""
-WITHOUT_REPORT = ("make help", "make clean", "make doctor", "make why", "make share")
+WITHOUT_REPORT = ("make help", "make watch", "make clean", "make doctor", "make why", "make share")
 SERVERS = {
     "make lab": "8888/",
     "make tensorboard": "6006/",
@@ -73,6 +73,7 @@ def environment(folder: Path) -> dict[str, str]:
         "HTML",
         "OUT",
         "ALLOW",
+        "LOOKS",
     }
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     return {
@@ -131,7 +132,8 @@ def test_a_command_of_readme_and_docs_does_what_it_says(
     if "press-monitor" in command and not os.environ.get("LOOPBOOK_DATA_MIRROR"):
         pytest.skip("press-monitor's data would be downloaded; set LOOPBOOK_DATA_MIRROR to test with a mirror")
     (folder / "data" / "drafts").mkdir(parents=True, exist_ok=True)
-    command = re.sub(r"([ =])data/drafts/", rf"\1{folder}/data/drafts/", command)
+    (folder / "data" / "incoming").mkdir(exist_ok=True)
+    command = re.sub(r"([ =])data/(drafts|incoming)\b", rf"\1{folder}/data/\2", command)
     place = new_agent(folder) if command.startswith("make new") else {}
     if " audit " in command:
         place = {"HOME": str(folder / "home")}
