@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -78,6 +78,9 @@ class Prototyped:
 
     def rehearsed(self, most: int) -> tuple[list[Stored], dict[str, str]]:
         return [], {}
+
+    def checked(self, found: Iterator[Stored]) -> None:
+        self.calls["checked"] += len(list(found))
 
     def about(self) -> Mapping[str, Any]:
         return {"versions": VERSIONS, "since": datetime(2026, 1, 1, tzinfo=UTC), "card": None}

@@ -1,6 +1,6 @@
 """What the HTTP layer needs of the agent behind it; the batcher over the served agent fulfils it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -92,6 +92,9 @@ class Deciding(Protocol):
 
     def rehearsed(self, most: int) -> tuple[list[Stored], Mapping[str, str]]:
         """Return the latest decisions that the run's notebooks let the agent take, and what is true of some."""
+
+    def checked(self, found: Iterator[Stored]) -> Any:
+        """Hold decisions against the test split of the run that is served; see `live.check`."""
 
     def about(self) -> Mapping[str, Any]:
         """Return what is served: `versions` (model, policy, rules, data, code, run), `since`, and the `card`."""

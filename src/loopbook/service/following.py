@@ -1,7 +1,7 @@
 """The agent behind the HTTP layer: it follows the current snapshot, and takes over between two batches."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +15,7 @@ from loopbook.decisions.audit.entry import Entry, Stored
 from loopbook.decisions.audit.writer import Writer
 from loopbook.decisions.replay import Budget
 from loopbook.scenario.contract import Scenario
-from loopbook.service import rehearsed
+from loopbook.service import live, rehearsed
 from loopbook.service.agent import Served
 from loopbook.service.batching import Batcher
 from loopbook.service.deciding import INTERFACE, Asked
@@ -118,6 +118,10 @@ class Following:
     def rehearsed(self, most: int) -> rehearsed.Rehearsed:
         """Return the decisions of the run's rehearsal; see `Deciding.rehearsed`."""
         return rehearsed.of(self._served, most)
+
+    def checked(self, found: Iterator[Stored]) -> live.Checked | None:
+        """Hold decisions against the run's test split; see `live.check`."""
+        return live.check(self._served, found)
 
     def about(self) -> Mapping[str, Any]:
         """Return what is served since when, and its card."""
