@@ -67,25 +67,10 @@ def test_each_page_is_for_the_roles_that_its_navigation_names(up: Service, role:
         assert get(up, path).status == 303
 
 
-@pytest.mark.parametrize(
-    "next", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:a()", "/\r\nX: y", "http:/x"]
-)
-def test_the_sign_in_leads_nowhere_else(up: Service, next: str) -> None:
-    answer = send(up, f"/sign-in?{urlencode({'next': next})}", key=up.secret("reviewer"))
-    assert (answer.status, answer.headers["location"]) == (303, "/") and "x" not in answer.headers
-    assert people.local(next) == "/"
-
-
 def test_a_wrong_key_begins_nothing_and_is_not_repeated(up: Service) -> None:
     wrong = "lb_000000000000_" + "x" * 43
     answer = send(up, "/sign-in", key=wrong)
     assert answer.status == 403 and "set-cookie" not in answer.headers and wrong.encode() not in answer.body
-
-
-@pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
-def test_another_site_signs_nobody_in(up: Service, site: str) -> None:
-    answer = send(up, "/sign-in", site=site, key=up.secret("reviewer"))
-    assert answer.status == 403 and "set-cookie" not in answer.headers
 
 
 @pytest.mark.parametrize(("origin", "status"), [("own", 303), ("http://evil.example", 403), ("null", 403), ("", 403)])
@@ -125,12 +110,6 @@ def test_the_database_holds_no_token_that_opens_anything(up: Service) -> None:
     assert kept and not [row for row in kept if value in row]
 
 
-def test_sessions_of_another_agent_open_nothing(up: Service) -> None:
-    value = sessions.begin(up.engine, "another/agent", "0" * 12, 60)
-    name = signed_in(up, "reviewer").partition("=")[0]
-    assert get(up, "/", f"{name}={value}").status == 303
-
-
 def test_a_link_from_another_site_finds_who_is_signed_in(up: Service) -> None:
     answer = get(up, "/review", Sec_Fetch_Site="cross-site")
     assert answer.status == 200 and b'http-equiv="refresh"' in answer.body
@@ -160,15 +139,6 @@ def test_a_program_is_answered_with_data(up: Service) -> None:
     assert answer.status == 401 and answer.json["status"] == 401
     assert get(up, "/no-such-page", signed_in(up, "admin")).status == 404
     assert b"</html>" in get(up, "/no-such-page").body
-
-
-def test_attempts_to_sign_in_are_limited(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with service(tmp_path_factory.mktemp("attempts"), scenario()) as made, running(made) as up:
-        answers = [send(up, "/sign-in", key="guess")]
-        while answers[-1].status == 403 and len(answers) < 300:  # one a second comes back meanwhile
-            answers.append(send(up, "/sign-in", key="guess"))
-        assert len(answers) > 30 and answers[-1].status == 429
-        assert int(answers[-1].headers["retry-after"]) >= 1 and b"</html>" in answers[-1].body
 
 
 def test_the_cookie_goes_only_by_tls_where_there_is_some(up: Service) -> None:
