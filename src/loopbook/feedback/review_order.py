@@ -19,6 +19,8 @@ from loopbook.feedback.reviewing import ASKED, KNOWN, OPEN, RANDOM, SECOND, THIR
 from loopbook.scenario.contract import Scenario
 from loopbook.statistics.coin import coin
 
+_FIRST = {ASKED: 0, THIRD: 1, SECOND: 2}
+
 
 @dataclass(frozen=True)
 class Shares:
@@ -89,34 +91,40 @@ def candidates(
     shares
         Of what is shown.
     """
-    own = {id for id, said in reviews.items() if any(review.reviewer == reviewer for review in said)}
-    waiting = {
-        id: why(pool, id, reviews.get(id, ()), shares)
-        for id in pool.order
-        if id not in own and is_open(pool, id, reviews.get(id, ()), shares)
-    }
-    reviewed = {id: reason for id, reason in waiting.items() if reason != KNOWN}
-    first = {ASKED: 0, THIRD: 1, SECOND: 2}
-    useful = sorted(reviewed, key=lambda id: first.get(reviewed[id], 3))
-    by_chance = sorted((id for id in reviewed if reviewed[id] in (USEFUL, ASKED)), key=lambda id: coin(f"review {id}"))
-    known = sorted((id for id in waiting if id not in reviewed), key=lambda id: coin(f"known {reviewer} {id}"))
+    own = _answered(reviews, reviewer)
+    reasons = waiting(pool, reviews, reviewer, shares)
     drawn = coin(f"review share {reviewer} {len(own)}")
     if drawn < shares.known:
-        yield from ((id, KNOWN) for id in known)
+        known = (id for id in pool.known if id in pool.items and id not in own)
+        yield from ((id, KNOWN) for id in sorted(known, key=lambda id: coin(f"known {reviewer} {id}")))
     elif drawn < shares.known + shares.random:
-        yield from ((id, RANDOM) for id in by_chance)
-    yield from ((id, reviewed[id]) for id in useful)
+        by_chance = (id for id in reasons if reasons[id] in (USEFUL, ASKED))
+        yield from ((id, RANDOM) for id in sorted(by_chance, key=lambda id: coin(f"review {id}")))
+    yield from sorted(reasons.items(), key=lambda pair: _FIRST.get(pair[1], 3))
 
 
-def is_open(pool: Pool, id: str, said: Sequence[Review], shares: Shares) -> bool:
-    """Say whether somebody is to look at an item yet; whose truth is known is shown to everybody once."""
-    return id in pool.known or reviewing.standing(said, reviewing.twice(id, shares.twice)).state == OPEN
+def waiting(pool: Pool, reviews: Mapping[str, Sequence[Review]], reviewer: str, shares: Shares) -> dict[str, str]:
+    """Return all that a reviewer could be asked about, with why, the most useful first; none of known truth."""
+    own = _answered(reviews, reviewer)
+    reasons = ((id, why(pool, id, reviews.get(id, ()), shares)) for id in pool.order if id not in own)
+    return {id: reason for id, reason in reasons if reason not in (None, KNOWN)}
 
 
-def why(pool: Pool, id: str, said: Sequence[Review], shares: Shares) -> str:
-    """Return why an item that is open would be shown, were it not drawn at random."""
+def why(pool: Pool, id: str, said: Sequence[Review], shares: Shares) -> str | None:
+    """Return why an item would be shown, were it not drawn at random; None if nobody is to look at it any more.
+
+    One whose truth is known is shown to everybody once.
+    """
     if id in pool.known:
         return KNOWN
-    if further := reviewing.standing(said, reviewing.twice(id, shares.twice)).next:
-        return further
+    if said:
+        found = reviewing.standing(said, reviewing.twice(id, shares.twice))
+        if found.state != OPEN:
+            return None
+        if found.next:
+            return found.next
     return ASKED if pool.items[id].facts["action"] == REVIEW else USEFUL
+
+
+def _answered(reviews: Mapping[str, Sequence[Review]], reviewer: str) -> set[str]:
+    return {id for id, said in reviews.items() if any(review.reviewer == reviewer for review in said)}

@@ -23,9 +23,9 @@ from loopbook.service.pages.leases import Lease, Leases
 
 MOST = 5_000
 """Decisions among which the most useful ones are looked for: the latest."""
-FRESH = 1.0
-"""Seconds for which a worker goes by what it has read of the log; what it gives out, it looks up again."""
-_OVERLAP = timedelta(seconds=10)  # by which entries can become visible later than their time says, on PostgreSQL
+FRESH = 5.0
+"""Seconds after which a worker looks for new decisions; what was said it reads each time."""
+_OVERLAP = timedelta(seconds=2)  # by which an entry may be there later than its time says, where writers do not queue
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Queue:
         self._read, self._run = float("-inf"), ""
         self._decisions: dict[str, Stored] = {}
         self._said: dict[str, Stored] = {}
-        self._until: datetime | None = None
+        self._until: dict[str, datetime] = {}
         self._pool = Pool({}, [])
         self._reviews: dict[str, list[Review]] = {}
 
@@ -132,7 +132,7 @@ class Queue:
         if before.facts["review"]["verdict"] != said.verdict or before.facts["review"]["class"] != said.meant:
             raise Refused(409, "Something else was answered already, perhaps in another window.")
         self.leases.release([token])
-        self.refresh(now=True)
+        self.refresh()
         return self._answered(before)
 
     def undo(self, reviewer: str, caller: str, id: str | None = None) -> Review:
@@ -143,7 +143,7 @@ class Queue:
         Refused
             404 if there is none that stands.
         """
-        self.refresh(now=True)
+        self.refresh()
         if id is None:
             own = [answered.review for answered in self.recent(reviewer, 1)]
         else:
@@ -153,12 +153,12 @@ class Queue:
         self._append(reviewing.undo(own[-1], caller))
         self.leases.release([lease.token for lease in self.leases.held(reviewer)])
         self.leases.take(own[-1].decision_id, reviewer, own[-1].why)
-        self.refresh(now=True)
+        self.refresh()
         return own[-1]
 
     def recent(self, reviewer: str, most: int) -> list[Answered]:
         """Return a reviewer's latest answers that stand, the latest last, and what became of them."""
-        self.refresh(now=True)
+        self.refresh()
         mine = (review for said in self._reviews.values() for review in said if review.reviewer == reviewer)
         return [self._became(review) for review in sorted(mine, key=lambda review: review.written)[-most:]]
 
@@ -196,8 +196,7 @@ class Queue:
     def waiting(self, reviewer: str) -> int:
         """Return how many items this reviewer could be asked about, but for those whose truth is known."""
         self.refresh()
-        shares = Shares(0.0, 0.0, self._shares.twice)
-        return sum(1 for _ in review_order.candidates(self._pool, self._reviews, reviewer, shares))
+        return len(review_order.waiting(self._pool, self._reviews, reviewer, self._shares))
 
     @property
     def pool(self) -> Pool:
@@ -208,42 +207,47 @@ class Queue:
         """All reviews that stand, by decision."""
         return self._reviews
 
-    def refresh(self, now: bool = False) -> None:
-        """Read what is new in the log, if that was not done within `FRESH` seconds."""
+    def refresh(self) -> None:
+        """Read what is new in the log: what was said, and every `FRESH` seconds what was decided."""
         with self._lock:
-            if not now and time.monotonic() - self._read < FRESH:
-                return
             begun = time.monotonic()
-            fresh = self._fresh()
-            run = str(self._behind.about()["versions"]["run"])
-            if fresh[0] or run != self._run:
-                self._pool = self._pooled()
-                self._run = run
-            if fresh[0] or fresh[1] or not self._reviews:
+            if begun - self._read >= FRESH:
+                run = str(self._behind.about()["versions"]["run"])
+                if self._new_decisions() or run != self._run:
+                    self._pool, self._run = self._pooled(), run
+                self._read = begun
+            if self._new_reviews():
                 said = sorted(self._said.values(), key=lambda stored: (stored.written, stored.writer, stored.seq))
                 self._reviews = reviewing.by_decision(reviewing.standing_reviews(said))
-            self._read = begun
 
     def _note_abandoned(self) -> None:
         """Write down which items were given out and not answered in time; they are free again."""
         for lease in self.leases.lapsed():
             self._append(reviewing.abandoned(lease.decision_id, lease.reviewer, lease.ends - lease.begun))
 
-    def _fresh(self) -> tuple[bool, bool]:
-        """Read the log's new entries; return whether there were decisions, and reviews, among them."""
-        agent, after = self._behind.name, self._until and self._until - _OVERLAP
-        decided = reader.latest(self._database, agent, "decision", MOST, after)
-        since = after or (decided[0].written if decided else None)
-        said = reader.latest(self._database, agent, "feedback", None, since)
-        new = [stored for stored in decided if stored.id not in self._decisions and stored.payload is not None]
-        for stored in new:
-            self._decisions[stored.id] = stored
+    def _new_decisions(self) -> bool:
+        """Read decisions that are not known yet; return whether there are any."""
+        decided = self._newest("decision", MOST)
+        new = {stored.id: stored for stored in decided if stored.payload is not None}.keys() - self._decisions.keys()
+        self._decisions |= {stored.id: stored for stored in decided if stored.id in new}
         for id in list(self._decisions)[:-MOST]:
             del self._decisions[id]
-        told = [stored for stored in said if stored.facts.get("review") and stored.id not in self._said]
-        self._said |= {stored.id: stored for stored in told}
-        self._until = max((stored.written for stored in (*decided, *said)), default=self._until)
-        return bool(new), bool(told)
+        return bool(new)
+
+    def _new_reviews(self) -> bool:
+        """Read reviews that are not known yet; return whether there are any."""
+        said = self._newest("feedback", None)
+        new = {stored.id: stored for stored in said if stored.facts.get("review") and stored.id not in self._said}
+        self._said |= new
+        return bool(new)
+
+    def _newest(self, kind: str, most: int | None) -> list[Stored]:
+        """Return the entries of a kind that may be new since the last time."""
+        before = self._until.get(kind)
+        found = reader.latest(self._database, self._behind.name, kind, most, before and before - _OVERLAP)
+        if found:
+            self._until[kind] = found[-1].written
+        return found
 
     def _pooled(self) -> Pool:
         """Return what was served; without that, what was rehearsed. Of known truth are only rehearsed decisions."""
@@ -255,17 +259,20 @@ class Queue:
         """Say whether an item waits for this reviewer, as the log says now."""
         said = self.reviews(id)
         mine = any(review.reviewer == reviewer for review in said)
-        return not mine and review_order.is_open(self._pool, id, said, self._shares)
+        return not mine and self._why(id, said) is not None
+
+    def _why(self, id: str, said: Sequence[Review]) -> str | None:
+        """Return why an item would be shown; None if it is not there, or nobody is to look at it any more."""
+        return review_order.why(self._pool, id, said, self._shares) if id in self._pool.items else None
 
     def _lease(self, id: str, token: str, reviewer: str) -> Lease:
         """Return the lease of a token; one that has ended is taken again if the item is still free."""
         for lease in self.leases.held(reviewer):
             if (lease.token, lease.decision_id) == (token, id):
                 return lease
-        item = self.item(id)
-        if item is not None and self._still(id, reviewer):
-            why = review_order.why(self._pool, id, self.reviews(id), self._shares)
-            if taken := self.leases.take(id, reviewer, why):
+        if self._still(id, reviewer):
+            why = self._why(id, self.reviews(id))
+            if why and (taken := self.leases.take(id, reviewer, why)):
                 return taken
         raise Refused(409, "This took too long: somebody else looks at it now, or has answered. Go on with the next.")
 
