@@ -201,10 +201,11 @@ class Network:
         import tensorflow as tf
 
         from loopbook.models.training.block_lstm import in_one_operation
+        from loopbook.models.training.one_trace import traced_once
 
         @tf.function(input_signature=[self.signature], autograph=False)  # type: ignore[untyped-decorator]
         def answer(batch: dict[str, Any]) -> Any:
-            with in_one_operation(self.model):
+            with in_one_operation(self.model), traced_once(self.model, training=False):
                 return self.model(batch, training=False)
 
         return answer

@@ -1,7 +1,8 @@
 """A pretrained encoder that can be tuned: a BERT of keras-hub with its weights and its tokenizer, by name."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,8 @@ def load(preset: str, dropout: float) -> Pretrained:
     if preset == MINILM:
         return _minilm(dropout)
     try:
-        backbone = keras_hub.models.Backbone.from_preset(preset, dropout=dropout)
+        with _blank():
+            backbone = keras_hub.models.Backbone.from_preset(preset, dropout=dropout)
     except (OSError, ValueError) as error:
         raise ScenarioError(f"The preset {preset!r} cannot be loaded: {error}") from error
     if not isinstance(backbone, keras_hub.models.BertBackbone):
@@ -159,6 +161,19 @@ def _parts(layer: Any) -> dict[str, Any]:
     return {part.name: part for part in layer._flatten_layers(include_self=False)}
 
 
+@contextmanager
+def _blank() -> Iterator[None]:
+    """Let a BERT that is built within begin with zeros: to draw weights that others replace takes half of building."""
+    import keras
+    from keras_hub.src.models.bert import bert_backbone
+
+    drawn, bert_backbone.bert_kernel_initializer = bert_backbone.bert_kernel_initializer, keras.initializers.Zeros
+    try:
+        yield
+    finally:
+        bert_backbone.bert_kernel_initializer = drawn
+
+
 def _minilm(dropout: float) -> Pretrained:
     import keras
     import keras_hub
@@ -166,14 +181,15 @@ def _minilm(dropout: float) -> Pretrained:
     from loopbook.models.dropout import inside
 
     width = sentence_encoder.WIDTH
-    backbone = keras_hub.models.BertBackbone(
-        vocabulary_size=30_522,
-        num_layers=sentence_encoder.LAYERS,
-        num_heads=sentence_encoder.HEADS,
-        hidden_dim=width,
-        intermediate_dim=4 * width,
-        dropout=dropout,
-    )
+    with _blank():
+        backbone = keras_hub.models.BertBackbone(
+            vocabulary_size=30_522,
+            num_layers=sentence_encoder.LAYERS,
+            num_heads=sentence_encoder.HEADS,
+            hidden_dim=width,
+            intermediate_dim=4 * width,
+            dropout=dropout,
+        )
     own = Pretrained(inside(backbone), (sentence_encoder.folder() / "tokenizer.json").read_text(encoding="utf-8"))
     known = sentence_encoder.weights()
     for embedding, name in zip(own.embeddings, ("word", "position", "token_type"), strict=False):

@@ -10,6 +10,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ BATCH = 16
 """Rows of like length a step; larger batches are slower on a CPU."""
 
 LAYERS, HEADS = 6, 12
+_TOGETHER = 2  # batches at a time, each by one processor, so that the result is the same whatever the machine
 _SHARD = 1_024  # texts a file of the cache: what a kill can lose
 _KIND = "all-MiniLM-L6-v2 256"  # enters the cache's keys
 
@@ -107,12 +109,15 @@ def embed(
         order = sorted(fresh, key=lambda key: (len(fresh[key]), key))
         for start in range(0, len(order), _SHARD):
             shard = order[start : start + _SHARD]
-            for at in range(0, len(shard), BATCH):
-                batch = shard[at : at + BATCH]
-                vectors = run.run(None, {"pieces": pad([fresh[key] for key in batch])})[0]
-                known.update(zip(batch, vectors, strict=True))
-                if progress:
-                    progress(f"sentence encoder: {start + at + len(batch):,} of {len(order):,} sentences")
+            batches, done = [shard[at : at + BATCH] for at in range(0, len(shard), BATCH)], start
+            padded = [pad([fresh[key] for key in batch]) for batch in batches]
+            with ThreadPoolExecutor(_TOGETHER) as pool:
+                found = pool.map(lambda given: run.run(None, {"pieces": given})[0], padded)
+                for batch, vectors in zip(batches, found, strict=True):
+                    known.update(zip(batch, vectors, strict=True))
+                    done += len(batch)
+                    if progress:
+                        progress(f"sentence encoder: {done:,} of {len(order):,} sentences")
             if cache:
                 _keep(cache, shard, np.stack([known[key] for key in shard]))
     return np.array([known[key] for key in keys], dtype=np.float32).reshape(-1, WIDTH)

@@ -35,9 +35,10 @@ class Adam(keras.optimizers.Adam):  # type: ignore[misc]
             "beta1_power": self.beta_1**done,
             "beta2_power": self.beta_2**done,
             "lr": tf.cast(learning_rate, tf.float32),
-            "beta1": self.beta_1,
-            "beta2": self.beta_2,
-            "epsilon": self.epsilon,
+            # Of numbers each operation would make a node of its own.
+            "beta1": tf.constant(self.beta_1),
+            "beta2": tf.constant(self.beta_2),
+            "epsilon": tf.constant(self.epsilon),
         }
         root = tf.sqrt(1 - settings["beta2_power"])
         for gradient, variable in zip(grads, trainable_variables, strict=True):

@@ -248,7 +248,9 @@ def stepper(network: Network, optimizer: Any, rows: Rows, recipe: Recipe, strate
             return tf.concat([network.model(part, training=True) for part in parts], axis=0)
 
     def gradients(batch: dict[str, Any], target: Any, weight: Any, totals: Any, count: int) -> Any:
-        with tf.GradientTape() as tape:
+        # Of variables that are fixed it would trace the gradient too.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([variable.value for variable in trained])
             raw, risks = tf.cast(scores_of(batch), tf.float32), []
             for at, (head, scores) in enumerate(heads.parts(outputs, raw)):
                 each = head.loss(target[:, at], scores, tf)

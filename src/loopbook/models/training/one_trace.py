@@ -9,8 +9,8 @@ import tensorflow as tf
 
 
 @contextmanager
-def traced_once(model: Any) -> Iterator[None]:
-    """Let the Transformer layers of a model that is called for training within share one function of TensorFlow.
+def traced_once(model: Any, training: bool = True) -> Iterator[None]:
+    """Let the Transformer layers of a model that is called within, for training or not, share a function of TensorFlow.
 
     Its graph, and that of its gradient, are made, optimised and loaded once, however many layers there are. Layers
     share it if they are alike and the same of their weights are trained. A model without such layers is left alone.
@@ -20,7 +20,7 @@ def traced_once(model: Any) -> Iterator[None]:
     for layer in layers:
         trained = tuple(variable.trainable for variable in layer.variables)
         if trained not in functions:
-            functions[trained] = _function(layer)
+            functions[trained] = _function(layer, training)
         layer.call = _call(layer, functions[trained])
     try:
         yield
@@ -35,7 +35,7 @@ def _states(layer: Any) -> list[Any]:
     return [generator.state for generator in parts if generator is not None]
 
 
-def _function(layer: Any) -> Callable[..., Any]:
+def _function(layer: Any, training: bool) -> Callable[..., Any]:
     """Return a layer as a function of its variables and its input."""
     whole, variables, states = layer.call, layer.variables, _states(layer)
 
@@ -47,7 +47,7 @@ def _function(layer: Any) -> Callable[..., Any]:
             for variable, value in zip(variables, values, strict=True)
         ]
         with keras.StatelessScope(state_mapping=list(zip(variables, known, strict=True))) as scope:
-            out = whole(given, padding_mask=mask, training=True)
+            out = whole(given, padding_mask=mask, training=training)
         return out, [scope.get_current_value(state) for state in states]
 
     found: Callable[..., Any] = run
