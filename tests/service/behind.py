@@ -29,6 +29,7 @@ class Prototyped:
     scenario: Scenario
     writer: Writer
     project: Project
+    profile: str = "smoke"
     before: Callable[[Asked], None] | None = None
     stopped: str | None = None
     filler: str = ""
@@ -36,7 +37,7 @@ class Prototyped:
 
     @property
     def name(self) -> str:
-        return f"{self.scenario.name}/smoke"
+        return f"{self.scenario.name}/{self.profile}"
 
     def decide(self, asked: Asked) -> Future[list[Stored]]:
         self.calls["decide"] += 1

@@ -134,12 +134,12 @@ def scenario(name: str = "market-monitor", **settings: Any) -> Scenario:
 
 
 @contextmanager
-def service(folder: Path, asked: Scenario, engine: Engine | None = None) -> Iterator[Service]:
+def service(folder: Path, asked: Scenario, engine: Engine | None = None, profile: str = "smoke") -> Iterator[Service]:
     """Make a worker's application, which nothing reaches by a network yet."""
     project = Project(folder, folder / "data")
     engine = engine or database.connect(project, f"sqlite:///{folder / 'service.sqlite'}")
-    with Writer(engine, f"{asked.name}/smoke") as writer:
-        behind, metrics = Prototyped(asked, writer, project), Metrics(asked.service.alert_seconds)
+    with Writer(engine, f"{asked.name}/{profile}") as writer:
+        behind, metrics = Prototyped(asked, writer, project, profile), Metrics(asked.service.alert_seconds)
         yield Service(asked, engine, behind, metrics, app.create_app(behind, engine, writer, metrics))
     engine.dispose()
 

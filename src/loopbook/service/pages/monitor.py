@@ -12,7 +12,7 @@ from loopbook.operations import incidents
 from loopbook.scenario.errors import LoopbookError
 from loopbook.service import alerts
 from loopbook.service.pages.explorer import charts
-from loopbook.service.pages.looks import MOST, Looks
+from loopbook.service.pages.live_look import MOST, Looks
 from loopbook.service.pages.people import People
 from loopbook.service.pages.trial_panel import TrialPanel
 from loopbook.store import records
