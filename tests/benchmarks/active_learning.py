@@ -70,20 +70,22 @@ class Linear:
 
 
 class WithDropout:
-    """A network of one hidden layer with dropout."""
+    """A network of one hidden layer with dropout; compiled once, each time from fresh weights."""
+
+    _compiled: Any = None
 
     def __init__(self, x: Floats, y: Codes, classes: int, seed: int) -> None:
-        import keras
-
-        from loopbook.models.dropout import Dropout
-
-        keras.utils.set_random_seed(seed)
-        layers = [keras.layers.Dense(128, "relu"), Dropout(0.3), keras.layers.Dense(classes)]
-        self._model = keras.Sequential([keras.Input((x.shape[1],)), *layers])
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        self._model.compile(keras.optimizers.Adam(0.003), loss)
-        epochs = max(8, 1_200 * 32 // max(len(x), 32 * 30))
-        self._model.fit(x.astype(np.float32), y, batch_size=32, epochs=epochs, verbose=0)
+        if WithDropout._compiled is None:
+            WithDropout._compiled = _network(x.shape[1], classes)
+        self._model, fresh = WithDropout._compiled, np.random.default_rng(seed)
+        for weight in self._model.trainable_variables:
+            spread = np.sqrt(2 / weight.shape[0]) if len(weight.shape) > 1 else 0.0
+            weight.assign(fresh.normal(0, 1, weight.shape) * spread)
+        for state in self._model.optimizer.variables:
+            if "learning_rate" not in state.path:
+                state.assign(np.zeros(state.shape))
+        epochs = max(6, 30_000 // len(x)) if len(x) < 3_000 else 6
+        self._model.fit(x.astype(np.float32), y, batch_size=32, epochs=min(epochs, 60), verbose=0, shuffle=True)
 
     def __call__(self, x: Floats) -> Floats:
         return _softmax(np.asarray(self._model(x.astype(np.float32), training=False)))
@@ -91,6 +93,19 @@ class WithDropout:
     def samples(self, x: Floats) -> Floats:
         given = x.astype(np.float32)
         return np.stack([_softmax(np.asarray(self._model(given, training=True))) for _ in range(PASSES)])
+
+
+def _network(width: int, classes: int) -> Any:
+    import keras
+
+    from loopbook.models.dropout import Dropout
+
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Dense(128, "relu"), Dropout(0.3), keras.layers.Dense(classes)]
+    model = keras.Sequential([keras.Input((width,)), *layers])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.003), loss)
+    return model
 
 
 def _softmax(z: Floats) -> Floats:
