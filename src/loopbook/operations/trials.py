@@ -2,11 +2,12 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from sqlalchemy import Engine
 
 from loopbook.decisions.audit import reader
@@ -125,6 +126,8 @@ def look(project: Project, scenario: Scenario, profile: str, engine: Engine | No
             parts[stored.kind].append(stored)
     said = [stored for stored in every if stored.kind == "feedback"]
     right = live_comparison.outcomes(said, roles, scenario)
+    judged = _unseen(project, trial, [stored for stored in parts["decision"] if stored.id in right])
+    right = {id: found for id, found in right.items() if id in judged}
     return live_comparison.compare(parts["decision"], parts["shadow"], right, scenario, trial.error)
 
 
@@ -137,11 +140,32 @@ def proposed(project: Project, run: Run) -> list[Proposal]:
     return live_comparison.propose(found, trial.model) if found is not None else []
 
 
+def _unseen(project: Project, trial: Trial, decided: Sequence[Stored]) -> set[str]:
+    """Return the ids of the decisions on rows that neither model has learned from: on others it only remembers.
+
+    What was forgotten cannot be held against what was learned, and is left out.
+    """
+    from loopbook.models import seen_rows
+    from loopbook.models.shipping.bundle import OnnxModel
+
+    known = [stored for stored in decided if stored.payload]
+    if not known:
+        return set()
+    run = lookup.run(project, trial.run)
+    champion, challenger = artifact(project, run, "champion"), challengers.find(project, trial.challenger)
+    rows = Served.of(project, run).frame([stored.payload or {} for stored in known])
+    seen = np.zeros(len(known), dtype=bool)
+    for bundle, learned in ((champion / "onnx", champion / "model"), (challenger / challengers.ONNX, challenger)):
+        seen |= seen_rows.known(OnnxModel.load(bundle).features, rows, seen_rows.load(learned))
+    return {stored.id for stored, before in zip(known, seen, strict=True) if not before}
+
+
 def _exported(project: Project, run: Run, work: Path) -> tuple[str, str]:
     """Write a run's challenger as it is served, keep it, and return its digest and that of its model."""
     import pandas as pd
 
     from loopbook.decisions import building, policy_choice
+    from loopbook.models import seen_rows
     from loopbook.models.model import Model
     from loopbook.models.shipping import onnx_export
 
@@ -155,6 +179,7 @@ def _exported(project: Project, run: Run, work: Path) -> tuple[str, str]:
     choice = policy_choice.choose(plan, policy_choice.cross_validated(plan, validation, said))
     policy = building.build(plan, validation, said)[choice.policy]  # type: ignore[index]
     content.write_json(work / challengers.POLICY, policy.model_dump(mode="json"))
+    seen_rows.save(model.learned, work)
     digest = champions.keep(project, folder)
     return challengers.keep(project, work, {"model": digest, "run": f"{run.scenario}/{run.run}"}), digest
 

@@ -11,7 +11,7 @@ from loopbook.store import content, locks
 from loopbook.store.project import Project
 
 ONNX, POLICY, ABOUT = "onnx", "policy.json", "about.json"
-"""What a kept challenger is: the exported model, its policy, and which model of which run it is."""
+"""What a kept challenger is: the exported model, its policy, and of which run; `seen_rows` says what it has seen."""
 
 
 class Trial(BaseModel):

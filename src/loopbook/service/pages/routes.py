@@ -10,7 +10,6 @@ from loopbook.service.pages import (
     questionnaire,
     review,
     signing,
-    trial_panel,
     try_it,
     welcome,
 )
@@ -25,5 +24,5 @@ def routes(app: FastAPI, people: People) -> None:
     queue = Queue(people.behind, people.database, people.writer)
     welcome.routes(app, people, queue)
     review.routes(app, people, queue)
-    for page in (assets, signing, explorer, monitor, trial_panel, approve, try_it, questionnaire):
+    for page in (assets, signing, explorer, monitor, approve, try_it, questionnaire):
         page.routes(app, people)
