@@ -9,7 +9,9 @@ from urllib.parse import quote, urlencode
 import pytest
 from tests.service.serving import Answer, Service, running, scenario, service
 
+from loopbook.decisions.audit import reader
 from loopbook.decisions.audit.database import writing
+from loopbook.decisions.audit.entry import LogError
 from loopbook.service import keys
 from loopbook.service.pages import people, sessions
 from loopbook.service.pages.rendering import NAVIGATION
@@ -101,6 +103,23 @@ def test_a_session_ends_with_its_key_and_with_its_time(up: Service) -> None:
     signed_in(up, "reviewer")
     with up.engine.connect() as connection:
         assert len(list(connection.execute(sessions.SESSIONS.select()))) == 1, "what has ended is cleared away"
+
+
+def test_who_signs_in_and_out_stands_in_the_log(up: Service) -> None:
+    cookie = signed_in(up, "reviewer", "noted")
+    assert send(up, "/sign-out", cookie, csrf=token(get(up, "/", cookie))).status == 303
+    mark = reader.watermark(up.engine, up.behind.name)
+    acts = reader.entries(up.engine, up.behind.name, until=mark, kinds=("admin",))
+    assert [act.facts["act"] for act in acts if act.facts.get("by") == "noted"] == ["signed-in", "signed-out"]
+
+
+def test_without_the_log_nobody_signs_in(up: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise LogError("The log's database did not take it.")
+
+    monkeypatch.setattr(up.app.state.people.writer, "append", fail)
+    answer = send(up, "/sign-in", key=up.secret("reviewer"))
+    assert answer.status == 503 and "set-cookie" not in answer.headers and b"</html>" in answer.body
 
 
 def test_the_database_holds_no_token_that_opens_anything(up: Service) -> None:

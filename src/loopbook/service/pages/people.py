@@ -149,9 +149,9 @@ class People:
             caller = self._keys.check(header, ("caller", "reviewer", "admin"))
         except Refused:
             return None
+        await self._note("signed-in", caller)
         seconds = self.scenario.service.session_hours * 3_600
         token = await to_thread.run_sync(sessions.begin, self.database, self.agent, caller.key_id, seconds)
-        self._note("signed-in", caller)
         answer = self.go(request.query_params.get("next", "/"))
         whole = {"secure": self._encrypted, "httponly": True, "samesite": "strict", "path": "/"}
         answer.set_cookie(self._cookie, token, max_age=int(seconds), **whole)  # type: ignore[arg-type]
@@ -161,7 +161,7 @@ class People:
         """End the session that a form comes from."""
         caller, _ = await self.form(request, "caller", "reviewer", "admin")
         await to_thread.run_sync(sessions.end, self.database, request.cookies[self._cookie])
-        self._note("signed-out", caller)
+        await self._note("signed-out", caller)
         answer = self.go("/sign-in")
         answer.delete_cookie(self._cookie, path="/", secure=self._encrypted, httponly=True, samesite="strict")
         return answer
@@ -207,8 +207,10 @@ class People:
         settings, length = self.scenario.service, request.headers.get("content-length")
         return await limits.body(request.receive, length, settings.body_bytes, settings.receive_seconds)
 
-    def _note(self, act: str, caller: Caller) -> None:
-        self.writer.append([entry.admin(act, by=caller.name, key_id=caller.key_id)])
+    async def _note(self, act: str, caller: Caller) -> None:
+        """Write down in the log who signs in and out; without it nobody does."""
+        acts = [entry.admin(act, by=caller.name, key_id=caller.key_id)]
+        await to_thread.run_sync(lambda: self.writer.append(acts).result())
 
 
 def local(address: str) -> str:
