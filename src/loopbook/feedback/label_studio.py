@@ -5,6 +5,7 @@ tasks with ``data``, ``predictions`` and ``annotations``, whose ``result`` names
 configuration, which `config` gives.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from xml.sax.saxutils import quoteattr
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from loopbook.decisions.audit.entry import Stored
 from loopbook.feedback import reviewing
 from loopbook.feedback.reviewing import Review
+from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Number
@@ -23,18 +25,19 @@ LABEL, COMMENT, OUTPUT = "label", "comment", "output_"
 MANY = 10_000
 """Tasks that are taken at once."""
 
-_IMPORTED = "imported"
+_PSEUDONYM = "@reviewer.invalid"
+"""Behind the pseudonym of a reviewer of ours, where an address is expected."""
+_OURS = re.compile(r"([0-9a-f]{8,64})@reviewer\.invalid")
 _Text = Annotated[str, Field(max_length=5_000)]
 
 
 def config(scenario: Scenario, outputs: Mapping[str, Sequence[str]], classes: Sequence[str]) -> str:
     """Return the labelling configuration (XML) that fits the tasks of `tasks`."""
     task = scenario.task
-    shown = "".join(_shown(name, kind == "text") for name, kind in task.fields.items())
     control = f'<Number name="{LABEL}" toName="item"/>' if isinstance(task, Number) else _choices(LABEL, classes)
     further = "".join(_choices(f"{OUTPUT}{name}", known) for name, known in outputs.items() if known)
     comment = f'<TextArea name="{COMMENT}" toName="item" maxSubmissions="1" required="false"/>'
-    return f"<View>{shown}{control}{further}{comment}</View>\n"
+    return f'<View><Text name="item" value="$item"/>{control}{further}{comment}</View>\n'
 
 
 def tasks(scenario: Scenario, items: Sequence[Stored], reviews: Mapping[str, Sequence[Review]]) -> list[dict[str, Any]]:
@@ -42,8 +45,8 @@ def tasks(scenario: Scenario, items: Sequence[Stored], reviews: Mapping[str, Seq
     return [_task(scenario, item, reviews.get(item.id, ())) for item in items]
 
 
-def read(sent: Any) -> list[tuple[str, str, str, dict[str, Any]]]:
-    """Return the annotations of tasks: decision, who annotated, the annotation's own id, and what it says.
+def read(sent: Any, scenario: Scenario) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return the annotations of tasks: decision, pseudonym of who annotated, and what it says.
 
     What it says is in the form of an answer to the review queue: `verdict`, `label`, `also`, `comment`, `seconds`. Who
     was in doubt and cancelled an annotation has skipped the item.
@@ -59,12 +62,11 @@ def read(sent: Any) -> list[tuple[str, str, str, dict[str, Any]]]:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"][:6])[:120]
         raise DataError(f"This is no export of Label Studio: {place or 'the whole'}: {first['msg']}.") from None
-    found = []
-    for task in read:
-        for annotation in task.annotations:
-            who, id = _who(annotation.completed_by), str(annotation.id)
-            found.append((task.data.decision_id, who, id, _said(annotation)))
-    return found
+    return [
+        (task.data.decision_id, _who(annotation.completed_by, scenario), _said(annotation))
+        for task in read
+        for annotation in task.annotations
+    ]
 
 
 class _Value(BaseModel):
@@ -82,7 +84,6 @@ class _Result(BaseModel):
 
 class _Annotation(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
-    id: int | Annotated[str, Field(max_length=200)]
     completed_by: int | Annotated[str, Field(max_length=200)] | dict[str, Any]
     result: list[_Result] = Field(max_length=100)
     was_cancelled: bool = False
@@ -105,7 +106,9 @@ _TASKS: TypeAdapter[list[_Task]] = TypeAdapter(Annotated[list[_Task], Field(max_
 
 def _task(scenario: Scenario, item: Stored, said: Sequence[Review]) -> dict[str, Any]:
     payload, facts = item.payload or {}, item.facts
-    data = {**payload.get("fields", {}), "decision_id": item.id, "action": facts["action"], "time": payload.get("time")}
+    fields = payload.get("fields", {})
+    data = {**fields, "decision_id": item.id, "action": facts["action"], "time": payload.get("time")}
+    data["item"] = "\n".join(str(value) if len(fields) == 1 else f"{name}: {value}" for name, value in fields.items())
     number = isinstance(scenario.task, Number)
     right = facts.get("value") if number else reviewing.implied(scenario, facts)
     also = {name: one["label"] for name, one in facts.get("also", {}).items() if one["label"] is not None}
@@ -120,7 +123,7 @@ def _task(scenario: Scenario, item: Stored, said: Sequence[Review]) -> dict[str,
 def _annotated(number: bool, review: Review) -> dict[str, Any]:
     return {
         "id": review.id,
-        "completed_by": review.reviewer,
+        "completed_by": {"email": f"{review.reviewer}{_PSEUDONYM}"},
         "was_cancelled": review.verdict == reviewing.SKIP,
         "lead_time": review.seconds,
         "created_at": review.written.isoformat(),
@@ -162,17 +165,14 @@ def _said(annotation: _Annotation) -> dict[str, Any]:
     }
 
 
-def _who(completed_by: Any) -> str:
-    """Return by which name Label Studio knows who annotated: an address if it tells one, else a number."""
+def _who(completed_by: Any, scenario: Scenario) -> str:
+    """Return the pseudonym of who annotated: of a reviewer of ours as it is, else of an address or a number."""
     if isinstance(completed_by, dict):
         completed_by = completed_by.get("email") or completed_by.get("id") or ""
-    return str(completed_by)[:200]
-
-
-def _shown(name: str, text: bool) -> str:
-    head = f'<Header value={quoteattr(name)} size="5"/>'
-    named = f"<Text name={quoteattr('item' if text else f'field_{name}')} value={quoteattr(f'${name}')}/>"
-    return head + named
+    name = str(completed_by)[:200]
+    if ours := _OURS.fullmatch(name):
+        return ours[1]
+    return personal_data.pseudonym(f"Label Studio {name}", scenario.name)
 
 
 def _choices(name: str, classes: Sequence[str]) -> str:

@@ -23,8 +23,10 @@ VERDICTS = (ACCEPT, CORRECT, SKIP)
 """What a reviewer can say of a decision: that it is right, what is right instead, or nothing."""
 
 ASKED, THIRD, SECOND, USEFUL, RANDOM, KNOWN = "asked", "third", "second", "useful", "random", "known"
+IMPORTED = "imported"
 """Why an item was shown: the agent has asked a person; two contradict each other; an independent second opinion; its
-label is expected to teach most; drawn at random; its truth is known (a honeypot, by which reviewers are judged)."""
+label is expected to teach most; drawn at random; its truth is known (a honeypot, by which reviewers are judged). Who
+has answered in Label Studio was shown it there."""
 
 OPEN, SETTLED, DISPUTED = "open", "settled", "disputed"
 """State of an item: somebody is to look at it yet; a class has the majority; three named three."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from tests.service.pages.reviewers import TEXTS, Reviewer, decided
 from tests.service.serving import Service, running, scenario, service
 
-from loopbook.decisions.audit import reader
+from loopbook.decisions.audit import forgetting, reader
+from loopbook.decisions.audit.database import writing
 from loopbook.feedback import reviewing
+from loopbook.service.pages.leases import LEASES
 
 
 @pytest.fixture
@@ -142,8 +146,6 @@ def test_a_lease_that_ran_out_gives_the_item_to_the_next(up: Service) -> None:
     ann, bob = Reviewer(up, "ann"), Reviewer(up, "bob")
     item = ann.next()
     assert bob.next() is None
-    from loopbook.decisions.audit.database import writing
-    from loopbook.service.pages.leases import LEASES
 
     with writing(up.engine) as connection:
         connection.execute(LEASES.update().values(ends=0.0))
@@ -151,3 +153,48 @@ def test_a_lease_that_ran_out_gives_the_item_to_the_next(up: Service) -> None:
     assert theirs["decision_id"] == item["decision_id"]
     assert ann.say(item).status == 409 and bob.say(theirs).status == 201
     assert len(reviewing.standing_reviews(reader.about(up.engine, item["decision_id"]))) == 1
+
+
+def test_what_was_forgotten_is_shown_to_nobody(up: Service) -> None:
+    (id,) = decided(up, TEXTS[:1])
+    ann = Reviewer(up, "ann")
+    assert ann.next()["decision_id"] == id
+    forgetting.forget(up.engine, Path("nowhere"), id, "test")
+    assert ann.next() is None and ann.get(f"/review/{id}").status == 404
+
+
+def test_labels_go_to_label_studio_and_come_back_as_reviews(up: Service) -> None:
+    ids = decided(up)
+    ann, secret = Reviewer(up, "ann"), up.secret("admin")
+    item = ann.next()
+    ann.say(item, comment="fine")
+    tasks = up.call("GET", "/review/labels", None, secret).json
+    assert {task["data"]["decision_id"] for task in tasks} == set(ids) - {item["decision_id"]}
+    config = ElementTree.fromstring(up.call("GET", "/review/labels.xml", None, secret).body)
+    offered = {choice.get("value") for choice in config.findall("./Choices[@name='label']/Choice")}
+    assert offered == set(item["classes"]) and config.find("./Text").get("value") == "$item"
+    assert all(task["predictions"][0]["result"][0]["value"]["choices"][0] in offered for task in tasks)
+
+    ours = up.call("GET", "/review/labels?reviewed=1", None, secret).json
+    assert up.call("POST", "/review/labels", ours, secret).json == {"stored": 0, "before": 1, "refused": 0, "why": []}
+    for task, label in zip(tasks, [*item["classes"], "no such class"], strict=False):
+        value = {"from_name": "label", "to_name": "item", "type": "choices", "value": {"choices": [label]}}
+        task["annotations"] = [{"id": 7, "completed_by": 3, "result": [value], "lead_time": 4.5, "ground_truth": False}]
+    stray = {"data": {"decision_id": "nobody-knows"}, "annotations": tasks[0]["annotations"]}
+    taken = up.call("POST", "/review/labels", [*tasks, stray], secret).json
+    assert (taken["stored"], taken["before"], taken["refused"]) == (2, 0, 2)
+    assert up.call("POST", "/review/labels", tasks, secret).json["before"] == 2
+    (review,) = reviewing.standing_reviews(reader.about(up.engine, tasks[0]["data"]["decision_id"]))
+    assert (review.label, review.why, review.seconds) == (item["classes"][0], "imported", 4.5)
+    tasks[0]["annotations"][0]["result"][0]["value"]["choices"] = [item["classes"][1]]
+    assert up.call("POST", "/review/labels", tasks[:1], secret).json["stored"] == 1
+    (review,) = reviewing.standing_reviews(reader.about(up.engine, tasks[0]["data"]["decision_id"]))
+    assert review.label == item["classes"][1], "a changed annotation takes the place of the one before"
+
+
+@pytest.mark.parametrize("sent", [{}, [1], [{"data": {}}], [{"data": {"decision_id": "../x"}}], [{"annotations": 1}]])
+def test_what_is_no_export_is_refused_whole(up: Service, sent: object) -> None:
+    answer = up.call("POST", "/review/labels", sent, up.secret("admin"))
+    assert answer.status == 422 and "Label Studio" in answer.json["detail"]
+    assert up.call("POST", "/review/labels", [], up.secret("reviewer")).status == 403
+    assert up.call("GET", "/review/labels", None, up.secret("reviewer")).status == 403

@@ -1,10 +1,7 @@
 """Review queue: which decision a reviewer looks at next, what is written down of the answer, and how it is undone."""
 
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
@@ -13,19 +10,14 @@ from loopbook.decisions.audit import chain, reader
 from loopbook.decisions.audit.entry import Entry, Stored
 from loopbook.decisions.audit.writer import Writer
 from loopbook.feedback import review_order, reviewing
-from loopbook.feedback.review_order import Pool, Shares
+from loopbook.feedback.review_order import Shares
 from loopbook.feedback.reviewing import Review, Standing
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
 from loopbook.service.deciding import Deciding
 from loopbook.service.errors import Refused
 from loopbook.service.pages.leases import Lease, Leases
-
-MOST = 5_000
-"""Decisions among which the most useful ones are looked for: the latest."""
-FRESH = 5.0
-"""Seconds after which a worker looks for new decisions; what was said it reads each time."""
-_OVERLAP = timedelta(seconds=2)  # by which an entry may be there later than its time says, where writers do not queue
+from loopbook.service.pages.seen import Seen
 
 
 @dataclass(frozen=True)
@@ -64,13 +56,7 @@ class Queue:
         self.leases = Leases(database, behind.name, settings.review_seconds)
         self._shares = Shares(settings.review_known, scenario.feedback.random_share, settings.review_twice)
         self._behind, self._database, self._writer = behind, database, writer
-        self._lock = threading.Lock()
-        self._read, self._run = float("-inf"), ""
-        self._decisions: dict[str, Stored] = {}
-        self._said: dict[str, Stored] = {}
-        self._until: dict[str, datetime] = {}
-        self._pool = Pool({}, [])
-        self._reviews: dict[str, list[Review]] = {}
+        self._seen = Seen(behind, database)
 
     def reviewer(self, caller: str) -> str:
         """Return the pseudonym under which a caller's reviews stand in the log."""
@@ -78,7 +64,7 @@ class Queue:
 
     def next(self, reviewer: str) -> Shown | None:
         """Return what a reviewer is to look at: what they have in hand, else the next item; None if there is none."""
-        self.refresh()
+        self._seen.refresh()
         self._note_abandoned()
         done = []
         for lease in self.leases.held(reviewer):
@@ -88,11 +74,12 @@ class Queue:
             done.append(lease.token)
         self.leases.release(done)
         taken = {lease.decision_id for lease in self.leases.all()}
-        for id, why in review_order.candidates(self._pool, self._reviews, reviewer, self._shares):
+        for id, why in review_order.candidates(self._seen.pool, self._seen.reviews, reviewer, self._shares):
             if id in taken or (own := self.leases.take(id, reviewer, why)) is None:
                 continue
-            if self._still(id, reviewer):  # somebody may have answered since the log was read
-                return Shown(self._pool.items[id], own)
+            item = self.item(id)  # since the log was read, it may have been forgotten, or answered
+            if item is not None and self._still(id, reviewer):
+                return Shown(item, own)
             self.leases.release([own.token])
         return None
 
@@ -127,12 +114,12 @@ class Queue:
             if item.facts.get("rehearsed"):  # 07 finds the row by its name: such a decision stands in no log
                 beside["row_id"] = (item.payload or {})["row_id"]
             told = replace(said, why=lease.why)
-            truth = self._pool.known.get(id)
+            truth = self._seen.pool.known.get(id)
             before = self._append(reviewing.entry(self.scenario, told, caller, truth=truth, key=key, payload=beside))
         if before.facts["review"]["verdict"] != said.verdict or before.facts["review"]["class"] != said.meant:
             raise Refused(409, "Something else was answered already, perhaps in another window.")
         self.leases.release([token])
-        self.refresh()
+        self._seen.refresh()
         return self._answered(before)
 
     def undo(self, reviewer: str, caller: str, id: str | None = None) -> Review:
@@ -143,7 +130,7 @@ class Queue:
         Refused
             404 if there is none that stands.
         """
-        self.refresh()
+        self._seen.refresh()
         if id is None:
             own = [answered.review for answered in self.recent(reviewer, 1)]
         else:
@@ -153,19 +140,19 @@ class Queue:
         self._append(reviewing.undo(own[-1], caller))
         self.leases.release([lease.token for lease in self.leases.held(reviewer)])
         self.leases.take(own[-1].decision_id, reviewer, own[-1].why)
-        self.refresh()
+        self._seen.refresh()
         return own[-1]
 
     def recent(self, reviewer: str, most: int) -> list[Answered]:
         """Return a reviewer's latest answers that stand, the latest last, and what became of them."""
-        self.refresh()
-        mine = (review for said in self._reviews.values() for review in said if review.reviewer == reviewer)
+        self._seen.refresh()
+        mine = (review for said in self._seen.reviews.values() for review in said if review.reviewer == reviewer)
         return [self._became(review) for review in sorted(mine, key=lambda review: review.written)[-most:]]
 
     def _became(self, review: Review) -> Answered:
-        said = self._reviews[review.decision_id]
+        said = self._seen.reviews[review.decision_id]
         others = [other for other in said if other.id != review.id]
-        truth = self._pool.known.get(review.decision_id)
+        truth = self._seen.pool.known.get(review.decision_id)
         return Answered(review, others, self.standing(review.decision_id, said), truth)
 
     def reviews(self, id: str) -> list[Review]:
@@ -177,9 +164,10 @@ class Queue:
         return [stored for stored in reader.about(self._database, id, self._behind.name) if stored.kind == "feedback"]
 
     def item(self, id: str) -> Stored | None:
-        """Return a decision that can be reviewed, from the pool or else from the log."""
-        if id in self._pool.items:
-            return self._pool.items[id]
+        """Return a decision that can be reviewed, as the log says now: what was forgotten is none."""
+        known = self._seen.pool.items.get(id)
+        if known is not None and known.facts.get("rehearsed"):
+            return known
         stored = reader.find(self._database, self._behind.name, id)
         return stored if stored is not None and stored.kind == "decision" and stored.payload is not None else None
 
@@ -190,70 +178,42 @@ class Queue:
     def earlier(self, item: Stored) -> list[Stored]:
         """Return the other decisions of the pool on the same row or group, the latest first."""
         mine = self._names(item)
-        found = [other for other in self._pool.items.values() if other.id != item.id and mine & self._names(other)]
+        found = [other for other in self._seen.pool.items.values() if other.id != item.id and mine & self._names(other)]
         return found[::-1]
 
     def waiting(self, reviewer: str) -> int:
         """Return how many items this reviewer could be asked about, but for those whose truth is known."""
-        self.refresh()
-        return len(review_order.waiting(self._pool, self._reviews, reviewer, self._shares))
+        self._seen.refresh()
+        return len(review_order.waiting(self._seen.pool, self._seen.reviews, reviewer, self._shares))
 
-    @property
-    def pool(self) -> Pool:
-        return self._pool
+    def open(self) -> tuple[list[Stored], Mapping[str, Sequence[Review]]]:
+        """Return the items that wait for anybody, the most useful first; no reviews beside them."""
+        self._seen.refresh()
+        ids = review_order.waiting(self._seen.pool, self._seen.reviews, "", self._shares)
+        return [self._seen.pool.items[id] for id in ids], {}
 
-    @property
-    def known_reviews(self) -> Mapping[str, Sequence[Review]]:
-        """All reviews that stand, by decision."""
-        return self._reviews
+    def reviewed(self) -> tuple[list[Stored], Mapping[str, Sequence[Review]]]:
+        """Return the items that were reviewed, and what stands on each."""
+        self._seen.refresh()
+        found = (self.item(id) for id in self._seen.reviews)
+        return [item for item in found if item is not None], self._seen.reviews
 
-    def refresh(self) -> None:
-        """Read what is new in the log: what was said, and every `FRESH` seconds what was decided."""
-        with self._lock:
-            begun = time.monotonic()
-            if begun - self._read >= FRESH:
-                run = str(self._behind.about()["versions"]["run"])
-                if self._new_decisions() or run != self._run:
-                    self._pool, self._run = self._pooled(), run
-                self._read = begun
-            if self._new_reviews():
-                said = sorted(self._said.values(), key=lambda stored: (stored.written, stored.writer, stored.seq))
-                self._reviews = reviewing.by_decision(reviewing.standing_reviews(said))
+    def take_in(self, review: Review, caller: str) -> bool:
+        """Store a review made elsewhere, in place of what the same person said before; False: that says the same."""
+        mine = [said for said in self.reviews(review.decision_id) if said.reviewer == review.reviewer]
+        if any(_same(said, review) for said in mine):
+            return False
+        item = self.item(review.decision_id)
+        row = {"row_id": (item.payload or {})["row_id"]} if item is not None and item.facts.get("rehearsed") else {}
+        entries = [reviewing.undo(said, caller) for said in mine]
+        entries.append(reviewing.entry(self.scenario, review, caller, payload=row))
+        self._writer.append(entries).result(self.scenario.service.answer_seconds)
+        return True
 
     def _note_abandoned(self) -> None:
         """Write down which items were given out and not answered in time; they are free again."""
         for lease in self.leases.lapsed():
             self._append(reviewing.abandoned(lease.decision_id, lease.reviewer, lease.ends - lease.begun))
-
-    def _new_decisions(self) -> bool:
-        """Read decisions that are not known yet; return whether there are any."""
-        decided = self._newest("decision", MOST)
-        new = {stored.id: stored for stored in decided if stored.payload is not None}.keys() - self._decisions.keys()
-        self._decisions |= {stored.id: stored for stored in decided if stored.id in new}
-        for id in list(self._decisions)[:-MOST]:
-            del self._decisions[id]
-        return bool(new)
-
-    def _new_reviews(self) -> bool:
-        """Read reviews that are not known yet; return whether there are any."""
-        said = self._newest("feedback", None)
-        new = {stored.id: stored for stored in said if stored.facts.get("review") and stored.id not in self._said}
-        self._said |= new
-        return bool(new)
-
-    def _newest(self, kind: str, most: int | None) -> list[Stored]:
-        """Return the entries of a kind that may be new since the last time."""
-        before = self._until.get(kind)
-        found = reader.latest(self._database, self._behind.name, kind, most, before and before - _OVERLAP)
-        if found:
-            self._until[kind] = found[-1].written
-        return found
-
-    def _pooled(self) -> Pool:
-        """Return what was served; without that, what was rehearsed. Of known truth are only rehearsed decisions."""
-        rehearsed, known = self._behind.rehearsed(MOST)
-        decided = [*self._decisions.values(), *(item for item in rehearsed if item.id in known)]
-        return Pool.of(self.scenario, decided if self._decisions else rehearsed, known)
 
     def _still(self, id: str, reviewer: str) -> bool:
         """Say whether an item waits for this reviewer, as the log says now."""
@@ -263,7 +223,7 @@ class Queue:
 
     def _why(self, id: str, said: Sequence[Review]) -> str | None:
         """Return why an item would be shown; None if it is not there, or nobody is to look at it any more."""
-        return review_order.why(self._pool, id, said, self._shares) if id in self._pool.items else None
+        return review_order.why(self._seen.pool, id, said, self._shares) if id in self._seen.pool.items else None
 
     def _lease(self, id: str, token: str, reviewer: str) -> Lease:
         """Return the lease of a token; one that has ended is taken again if the item is still free."""
@@ -298,3 +258,8 @@ class Queue:
         payload, group = item.payload or {}, self.scenario.source.group
         told = {**payload.get("attributes", {}), **payload.get("fields", {})}
         return {("row", payload.get("row_id")), *([("group", told[group])] if group and told.get(group) else [])}
+
+
+def _same(one: Review, other: Review) -> bool:
+    names = ("verdict", "meant", "label", "also", "comment")
+    return all(getattr(one, name) == getattr(other, name) for name in names)

@@ -10,6 +10,7 @@ from loopbook.feedback import reviewing
 from loopbook.scenario.task import Number
 from loopbook.service.errors import Refused
 from loopbook.service.keys import Caller
+from loopbook.service.pages import labels
 from loopbook.service.pages.marking import marked
 from loopbook.service.pages.people import People
 from loopbook.service.pages.queue import Queue
@@ -22,7 +23,9 @@ _RECENT = 8
 
 def routes(app: FastAPI, people: People, queue: Queue) -> None:
     """Give an application the review queue."""
-    pages = _Review(people, queue, ReviewWire(people.scenario))
+    wire = ReviewWire(people.scenario)
+    labels.routes(app, people, queue, wire)
+    pages = _Review(people, queue, wire)
     for method, path, endpoint in (
         ("GET", "/review", pages.show),
         ("POST", "/review/next", pages.next),

@@ -76,7 +76,7 @@ class ReviewWire:
         seconds = _number(fields["seconds"]) if fields.get("seconds") else None
         return found | {"comment": fields.get("comment", ""), "seconds": seconds}
 
-    def review(self, item: Stored, said: Mapping[str, Any], reviewer: str) -> Review:
+    def review(self, item: Stored, said: Mapping[str, Any], reviewer: str, why: str = "") -> Review:
         """Return what a reviewer says of an item, checked against it.
 
         Raises
@@ -95,7 +95,7 @@ class ReviewWire:
             verdict, meant = self._corrected(item, label)
         also = {} if verdict == SKIP else self._outputs(said["also"])
         comment = cleaning.shorten(said["comment"].strip(), _COMMENT, self.scenario.data)
-        return Review("", item.id, reviewer, verdict, meant, label, also, seconds=said["seconds"], comment=comment)
+        return Review("", item.id, reviewer, verdict, meant, label, also, why, said["seconds"], comment)
 
     def _accepted(self, item: Stored) -> tuple[str, str | None]:
         meant = reviewing.implied(self.scenario, item.facts)

@@ -70,6 +70,20 @@
     });
   });
 
+  // An export of Label Studio, read here and sent as it is; the service checks it.
+  document.addEventListener("change", (event) => {
+    const chosen = event.target;
+    if (!("labels" in chosen.dataset) || !chosen.files.length) return;
+    once(async () => {
+      const headers = { "Content-Type": "application/json", "X-CSRF-Token": chosen.dataset.labels };
+      const answer = await fetch("/review/labels", { method: "POST", body: await chosen.files[0].text(), headers });
+      const told = await answer.json();
+      const why = (told.why ?? []).map((each) => `${each.annotation}: ${each.what}`).join(" ");
+      say(answer.ok ? `${chosen.dataset.taken.replace(/\{(\w+)\}/g, (_, name) => told[name])} ${why}` : told.detail);
+      chosen.value = "";
+    });
+  });
+
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, textarea, select");
     if (typing && event.key === "Escape") { typing.blur(); return; }
