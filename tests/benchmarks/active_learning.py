@@ -84,8 +84,8 @@ class WithDropout:
         for state in self._model.optimizer.variables:
             if "learning_rate" not in state.path:
                 state.assign(np.zeros(state.shape))
-        epochs = max(6, 30_000 // len(x)) if len(x) < 3_000 else 6
-        self._model.fit(x.astype(np.float32), y, batch_size=32, epochs=min(epochs, 60), verbose=0, shuffle=True)
+        epochs = min(60, max(10, 40_000 // len(x)))
+        self._model.fit(x.astype(np.float32), y, batch_size=128, epochs=epochs, verbose=0)
 
     def __call__(self, x: Floats) -> Floats:
         return _softmax(np.asarray(self._model(x.astype(np.float32), training=False)))
@@ -104,7 +104,7 @@ def _network(width: int, classes: int) -> Any:
     layers = [keras.layers.Dense(128, "relu"), Dropout(0.3), keras.layers.Dense(classes)]
     model = keras.Sequential([keras.Input((width,)), *layers])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.003), loss)
+    model.compile(keras.optimizers.Adam(0.005), loss)
     return model
 
 

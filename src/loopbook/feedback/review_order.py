@@ -51,22 +51,28 @@ class Pool:
 
     @classmethod
     def of(cls, scenario: Scenario, decisions: Sequence[Stored], known: Mapping[str, str]) -> "Pool":
-        """Return decisions, ordered by how much their label is expected to teach."""
+        """Return decisions, ordered by how much their label is expected to teach; or, if so set, at random."""
         doubts = doubt(scenario, [stored.facts for stored in decisions])
+        if scenario.feedback.strategy == "random":
+            doubts = np.array([coin(f"order {stored.id}") for stored in decisions])
         order = [decisions[at].id for at in np.argsort(-doubts, kind="stable")]
         return cls({stored.id: stored for stored in decisions}, order, known)
 
 
 def doubt(scenario: Scenario, facts: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
-    """Return how unsure each decision is, float [n]: what not knowing the label is expected to cost.
+    """Return how useful each label would be by ``feedback.strategy``, float [n].
 
-    Of two classes and a threshold it is the `acquisition.uncertainty` at that threshold, else `ignorance`.
+    By cost, of two classes and a threshold it is the `acquisition.uncertainty` at that threshold, else `ignorance`. A
+    service holds neither networks to draw from nor vectors: where the strategy is ``bald`` or ``diversity``, the queue
+    is ordered by cost.
     """
     names = tuple(dict.fromkeys(name for told in facts for name in (*scenario.task.label.classes, *told["scores"])))
     if not facts:
         return np.zeros(0)
     prices = costs.of(scenario.decisions.costs, scenario.task, names)
     scores = np.array([[told["scores"].get(name, 0.0) for name in prices.classes] for told in facts])
+    if scenario.feedback.strategy in ("margin", "uncertainty"):
+        return (acquisition.margin if scenario.feedback.strategy == "margin" else acquisition.entropy)(scores)
     found = acquisition.ignorance(scores, prices)
     thresholds = np.array([told.get("threshold") if prices.two else None for told in facts], dtype=np.float64)
     for threshold in np.unique(thresholds[~np.isnan(thresholds)]):
