@@ -43,7 +43,8 @@ def model(strength: float, base: float = 0.4) -> gate.Answers:
 
     def probabilities(frame: pd.DataFrame) -> np.ndarray:
         seen = strength * (frame["label"].to_numpy() - 0.4) + frame["noise"].to_numpy()
-        return np.asarray(1 / (1 + np.exp(-(seen + np.log(base / (1 - base))))))
+        odds = strength * seen - 0.1 * strength**2  # calibrated where `base` is the share of yes
+        return np.asarray(1 / (1 + np.exp(-(odds + np.log(base / (1 - base))))))
 
     return probabilities
 
@@ -75,6 +76,38 @@ def test_a_worse_challenger_is_kept_out_and_is_suspicious() -> None:
     assert verdict.decision == "keep"
     assert verdict.worse
     assert "is worse" in verdict.reason
+
+
+def test_a_better_challenger_that_serves_a_group_worse_is_kept_out_with_the_reason() -> None:
+    frame = rows(2_000).assign(side=np.where(np.arange(2_000) % 4 == 0, "left", "right"))
+    old, sharp, blind = model(1.0), model(3.0), model(0.2, base=0.05)
+
+    def unfair(asked: pd.DataFrame) -> np.ndarray:
+        return np.where(asked["side"] == "left", blind(asked), sharp(asked))
+
+    def verdict(new: gate.Answers) -> gate.Verdict:
+        asked = {"learned": (), "protected": ("side",), "resamples": 300}
+        return gate.judge({"gate": frame}, old, new, TASK, PRICES, **asked)[0]
+
+    kept, promoted = verdict(unfair), verdict(sharp)
+    assert (kept.decision, promoted.decision) == ("keep", "promote")
+    assert {one.name: one.met for one in kept.conditions}["fairness, side"] is False
+    assert "not promoted. Fairness, side: The largest gap in recall between groups grows" in kept.reason
+    assert kept.low > 0 and not kept.worse
+    assert json.loads(json.dumps(kept.to_dict()))["conditions"][0]["name"] == "calibration"
+
+
+def test_a_better_challenger_whose_probabilities_are_far_off_is_kept_out() -> None:
+    sharp = model(2.0)
+    frame = rows(1_500)
+
+    def overconfident(asked: pd.DataFrame) -> np.ndarray:
+        odds = np.log(sharp(asked) / (1 - sharp(asked)))
+        return np.asarray(1 / (1 + np.exp(-6 * odds)))
+
+    verdict, _ = gate.judge({"gate": frame}, model(1.0), overconfident, TASK, PRICES, learned=(), resamples=300)
+    assert verdict.decision == "keep"
+    assert [one.name for one in verdict.conditions if not one.met] == ["calibration"]
 
 
 def test_an_equal_challenger_is_kept_out_without_suspicion() -> None:
@@ -130,7 +163,8 @@ def several(count: int, seed: int, sharp: float) -> tuple[pd.DataFrame, gate.Ans
     label = pd.Categorical.from_codes(code, categories=["a", "b", "c", "rare"])
     frame = pd.DataFrame({"row_id": [f"m{at}" for at in range(count)], "label": label})
     seen = random.normal(0, 1, (count, 4)) + sharp * np.eye(4)[code]
-    p = np.exp(seen) / np.exp(seen).sum(axis=1, keepdims=True)
+    p = np.exp(sharp * seen) * [0.5, 0.3, 0.19, 0.01]  # calibrated
+    p /= p.sum(axis=1, keepdims=True)
     return frame.assign(group=frame["row_id"]), lambda rows: p[rows["row_id"].str[1:].astype(int)]
 
 
@@ -247,7 +281,9 @@ def test_a_challenger_is_not_judged_by_groups_whose_later_outcome_it_was_taught(
     monkeypatch.setattr(challenger.Model, "load", lambda _: Loaded(remembers))
     monkeypatch.setattr(seen_rows, "answer", lambda loaded, rows, **_: answers.of(loaded.found(rows)))
     fitted = challenger.Challenger(tmp_path, tmp_path, learned, customers([], "v"))
-    scenario = SimpleNamespace(decisions=SimpleNamespace(costs=PRICES), task=TASK)
+    parts = {"decisions": SimpleNamespace(costs=PRICES), "source": SimpleNamespace(protected=())}
+    scenario = SimpleNamespace(**parts, task=TASK)
+    monkeypatch.setattr(challenger.promotion_conditions, "of_models", lambda *_: ())
     stage = SimpleNamespace(scenario=scenario, settings=SimpleNamespace(min_gain=0.0))
     found = challenger.judge(stage, fitted, held)  # type: ignore[arg-type]
     assert found.verdict.decision != "promote"

@@ -133,13 +133,13 @@ def gains(
         found[metric.title] = _gain(metric, label, old, new, groups, resamples, seed)
     prices = money.of(costs, task, targets.classes(rows["label"], task))
     truth = prices.truth(rows["label"], task)
-    spent = [prices.realised(_cheapest(prices, each, task), truth) for each in (old, new)]
+    spent = [prices.realised(cheapest(prices, each, task), truth) for each in (old, new)]
     gain = bootstrap.mean(spent[0] - spent[1], groups, resamples, seed)
     found[COST] = Gain(float(spent[0].mean()), float(spent[1].mean()), *gain)
     return found
 
 
-def _cheapest(prices: money.CostMatrix, said: Floats, task: Task) -> NDArray[np.int64]:
+def cheapest(prices: money.CostMatrix, said: Floats, task: Task) -> NDArray[np.int64]:
     """Return the action that is cheapest by a model's answers, int64 [n]."""
     if isinstance(task, Number) and not prices.functions:
         band = np.searchsorted(task.label.limits, said, side="left")

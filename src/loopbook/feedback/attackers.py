@@ -79,7 +79,7 @@ def lies(seed: int, asked: Asked, log: pd.DataFrame, doing: Mapping[str, Attack]
 
 def copied(
     asked: Asked, says: Sequence[Any], times: Sequence[pd.Timestamp], doing: Mapping[str, Attack]
-) -> tuple[list[Any], list[pd.Timestamp]]:
+) -> tuple[list[Any], list[Any]]:
     """Return what is said and when: a copier says again, a minute later, what an honest user says of the row.
 
     A flooder answers within minutes, after the last decision.
@@ -87,7 +87,7 @@ def copied(
     given = list(zip(asked, says, times, strict=True))
     honest = {row: (said, when) for (row, user), said, when in given if user not in doing}
     last = max((when for when in times if pd.notna(when)), default=pd.NaT)
-    found = []
+    found: list[tuple[Any, Any]] = []
     for at, ((row, user), said, when) in enumerate(given):
         if doing.get(user) == "copier" and row in honest:
             original, before = honest[row]

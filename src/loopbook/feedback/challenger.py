@@ -10,7 +10,7 @@ import pandas as pd
 
 from loopbook.data.features import Features
 from loopbook.decisions import paired_gains
-from loopbook.feedback import gate
+from loopbook.feedback import gate, promotion_conditions
 from loopbook.feedback.gate import Verdict
 from loopbook.feedback.learning_set import LearningSet
 from loopbook.models.model import Model
@@ -77,6 +77,7 @@ def judge(stage: Stage, fitted: Challenger, gate_rows: pd.DataFrame) -> Comparis
     back.
     """
     champion, challenger = serving.load(fitted.champion), Model.load(fitted.model)
+    before = Model.load(fitted.champion / "model")  # as it was fitted, as the challenger is: their times compare
     learned, task = fitted.learned, stage.scenario.task
     untaught = learned.untaught(gate_rows)
     verdict, table = gate.judge(
@@ -87,5 +88,7 @@ def judge(stage: Stage, fitted: Challenger, gate_rows: pd.DataFrame) -> Comparis
         stage.scenario.decisions.costs,
         learned={*learned.train["row_id"], *fitted.validation["row_id"]},
         min_gain=stage.settings.min_gain,
+        protected=stage.scenario.source.protected,
+        further=tuple(promotion_conditions.of_models(stage, before, challenger, learned.train)),
     )
     return Comparison(verdict, table, content.digest(fitted.model), len(gate_rows) - len(untaught))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from loopbook.feedback import crowd_consensus
 from loopbook.feedback.challenger import Comparison
 from loopbook.feedback.proposals import Proposal
 from loopbook.feedback.trust import Trust
@@ -59,6 +60,27 @@ def mistakes(judged: Trust, most: int = 8) -> pd.DataFrame | Sentence:
     return table(worst, "There was nothing by which a user's word could be checked.")
 
 
+def defended(judged: Trust, given: pd.DataFrame, scores: pd.DataFrame) -> Sentence:
+    """Return in words what was found of users who adapt, and how many labels a single liar can have turned at most.
+
+    Beside stands cleanlab's consensus (`crowd_consensus`).
+    """
+    users, taken = judged.users, int(judged.labels["accepted"].sum())
+    if users.empty:
+        return Sentence("Nobody has answered, so nobody can have turned a label.")
+    turned = users.loc[users["turned"] != "", ["user", "turned"]].to_numpy().tolist()
+    where = f" ({', '.join(f'{user}: {place}' for user, place in turned)})" if turned else ""
+    most = int(users["alone"].max())
+    return Sentence(
+        f"**Users who adapt.** {len(turned)} are right on the whole and wrong in a slice{where}; "
+        f"{int((users['partners'] != '').sum())} agree with each other more than with anybody else, and count as one; "
+        f"{int(users['left_out'].sum()):,} answers do not count: given too fast, or a partner's again. "
+        f"{judged.waiting:,} labels wait for a second witness. On one user's word alone rest "
+        f"{int(users['alone'].sum()):,} of {taken:,} labels, at most {most:,} on that of the same user: so many can a "
+        f"single liar have turned whom no check has found.\n\n{crowd_consensus.beside(given, judged, scores)}"
+    )
+
+
 def segments(said: Complaints) -> pd.DataFrame | Sentence:
     """Return the segments in which most decisions are called wrong."""
     return table(said.by_segment.head(8).round(3), "No segment has answers enough, or the scenario names none.")
@@ -94,10 +116,12 @@ def verdict(compared: Comparison, currency: str) -> Sentence:
     saving = Interval(found.saving, found.saving_low, found.saving_high)
     sure = saving.low > 0 or saving.high < 0
     chance = "" if sure else ", which is no difference beyond chance"
+    asked = [f"{'met' if one.met else '**not met**'}, {one.name}: {one.reason}" for one in found.conditions]
+    also = "".join(f"\n- {line}" for line in asked)
     out = f" {compared.left_out:,} rows of the gate do not judge: it was taught what became of their groups later."
     return Sentence(
         f"**{found.decision.capitalize()}.** {found.reason} On these rows it {saved(saving, currency, ',.3f')}{chance}."
-        f"{out if compared.left_out else ''}"
+        f"{out if compared.left_out else ''}{also}"
     )
 
 

@@ -1,7 +1,7 @@
 """The promotion gate: is the challenger better than the champion, on rows that neither has learned from?"""
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from loopbook.decisions import paired_gains
 from loopbook.decisions.paired_gains import COST
+from loopbook.feedback import promotion_conditions
+from loopbook.feedback.promotion_conditions import Condition
 from loopbook.models import answers
 from loopbook.scenario.decisions import Costs
 from loopbook.scenario.errors import DataError
@@ -54,6 +56,8 @@ class Verdict:
         of a number all.
     measure
         Title of the primary metric.
+    conditions
+        What else was asked (`promotion_conditions`); one that is not met keeps the champion.
     """
 
     decision: Decision
@@ -69,6 +73,7 @@ class Verdict:
     rows: int
     fewest: int
     measure: str = metrics.primary().title
+    conditions: tuple[Condition, ...] = ()
 
     def figures(self) -> dict[str, str | float]:
         """Return what is recorded of it."""
@@ -78,6 +83,7 @@ class Verdict:
             "challenger_gain_low": self.low,
             "challenger_gain_high": self.high,
             "challenger_saving": self.saving,
+            "conditions_missed": sum(not one.met for one in self.conditions),
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,14 +103,17 @@ def judge(
     *,
     learned: Collection[str],
     min_gain: float = 0.0,
+    protected: Sequence[str] = (),
+    further: Sequence[Condition] = (),
     resamples: int = 1_000,
     seed: int = 0,
 ) -> tuple[Verdict, pd.DataFrame]:
     """Compare the two on the same rows and say whether to promote.
 
-    The challenger is promoted if the whole 95% interval of its gain in the primary metric lies above `min_gain` and it
-    does not cost more beyond chance. The same rows may serve again in a later round, so a challenger that is promoted
-    after many tries has been lucky more easily than the interval says.
+    The challenger is promoted if the whole 95% interval of its gain in the primary metric lies above `min_gain`, it
+    does not cost more beyond chance, and all conditions are met: neither its calibration nor a group of a protected
+    attribute is worse off beyond chance, and the `further` ones hold. The same rows may serve again in a later round,
+    so a challenger that is promoted after many tries has been lucky more easily than the interval says.
 
     Parameters
     ----------
@@ -121,6 +130,10 @@ def judge(
         `row_id` of every row that one of the models has learned from.
     min_gain
         By more than this it must be better in the primary metric.
+    protected
+        Columns over whose groups it must be as fair.
+    further
+        What else was asked of the models.
     resamples, seed
         Of bootstrap and permutation test.
 
@@ -162,7 +175,14 @@ def judge(
     p = paired_gains.permutation(rows["label"], old, new, rows["group"], resamples, seed, primary.name)
     verdict = Verdict("keep", "", False, *quality[2:], p, *cost[2:], len(rows), fewest, primary.title)
     decision, reason, worse = _decide(verdict, rows["group"].nunique(), min_gain)
-    return replace(verdict, decision=decision, reason=reason, worse=worse), table
+    conditions: list[Condition] = []
+    if decision != "not enough data":
+        conditions = promotion_conditions.of_rows(rows, old, new, task, costs, protected, resamples, seed)
+    conditions += further
+    missed = [f"{one.name.capitalize()}: {one.reason}" for one in conditions if not one.met]
+    if decision == "promote" and missed:
+        decision, reason = "keep", f"{reason} But it is not promoted. {' '.join(missed)}"
+    return replace(verdict, decision=decision, reason=reason, worse=worse, conditions=tuple(conditions)), table
 
 
 def _refuse_touched(rows: pd.DataFrame, learned: Collection[str]) -> None:
