@@ -92,7 +92,8 @@ def test_a_better_challenger_that_serves_a_group_worse_is_kept_out_with_the_reas
     kept, promoted = verdict(unfair), verdict(sharp)
     assert (kept.decision, promoted.decision) == ("keep", "promote")
     assert {one.name: one.met for one in kept.conditions}["fairness, side"] is False
-    assert "not promoted. Fairness, side: The largest gap in recall between groups grows" in kept.reason
+    assert "But it is not promoted." in kept.reason
+    assert "Fairness, side: The largest gap in recall between groups grows by more than 0.02" in kept.reason
     assert kept.low > 0 and not kept.worse
     assert json.loads(json.dumps(kept.to_dict()))["conditions"][0]["name"] == "calibration"
 
