@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -26,6 +26,8 @@ MOST = 5_000
 """Decisions that are looked at: the latest ones of the run that is served."""
 FRESH = 60.0
 """Seconds for which a look is shown before another one begins."""
+
+_YEAR = timedelta(days=366)
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Looks:
         try:
             wanted = Filter(run=run)
             stored = log_query.page(self._people.database, self._people.agent, wanted, most=MOST).found[::-1]
-            checked = self._people.behind.checked(iter(stored))
+            checked = self._people.behind.checked(iter(_together(stored)))
             found: tuple[dict[str, Any], ...] = ()
             if checked is not None:
                 seen = checked.seen
@@ -135,3 +137,15 @@ class Looks:
             return Look(**json.loads(self._file.read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError):  # none yet, or of another version
             return None
+
+
+def _together(stored: Sequence[Stored]) -> list[Stored]:
+    """Return the decisions whose own times lie within a year of the middle one: each day in between takes a while."""
+    times = [_own_time(one) for one in stored]
+    middle = sorted(times)[len(times) // 2] if times else None
+    return [one for one, time in zip(stored, times, strict=True) if middle and abs(time - middle) <= _YEAR]
+
+
+def _own_time(stored: Stored) -> datetime:
+    told = (stored.payload or {}).get("time")
+    return datetime.fromisoformat(told) if told else stored.written
