@@ -13,6 +13,7 @@ from tests.service.serving import Service, running, scenario, service
 
 from loopbook.decisions.audit import forgetting, reader
 from loopbook.decisions.audit.database import writing
+from loopbook.decisions.audit.entry import Stored
 from loopbook.feedback import reviewing
 from loopbook.service.pages.leases import LEASES
 
@@ -101,11 +102,13 @@ def test_a_third_decides_where_two_disagree(tmp_path_factory: pytest.TempPathFac
         second = bob.next()
         assert "others" not in second and bob.get(f"/review/{item['decision_id']}").json["history"] == []
         answer = bob.say(second, "correct", label=no).json
-        assert (answer["why"], answer["state"], answer["others"][0]["label"]) == ("second", "open", yes)
+        assert (answer["why"], answer["state"], answer["others"]) == ("second", "open", [])
         answer = eve.say(eve.next(), "correct", label=yes).json
         assert (answer["why"], answer["state"], answer["settled"]) == ("third", "settled", yes)
         assert kim.next() is None
-        assert ann.get("/review/mine").json[0]["settled"] == yes
+        (mine,) = ann.get("/review/mine").json
+        assert mine["settled"] == yes and [each["label"] for each in mine["others"]] == [no, yes]
+        assert bob.post("/review/undo").status == 409, "who knows the result could only repeat it"
         history = bob.get(f"/review/{item['decision_id']}").json["history"]
         assert [each["label"] for each in history] == [yes, no, yes]
 
@@ -153,6 +156,29 @@ def test_a_lease_that_ran_out_gives_the_item_to_the_next(up: Service) -> None:
     assert theirs["decision_id"] == item["decision_id"]
     assert ann.say(item).status == 409 and bob.say(theirs).status == 201
     assert len(reviewing.standing_reviews(reader.about(up.engine, item["decision_id"]))) == 1
+
+
+def test_who_was_told_the_truth_of_an_item_takes_nothing_back(tmp_path_factory: pytest.TempPathFactory) -> None:
+    asked = scenario(review_twice=0.0, review_known=0.5)
+    with service(tmp_path_factory.mktemp("known"), asked) as made:
+        facts = {"answer": "ignore", "action": "ignore", "scores": {"ignore": 0.9, "alert": 0.1}, "probability": 0.1}
+        known = [
+            Stored(
+                "decision", f"known-{at}", {**facts, "rehearsed": True}, {"row_id": f"r{at}", "fields": {"text": "x"}}
+            )
+            for at in range(30)
+        ]
+        made.behind.rehearsed = lambda most: (known, {stored.id: "alert" for stored in known})
+        with running(made) as up:
+            ids = decided(up, TEXTS * 3)
+            ann = Reviewer(up, "ann")
+            said = [ann.say(ann.next()).json for _ in range(12)]
+            told = [each for each in said if each["why"] == "known"]
+            assert 2 <= len(told) < 12 and {each["truth"] for each in told} == {"alert"}
+            assert all(each["truth"] is None and each["decision_id"] in ids for each in said if each not in told)
+            assert ann.post(f"/review/{told[0]['decision_id']}/undo").status == 409
+            (entry,) = reader.about(up.engine, told[0]["decision_id"])
+            assert entry.facts["review"]["truth"] == "alert" and entry.payload["row_id"]
 
 
 def test_what_was_forgotten_is_shown_to_nobody(up: Service) -> None:

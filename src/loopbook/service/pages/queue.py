@@ -128,7 +128,8 @@ class Queue:
         Raises
         ------
         Refused
-            404 if there is none that stands.
+            404 if there is none that stands; 409 if what is right, or what others said, was told since: who knows it
+            could only repeat it.
         """
         self._seen.refresh()
         if id is None:
@@ -137,6 +138,7 @@ class Queue:
             own = [review for review in self.reviews(id) if review.reviewer == reviewer]
         if not own:
             raise Refused(404, "There is no answer of yours that could be taken back.")
+        self._may_undo(own[-1])
         self._append(reviewing.undo(own[-1], caller))
         self.leases.release([lease.token for lease in self.leases.held(reviewer)])
         self.leases.take(own[-1].decision_id, reviewer, own[-1].why)
@@ -147,13 +149,20 @@ class Queue:
         """Return a reviewer's latest answers that stand, the latest last, and what became of them."""
         self._seen.refresh()
         mine = (review for said in self._seen.reviews.values() for review in said if review.reviewer == reviewer)
-        return [self._became(review) for review in sorted(mine, key=lambda review: review.written)[-most:]]
+        latest = sorted(mine, key=lambda review: review.written)[-most:]
+        return [self._became(review, self._seen.reviews[review.decision_id]) for review in latest]
 
-    def _became(self, review: Review) -> Answered:
-        said = self._seen.reviews[review.decision_id]
-        others = [other for other in said if other.id != review.id]
-        truth = self._seen.pool.known.get(review.decision_id)
-        return Answered(review, others, self.standing(review.decision_id, said), truth)
+    def _became(self, review: Review, said: Sequence[Review]) -> Answered:
+        """Return what became of a review; what others said is told once nobody is asked any more."""
+        standing = self.standing(review.decision_id, said)
+        others = [other for other in said if other.id != review.id] if standing.state != reviewing.OPEN else []
+        truth = self._seen.pool.known.get(review.decision_id) if review.why == reviewing.KNOWN else None
+        return Answered(review, others if truth is None else [], standing, truth)
+
+    def _may_undo(self, review: Review) -> None:
+        became = self._became(review, self.reviews(review.decision_id))
+        if became.others or review.why == reviewing.KNOWN:
+            raise Refused(409, "What is right, or what others said of it, was told to you since: the answer stays.")
 
     def reviews(self, id: str) -> list[Review]:
         """Return all reviews that stand on a decision, as the log says now."""
@@ -241,9 +250,7 @@ class Queue:
         mine = next((review for review in said if review.id == stored.id), None)
         if mine is None:
             raise Refused(409, "This answer was taken back.")
-        others = [review for review in said if review.id != stored.id]
-        standing = self.standing(mine.decision_id, said)
-        return Answered(mine, others, standing, stored.facts["review"].get("truth"))
+        return self._became(mine, said)
 
     def _stored(self, key: str) -> Stored | None:
         with self._database.connect() as connection:

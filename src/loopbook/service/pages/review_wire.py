@@ -11,7 +11,7 @@ from loopbook.data import cleaning
 from loopbook.decisions.audit.entry import Stored
 from loopbook.decisions.rules import REVIEW
 from loopbook.feedback import reviewing
-from loopbook.feedback.reviewing import ACCEPT, CORRECT, KNOWN, SKIP, VERDICTS, Review
+from loopbook.feedback.reviewing import ACCEPT, CORRECT, SKIP, VERDICTS, Review
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.task import Number
 from loopbook.service.errors import Refused, misfit
@@ -146,7 +146,7 @@ class ReviewWire:
         """Return what became of an answer: why the item was shown, what others said, and the truth if it is known."""
         mine = answered.review
         found = {"id": mine.id, **told(mine), "state": answered.standing.state, "settled": answered.standing.meant}
-        found["others"] = [told(other) for other in answered.others] if mine.why != KNOWN else []
+        found["others"] = [told(other) for other in answered.others]
         return found | {"truth": answered.truth}
 
 

@@ -52,8 +52,8 @@
       if (answer.ok) await show(answer);
       else {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        say(page.querySelector("main .lead")?.textContent ?? answer.statusText);
         if (answer.status === 409) await show(await send("/review"));
+        say(page.querySelector("main .lead")?.textContent ?? answer.statusText);
       }
     });
   });
