@@ -120,7 +120,7 @@ def test_the_pod_keeps_to_the_restricted_standard_and_mounts_nothing_unmasked() 
     assert all(mount["readOnly"] for mount in data) and not [each for each in data if "raw" in each["mountPath"]]
     project = Project(Path("/app"), Path("/data"))
     assert {mount["mountPath"] for mount in data} == {
-        str(project.store), str(project.state / "snapshots"), str(project.state / "champions"),
+        str(project.store), *(str(project.state / name) for name in ("snapshots", "champions", "challengers")),
     }  # fmt: skip
 
 

@@ -34,7 +34,8 @@ def verify(project: Project) -> Iterator[Checked]:
         checked = _folder(folder, folder.relative_to(project.data).as_posix())
         if folder.is_dir():  # not taken away by retention meanwhile
             yield checked
-    for kept in sorted((project.state / "champions").glob("[!.]*")):
+    kept_models = (path for name in ("champions", "challengers") for path in (project.state / name).glob("[!.]*/"))
+    for kept in sorted(kept_models):
         wrong = () if champions.is_kept(kept) else ("the model was changed",)
         yield Checked(kept.relative_to(project.data).as_posix(), wrong)
     for scenario, profile in sorted({path.parts[-3:-1] for path in (project.state / "snapshots").glob("*/*/*.json")}):
