@@ -1,6 +1,7 @@
 """What can users who mean harm gain? Labels turned and quality lost, attack by attack, and over rounds; simulated.
 
     OMP_NUM_THREADS=1 python tests/benchmarks/poison.py --seeds 5
+    OMP_NUM_THREADS=1 python tests/benchmarks/poison.py --seeds 3 --answer-rate 0.8
 
 Worlds of `market-monitor`, each with the word counts' model (`tfidf`) on fewer rows than the standard profile, in one
 process: the functions are those of the notebooks. What is learned is what policy ``safe`` approves: labels and outcomes
@@ -72,9 +73,10 @@ class World(NamedTuple):
         return metrics.score("roc_auc", label, model.answer(rows).judged)
 
 
-def world(seed: int, rows: int) -> World:
+def world(seed: int, rows: int, answered: float) -> World:
     """Return a world of a seed, cleaned and split as notebook 02 does."""
     params = f"source.seed={seed} source.rows={rows} source.later_days={26 * ROUNDS} data.splits.windows={ROUNDS + 1}"
+    params += f" feedback.answer_rate={answered}"
     scenario = loading.load("market-monitor", Project(ROOT).scenarios, "standard", loading.given_values(params))
     with tempfile.TemporaryDirectory() as folder:
         collected = sources.collect(scenario.source, ROOT, Path(folder), lambda _: None)
@@ -193,11 +195,12 @@ def shown(values: pd.Series[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--rows", type=int, default=8_000)
+    parser.add_argument("--rows", type=int, default=5_000)
+    parser.add_argument("--answer-rate", type=float, default=0.2, help="share of the decisions that users answer")
     given = parser.parse_args()
     once, lived, rejected = [], [], []
     for seed in range(1, given.seeds + 1):
-        of = world(seed, given.rows)
+        of = world(seed, given.rows, given.answer_rate)
         for outcomes in (True, False):
             lived += [rounds(of, seed, attack, outcomes) for attack in ("none", "adaptive")]
         rejected.append(worse(of, seed))
