@@ -1,6 +1,6 @@
 """Measure the explorer's queries on a large log.
 
-``python tests/benchmarks/log_query.py --decisions 50000 --repeats 5`` writes so many decisions of the default agent's
+``python -m tests.benchmarks.log_query --decisions 50000 --repeats 5`` writes so many decisions of the default agent's
 size, every twentieth reviewed, and prints milliseconds (median, smallest, largest) for: the first page, the 500th page
 by cursor, pages with each filter (among them one that nothing fits, so that it looks through all that it may), the
 counts of the chart, and an export of everything as decisions a second. Beside each page stands the same page by
@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Engine
+from tests.benchmarks.audit import FACTS, PAYLOAD
 
-from benchmarks.audit import FACTS, PAYLOAD
 from loopbook.decisions.audit import database, log_query, reader
 from loopbook.decisions.audit.entry import Entry, new_id
 from loopbook.decisions.audit.log_query import Filter
