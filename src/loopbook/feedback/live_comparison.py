@@ -44,6 +44,8 @@ class Comparison:
         Of the difference, in the same unit: above 0 the challenger is better.
     error
         Chance of ever finding it better where it is not, and of ever finding it worse where it is not.
+    against
+        Content digest of the champion's model; empty where it has decided nothing.
     """
 
     mode: Mode
@@ -54,6 +56,7 @@ class Comparison:
     measure: str
     test: Sequential
     error: float
+    against: str = ""
 
     @property
     def sentence(self) -> str:
@@ -140,7 +143,9 @@ def compare(
         values = sequential.weighted((lost - low) / bound, arm, mark["share"]) * bound
         test = sequential.test(values, bound / min(mark["share"], 1 - mark["share"]), error)
         means, many = (_mean(lost[~arm]), _mean(lost[arm])), (len(once) - sum(theirs), sum(theirs))
-    return Comparison(mark["mode"], *many, len(judged), means, measure, test, error)
+    models = (stored.facts.get("versions", {}).get("model", "") for stored in once)
+    against = next((model for model, other in zip(models, theirs, strict=True) if not other), "")
+    return Comparison(mark["mode"], *many, len(judged), means, measure, test, error, against)
 
 
 def propose(found: Comparison, model: str) -> list[Proposal]:

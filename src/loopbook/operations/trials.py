@@ -132,12 +132,14 @@ def look(project: Project, scenario: Scenario, profile: str, engine: Engine | No
 
 
 def proposed(project: Project, run: Run) -> list[Proposal]:
-    """Return what the trial proposes to the run that is served: its challenger, if it was found better."""
+    """Return what the trial proposes to a run: its challenger, if it was found better than this run's champion."""
     trial = challengers.trial(project, run.scenario, run.profile)
     if trial is None or trial.model == lookup.digest(run, "champion"):
         return []
     found = look(project, Scenario.model_validate_json(json.dumps(run.resolved)), run.profile)
-    return live_comparison.propose(found, trial.model) if found is not None else []
+    if found is None or found.against != lookup.digest(run, "champion"):
+        return []
+    return live_comparison.propose(found, trial.model)
 
 
 def _unseen(project: Project, trial: Trial, decided: Sequence[Stored]) -> set[str]:

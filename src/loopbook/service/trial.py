@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 from loopbook.decisions.audit.entry import Entry, new_id
@@ -69,7 +70,7 @@ class Arms:
                 )
         return cls(champion, challenger, found)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Of what is compared: two versions, and how rows are shared."""
         parts = [self.champion.versions[name] for name in ("model", "policy", "rules")]
