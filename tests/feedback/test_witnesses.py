@@ -11,7 +11,7 @@ from loopbook.feedback import attackers, corrections, crowd_consensus, feedback_
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.feedback import Attack, FeedbackSettings
 
-START = pd.Timestamp("2026-03-01", tz="UTC")
+START = pd.Timestamp("2026-03-01 08:00", tz="UTC")
 
 
 def said(answers: list[tuple[str, str, int]], minutes: float = 30) -> pd.DataFrame:
@@ -70,7 +70,9 @@ def test_answers_beyond_what_a_person_can_give_in_an_hour_do_not_count() -> None
     hasty = witnesses.hasty(pd.concat([fast, slow], ignore_index=True), 120)
     assert (hasty[:300].sum(), hasty[300:].sum()) == (180, 0)
     untimed = fast.assign(time=pd.Series(pd.NaT, index=fast.index, dtype="datetime64[us, UTC]"))
+    dated = fast.assign(time=fast["time"].dt.normalize())  # a file with days alone says nothing of haste
     assert not witnesses.hasty(untimed, 1).any()
+    assert not witnesses.hasty(dated, 1).any()
 
 
 def test_two_who_err_together_count_as_one_and_two_who_are_right_do_not() -> None:

@@ -17,13 +17,15 @@ Mask = NDArray[np.bool_]
 
 
 def hasty(answers: pd.DataFrame, most_an_hour: int) -> Mask:
-    """Return which answers are beyond what one person can give in an hour; those without a time are not judged.
+    """Return which answers are beyond what one person can give in an hour.
 
-    The first so many of an hour count: who leaves a program running has not spoilt what was done by hand.
+    Those without a time of day are not judged. The first so many of an hour count: who leaves a program running has not
+    spoilt what was done by hand.
     """
     when = answers["time"]
-    place = answers.assign(hour=when.dt.floor("h")).sort_values("time").groupby(["user", "hour"]).cumcount()
-    return (place.reindex(answers.index, fill_value=0).to_numpy() >= most_an_hour) & when.notna().to_numpy(dtype=bool)
+    timed = when[when.notna() & (when != when.dt.normalize())].sort_values(kind="stable")
+    place = answers.loc[timed.index].groupby(["user", timed.dt.floor("h")]).cumcount()
+    return place.reindex(answers.index, fill_value=0).to_numpy() >= most_an_hour
 
 
 def dependent(answers: pd.DataFrame, outcomes: Mapping[str, Any], malicious: Collection[str] = ()) -> dict[str, str]:
