@@ -83,6 +83,7 @@ def person(browser: Any, engine: Any, agent: str, name: str, width: int = browsi
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
     )
+    context.set_default_timeout(120_000)  # how long a page takes says how busy the machine is
     return Person(context.new_page(), keys.create(engine, agent, name, "reviewer", "test"))
 
 
@@ -151,7 +152,7 @@ def test_reviewers_at_work_by_keyboard_while_the_service_is_killed(browser: Any,
         ann.page.wait_for_function("document.getElementById('status').textContent.includes('sent again')")
     with Service(own, engine, "market-monitor", params=EVERYBODY_TWICE, port=port) as service:
         gone = "item => !document.querySelector(`form.answer[action$='${item}']`)"
-        ann.page.wait_for_function(gone, arg=item, timeout=60_000)
+        ann.page.wait_for_function(gone, arg=item)
         assert len(ann.answers()) == 4
         after = _reviews(engine, ids)
         assert before < after and [review[0] for review in after - before] == [item]
