@@ -34,12 +34,13 @@ from scipy import stats
 from loopbook.data import cleaning, sources, splitting, validation
 from loopbook.data.features import Features
 from loopbook.decisions import paired_gains
-from loopbook.feedback import gate, gathering, learning_set, trust, users
+from loopbook.feedback import dawid_skene, gate, gathering, learning_set, trust, users
 from loopbook.models.model import Model
 from loopbook.models.training import fitting
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
+from loopbook.scenario.feedback import FeedbackSettings
 from loopbook.statistics import intervals, metrics
 from loopbook.store.project import Project
 
@@ -87,8 +88,8 @@ def world(seed: int, rows: int, answered: float) -> World:
     return World(scenario, splits, Features.fit(splits[0]["train"], scenario))
 
 
-def said(of: World, stream: pd.DataFrame, attack: str, seed: int) -> pd.DataFrame:
-    """Return what simulated users say; one in ten means harm, unless nobody does."""
+def said(of: World, stream: pd.DataFrame, attack: str, seed: int) -> tuple[pd.DataFrame, FeedbackSettings]:
+    """Return what simulated users say, and their settings; one in ten means harm, unless nobody does."""
     means = {"malicious_rate": 0.0} if attack == "none" else {"attack": attack, "malicious_rate": 0.1}
     settings = of.scenario.feedback.model_copy(update={"feedback_seed": seed, **means})
     log = stream.assign(action="ignore", probability=0.5, label=stream["label"].astype("Int8"))
@@ -110,9 +111,7 @@ def one_round(of: World, seed: int, outcomes: bool) -> list[dict[str, Any]]:
         answers, settings = said(of, stream, attack, seed)
         bad = users.malicious(settings)
         judged = trust.judge(answers, arrived, stream, trust.Defence.of(of.scenario, settings))
-        bare = trust.Trust(
-            *trust.dawid_skene.estimate(answers[answers["label"].notna()].reset_index(drop=True), arrived)
-        )
+        bare = trust.Trust(*dawid_skene.estimate(answers[answers["label"].notna()].reset_index(drop=True), arrived))
         learned = learning_set.build(train, stream, judged, arrived, of.scenario.task)
         row = {"seed": seed, "outcomes": outcomes, "attack": attack, "malicious": len(bad)}
         row |= {"found": len(bad & set(judged.malicious)), "wronged": len(set(judged.malicious) - bad)}

@@ -90,6 +90,7 @@ def review(port: int, secrets: Mapping[str, str], truth: Mapping[str, str], most
 def served(environment: Mapping[str, str], project: Project, profile: str, most: int) -> dict[str, int]:
     """Serve the agent, review, and end the service gracefully."""
     run = records.latest(project, SCENARIO, profile)
+    assert run is not None
     rows = content.load(artifact(project, run, "lived"))
     names = np.array(["other", "negative"], dtype=object)[rows["label"].astype(int)]
     truth = dict(zip(rows["text"], names.tolist(), strict=True))

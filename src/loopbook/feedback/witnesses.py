@@ -25,7 +25,7 @@ def hasty(answers: pd.DataFrame, most_an_hour: int) -> Mask:
     when = answers["time"]
     timed = when[when.notna() & (when != when.dt.normalize())].sort_values(kind="stable")
     place = answers.loc[timed.index].groupby(["user", timed.dt.floor("h")]).cumcount()
-    return place.reindex(answers.index, fill_value=0).to_numpy() >= most_an_hour
+    return np.asarray(place.reindex(answers.index, fill_value=0).to_numpy() >= most_an_hour)
 
 
 def dependent(answers: pd.DataFrame, outcomes: Mapping[str, Any], malicious: Collection[str] = ()) -> dict[str, str]:
