@@ -1,8 +1,9 @@
 """Measure the explorer's queries on a large log.
 
 ``python -m tests.benchmarks.log_query --decisions 50000 --repeats 5`` writes so many decisions of the default agent's
-size, every twentieth reviewed, and prints milliseconds (median, smallest, largest) for: the first page, the 500th page
-by cursor, pages with each filter (among them one that nothing fits, so that it looks through all that it may), the
+size, every twentieth reviewed, and prints milliseconds (median, smallest, largest; and processor milliseconds, which
+other work on the machine does not stretch, but without those of a PostgreSQL server) for: the first page, the 500th by
+cursor, pages with each filter (among them one that nothing fits, so that it looks through all that it may), the
 counts of the chart, and an export of everything as decisions a second. Beside each page stands the same page by
 ``OFFSET``, the way without a cursor, of the same repeat. ``--address`` takes PostgreSQL.
 """
@@ -69,19 +70,24 @@ def by_offset(engine: Engine, pages: int) -> None:
         assert [reader.stored(row) for row in connection.execute(query.offset(pages * PAGE).limit(PAGE))]
 
 
-def timed(what: Callable[[], object], repeats: int) -> list[float]:
-    """Return milliseconds of each repeat, after one that does not count."""
+def timed(what: Callable[[], object], repeats: int) -> list[tuple[float, float]]:
+    """Return milliseconds, and those of the processor, of each repeat, after one that does not count."""
     found = []
     for _ in range(repeats + 1):
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), time.process_time()
         what()
-        found.append((time.perf_counter() - begun) * 1_000)
+        found.append(((time.perf_counter() - begun) * 1_000, (time.process_time() - used) * 1_000))
     return found[1:]
 
 
-def told(name: str, found: list[float]) -> None:
+def told(name: str, found: list[tuple[float, float]]) -> None:
     """Print a line."""
-    print(f"{name:<28} {statistics.median(found):9.1f} ms  ({min(found):.1f} to {max(found):.1f})", flush=True)
+    passed, used = ([each[at] for each in found] for at in (0, 1))
+    spread = f"({min(passed):.1f} to {max(passed):.1f})"
+    print(
+        f"{name:<24} {statistics.median(passed):8.1f} ms {spread}; {statistics.median(used):.1f} of processor",
+        flush=True,
+    )
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ def judged(recent: Recent, settings: ServiceSettings) -> dict[str, str]:
     checks = {
         "latency": (
             latency > settings.alert_p99,
-            f"99 % of answers took up to {latency:.3g} s {window}, limit {settings.alert_p99:g} s",
+            f"99% of answers took up to {latency:.3g} s {window}, limit {settings.alert_p99:g} s",
         ),
         "errors": (
             failed > settings.alert_error_share,
@@ -38,7 +38,7 @@ def judged(recent: Recent, settings: ServiceSettings) -> dict[str, str]:
         ),
         "queue": (
             queue > settings.alert_queue,
-            f"99 % of decisions waited up to {queue:.3g} s {window}, limit {settings.alert_queue:g} s",
+            f"99% of decisions waited up to {queue:.3g} s {window}, limit {settings.alert_queue:g} s",
         ),
     }
     return {what: text for what, (wrong, text) in checks.items() if wrong}

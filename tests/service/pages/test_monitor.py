@@ -44,7 +44,7 @@ def up(own: Project, engine: Engine) -> Iterator[Service]:
         behind.checked = lambda found: live.check(agent, found)  # type: ignore[method-assign,assignment]
         behind.about = lambda: {"versions": dict(agent.versions), "since": None, "card": None}  # type: ignore[method-assign,assignment]
         writer.append(agent.decide(agent.prepare(asked), Budget(agent.agent.capacity))).result()
-        writer.append([entry.admin("alert-began", what="latency", text="99 % took <9 s>")]).result()
+        writer.append([entry.admin("alert-began", what="latency", text="99% took <9 s>")]).result()
         metrics = Metrics(60)
         made = Service(agent.scenario, engine, behind, metrics, app.create_app(behind, engine, writer, metrics))
         with running(made) as up:
@@ -78,7 +78,7 @@ def test_a_look_is_computed_once_for_all_workers_and_incidents_are_answered(
     page.get_by_label("API key").fill(up.secret("reviewer"))
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Incidents of the latest run").wait_for()
-    assert "99 % took <9 s>" in page.locator("#part-service").inner_text()
+    assert "99% took <9 s>" in page.locator("#part-service").inner_text()
     assert [*page.evaluate(browsing.SEEN), *page.evaluate(browsing.CONTRAST), *browsing.grave(page)] == []
     page.get_by_role("button", name="Acknowledge").first.click()
     page.get_by_text("acknowledged").first.wait_for()

@@ -4,6 +4,7 @@ Whatever is asked, one query looks at no more than `REACH` decisions: on a log o
 says where it goes on.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
@@ -174,17 +175,18 @@ def counts(engine: Engine, agent: str, wanted: Filter) -> Counts:
     edge = _edge(engine, agent, wanted, None)
     since = edge and chain.moment(edge.written)
     minute, action = func.substr(RECORDS.c.written, 1, _STEPS[-1][1]), _fact(engine, "action").as_string()
-    query = select(minute, action, func.count()).where(*_where(engine, agent, wanted, None, edge))
+    query = select(minute, action).where(*_where(engine, agent, wanted, None, edge))
     if wanted.segment is not None or wanted.text:
         query = query.select_from(_BESIDE)
     with engine.connect() as connection:
-        rows = connection.execute(query.group_by(minute, action).order_by(minute)).all()
-    if not rows:
+        found = Counter(connection.execute(query).tuples())  # SQLite would read each entry's JSON once more to group
+    if not found:
         return Counts({}, since)
-    span = datetime.fromisoformat(rows[-1][0]) - datetime.fromisoformat(rows[0][0])
+    stamps = sorted({stamp for stamp, _ in found})
+    span = datetime.fromisoformat(stamps[-1]) - datetime.fromisoformat(stamps[0])
     width = next(width for least, width in _STEPS if span >= least)
     bars: dict[str, dict[str, int]] = {}
-    for stamp, what, many in rows:
+    for (stamp, what), many in sorted(found.items()):
         bar = bars.setdefault(stamp[:width], {})
         bar[what] = bar.get(what, 0) + many
     return Counts(bars, since)
