@@ -3,8 +3,7 @@
     LOOPBOOK_DATA_MIRROR=... PYTHONPATH=. python tests/benchmarks/tuned.py nyt tweets airline
 
 Editorials are dealt to folds by article, tweets by row; posts to airlines are learned from before 22 February and
-judged from then on. ``lora twice`` is an ensemble: the mean of what LoRA with two seeds says; ``lora 1`` is its first
-member. A tenth of the groups that are learned from ends the training and sets the temperature. Recipes
+judged from then on. A tenth of the groups that are learned from ends the training and sets the temperature. Recipes
 were chosen on inner splits of what is learned from, never on what is reported.
 """
 
@@ -18,7 +17,6 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +26,7 @@ TUNING = {
     **{"probe": 1.0, "refine": True, "epochs": 2, "batch_size": 32, "schedule": "cosine", "warmup": 0.1},
     **{"weight_decay": 0.01, "clip_norm": 1.0, "patience": 9},
 }
-METHODS: dict[str, dict[str, Any]] = {
+METHODS = {
     "tfidf": {"architecture": "tfidf"},
     "frozen": {"architecture": "minilm"},
     "lora": {
@@ -42,7 +40,6 @@ METHODS: dict[str, dict[str, Any]] = {
         "recipe": {**TUNING, "learning_rate": 0.00005},
     },
 }
-METHODS["lora twice"] = {"architecture": "ensemble", "settings": {"seeds": 2}, "members": [METHODS["lora"]]}
 
 
 def rows(source: str) -> pd.DataFrame:
@@ -96,13 +93,9 @@ def scenario(source: str) -> object:
     )
 
 
-def one(source: str, fold: int, folds: int, name: str) -> list[dict[str, object]]:
-    """Return what a method says of the judged rows of a fold, and the processor's seconds that its fit took.
-
-    Behind an ensemble stands its first member, with no seconds of its own.
-    """
+def one(source: str, fold: int, folds: int, name: str) -> dict[str, object]:
+    """Return what a method says of the judged rows of a fold, and the processor's seconds that its fit took."""
     from loopbook.data.features import Features
-    from loopbook.models.averaged import Averaged
     from loopbook.models.model import Model
     from loopbook.models.training import fitting
     from loopbook.models.training.method import Method, TrainingData
@@ -123,19 +116,12 @@ def one(source: str, fold: int, folds: int, name: str) -> list[dict[str, object]
         method = Method.to_try(Candidate.model_validate(METHODS[name]), Recipe())
         fitting.fit(method, data, Path(folder), lambda text: None, cache)
         seconds = time.process_time() - began
-        model = Model.load(Path(folder) / "model")
-        each = {name: (model, seconds)}
-        if isinstance(model.predictor, Averaged):
-            each[f"{METHODS[name]['members'][0]['settings']['adaptation']} 1"] = model.predictor.members[0], 0.0
-        answers = {called: (own.probabilities(held, cache), took) for called, (own, took) in each.items()}
-    code, found = targets.codes(held["label"], given.task), list[dict[str, object]]()
+        said = Model.load(Path(folder) / "model").probabilities(held, cache)
+    code = targets.codes(held["label"], given.task)
+    right = float((said.argmax(axis=1) == code).mean())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    for called, (said, took) in answers.items():
-        right = float((said.argmax(axis=1) == code).mean())
-        print(f"  {source} {called} fold {fold}: accuracy {right:.4f} · {took:,.0f} s · peak {peak:.1f} GB", flush=True)
-        measured = {"method": called, "fold": fold, "accuracy": right, "seconds": took}
-        found.append({**measured, "code": code, "said": said})
-    return found
+    print(f"  {source} {name} fold {fold}: accuracy {right:.4f} · {seconds:,.0f} s · peak {peak:.1f} GB", flush=True)
+    return {**{"method": name, "fold": fold, "accuracy": right, "seconds": seconds}, "code": code, "said": said}
 
 
 def by_fold(found: pd.DataFrame, folds: int) -> None:
@@ -184,7 +170,7 @@ def main() -> None:
         # A process a fit, so that its peak memory is its own.
         with ProcessPoolExecutor(chosen.processes, get_context("spawn"), max_tasks_per_child=1) as pool:
             waiting = [pool.submit(one, source, fold, folds, name) for fold, name in jobs]
-            found = pd.DataFrame([entry for each in waiting for entry in each.result()])
+            found = pd.DataFrame([each.result() for each in waiting])
         print(f"{source}: {folds} folds, {time.monotonic() - began:,.0f} s in {chosen.processes} processes")
         by_row(found) if source == "airline" else by_fold(found, folds)
 
