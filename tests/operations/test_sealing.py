@@ -12,14 +12,14 @@ from loopbook.decisions.audit import database, forgetting
 from loopbook.decisions.audit.entry import Entry, new_id
 from loopbook.decisions.audit.tables import RECORDS
 from loopbook.decisions.audit.writer import Writer
-from loopbook.feedback import reviewing
+from loopbook.feedback import reviewing, usability
 from loopbook.feedback.reviewing import Review
 from loopbook.operations import sealing
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.loading import load
 from loopbook.store import sealed
 from loopbook.store.project import Project
-from loopbook.store.sealed import SAID, SERVED, Sealed
+from loopbook.store.sealed import SAID, SERVED, USED, Sealed
 
 
 @pytest.fixture
@@ -67,6 +67,18 @@ def test_decisions_come_in_the_order_of_time_then_row_with_the_feedback_on_them(
         decisions["scores"].iloc[0] == '{"no": 0.25, "yes": 0.75}' and decisions["attributes"].iloc[0] == '{"a": "b"}'
     )
     assert feedback["decision_id"].tolist() == [first.id]
+
+
+def test_how_the_pages_were_used_is_a_part_of_its_own(project: Project, scenario: Scenario) -> None:
+    made = decision("a", 1)
+    review = Review("", made.id, "ann", "accept", "yes", "yes", seconds=8.0)
+    asked = usability.questionnaire("ann", "a-key", [4, 2] * 5, "clear", "once")
+    write(project, made, reviewing.entry(scenario, review, "a-key"), reviewing.abandoned(made.id, "bob", 300.0), asked)
+    found = sealing.seal(project, scenario, "standard")
+    used, said = (sealed.load(project, found.part(name)) for name in (USED, SAID))
+    assert used["event"].tolist() == ["reviewed", "abandoned", "questionnaire"]
+    assert used["sus"].tolist()[-1] == 75 and used["seconds"].tolist()[:2] == [8.0, 300.0]
+    assert len(said) == 1, "what was left or asked besides is no feedback on a decision"
 
 
 def test_reviews_answer_what_waited_and_what_was_taken_back_is_left_out(project: Project, scenario: Scenario) -> None:
