@@ -8,6 +8,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.service.pages.reviewers import TEXTS, Reviewer, decided
@@ -120,3 +121,15 @@ def test_json_lines_hold_the_whole_entries(up: Service) -> None:
     (one,) = lines
     stored = reader.find(up.engine, up.behind.name, one["decision_id"])
     assert stored is not None and one["facts"] == stored.facts and one["payload"] == stored.payload
+
+
+def test_reviewers_stay_blind_to_each_other_until_nobody_is_asked_any_more(tmp_path: Path) -> None:
+    asked = scenario(review_twice=1.0, review_known=0.0)
+    with service(tmp_path, asked) as made, running(made) as up:
+        (id,) = decided(up, TEXTS[:1])
+        assert Reviewer(up, "ann").say(Reviewer(up, "ann").next(), comment="seen by ann").status == 201
+        page = get(up, f"/decisions/{id}", "admin").body
+        assert b"seen by ann" not in page and b"nobody is asked any more" in page
+        assert Reviewer(up, "ben").say(Reviewer(up, "ben").next()).status == 201
+        page = get(up, f"/decisions/{id}", "admin").body
+        assert b"seen by ann" in page and b"nobody is asked any more" not in page

@@ -15,6 +15,7 @@ from loopbook.decisions.audit import entry, log_query, reader
 from loopbook.decisions.audit.entry import LogError, Stored
 from loopbook.decisions.audit.log_query import Counts, Cursor, Filter
 from loopbook.decisions.rules import REVIEW
+from loopbook.feedback import reviewing
 from loopbook.reports import chart
 from loopbook.requirements import interface
 from loopbook.scenario.contract import Scenario
@@ -116,7 +117,7 @@ class _Pages:
         values: dict[str, Any] = {"stored": stored, "facts": stored.facts, "explained": explained}
         values |= {"texts": {name: marked(str(fields.get(name) or ""), name, parts) for name in texts}}
         values |= {"beside": {**_without(fields, texts), **payload.get("attributes", {})}}
-        values |= {"said": [one for one in known if one.id != id], "unexplained": unexplained}
+        values |= {"unexplained": unexplained, **_told(known, id, self._people.scenario)}
         return self._people.respond(request, "decision.html.j2", **values)
 
     def _found(self, wanted: Filter, after: Cursor | None) -> dict[str, Any]:
@@ -191,6 +192,15 @@ def charts(counted: Counts) -> list[chart.Drawing]:
         said = f"{action}: {totals[action]}, {words[0]} – {words[-1]}, ≤ {most:g}"
         drawn.append(chart.lines(f"{action} ({totals[action]:,})", {action: series}, ends, said, (0.0, max(most, 1.0))))
     return [one for one in drawn if one is not None]
+
+
+def _told(known: list[Stored], id: str, scenario: Scenario) -> dict[str, Any]:
+    """Return what was said of a decision; what reviewers said only when none of them is asked any more."""
+    reviews = reviewing.standing_reviews(known)
+    twice = reviewing.twice(id, scenario.service.review_twice)
+    waiting = bool(reviews) and reviewing.standing(reviews, twice).state == reviewing.OPEN
+    said = [one for one in known if one.id != id and not one.facts.get("usage")]
+    return {"said": [one for one in said if not (waiting and one.facts.get("review"))], "waiting": waiting}
 
 
 def _shown(stored: Stored, scenario: Scenario) -> str:
