@@ -36,7 +36,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the program that makes pages, for a test to change."""
     copy = tmp_path / "program"
     shutil.copytree(rendering.HERE, copy)
-    cached = (rendering.program, rendering._environment)
+    cached = (rendering.program, rendering.environment)
     monkeypatch.setattr(rendering, "HERE", copy)
     for each in cached:
         each.cache_clear()
@@ -67,7 +67,7 @@ def test_every_page_is_rendered_again_when_a_template_changed(
     rendered.clear()
     template = program / "templates" / "stage.html.j2"
     template.write_text(template.read_text(encoding="utf-8").replace("Back to", "Return to"), encoding="utf-8")
-    for each in (rendering.program, rendering._environment):
+    for each in (rendering.program, rendering.environment):
         each.cache_clear()
     build(workshop, good_run)
     assert sorted(rendered) == sorted(good_run.stages)

@@ -140,8 +140,13 @@ def test_reviewers_at_work_by_keyboard_while_the_service_is_killed(browser: Any,
         assert faults(eve) == [], "on a phone, dark, in Chinese"
         eve.press("2")
         assert "由您裁定" in eve.answers()[0] and "已定：alert" in eve.answers()[0]
-        ann.page.reload()
-        assert any("Settled: alert. Others said: alert, alert" in line for line in ann.answers())
+        for _ in range(20):  # a worker goes for a second by what it has read of the log
+            ann.page.reload()
+            told = any("Settled: alert. Others said: alert, alert" in line for line in ann.answers())
+            if told:
+                break
+            ann.page.wait_for_timeout(250)
+        assert told, "\n".join(ann.answers())
 
         # Killed with an answer on its way: the page keeps it, sends it again, and it is stored once.
         before = _reviews(engine, ids)
@@ -149,7 +154,7 @@ def test_reviewers_at_work_by_keyboard_while_the_service_is_killed(browser: Any,
         port = service.port
         service.kill()
         ann.page.keyboard.press("a")
-        ann.page.wait_for_function("document.getElementById('status').textContent.includes('sent again')")
+        ann.page.wait_for_function("() => document.getElementById('status').textContent.includes('sent again')")
     with Service(own, engine, "market-monitor", params=EVERYBODY_TWICE, port=port) as service:
         gone = "item => !document.querySelector(`form.answer[action$='${item}']`)"
         ann.page.wait_for_function(gone, arg=item)

@@ -1,15 +1,15 @@
 """The decision explorer: what was decided, filtered, charted, exported; and one decision with what was said of it."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from anyio import to_thread
 from fastapi import FastAPI, Path, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from loopbook.decisions.audit import entry, log_query, reader
 from loopbook.decisions.audit.entry import LogError, Stored
@@ -92,11 +92,11 @@ class _Pages:
         except BaseException:
             self._exporting.release()
             raise
-        lines = self._lines(kind, wanted)
-        first = await to_thread.run_sync(next, lines)  # once begun, it releases what it holds however it ends
+        found = log_query.every(self._people.database, self._people.agent, wanted)
+        lines = exporting.lines(kind, found, self._people.scenario)
         name = f"{self._people.scenario.name}-decisions.{kind}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return StreamingResponse(chain([first], lines), media_type=exporting.KINDS[kind], headers=headers)
+        return _Export(self._exporting.release, lines, media_type=exporting.KINDS[kind], headers=headers)
 
     async def one(self, request: Request, id: Annotated[Id, Path()], why: bool = False) -> Response:
         """Show one decision, what was said of it and, if asked, why it came out so."""
@@ -130,12 +130,19 @@ class _Pages:
         runs = log_query.runs(database, agent)
         return {"page": found, "rows": rows, "counted": counted, "panels": panels, "runs": runs}
 
-    def _lines(self, kind: str, wanted: Filter) -> Iterator[bytes]:
+
+class _Export(StreamingResponse):
+    """A response that is sent as it is made, and says when it has ended, also if the reader has left."""
+
+    def __init__(self, ended: Callable[[], None], *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            found = log_query.every(self._people.database, self._people.agent, wanted)
-            yield from exporting.lines(kind, found, self._people.scenario)
+            await super().__call__(scope, receive, send)
         finally:
-            self._exporting.release()
+            self._ended()
 
 
 def read(given: Mapping[str, str], scenario: Scenario) -> Filter:
