@@ -29,6 +29,7 @@ from loopbook.decisions.audit import reader
 from loopbook.decisions.audit.database import connect
 from loopbook.decisions.audit.entry import agent_name
 from loopbook.scenario.loading import load
+from loopbook.service.budget import counted
 from loopbook.simulation.world import simulate
 from loopbook.store.lookup import newest
 from loopbook.store.project import Project
@@ -79,7 +80,7 @@ def stream(project: Project, posts: pd.DataFrame, kills: int, files: int, seed: 
     done = 0
     while done < len(posts):
         time.sleep(0.05)
-        done = sum(count for count in decided(own).values())
+        done = counted(engine, agent_name(SCENARIO, PROFILE)).decisions
         if at and done >= at[0]:
             at.pop(0)
             process.send_signal(signal.SIGKILL)
