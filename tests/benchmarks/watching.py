@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,7 @@ import pandas as pd
 from loopbook.decisions.audit import reader
 from loopbook.decisions.audit.database import connect
 from loopbook.decisions.audit.entry import agent_name
+from loopbook.reports import live_page
 from loopbook.scenario.loading import load
 from loopbook.service.budget import counted
 from loopbook.simulation.world import simulate
@@ -35,7 +37,8 @@ from loopbook.store.lookup import newest
 from loopbook.store.project import Project
 
 SCENARIO, PROFILE = "market-monitor", "smoke"
-SAME = ("action", "answer", "rule", "reasons", "expected_cost", "versions")
+SAME = ("action", "answer", "rule", "reasons", "model_version", "policy_version")
+"""What is compared; the last digits of scores hang on who was decided together."""
 
 
 def world(project: Project, posts: int) -> pd.DataFrame:
@@ -137,6 +140,9 @@ def main() -> None:
     print(f"twice: {sum(count > 1 for count in counts.values())}; lost: {len(expected - set(counts))}")
     one, two = said(quiet), said(killed)
     print(f"  decided otherwise than undisturbed: {sum(one[row] != two[row] for row in one)}")
+    pages = [own.reports / SCENARIO / live_page.FOLDER / "index.html" for own in (quiet, killed)]
+    incidents = [re.findall(r'<th scope="row" class="free">(.*?)</th>', page.read_text("utf-8")) for page in pages]
+    print(f"  incidents: {len(incidents[1])}, equal to the undisturbed ones: {incidents[0] == incidents[1]}")
     told = {}
     for name, own in (("undisturbed", quiet), ("killed", killed)):
         file = own.state / "sent" / f"{SCENARIO}.jsonl"
