@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
@@ -99,23 +100,23 @@ class Watch:
 
     def __enter__(self) -> Self:
         self._place.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self._place / "lock")
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise LoopbookError(f"Another watch over {self.name} is going on.") from error
-        self._database = connect(self._project)
-        self._count(reader.latest(self._database, self.name, "decision", _CHECKED))
-        self._writer = Writer(self._database, self.name).__enter__()
-        budget = counted(self._database, self.name).budget(self._served.agent.capacity)
-        self._following = Following(self._served, self.scenario, self._database, self._writer, budget).__enter__()
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(FileLock(self._place / "lock").acquire(timeout=0))
+            except Timeout as error:
+                raise LoopbookError(f"Another watch over {self.name} is going on.") from error
+            self._database = connect(self._project)
+            stack.callback(self._database.dispose)
+            self._count(reader.latest(self._database, self.name, "decision", _CHECKED))
+            writer = stack.enter_context(Writer(self._database, self.name))
+            budget = counted(self._database, self.name).budget(self._served.agent.capacity)
+            following = Following(self._served, self.scenario, self._database, writer, budget)
+            self._following = stack.enter_context(following)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._following.__exit__()
-        self._writer.__exit__(None, None, None)
-        self._database.dispose()
-        self._lock.release()
+        self._stack.close()
 
     @property
     def outdated(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from loopbook.scenario.errors import MissingInput
-from loopbook.store import content, locks
+from loopbook.store import champions, content
 from loopbook.store.project import Project
 
 ONNX, POLICY, ABOUT = "onnx", "policy.json", "about.json"
@@ -49,12 +49,7 @@ class Trial(BaseModel):
 def keep(project: Project, folder: Path, about: Mapping[str, Any]) -> str:
     """Keep a challenger, whose folder holds the exported model and the policy; return its digest."""
     content.write_json(folder / ABOUT, dict(about))
-    digest = content.digest(folder)
-    target = _root(project) / digest
-    with locks.held(_root(project).with_suffix(".lock")):
-        if not target.is_dir():
-            content.save(folder, target.with_name(f".{digest}")).rename(target)
-    return digest
+    return champions.keep_by_content(folder, _root(project))
 
 
 def find(project: Project, digest: str) -> Path:
@@ -66,7 +61,7 @@ def find(project: Project, digest: str) -> Path:
         If it is not there, or not what was kept.
     """
     folder = _root(project) / digest
-    if not folder.is_dir() or content.digest(folder) != digest:
+    if not folder.is_dir() or not champions.is_kept(folder):
         raise MissingInput(f"The challenger {digest[:12]} is missing from {folder}, or was changed. Restore it.")
     return folder
 

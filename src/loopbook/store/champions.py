@@ -12,9 +12,14 @@ def keep(project: Project, folder: Path) -> str:
 
     The store may forget what no run names any more; what is kept here stays, like all of ``data/state``.
     """
+    return keep_by_content(folder, _root(project))
+
+
+def keep_by_content(folder: Path, root: Path) -> str:
+    """Keep a folder below `root`, named by its content digest, which is returned."""
     digest = content.digest(folder)
-    target = _place(project, digest)
-    with locks.held(target.parent.with_suffix(".lock")):
+    target = root / digest
+    with locks.held(root.with_suffix(".lock")):
         if not target.is_dir():
             content.save(folder, target.with_name(f".{digest}")).rename(target)
     return digest
@@ -28,7 +33,7 @@ def find(project: Project, digest: str) -> Path:
     MissingInput
         If it is not there, or is not any more what was kept.
     """
-    folder = _place(project, digest)
+    folder = _root(project) / digest
     if not folder.is_dir() or not is_kept(folder):
         raise MissingInput(
             f"The current round names a model {digest[:12]}, but {folder} is missing or was changed. Restore it, or "
@@ -45,5 +50,5 @@ def is_kept(folder: Path) -> bool:
         return False
 
 
-def _place(project: Project, digest: str) -> Path:
-    return project.state / "champions" / digest
+def _root(project: Project) -> Path:
+    return project.state / "champions"
