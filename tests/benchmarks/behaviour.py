@@ -32,7 +32,7 @@ from loopbook.statistics import evaluation, metrics, targets
 CANDIDATES = {
     "press-monitor": ("tfidf", "minilm"),
     "airline-monitor": ("tfidf", "minilm"),
-    "banking-intents": ("tfidf", "minilm"),
+    "banking-desk": ("tfidf", "minilm"),
     "market-monitor": ("tfidf", "cnn"),
     "clinic-triage": ("logistic", "mlp"),
     "credit-risk": ("logistic", "boosted"),

@@ -79,7 +79,7 @@ def told(codes: NDArray[Any], said: Any) -> str:
 
 def zero_shot(cache: Path) -> None:
     """Print what is known of classes from their words alone."""
-    for name, tested in (("banking-intents", ("test",)), ("airline-monitor", ("test", "gate", "stream"))):
+    for name, tested in (("banking-desk", ("test",)), ("airline-monitor", ("test", "gate", "stream"))):
         rows = without_further(shipped(name, *tested))
         codes = targets.codes(rows.test["label"], rows.scenario.task)
         print(f"\n{name}: {len(rows.test):,} rows judged", flush=True)
@@ -119,11 +119,11 @@ def _wide(model: LogisticRegression, z: Any, codes: NDArray[Any]) -> NDArray[Any
 
 def clustered(cache: Path) -> None:
     """Print how well clusters agree with the intents that people named."""
-    rows = shipped("banking-intents", "test")
+    rows = shipped("banking-desk", "test")
     features = Features.fit(rows.train, rows.scenario)
     said, label = texts(features, rows.test), targets.codes(rows.test["label"], rows.scenario.task)
     embedding = sentence_encoder.embed(said, cache)
-    print(f"\nbanking-intents: {len(said):,} questions, 77 intents, as many topics", flush=True)
+    print(f"\nbanking-desk: {len(said):,} questions, 77 intents, as many topics", flush=True)
     for name, given, by in (("MiniLM", embedding, "kmeans"), ("TF-IDF", None, "kmeans"), ("TF-IDF", None, "nmf")):
         each = [topics.find(said, 77, given, by=by, seed=seed) for seed in range(5)]  # type: ignore[arg-type]
         agreement = student([normalized_mutual_info_score(label, found.of) for found in each])

@@ -41,7 +41,7 @@ from loopbook.statistics.intervals import student
 from loopbook.store.project import Project
 
 C = {"press": 1.0, "airline": 1.0, "banking": 20.0}  # of the baselines that are known for these rows
-NAMES = {"press": "press-monitor", "airline": "airline-monitor", "banking": "banking-intents"}
+NAMES = {"press": "press-monitor", "airline": "airline-monitor", "banking": "banking-desk"}
 FOLDS = 5
 Judged = NDArray[np.float64]
 

@@ -40,8 +40,8 @@ def airline(smoke_run: Callable[[str], Ran]) -> Ran:
 
 @pytest.fixture(scope="session")
 def banking(smoke_run: Callable[[str], Ran]) -> Ran:
-    """Return the smoke run of banking-intents: 77 classes, an action each."""
-    return smoke_run("banking-intents")
+    """Return the smoke run of banking-desk: 77 classes, an action each."""
+    return smoke_run("banking-desk")
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ RUNS = {
     "clinic-triage": "clinic",
     "press-monitor": "press",
     "airline-monitor": "airline",
-    "banking-intents": "banking",
+    "banking-desk": "banking",
     "credit-risk": "credit",
 }
 """Scenarios, and the fixture that has run each once in the smoke profile for all tests."""

@@ -20,8 +20,8 @@ TESTS = "notebooks/scenarios/behaviour"
     [
         ({"tests": "none.csv"}, r"section studies\.behaviour names the file none\.csv, which is not there"),
         (
-            {"tests": f"{TESTS}/banking-intents.csv"},
-            r"banking-intents\.csv:5: 'lost_or_stolen_card' cannot be expected",
+            {"tests": f"{TESTS}/banking-desk.csv"},
+            r"banking-desk\.csv:5: 'lost_or_stolen_card' cannot be expected",
         ),
         ({"tests": f"{TESTS}/clinic-triage.csv"}, r"clinic-triage\.csv: the column 'radius_mean' is not known"),
         ({"tests": f"{TESTS}/press-monitor.csv", "elsewhere": "tweets"}, "'tweets' is not in the catalog"),

@@ -22,7 +22,7 @@ from loopbook.service.metrics import Metrics
 from loopbook.service.schemas import Wire
 from loopbook.store.project import Project
 
-EVERY = ("market-monitor", "credit-risk", "banking-intents")
+EVERY = ("market-monitor", "credit-risk", "banking-desk")
 """A text with attributes and further outputs; a table; 77 classes that only the data knows."""
 
 

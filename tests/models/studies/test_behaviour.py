@@ -142,7 +142,7 @@ def test_a_class_that_only_the_data_knows_is_looked_for_in_the_champion(tmp_path
 
 
 @pytest.mark.parametrize(
-    "name", ["press-monitor", "market-monitor", "airline-monitor", "banking-intents", "clinic-triage", "credit-risk"]
+    "name", ["press-monitor", "market-monitor", "airline-monitor", "banking-desk", "clinic-triage", "credit-risk"]
 )
 def test_the_tests_that_come_with_an_agent_are_fifty_and_more_of_each_kind(name: str) -> None:
     suite = behaviour.read(SCENARIOS / "behaviour" / f"{name}.csv", load(name, SCENARIOS).task)
