@@ -15,7 +15,7 @@ PACKAGE = SOURCE / "loopbook"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 GROUND = ("scenario", "statistics", "figures", "privacy", "store")
-PHASES = ("simulation", "requirements", "data", "models", "decisions", "monitoring", "feedback")
+PHASES = ("simulation", "requirements", "data", "models", "decisions", "desk", "monitoring", "feedback")
 ABOVE = ("operations", "service", "cli", "__main__", "setup")
 BESIDE = ("runner", "comparison", "reports")
 """No phase uses these, and they use none; reports may draw what comparison has computed."""

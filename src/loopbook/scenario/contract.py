@@ -62,14 +62,15 @@ class Scenario(Settings):
     @property
     def files(self) -> tuple[tuple[str, str], ...]:
         """Files and folders that are named besides the source: the section, and the path from the project's root."""
-        behaviour = self.studies.behaviour
+        behaviour, desk = self.studies.behaviour, self.studies.support_desk
         named = {
             "requirements": self.requirements.survey,
             "feedback": self.feedback.file,
             "studies.behaviour": behaviour.tests if behaviour else None,
         }
+        desk_files = [("studies.support_desk", path) for path in (desk.files if desk else ())]
         candidates = [("training", path) for one in self.training.chosen.values() for path in one.files]
-        return (*((section, path) for section, path in named.items() if path is not None), *candidates)
+        return (*((section, path) for section, path in named.items() if path is not None), *desk_files, *candidates)
 
     @property
     def segments(self) -> tuple[str, ...]:

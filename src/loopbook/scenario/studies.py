@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from loopbook.scenario.behaviour import BehaviourSettings
+from loopbook.scenario.desk import DeskSettings
 from loopbook.scenario.honest_numbers import HonestNumbersSettings
 from loopbook.scenario.settings import Settings
 from loopbook.scenario.small_models import SmallModelsSettings
@@ -19,6 +20,9 @@ class StudiesSettings(Settings):
     unlabelled: UnlabelledSettings | None = Field(None, description="topics, and rows that are unlike train")
     behaviour: BehaviourSettings | None = Field(
         None, description="behavioural tests that people have written, robustness, completeness of attributions"
+    )
+    support_desk: DeskSettings | None = Field(
+        None, description="conversations: answers from sources, clarifications, hand-over, and what a day of them costs"
     )
 
     @property
