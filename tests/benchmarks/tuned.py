@@ -1,6 +1,6 @@
 """How much tuning a pretrained encoder brings: frozen, LoRA and all of it, on the same folds or the same later posts.
 
-    LOOPBOOK_DATA_MIRROR=... PYTHONPATH=. python tests/benchmarks/tuned.py nyt tweets airline
+    LOOPBOOK_DATA_MIRROR=... PYTHONPATH=. python tests/benchmarks/tuned.py nyt tweets airline [--seeds 2]
 
 Editorials are dealt to folds by article, tweets by row; posts to airlines are learned from before 22 February and
 judged from then on. A tenth of the groups that are learned from ends the training and sets the temperature. Recipes
@@ -93,7 +93,7 @@ def scenario(source: str) -> object:
     )
 
 
-def one(source: str, fold: int, folds: int, name: str) -> dict[str, object]:
+def one(source: str, fold: int, folds: int, name: str, seed: int) -> dict[str, object]:
     """Return what a method says of the judged rows of a fold, and the processor's seconds that its fit took."""
     from loopbook.data.features import Features
     from loopbook.models.model import Model
@@ -120,15 +120,18 @@ def one(source: str, fold: int, folds: int, name: str) -> dict[str, object]:
     code = targets.codes(held["label"], given.task)
     right = float((said.argmax(axis=1) == code).mean())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"  {source} {name} fold {fold}: accuracy {right:.4f} · {seconds:,.0f} s · peak {peak:.1f} GB", flush=True)
+    print(
+        f"  {source} {name} fold {fold} seed {seed}: accuracy {right:.4f} · {seconds:,.0f} s · peak {peak:.1f} GB",
+        flush=True,
+    )
     return {**{"method": name, "fold": fold, "accuracy": right, "seconds": seconds}, "code": code, "said": said}
 
 
 def by_fold(found: pd.DataFrame, folds: int) -> None:
-    """Print the accuracy of each method, and its gain over the frozen encoder, paired over folds."""
+    """Print the accuracy of each method, the mean over seeds, and its gain over the frozen one, paired over folds."""
     from loopbook.statistics.intervals import student
 
-    by = found.pivot(index="fold", columns="method", values="accuracy")
+    by = found.pivot_table(index="fold", columns="method", values="accuracy", aggfunc="mean")
     for name in found["method"].unique():
         values = by[name]
         gain = student((values - by["frozen"]).to_numpy(), folds)
@@ -161,15 +164,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", nargs="+", choices=[*FILES, "airline"])
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=1, help="fits of each network on each fold")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--processes", type=int, default=2)
     chosen = parser.parse_args()
+    if "airline" in chosen.sources and chosen.seeds > 1:
+        parser.error("posts to airlines are judged row by row, of one seed")
     for source in chosen.sources:
         began, folds = time.monotonic(), len(dealt(source, chosen.folds))
-        jobs = [(fold, name) for name in chosen.methods for fold in range(folds)]
+        seeds = {name: range(1, 1 + (chosen.seeds if "recipe" in METHODS[name] else 1)) for name in chosen.methods}
+        jobs = [(fold, name, seed) for name in chosen.methods for seed in seeds[name] for fold in range(folds)]
         # A process a fit, so that its peak memory is its own.
         with ProcessPoolExecutor(chosen.processes, get_context("spawn"), max_tasks_per_child=1) as pool:
-            waiting = [pool.submit(one, source, fold, folds, name) for fold, name in jobs]
+            waiting = [pool.submit(one, source, fold, folds, name, seed) for fold, name, seed in jobs]
             found = pd.DataFrame([each.result() for each in waiting])
         print(f"{source}: {folds} folds, {time.monotonic() - began:,.0f} s in {chosen.processes} processes")
         by_row(found) if source == "airline" else by_fold(found, folds)

@@ -229,10 +229,12 @@ def _network(
         if method.recipe.pseudo_labels:
             rows = pseudo_labels.label(trained, rows, method.recipe, work, progress)
         rows = rows.counted()
-        if method.recipe.probe and not (work / STATE).is_file():
-            probing.probe(trained, rows, method.recipe.probe)
+        begins = method.recipe.probe and not (work / STATE).is_file()
+        probed = probing.probe(trained, rows, method.recipe.probe) if begins else None
         recipe, found = _with_rate(trained, rows, method.recipe, work, progress)
-        state = gradient_descent.train(trained, rows, validation, recipe, work, work / EVENTS, progress, until=until)
+        state = gradient_descent.train(
+            trained, rows, validation, recipe, work, work / EVENTS, progress, until=until, probed=probed
+        )
     if state.done(method.recipe) is None:
         return None
     if network.model.count_params() > _LARGE:

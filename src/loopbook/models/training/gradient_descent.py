@@ -101,6 +101,7 @@ def train(
     report: Callable[[str], object],
     strategy: Any = None,
     until: int | None = None,
+    probed: NDArray[np.float64] | None = None,
 ) -> Progress:
     """Minimise the heads' weighted risks by a recipe and leave the best epoch's weights in the network, if it is done.
 
@@ -117,6 +118,8 @@ def train(
         TensorFlow's, whose replicas share each batch; None: this process alone.
     until
         Pause after this epoch, to be continued; None: not before training is over.
+    probed
+        Raw scores of `rows` by the head of the probe, [n, W]; None: they are asked for.
 
     Raises
     ------
@@ -140,10 +143,11 @@ def train(
     replicas.seed_apart(network.model.variables)
     if recipe.probe and not state.history:
         # What the probe is worth counts as epoch 0, and is kept if training makes it worse.
-        raw, held = (network.forward(part.arrays) for part in (rows, validation))
-        state.history.append(
-            (0, *measured(heads.risk(rows.goals, raw), validation.goals, held, recipe.refine).values())
+        raw = network.forward(rows.arrays) if probed is None else probed
+        begin = measured(
+            heads.risk(rows.goals, raw), validation.goals, network.forward(validation.arrays), recipe.refine
         )
+        state.history.append((0, *begin.values()))
         state.best = [variable.numpy() for variable in network.model.variables]
     begun = time.monotonic(), state.epochs
     with Events(events) as watch:

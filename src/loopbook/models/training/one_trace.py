@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from loopbook.models.training.lean_gelu import lean
+
 
 @contextmanager
 def traced_once(model: Any, training: bool = True) -> Iterator[None]:
@@ -46,7 +48,7 @@ def _function(layer: Any, training: bool) -> Callable[..., Any]:
             value if variable.trainable else tf.stop_gradient(value)
             for variable, value in zip(variables, values, strict=True)
         ]
-        with keras.StatelessScope(state_mapping=list(zip(variables, known, strict=True))) as scope:
+        with lean(layer), keras.StatelessScope(state_mapping=list(zip(variables, known, strict=True))) as scope:
             out = whole(given, padding_mask=mask, training=training)
         return out, [scope.get_current_value(state) for state in states]
 

@@ -15,7 +15,7 @@ from loopbook.scenario.errors import ScenarioError
 Floats = NDArray[np.float64]
 
 
-def probe(network: Network, rows: Rows, C: float) -> None:
+def probe(network: Network, rows: Rows, C: float) -> Floats:
     """Put into a network the head that is best upon its features: a logistic regression, or what its task has.
 
     A head with random weights sends random gradients into a pretrained encoder, which spoil what it knows.
@@ -30,6 +30,11 @@ def probe(network: Network, rows: Rows, C: float) -> None:
         Squared coefficients are weighed as in a logistic regression of this C on features of length 1, whatever length
         these have.
 
+    Returns
+    -------
+    Floats
+        The rows' raw scores by this head, [n, W].
+
     Raises
     ------
     ScenarioError
@@ -39,8 +44,10 @@ def probe(network: Network, rows: Rows, C: float) -> None:
     ----------
     Kumar et al. (2022), Fine-tuning can distort pretrained features and underperform out-of-distribution.
     """
-    weights, bias = fitted(features(network, rows), rows.goals, C)
+    seen = features(network, rows)
+    weights, bias = fitted(seen, rows.goals, C)
     network.model.get_layer(HEAD).set_weights([weights, bias])
+    return seen @ weights + bias
 
 
 def features(network: Network, rows: Rows) -> Floats:
