@@ -31,7 +31,17 @@ class Dropout(keras.layers.Dropout):  # type: ignore[misc]
             shape=[count // 4 + 1], key=key, counter=counter, alg=tf.random.Algorithm.PHILOX.value, dtype=tf.int32
         )
         random = tf.reshape(tf.reshape(tf.bitcast(drawn, tf.uint8), [-1])[:count], tf.shape(inputs))
-        return inputs * tf.cast(random < kept, inputs.dtype) * (256 / kept)
+
+        @tf.custom_gradient  # type: ignore[untyped-decorator]
+        def hidden(given: Any) -> Any:
+            here = random < kept  # a byte a number is held for the gradient, not a float
+
+            def scaled(x: Any) -> Any:
+                return x * tf.cast(here, x.dtype) * (256 / kept)
+
+            return scaled(given), scaled
+
+        return hidden(inputs)
 
 
 def inside(layer: Any) -> Any:
