@@ -4,7 +4,7 @@
     python tests/benchmarks/published.py [banking-desk | airline-monitor]
 
 For each candidate of the latest run: accuracy and macro F1 with 95% intervals, of the label and of each further output.
-Banking: on the published test. Airline: on every row from 22 February on (test, gate and stream; repeated texts are
+Banking: on the published test. Airline: on every row from 21 February on (the stream; repeated texts are
 left out), of which the candidates have seen none. Beside them stand TF-IDF with logistic regression and a frozen
 MiniLM with logistic regression, fitted on all earlier rows, as measured once outside this project.
 """
@@ -21,7 +21,7 @@ from loopbook.models.model import Model
 from loopbook.statistics import evaluation
 from loopbook.store.project import Project
 
-SPLITS = {"banking-desk": ("test",), "airline-monitor": ("test", "gate", "stream")}
+SPLITS = {"banking-desk": ("test",), "airline-monitor": ("stream",)}
 KNOWN = {
     "banking-desk": "TF-IDF accuracy 0.894; MiniLM 0.921 to 0.928; a tuned BERT about 0.937",
     "airline-monitor": "TF-IDF accuracy 0.797, macro F1 0.694; MiniLM 0.798, 0.714; majority 0.669. Reason of negative "

@@ -192,12 +192,36 @@ def test_a_scenario_can_say_on_which_days_the_splits_begin(scenario):
     assert [str(part["time"].min().date()) for part in list(splits.values())[1:]] == list(days)
 
 
+@pytest.mark.parametrize("windows", [1, 2])
+def test_a_stream_that_begins_on_a_day_lies_behind_all_that_the_others_share(scenario, windows):
+    days = ("2026-02-10", "2026-02-20")[:windows]
+    kept = {"held_back": 0.1, "stream": 0.1, "gate": 0.06} if windows == 2 else {"stream": 0.2}
+    wished = {"train": 0.5, "validation": 0.12, "test": 0.12, "gate": 0.06, **kept}
+    agent = scenario({**SOURCE, "group": None}, splits={"by": "stratum", "dates": days, "windows": windows, **wished})
+    frame = rows(4000).assign(group=lambda part: part["row_id"])
+    assert [date[:10] for date in splitting.boundaries(frame, agent)] == list(days)
+    splits, after = splitting.split(frame, agent), frame["time"].dt.strftime("%Y-%m-%d") >= days[0]
+    behind = pd.concat([splits["stream"], splits.get("later", splits["stream"][:0])])
+    assert sorted(behind["row_id"]) == sorted(frame["row_id"][after])
+    shares = {name: len(splits[name]) / (~after).sum() for name in ("train", "validation", "test", "gate")}
+    assert all(abs(share - wished[name] / 0.8) < 0.03 for name, share in shares.items())
+    assert "window" in " ".join(splitting.proof(splits, agent)["check"])
+    moved = {**splits, "train": splits["train"].assign(time=splits["stream"]["time"].max())}
+    with pytest.raises(DataError, match="window of the agent's life"):
+        splitting.proof(moved, agent)
+
+
 @pytest.mark.parametrize(
     ("splits", "told"),
     [
         ({"by": "time", "dates": ["2026-01-30"]}, "need 4"),
         ({"by": "time", "dates": ["2026-01-30", "2026-01-29", "2026-02-01", "2026-02-02"]}, "must ascend"),
         ({"by": "group", "dates": ["2026-01-30", "2026-02-01", "2026-02-02", "2026-02-03"]}, "by time"),
+        ({"by": "stratum", "dates": ["2026-01-30", "2026-02-01"]}, "need 1"),
+        (
+            {"by": "stratum", "dates": ["2026-01-30"], "column": "part", "fixed": {"official": "test"}},
+            "name one of them",
+        ),
         ({"by": "stratum", "fixed": {"official": "test"}}, "belong together"),
         ({"by": "time", "column": "part", "fixed": {"official": "test"}}, "give 'dates'"),
     ],

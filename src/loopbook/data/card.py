@@ -260,7 +260,7 @@ def _findings(
             if field["type"] == "text"
         ),
         *_personal(card["personal"], scenario.data.mask_personal_data),
-        *([_moved(counts[""])] if scenario.data.splits.by == "time" else []),
+        *([_moved(counts[""])] if scenario.data.splits.ordered else []),
         *(_fairness(name, values, distribution.told(counts[""].index)) for name, values in card["protected"].items()),
         (
             card["origin"]["licence"] == "not stated",

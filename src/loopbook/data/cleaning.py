@@ -94,8 +94,8 @@ def deduplicate(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, p
 
     * The same inputs again: the later row goes to quarantine (``duplicate-text``, or ``duplicate-text-other-label``).
     * Nearly the same text (Jaccard similarity of its shingles at least ``data.near_duplicate``): where rows have no
-      group of their own and are not split by time, all are kept and get one group, so that they stay on one side of
-      every split. Otherwise the later row goes to quarantine (``near-duplicate``).
+      group of their own and no split lies behind another, all are kept and get one group, so that they stay on one
+      side of every split. Otherwise the later row goes to quarantine (``near-duplicate``).
     * A task without texts keeps its rows: equal tables are not the same case; but they get one group as above, unless
       more than `_OFTEN` of the rows are equal to each other: that is a frequent case, and no copies.
 
@@ -119,7 +119,7 @@ def deduplicate(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, p
     ordered = rows.rename_axis(index="line").sort_values("time", kind="stable")
     lines = ordered.index.to_numpy()
     ordered = ordered.reset_index(drop=True)
-    own_groups = scenario.source.group is not None or scenario.data.splits.by == "time"
+    own_groups = scenario.source.group is not None or scenario.data.splits.ordered
     first: dict[Any, int] = {}
     inputs = enumerate(identity.inputs(ordered, task.fields))
     same = np.array([first.setdefault(values, position) for position, values in inputs], dtype=np.int64)

@@ -108,7 +108,7 @@ def _free(splits: Mapping[str, pd.DataFrame], unlabelled: pd.DataFrame, scenario
     others, fields = known[known["side"] != "train"], scenario.task.fields
     free = ~unlabelled["row_id"].isin(known["row_id"]).to_numpy()
     free &= ~unlabelled["group"].isin(others["group"]).to_numpy()
-    if scenario.data.splits.by == "time":
+    if scenario.data.splits.ordered:
         free &= unlabelled["time"].between(*splits["train"]["time"].agg(["min", "max"])).to_numpy()
     if scenario.task.text_fields:
         seen = set(identity.inputs(known, fields))

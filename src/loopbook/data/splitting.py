@@ -1,6 +1,5 @@
 """Splitting: train, validation, test, gate, the agent's life in windows, and the proof that nothing leaks."""
 
-import itertools
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -36,7 +35,8 @@ def split(
       keeps its split whatever is added, removed or relabelled later. Shares of rows and of classes are met within
       chance; by stratum, train, validation and test must have rows of each value of the source's `stratum` column. A
       class of the label may be so rare that a split has no row of it: the dataset card names those.
-      A group of which a row is fixed by ``data.splits.column`` goes there.
+      A group of which a row is fixed by ``data.splits.column`` goes there. Where ``data.splits.dates`` say when the
+      stream begins, only the rows before are dealt, so that the agent learns from all its past and lives behind it.
 
     The agent's life has ``data.splits.windows`` windows. The share `stream` is the first; the share `held_back`, or the
     later days of a simulation, is cut into the others. Only the window asked for is the stream; train, validation,
@@ -77,11 +77,13 @@ def split(
             pd.DatetimeIndex(ordered["time"]), side="right"
         )
     else:
-        ordered = rows
+        ordered, begins = rows, _begins(dates or boundaries(rows, scenario), scenario)
         places = np.searchsorted(_bounds(scenario), _hashes(rows["group"], data.split_seed), side="right")
         if data.splits.column is not None:
             fixed = rows[data.splits.column].map({one: SPLITS.index(to) for one, to in data.splits.fixed.items()})
             places = fixed.groupby(rows["group"]).transform("max").fillna(pd.Series(places, rows.index)).to_numpy(int)
+        windows = begins.searchsorted(pd.DatetimeIndex(rows["time"]), side="right") if len(begins) else 0
+        places = np.where(windows, len(SPLITS) - 2 + windows, places)
     first, stream = len(SPLITS) - 1, len(SPLITS) - 2 + window
     masks = {name: places == index for index, name in enumerate(SPLITS[:-1])}
     around = {PAST: (places >= first) & (places < stream), "stream": places == stream, LATER: places > stream}
@@ -103,12 +105,10 @@ def boundaries(rows: pd.DataFrame, scenario: Scenario) -> list[str]:
     Returns
     -------
     list of str
-        ISO 8601 with the time zone, as many as there are splits and later windows, less one; none if the split is not
-        by time, because a hash deals each row whatever else is there.
+        ISO 8601 with the time zone, as many as there are splits and later windows, less one. Where a hash deals rows,
+        whatever else is there, as many as there are windows, or none.
     """
-    if scenario.data.splits.by != "time":
-        return []
-    if scenario.data.splits.dates:
+    if scenario.data.splits.dates or scenario.data.splits.by != "time":
         return [pd.Timestamp(begin, tz="UTC").isoformat() for begin in scenario.data.splits.dates]
     times, source = rows["time"].sort_values(), scenario.source
     later: list[pd.Timestamp] = []
@@ -146,11 +146,13 @@ def proof(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
         checks.append((what, f"{found:,} {unit}", found == 0))
 
     check("no row is in two splits", int(sides["row_id"].duplicated().sum()), "rows twice")
-    if by_time:
-        spans = [(frame["time"].min(), frame["time"].max()) for frame in splits.values() if len(frame)]
-        overlaps = sum(one[1] >= later[0] for one, later in itertools.pairwise(spans))
-        check("each split begins after the one before it has ended", int(overlaps), "overlaps")
-    else:
+    if scenario.data.splits.ordered:
+        dealt = sides["side"].isin(SPLITS[:-1]) & (not by_time)
+        spans = sides.groupby(sides["side"].mask(dealt, ""), sort=False)["time"].agg(["min", "max"])
+        overlaps = (spans["max"].shift() >= spans["min"]).sum()
+        what = "split begins after the one" if by_time else "window of the agent's life begins after all"
+        check(f"each {what} before it has ended", int(overlaps), "overlaps")
+    if not by_time:
         crossing = sides.groupby("group")["side"].nunique()
         check("all rows of a group are in one split", int((crossing > 1).sum()), f"of {len(crossing):,} groups cross")
     if scenario.task.text_fields:
@@ -199,14 +201,17 @@ def _bounds(scenario: Scenario) -> NDArray[np.float64]:
     """Return where the shares of rows end, the last excepted; with those of the windows if they are held back."""
     settings, others = scenario.data.splits, scenario.data.splits.windows - 1
     held_back = [settings.held_back / others] * others if settings.held_back else []
-    dealt = [0.0 if name in settings.fixed.values() else share for name, share in settings.shares.items()]
-    ends = np.cumsum([*dealt, *held_back])
-    return (ends / ends[-1] if settings.fixed else ends)[:-1]
+    dated = settings.dates and settings.by != "time"
+    own = {*settings.fixed.values(), *(["stream"] if dated else [])}
+    dealt = [0.0 if name in own else share for name, share in settings.shares.items()]
+    ends = np.cumsum([*dealt, *([] if dated else held_back)])
+    return (ends / ends[-1] if own else ends)[:-1]
 
 
 def _begins(dates: Sequence[str], scenario: Scenario) -> pd.DatetimeIndex:
     """Return the dates of `boundaries` as moments."""
-    wanted = len(SPLITS) + scenario.data.splits.windows - 2
+    splits = scenario.data.splits
+    wanted = (len(SPLITS) - 2 if splits.by == "time" else 0) + (splits.windows if splits.ordered else 0)
     if len(dates) != wanted:
         raise DataError(
             f"{len(dates)} dates divide the splits and windows by time, but data.splits.windows "

@@ -25,7 +25,9 @@ class Splits(Settings):
         1, ge=1, le=100, description="windows of the agent's life, one a round; the stream is the first"
     )
     dates: Annotated[tuple[Annotated[date, Field(strict=False)], ...], Field(strict=False)] = Field(
-        (), description="by time: first day (UTC) of validation, test, gate, stream and each later window, for shares"
+        (),
+        description="first day (UTC) of the stream and each later window; by time of validation, test and gate before "
+        "them, for shares",
     )
     column: str | None = Field(None, description="column that says of some rows to which split they belong")
     fixed: dict[str, SplitName] = Field(
@@ -36,17 +38,26 @@ class Splits(Settings):
     def shares(self) -> dict[str, float]:
         return {name: getattr(self, name) for name in ("train", "validation", "test", "gate", "stream")}
 
+    @property
+    def ordered(self) -> bool:
+        """Whether the stream lies behind what is learned from, so that no text may come again in it."""
+        return self.by == "time" or bool(self.dates)
+
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
         refuse(
             ((self.column is None) != (not self.fixed), "'column' and 'fixed' belong together: name both, or neither"),
             (self.fixed and self.by == "time", "by time no row is fixed by a column; give 'dates'"),
-            (self.dates and self.by != "time", "'dates' are for a split by time"),
+            (
+                self.dates and self.by == "group",
+                "'dates' are for a split by time or stratum: a group may lie on both sides",
+            ),
+            (self.dates and self.fixed, "'dates' and 'fixed' both say where rows go; name one of them"),
             (list(self.dates) != sorted(set(self.dates)), "'dates' must ascend"),
             (
-                self.dates and len(self.dates) != 3 + self.windows,
-                f"{len(self.dates)} 'dates' are given: validation, test, gate, stream and each later window need "
-                f"{3 + self.windows}",
+                self.dates and len(self.dates) != self.windows + 3 * (self.by == "time"),
+                f"{len(self.dates)} 'dates' are given: {'validation, test, gate, ' * (self.by == 'time')}stream "
+                f"and each later window need {self.windows + 3 * (self.by == 'time')}",
             ),
         )
         total = sum(self.shares.values()) + self.held_back
