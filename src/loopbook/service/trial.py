@@ -1,8 +1,8 @@
 """A challenger's trial on live traffic: in shadow beside the champion, or on a share of the rows by their hash."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -147,46 +147,33 @@ class Shadow:
 
     def __init__(self, writer: Writer, room: int, count: Counting) -> None:
         self._writer, self._room, self._count = writer, room, count
-        self._waiting: deque[tuple[Arms, list[Entry], Kept]] = deque()
-        self._rows = 0
-        self._changed = threading.Condition()
-        self._ending = False
+        self._rows, self._counting = 0, threading.Lock()
         self._budgets: dict[str, Budget] = {}
-        self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
+        self._thread = ThreadPoolExecutor(1, "shadow")
 
     def __enter__(self) -> Self:
-        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Decide what is waiting, and end."""
-        with self._changed:
-            self._ending = True
-            self._changed.notify()
-        self._thread.join()
+        self._thread.shutdown()
 
     def ask(self, arms: Arms, decisions: list[Entry], kept: Kept) -> None:
         """Have rows decided that the champion has decided; it does not wait."""
-        with self._changed:
+        with self._counting:
             if self._rows + len(kept) > self._room:
                 self._count(DROPPED, len(kept))
                 return
-            self._waiting.append((arms, decisions, kept))
             self._rows += len(kept)
-            self._changed.notify()
+        self._thread.submit(self._decide, arms, decisions, kept)
 
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._ending)
-                if not self._waiting:
-                    return
-                arms, decisions, kept = self._waiting.popleft()
-                self._rows -= len(kept)
-            try:
-                budget = self._budgets.setdefault(arms.id, Budget(arms.challenger.agent.capacity))
-                self._writer.append(arms.shadows(decisions, kept, budget)).result()
-                self._count(SHADOWED, len(kept))
-            except Exception as error:  # whatever it was: it is counted and told, and the champion goes on
-                self._count(FAILED, len(kept))
-                LOG.warning("the challenger's shadow of %d decisions failed: %s", len(kept), error)
+    def _decide(self, arms: Arms, decisions: list[Entry], kept: Kept) -> None:
+        with self._counting:
+            self._rows -= len(kept)
+        try:
+            budget = self._budgets.setdefault(arms.id, Budget(arms.challenger.agent.capacity))
+            self._writer.append(arms.shadows(decisions, kept, budget)).result()
+            self._count(SHADOWED, len(kept))
+        except Exception as error:  # whatever it was: it is counted and told, and the champion goes on
+            self._count(FAILED, len(kept))
+            LOG.warning("the challenger's shadow of %d decisions failed: %s", len(kept), error)
