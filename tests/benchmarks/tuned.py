@@ -34,12 +34,14 @@ METHODS = {
         "settings": {"adaptation": "lora", "rank": 8},
         "recipe": {**TUNING, "learning_rate": 0.001},
     },
+    "loras": {"architecture": "ensemble", "settings": {"seeds": 3}},
     "full": {
         "architecture": "encoder",
         "settings": {"adaptation": "full"},
         "recipe": {**TUNING, "learning_rate": 0.00005},
     },
 }
+METHODS["loras"]["members"] = [METHODS["lora"]]
 
 
 def rows(source: str) -> pd.DataFrame:
@@ -113,7 +115,7 @@ def one(source: str, fold: int, folds: int, name: str, seed: int) -> dict[str, o
     cache = Path(tempfile.gettempdir()) / "loopbook-embeddings"
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()
-        method = Method.to_try(Candidate.model_validate(METHODS[name]), Recipe())
+        method = Method.to_try(Candidate.model_validate(METHODS[name]), Recipe(seed=seed))
         fitting.fit(method, data, Path(folder), lambda text: None, cache)
         seconds = time.process_time() - began
         said = Model.load(Path(folder) / "model").probabilities(held, cache)
