@@ -9,7 +9,10 @@ import pytest
 
 from loopbook.desk import authored
 from loopbook.desk.desk import Desk
+from loopbook.desk.memory import Memory
+from loopbook.desk.parts import Template
 from loopbook.desk.turn import Conversation
+from loopbook.desk.understanding import Understanding
 from loopbook.models.answers import Answers
 from loopbook.scenario.desk import DeskSettings
 from loopbook.scenario.errors import DataError
@@ -36,7 +39,16 @@ class Words:
 @pytest.fixture
 def desk() -> Desk:
     titles = {"en": {"balance": "My balance", "card_lost": "A lost card", "fees": "What it costs"}, "zh": {}}
-    return Desk(DeskSettings(), "text", Words(), titles)  # type: ignore[arg-type]
+    understanding = Understanding(Words(), "text", titles, None, 0.05, Memory())  # type: ignore[arg-type]
+    return Desk(DeskSettings(), understanding, templates=Past())
+
+
+class Past:
+    """One past dialogue an intent."""
+
+    def best(self, question: str) -> Template | None:
+        found = [name for name in CLASSES if name.split("_")[0] in question]
+        return Template(f"my {found[0]}", f"All about {found[0]}.", 4.5, 0.9) if found else None
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,15 @@
 """The support desk: a conversation and a text in, a reply out."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
-import numpy as np
-import pandas as pd
-
-from loopbook.desk import authored, policy
+from loopbook.desk import authored, dialogues, memory, policy
 from loopbook.desk.parts import Abuse, Composer, Outside, Retrieval, Templates
 from loopbook.desk.policy import Evidence
-from loopbook.desk.turn import Conversation, Reply
+from loopbook.desk.turn import Citation, Conversation, Reply
+from loopbook.desk.understanding import Meaning, Understanding
 from loopbook.models.seen_rows import Learner
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.desk import DeskSettings
@@ -21,8 +19,18 @@ SAID = {
     "clarify": "I want to be sure that I answer the right thing. Which of these do you mean?",
     "hand_over": "I cannot answer that reliably. A person will take over and write to you here.",
     "decline": "I cannot help with that wording. If you have a question about your account, please ask it plainly.",
+    "courtesy": "You are welcome. Just write if there is anything else.",
 }
 """What the desk says besides answers."""
+
+
+class Answer(NamedTuple):
+    """An answer at hand: its text, where its sentences stand, and how well it fits the intent, 0 to 1."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    fit: float
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -33,28 +41,25 @@ class Desk:
     ----------
     settings
         The scenario's ``studies.support_desk``.
-    field
-        The task's text field, in which the model reads a question.
-    model
-        What knows the intents.
-    titles
-        What customers read of an intent, by language (``en``, ``zh``) and intent.
-    retrieval, templates, composer, abuse, outside
-        Its parts; without one of them, the desk does without.
+    understanding
+        What reads texts.
+    retrieval, composer
+        Passages for a question, and an answer from them; without them the desk answers by templates alone.
+    templates
+        Answers of past dialogues; without them the desk answers from passages alone.
+    abuse
+        What recognises harmful text; None: nothing does.
     """
 
     settings: DeskSettings
-    field: str
-    model: Learner
-    titles: Mapping[str, Mapping[str, str]]
+    understanding: Understanding
     retrieval: Retrieval | None = None
-    templates: Templates | None = None
     composer: Composer | None = None
+    templates: Templates | None = None
     abuse: Abuse | None = None
-    outside: Outside | None = None
 
     @classmethod
-    def of(cls, scenario: Scenario, model: Learner, root: Path) -> Self:
+    def of(cls, scenario: Scenario, model: Learner, root: Path, outside: Outside | None = None) -> Self:
         """Return the desk of a scenario.
 
         Parameters
@@ -65,11 +70,15 @@ class Desk:
             As `serving.load` returns it.
         root
             The project's root, from which the settings name files.
+        outside
+            What recognises questions of no intent, learned from the run's train and validation; None: nothing does.
 
         Raises
         ------
         ScenarioError
             If the scenario has no support desk, or its task no text field.
+        DataError
+            If a file that the settings name is missing or broken.
         """
         settings = scenario.studies.support_desk
         texts = [name for name, kind in scenario.task.fields.items() if kind == "text"]
@@ -78,11 +87,12 @@ class Desk:
             raise ScenarioError(f"{scenario.name} has no support desk: {missing} is missing in its scenario.")
         table = authored.read(root / settings.titles, "intent", "title_en", "title_zh")
         titles = {name: dict(zip(table["intent"], table[f"title_{name}"], strict=True)) for name in ("en", "zh")}
-        return cls(settings, texts[0], model, titles)
+        known = dialogues.memory(dialogues.read(root / settings.conversations), model, texts[0])
+        return cls(settings, Understanding(model, texts[0], titles, outside, settings.outside_level, known))
 
     def title(self, intent: str, language: str = "en") -> str:
         """Return what a customer reads of an intent; of one without a title, its name in words."""
-        return self.titles.get(language, {}).get(intent) or intent.replace("_", " ").capitalize()
+        return self.understanding.title(intent, language)
 
     def reply(self, conversation: Conversation, text: str, minutes: float = 0.0) -> Reply:
         """Return what the desk says to a text; nothing is kept, so the same conversation gives the same reply.
@@ -98,21 +108,59 @@ class Desk:
         """
         if self.abuse is not None and self.abuse.harmful(text):
             return Reply("decline", SAID["decline"], reasons=("The text is harmful or abusive.",))
-        probability = self.model.answer(pd.DataFrame({self.field: [text]})).probability[0]
-        order = np.argsort(-probability, kind="stable")[:3]
-        intents = tuple(self.model.classes[at] for at in order)
-        best = float(probability[order[0]])
-        spent = policy.expected(Evidence(best, float(probability[order].sum())), self.settings.costs, minutes)
+        kind = memory.kind(text)
+        if kind == "courtesy":
+            return Reply("answer", SAID["courtesy"], confidence=1.0, reasons=("The text is only polite.",), about=text)
+        meaning = self.understanding.read(conversation, text)
+        if kind == "person" or meaning is None:
+            reason = "The customer asks for a person." if meaning else "Nothing of what was offered is meant."
+            began = memory.subject(conversation)
+            intent, about = (began.reply.intent, f"{began.reply.about} {text}") if began else (None, text)
+            return Reply("hand_over", SAID["hand_over"], intent=intent, reasons=(reason,), about=about)
+        return self._decided(conversation, meaning, minutes)
+
+    def _decided(self, conversation: Conversation, meaning: Meaning, minutes: float) -> Reply:
+        classes, p = self.understanding.model.classes, meaning.probability
+        best = int(p.argmax())
+        intent = classes[best] if p[best] > 0 else None
+        asked_back = bool(conversation.turns) and conversation.turns[-1].reply.act == "clarify"
+        offers = () if asked_back else policy.offers(p)
+        answer = self._answer(conversation, meaning.about, best) if intent else None
+        right = float(p[best]) * answer.fit if answer else None
+        evidence = Evidence(right, float(p[list(offers)].sum()) if offers else None)
+        spent = policy.expected(evidence, self.settings.costs, minutes)
         act = policy.choose(spent)
-        reasons = (f"The intent is {intents[0]} with probability {best:.2f}.",)
-        found = self.templates.best(text) if self.templates and act == "answer" else None
+        reasons = [*meaning.reasons, f"The intent is {intent} with probability {p[best]:.2f}."]
+        reasons += [answer.reason if answer else "No answer is at hand."] if intent else []
         return Reply(
             act,
-            found.answer if found else SAID.get(act, self.title(intents[0])),
-            options=intents if act == "clarify" else (),
-            intent=intents[0],
-            confidence=best,
+            answer.text if act == "answer" and answer else SAID[act],
+            citations=answer.citations if act == "answer" and answer else (),
+            options=tuple(classes[at] for at in offers) if act == "clarify" else (),
+            intent=intent,
+            confidence=right or 0.0,
             costs={name: float(cost) for name, cost in spent.items()},
-            reasons=reasons,
-            about=text,
+            reasons=tuple(reasons),
+            about=meaning.about,
         )
+
+    def _answer(self, conversation: Conversation, about: str, intent: int) -> Answer | None:
+        """Return the answer at hand: the best-rated past one, or else one composed of passages; never one again."""
+        said = {turn.reply.text for turn in conversation.turns}
+        template = self.templates.best(about) if self.templates else None
+        if template is not None and template.answer not in said:
+            fit = float(self.understanding.probabilities([template.question])[0][intent])
+            if fit >= 0.5:
+                return Answer(template.answer, (), 1.0, f"A past answer fits, rated {template.rating:g} of 5.")
+        citations = self._composed(about, said)
+        if citations:
+            text = " ".join(citation.sentence for citation in citations)
+            return Answer(text, tuple(citations), 1.0, f"Composed from {citations[0].passage.address}.")
+        return None
+
+    def _composed(self, about: str, said: set[str]) -> Sequence[Citation]:
+        if self.retrieval is None or self.composer is None:
+            return ()
+        found = self.composer.compose(about, self.retrieval.search(about))
+        before = " ".join(said)
+        return [citation for citation in found if citation.sentence not in before]

@@ -14,8 +14,12 @@ class Found(NamedTuple):
 
 
 class Template(NamedTuple):
-    """The best-rated answer among past dialogues near a question; `similarity` is the cosine of the nearest."""
+    """The best-rated answer among past dialogues near a question.
 
+    `question` is what was answered by it; `similarity` is the cosine of the two questions.
+    """
+
+    question: str
     answer: str
     rating: float
     similarity: float
