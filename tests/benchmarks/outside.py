@@ -37,7 +37,7 @@ from tests.benchmarks.few_labels import TUNED, banking, questions
 
 from loopbook.data.features import Features
 from loopbook.desk import outside
-from loopbook.desk.outside import METHODS, Floats, Fusion, doubt
+from loopbook.desk.outside import FUSED, METHODS, SOFTMAX, Floats, Fusion, doubt
 from loopbook.models.encoders import sentence_encoder
 from loopbook.models.model import Model
 from loopbook.models.shipping import serving
@@ -50,7 +50,6 @@ from loopbook.store.project import Project
 
 INTENTS, KNOWN, HELD, REJECTED = 77, 58, 0.1, 0.1
 DRAWS, CHOICE = range(10), range(100, 106)
-FUSED = "kNN and softmax"
 UNKNOWN = -1
 
 
@@ -120,7 +119,7 @@ def pretended(x: NDArray[np.float32], draw: int) -> Draw:
 
 def methods(given: Draw, held: Floats, asked: Floats) -> Iterator[tuple[str, Floats, Floats]]:
     """Give each method's name, and its scores of held and of asked questions, whose probabilities are given."""
-    yield "maximum softmax", doubt(held), doubt(asked)
+    yield SOFTMAX, doubt(held), doubt(asked)
     for name, method in METHODS.items():
         score = method(given.learned.x, given.learned.label)
         far, far_asked = score(given.held.x), score(given.asked.x)
@@ -161,7 +160,7 @@ def choice(x: NDArray[np.float32]) -> None:
                 label = f"{name}, doubt {weight}" if weight else name
                 found.append((draw, label, judged(*said, intent, given.asked.label)))
         told = judged(doubt(held), doubt(asked), intent, given.asked.label)
-        found.append((draw, "maximum softmax", told))
+        found.append((draw, SOFTMAX, told))
     table(found)
 
 

@@ -106,6 +106,7 @@ def doubt(probability: Floats) -> Floats:
     return np.asarray(1 - probability.max(axis=1), dtype=np.float64)
 
 
+FUSED, SOFTMAX = "kNN and softmax", "maximum softmax"
 METHODS: Mapping[str, Method] = {"kNN": knn, "kNN after LDA": lda, "LOF": lof, "Mahalanobis": mahalanobis}
 
 
@@ -249,14 +250,14 @@ def compare(
     unsure = doubt(model.answer(splits["validation"], cache).probability)
     embedded = {kind: _embedded(model, rows, cache, progress) for kind, rows in asked.items()}
     unsure_of = {kind: doubt(model.answer(rows, cache).probability) for kind, rows in asked.items()}
-    told: dict[str, tuple[Floats, dict[str, Floats]]] = {"maximum softmax": (unsure, unsure_of)}
+    told: dict[str, tuple[Floats, dict[str, Floats]]] = {SOFTMAX: (unsure, unsure_of)}
     for name, method in METHODS.items():
         score = method(reference, intent)
         told[name] = score(held), {kind: score(rows) for kind, rows in embedded.items()}
     far, far_of = told["kNN"]
     fusion = Fusion.of(far, unsure)
     fused = {kind: fusion.score(far_of[kind], unsure_of[kind]) for kind in asked}
-    told["kNN and softmax"] = fusion.score(far, unsure), fused
+    told[FUSED] = fusion.score(far, unsure), fused
     found = []
     for name, (known, of) in told.items():
         for kind, scores in of.items():

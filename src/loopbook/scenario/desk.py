@@ -37,6 +37,9 @@ class DeskSettings(Settings):
     )
     abuse: str = Field(f"{FOLDER}/abuse.csv", description="lines that are harmful, and lines that only look so")
     outside: str = Field(f"{FOLDER}/outside.csv", description="questions of no intent: text, kind (far, near)")
+    retrieval: str = Field(
+        f"{FOLDER}/retrieval.csv", description="questions, and the document and heading that answer each"
+    )
     outside_level: float = Field(
         0.05, gt=0, lt=0.5, description="share of questions inside the intents that may be taken for outside ones"
     )
@@ -49,4 +52,5 @@ class DeskSettings(Settings):
     @property
     def files(self) -> tuple[str, ...]:
         """Files and folders that the desk is made of, from the project's root."""
-        return self.documents, self.dialogues, self.titles, self.conversations, self.abuse, self.outside
+        return (self.documents, self.dialogues, self.titles, self.conversations, self.abuse, self.outside,
+                self.retrieval)  # fmt: skip
