@@ -13,6 +13,7 @@ import pandas as pd
 
 from loopbook.decisions.audit.entry import Entry, Stored, new_id
 from loopbook.decisions.audit.writer import Writer
+from loopbook.desk.desk import Desk
 from loopbook.requirements import interface
 from loopbook.requirements.prototype import Prototype
 from loopbook.scenario.contract import Scenario
@@ -34,6 +35,7 @@ class Prototyped:
     stopped: str | None = None
     filler: str = ""
     calls: Counter[str] = field(default_factory=Counter)
+    talking: Desk | None = None
 
     @property
     def name(self) -> str:
@@ -82,6 +84,10 @@ class Prototyped:
 
     def checked(self, found: Iterator[Stored]) -> None:
         self.calls["checked"] += len(list(found))
+
+    def desk(self) -> tuple[Desk, Mapping[str, str]]:
+        assert self.talking is not None
+        return self.talking, VERSIONS
 
     def about(self) -> Mapping[str, Any]:
         return {"versions": VERSIONS, "since": datetime(2026, 1, 1, tzinfo=UTC), "card": None}

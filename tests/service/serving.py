@@ -134,12 +134,15 @@ def scenario(name: str = "market-monitor", **settings: Any) -> Scenario:
 
 
 @contextmanager
-def service(folder: Path, asked: Scenario, engine: Engine | None = None, profile: str = "smoke") -> Iterator[Service]:
+def service(
+    folder: Path, asked: Scenario, engine: Engine | None = None, profile: str = "smoke", desk: Any = None
+) -> Iterator[Service]:
     """Make a worker's application, which nothing reaches by a network yet."""
     project = Project(folder, folder / "data")
     engine = engine or database.connect(project, f"sqlite:///{folder / 'service.sqlite'}")
     with Writer(engine, f"{asked.name}/{profile}") as writer:
-        behind, metrics = Prototyped(asked, writer, project, profile), Metrics(asked.service.alert_seconds)
+        metrics = Metrics(asked.service.alert_seconds)
+        behind = Prototyped(asked, writer, project, profile, talking=desk)
         yield Service(asked, engine, behind, metrics, app.create_app(behind, engine, writer, metrics))
     engine.dispose()
 

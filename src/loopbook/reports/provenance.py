@@ -76,6 +76,7 @@ def _source(run: Run, name: str, digest: str, known: Origins) -> dict[str, str]:
             sealed.SERVED: "what the agent had decided as a service",
             sealed.SAID: "what was said of its decisions",
             sealed.USED: "how people used the service's pages",
+            sealed.TALKED: "the conversations that it had with customers",
         }
         whence = "nothing: it was not served" if digest == sealed.NOTHING else told[name.partition(" ")[2]]
     return {"name": name, "digest": digest, "stage": "", "whence": whence}

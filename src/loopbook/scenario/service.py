@@ -44,6 +44,14 @@ class ServiceSettings(Settings):
     review_known: float = Field(
         0.05, ge=0, le=0.5, description="share of what a reviewer is shown whose truth is known, to judge reviewers by"
     )
+    desk_room: int = Field(
+        32,
+        ge=1,
+        description="customers of the support desk who may wait for its reply in a worker; else a person writes",
+    )
+    desk_seconds: float = Field(
+        12, gt=0, le=120, description="time in which the support desk must reply; else a person writes"
+    )
     challenger: Literal["none", "shadow", "share"] = Field(
         "shadow",
         description="what a challenger that `trial start` names does: nothing; decide beside the champion, unseen; or "

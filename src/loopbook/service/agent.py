@@ -22,6 +22,7 @@ from loopbook.decisions.building import Plan
 from loopbook.decisions.log import Decision
 from loopbook.decisions.policies import Policy, Review, Ruled, Threshold
 from loopbook.decisions.replay import Budget
+from loopbook.desk.desk import Desk
 from loopbook.models.answers import Answers
 from loopbook.models.shipping.bundle import OnnxModel
 from loopbook.privacy import personal_data
@@ -58,6 +59,8 @@ class Served:
     versions
         Of what decides: `model`, `policy`, `rules`, `data` (digests), `code` (revision), `run`; of a challenger
         on trial also `challenger`, its digest.
+    model
+        The champion, by which the agent reasons.
     """
 
     project: Project
@@ -66,6 +69,7 @@ class Served:
     run: Run
     agent: Agent
     versions: Mapping[str, str]
+    model: OnnxModel
 
     @classmethod
     def load(cls, project: Project, scenario: str, profile: str) -> Self:
@@ -110,7 +114,7 @@ class Served:
             "run": f"{run.scenario}/{run.run}",
             **({"challenger": challenger} if challenger else {}),
         }
-        return cls(project, scenario, run.profile, run, agent, versions)
+        return cls(project, scenario, run.profile, run, agent, versions, model)
 
     @property
     def name(self) -> str:
@@ -127,6 +131,11 @@ class Served:
         base = self.policy.base if isinstance(self.policy, Ruled) else self.policy
         found = base.threshold if isinstance(base, Threshold | Review) else None
         return found if found is not None and found <= 1 else None
+
+    @cached_property
+    def desk(self) -> Desk:
+        """The support desk, if the scenario has one: the champion knows the intents."""
+        return Desk.of(self.scenario, self.model, self.project.root)
 
     @cached_property
     def card(self) -> dict[str, Any] | None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -20,7 +19,10 @@ from loopbook.decisions.audit import reader
 from loopbook.decisions.audit.entry import LogError, Stored
 from loopbook.decisions.audit.writer import Writer
 from loopbook.requirements import interface
-from loopbook.service import limits, openapi
+from loopbook.service import openapi
+from loopbook.service.admission import Admission, idempotency
+from loopbook.service.conversations import Conversations
+from loopbook.service.conversing import Conversing
 from loopbook.service.deciding import Asked, Busy, Deciding, Unanswerable
 from loopbook.service.errors import COME_BACK, MEDIA, Refused, incident, problem
 from loopbook.service.explained import Explanations
@@ -32,7 +34,6 @@ from loopbook.service.pages import routes as pages
 from loopbook.service.pages.people import People
 from loopbook.service.schemas import Id, Wire
 
-_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _LARGE = 65_536  # bytes of a body from which it is read in a thread, for the others not to wait
 _JSON = "application/json"
 
@@ -83,8 +84,14 @@ def create_app(
     for kind, answer in answers.items():
         app.add_exception_handler(kind, people.in_page(answer))
     service = _Service(behind, database, writer, metrics, keys, explained, alerts)
-    openapi.routes(app, service.wire, {name: getattr(service, name) for name in openapi.OPERATIONS})
-    pages.routes(app, people)
+    endpoints: dict[str, Any] = {name: getattr(service, name) for name in openapi.OPERATIONS}
+    talks = None
+    if scenario.studies.support_desk is not None:
+        talks = app.state.talks = Conversations(behind, database, writer, metrics)
+        conversing = Conversing(service.door, talks)
+        endpoints |= {name: getattr(conversing, name) for name in openapi.CONVERSATIONS}
+    openapi.routes(app, service.wire, endpoints)
+    pages.routes(app, people, talks)
     return app
 
 
@@ -105,21 +112,21 @@ class _Service:
         self._behind, self._database, self._writer = behind, database, writer
         self._metrics, self._alerts = metrics, alerts
         self._settings = settings = behind.scenario.service
-        self._keys = keys
-        self._allowance = Allowance(database, behind.name, settings.decisions_per_second, settings.burst_seconds)
+        allowance = Allowance(database, behind.name, settings.decisions_per_second, settings.burst_seconds)
+        self.door = Admission(keys, allowance, settings)
         self._explained = explained
         self._about_schemas = interface.schemas(behind.scenario)
 
     async def decide(self, request: Request) -> Response:
         """Decide on one request, or on up to 1,000: the answer comes when the decisions are in the log."""
-        caller = await self._admit(request, "caller", "admin")
-        key = _idempotency(request)
-        await self._allow(caller, 1)
-        body = await self._body(request)
+        caller = await self.door.admit(request, "caller", "admin")
+        key = idempotency(request)
+        await self.door.allow(caller, 1)
+        body = await self.door.body(request)
         read = self.wire.requests
         requests, many, digest = read(body) if len(body) < _LARGE else await to_thread.run_sync(read, body)
         if len(requests) > 1:
-            await self._allow(caller, len(requests) - 1)
+            await self.door.allow(caller, len(requests) - 1)
         stored = await self._settled(self._behind.decide(Asked(requests, caller.name, key, digest)))
         replayed = _replayed(stored, digest)
         if not replayed:
@@ -128,7 +135,7 @@ class _Service:
 
     async def decision(self, request: Request, id: Annotated[Id, Path()], explain: bool = False) -> Response:
         """Show a decision as it stands in the log; with `explain` also why, within a time limit."""
-        caller = await self._admit(request, *ROLES)
+        caller = await self.door.admit(request, *ROLES)
         stored = await self._found(id, caller)
         record: dict[str, Any] = {"decision_id": stored.id, "written": stored.written, "explanation": None}
         record |= {"facts": stored.facts, "payload": stored.payload}
@@ -138,10 +145,10 @@ class _Service:
 
     async def feedback(self, request: Request) -> Response:
         """Write down what somebody says of a decision."""
-        caller = await self._admit(request, *ROLES)
-        key = _idempotency(request)
-        await self._allow(caller, 1)
-        body = await self._body(request)
+        caller = await self.door.admit(request, *ROLES)
+        key = idempotency(request)
+        await self.door.allow(caller, 1)
+        body = await self.door.body(request)
         said = self.wire.said(body)
         await self._found(said["decision_id"], caller)
         digest = hashlib.sha256(body).hexdigest()
@@ -153,14 +160,14 @@ class _Service:
 
     async def agent(self, request: Request) -> Response:
         """Say what is served: card, versions, schemas."""
-        await self._admit(request, *ROLES)
+        await self.door.admit(request, *ROLES)
         scenario, about = self._behind.scenario, dict(self._behind.about())
         told = {"name": self._behind.name, "title": scenario.title, "description": scenario.description}
         return _json(to_json({**told, "simulated": scenario.simulated, "schemas": self._about_schemas, **about}))
 
     async def schema(self, request: Request) -> Response:
         """Describe this interface (OpenAPI)."""
-        await self._admit(request, *ROLES)
+        await self.door.admit(request, *ROLES)
         return _json(to_json(request.app.openapi()))
 
     async def alive(self) -> Response:
@@ -176,29 +183,9 @@ class _Service:
     async def counted(self, request: Request) -> Response:
         """Show what was counted, in Prometheus' text format."""
         if not self._settings.open_metrics:
-            await self._admit(request, "reviewer", "admin")
+            await self.door.admit(request, "reviewer", "admin")
         text, media = await to_thread.run_sync(self._metrics.text)
         return Response(text, media_type=media)
-
-    async def _admit(self, request: Request, *roles: str) -> Caller:
-        """Return who calls, if they may."""
-        header = request.headers.get("authorization")
-        if not self._keys.current(header):
-            await to_thread.run_sync(self._keys.refresh)
-        return self._keys.check(header, roles)
-
-    async def _allow(self, caller: Caller, many: int) -> None:
-        if not self._allowance.take(caller.name, many):
-            await to_thread.run_sync(self._allowance.lease, caller.name, many)
-
-    async def _body(self, request: Request) -> bytes:
-        headers = request.headers
-        if headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
-            raise Refused(415, f"Content-Type must be {_JSON}.")
-        if headers.get("content-encoding", "identity") != "identity":
-            raise Refused(415, "Compressed bodies are not taken: a small one could become a large one.")
-        length, settings = headers.get("content-length"), self._settings
-        return await limits.body(request.receive, length, settings.body_bytes, settings.receive_seconds)
 
     async def _settled(self, future: Future[list[Stored]]) -> list[Stored]:
         """Return what was stored, or tell the caller to come back; what was asked goes on and is not lost."""
@@ -216,13 +203,6 @@ class _Service:
         if stored is None or stored.kind != "decision" or not own:
             raise Refused(404, "There is no such decision, or it is another caller's.")
         return stored
-
-
-def _idempotency(request: Request) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
-        raise Refused(400, "Idempotency-Key is 1 to 200 visible ASCII characters, a UUID for instance.")
-    return key
 
 
 def _replayed(stored: list[Stored], digest: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from loopbook.decisions.audit.entry import Stored
+from loopbook.desk.desk import Desk
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store.project import Project
@@ -95,6 +96,9 @@ class Deciding(Protocol):
 
     def checked(self, found: Iterator[Stored]) -> Any:
         """Hold decisions against the test split of the run that is served; see `live.check`."""
+
+    def desk(self) -> tuple[Desk, Mapping[str, str]]:
+        """Return the support desk that is served now, and its versions; only where the scenario has one."""
 
     def about(self) -> Mapping[str, Any]:
         """Return what is served: `versions` (model, policy, rules, data, code, run), `since`, and the `card`."""

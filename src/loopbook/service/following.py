@@ -14,6 +14,8 @@ from loopbook.decisions.audit import chain, entry, reader
 from loopbook.decisions.audit.entry import Entry, Stored
 from loopbook.decisions.audit.writer import Writer
 from loopbook.decisions.replay import Budget
+from loopbook.desk.desk import Desk
+from loopbook.desk.turn import Conversation
 from loopbook.scenario.contract import Scenario
 from loopbook.service import live, rehearsed
 from loopbook.service.agent import Served
@@ -123,6 +125,11 @@ class Following:
         """Hold decisions against the run's test split; see `live.check`."""
         return live.check(self._served, found)
 
+    def desk(self) -> tuple[Desk, Mapping[str, str]]:
+        """Return the support desk that is served now, and its versions."""
+        served = self._served
+        return served.desk, served.versions
+
     def about(self) -> Mapping[str, Any]:
         """Return what is served since when, and its card."""
         return {"versions": dict(self._served.versions), "since": self._since, "card": self._served.card}
@@ -226,6 +233,8 @@ def warm(served: Served) -> None:
     request = {"fields": {name: blank[kind] for name, kind in task.fields.items()}}
     for many in _WARM:
         served.decide(served.prepare([request] * many), Budget(0.0))
+    if served.scenario.studies.support_desk is not None:
+        served.desk.reply(Conversation("warm"), "warm")
     served.usual, served.card, served.runtime  # noqa: B018  # read now: they could be pruned, and nobody should wait
 
 

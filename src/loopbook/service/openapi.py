@@ -7,6 +7,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
+from loopbook.service import conversing
+from loopbook.service.conversing import Talk, Turned
 from loopbook.service.errors import MEDIA
 from loopbook.service.schemas import Agent, Problem, Received, Record, State, Wire
 
@@ -21,9 +23,9 @@ _WHY = {
     400: "not JSON, or a header that is none",
     401: "no API key, or one that is unknown or revoked",
     403: "the key's role may not do this",
-    404: "no such decision for this caller",
+    404: "no such decision or conversation for this caller",
     408: "the request did not come in time",
-    409: "cannot be explained any more",
+    409: "cannot be explained any more, or the conversation is over",
     413: "too large",
     415: "not application/json",
     422: "does not fit the schema, or an Idempotency-Key with another body",
@@ -45,7 +47,17 @@ OPERATIONS: Mapping[str, tuple[str, str, tuple[int, ...]]] = {
 }
 """Method, path, and the problems with which it may be answered."""
 
+CONVERSATIONS: Mapping[str, tuple[str, str, tuple[int, ...]]] = {
+    "open_conversation": ("POST", "/v1/conversations", _SENDING),
+    "turn": ("POST", "/v1/conversations/{id}/turns", (*_SENDING, 404, 409)),
+    "conversation": ("GET", "/v1/conversations/{id}", (401, 403, 404, 422, *_ALWAYS)),
+    "rate_conversation": ("POST", "/v1/conversations/{id}/rating", (*_SENDING, 404)),
+    "close_conversation": ("POST", "/v1/conversations/{id}/close", (401, 403, 404, 422, 429, *_ALWAYS)),
+}
+"""The same of conversations, where the scenario has a support desk."""
+
 _OPEN = ("alive", "ready")
+_MADE = ("feedback", "open_conversation", "turn", "rate_conversation")
 
 
 def routes(app: FastAPI, wire: Wire, endpoints: Mapping[str, Callable[..., Any]]) -> None:
@@ -58,9 +70,11 @@ def routes(app: FastAPI, wire: Wire, endpoints: Mapping[str, Callable[..., Any]]
     wire
         Models of the scenario.
     endpoints
-        What answers, by the names of `OPERATIONS`.
+        What answers, by the names of `OPERATIONS` and, where there is a support desk, of `CONVERSATIONS`.
     """
+    operations = {name: what for name, what in {**OPERATIONS, **CONVERSATIONS}.items() if name in endpoints}
     bodies = {"decide": wire.body, "feedback": TypeAdapter(wire.feedback)}
+    bodies |= {name: TypeAdapter(model) for name, model in conversing.BODIES.items() if name in endpoints}
     many = list[wire.answer]  # type: ignore[name-defined]
     answers: dict[str, dict[int | str, Any]] = {
         "decide": {200: {"model": wire.answer | many, "description": "what was decided, in the requests' order"}},
@@ -75,7 +89,10 @@ def routes(app: FastAPI, wire: Wire, endpoints: Mapping[str, Callable[..., Any]]
         "ready": {200: {"model": State}, 503: {"model": State, "description": "not ready"}},
         "counted": {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     }
-    for name, (method, path, problems) in OPERATIONS.items():
+    answers |= {name: {201: {"model": Talk}} for name in ("open_conversation", "rate_conversation")}
+    answers |= {name: {200: {"model": Talk}} for name in ("conversation", "close_conversation")}
+    answers["turn"] = {201: {"model": Turned}}
+    for name, (method, path, problems) in operations.items():
         extra: dict[str, Any] = {"security": [] if name in _OPEN else [{"key": []}]}
         if name in bodies:
             extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": f"#{name}"}}}
@@ -94,7 +111,7 @@ def routes(app: FastAPI, wire: Wire, endpoints: Mapping[str, Callable[..., Any]]
             name=name,
             operation_id=name,
             response_model=None,
-            status_code=201 if name == "feedback" else 200,
+            status_code=201 if name in _MADE else 200,
             responses={**refused, **answers[name]},
             openapi_extra=extra,
         )
@@ -102,13 +119,15 @@ def routes(app: FastAPI, wire: Wire, endpoints: Mapping[str, Callable[..., Any]]
 
     def describe() -> dict[str, Any]:
         if not described:
-            described.update(_described(app, bodies))
+            described.update(_described(app, bodies, operations))
         return described
 
     app.openapi = describe  # type: ignore[method-assign]
 
 
-def _described(app: FastAPI, bodies: Mapping[str, TypeAdapter[Any]]) -> dict[str, Any]:
+def _described(
+    app: FastAPI, bodies: Mapping[str, TypeAdapter[Any]], operations: Mapping[str, tuple[str, str, tuple[int, ...]]]
+) -> dict[str, Any]:
     """Return the OpenAPI document; models of request bodies, which FastAPI does not read, are put beside the others."""
     document = get_openapi(title=app.title, version=app.version, routes=app.routes)
     parts = document.setdefault("components", {})
@@ -120,7 +139,7 @@ def _described(app: FastAPI, bodies: Mapping[str, TypeAdapter[Any]]) -> dict[str
             models[schema["title"]] = schema
     parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "an API key: lb_…"}}
     for name, adapter in bodies.items():
-        method, path, _ = OPERATIONS[name]
+        method, path, _ = operations[name]
         content = document["paths"][path][method.lower()]["requestBody"]["content"]["application/json"]
         schema = adapter.json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
         schema.pop("$defs", None)

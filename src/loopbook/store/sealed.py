@@ -12,9 +12,9 @@ from typing import Any
 from loopbook.store import content, vault
 from loopbook.store.project import Project
 
-SERVED, SAID, USED = "served", "said", "used"
-PARTS = (SERVED, SAID, USED)
-"""What stages carry by name: the decisions, the feedback on them, and how people used the pages."""
+SERVED, SAID, USED, TALKED = "served", "said", "used", "conversations"
+PARTS = (SERVED, SAID, USED, TALKED)
+"""What stages carry by name: decisions, feedback on them, how people used the pages, conversations of a desk."""
 
 KIND = "sealed"
 """The folder of extracts in the store, and how an extract's parts are called among a stage's inputs."""

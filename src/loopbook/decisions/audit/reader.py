@@ -102,9 +102,20 @@ def entries(
                 yield stored(row)
 
 
-def latest(engine: Engine, agent: str, kind: str, most: int | None, after: datetime | None = None) -> list[Stored]:
-    """Return an agent's last records of a kind, at most so many, in the order of time; only those written after."""
+def latest(
+    engine: Engine,
+    agent: str,
+    kind: str,
+    most: int | None,
+    after: datetime | None = None,
+    marks: Iterable[str] = (),
+) -> list[Stored]:
+    """Return an agent's last records of a kind, at most so many, in the order of time; only those written after.
+
+    `marks`: parts of the facts, as canonical JSON has them, that a record must contain.
+    """
     query = records().where(RECORDS.c.agent == agent, RECORDS.c.kind == kind)
+    query = query.where(*(RECORDS.c.facts.contains(mark, autoescape=True) for mark in marks))
     if after is not None:
         query = query.where(RECORDS.c.written > chain.stamp(after))
     backwards = query.order_by(RECORDS.c.written.desc(), RECORDS.c.writer.desc(), RECORDS.c.seq.desc()).limit(most)

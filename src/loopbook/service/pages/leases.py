@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, Engine, Float, MetaData, String, Table, Text, delete, select, text
+from sqlalchemy import Column, Connection, Engine, Float, MetaData, String, Table, Text, delete, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from loopbook.decisions.audit.database import writing
@@ -54,11 +54,14 @@ class Leases:
     def __init__(self, engine: Engine, agent: str, seconds: float) -> None:
         self._engine, self._agent, self._seconds = engine, agent, seconds
 
-    def take(self, decision_id: str, reviewer: str, why: str) -> Lease | None:
-        """Return a new lease on an item; None if somebody has it, and be it the same reviewer in another window."""
+    def take(self, decision_id: str, reviewer: str, why: str, token: str = "") -> Lease | None:
+        """Return a new lease on an item; None if somebody has it, and be it the same reviewer in another window.
+
+        `token`: of a lease that has ended, to begin again under it.
+        """
         with writing(self._engine) as connection:
             now = _now(connection)
-            lease = Lease(decision_id, reviewer, secrets.token_hex(16), why, now, now + self._seconds)
+            lease = Lease(decision_id, reviewer, token or secrets.token_hex(16), why, now, now + self._seconds)
             made = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
             row = {**vars(lease), "agent": self._agent}
             query = made(LEASES).values(row).on_conflict_do_nothing().returning(LEASES.c.token)
@@ -67,6 +70,14 @@ class Leases:
     def held(self, reviewer: str) -> list[Lease]:
         """Return what a reviewer has in hand, the oldest first."""
         return [lease for lease in self.all() if lease.reviewer == reviewer]
+
+    def extend(self, token: str, reviewer: str) -> bool:
+        """Let a lease that has not ended last as long as a new one; False: there is none."""
+        with writing(self._engine) as connection:
+            now = _now(connection)
+            mine = (LEASES.c.agent == self._agent, LEASES.c.token == token, LEASES.c.reviewer == reviewer)
+            longer = update(LEASES).where(*mine, LEASES.c.ends > now).values(ends=now + self._seconds)
+            return connection.execute(longer).rowcount == 1
 
     def all(self) -> list[Lease]:
         """Return all leases that have not ended."""

@@ -169,7 +169,8 @@ class People:
     def _about(self, request: Request) -> dict[str, Any]:
         """Return what every page shows: who is signed in, their token, whether the data is simulated."""
         who = {name: getattr(request.state, name, None) for name in ("caller", "csrf")}
-        return {"encrypted": self._encrypted, "simulated": self.scenario.simulated, **who}
+        desk = self.scenario.studies.support_desk is not None
+        return {"encrypted": self._encrypted, "simulated": self.scenario.simulated, "desk": desk, **who}
 
     async def _who(self, request: Request, roles: tuple[str, ...]) -> Caller:
         request.state.caller = request.state.csrf = None

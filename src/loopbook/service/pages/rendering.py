@@ -19,6 +19,8 @@ from loopbook.service.pages import assets, texts
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 NAVIGATION: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "/": ("home", ("caller", "reviewer", "admin")),
+    "/chat": ("chat", ("caller", "admin")),
+    "/desk": ("desk", ("reviewer", "admin")),
     "/review": ("review", ("reviewer", "admin")),
     "/decisions": ("explorer", ("reviewer", "admin")),
     "/monitor": ("monitor", ("reviewer", "admin")),
@@ -28,6 +30,8 @@ NAVIGATION: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "/help": ("help", ("caller", "reviewer", "admin")),
 }
 """Address to the name of the page, and who may see it."""
+DESK = ("/chat", "/desk")
+"""Those that are there only where the scenario has a support desk."""
 
 LANGUAGE = "loopbook-language"
 """Name of the cookie with the language that was chosen by hand."""
@@ -43,6 +47,7 @@ def respond(
     csrf: str | None = None,
     status: int = 200,
     encrypted: bool = False,
+    desk: bool = False,
     **values: Any,
 ) -> Response:
     """Return a page.
@@ -55,24 +60,26 @@ def respond(
         The title of the served agent.
     caller, csrf
         Who is signed in, and the token that their forms carry.
+    desk
+        Whether there is a support desk.
     values
         What the template shows; escaped, whatever they are.
     """
-    asked = request.query_params.get("lang")
-    language = texts.language(asked or request.cookies.get(LANGUAGE), request.headers.get("accept-language"))
+    asked, shown_in = request.query_params.get("lang"), language(request)
     path = request.url.path
     here = max((place for place in NAVIGATION if _within(path, place)), key=len, default=None)
     shown = {
-        "lang": language,
-        "t": partial(texts.text, language),
+        "lang": shown_in,
+        "t": partial(texts.text, shown_in),
         "static": assets.address,
         "agent": agent,
+        "desk": desk,
         "person": caller,
         "csrf": csrf,
         "navigation": [
             (place, f"common.{name}", place == here)
             for place, (name, roles) in NAVIGATION.items()
-            if caller is not None and caller.role in roles
+            if caller is not None and caller.role in roles and (desk or place not in DESK)
         ],
         "languages": [(tag, name, _in_language(request, tag)) for tag, name in texts.LANGUAGES.items()],
         "depth": "/",
@@ -82,6 +89,12 @@ def respond(
     if asked is not None and asked in texts.LANGUAGES:
         answer.set_cookie(LANGUAGE, asked, max_age=_YEAR, secure=encrypted, httponly=True, samesite="lax")
     return answer
+
+
+def language(request: Request) -> str:
+    """Return the language that a reader is shown."""
+    wished = request.query_params.get("lang") or request.cookies.get(LANGUAGE)
+    return texts.language(wished, request.headers.get("accept-language"))
 
 
 def is_page(request: Request) -> bool:
