@@ -14,14 +14,17 @@ import pandas as pd
 
 from loopbook.monitoring.segment_values import apart, named
 from loopbook.monitoring.timeline import ANSWER, Log
+from loopbook.monitoring.waves import ECHO
 
 CAUSES = {
     "surge": "surge",
     "segment": "segment",
+    "good_news": "good_news",
     "vocabulary": "vocabulary",
     "meaning": "meaning",
     "new_class": "new_class",
     "outcomes": "base_rate",
+    "wave": "base_rate",
     "classes": "base_rate",
     "confusion": "confusion",
     "field": "field",
@@ -31,6 +34,7 @@ CAUSES = {
 TITLES = {
     "surge": "More than usual",
     "segment": "A new segment",
+    "good_news": "More good news than usual",
     "vocabulary": "The texts use new words",
     "meaning": "The same texts mean something else",
     "new_class": "A class has come that was not there",
@@ -52,7 +56,9 @@ AGAIN = 28
 """Days within which what has ended and comes again, or swings, is the same incident."""
 _SWINGING = ("field", "score", "flagged", "calibration", "residual", "volume")
 _SYMPTOMS = ("residual", "flagged", "score", "calibration", "ranking", "volume")
-_COUNTED = ("surge", "segment", "new_class")
+IN_SEGMENTS = ("surge", "segment", "good_news")
+"""Causes that are counted in the segments of their places."""
+_COUNTED = (*IN_SEGMENTS, "new_class")
 
 
 @dataclass(frozen=True)
@@ -124,13 +130,15 @@ def incidents(log: Log, signals: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, 
     table = pd.concat(list(signals), ignore_index=True)
     table = table[table["alarm"]].sort_values(["day", "check", "place"], kind="stable").reset_index(drop=True)
     window = log.scenario.monitoring.window_days
-    kinds = {name: table[table["check"] == name] for name in (*CAUSES, *_SYMPTOMS)}
+    kinds = {name: table[table["check"] == name] for name in (*CAUSES, *_SYMPTOMS, ECHO)}
     surges, unfair = _surges("surge", kinds["surge"]), _by_attribute(kinds["fairness"])
     surges += _surges("segment", kinds["segment"])
+    surges = _echoes(kinds[ECHO], surges) + _surges("good_news", kinds["good_news"])
     drifts = _primary("vocabulary", kinds["vocabulary"], window, [])
     drifts = _primary("meaning", kinds["meaning"], window, drifts, join=("vocabulary",))
     drifts = _primary("field", kinds["field"], SLACK, drifts)
     drifts += _each("new_class", kinds["new_class"])
+    drifts = _primary("base_rate", kinds["wave"], window, drifts, join=("vocabulary", "meaning", "new_class"))
     drifts = _primary("base_rate", kinds["outcomes"], window, drifts, join=("meaning", "new_class"))
     known = ("vocabulary", "meaning", "field", "new_class")
     drifts = _primary("confusion", kinds["confusion"], window, drifts, join=(*known, "base_rate"))
@@ -150,7 +158,7 @@ def sentence(log: Log, incident: Incident) -> str:
     since = "" if incident.cause == "fairness" else f", since {log.date(incident.first)}"
     over = "" if incident.open else f", until {log.date(incident.last)}"
     # A field's name stays as it is in the data.
-    if incident.cause in ("surge", "segment") or not what.startswith(incident.places):
+    if incident.cause in IN_SEGMENTS or not what.startswith(incident.places):
         what = f"{what[:1].upper()}{what[1:]}"
     return f"{what}{f' in {places}' if places else ''}{since}{over}."
 
@@ -160,7 +168,7 @@ def _each(cause: str, table: pd.DataFrame) -> list[Incident]:
     return [
         Incident(
             cause,
-            tuple(filter(None, apart(row["place"]) if cause in ("surge", "segment") else [row["place"]])),
+            tuple(filter(None, apart(row["place"]) if cause in IN_SEGMENTS else [row["place"]])),
             row["onset"],
             row["last"],
             row["day"],
@@ -184,6 +192,19 @@ def _surges(cause: str, table: pd.DataFrame) -> list[Incident]:
                 break
         else:
             found.append(replace(signal, last=signal.day))
+    return found
+
+
+def _echoes(table: pd.DataFrame, surges: list[Incident]) -> list[Incident]:
+    """Add what shows in all rows to the surge of a segment that began nearest, of those whose days it shares."""
+    found = list(surges)
+    for echo in _each(ECHO, table):
+        near = [at for at, one in enumerate(found) if one.first <= echo.last and echo.first <= one.last + SLACK]
+        if near:
+            at = min(near, key=lambda at: (abs(found[at].first - echo.first), -len(found[at].signals)))
+            found[at] = _with(found[at], echo, places=False)
+        else:
+            found.append(replace(echo, cause="base_rate"))
     return found
 
 

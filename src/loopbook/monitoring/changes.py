@@ -18,7 +18,7 @@ from scipy.special import ndtr, ndtri, stdtr
 
 from loopbook.monitoring import shifts
 from loopbook.monitoring.shifts import WINDOWS
-from loopbook.statistics.day_spread import FLOOR, Daily, Fit, Floats, Kinds, Pooled, fit
+from loopbook.statistics.day_spread import FLOOR, Daily, Fit, Floats, Kinds, Pooled, fit, matched
 from loopbook.statistics.intervals import Z
 
 Matters = Callable[[int, float, float], bool]
@@ -130,12 +130,7 @@ class _Watch:
         self.now, self.matters = now, matters
         self.whole = np.arange(width) if whole is None else whole
         self.correlation, self.common, self.worth = (np.broadcast_to(part, width) for part in prior)
-        kinds = base.kinds()
-        several = int(kinds.max(initial=0))
-        if several and now.weekday is not None:
-            self.kinds: Kinds = now.weekday if several > 1 else (now.weekday >= 5).astype("int64")
-        else:
-            self.kinds, kinds = np.zeros(len(now.value), "int64"), np.zeros(len(base.value), "int64")
+        self.kinds, kinds = matched(now, base)
         self.reference: Fit = fit(base, kinds, prior.correlation)
         found = self.reference
         self.inverse = now.inverse

@@ -5,18 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from loopbook.monitoring import fairness
-from loopbook.monitoring.alerts import CAUSES, Incident, sentence
+from loopbook.monitoring import associations, fairness
+from loopbook.monitoring.alerts import CAUSES, IN_SEGMENTS, Incident, sentence
 from loopbook.monitoring.new_classes import place
 from loopbook.monitoring.segment_values import memberships
-from loopbook.monitoring.timeline import Floats, Log, Mask
+from loopbook.monitoring.surges import GOOD_NEWS
+from loopbook.monitoring.timeline import Floats, Log, Mask, Side
 from loopbook.statistics.intervals import Z
 from loopbook.statistics.targets import NO_CLASS
 
 _LEAST_ROWS = 20  # decisions with a known outcome below which no cost is estimated
 
 
-def table(log: Log, signals: pd.DataFrame, incidents: Sequence[Incident], surge_rows: Mask) -> pd.DataFrame:
+def table(log: Log, signals: pd.DataFrame, incidents: Sequence[Incident], surges: tuple[Mask, Mask]) -> pd.DataFrame:
     """Return the alerts: one row an incident.
 
     Parameters
@@ -25,8 +26,8 @@ def table(log: Log, signals: pd.DataFrame, incidents: Sequence[Incident], surge_
         The whole log, surges included.
     signals, incidents
         From ``alerts.incidents``.
-    surge_rows
-        bool [n], ``Surges.rows``: they count for their surge only.
+    surges
+        Rows of stream and reference that belong to surges (``Surges``): they count for their surge only.
 
     Returns
     -------
@@ -35,16 +36,22 @@ def table(log: Log, signals: pd.DataFrame, incidents: Sequence[Incident], surge_
         signals' sentences, the cause's first), first_day, last_day, day, named (days of the stream), since, peak,
         until (empty while it lasts), date (of the alert; names of days), signals (how many), p (the smallest),
         decisions (concerned), cost, cost_low, cost_high (what those decisions cost more than was usual, with a 95%
-        interval; NaN where too few outcomes are known).
+        interval; NaN where too few outcomes are known), expected_cost (by the model's probabilities, long before
+        outcomes are known: what the decisions concerned cost more than those to be expected in their place); told
+        (whether it is good news, and no alarm); associated, words, rows (``associations``; the rows a line each).
     """
-    drifts = [one for one in incidents if one.cause not in ("surge", "segment", "fairness", "volume")]
+    drifts = [one for one in incidents if one.cause not in (*IN_SEGMENTS, "fairness", "volume")]
     rows = []
+    ahead = _expected(log.stream, log), _expected(log.reference, log)
     for number, one in enumerate(incidents, 1):
+        where = associations.scope(log, one, surges)
         if one.cause == "fairness":
             decisions, cost, low, high = _unequal(log, one)
+            extra = cost
         else:
-            concerned, usual = _rows(log, one, drifts, surge_rows)
+            concerned, usual = _rows(log, one, drifts, surges[0])
             decisions, (cost, low, high) = int(concerned.sum()), _extra(log, concerned, usual)
+            extra = _ahead(ahead, concerned, where if one.cause in IN_SEGMENTS else None, usual)
         own = signals.loc[list(one.signals)]
         ranked = own.assign(symptom=own["check"].map(lambda check, cause=one.cause: CAUSES.get(check, check) != cause))
         ranked = ranked.sort_values(["symptom", "p"], kind="stable").drop_duplicates(["check", "place"])
@@ -71,6 +78,9 @@ def table(log: Log, signals: pd.DataFrame, incidents: Sequence[Incident], surge_
                 "cost": cost,
                 "cost_low": low,
                 "cost_high": high,
+                "expected_cost": extra,
+                "told": one.cause == GOOD_NEWS,
+                **_story(log, one, where),
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -97,7 +107,42 @@ COLUMNS = [
     "cost",
     "cost_low",
     "cost_high",
+    "expected_cost",
+    "told",
+    "associated",
+    "words",
+    "rows",
 ]
+
+
+def _story(log: Log, one: Incident, where: associations.Scope) -> dict[str, str]:
+    """Return what a surge, a wave or good news goes with, in words; empty of other incidents."""
+    if one.cause not in IN_SEGMENTS and (one.cause != "base_rate" or where.kind is None):
+        return dict.fromkeys(("associated", "words", "rows"), "")
+    spoken, rows = associations.words(log, where)
+    table = associations.contributions(log, where)
+    return {
+        "associated": associations.described(table),
+        "words": ", ".join(spoken),
+        "rows": "\n".join(" ".join(row.split()) for row in rows),
+    }
+
+
+def _expected(side: Side, log: Log) -> Floats:
+    """Return what each decision was expected to cost, float64 [n]; NaN where the model was not asked, or of numbers."""
+    if log.prices.functions:
+        return np.full(len(side), np.nan)
+    return log.prices.expected(side.probability)[np.arange(len(side)), side.action]  # -1: asking a person
+
+
+def _ahead(costs: tuple[Floats, Floats], concerned: Mask, where: associations.Scope | None, usual: Mask) -> float:
+    """Return by how much decisions are expected to cost more than those that were to be expected in their place."""
+    own, before = costs[0][concerned], _costs(costs[0][usual])
+    before = before if len(before) >= _LEAST_ROWS else np.concatenate([before, _costs(costs[1])])
+    if not len(before) or not len(_costs(own)):
+        return float("nan")
+    rows = float(concerned.sum()) if where is None else where.usual
+    return float(np.nansum(own) - rows * before.mean())
 
 
 def _rows(log: Log, one: Incident, drifts: Sequence[Incident], surge_rows: Mask) -> tuple[Mask, Mask]:
@@ -108,11 +153,11 @@ def _rows(log: Log, one: Incident, drifts: Sequence[Incident], surge_rows: Mask)
     """
     day = log.stream.day
     inside = np.ones(len(log.stream), bool)
-    if one.places and one.cause in ("surge", "segment", "meaning"):
+    if one.places and one.cause in (*IN_SEGMENTS, "meaning"):
         inside = _members(log, one.places[:1] if one.cause != "meaning" else one.places)
     if one.cause == "new_class":
         inside = np.isin(log.stream.code, [at for at, name in enumerate(log.classes) if place(name) in one.places])
-    if one.cause in ("surge", "segment", "volume", "new_class"):
+    if one.cause in (*IN_SEGMENTS, "volume", "new_class"):
         concerned = inside & (day >= one.first) & (day <= one.last)
         quiet = ~surge_rows & (day < min([other.first for other in drifts], default=log.stream.days))
         return concerned, quiet & ~concerned

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student
 
 from loopbook.monitoring import changes, signals
 from loopbook.monitoring.changes import Change
 from loopbook.monitoring.timeline import Floats, Log, Side
-from loopbook.statistics.day_spread import Daily
+from loopbook.statistics.day_spread import Daily, Pooled, fit, matched
 from loopbook.statistics.intervals import Z
 
 _NAMED = 3  # classes named in a title
@@ -140,6 +141,23 @@ def _alike(now: Daily, base: Daily) -> tuple[Daily, Daily]:
     unit = np.where(rare, np.maximum(base.unit, now.unit), base.unit)
     lean = np.where(rare & (now.unit > base.unit), now.lean, base.lean)
     return replace(now, unit=unit, lean=lean), replace(base, unit=unit, lean=lean)
+
+
+def expected(now: Daily, base: Daily, prior: Pooled) -> tuple[Floats, Floats]:
+    """Return what a base expects of the first rate on each day, and half the width of the band of 95%, [days] each.
+
+    A day is compared with the base's days of its kind. The band holds the rows of the day, the spread between days,
+    and what the base does not know of its own mean.
+    """
+    own, kinds = matched(now, base)
+    known = fit(base, kinds, prior.correlation)
+    weight = np.maximum(known.weight[own, 0], 1e-300)
+    freedom = float(prior.freedom + known.freedom[0])
+    scale = float((prior.freedom * prior.scale + known.square[0]) / max(freedom, 1))
+    with np.errstate(invalid="ignore"):
+        variance = base.unit[0] * max(scale, 1e-12) * (now.inverse[:, 0] + prior.correlation + 1 / weight)
+    reach = float(student.ppf(0.975, max(freedom, 1)))
+    return known.total[own, 0] / weight, np.where(np.isfinite(variance), reach * np.sqrt(variance), np.nan)
 
 
 def moved(name: str, value: float, expected: float, *, share: bool = True) -> str:

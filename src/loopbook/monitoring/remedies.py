@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix, hstack
 from scipy.special import log_softmax, softmax
 
 from loopbook.decisions import thresholds
-from loopbook.monitoring.alerts import Incident
+from loopbook.monitoring.alerts import IN_SEGMENTS, Incident
 from loopbook.monitoring.timeline import Days, Floats, Log, Mask, Side, texts
 from loopbook.statistics import intervals
 from loopbook.statistics.calibration import EDGE, platt
@@ -194,9 +194,7 @@ def since_last_change(log: Log, incidents: Sequence[Incident]) -> Side | None:
 
     Where that change is too fresh, nothing is proposed: what came before is another world.
     """
-    lasting = [
-        one.first for one in incidents if one.cause not in ("surge", "segment", "volume", "fairness") and one.open
-    ]
+    lasting = [one.first for one in incidents if one.cause not in (*IN_SEGMENTS, "volume", "fairness") and one.open]
     stream, _ = log.known
     side = stream.keep(stream.day >= max(lasting, default=0))
     second = np.sort(np.bincount(side.code, minlength=2))[-2]

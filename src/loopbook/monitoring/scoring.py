@@ -12,6 +12,7 @@ from loopbook.figures.sentence import Sentence
 from loopbook.monitoring import fairness
 from loopbook.monitoring.alerts import SLACK
 from loopbook.monitoring.segment_values import apart, named
+from loopbook.monitoring.surges import GOOD_NEWS
 from loopbook.monitoring.timeline import Log
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.source import SimulationSource
@@ -163,7 +164,7 @@ def figures(log: Log, scored: pd.DataFrame, judged: pd.DataFrame) -> dict[str, f
 def _matches(alert: dict[Hashable, Any], effect: Injected, log: Log) -> bool:
     if effect.kind == "style_gap":
         return bool(alert["cause"] == "fairness")
-    if alert["cause"] != effect.kind:
+    if alert["cause"] != effect.kind and (alert["cause"], effect.kind) != (GOOD_NEWS, "surge"):
         return False
     if effect.kind == "surge":
         overlaps = alert["first_day"] <= effect.last + 1 and alert["last_day"] >= effect.first

@@ -5,6 +5,8 @@ taken out, and the rest is looked at again, so that one event that drives two se
 surge explains is taken out of all later checks: a busy day of one segment is no change of the world. Of more than two
 classes each is a segment of its own, by the model's answer, that is looked at last. Its surges are told and not taken
 out: the others' shares are compared with its own, and what is right of it would go and what is wrong would stay.
+Where the scenario says which answer is the sentiment, bad and good news are counted too, and a surge of which more than
+half is good news, corrected for the classifier's errors, is told and no alarm.
 
 These are counts of one to three days, not rates: their spread between days is the overdispersion of the history's
 counts (quasi-Poisson), not `day_spread`.
@@ -18,8 +20,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import nbinom
 
-from loopbook.monitoring import signals
+from loopbook.monitoring import sentiment, signals
 from loopbook.monitoring.segment_values import Cells, memberships, named
+from loopbook.monitoring.sentiment import NEGATIVE, POSITIVE, Sentiment
 from loopbook.monitoring.timeline import ANSWER, Floats, Log, Mask, Side
 
 LENGTHS = (1, 2, 3)
@@ -30,6 +33,8 @@ _HARDLY = 0.001  # share of the reference's rows up to which a segment was not t
 _MOST_A_DAY = 10
 _FEW_ACTIONS = 6
 _ANSWERS = named(ANSWER, "")[:-1]
+GOOD_NEWS = "good_news"
+"""Check of surges that are told and no alarm."""
 _PAUSE = 2  # days without an alarm after which the same segment's next alarm is a surge of its own
 
 
@@ -62,18 +67,24 @@ def watch(log: Log) -> Surges:
     if not columns:
         return Surges(signals.table([]), np.zeros(len(stream), bool), np.zeros(len(reference), bool))
     names = sorted({name for side in (stream, reference) for _, name in memberships(side.frame, columns)})
-    old, new = Cells.of(reference.frame, columns, names), Cells.of(stream.frame, columns, names)
+    read = sentiment.read(log)
+    kinds = _kinds(log, read)
+    old, new = (
+        _View(side, Cells.of(side.frame, columns, names), np.stack([kind.rows[at] for kind in kinds]))
+        for at, side in enumerate((reference, stream))
+    )
     # The reference may hold surges itself. Twice, so that the second look has a history without the largest ones.
     taken = np.zeros(len(reference), bool)
     found: list[_Found] = []
     for _ in range(2):
-        found = _sweep(log, reference, old, _history(log, reference, old, ~taken), own=True)
+        found = _sweep(log, old, _history(old, ~taken), own=True)
         taken = _rows(reference, found)
-    history = _history(log, reference, old, ~taken)
+    history = _history(old, ~taken)
     before = _rows(reference, [hit for hit in found if not hit.answer])
-    found = _sweep(log, stream, new, history, own=False)
+    found = _sweep(log, new, history, own=False)
     rows = _rows(stream, [hit for hit in found if not hit.answer])
-    return Surges(signals.table(_signals(log, new, found, history), "surge"), rows, before)
+    told = _signals(log, new.cells, found, history, [kind.what for kind in kinds], read)
+    return Surges(signals.table(told, "surge"), rows, before)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +102,11 @@ class _Found(NamedTuple):
     cell: int
     day: int
     first: int
-    kind: int  # 0: rows, else one more than the action
+    kind: int  # number of what was counted (`_kinds`)
     seen: float
     expected: float
     p: float
+    usual: float  # rows that were expected, whatever was counted
     rows: NDArray[np.intp]
     answer: bool  # whether the segment is a class
 
@@ -106,21 +118,42 @@ def _rows(side: Side, found: list[_Found]) -> Mask:
     return taken
 
 
-def _kinds(log: Log) -> tuple[int, ...]:
-    """Return what is counted of a segment: 0 for its rows, else one more than the action that they were given.
+class _Kind(NamedTuple):
+    """What is counted of a segment, and which rows of reference and stream it is."""
+
+    what: str
+    rows: tuple[Mask, Mask]
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A side with the segments of its rows, and which rows are of each kind, bool [kinds, n]."""
+
+    side: Side
+    cells: Cells
+    kinds: Mask
+
+
+def _kinds(log: Log, read: Sentiment | None) -> list[_Kind]:
+    """Return what is counted of a segment: its rows first, those that were given an action, bad news and good news.
 
     Of two actions it is the second, of a few each; of many the classes' own surges tell as much.
     """
-    actions = len(log.prices.actions)
-    return (0, 2) if actions == 2 else (0, *range(1, actions + 1)) if actions <= _FEW_ACTIONS else (0,)
+    units, actions, sides = log.scenario.task.units, log.prices.actions, (log.reference, log.stream)
+    counted = [1] if len(actions) == 2 else range(len(actions) if len(actions) <= _FEW_ACTIONS else 0)
+    reference, stream = (np.ones(len(side), bool) for side in sides)
+    kinds = [_Kind(units, (reference, stream))]
+    for at in counted:
+        reference, stream = (side.action == at for side in sides)
+        kinds.append(_Kind(f"{units} with action “{actions[at]}”", (reference, stream)))
+    if read is not None:
+        kinds.append(_Kind(f"{units} with bad news", read.rows(NEGATIVE)[::-1]))
+        kinds.append(_Kind(f"{units} with good news", read.rows(POSITIVE)[::-1]))
+    return kinds
 
 
-def _counted(side: Side, rows: Mask, kinds: tuple[int, ...]) -> list[Mask]:
-    return [rows & (side.action == kind - 1) if kind else rows for kind in kinds]
-
-
-def _history(log: Log, side: Side, cells: Cells, rows: Mask) -> _History:
-    totals, daily = cells.sums(side, np.stack(_counted(side, rows, _kinds(log))).astype("float64"))
+def _history(view: _View, rows: Mask) -> _History:
+    totals, daily = view.cells.sums(view.side, (view.kinds & rows).astype("float64"))
     dispersion = []
     for counts, total in zip(daily, totals, strict=True):
         share = counts.sum(axis=0) / max(total.sum(), 1)
@@ -147,40 +180,40 @@ def _tail(seen: Floats, exposure: Floats, history: _History) -> tuple[Floats, Fl
     return mean, np.where(seen > 0, p, 1.0)
 
 
-def _sweep(log: Log, side: Side, cells: Cells, history: _History, *, own: bool) -> list[_Found]:
+def _sweep(log: Log, view: _View, history: _History, *, own: bool) -> list[_Found]:
     """Go through the days and take out surges; return what was found.
 
     `own`: the history is of these same days, so that each leaves itself out.
     """
-    left = np.ones(len(side), bool)
+    left = np.ones(len(view.side), bool)
     found: list[_Found] = []
     base = history
-    for day in range(side.days):
+    for day in range(view.side.days):
         for _ in range(_MOST_A_DAY):
-            hit = _largest(log, side, cells, base, left, day, own)
+            hit = _largest(log, view, base, left, day, own)
             if hit is None:
                 break
             found.append(hit)
             left[hit.rows] = False
         if not own:
-            counts, exposure = _window(log, side, cells, left, day, day)
+            counts, exposure = _window(view, left, day, day)
             base = _History(base.counts + counts, base.exposure + exposure, base.dispersion)
     return found
 
 
-def _window(log: Log, side: Side, cells: Cells, left: Mask, first: int, last: int) -> tuple[Floats, Floats]:
-    counted = _counted(side, left & (side.day >= first) & (side.day <= last), _kinds(log))
+def _window(view: _View, left: Mask, first: int, last: int) -> tuple[Floats, Floats]:
+    cells, counted = view.cells, view.kinds & left & (view.side.day >= first) & (view.side.day <= last)
     counts = [np.bincount(cells.cell[rows[cells.row]], minlength=len(cells.names)) for rows in counted]
     return np.stack(counts).astype("float64"), np.array([rows.sum() for rows in counted], dtype="float64")
 
 
-def _largest(log: Log, side: Side, cells: Cells, history: _History, left: Mask, day: int, own: bool) -> _Found | None:
+def _largest(log: Log, view: _View, history: _History, left: Mask, day: int, own: bool) -> _Found | None:
     """Return the clearest surge that the day's end shows, if any is beyond the limits."""
-    looks = []
+    side, cells, looks = view.side, view.cells, []
     for first in (day - length + 1 for length in LENGTHS if length <= day + 1):
-        counts, exposure = _window(log, side, cells, left, first, day)
+        counts, exposure = _window(view, left, first, day)
         # Earlier days of the window are in the history already.
-        known, known_exposure = (counts, exposure) if own else _window(log, side, cells, left, first, day - 1)
+        known, known_exposure = (counts, exposure) if own else _window(view, left, first, day - 1)
         rest = np.maximum(history.counts - known, 0), np.maximum(history.exposure - known_exposure, 1)
         looks.append((counts, *_tail(counts, exposure, _History(*rest, history.dispersion))))
     seen, expected, p = (np.stack(parts) for parts in zip(*looks, strict=True))
@@ -195,19 +228,23 @@ def _largest(log: Log, side: Side, cells: Cells, history: _History, left: Mask, 
     length, kind, cell = (int(part) for part in at)
     first = day - LENGTHS[length] + 1
     members = np.flatnonzero(cells.members(len(side), cell) & left & (side.day >= first) & (side.day <= day))
-    figures = (float(seen[at]), float(expected[at]), float(corrected[at]))
-    return _Found(cell, day, first, _kinds(log)[kind], *figures, members, bool(answers[cell]))
+    figures = (float(seen[at]), float(expected[at]), float(corrected[at]), float(expected[length, 0, cell]))
+    return _Found(cell, day, first, kind, *figures, members, bool(answers[cell]))
 
 
-def _signals(log: Log, cells: Cells, found: list[_Found], history: _History) -> list[dict[str, object]]:
-    began: dict[int, tuple[int, int]] = {}
+def _signals(
+    log: Log, cells: Cells, found: list[_Found], history: _History, kinds: list[str], read: Sentiment | None
+) -> list[dict[str, object]]:
+    began: dict[int, tuple[int, int, bool]] = {}
     rows: list[dict[str, object]] = []
     for hit in found:
-        first, last = began.get(hit.cell, (hit.first, hit.first))
-        first = hit.first if hit.first - last > _PAUSE else first
-        began[hit.cell] = (first, hit.day)
-        units = log.scenario.task.units
-        what = f"{units} with action “{log.prices.actions[hit.kind - 1]}”" if hit.kind else units
+        first, last, good = began.get(hit.cell, (hit.first, hit.first, False))
+        again = hit.first - last <= _PAUSE
+        excess = read.excess(hit.rows, hit.usual) if read else None
+        good = excess is not None and (excess.is_good or (good and again and not excess.is_bad))
+        first = first if again else hit.first
+        began[hit.cell] = (first, hit.day, good)
+        units, what = log.scenario.task.units, kinds[hit.kind]
         before = history.counts[0][hit.cell]
         new = before <= _HARDLY * max(history.exposure[0], 1) and hit.kind == 0
         with_it = _shared_segment(cells, hit, history)
@@ -215,11 +252,14 @@ def _signals(log: Log, cells: Cells, found: list[_Found], history: _History) -> 
         place = cells.names[hit.cell]
         if with_it:
             evidence, place = f"{evidence}, most of them with {with_it}", f"{place} & {with_it}"
+        evidence = f"{evidence}: {excess}" if excess else evidence
         title = f"{cells.names[hit.cell]}: {hit.seen:.0f} {what} where {hit.expected:.1f} were expected"
         if new:
             title = f"{cells.names[hit.cell]} is new: {hit.seen:.0f} {units}, {before:.0f} in the whole reference"
+        if excess and (good or excess.is_bad):
+            title = f"{title}, most of them {'good' if good else 'bad'} news"
         row: dict[str, object] = {
-            "check": "segment" if new else "surge",
+            "check": GOOD_NEWS if good else "segment" if new else "surge",
             "title": title,
             "place": place,
             "day": hit.day,

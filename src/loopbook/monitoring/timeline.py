@@ -273,6 +273,7 @@ def _checks(scenario: Scenario, timed: bool, classes: int, *sides: Side) -> tupl
     wanted = {
         "surge": segments or several,
         "volume": timed,
+        "wave": scenario.monitoring.sentiment is not None,
         "vocabulary": bool(scenario.task.text_fields),
         "flagged": True,
         "score": True,
@@ -294,6 +295,8 @@ def _complete(name: str, frame: pd.DataFrame, scenario: Scenario, more: list[str
     if frame.empty:
         raise DataError(f"the {name} has no row; there is nothing to monitor")
     needed = [*more, "label", *scenario.task.fields, *scenario.source.protected, *scenario.monitoring.segments]
+    told = scenario.monitoring.sentiment
+    needed += [told.output] if told and told.output in scenario.task.also else []
     needed += ["action"] if name == "decision log" else []
     for column in needed:
         if column not in frame.columns:

@@ -19,9 +19,10 @@ from loopbook.monitoring import (
     surges,
     unknown_words,
     volume,
+    waves,
 )
 from loopbook.monitoring.alerts import Incident
-from loopbook.monitoring.timeline import Log
+from loopbook.monitoring.timeline import Log, Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +39,15 @@ class Watch:
         What belongs together.
     alerts
         One row an incident (``damage.table``).
+    surge_rows
+        Rows of stream and reference that belong to surges.
     """
 
     log: Log
     signals: pd.DataFrame
     incidents: tuple[Incident, ...]
     alerts: pd.DataFrame
+    surge_rows: tuple[Mask, Mask]
 
 
 def watch(log: Log, earlier: Iterable[str] | None = None) -> Watch:
@@ -62,6 +66,7 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> Watch:
     rest = log.without(found.rows, found.reference_rows)
     checks = [
         found.signals,
+        waves.watch(log, rest),
         volume.watch(rest),
         unknown_words.watch(rest, earlier),
         drift.flagged(rest),
@@ -78,8 +83,9 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> Watch:
         fairness.watch(rest),
     ]
     raised, together = alerts.incidents(rest, checks)
-    table = damage.table(log, raised, together, found.rows)
-    return Watch(log, raised, tuple(together), table)
+    taken = (found.rows, found.reference_rows)
+    table = damage.table(log, raised, together, taken)
+    return Watch(log, raised, tuple(together), table, taken)
 
 
 def figures(seen: Watch, offered: pd.DataFrame) -> dict[str, Any]:

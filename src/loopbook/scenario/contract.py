@@ -91,6 +91,11 @@ class Scenario(Settings):
         ids = [criterion.id for criterion in self.criteria] + [story.id for story in self.stories]
         twice = sorted({name for name in ids if ids.count(name) > 1})
         later = getattr(source, "later_days", 0)
+        told = self.monitoring.sentiment
+        known = {self.task.label.column: self.task.label.classes} if self.task.type == "multiclass" else {}
+        known |= {name: output.classes for name, output in self.task.also.items()}
+        classes = known.get(told.output, ()) if told else ()
+        strange = sorted({*told.negative, *told.positive} - {*classes}) if told and classes else []
         hidden = {source.truth, *source.protected} & {*self.task.fields, *self.task.learned}
         refuse(
             (twice, f"story and criterion ids must differ; used twice: {', '.join(twice)}"),
@@ -135,6 +140,12 @@ class Scenario(Settings):
                 "optimization.cv_repeats deals rows anew whatever their time, but data.splits.by is 'time': a model "
                 "would learn from the future. Set it to 0, or split by group or stratum",
             ),
+            (
+                told and told.output not in known,
+                f"monitoring.sentiment.output is {told and told.output!r}, which is no output of classes; there are: "
+                f"{', '.join(known) or 'none'}",
+            ),
+            (strange, f"monitoring.sentiment names classes that its output does not have: {', '.join(strange)}"),
             (
                 hidden,
                 "truth and protected columns must be neither inputs nor the label: "

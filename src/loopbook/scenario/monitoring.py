@@ -5,6 +5,14 @@ from pydantic import Field
 from loopbook.scenario.settings import Names, Settings
 
 
+class SentimentSettings(Settings):
+    """Which of the answers says how a text sounds."""
+
+    output: str = Field(description="the further output that holds it, or the column of the label")
+    negative: Names = Field(("negative",), min_length=1, description="classes that are bad news")
+    positive: Names = Field(("positive",), min_length=1, description="classes that are good news")
+
+
 class MonitoringSettings(Settings):
     """Stage 06."""
 
@@ -18,5 +26,8 @@ class MonitoringSettings(Settings):
         0.08, ge=0, le=1, description="smallest difference of recall (or accuracy) between groups worth an alert"
     )
     segments: Names = Field((), description="columns in whose values surges are looked for; several joined by |")
+    sentiment: SentimentSettings | None = Field(
+        None, description="watched for surges of bad news; left out: rows and actions are counted only"
+    )
     quality_windows: int = Field(1, ge=1, le=90, description="latest windows whose quality is listed")
     replay_days: int = Field(14, ge=2, le=365, description="days into which a log without times is cut")

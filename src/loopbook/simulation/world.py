@@ -54,7 +54,9 @@ class World:
     truth: Truth
 
 
-def simulate(settings: SimulationSource, first_day: int = 0, days: int | None = None) -> World:
+def simulate(
+    settings: SimulationSource, first_day: int = 0, days: int | None = None, injected: tuple[Effect, ...] | None = None
+) -> World:
     """Return the posts of some days of a seeded world, and the truth about them.
 
     The same day has the same posts whatever window is asked for.
@@ -67,6 +69,8 @@ def simulate(settings: SimulationSource, first_day: int = 0, days: int | None = 
         First day of the window, counted from 0.
     days
         Length of the window; None: to the world's end.
+    injected
+        Effects in place of those that the seed draws.
 
     Raises
     ------
@@ -80,7 +84,8 @@ def simulate(settings: SimulationSource, first_day: int = 0, days: int | None = 
             f"{settings.all_days - 1}; choose an earlier window or set source.days higher"
         )
     later = settings.later_days
-    effects = events.schedule(settings.days, settings.seed, later) if settings.effects else ()
+    drawn = events.schedule(settings.days, settings.seed, later) if settings.effects else ()
+    effects = drawn if injected is None else injected
     volumes = events.volumes(settings.rows, settings.days, settings.start.weekday(), settings.seed, effects, later)
     tastes = tastes_of(settings.seed)
     rows: list[dict[str, object]] = []
@@ -116,13 +121,13 @@ def simulate(settings: SimulationSource, first_day: int = 0, days: int | None = 
     frame = pd.DataFrame(rows)
     frame["time"] = frame["time"].astype("datetime64[us]").dt.tz_localize("UTC")
     frame = frame.astype({"alert": "int8", "true_alert": "int8", "material": bool})
-    injected = [
+    there = [
         effect
         for effect in (*effects, *_standing(settings))
         if effect.first_day < last and effect.last_day >= first_day
     ]
     truth = Truth(
-        effects=_effects_table(injected),
+        effects=_effects_table(there),
         reposts=pd.DataFrame(reposts, columns=["post_id", "original", "form"]),
         personal_data=pd.DataFrame(personal, columns=["post_id", "kind", "value"]),
     )

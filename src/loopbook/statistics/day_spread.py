@@ -96,6 +96,15 @@ def kinds(weekday: Kinds | None, there: NDArray[np.bool_]) -> Kinds:
     return weekend if min(seen[:5].sum(), seen[5:].sum()) >= WEEKENDS else np.zeros_like(weekend)
 
 
+def matched(now: Daily, base: Daily) -> tuple[Kinds, Kinds]:
+    """Return the kind of each day of both, int64 [days] each: those of the base, or all one if `now` has no names."""
+    kinds = base.kinds()
+    several = int(kinds.max(initial=0))
+    if several and now.weekday is not None:
+        return now.weekday if several > 1 else (now.weekday >= 5).astype("int64"), kinds
+    return np.zeros(len(now.value), "int64"), np.zeros(len(base.value), "int64")
+
+
 @dataclass(frozen=True, eq=False)
 class Fit:
     """Weighted means of a base by kind of day, and the squares around them.

@@ -1,0 +1,104 @@
+"""Waves: the share of predicted bad news among all rows by day, against the days before, whatever segment it is in."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from loopbook.monitoring import rates, sentiment, signals
+from loopbook.monitoring.changes import Change
+from loopbook.monitoring.sentiment import NEGATIVE, Sentiment
+from loopbook.monitoring.timeline import Floats, Log, Mask
+
+LEAST_RISE = 0.05
+"""Smallest change of the share of bad news worth an alert."""
+ECHO = "echo"
+"""Check of what the surges of segments explain: it is theirs and no wave of its own."""
+
+
+def watch(log: Log, rest: Log) -> pd.DataFrame:
+    """Watch the share of answers that are bad news, over all rows.
+
+    What is tested are the answers; the corrected share stands beside them with its interval (`sentiment`). A wave that
+    is there in all rows but not in those outside the surges of segments is an `ECHO` of these.
+
+    Parameters
+    ----------
+    log, rest
+        Everything, and the same without the rows of surges.
+
+    Returns
+    -------
+    DataFrame
+        A row a change (`signals.COLUMNS`), a fall too: it ends a wave. ``value`` is the share of the answers.
+    """
+    own = _watch(rest)
+    if len(rest.stream) == len(log.stream):
+        return own
+    every = _watch(log)
+    risen = own[own["value"] > own["expected"]]
+    known = set(zip(risen["onset"].tolist(), risen["last"].tolist(), strict=True))
+    echo = [
+        value > expected and not any(first <= last and onset <= end for first, end in known)
+        for value, expected, onset, last in every[["value", "expected", "onset", "last"]].to_numpy().tolist()
+    ]
+    return pd.concat([own, every[np.array(echo, bool)].assign(check=ECHO)], ignore_index=True)
+
+
+def _watch(log: Log) -> pd.DataFrame:
+    read = sentiment.read(log)
+    if read is None:
+        return signals.table([])
+    now, base = (
+        np.where(codes < 0, np.nan, codes == NEGATIVE).astype("float64") for codes in (read.stream, read.reference)
+    )
+    name = f"share of “{read.name}” among the answers"
+    rate = rates.mean(name, (log.stream, log.reference), (now, base), lambda one, other: abs(one - other), LEAST_RISE)
+    return rates.watch("wave", log, [rate._replace(words=_words(log, read, name))])
+
+
+def _words(log: Log, read: Sentiment, name: str) -> Callable[[Change], str]:
+    """Return how a change is told: the share of the answers, and the corrected one beside it."""
+
+    def words(change: Change) -> str:
+        moved = rates.moved(name, *np.clip([change.value, change.expected], 0, 1).tolist())
+        if not read.corrects:
+            return moved
+        inside: Mask = (log.stream.day >= change.onset) & (log.stream.day <= change.day)
+        _, (value, low, high) = read.share(read.stream[inside])
+        return f"{moved}; corrected for errors {value:.0%} ({low:.0%} to {high:.0%})"
+
+    return words
+
+
+def bands(log: Log, rows: tuple[Mask, Mask] | None = None) -> pd.DataFrame | None:
+    """Return the share of bad news by day with the band in which a day lies if nothing has changed.
+
+    Parameters
+    ----------
+    rows
+        Of stream and reference, bool [n] each; None: all.
+
+    Returns
+    -------
+    DataFrame or None
+        A row a day of the stream: `rows`, `share` of the answers, `corrected` with `low` and `high` (95%), and
+        `expected` with `lower` and `upper`: of a day of this kind (weekday, or weekend) with as many rows, by the
+        reference and the spread between its days. None where the scenario watches no sentiment.
+    """
+    read = sentiment.read(log)
+    if read is None:
+        return None
+    kept = rows or (np.ones(len(log.stream), bool), np.ones(len(log.reference), bool))
+    said = [np.where(own, codes, -1) for own, codes in zip(kept, (read.stream, read.reference), strict=True)]
+    flags: list[Floats] = [np.where(codes < 0, np.nan, codes == NEGATIVE).astype("float64") for codes in said]
+    now, base = (side.daily(flag) for side, flag in zip((log.stream, log.reference), flags, strict=True))
+    expected, spread = rates.expected(now, base, log.spread)
+    found = []
+    for day in range(log.stream.days):
+        codes = said[0][(log.stream.day == day) & (said[0] >= 0)]
+        raw, level = read.share(codes)
+        found.append((len(codes), raw, *level))
+    table = pd.DataFrame(found, columns=["rows", "share", "corrected", "low", "high"])
+    lower, upper = np.clip([expected - spread, expected + spread], 0, 1)
+    return table.assign(expected=expected, lower=lower, upper=upper)
