@@ -28,6 +28,16 @@ def test_a_day_with_half_the_posts_gives_an_alarm(quiet: Callable[..., Log]) -> 
     assert found["day"][found["alarm"]].tolist() == [9]
 
 
+def test_a_reference_that_is_a_share_of_its_days_says_nothing_of_how_many_rows_a_day_has(
+    rows: Callable[..., pd.DataFrame], scenario: Scenario
+) -> None:
+    reference, stream = rows(1, 9, 100, "2025-12-20"), rows(2, 9, 400, "2026-01-05")
+    assert volume.watch(prepare(stream, reference, scenario))["alarm"].any()
+    splits = scenario.data.splits.model_copy(update={"by": "stratum", "dates": (pd.Timestamp("2026-01-05").date(),)})
+    dealt = scenario.model_copy(update={"data": scenario.data.model_copy(update={"splits": splits})})
+    assert not volume.watch(prepare(stream, reference, dealt))["alarm"].any()
+
+
 def test_the_first_and_last_day_may_be_cut(quiet: Callable[..., Log]) -> None:
     def cut(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
         return stream[~np.isin(day, [0, 19]) | (np.arange(len(stream)) % 10 == 0)]

@@ -22,7 +22,7 @@ def watch(log: Log) -> pd.DataFrame:
     until then all days count as one kind. Where a day has few rows the logarithm leans, so no count is called rarer
     than chance alone makes it, nor a stretch of days without any (`_by_chance`). The first and the last day of either
     side may be cut and are left out. The reference is part of the history where it lies before the stream; where the
-    splits are shares of the same days, its volume says nothing about the stream's.
+    splits are shares of the same days, or all but the stream are, its volume says nothing about the stream's.
 
     Returns
     -------
@@ -61,7 +61,8 @@ def _history(log: Log, start: date) -> tuple[list[float], list[int]]:
     if "time" not in log.reference.frame.columns or log.reference.frame["time"].isna().any():
         return [], []
     first, last = log.reference.frame["time"].min().date(), log.reference.frame["time"].max().date()
-    if last > start or log.reference.days < 3:
+    splits = log.scenario.data.splits
+    if last > start or log.reference.days < 3 or (splits.dates and splits.by != "time"):
         return [], []
     counts = np.bincount(log.reference.day, minlength=log.reference.days)[1:-1].astype("float64")
     return counts.tolist(), [(first.weekday() + 1 + day) % 7 for day in range(len(counts))]
