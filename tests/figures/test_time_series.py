@@ -12,7 +12,11 @@ import pytest
 from loopbook.figures import time_series
 
 HOSTILE = "<script>alert(1)</script> $\\frac{ & \x00"
-WORDS: dict[str, Any] = {"title": "Above its band on two days", "y": "share", "alt": "The share leaves its band on days 2 and 3."}
+WORDS: dict[str, Any] = {
+    "title": "Above its band on two days",
+    "y": "share",
+    "alt": "The share leaves its band on days 2 and 3.",
+}
 DAYS = pd.date_range("2026-01-01", periods=4, name="day")
 
 
