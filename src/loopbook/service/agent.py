@@ -23,6 +23,7 @@ from loopbook.decisions.log import Decision
 from loopbook.decisions.policies import Policy, Review, Ruled, Threshold
 from loopbook.decisions.replay import Budget
 from loopbook.desk.desk import Desk
+from loopbook.desk.outside import Outside
 from loopbook.models.answers import Answers
 from loopbook.models.shipping.bundle import OnnxModel
 from loopbook.privacy import personal_data
@@ -134,8 +135,10 @@ class Served:
 
     @cached_property
     def desk(self) -> Desk:
-        """The support desk, if the scenario has one: the champion knows the intents."""
-        return Desk.of(self.scenario, self.model, self.project.root)
+        """The support desk, if the scenario has one: the champion knows the intents, the run's rows what is outside."""
+        rows = (pd.read_parquet(artifact(self.project, self.run, name)) for name in ("train", "validation"))
+        known = Outside.of(self.model, *rows, cache=self.project.work / "embeddings")
+        return Desk.of(self.scenario, self.model, self.project.root, known)
 
     @cached_property
     def card(self) -> dict[str, Any] | None:
