@@ -72,9 +72,9 @@ def difference(figures: Mapping[str, Any], *names: str) -> Difference | None:
 
 
 def open_alerts(run: Run, data: Path) -> tuple[dict[str, Any], ...]:
-    """Return the alerts of a run that still lasted when it ended, the dearest first."""
+    """Return the alerts of a run that still lasted when it ended, the dearest first; good news is none."""
     found = artifacts.rows(run, data, artifacts.ALERTS)
-    rows = [row for row in found[1] if not row.get("until")] if found else []
+    rows = [row for row in found[1] if not row.get("until") and not row.get("told")] if found else []
     return tuple(sorted(rows, key=lambda row: -(row.get("cost") or 0.0)))
 
 

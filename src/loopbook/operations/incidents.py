@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from loopbook.store import appended, content, vault
 from loopbook.store.project import Project
 from loopbook.store.records import Run
 
-State = Literal["open", "ended", "acknowledged", "silenced"]
+State = Literal["open", "ended", "acknowledged", "silenced", "told"]
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,15 @@ class Known:
     since, peak, until
         Days on which it began, was largest and ended; `until` is empty while it lasts.
     state
-        open or ended; acknowledged or silenced where somebody has said so and it still lasts.
+        open or ended; acknowledged or silenced where somebody has said so and it still lasts; told: good news, which
+        is listed and sent to nobody.
     note
         Who said what, and until when.
+    cost
+        What it is expected to cost, by the model's probabilities; None where that is not known.
+    associated, words, rows
+        What it goes with, its typical words, and typical rows, a line each; empty where nothing is said of it. The
+        words are the rows' own: escape them.
     """
 
     id: str
@@ -45,12 +52,18 @@ class Known:
     until: str
     state: State
     note: str = ""
+    cost: float | None = None
+    associated: str = ""
+    words: str = ""
+    rows: str = ""
 
 
 def known(
     project: Project, run: Run | None, today: date | None = None, alerts: pd.DataFrame | None = None
 ) -> list[Known]:
-    """Return the incidents of a run, those that still last first; none where no monitoring has run.
+    """Return the incidents of a run; none where no monitoring has run.
+
+    Those that still last come first, of these the most costly by what is expected, and good news last.
 
     `alerts` are those of the live checks, in place of the ones that the run's notebook 06 wrote.
     """
@@ -60,7 +73,7 @@ def known(
     day = (today or datetime.now(UTC).date()).isoformat()
     rows = _alerts(project, run) if alerts is None else _plain(alerts)
     found = [_one(row, said.get(str(row["id"]), {}), day) for row in rows]
-    return sorted(found, key=lambda one: (one.state == "ended", one.since))
+    return sorted(found, key=lambda one: (one.state == "told", one.state == "ended", -(one.cost or 0.0), one.since))
 
 
 def say(project: Project, run: Run | None, incident: str, event: str, **what: str) -> None:
@@ -88,6 +101,7 @@ def counts(project: Project, run: Run, before: Run | None) -> dict[str, int] | N
     if not any("alerts" in stage.artifacts for stage in run.stages.values()):
         return None
     now, was = ({one.id: one for one in known(project, which)} for which in (run, before))
+    now, was = ({name: one for name, one in some.items() if one.state != "told"} for some in (now, was))
     lasting = {name for name, one in was.items() if one.state != "ended"}
     return {
         "new": len(now.keys() - was.keys()),
@@ -105,7 +119,7 @@ def tell(
 ) -> dict[str, str]:
     """Send each incident once each way that the scenario names, and once that it has ended; return what failed, by way.
 
-    Incidents that somebody has acknowledged or silenced are not sent. `alerts` as of `known`.
+    Incidents that somebody has acknowledged or silenced are not sent, nor is good news. `alerts` as of `known`.
     """
     wanted = scenario.alerts
     failed: dict[str, str] = {}
@@ -144,7 +158,7 @@ def _messages(run: Run, incidents: list[Known]) -> pd.DataFrame:
     """Return an outbox: a message when an incident is first seen, and one when it has ended."""
     rows = []
     for one in incidents:
-        if one.state in ("acknowledged", "silenced"):
+        if one.state in ("acknowledged", "silenced", "told"):
             continue
         name = f"{run.scenario}-{one.id}{'-ended' if one.state == 'ended' else ''}"
         message = {"scenario": run.scenario, "run": run.run, "simulated": run.simulated, "incident": one.id}
@@ -154,12 +168,15 @@ def _messages(run: Run, incidents: list[Known]) -> pd.DataFrame:
 
 
 def _one(row: Mapping[str, Any], said: Mapping[str, str], day: str) -> Known:
-    state: State = "ended" if row["until"] else "open"
+    state: State = "told" if row.get("told") else "ended" if row["until"] else "open"
     if said and state == "open" and (said["event"] == "acknowledged" or said["until"] >= day):
         state = "acknowledged" if said["event"] == "acknowledged" else "silenced"
     note = ", ".join(said[part] for part in ("by", "until", "reason") if part in said)
     title = line(str(row["title"]))
-    return Known(str(row["id"]), title, str(row["since"]), str(row["peak"]), str(row["until"]), state, note)
+    cost = float(row.get("expected_cost") or nan)
+    more = [str(row.get(name) or "") for name in ("associated", "words", "rows")]
+    lived = (str(row["since"]), str(row["peak"]), str(row["until"]))
+    return Known(str(row["id"]), title, *lived, state, note, cost if isfinite(cost) else None, *more)
 
 
 def _alerts(project: Project, run: Run) -> list[dict[str, Any]]:

@@ -22,7 +22,9 @@ class Page:
     days
         By action, day and number of decisions, the days in order.
     incidents
-        `title`, `state`, `since`, `peak`, `until`, `note` of each.
+        `title`, `state`, `since`, `peak`, `until`, `note`, `cost`, `associated`, `words`, `rows` of each.
+    currency
+        Of what an incident is expected to cost.
     checked
         Between which decisions the checks have looked; empty if they have not.
     refused
@@ -37,6 +39,7 @@ class Page:
     incidents: Sequence[Mapping[str, Any]]
     checked: str
     refused: Mapping[str, int]
+    currency: str = ""
 
     @property
     def charts(self) -> list[chart.Drawing]:

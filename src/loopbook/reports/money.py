@@ -13,6 +13,8 @@ from loopbook.store.records import Run
 _SHOWN = 50  # alerts that a page lists
 _FAR = 5  # times the middle cost beyond which a policy is listed, but not drawn
 
+_UNTOLD = {"until": "", "told": False, "expected_cost": None, "associated": "", "words": "", "rows": ""}
+"""What alerts of an older run do not say."""
 _QUALITIES = {"precision": "Precision", "recall": "Recall", "accuracy": "Accuracy", "macro_f1": "Macro-F1"}
 """What is shown of a policy besides money: the first two that it has; with two classes all but the last."""
 
@@ -59,8 +61,9 @@ def alerts(run: Run, data: Path) -> dict[str, Any] | None:
         return None
     _, rows = found
     shown = [
-        {"until": "", **row, "between": chart.span(row.get("cost_low"), row.get("cost_high"))} for row in rows[:_SHOWN]
+        {**_UNTOLD, **row, "between": chart.span(row.get("cost_low"), row.get("cost_high"))} for row in rows[:_SHOWN]
     ]
+    shown.sort(key=lambda row: (bool(row.get("told")), bool(row["until"]), -(row.get("expected_cost") or 0.0)))
     return {
         "rows": shown,
         "left_out": len(rows) - len(shown),

@@ -188,6 +188,7 @@ class Watch:
             [vars(one) for one in found],
             f"Looked at: {seen.decisions:,} decisions between {between}." if seen else "",
             dict(self._refused),
+            self.scenario.currency,
         )
 
     def _decided(self, arrival: Arrival, refused: Counter[str]) -> Iterator[list[Stored]]:
