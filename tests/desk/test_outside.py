@@ -104,12 +104,12 @@ def test_questions_of_other_subjects_are_told_from_those_of_known_intents(
 ) -> None:
     model, splits, cache = taught
     known = Outside.of(model, splits["train"], splits["validation"], cache)
-    inside = known.tail(list(splits["test"]["text"]))
-    assert (known.tail(FAR) <= 0.05).all()
+    inside = np.array(known.tail(list(splits["test"]["text"])))
+    assert max(known.tail(FAR)) <= 0.05
     assert wilson(float((inside <= 0.05).mean()), len(inside)).low <= 0.05, "the level is held within chance"
     assert np.median(inside) > 0.25
     assert len(known.tail([])) == 0
-    strange = known.tail(["", "   ", "\ud800 🎉", "问" * 2_000])
+    strange = np.array(known.tail(["", "   ", "\ud800 🎉", "问" * 2_000]))
     assert np.isfinite(strange).all() and ((strange > 0) & (strange <= 1)).all()
 
 

@@ -211,10 +211,10 @@ class Outside:
         far = self.distance(sentence_encoder.embed(arrays.texts(self.model.features, rows), self.cache))
         return self.fusion.score(far, doubt(self.model.answer(rows, self.cache).probability))
 
-    def tail(self, questions: Sequence[str]) -> Floats:
-        """Return how probable a score at least as high is among known questions, float64 [n]: small is outside."""
+    def tail(self, questions: Sequence[str]) -> list[float]:
+        """Return how probable a score at least as high is among known questions, one each: small is outside."""
         rows = pd.DataFrame({field: list(questions) for field in self.model.features.texts[:1]}, dtype=object)
-        return anomaly.tail(self.known, self.scores(rows))
+        return list(map(float, anomaly.tail(self.known, self.scores(rows))))
 
 
 def compare(

@@ -136,8 +136,8 @@ class Served:
     @cached_property
     def desk(self) -> Desk:
         """The support desk, if the scenario has one: the champion knows the intents, the run's rows what is outside."""
-        rows = (pd.read_parquet(artifact(self.project, self.run, name)) for name in ("train", "validation"))
-        known = Outside.of(self.model, *rows, cache=self.project.work / "embeddings")
+        train, held = (pd.read_parquet(artifact(self.project, self.run, name)) for name in ("train", "validation"))
+        known = Outside.of(self.model, train, held, self.project.work / "embeddings")
         return Desk.of(self.scenario, self.model, self.project.root, known)
 
     @cached_property
