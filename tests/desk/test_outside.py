@@ -117,9 +117,8 @@ def test_methods_are_compared_on_the_same_questions(taught: tuple[Model, dict[st
     model, splits, cache = taught
     told = outside.compare(model, splits, {"far": FAR}, 0.05, cache).set_index(["asked", "method"])["value"]
     assert told["far", "kNN and softmax"] == 1.0
-    fused = (
-        Outside.of(model, splits["train"], splits["validation"], cache).tail(splits["test"]["text"]) <= 0.05
-    ).mean()
+    desk = Outside.of(model, splits["train"], splits["validation"], cache)
+    fused = np.mean([tail <= 0.05 for tail in desk.tail(list(splits["test"]["text"]))])
     assert told["known", "kNN and softmax"] == pytest.approx(fused), "the table judges what the desk uses"
     assert (told["known"] <= 0.2).all()
 
