@@ -7,10 +7,14 @@ from loopbook.desk.turn import Citation, Passage
 
 
 class Found(NamedTuple):
-    """A passage that was retrieved, and how well it fits, higher is better; scores of one search are comparable."""
+    """A passage that was retrieved, and how well it fits, higher is better.
+
+    Scores of one search are comparable; `similarity`, the cosine of question and passage, is so from search to search.
+    """
 
     passage: Passage
     score: float
+    similarity: float
 
 
 class Template(NamedTuple):

@@ -1,0 +1,97 @@
+"""Hybrid retrieval: BM25 and the sentence encoder, their ranks fused."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loopbook.desk.parts import Found
+from loopbook.desk.turn import Passage
+from loopbook.models.encoders import sentence_encoder
+
+if TYPE_CHECKING:
+    from bm25s import BM25
+
+_WORD = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
+_DAMPING = 60  # of the ranks, as published: the first of one list counts about as much as the 60th twice
+_LONGEST = 2_000  # characters of a question that are read
+
+
+@dataclass(frozen=True)
+class Index:
+    """Passages that questions are answered from.
+
+    Attributes
+    ----------
+    passages
+        n of them.
+    bm25
+        Their words.
+    vectors
+        Their embeddings, [n, 384].
+    """
+
+    passages: tuple[Passage, ...]
+    bm25: "BM25"
+    vectors: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls, passages: Sequence[Passage], cache: Path | None = None, progress: Callable[[str], object] | None = None
+    ) -> Self:
+        """Return the index of some passages.
+
+        Parameters
+        ----------
+        passages
+            At least one.
+        cache
+            Folder where embeddings are kept by the text that they are of: a changed document costs its own passages
+            and no others.
+        progress
+            Told how far it is.
+        """
+        from bm25s import BM25
+
+        # An address says by file name, title and heading what a passage is about, which the passage itself may not.
+        texts = [f"{re.sub(r'[-_.]', ' ', passage.address)}\n{passage.text}" for passage in passages]
+        bm25 = BM25()
+        bm25.index([words(text) for text in texts], show_progress=False)
+        return cls(tuple(passages), bm25, sentence_encoder.embed(texts, cache, progress))
+
+    def search(self, question: str, most: int = 3) -> list[Found]:
+        """Return the passages that fit a question best, best first; none for a question without a word.
+
+        References
+        ----------
+        Robertson & Zaragoza (2009), The probabilistic relevance framework: BM25 and beyond. Cormack, Clarke & Büttcher
+        (2009), Reciprocal rank fusion outperforms Condorcet and individual rank learning methods.
+        """
+        asked = question[:_LONGEST]
+        tokens = words(asked)
+        if not tokens:
+            return []
+        lexical = self.bm25.get_scores(tokens)
+        cosine = self.vectors @ sentence_encoder.embed([asked])[0]
+        # A passage without a single word of the question has no rank by words.
+        fused = np.where(lexical > 0, 1 / (_DAMPING + ranks(lexical)), 0.0) + 1 / (_DAMPING + ranks(cosine))
+        order = np.argsort(-fused, kind="stable")[:most]
+        return [Found(self.passages[at], float(fused[at]), float(cosine[at])) for at in order]
+
+
+def words(text: str) -> list[str]:
+    """Return the stems of a text's words, and each Chinese sign for itself."""
+    from Stemmer import Stemmer
+
+    return list(map(str, Stemmer("english").stemWords(_WORD.findall(text.lower()))))
+
+
+def ranks(scores: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return the rank of each score, 1 for the highest; of equal ones the first comes first."""
+    found = np.empty(len(scores), dtype=np.int64)
+    found[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
+    return found
