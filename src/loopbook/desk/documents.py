@@ -172,20 +172,10 @@ def _tree(content: bytes | str) -> "HtmlElement | None":
     if title and tree.find(".//h1") is None and tree.find("body") is not None:
         tree.find("body").insert(0, html.builder.H1(title))
     for element in [*tree.iter()]:
-        if not isinstance(element.tag, str) or element.tag in _UNSEEN or _hidden(element):
-            if element.getparent() is not None:
-                element.drop_tree() if isinstance(element.tag, str) else _drop(element)
+        unseen = not isinstance(element.tag, str) or element.tag in _UNSEEN or _hidden(element)
+        if unseen and element.getparent() is not None:
+            element.drop_tree()
     return tree
-
-
-def _drop(comment: "HtmlElement") -> None:
-    """Take a comment or a processing instruction out, and keep what stands behind it."""
-    tail, parent, before = comment.tail or "", comment.getparent(), comment.getprevious()
-    if before is not None:
-        before.tail = (before.tail or "") + tail
-    else:
-        parent.text = (parent.text or "") + tail
-    parent.remove(comment)
 
 
 def _hidden(element: "HtmlElement") -> bool:
@@ -239,7 +229,7 @@ def _row(columns: list[str], row: list[str]) -> str:
     """Return a table's row as a line: its first cell, then the others with the names of their columns."""
     named = [columns[at] if at < len(columns) else "" for at in range(len(row))]
     said = [f"{name}: {cell}" if name else cell for name, cell in zip(named, row, strict=True) if cell]
-    head, *others = [row[0], *said[1:]] if row[0] else [""] + said
+    head, *others = [row[0], *said[1:]] if row[0] else ["", *said]
     return f"{head} – {'; '.join(others)}" if head and others else head or "; ".join(others)
 
 
@@ -257,7 +247,9 @@ def _plain(text: str) -> Iterator[tuple[str, list[str]]]:
 
 def _clean(text: str) -> str:
     """Return a text on one line, without characters that nobody sees and that could hide a message."""
-    shown = (each for each in unicodedata.normalize("NFC", text) if unicodedata.category(each) not in ("Cf", "Co", "Cs"))
+    shown = (
+        each for each in unicodedata.normalize("NFC", text) if unicodedata.category(each) not in ("Cf", "Co", "Cs")
+    )
     plain = "".join(" " if unicodedata.category(each) == "Cc" else each for each in shown)
     return " ".join(plain.split())
 
