@@ -13,7 +13,7 @@ from loopbook.desk.parts import Template
 from loopbook.models.encoders import sentence_encoder
 from loopbook.scenario.errors import DataError
 
-NEAR = 0.55
+NEAR = 0.6
 """Cosine from which a past question is near; below it, no template fits."""
 
 ALIKE = 0.1
