@@ -114,7 +114,7 @@ class Desk:
         meaning = self.understanding.read(conversation, text)
         if kind == "person" or meaning is None:
             reason = "The customer asks for a person." if meaning else "Nothing of what was offered is meant."
-            began = memory.subject(conversation)
+            began = memory.subject(conversation) if meaning else None
             intent, about = (began.reply.intent, f"{began.reply.about} {text}") if began else (None, text)
             return Reply("hand_over", SAID["hand_over"], intent=intent, reasons=(reason,), about=about)
         return self._decided(conversation, meaning, minutes)
@@ -127,7 +127,9 @@ class Desk:
         offers = () if asked_back else policy.offers(p)
         answer = self._answer(conversation, meaning.about, best) if intent else None
         right = float(p[best]) * answer.fit if answer else None
-        evidence = Evidence(right, float(p[list(offers)].sum()) if offers else None)
+        # Asking back is of no use for an intent without an answer.
+        served = [at for at in offers if at != best or answer]
+        evidence = Evidence(right, float(p[served].sum()) if offers else None)
         spent = policy.expected(evidence, self.settings.costs, minutes)
         act = policy.choose(spent)
         reasons = [*meaning.reasons, f"The intent is {intent} with probability {p[best]:.2f}."]

@@ -53,7 +53,7 @@ _NO = re.compile(
 )
 _PLACES = (("first", "1st", "one", "1", "former", "第一"), ("second", "2nd", "two", "2", "latter", "第二"),
            ("third", "3rd", "three", "3", "第三"), ("fourth", "4th", "four", "4", "第四"))  # fmt: skip
-_PLACE = re.compile(r"(the |number |no\.? |option |#)*(?P<place>\w+)( one| option| please|个)*", re.IGNORECASE)
+_AROUND = {"the", "number", "option", "one", "please", "i", "mean", "take"}
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def subject(conversation: Conversation) -> Turn | None:
     """Return the turn with which the present subject began: the first of the latest turns of one intent."""
     began: Turn | None = None
     for turn in reversed(conversation.turns):
-        if turn.reply.intent is None:
+        if turn.reply.intent is None or turn.reply.act == "clarify":
             continue
         if began is not None and turn.reply.intent != began.reply.intent:
             break
@@ -154,9 +154,12 @@ def choice(text: str, options: Sequence[str], titles: Sequence[Mapping[str, str]
     for option in options:
         if plain in {option.casefold(), *(by.get(option, "").casefold() for by in titles)}:
             return option
-    if found := _PLACE.fullmatch(plain):
-        at = next((at for at, names in enumerate(_PLACES) if found["place"] in names), None)
-        at = len(options) - 1 if found["place"] == "last" else at
+    words = [word.strip(",.!?:#个") for word in plain.split()][:6]
+    named = [word for word in words if word not in _AROUND] or words[-1:]
+    if len(named) == 1:
+        at = next((at for at, names in enumerate(_PLACES) if named[0] in names), None)
+        at = len(options) - 1 if named[0] == "last" else at
         if at is not None and at < len(options):
             return options[at]
+    plain = " ".join(words)
     return "yes" if _YES.fullmatch(plain) else "no" if _NO.fullmatch(plain) else None
