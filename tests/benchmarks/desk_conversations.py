@@ -49,7 +49,7 @@ def built(candidate: str, cache: Path | None) -> Desk:
     model = fitted(rows, candidate, cache)
     right = model.answer(rows.test).label == rows.test["label"].astype(str).to_numpy()
     print(f"{candidate}: {right.mean():.3f} of {len(right)} test questions have the right intent")
-    return Desk.of(rows.scenario, model, ROOT, Outside.of(model, rows.train, rows.validation, cache))
+    return Desk.of(rows.scenario, model, ROOT, Outside.of(model, rows.train, rows.validation, cache), cache)
 
 
 class Sources:

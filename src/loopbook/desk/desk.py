@@ -1,13 +1,15 @@
 """The support desk: a conversation and a text in, a reply out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from loopbook.desk import authored, dialogues, memory, policy
+from loopbook.desk import authored, dialogues, documents, memory, policy
 from loopbook.desk.parts import Abuse, Composer, Outside, Retrieval, Templates
 from loopbook.desk.policy import Evidence
+from loopbook.desk.retrieval import Index
+from loopbook.desk.templates import PastDialogues
 from loopbook.desk.turn import Citation, Conversation, Reply
 from loopbook.desk.understanding import Meaning, Understanding
 from loopbook.models.seen_rows import Learner
@@ -59,7 +61,15 @@ class Desk:
     abuse: Abuse | None = None
 
     @classmethod
-    def of(cls, scenario: Scenario, model: Learner, root: Path, outside: Outside | None = None) -> Self:
+    def of(
+        cls,
+        scenario: Scenario,
+        model: Learner,
+        root: Path,
+        outside: Outside | None = None,
+        cache: Path | None = None,
+        progress: Callable[[str], object] | None = None,
+    ) -> Self:
         """Return the desk of a scenario.
 
         Parameters
@@ -72,6 +82,8 @@ class Desk:
             The project's root, from which the settings name files.
         outside
             What recognises questions of no intent, learned from the run's train and validation; None: nothing does.
+        cache, progress
+            The sentence encoder's: where embeddings of documents and past dialogues are kept, and who is told.
 
         Raises
         ------
@@ -88,7 +100,10 @@ class Desk:
         table = authored.read(root / settings.titles, "intent", "title_en", "title_zh")
         titles = {name: dict(zip(table["intent"], table[f"title_{name}"], strict=True)) for name in ("en", "zh")}
         known = dialogues.memory(dialogues.read(root / settings.conversations), model, texts[0])
-        return cls(settings, Understanding(model, texts[0], titles, outside, settings.outside_level, known))
+        understanding = Understanding(model, texts[0], titles, outside, settings.outside_level, known)
+        index = Index.of(documents.read(root / settings.documents, progress).passages, cache, progress)
+        past = authored.read(root / settings.dialogues, "question", "answer", "rating")
+        return cls(settings, understanding, index, None, PastDialogues.of(past, cache, progress))
 
     def title(self, intent: str, language: str = "en") -> str:
         """Return what a customer reads of an intent; of one without a title, its name in words."""

@@ -4,12 +4,9 @@ import numpy as np
 import pandas as pd
 
 from loopbook.desk.records import ASKED, CLOSED, RATED, WROTE
-from loopbook.figures.sentence import Sentence
 from loopbook.scenario.desk import DeskCosts
 from loopbook.statistics import intervals
 from loopbook.statistics.intervals import Interval
-from loopbook.store.sealed import TALKED
-from loopbook.store.stage import Stage
 
 BAD = 2
 """Ratings, of 1 to 5, up to which an answer counts as a wrong one."""
@@ -52,15 +49,6 @@ def numbers(talked: pd.DataFrame, costs: DeskCosts) -> pd.DataFrame:
         ("cost of a conversation", len(rows), *intervals.student(rows["cost"])),
     ]
     return pd.DataFrame(found, columns=COLUMNS)
-
-
-def of(stage: Stage) -> pd.DataFrame | Sentence:
-    """Return the numbers of a stage's scenario to show, or a sentence where it has no desk or nobody has asked it."""
-    settings = stage.scenario.studies.support_desk
-    if settings is None:
-        return Sentence("This agent has no support desk (`studies.support_desk`).")
-    found = numbers(stage.carry(TALKED), settings.costs)
-    return found.round(3) if len(found) else Sentence("Nobody has had a conversation with the desk yet.")
 
 
 def _one(part: pd.DataFrame, costs: DeskCosts) -> dict[str, float | bool | None]:

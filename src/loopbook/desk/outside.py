@@ -152,15 +152,12 @@ class Outside:
         How distance and doubt are weighed.
     known
         Scores of known questions that were not learned from, float64 [n]: what a level is told by.
-    cache
-        Folder of sentence embeddings that are known already.
     """
 
     model: Learner
     distance: anomaly.Score
     fusion: Fusion
     known: Floats
-    cache: Path | None = None
 
     @classmethod
     def of(
@@ -202,14 +199,14 @@ class Outside:
         score = method(reference, train["label"].astype(str).to_numpy())
         far, unsure = score(held), doubt(model.answer(validation, cache).probability)
         fusion = Fusion.of(far, unsure)
-        return cls(model, score, fusion, fusion.score(far, unsure), cache)
+        return cls(model, score, fusion, fusion.score(far, unsure))
 
     def scores(self, rows: pd.DataFrame) -> Floats:
         """Return the score of rows with the task's input fields, float64 [n]."""
         if not len(rows):
             return np.zeros(0)
-        far = self.distance(sentence_encoder.embed(arrays.texts(self.model.features, rows), self.cache))
-        return self.fusion.score(far, doubt(self.model.answer(rows, self.cache).probability))
+        far = self.distance(sentence_encoder.embed(arrays.texts(self.model.features, rows)))
+        return self.fusion.score(far, doubt(self.model.answer(rows).probability))
 
     def tail(self, questions: Sequence[str]) -> list[float]:
         """Return how probable a score at least as high is among known questions, one each: small is outside."""

@@ -27,6 +27,7 @@ GOOD = 4.0
 class PastDialogues:
     """Questions that were asked, with the embedding of each, [n, 384], its answer and rating from 1 to 5."""
 
+    questions: tuple[str, ...]
     answers: tuple[str, ...]
     ratings: NDArray[np.float64]
     vectors: NDArray[np.float32]
@@ -48,7 +49,7 @@ class PastDialogues:
             at = int(wrong.argmax())
             raise DataError(f"Dialogue {at + 1} is rated {table['rating'].iloc[at]!r}; write a number from 1 to 5.")
         vectors = sentence_encoder.embed(list(table["question"]), cache, progress)
-        return cls(tuple(table["answer"]), ratings, vectors)
+        return cls(tuple(table["question"]), tuple(table["answer"]), ratings, vectors)
 
     def best(self, question: str) -> Template | None:
         """Return the best-rated answer of those near a question, of equally rated ones the nearest.
@@ -62,4 +63,4 @@ class PastDialogues:
         if not len(near):
             return None
         at = max(near, key=lambda row: (self.ratings[row], cosine[row]))
-        return Template(self.answers[at], float(self.ratings[at]), float(cosine[at]))
+        return Template(self.questions[at], self.answers[at], float(self.ratings[at]), float(cosine[at]))

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from loopbook.desk import numbers
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
 from loopbook.figures.sentence import Sentence, table
@@ -12,6 +13,7 @@ from loopbook.monitoring.timeline import Log
 from loopbook.monitoring.watch import Watch
 from loopbook.statistics.day_spread import FLOOR, kinds
 from loopbook.statistics.metrics import METRICS
+from loopbook.store.stage import Stage
 
 _LEAST_DAYS = 3  # with a row, below which the reference has no spread to show
 _ACTIONS = 4  # drawn where there are more than two
@@ -171,3 +173,12 @@ def savings(offered: pd.DataFrame, currency: str) -> Figure | Sentence:
         reference=0,
         reference_name="nothing saved",
     )
+
+
+def conversations(stage: Stage, talked: pd.DataFrame) -> pd.DataFrame | Sentence:
+    """Return the numbers of a support desk from its sealed conversations, or say that there are none."""
+    desk = stage.scenario.studies.support_desk
+    if desk is None:
+        return Sentence("This agent has no support desk.")
+    found = numbers.numbers(talked, desk.costs)
+    return found.round(3) if len(found) else Sentence("Nobody has had a conversation with the desk yet.")

@@ -137,8 +137,9 @@ class Served:
     def desk(self) -> Desk:
         """The support desk, if the scenario has one: the champion knows the intents, the run's rows what is outside."""
         train, held = (pd.read_parquet(artifact(self.project, self.run, name)) for name in ("train", "validation"))
-        known = Outside.of(self.model, train, held, self.project.work / "embeddings")
-        return Desk.of(self.scenario, self.model, self.project.root, known)
+        cache = self.project.work / "embeddings"
+        known = Outside.of(self.model, train, held, cache)
+        return Desk.of(self.scenario, self.model, self.project.root, known, cache)
 
     @cached_property
     def card(self) -> dict[str, Any] | None:
