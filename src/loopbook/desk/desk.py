@@ -1,5 +1,6 @@
 """The support desk: a conversation and a text in, a reply out."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +27,20 @@ SAID = {
 """What the desk says besides answers."""
 
 
+ABOUT = 0.08
+"""Probability of the intent that the heading of a passage has at least, if it may answer."""
+
+FITS = 0.5
+"""Probability of the intent that a past question has at least, if its answer may be given again."""
+
+_LOOKED, _READ = 8, 3  # passages that are looked at, and those that are read
+
+
 class Answer(NamedTuple):
-    """An answer at hand: its text, where its sentences stand, and how well it fits the intent, 0 to 1."""
+    """An answer at hand: its text, where its sentences stand, and where it is from."""
 
     text: str
     citations: tuple[Citation, ...]
-    fit: float
     reason: str
 
 
@@ -132,16 +141,17 @@ class Desk:
             began = memory.subject(conversation) if meaning else None
             intent, about = (began.reply.intent, f"{began.reply.about} {text}") if began else (None, text)
             return Reply("hand_over", SAID["hand_over"], intent=intent, reasons=(reason,), about=about)
-        return self._decided(conversation, meaning, minutes)
+        return self._decided(conversation, text, meaning, minutes)
 
-    def _decided(self, conversation: Conversation, meaning: Meaning, minutes: float) -> Reply:
+    def _decided(self, conversation: Conversation, text: str, meaning: Meaning, minutes: float) -> Reply:
         classes, p = self.understanding.model.classes, meaning.probability
         best = int(p.argmax())
         intent = classes[best] if p[best] > 0 else None
         asked_back = bool(conversation.turns) and conversation.turns[-1].reply.act == "clarify"
         offers = () if asked_back else policy.offers(p)
-        answer = self._answer(conversation, meaning.about, best) if intent else None
-        right = float(p[best]) * answer.fit if answer else None
+        asked = (meaning.about, f"{self.title(classes[best])}: {text}")
+        answer = self._answer(conversation, asked, best) if intent else None
+        right = float(p[best]) if answer else None
         # Asking back is of no use for an intent without an answer.
         served = [at for at in offers if at != best or answer]
         evidence = Evidence(right, float(p[served].sum()) if offers else None)
@@ -161,23 +171,31 @@ class Desk:
             about=meaning.about,
         )
 
-    def _answer(self, conversation: Conversation, about: str, intent: int) -> Answer | None:
-        """Return the answer at hand: the best-rated past one, or else one composed of passages; never one again."""
+    def _answer(self, conversation: Conversation, asked: Sequence[str], intent: int) -> Answer | None:
+        """Return the answer at hand: the best-rated past one, or else one composed of passages; never one again.
+
+        A question is asked in each of some ways until there is an answer.
+        """
         said = {turn.reply.text for turn in conversation.turns}
-        template = self.templates.best(about) if self.templates else None
-        if template is not None and template.answer not in said:
-            fit = float(self.understanding.probabilities([template.question])[0][intent])
-            if fit >= 0.5:
-                return Answer(template.answer, (), 1.0, f"A past answer fits, rated {template.rating:g} of 5.")
-        citations = self._composed(about, said)
-        if citations:
-            text = " ".join(citation.sentence for citation in citations)
-            return Answer(text, tuple(citations), 1.0, f"Composed from {citations[0].passage.address}.")
+        for question in asked:
+            template = self.templates.best(question, said) if self.templates else None
+            if template is not None:
+                fit = float(self.understanding.probabilities([template.question])[0][intent])
+                if fit >= FITS:
+                    return Answer(template.answer, (), f"A past answer fits, rated {template.rating:g} of 5.")
+        for question in asked:
+            if citations := self._composed(question, said, intent):
+                text = " ".join(citation.sentence for citation in citations)
+                return Answer(text, tuple(citations), f"Composed from {citations[0].passage.address}.")
         return None
 
-    def _composed(self, about: str, said: set[str]) -> Sequence[Citation]:
+    def _composed(self, about: str, said: set[str], intent: int) -> Sequence[Citation]:
+        """Return new sentences of passages whose heading is about the intent; none where there is no such passage."""
         if self.retrieval is None or self.composer is None:
             return ()
-        found = self.composer.compose(about, self.retrieval.search(about))
+        found = self.retrieval.search(about, _LOOKED)
+        headings = [re.sub(r"[-_.›]|md$|html$|txt$", " ", each.passage.address) for each in found]
+        fit = self.understanding.probabilities(headings)[:, intent] if found else ()
+        near = [each for each, share in zip(found, fit, strict=True) if share >= ABOUT][:_READ]
         before = " ".join(said)
-        return [citation for citation in found if citation.sentence not in before]
+        return [one for one in self.composer.compose(about, near) if one.sentence not in before]

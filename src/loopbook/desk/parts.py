@@ -1,6 +1,6 @@
 """What the desk is put together from: each part by what it is asked, whoever answers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from loopbook.desk.turn import Citation, Passage
@@ -39,8 +39,8 @@ class Retrieval(Protocol):
 class Templates(Protocol):
     """Answers that were given before."""
 
-    def best(self, question: str) -> Template | None:
-        """Return the best-rated answer of the nearest past dialogues; None where none is near."""
+    def best(self, question: str, given: Collection[str] = ()) -> Template | None:
+        """Return the best-rated answer of the nearest past dialogues, none of `given`; None where none is near."""
 
 
 class Composer(Protocol):

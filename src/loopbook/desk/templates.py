@@ -1,6 +1,6 @@
 """Answer templates: the best-rated answer among the past dialogues nearest to a question."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -51,8 +51,8 @@ class PastDialogues:
         vectors = sentence_encoder.embed(list(table["question"]), cache, progress)
         return cls(tuple(table["question"]), tuple(table["answer"]), ratings, vectors)
 
-    def best(self, question: str) -> Template | None:
-        """Return the best-rated answer of those near a question, of equally rated ones the nearest.
+    def best(self, question: str, given: Collection[str] = ()) -> Template | None:
+        """Return the best-rated answer of those near a question, of equally rated ones the nearest; none of `given`.
 
         None where no past question is near, or none of the near ones was answered well.
         """
@@ -60,6 +60,7 @@ class PastDialogues:
             return None
         cosine = self.vectors @ sentence_encoder.embed([question])[0]
         near = np.flatnonzero((cosine >= max(NEAR, cosine.max() - ALIKE)) & (self.ratings >= GOOD))
+        near = near[[self.answers[row] not in given for row in near]]
         if not len(near):
             return None
         at = max(near, key=lambda row: (self.ratings[row], cosine[row]))

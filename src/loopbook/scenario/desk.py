@@ -11,7 +11,7 @@ class DeskCosts(Settings):
     """What a conversation's acts cost, in the scenario's currency."""
 
     wrong: float = Field(8.0, gt=0, description="an answer that does not answer, which the customer takes for one")
-    clarification: float = Field(0.4, ge=0, description="a question back: the customer's time and patience")
+    clarification: float = Field(1.0, ge=0, description="a question back: the customer's time and patience")
     person: float = Field(4.0, gt=0, description="a person who takes the conversation over")
     waiting: float = Field(0.1, ge=0, description="a minute that a customer waits for a person")
     lost: float = Field(6.0, ge=0, description="a customer who leaves without an answer")
