@@ -1,12 +1,14 @@
 """What notebook 12 shows of the support desk: tables and figures."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from loopbook.desk import authored
+from loopbook.desk import authored, dialogues, judging
+from loopbook.desk.desk import Desk
 from loopbook.desk.outside import FUSED, SOFTMAX, Outside, compare
 from loopbook.desk.parts import Retrieval
 from loopbook.figures import plots, sentence
@@ -35,13 +37,7 @@ def outside(stage: Stage, model: Learner, splits: Mapping[str, pd.DataFrame]) ->
 
 def outside_table(told: pd.DataFrame) -> pd.DataFrame:
     """Return `outside.compare`'s table for reading: a row for each method, the share handed over with its interval."""
-    ends = zip(told["value"], told["low"], told["high"], strict=True)
-    shown = told.assign(
-        share=[f"{value:.2f} ({between(low, high, '.2f')})" for value, low, high in ends],
-        kind=told["asked"] + ", " + told["questions"].astype(str),
-    )
-    order = list(dict.fromkeys(shown["kind"]))
-    return shown.pivot(index="method", columns="kind", values="share").loc[list(dict.fromkeys(told["method"])), order]
+    return _shares(told, "method", told["asked"] + ", " + told["questions"].astype(str))
 
 
 def outside_figure(told: pd.DataFrame, level: float) -> Figure:
@@ -92,6 +88,45 @@ def recorded(told: pd.DataFrame) -> dict[str, float]:
         for kind, ends in own.T.items()
         for name, value in Interval(*ends.astype(float)).recorded(f"outside_{kind}").items()
     }
+
+
+def played(stage: Stage, desk: Desk) -> pd.DataFrame:
+    """Return what became of the authored dialogues' test half, with the desk's memory and without.
+
+    Returns
+    -------
+    DataFrame
+        `desk`, and the columns of `judging.table`. Empty where the dialogues speak of intents that the model does not
+        know. An answer counts as right if its intent is.
+    """
+    known = {*desk.understanding.model.classes, None}
+    asked = [
+        dialogue
+        for dialogue in dialogues.read(stage.project.root / stage.settings.conversations)
+        if dialogue.half == "test" and {line.intent for line in dialogue.lines} <= known
+    ]
+    forgetful = replace(desk, understanding=replace(desk.understanding, memory=None))
+    found = [
+        judging.table([judging.play(of, dialogue) for dialogue in asked]).assign(desk=name)
+        for name, of in (("with memory", desk), ("without memory", forgetful))
+        if asked
+    ]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["desk"])
+
+
+def played_table(told: pd.DataFrame) -> pd.DataFrame | Sentence:
+    """Return `played`'s table for reading: a row for each measure, both desks beside each other."""
+    if told.empty:
+        return Sentence("The authored dialogues speak of other intents than this agent's, so they judge nothing here.")
+    return _shares(told, "measure", told["desk"])
+
+
+def _shares(told: pd.DataFrame, index: str, columns: "pd.Series[str]") -> pd.DataFrame:
+    """Return shares with their intervals, as text, in the order in which they come."""
+    ends = zip(told["value"], told["low"], told["high"], strict=True)
+    shares = [f"{value:.2f} ({between(low, high, '.2f')})" for value, low, high in ends]
+    wide = told.assign(share=shares, column=columns).pivot(index=index, columns="column", values="share")
+    return wide.loc[list(dict.fromkeys(told[index])), list(dict.fromkeys(columns))].rename_axis(columns=None)
 
 
 def retrieved(retrieval: Retrieval, path: Path) -> pd.DataFrame:
