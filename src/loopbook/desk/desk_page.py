@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from loopbook.desk import authored, dialogues, judging
+from loopbook.desk import authored, day, dialogues, judging
 from loopbook.desk.desk import Desk
+from loopbook.desk.dialogues import Dialogue
 from loopbook.desk.outside import FUSED, SOFTMAX, Outside, compare
 from loopbook.desk.parts import Retrieval
 from loopbook.figures import plots, sentence
@@ -16,9 +17,14 @@ from loopbook.figures.figure import Figure
 from loopbook.figures.sentence import Sentence
 from loopbook.models.seen_rows import Learner
 from loopbook.scenario.desk import DeskSettings
+from loopbook.simulation.customers import Day
 from loopbook.statistics.intervals import Interval, between, wilson
 from loopbook.store.stage import Stage
 
+BROUGHT = (0.6, 0.3, 0.1)
+"""Shares of simulated customers who bring a question, a conversation, something from outside: an assumption."""
+
+DAYS = 5
 _LOOKED = 10  # passages of a search in which the right one is looked for
 
 
@@ -80,14 +86,19 @@ def refused(known: Outside, test: pd.DataFrame, level: float, most: int = 8) -> 
     return sentence.table(table[table["tail"] <= level].nsmallest(most, "tail").reset_index(drop=True), "None.")
 
 
-def recorded(told: pd.DataFrame) -> dict[str, float]:
-    """Return the shares that the desk's method hands over as flat numbers, by the kind of question."""
+def recorded(told: pd.DataFrame, found: pd.DataFrame, lived: pd.DataFrame) -> dict[str, float]:
+    """Return flat numbers with their intervals.
+
+    The shares that the desk's method hands over, by the kind of question; the share of passages among the first three;
+    the cost of a conversation.
+    """
     own = told[told["method"] == FUSED].set_index("asked")[["value", "low", "high"]]
-    return {
-        name: value
-        for kind, ends in own.T.items()
-        for name, value in Interval(*ends.astype(float)).recorded(f"outside_{kind}").items()
-    }
+    shares = {f"outside_{kind}": Interval(*ends.astype(float)) for kind, ends in own.T.items()}
+    judged = found[found["part"] == "test"]
+    shares["retrieved"] = wilson(float((judged["rank"] <= 3).mean()), len(judged))
+    costs = lived.set_index("desk").loc["the desk", ["cost", "low", "high"]].astype(float)
+    shares["conversation_cost"] = Interval(*costs)
+    return {name: value for kind, ends in shares.items() for name, value in ends.recorded(kind).items()}
 
 
 def played(stage: Stage, desk: Desk) -> pd.DataFrame:
@@ -99,12 +110,7 @@ def played(stage: Stage, desk: Desk) -> pd.DataFrame:
         `desk`, and the columns of `judging.table`. Empty where the dialogues speak of intents that the model does not
         know. An answer counts as right if its intent is.
     """
-    known = {*desk.understanding.model.classes, None}
-    asked = [
-        dialogue
-        for dialogue in dialogues.read(stage.project.root / stage.settings.conversations)
-        if dialogue.half == "test" and {line.intent for line in dialogue.lines} <= known
-    ]
+    asked = _authored(stage, desk)
     forgetful = replace(desk, understanding=replace(desk.understanding, memory=None))
     found = [
         judging.table([judging.play(of, dialogue) for dialogue in asked]).assign(desk=name)
@@ -112,6 +118,19 @@ def played(stage: Stage, desk: Desk) -> pd.DataFrame:
         if asked
     ]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["desk"])
+
+
+def _authored(stage: Stage, desk: Desk) -> list[Dialogue]:
+    """Return dialogues of the test half that speak of intents which the model knows, at most as many as are played."""
+    known = {*desk.understanding.model.classes, None}
+    found = dialogues.read(stage.project.root / stage.settings.conversations)
+    mine = [one for one in found if one.half == "test" and {line.intent for line in one.lines} <= known]
+    return _drawn(mine, stage.settings.played)
+
+
+def _drawn(found: Sequence[Dialogue], most: int) -> list[Dialogue]:
+    order = np.random.default_rng(1).permutation(len(found))[:most]
+    return [found[at] for at in sorted(order)]
 
 
 def played_table(told: pd.DataFrame) -> pd.DataFrame | Sentence:
@@ -129,23 +148,61 @@ def _shares(told: pd.DataFrame, index: str, columns: "pd.Series[str]") -> pd.Dat
     return wide.loc[list(dict.fromkeys(told[index])), list(dict.fromkeys(columns))].rename_axis(columns=None)
 
 
+def days(stage: Stage, desk: Desk, test: pd.DataFrame) -> pd.DataFrame:
+    """Return what simulated days cost with the desk, with a person for everything, and without any; see `day.compare`.
+
+    Customers bring questions of test, authored dialogues and questions from outside: `BROUGHT` says how many.
+    """
+    (field,), most = desk.understanding.model.features.texts, stage.settings.played
+    strange = [text for said in foreign(stage.project.root, stage.settings).values() for text in said]
+    brought = (day.questions(test, field), _authored(stage, desk), day.strangers(strange))
+    filled = [(share, _drawn(part, most)) for share, part in zip(BROUGHT, brought, strict=True) if part]
+    whole = sum(share for share, _ in filled)
+    groups = {share / whole: part for share, part in filled}
+    return day.intervals_of(day.compare(desk, groups, Day.of(stage.settings), range(DAYS)))
+
+
+def days_table(lived: pd.DataFrame) -> pd.DataFrame:
+    """Return `days`' table for reading: cost a conversation, what the desk saves, and what became of customers."""
+    shown = lived.set_index("desk")
+    costs = {"cost": ("cost", "low", "high"), "the desk saves": ("gain", "gain_low", "gain_high")}
+    told = {
+        name: [f"{value:.2f} ({between(low, high, '.2f')})" for value, low, high in shown[list(of)].to_numpy()]
+        for name, of in costs.items()
+    }
+    rest = shown[["resolved", "wrong", "handed_over", "lost", "waited", "waited_95"]].round(2)
+    return pd.concat([pd.DataFrame(told, index=shown.index), rest], axis=1)
+
+
+def days_figure(lived: pd.DataFrame, currency: str) -> Figure:
+    """Draw what a conversation costs with each desk."""
+    shown = lived.set_index("desk")[["cost", "low", "high"]].set_axis(pd.Index(["value", "low", "high"]), axis=1)
+    own = shown["value"].astype(float)["the desk"]
+    others = ", ".join(f"{value:.2f} with {name}" for name, value in shown["value"].drop("the desk").items())
+    return plots.intervals(
+        shown,
+        title=f"A conversation costs {own:.2f} {currency} with the desk; {others}",
+        x=f"{currency} a conversation, mean of simulated days",
+        alt=f"Cost of a conversation: {own:.2f} with the desk, {others}.",
+    )
+
+
 def retrieved(retrieval: Retrieval, path: Path) -> pd.DataFrame:
-    """Return at which rank the passage that answers is found, for authored questions.
+    """Return at which rank a passage that answers is found, for authored questions.
 
     Returns
     -------
     DataFrame
-        `part` (``build`` or ``test``), `question`, `document`, `heading`, `rank` (NaN: not among the first ten), and
-        `first`: the address that stood first.
+        A row a question, which may have several right passages: `part` (``build`` or ``test``), `question`, `rank`
+        (NaN: not among the first ten), and `first`: the address that stood first.
     """
-    asked = authored.read(path, "part", "question", "document", "heading")
-    ranks, first = [], []
-    for question, document, heading in zip(asked["question"], asked["document"], asked["heading"], strict=True):
-        found = retrieval.search(question, _LOOKED)
-        right = [_answers(hit.passage.address, document, heading) for hit in found]
-        ranks.append(1.0 + right.index(True) if any(right) else np.nan)
-        first.append(found[0].passage.address if found else "")
-    return asked.assign(rank=ranks, first=first)
+    asked, rows = authored.read(path, "part", "question", "document", "heading"), []
+    for (part, question), right in asked.groupby(["part", "question"], sort=False):
+        addresses = [hit.passage.address for hit in retrieval.search(str(question), _LOOKED)]
+        places = list(zip(right["document"], right["heading"], strict=True))
+        ranks = [at for at, address in enumerate(addresses, 1) if any(_answers(address, *place) for place in places)]
+        rows.append((part, question, min(ranks, default=np.nan), next(iter(addresses), "")))
+    return pd.DataFrame(rows, columns=["part", "question", "rank", "first"])
 
 
 def _answers(address: str, document: str, heading: str) -> bool:
