@@ -78,6 +78,12 @@ class Index:
         owner = np.array([at for at, _ in below], dtype=np.int64)
         return cls(tuple(passages), bm25, vectors[: len(texts)], vectors[len(texts) :], owner)
 
+    def rows(self, passage: Passage) -> slice:
+        """Return where the sentences of one of the passages stand."""
+        at = self.passages.index(passage)
+        start, end = np.searchsorted(self.owner, [at, at + 1])
+        return slice(int(start), int(end))
+
     def search(self, question: str, most: int = 3) -> list[Found]:
         """Return the passages that fit a question best, best first; none for a question without a word.
 

