@@ -35,19 +35,22 @@ _NAMES = (
 LIST: dict[str, str] = {
     "insult": rf"{_YOU}.{{0,40}}\b{_NAMES}|^\W*{_NAMES}\w*\W*$|\bscrew you|\bshut up|\bgo to hell|\bf\W{{2,}}",
     "threat": rf"\b(?:kill|shoot|burn|stab|poison|hang|smash|slit|beat|hurt|break)\w*\b.{{0,20}}{_YOU}|"
-    r"\bwatch your back|\bknow where \w+ lives?|\bbomb in\b|\byou(?:'ll| will) (?:regret|pay)|\b(?:all|just) (?:die|drop)",
+    r"\bwatch your back|\bknow where \w+ lives?|\bbomb in\b|\byou(?:'ll| will) (?:regret|pay)|"
+    r"\b(?:all|just) (?:die|drop)",
     "hate": r"\b(?:foreigners?|refugees|immigrants|muslims|jews|arabs|gays|roma|poles|indians|asylum seekers)\b"
     r".{0,60}\b(?:are|like|out|home|hang|shot|vermin|steal|stink|animals?|rats|sick|freaks)\b",
     "sexual": r"\b(?:nudes?|naked pictures?|undressed|breasts|have sex|talk dirty|virgin|kiss me|wearing right now)\b",
     "crime": r"\b(?:launder|forge|skim|hack|blackmail|smuggl|fake|stolen card numbers?)\w*\b.{0,60}"
-    r"\b(?:how|without|into|passports?|loan|accounts?|cards?|customer)\b|\bwithout (?:you|him|her|them) (?:knowing|notic)",
+    r"\b(?:how|without|into|passports?|loan|accounts?|cards?|customer)\b|"
+    r"\bwithout (?:you|him|her|them) (?:knowing|notic)",
 }
 """Patterns by kind, by the stems of mild words; a slur needs no list, its sentence is hateful without it."""
 
 _LISTED = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in LIST.items()}
 _DISGUISED = str.maketrans("013457@$", "oleastas")
 _DANGER = re.compile(
-    r"\b(?:kill(?:ing)?|end(?:ing)?|hurt(?:ing)?) (?:myself|my life|it all)\b|\bsuicid|\b(?:want|rather) (?:to )?(?:die|be dead)\b|"
+    r"\b(?:kill(?:ing)?|end(?:ing)?|hurt(?:ing)?) (?:myself|my life|it all)\b|\bsuicid|"
+    r"\b(?:want|rather) (?:to )?(?:die|be dead)\b|"
     r"\b(?:don'?t|do not|no longer) want to (?:live|be alive)|\bbetter (?:off |for everybody )?if I (?:was|were) dead|"
     r"\bcan(?:'?t|not) go on\b|\bno (?:reason|will) to live",
     re.IGNORECASE,
