@@ -1,5 +1,7 @@
 """Figures and tables of notebook 06: volume, scores, alerts, ranking, gaps between groups, remedies."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -8,7 +10,7 @@ from loopbook.desk import numbers
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
 from loopbook.figures.sentence import Sentence, table
-from loopbook.monitoring import fairness, performance, shifts
+from loopbook.monitoring import fairness, opinion_page, performance, shifts
 from loopbook.monitoring.timeline import Log
 from loopbook.monitoring.watch import Watch
 from loopbook.statistics.day_spread import FLOOR, kinds
@@ -110,10 +112,10 @@ def alerts(seen: Watch) -> pd.DataFrame | Sentence:
     return table(seen.alerts[columns].round(1), f"Nothing: no alert in {_days(seen.log.stream.days)}.")
 
 
-def evidence(seen: Watch) -> pd.DataFrame | None:
-    """Return the evidence of each alert in words; None if there is no alert."""
+def evidence(seen: Watch) -> tuple[Any, ...]:
+    """Return the evidence of each alert in words, if there is one, and what `opinion_page` shows of sentiment."""
     frame = seen.alerts[["title", "evidence"]].rename(columns={"title": "alert"}).set_index("alert")
-    return frame if len(frame) else None
+    return *([frame] if len(frame) else []), *opinion_page.shown(seen)
 
 
 def ranking(log: Log, quality: pd.DataFrame) -> Figure | Sentence:

@@ -30,6 +30,7 @@ LENGTHS = (1, 2, 3)
 LEAST_RATIO, LEAST_EXCESS = 2.0, 5.0
 """A surge worth an alert is at least this many times what was expected, and this many rows more."""
 _HARDLY = 0.001  # share of the reference's rows up to which a segment was not there
+_FEW, _FOLD = 3, 30  # rows up to which it was not there either, if so many times what was expected has come
 _MOST_A_DAY = 10
 _FEW_ACTIONS = 6
 _ANSWERS = named(ANSWER, "")[:-1]
@@ -246,7 +247,7 @@ def _signals(
         began[hit.cell] = (first, hit.day, good)
         units, what = log.scenario.task.units, kinds[hit.kind]
         before = history.counts[0][hit.cell]
-        new = before <= _HARDLY * max(history.exposure[0], 1) and hit.kind == 0
+        new = before <= _HARDLY * max(history.exposure[0], 1) or (before <= _FEW and hit.seen > _FOLD * hit.expected)
         with_it = _shared_segment(cells, hit, history)
         evidence = f"{hit.seen:.0f} {what} where {hit.expected:.1f} were expected ({signals.shown(hit.p)})"
         place = cells.names[hit.cell]
@@ -255,7 +256,7 @@ def _signals(
         evidence = f"{evidence}: {excess}" if excess else evidence
         title = f"{cells.names[hit.cell]}: {hit.seen:.0f} {what} where {hit.expected:.1f} were expected"
         if new:
-            title = f"{cells.names[hit.cell]} is new: {hit.seen:.0f} {units}, {before:.0f} in the whole reference"
+            title = f"{cells.names[hit.cell]} is new: {len(hit.rows):,} {units}, {before:.0f} in the whole reference"
         if excess and (good or excess.is_bad):
             title = f"{title}, most of them {'good' if good else 'bad'} news"
         row: dict[str, object] = {

@@ -127,8 +127,9 @@ class Log:
     scenario
         Task, source, decisions and monitoring are used.
     level
-        Probability of a false alarm that each kind of check may spend a day. With `checks` kinds, the expected number
-        of false alarms a hundred days is at most 100 · level · checks, the scenario's promise (union bound).
+        Probability of a false alarm that each kind of check may spend a day, but that of waves, which has a share of
+        its own (`monitoring.sentiment.budget`). The expected number of false alarms a hundred days is at most a hundred
+        times the sum over the kinds, the scenario's promise (union bound).
     checks
         The kinds of check that this log allows.
     spread
@@ -249,7 +250,9 @@ def prepare(
     )
     start = decisions["time"].min().date() if timed[0] else None
     checks = _checks(scenario, timed[0], len(classes), stream, base)
-    level = scenario.monitoring.false_alarms / 100 / len(checks)
+    told, level = scenario.monitoring.sentiment, scenario.monitoring.false_alarms / 100 / len(checks)
+    if told:  # the check over all rows has a share of its own
+        level *= (1 - told.budget) * len(checks) / (len(checks) - 1)
     shares = (*_shares(base.code, len(classes)), *_shares(base.flagged, len(prices.actions)))
     learned = spread.learn(base.frame, [base.chance, *shares], base.day, base.weekday, scenario)
     return Log(stream, base, start, scenario, level, checks, learned, classes, prices)

@@ -66,7 +66,7 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> Watch:
     rest = log.without(found.rows, found.reference_rows)
     checks = [
         found.signals,
-        waves.watch(log, rest),
+        waves.watch(log, found.signals),
         volume.watch(rest),
         unknown_words.watch(rest, earlier),
         drift.flagged(rest),

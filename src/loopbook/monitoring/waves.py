@@ -1,54 +1,72 @@
 """Waves: the share of predicted bad news among all rows by day, against the days before, whatever segment it is in."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from loopbook.monitoring import rates, sentiment, signals
 from loopbook.monitoring.changes import Change
+from loopbook.monitoring.segment_values import apart, memberships
 from loopbook.monitoring.sentiment import NEGATIVE, Sentiment
-from loopbook.monitoring.timeline import Floats, Log, Mask
+from loopbook.monitoring.timeline import ANSWER, Floats, Log, Mask
 
 LEAST_RISE = 0.05
 """Smallest change of the share of bad news worth an alert."""
 ECHO = "echo"
 """Check of what the surges of segments explain: it is theirs and no wave of its own."""
+_LEFT = 0.5  # of a rise, outside the surging segments, from which it is a wave of its own
 
 
-def watch(log: Log, rest: Log) -> pd.DataFrame:
+def watch(log: Log, surges: pd.DataFrame) -> pd.DataFrame:
     """Watch the share of answers that are bad news, over all rows.
 
-    What is tested are the answers; the corrected share stands beside them with its interval (`sentiment`). A wave that
-    is there in all rows but not in those outside the surges of segments is an `ECHO` of these.
+    What is tested are the answers; the corrected share stands beside them with its interval (`sentiment`). A rise of
+    which less than half is left outside the segments that surge is an `ECHO` of these.
 
     Parameters
     ----------
-    log, rest
-        Everything, and the same without the rows of surges.
+    log
+        Everything.
+    surges
+        ``Surges.signals``.
 
     Returns
     -------
     DataFrame
         A row a change (`signals.COLUMNS`), a fall too: it ends a wave. ``value`` is the share of the answers.
     """
-    own = _watch(rest)
-    if len(rest.stream) == len(log.stream):
-        return own
-    every = _watch(log)
-    risen = own[own["value"] > own["expected"]]
-    known = set(zip(risen["onset"].tolist(), risen["last"].tolist(), strict=True))
+    found, places = _watch(log), {apart(place)[0] for place in surges["place"]}
+    risen = found["value"] > found["expected"]
+    if not places or not risen.any():
+        return found
+    columns = tuple(name for name in log.segments if name != ANSWER)
+    surging = [np.zeros(len(side), bool) for side in (log.stream, log.reference)]
+    for rows, side in zip(surging, (log.stream, log.reference), strict=True):
+        rows[[row for row, name in memberships(side.frame, columns) if name in places]] = True
+    rest = log.without(surging[0], surging[1])
     echo = [
-        value > expected and not any(first <= last and onset <= end for first, end in known)
-        for value, expected, onset, last in every[["value", "expected", "onset", "last"]].to_numpy().tolist()
+        rise and _rise(rest, first, last) < _LEFT * _rise(log, first, last)
+        for rise, first, last in zip(risen, found["onset"], found["last"], strict=True)
     ]
-    return pd.concat([own, every[np.array(echo, bool)].assign(check=ECHO)], ignore_index=True)
+    return found.assign(check=found["check"].mask(np.array(echo, bool), ECHO))
+
+
+def _rise(log: Log, first: int, last: int) -> float:
+    """Return by how much the share of bad news on some days is above that of the reference."""
+    read = sentiment.read(log)
+    assert read is not None, "only where a wave was seen"
+    now = read.stream[(log.stream.day >= first) & (log.stream.day <= last) & (read.stream >= 0)]
+    base = read.reference[read.reference >= 0]
+    return float((now == NEGATIVE).mean() - (base == NEGATIVE).mean()) if len(now) and len(base) else 0.0
 
 
 def _watch(log: Log) -> pd.DataFrame:
-    read = sentiment.read(log)
-    if read is None:
+    read, settings = sentiment.read(log), log.scenario.monitoring
+    if read is None or settings.sentiment is None:
         return signals.table([])
+    log = replace(log, level=settings.false_alarms / 100 * settings.sentiment.budget)
     now, base = (
         np.where(codes < 0, np.nan, codes == NEGATIVE).astype("float64") for codes in (read.stream, read.reference)
     )

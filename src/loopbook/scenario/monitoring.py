@@ -11,6 +11,12 @@ class SentimentSettings(Settings):
     output: str = Field(description="the further output that holds it, or the column of the label")
     negative: Names = Field(("negative",), min_length=1, description="classes that are bad news")
     positive: Names = Field(("positive",), min_length=1, description="classes that are good news")
+    budget: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="share of the false alarms that the check over all rows may raise; the others share the rest",
+    )
 
 
 class MonitoringSettings(Settings):
