@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from loopbook.desk import authored, dialogues, documents, memory, policy
+import pandas as pd
+
+from loopbook.desk import authored, composing, dialogues, documents, memory, policy
+from loopbook.desk.abuse import Recogniser
 from loopbook.desk.parts import Abuse, Composer, Outside, Retrieval, Templates
 from loopbook.desk.policy import Evidence
 from loopbook.desk.retrieval import Index
@@ -108,11 +111,18 @@ class Desk:
             raise ScenarioError(f"{scenario.name} has no support desk: {missing} is missing in its scenario.")
         table = authored.read(root / settings.titles, "intent", "title_en", "title_zh")
         titles = {name: dict(zip(table["intent"], table[f"title_{name}"], strict=True)) for name in ("en", "zh")}
-        known = dialogues.memory(dialogues.read(root / settings.conversations), model, texts[0])
+        authored_dialogues = dialogues.read(root / settings.conversations)
+        known = dialogues.memory(authored_dialogues, model, texts[0])
         understanding = Understanding(model, texts[0], titles, outside, settings.outside_level, known)
         index = Index.of(documents.read(root / settings.documents, progress).passages, cache, progress)
         past = authored.read(root / settings.dialogues, "question", "answer", "rating")
-        return cls(settings, understanding, index, None, PastDialogues.of(past, cache, progress))
+        lines = authored.read(root / settings.abuse, "text", "harmful")
+        usual = [*past["question"], *dialogues.ordinary(authored_dialogues)]
+        usual += list(authored.read(root / settings.outside, "text")["text"])
+        harmless = pd.DataFrame({"text": usual, "harmful": "no"})
+        abuse = Recogniser.of(pd.concat([lines, harmless], ignore_index=True), cache, progress)
+        composer = composing.composer(index, settings.generator)
+        return cls(settings, understanding, index, composer, PastDialogues.of(past, cache, progress), abuse)
 
     def title(self, intent: str, language: str = "en") -> str:
         """Return what a customer reads of an intent; of one without a title, its name in words."""

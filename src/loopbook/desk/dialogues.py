@@ -75,6 +75,11 @@ def read(path: Path) -> tuple[Dialogue, ...]:
     return tuple(found)
 
 
+def ordinary(dialogues: tuple[Dialogue, ...]) -> list[str]:
+    """Return what customers write in the build half that is not harmful."""
+    return [line.text for one in dialogues if one.half == "build" for line in one.lines if line.kind != "harmful"]
+
+
 def memory(dialogues: tuple[Dialogue, ...], model: Learner, field: str) -> Memory:
     """Return the memory that the build half teaches; where it speaks of other intents than the model, the default.
 
