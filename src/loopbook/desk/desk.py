@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-import pandas as pd
-
 from loopbook.desk import authored, composing, dialogues, documents, memory, policy
 from loopbook.desk.abuse import Recogniser
 from loopbook.desk.parts import Abuse, Composer, Outside, Retrieval, Templates
@@ -119,8 +117,7 @@ class Desk:
         lines = authored.read(root / settings.abuse, "text", "harmful")
         usual = [*past["question"], *dialogues.ordinary(authored_dialogues)]
         usual += list(authored.read(root / settings.outside, "text")["text"])
-        harmless = pd.DataFrame({"text": usual, "harmful": "no"})
-        abuse = Recogniser.of(pd.concat([lines, harmless], ignore_index=True), cache, progress)
+        abuse = Recogniser.of(lines, usual, cache, progress)
         composer = composing.composer(index, settings.generator)
         return cls(settings, understanding, index, composer, PastDialogues.of(past, cache, progress), abuse)
 
