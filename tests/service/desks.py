@@ -16,7 +16,6 @@ from tests.service.serving import scenario as loaded
 from loopbook.desk.desk import Desk
 from loopbook.models.answers import Answers
 from loopbook.scenario.contract import Scenario
-from loopbook.scenario.desk import DeskSettings
 
 ROOT = SCENARIOS.parents[1]
 SURE, UNSURE, FAR = "I lost my card", "card", "how long do I boil an egg for it to stay soft"
@@ -48,7 +47,5 @@ def desk() -> Desk:
 
 
 def scenario(**settings: Any) -> Scenario:
-    """Return a scenario with a support desk, and other settings of its service."""
-    found = loaded("banking-desk", **settings)
-    studies = found.studies.model_copy(update={"support_desk": DeskSettings()})
-    return found.model_copy(update={"studies": studies})
+    """Return the scenario of the authored set, with other settings of its service."""
+    return loaded("support-desk", **settings)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pandas as pd
 import pytest
 from tests.service import desks
@@ -56,6 +57,19 @@ def test_a_turn_is_in_the_log_before_it_is_answered_masked_and_with_its_versions
     shown = up.call("GET", f"/v1/conversations/{id}", None, up.secret("caller"))
     assert [line["by"] for line in shown.json["lines"]] == ["customer", "desk"]
     assert verify.verify(up.engine, Path("none"), []).holds
+
+
+def test_answers_fit_the_document(up: Service) -> None:
+    document = up.call("GET", "/v1/openapi.json", None, up.secret()).json
+    id = begin(up)
+    answers = {
+        ("/v1/conversations/{id}/turns", "post", "201"): say(up, id, desks.UNSURE).json,
+        ("/v1/conversations/{id}", "get", "200"): up.call("GET", f"/v1/conversations/{id}", None, up.secret()).json,
+    }
+    for (path, method, status), answer in answers.items():
+        found = document["paths"][path][method]["responses"][status]["content"]["application/json"]["schema"]
+        schema = {**found, "components": document["components"]}
+        jsonschema.Draft202012Validator(schema).validate(answer)
 
 
 def test_what_is_sent_again_is_stored_once_and_another_text_under_the_same_key_is_refused(up: Service) -> None:

@@ -137,7 +137,8 @@ class Served:
     def desk(self) -> Desk:
         """The support desk, if the scenario has one: the champion knows the intents, the run's rows what is outside."""
         train, held = (pd.read_parquet(artifact(self.project, self.run, name)) for name in ("train", "validation"))
-        cache = self.project.work / "embeddings"
+        work = self.project.work  # an image may be read-only: then each worker reads the rows anew
+        cache = work / "embeddings" if os.access(work, os.W_OK) else None
         known = Outside.of(self.model, train, held, cache)
         return Desk.of(self.scenario, self.model, self.project.root, known, cache)
 

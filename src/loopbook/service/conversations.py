@@ -123,7 +123,7 @@ class Conversations:
             entry = await self._asked(before, caller, masked, person, once=digest, request=sent)
             (stored,) = await to_thread.run_sync(self._append, entry)
             if not stored.duplicate:
-                self._metrics.decided({str(stored.facts.get("act", "wait")): 1})
+                self._metrics.turn(stored.facts.get("why") or stored.facts.get("act", "wait"))
                 return before.then(stored), stored
         raise Refused(503, "Others write into this conversation at the same time; send it again.", COME_BACK)
 

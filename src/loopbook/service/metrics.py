@@ -55,6 +55,7 @@ class Metrics:
         self._queued = Histogram("loopbook_queue_seconds", "Time of decisions in the queue", buckets=SECONDS, **shared)
         self._batches = Histogram("loopbook_batch_size", "Decisions made at once", buckets=SIZES, **shared)
         self._decisions = Counter("loopbook_decisions", "Decisions by action", ["action"], **shared)
+        self._turns = Counter("loopbook_turns", "What customers wrote, by what the desk did", ["act"], **shared)
         self._challenger = Counter("loopbook_challenger", "Rows of the challenger on trial", ["what"], **shared)
         self._incidents = Counter("loopbook_incidents", "Faults inside, each with a trace in the log", **shared)
         self._alerts = Gauge(
@@ -82,6 +83,10 @@ class Metrics:
         """Count decisions, by action."""
         for action, many in actions.items():
             self._decisions.labels(action).inc(many)
+
+    def turn(self, act: str) -> None:
+        """Count what a customer wrote, by the desk's act; `busy`, `slow` and `fault`: it could not act."""
+        self._turns.labels(act).inc()
 
     def challenger(self, what: str, many: int) -> None:
         """Count rows of the challenger on trial: decided, shadowed, dropped or failed."""
