@@ -63,7 +63,7 @@ def test_answers_fit_the_document(up: Service) -> None:
     document = up.call("GET", "/v1/openapi.json", None, up.secret()).json
     id = begin(up)
     answers = {
-        ("/v1/conversations/{id}/turns", "post", "201"): say(up, id, desks.UNSURE).json,
+        ("/v1/conversations/{id}/turns", "post", "201"): say(up, id, desks.unsure()).json,
         ("/v1/conversations/{id}", "get", "200"): up.call("GET", f"/v1/conversations/{id}", None, up.secret()).json,
     }
     for (path, method, status), answer in answers.items():
