@@ -1,6 +1,6 @@
 """The desk's day: 10,000 simulated customers with a rush hour; the desk against a person for everything, and never one.
 
-    python -m tests.benchmarks.desk_day [--candidate minilm] [--seeds 10] [--customers 10000] [--staff 40] …
+    python -m tests.benchmarks.desk_day [--candidate minilm] [--seeds 10] [--customers 10000] [--staff 12] …
 
 Customers bring a question of the test split (60%), an authored dialogue of the test half (30%), or a question of no
 intent (10%); how many bring which is an assumption, and so are the hours at which they come. What the desk says to each
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--candidate", default="minilm")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--customers", type=int, default=10_000)
-    parser.add_argument("--staff", type=int, default=40)
+    parser.add_argument("--staff", type=int, default=12)
     parser.add_argument("--questions", type=int, default=120, help="test questions, and a third as many from outside")
     parser.add_argument("--cache", type=Path)
     given = parser.parse_args()

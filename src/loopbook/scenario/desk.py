@@ -46,7 +46,7 @@ class DeskSettings(Settings):
     played: int = Field(
         50, ge=5, description="dialogues, questions and outside questions that are played with the desk, each at most"
     )
-    staff: int = Field(6, ge=1, description="people who take conversations over at the same time")
+    staff: int = Field(12, ge=1, description="people who take conversations over at the same time")
     minutes: float = Field(6.0, gt=0, description="mean minutes of a person for a conversation")
     patience: float = Field(8.0, gt=0, description="mean minutes that a customer waits for a person before leaving")
     costs: DeskCosts = DeskCosts()

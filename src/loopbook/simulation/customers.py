@@ -50,7 +50,7 @@ class Day:
     customers: int = 10_000
     rush: float = 3.0
     hour: int = 18
-    staff: int = 6
+    staff: int = 12
     minutes: float = 6.0
     patience: float = 8.0
 
