@@ -170,6 +170,9 @@ def days_table(lived: pd.DataFrame) -> pd.DataFrame:
         name: [f"{value:.2f} ({between(low, high, '.2f')})" for value, low, high in shown[list(of)].to_numpy()]
         for name, of in costs.items()
     }
+    told["the desk saves"] = [
+        "" if name == "the desk" else saved for name, saved in zip(shown.index, told["the desk saves"], strict=True)
+    ]
     rest = shown[["resolved", "wrong", "handed_over", "lost", "waited", "waited_95"]].round(2)
     return pd.concat([pd.DataFrame(told, index=shown.index), rest], axis=1)
 
