@@ -131,7 +131,7 @@ def labels(table: pd.DataFrame) -> Floats:
     said = table["harmful"].astype(str)
     if set(said) != {"yes", "no"}:
         raise DataError(f"The column harmful of the abuse list holds {', '.join(sorted(set(said)))}; write yes and no.")
-    return (said == "yes").to_numpy(dtype=np.float64)
+    return np.asarray(said == "yes", dtype=np.float64)
 
 
 def features(texts: Sequence[str], vectors: NDArray[np.float32]) -> Floats:
@@ -170,4 +170,4 @@ def cross_validated(
         for name, columns in (("embedded", slice(vectors.shape[1])), ("probability", slice(None))):
             model = Recogniser._fitted(x[~out, columns], goal[~out])
             found[name][out[: len(texts)]] = model._scored(x[out, columns])
-    return table.assign(listed=listed(texts).any(axis=1), **found)
+    return table.assign(listed=np.asarray(listed(texts)).any(axis=1).tolist(), **found)
