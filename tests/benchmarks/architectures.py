@@ -26,6 +26,7 @@ from tests.starter.evidence import World
 from tests.starter.test_criteria import ROOT
 
 from loopbook.data.features import Features
+from loopbook.models.answers import Answers
 from loopbook.models.model import Model
 from loopbook.models.training import fitting
 from loopbook.models.training.method import Method, TrainingData
@@ -80,6 +81,11 @@ def simulated(columns: Mapping[str, Any], label: Any, fields: dict[str, str], re
 
 def said(rows: Rows, architecture: str, settings: Settings, seed: int) -> Any:
     """Return what a candidate says of the judged rows, as metrics take it."""
+    return targets.narrow(answers(rows, architecture, settings, seed).judged)
+
+
+def answers(rows: Rows, architecture: str, settings: Settings, seed: int) -> Answers:
+    """Return all that a candidate says of the judged rows."""
     data = TrainingData(rows.train, rows.validation, Features.fit(rows.train, rows.scenario), rows.scenario.task)
     recipe = Recipe.model_validate(rows.scenario.training.model_dump(include=set(Recipe.model_fields)))
     method = Method(
@@ -87,7 +93,7 @@ def said(rows: Rows, architecture: str, settings: Settings, seed: int) -> Any:
     )
     with tempfile.TemporaryDirectory() as folder:
         fitting.fit(method, data, Path(folder), lambda _: None)
-        return targets.narrow(Model.load(Path(folder) / "model").answer(rows.test).judged)
+        return Model.load(Path(folder) / "model").answer(rows.test)
 
 
 def compare(title: str, rows: Rows, candidates: Mapping[str, tuple[str, Settings]], by: tuple[str, ...] = ()) -> None:

@@ -1,12 +1,13 @@
 """What is found of waves of bad news: injected surges over worlds of the simulation, and alarms where nothing happened.
 
-    python -m tests.benchmarks.opinion [--worlds 10] [--quiet 50]
+    python -m tests.benchmarks.opinion [--worlds 10] [--quiet 50] [--outputs 10 --candidate cnn]
 
 A cheap stand-in plays the model (TF-IDF with logistic regression for the label and for the sentiment): what is measured
 is the watch. It learns from the first 60% of a world's rows, the next 14% are the reference, the last 22% the stream,
 as in the scenario market-monitor. Into the stream six surges are injected: two of bad news alone, two at once with
 different companies and topics, two of good news; each of 30 to 60% of a day's rows, for 2 or 3 days. The delay of a
 surge in posts is how many posts of its company and topic had come since its first day when the day of the alarm ended.
+With `--outputs`, candidates of the scenario learn topic and sentiment with the label, and are judged on test and gate.
 In quiet worlds (no effects, styles dealt at random) every alarm is false.
 """
 
@@ -18,6 +19,8 @@ from random import Random
 
 import numpy as np
 import pandas as pd
+from tests.benchmarks import joint_outputs
+from tests.benchmarks.architectures import answers
 from tests.benchmarks.monitoring import REFERENCE, SCENARIOS, STREAM, TRAIN, rate, shares, standin
 
 from loopbook.data.features import tokenize
@@ -33,6 +36,8 @@ from loopbook.scenario.source import SimulationSource
 from loopbook.simulation.events import Effect
 from loopbook.simulation.vocabulary import words
 from loopbook.simulation.world import simulate
+from loopbook.statistics import metrics, targets
+from loopbook.statistics.intervals import student
 
 DAYS = 120
 STARTS = (
@@ -125,6 +130,34 @@ def tags_of(topic: str) -> set[str]:
     return {topic, *words().topics[topic].tags}
 
 
+def outputs(worlds: int, candidate: str, rows: int) -> None:
+    """Print the macro F1 of the further outputs beside that of TF-IDF, with Student's interval over the worlds."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for seed in range(1, worlds + 1):
+        own = joint_outputs.world("standard", seed, rows)
+        said = {}
+        for name in ("tfidf", candidate):
+            chosen = own.scenario.training.candidates[name]
+            said[name] = answers(own, chosen.architecture, chosen.settings, seed)
+        for output in own.scenario.task.also:
+            known = own.test[f"label_{output}"].notna().to_numpy()
+            label = own.test[f"label_{output}"][known]
+            classes = targets.classes(label, own.scenario.task)
+            pair = []
+            for each in said.values():
+                names, p = each.also[output]
+                pair.append(metrics.score("macro_f1", label, targets.aligned(p, names, classes)[known]))
+            found.setdefault(output, []).append((pair[0], pair[1]))
+            print(f"  world {seed}, {output}: tfidf {pair[0]:.4f}, {candidate} {pair[1]:.4f}", flush=True)
+    for output, pairs in found.items():
+        plain, network = np.array(pairs).T
+        gain = student(network - plain)
+        print(
+            f"{output}: macro F1 tfidf {plain.mean():.4f}, {candidate} {network.mean():.4f}; better by "
+            f"{gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}) over {worlds} worlds of {rows:,} rows"
+        )
+
+
 def main() -> None:
     """Print what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -133,7 +166,12 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--least", type=float, default=0.3, help="smallest surge, as a share of a day's rows")
     parser.add_argument("--most", type=float, default=0.6)
+    parser.add_argument("--outputs", type=int, default=0, help="worlds in which topic and sentiment are learned")
+    parser.add_argument("--candidate", default="cnn")
+    parser.add_argument("--outputs-rows", type=int, default=6_000)
     given = parser.parse_args()
+    if given.outputs:
+        outputs(given.outputs, given.candidate, given.outputs_rows)
     scenario = load("market-monitor", SCENARIOS)
     alone, together, good, good_told, false_beside = [], [], 0, 0, 0
     for seed in range(1, given.worlds + 1):

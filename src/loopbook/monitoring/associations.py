@@ -23,7 +23,7 @@ from loopbook.monitoring.alerts import IN_SEGMENTS, Incident
 from loopbook.monitoring.segment_values import memberships
 from loopbook.monitoring.sentiment import NEGATIVE, POSITIVE, Sentiment
 from loopbook.monitoring.surges import GOOD_NEWS
-from loopbook.monitoring.timeline import Floats, Log, Mask, Side, texts
+from loopbook.monitoring.timeline import Floats, Log, Mask, texts
 from loopbook.statistics.intervals import Z
 
 WORDS, POSTS = 8, 3
@@ -69,9 +69,10 @@ class Scope:
 
 def scope(log: Log, incident: Incident, surge_rows: tuple[Mask, Mask]) -> Scope:
     """Return where an incident is; `surge_rows` of stream and reference are left out of what it is compared with."""
-    sides = (log.stream, log.reference)
     named = incident.places[:1] if incident.cause in IN_SEGMENTS else ()
-    places = [_members(log, side, named) if named else np.ones(len(side), bool) for side in sides]
+    places = members(log, named)
+    if not named:
+        places = np.ones(len(log.stream), bool), np.ones(len(log.reference), bool)
     window = (log.stream.day >= incident.first) & (log.stream.day <= incident.last)
     before = ((log.stream.day < incident.first) & ~surge_rows[0], ~surge_rows[1])
     expected = float(window.sum())
@@ -82,7 +83,7 @@ def scope(log: Log, incident: Incident, surge_rows: tuple[Mask, Mask]) -> Scope:
         expected = rest * rows / others if others else expected
     kind = None if log.scenario.monitoring.sentiment is None else NEGATIVE
     kind = POSITIVE if incident.cause == GOOD_NEWS else kind
-    return Scope(window & places[0], before, (places[0], places[1]), expected, kind, incident.places)
+    return Scope(window & places[0], before, places, expected, kind, incident.places)
 
 
 def contributions(log: Log, where: Scope) -> pd.DataFrame:
@@ -157,10 +158,14 @@ def _spoken(text: str) -> list[str]:
     return [token for token in tokenize(text) if len(token) > 1 and any(letter.isalpha() for letter in token)]
 
 
-def _members(log: Log, side: Side, places: Sequence[str]) -> Mask:
-    rows = np.zeros(len(side), bool)
-    rows[[row for row, name in memberships(side.frame, log.segments) if name in places]] = True
-    return rows
+def members(log: Log, places: Sequence[str]) -> tuple[Mask, Mask]:
+    """Return which rows of stream and reference are in one of some segments."""
+    found = []
+    for side in (log.stream, log.reference):
+        rows = np.zeros(len(side), bool)
+        rows[[row for row, name in memberships(side.frame, log.segments) if name in places]] = True
+        found.append(rows)
+    return found[0], found[1]
 
 
 def _counted(log: Log, where: Scope, read: Sentiment | None, *, correct: bool) -> tuple[Floats, Floats]:

@@ -17,6 +17,7 @@ from loopbook.models.choice import model_selection
 from loopbook.models.predictions import Floats
 from loopbook.scenario.task import Number, Task
 from loopbook.statistics import bands, evaluation, metrics, targets
+from loopbook.statistics.intervals import Interval
 
 _SHOWN = 10
 
@@ -54,15 +55,35 @@ class Tested:
         """Return a candidate's probabilities, float64 [n, k]: of a number, those of its bands."""
         return self.answers[name].probability if isinstance(self.task, Number) else self.judged[name]
 
-    def further(self, name: str, resamples: int) -> dict[str, float]:
-        """Return the metrics of a candidate's further outputs as flat numbers: ``test_``, the output, the metric."""
-        said = {
-            output: targets.aligned(p, known, targets.classes(self.rows[f"label_{output}"], self.task))
-            for output, (known, p) in self.answers[name].also.items()
-        }
+    def further(self, name: str, resamples: int, baseline: str = "") -> dict[str, float]:
+        """Return the metrics of a candidate's further outputs as flat numbers: ``test_``, the output, the metric.
+
+        ``…_macro_f1_gain`` is by how much its macro F1 is above that of `baseline`, paired on the same rows.
+        """
+        said = {output: self._aligned(name, output) for output in self.answers[name].also}
         tables = training_page.further(self.rows, said, resamples)
         flat = [evaluation.flat(table, f"test_{output}_", (), "multiclass") for output, table in tables.items()]
-        return {metric: value for each in flat for metric, value in each.items()}
+        found = {metric: value for each in flat for metric, value in each.items()}
+        for output, gain in self.gains(name, baseline, resamples).items():
+            found |= gain.recorded(f"test_{output}_macro_f1_gain")
+        return found
+
+    def gains(self, name: str, baseline: str, resamples: int) -> dict[str, Interval]:
+        """Return by how much the macro F1 of each further output is above that of a baseline which has it too."""
+        found = {}
+        if name != baseline and baseline in self.answers:
+            for output in self.answers[name].also.keys() & self.answers[baseline].also.keys():
+                known = self.rows[f"label_{output}"].notna().to_numpy()
+                label, groups = self.rows[f"label_{output}"][known], self.rows["group"][known]
+                own, other = (self._aligned(who, output)[known] for who in (name, baseline))
+                if len(label):
+                    found[output] = evaluation.paired(label, own, other, "macro_f1", groups, resamples)
+        return dict(sorted(found.items()))
+
+    def _aligned(self, name: str, output: str) -> Floats:
+        """Return what a candidate says of a further output, classes in the order of its labels."""
+        known, p = self.answers[name].also[output]
+        return targets.aligned(p, known, targets.classes(self.rows[f"label_{output}"], self.task))
 
 
 def curves(tested: Tested, champion: str, baseline: str) -> Figure:
@@ -159,22 +180,27 @@ def ranked(board: pd.DataFrame, champion: str, task: Task) -> Figure:
     )
 
 
-def beside(others: pd.DataFrame, baseline: str, task: Task) -> Figure | Sentence:
+def beside(others: pd.DataFrame, baseline: str, tested: Tested, champion: str, resamples: int) -> Figure | Sentence:
     """Draw by how much each candidate is better on test than the plain baseline, or say that there is no other.
+
+    Of the champion's further outputs it is the macro F1.
 
     Parameters
     ----------
     others
         By candidate ``value, low, high`` of the paired difference in the primary metric.
     """
-    primary = metrics.primary(task.type)
+    primary = metrics.primary(tested.task.type)
     if not len(others):
         return Sentence("There is one candidate only, so there is nothing to compare.")
     best = str(others.value.idxmax())
+    gains = tested.gains(champion, baseline, resamples)
+    further = pd.DataFrame(list(gains.values()), index=[f"{champion}: {name}" for name in gains])
+    also = ", of further outputs macro F1," if gains else ""
     return plots.intervals(
-        others,
+        pd.concat([others, further.reindex(columns=["value", "low", "high"])]),
         title=f"On test, {best} does best beside {baseline}: {others.value.max():+.3f}",
-        x=f"{primary.title} on test less that of {baseline}, with 95% interval",
-        alt=f"Paired difference in {primary.title} of each candidate against {baseline}.",
+        x=f"{primary.title}{also} on test less that of {baseline}, with 95% interval",
+        alt=f"Paired difference in {primary.title} of each candidate against {baseline}{also.rstrip(',')}.",
         reference=0.0,
     )
