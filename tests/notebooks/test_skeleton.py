@@ -59,7 +59,7 @@ def test_the_parameters_cell_has_a_comment_on_each_line_and_matches_the_scenario
     scalar = [
         name
         for name, field in section.items()
-        if not re.search(r"dict|tuple|Splits|Names|Costs|Generator|RecipeChanges", str(field.annotation))
+        if not re.search(r"dict|tuple|Splits|Names|Costs|Generator|RecipeChanges|Sentiment", str(field.annotation))
     ]
     assert set(scalar) <= {*declared.flat}, "settings that the parameters cell does not offer"
     assert [name for name in declared.cell if name in GENERAL] == (

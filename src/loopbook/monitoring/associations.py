@@ -141,7 +141,9 @@ def words(log: Log, where: Scope) -> tuple[tuple[str, ...], tuple[str, ...]]:
     names = vectorizer.get_feature_names_out().tolist()
     found = topics.typical(counts, of, names, WORDS)[0] if len(said) < len(every) else ()
     held = [len({*_spoken(text)} & {*found}) for text in said]
-    order = sorted(range(len(said)), key=lambda at: (-held[at], len(said[at])))
+    order = sorted(
+        (at for at, number in enumerate(held) if 2 * number >= max(held)), key=lambda at: (-held[at], len(said[at]))
+    )
     return tuple(found), tuple(dict.fromkeys(said[at] for at in order))[:POSTS]
 
 
