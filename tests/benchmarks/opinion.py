@@ -199,7 +199,9 @@ def main() -> None:
         print(f"world {seed}: {' | '.join(told)}", flush=True)
         for row in seen.alerts.itertuples():
             print(f"    {row.since} {row.cause}: {row.title}", flush=True)
-    for name, group in (("alone", alone), ("two at once", together), ("all", [*alone, *together])):
+    for name, group in (
+        () if not given.worlds else (("alone", alone), ("two at once", together), ("all", [*alone, *together]))
+    ):
         posts = np.array([one.posts for one in group])
         seen_posts = np.where(np.isnan(posts), np.inf, posts)
         print(
@@ -209,7 +211,8 @@ def main() -> None:
             f"{shares(sum(one.company for one in group), len(group))}, topic "
             f"{shares(sum(one.topic for one in group), len(group))}"
         )
-    print(f"good news: told {shares(good_told, good)}, alarmed {shares(false_beside, good)}")
+    if given.worlds:
+        print(f"good news: told {shares(good_told, good)}, alarmed {shares(false_beside, good)}")
     alarms, days = 0, 0
     for seed in range(1, given.quiet + 1):
         settings = SimulationSource(kind="simulation", rows=given.rows, days=DAYS, seed=500 + seed, effects=False)

@@ -85,7 +85,7 @@ def test_a_surge_of_bad_news_is_one_incident_with_what_it_goes_with(surged: Watc
     table = associations.contributions(
         seen.log, associations.scope(seen.log, seen.incidents[0], seen.surge_rows)
     ).set_index("segment")
-    assert table.index[:2].tolist() == ["company “c3”", "topics “t2”"]
+    assert set(table.index[:2]) == {"company “c3”", "topics “t2”"}
     # 80 rows of bad news were added, of which 68 are seen as such; the correction puts the errors back.
     assert table.loc["company “c3”", "excess"] == pytest.approx(68, abs=12)
     assert table.loc["company “c3”", "corrected"] > table.loc["company “c3”", "excess"]
