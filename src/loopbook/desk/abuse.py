@@ -47,7 +47,7 @@ LIST: dict[str, str] = {
 """Patterns by kind, by the stems of mild words; a slur needs no list, its sentence is hateful without it."""
 
 _LISTED = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in LIST.items()}
-_DISGUISED = str.maketrans("013457@$", "oleastas")
+_DISGUISED = str.maketrans("013457@$", "oieastas")
 _DANGER = re.compile(
     r"\b(?:kill(?:ing)?|end(?:ing)?|hurt(?:ing)?) (?:myself|my life|it all)\b|\bsuicid|"
     r"\b(?:want|rather) (?:to )?(?:die|be dead)\b|"
@@ -87,8 +87,8 @@ class Recogniser:
         table
             Authored lines of both sorts.
         ordinary
-            What is said every day, and harmless: past questions, sentences of the documents. Without them one ordinary
-            question in thirty is taken for abuse, with them one in 250.
+            What is said every day: past questions and answers, sentences of the documents. Those in which the list
+            finds nothing are learned from as harmless.
         cache, progress
             As of `sentence_encoder.embed`.
 
@@ -97,9 +97,10 @@ class Recogniser:
         DataError
             If there are not both, or something else than yes and no.
         """
-        texts = [*table["text"], *ordinary]
+        plain = [text for text, found in zip(ordinary, listed(ordinary).any(axis=1), strict=True) if not found]
+        texts = [*table["text"], *plain]
         x = features(texts, sentence_encoder.embed(texts, cache, progress))
-        return cls._fitted(x, np.append(labels(table), np.zeros(len(ordinary))))
+        return cls._fitted(x, np.append(labels(table), np.zeros(len(plain))))
 
     @classmethod
     def _fitted(cls, x: Floats, harmful: Floats) -> Self:

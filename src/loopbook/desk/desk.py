@@ -1,5 +1,6 @@
 """The support desk: a conversation and a text in, a reply out."""
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from loopbook.desk import authored, composing, dialogues, documents, memory, policy
-from loopbook.desk.abuse import Recogniser
+from loopbook.desk.abuse import Recogniser, in_danger
 from loopbook.desk.parts import Abuse, Composer, Outside, Retrieval, Templates
 from loopbook.desk.policy import Evidence
 from loopbook.desk.retrieval import Index
@@ -19,10 +20,14 @@ from loopbook.scenario.contract import Scenario
 from loopbook.scenario.desk import DeskSettings
 from loopbook.scenario.errors import ScenarioError
 
+_log = logging.getLogger(__name__)
+
 SAID = {
     "clarify": "I want to be sure that I answer the right thing. Which of these do you mean?",
     "hand_over": "I cannot answer that reliably. A person will take over and write to you here.",
     "decline": "I cannot help with that wording. If you have a question about your account, please ask it plainly.",
+    "danger": "I am sorry that it is so hard. A person will write to you here as soon as possible. If you are in "
+    "danger, please call the emergency number now.",
     "courtesy": "You are welcome. Just write if there is anything else.",
 }
 """What the desk says besides answers."""
@@ -112,12 +117,15 @@ class Desk:
         authored_dialogues = dialogues.read(root / settings.conversations)
         known = dialogues.memory(authored_dialogues, model, texts[0])
         understanding = Understanding(model, texts[0], titles, outside, settings.outside_level, known)
-        index = Index.of(documents.read(root / settings.documents, progress).passages, cache, progress)
+        folder = documents.read(root / settings.documents, progress)
+        for said in folder.left_out:
+            _log.warning("%s", said)
+        index = Index.of(folder.passages, cache, progress)
         past = authored.read(root / settings.dialogues, "question", "answer", "rating")
         lines = authored.read(root / settings.abuse, "text", "harmful")
-        usual = [*past["question"], *dialogues.ordinary(authored_dialogues)]
-        usual += list(authored.read(root / settings.outside, "text")["text"])
-        abuse = Recogniser.of(lines, usual, cache, progress)
+        usual = [*past["question"], *past["answer"], *dialogues.ordinary(authored_dialogues)]
+        usual += [*authored.read(root / settings.outside, "text")["text"], *(each.text for each in folder.passages)]
+        abuse = Recogniser.of(lines, documents.sentences("\n".join(usual)), cache, progress)
         composer = composing.composer(index, settings.generator)
         return cls(settings, understanding, index, composer, PastDialogues.of(past, cache, progress), abuse)
 
@@ -137,6 +145,9 @@ class Desk:
         minutes
             Expected minutes until a person writes, where somebody knows.
         """
+        if in_danger(text):
+            reason = "The customer may be in danger: please write first, and name the crisis line."
+            return Reply("hand_over", SAID["danger"], reasons=(reason,), about=text)
         if self.abuse is not None and self.abuse.harmful(text):
             return Reply("decline", SAID["decline"], reasons=("The text is harmful or abusive.",))
         kind = memory.kind(text)
@@ -158,6 +169,8 @@ class Desk:
         offers = () if asked_back else policy.offers(p)
         asked = (meaning.about, f"{self.title(classes[best])}: {text}")
         answer = self._answer(conversation, asked, best) if intent else None
+        if answer and self.abuse is not None and self.abuse.harmful(answer.text):
+            answer = None
         right = float(p[best]) if answer else None
         # Asking back is of no use for an intent without an answer.
         served = [at for at in offers if at != best or answer]
