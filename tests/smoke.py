@@ -22,8 +22,8 @@ from loopbook.store import syntax
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = "market-monitor"
-AT_HAND = (DEFAULT, "clinic-triage")
-"""Agents whose data is simulated or installed."""
+AT_HAND = (DEFAULT, "clinic-triage", "support-desk")
+"""Agents whose data is simulated, authored or installed."""
 NOTE_IMPORTS = """\
 def _note_imports():
     import json, os, pathlib, sys

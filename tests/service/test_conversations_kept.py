@@ -54,7 +54,8 @@ class Customer(threading.Thread):
 
 def test_killed_workers_lose_no_turn_and_store_none_twice(smoke_run: Callable[[str], Ran], tmp_path: Path) -> None:
     place = smoke_run("support-desk")[0]
-    shutil.copytree(place.folder / "data" / "store", tmp_path / "data" / "store", copy_function=os.link)
+    for part in ("store", "work/embeddings"):  # what MiniLM has read in the run, workers need not read again
+        shutil.copytree(place.folder / "data" / part, tmp_path / "data" / part, copy_function=os.link)
     own = Project(ROOT, tmp_path / "data", tmp_path / "reports")
     engine = connect(own)
     with Service(own, engine, "support-desk") as service:

@@ -126,6 +126,20 @@ def test_a_customer_is_asked_back_answered_with_sources_handed_over_and_rates(
     bob.page.context.close()
 
 
+def test_an_answer_shows_each_sentence_with_its_source(up: Service, browser: Any) -> None:
+    ann = Window(up, browser, "caller", "en-GB", browsing.PHONE, False)
+    ann.say(desks.cited(), 2)
+    reply = ann.recorded(up).conversation.turns[-1].reply
+    assert reply.act == "answer" and reply.citations, reply
+    ann.page.click("details.sources summary")
+    shown = ann.page.inner_text("details.sources")
+    for citation in reply.citations:
+        assert citation.passage.address in shown and citation.sentence in citation.passage.text
+    assert ann.page.query_selector("sup a[href^='#source-']") is not None
+    assert ann.faults() == []
+    ann.page.context.close()
+
+
 def test_without_a_script_the_same_is_done_by_forms(up: Service, browser: Any) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -161,6 +175,8 @@ def test_two_people_cannot_take_the_same_customer_and_a_lapsed_one_is_free_again
         talks.take(found.id, callers["eve"])
     with pytest.raises(Exception, match="somebody else has taken"):
         talks.write(found.id, callers["eve"], "I am faster", "0" * 32)
+    with pytest.raises(Exception, match="harmful"):
+        talks.write(found.id, callers["bob"], "you are a complete idiot", lease.token)
     talks.leases.release([lease.token])  # as if its time had run out
     talks.write(found.id, callers["bob"], "Nobody has taken it meanwhile", lease.token)
     talks.leases.release([lease.token])
