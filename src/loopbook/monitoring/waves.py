@@ -35,7 +35,8 @@ def watch(log: Log, surges: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a change (`signals.COLUMNS`), a fall too: it ends a wave. ``value`` is the share of the answers.
+        A row a change (`signals.COLUMNS`), a fall too: it ends a wave. What follows an echo's rise is no news and left
+        out. ``value`` is the share of the answers.
     """
     found, places = _watch(log), {apart(place)[0] for place in surges["place"]}
     risen = found["value"] > found["expected"]
@@ -50,7 +51,9 @@ def watch(log: Log, surges: pd.DataFrame) -> pd.DataFrame:
         rise and _rise(rest, first, last) < _LEFT * _rise(log, first, last)
         for rise, first, last in zip(risen, found["onset"], found["last"], strict=True)
     ]
-    return found.assign(check=found["check"].mask(np.array(echo, bool), ECHO))
+    found = found.assign(check=found["check"].mask(np.array(echo, bool), ECHO))
+    before = found["check"].where(risen).ffill()  # of the latest rise
+    return found[risen | (before != ECHO)].reset_index(drop=True)
 
 
 def _rise(log: Log, first: int, last: int) -> float:
