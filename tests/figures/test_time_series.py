@@ -41,7 +41,8 @@ def test_a_chart_names_its_lines_its_band_and_the_days_that_are_marked(index: pd
 @pytest.mark.parametrize("parts", [1, 2, 5])
 def test_small_multiples_show_each_part_once(parts: int) -> None:
     svg = time_series.multiples({f"airline “{at}”": banded() for at in range(parts)}, **WORDS).svg
-    assert all(svg.count(f"airline “{at}”") == 1 for at in range(parts))
+    assert all(svg.count(f">airline “{at}”<") == 1 for at in range(parts))
+    assert svg.count(">as expected (95%)<") == 1, "the legend names a line once"
 
 
 def test_hostile_names_are_text_and_the_same_values_give_the_same_bytes() -> None:

@@ -55,6 +55,8 @@ def multiples(parts: Mapping[str, pd.DataFrame], *, title: str, y: str, alt: str
         for at, (name, frame) in enumerate(parts.items()):
             _lines(grid[at], frame, share=True)
             grid[at].set_title(middle(name, 26), loc="left", fontsize=9.5, color=INK)
+            for artist in (*grid[at].lines, *grid[at].collections, *grid[at].containers) if at else ():
+                artist.set_label("_")  # the first part names them for all
         for axes in grid[len(parts) :]:
             axes.set_visible(False)
         draw.canvas.supylabel(y, fontsize=10, color=MUTED)

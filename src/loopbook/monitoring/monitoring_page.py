@@ -108,7 +108,7 @@ def spread(log: Log) -> Sentence:
 
 def alerts(seen: Watch) -> pd.DataFrame | Sentence:
     """Return the alerts: what, where, when, decisions, cost; those expected to cost most first, good news last."""
-    columns = ["date", "cause", "place", "title", "since", "decisions", "expected_cost", "cost"]
+    columns = ["alert", "date", "cause", "place", "title", "since", "decisions", "expected_cost", "cost"]
     ranked = seen.alerts.sort_values(["told", "expected_cost"], ascending=[True, False], kind="stable")
     return table(ranked[columns].round(1), f"Nothing: no alert in {_days(seen.log.stream.days)}.")
 

@@ -95,15 +95,11 @@ def segments(log: Log) -> list[Figure]:
     """Draw the trend of the segments with most posts, a picture a column."""
     found = []
     for column in log.scenario.monitoring.segments:
-        rows: dict[str, tuple[Mask, Mask]] = {}
-        pairs = [memberships(side.frame, (column,)) for side in (log.stream, log.reference)]
-        counts = pd.Series([name for _, name in pairs[0]]).value_counts()
-        for name in counts.index[:_PARTS]:
-            masks = [np.zeros(len(side), bool) for side in (log.stream, log.reference)]
-            for mask, pair in zip(masks, pairs, strict=True):
-                mask[[row for row, own in pair if own == name]] = True
-            rows[str(name)] = (masks[0], masks[1])
-        parts = {name: _bands(log, own)[["share", *time_series.BAND]] for name, own in rows.items()}
+        counts = pd.Series([name for _, name in memberships(log.stream.frame, (column,))], dtype="str").value_counts()
+        parts = {
+            name: _bands(log, associations.members(log, (name,)))[["share", *time_series.BAND]]
+            for name in counts.index[:_PARTS].tolist()
+        }
         if not parts:
             continue
         worst = max(parts, key=lambda name: float((parts[name]["share"] - parts[name]["upper"]).max()))
