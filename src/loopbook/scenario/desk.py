@@ -44,7 +44,7 @@ class DeskSettings(Settings):
         0.05, gt=0, lt=0.5, description="share of questions inside the intents that may be taken for outside ones"
     )
     played: int = Field(
-        25, ge=5, description="dialogues, questions and outside questions that are played with the desk, each at most"
+        25, ge=2, description="dialogues, questions and outside questions that are played with the desk, each at most"
     )
     staff: int = Field(12, ge=1, description="people who take conversations over at the same time")
     minutes: float = Field(6.0, gt=0, description="mean minutes of a person for a conversation")
