@@ -97,11 +97,7 @@ class Recogniser:
         DataError
             If there are not both, or something else than yes and no.
         """
-        plain = [
-            text
-            for text, found in zip(ordinary, np.asarray(listed(ordinary)).any(axis=1).tolist(), strict=True)
-            if not found
-        ]
+        plain = [text for text, found in zip(ordinary, listed(ordinary), strict=True) if not found.any()]
         texts = [*table["text"], *plain]
         x = features(texts, sentence_encoder.embed(texts, cache, progress))
         return cls._fitted(x, np.append(labels(table), np.zeros(len(plain))))
