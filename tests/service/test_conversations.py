@@ -16,11 +16,16 @@ import pytest
 from tests.service import desks
 from tests.service.serving import Answer, Service, running, service
 
-from loopbook.decisions.audit import forgetting, reader, verify
+from loopbook.decisions.audit import database, forgetting, reader, verify
 from loopbook.desk import records
 from loopbook.desk.desk import Desk
 from loopbook.desk.turn import Conversation, Reply
 from loopbook.operations import sealing
+from loopbook.service.keys import Caller
+from loopbook.store.project import Project
+
+
+STATES = {"desk", "waits", "answered", "closed"}
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +162,7 @@ def test_conversations_are_sealed_for_the_notebooks(up: Service) -> None:
     table = sealing.extract(found, 365, 0.0)["conversations"]
     mine = table[table["conversation"] == id]
     assert mine["event"].tolist() == ["opened", "asked"] and mine["question"].tolist()[1] == desks.SURE
-    assert pd.api.types.is_datetime64_any_dtype(table["written"]) and set(table["state"]) >= {"desk", "waits"}
+    assert pd.api.types.is_datetime64_any_dtype(table["written"]) and set(table["state"]) <= STATES
 
 
 @pytest.mark.parametrize(
@@ -267,6 +272,24 @@ def test_two_workers_go_on_with_the_same_conversation(tmp_path: Path, up: Servic
             answers = list(pool.map(turn, range(6)))
         assert {answer.status for answer in answers} == {201}
         assert sorted(answer.json["number"] for answer in answers) == list(range(1, 7))
+
+
+def test_the_same_on_postgresql(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    address = str(request.getfixturevalue("postgres").database())
+    engine = database.connect(Project(tmp_path, tmp_path / "data"), address)
+    with service(tmp_path, desks.scenario(), engine, desk=desks.desk()) as made, running(made) as up:
+        talks, id = up.app.state.talks, begin(up)
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda at: say(up, id, f"help {at}", person=True), range(4)))
+        assert sorted(answer.json["number"] for answer in answers) == [1, 2, 3, 4]
+        assert list(talks.waiting.refresh()[0]) == [id]
+        bob = Caller("bob", "reviewer", "k")
+        lease = talks.take(id, bob)
+        talks.write(id, bob, "I am here.", lease.token)
+        assert list(talks.waiting.refresh()[1]) == [id]
+        talks.close(id, bob, lease.token, True)
+        assert talks.waiting.refresh() == ({}, {}) and talks.read(id, bob).state == "closed"
+        assert [talk.id for talk in talks.latest(Caller("a-caller", "caller", "k"), 5)] == [id]
 
 
 def test_an_agent_without_a_desk_has_no_conversations(tmp_path: Path) -> None:

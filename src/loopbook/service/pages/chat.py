@@ -1,7 +1,7 @@
 """Chat page: a customer asks, reads answers with their sources, chooses what was meant, gets a person, and rates."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,11 +15,11 @@ from loopbook.service.keys import Caller
 from loopbook.service.limits import Allowance
 from loopbook.service.pages import rendering, transcript
 from loopbook.service.pages.people import People
-from loopbook.service.pages.transcript import Line
 from loopbook.service.schemas import Id
 
 ROLES = ("caller", "admin")
 _EARLIER = 10
+_PARTS = {"cited": transcript.cited, "passages": transcript.passages}
 _SHOWN = (409, 422)  # refusals that are told on the page, beside what was written
 
 
@@ -134,17 +134,4 @@ class _Chat:
         minutes = self._talks.minutes(found.id) if found.state == WAITS else None
         lines = transcript.lines(found, desk, language)
         held = self._talks.holder(found.id) is not None
-        return {"talk": found, "lines": lines, "cited": cited, "earlier": [], "held": held, "minutes": minutes}
-
-
-def cited(line: Line) -> Sequence[tuple[str, int | None]]:
-    """Return an answer in pieces: cited sentences with the numbers of their sources, all else with None."""
-    pieces: list[tuple[str, int | None]] = []
-    rest = line.text
-    for number, source in enumerate(line.sources, 1):
-        before, found, after = rest.partition(source.sentence)
-        if found:
-            pieces += [(before, None)] if before.strip() else []
-            pieces.append((found, number))
-            rest = after
-    return [*pieces, (rest, None)] if rest.strip() else pieces
+        return {"talk": found, "lines": lines, **_PARTS, "earlier": [], "held": held, "minutes": minutes}

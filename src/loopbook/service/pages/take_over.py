@@ -14,12 +14,12 @@ from loopbook.service.conversations import LONGEST, Conversations
 from loopbook.service.errors import Refused
 from loopbook.service.keys import Caller
 from loopbook.service.pages import rendering, transcript
-from loopbook.service.pages.chat import cited
 from loopbook.service.pages.people import People
 from loopbook.service.schemas import Id
 
 ROLES = ("reviewer", "admin")
 _MOST = 50  # conversations of a list
+_PARTS = {"cited": transcript.cited, "passages": transcript.passages}
 _SHOWN = (409, 422)
 
 
@@ -128,8 +128,8 @@ class _TakeOver:
         mine = held if held is not None and held.reviewer == user else None
         if mine is not None:
             self._talks.renew(id, user, mine.token)
-        about = {"lease": mine, "other": held is not None and mine is None, "cited": cited, "why": _why(found)}
-        return {"talk": found, "lines": transcript.lines(found, self._talks.desk, language), **about}
+        about = {"lease": mine, "other": held is not None and mine is None, "why": _why(found)}
+        return {"talk": found, "lines": transcript.lines(found, self._talks.desk, language), **_PARTS, **about}
 
 
 def _why(found: Recorded) -> dict[str, Any]:

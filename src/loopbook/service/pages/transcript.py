@@ -1,6 +1,6 @@
 """Transcript: a conversation as people read it, line by line, in their language."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -8,13 +8,19 @@ from pydantic import BaseModel, Field
 
 from loopbook.decisions.audit.entry import Stored
 from loopbook.desk import records
-from loopbook.desk.desk import Desk
+from loopbook.desk.desk import SAID, Desk
 from loopbook.desk.records import Recorded
 from loopbook.desk.turn import Reply
 from loopbook.service.pages import texts
 
-_SAID = {"clarify": "chat.said_clarify", "hand_over": "chat.said_hand_over", "decline": "chat.said_decline"}
-"""What the desk says where it does not answer."""
+_SAID = {
+    "clarify": "chat.said_clarify",
+    "hand_over": "chat.said_hand_over",
+    "decline": "chat.said_decline",
+    "danger": "chat.said_danger",
+    "courtesy": "chat.said_courtesy",
+}
+"""What the desk says besides answers, by the names of `desk.SAID`."""
 
 
 class Source(BaseModel):
@@ -52,6 +58,24 @@ def lines(found: Recorded, desk: Desk, language: str) -> list[Line]:
     return [line for stored in found.entries for line in _lines(stored, desk, language)]
 
 
+def passages(line: Line) -> list[Source]:
+    """Return the sources of a line, each passage once."""
+    return list({(source.address, source.text): source for source in line.sources}.values())
+
+
+def cited(line: Line) -> Sequence[tuple[str, int | None]]:
+    """Return an answer in pieces: cited sentences with the numbers of their passages, all else with None."""
+    pieces: list[tuple[str, int | None]] = []
+    rest, places = line.text, [(source.address, source.text) for source in passages(line)]
+    for source in line.sources:
+        before, found, after = rest.partition(source.sentence)
+        if found:
+            pieces += [(before, None)] if before.strip() else []
+            pieces.append((found, places.index((source.address, source.text)) + 1))
+            rest = after
+    return [*pieces, (rest, None)] if rest.strip() else pieces
+
+
 def _lines(stored: Stored, desk: Desk, language: str) -> Iterator[Line]:
     event, payload, gone = stored.facts["event"], stored.payload or {}, stored.forgotten
     about = {"number": stored.facts["number"], "written": stored.written, "forgotten": gone}
@@ -73,6 +97,7 @@ def _lines(stored: Stored, desk: Desk, language: str) -> Iterator[Line]:
 
 def _said(reply: Reply, language: str) -> str:
     """Return what the desk says: answers as they stand in its sources, all else in the reader's language."""
-    if reply.act == "answer" or (reply.text and language == "en"):
+    if reply.text and language == "en":
         return reply.text
-    return texts.text(language, _SAID[reply.act])
+    name = next((name for name, text in SAID.items() if text == reply.text), reply.act)
+    return reply.text if name == "answer" else texts.text(language, _SAID[name])
