@@ -24,7 +24,6 @@ from loopbook.operations import sealing
 from loopbook.service.keys import Caller
 from loopbook.store.project import Project
 
-
 STATES = {"desk", "waits", "answered", "closed"}
 
 
