@@ -119,6 +119,16 @@ def test_more_bad_news_everywhere_is_a_change_of_the_base_rate(watched: Callable
     assert seen.alerts["cause"].tolist() == ["base_rate"]
 
 
+def test_less_bad_news_everywhere_is_good_news_and_so_is_its_end(watched: Callable[..., Watch]) -> None:
+    def change(stream: pd.DataFrame, day: np.ndarray) -> pd.DataFrame:
+        turned = (day >= 8) & (day < 13) & (np.random.default_rng(1).random(len(stream)) < 0.6)
+        return stream.assign(label_sentiment=stream["label_sentiment"].mask(turned, "positive"))
+
+    seen = watched(9, change)
+    assert set(seen.signals.loc[seen.signals["title"].str.startswith("share of “negative”"), "check"]) == {"good_news"}
+    assert "good_news" in set(seen.alerts["cause"])
+
+
 def test_what_a_surge_explains_is_its_echo_and_no_incident_of_its_own(watched: Callable[..., Watch]) -> None:
     seen = watched(6, surge("negative", ("c3", "t2"), days=range(8, 12), extra=80))
     assert waves.ECHO in set(seen.signals["check"])

@@ -10,6 +10,7 @@ from loopbook.monitoring import rates, sentiment, signals
 from loopbook.monitoring.changes import Change
 from loopbook.monitoring.segment_values import apart, memberships
 from loopbook.monitoring.sentiment import NEGATIVE, Sentiment
+from loopbook.monitoring.surges import GOOD_NEWS
 from loopbook.monitoring.timeline import ANSWER, Floats, Log, Mask
 
 LEAST_RISE = 0.05
@@ -35,25 +36,28 @@ def watch(log: Log, surges: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a change (`signals.COLUMNS`), a fall too: it ends a wave. What follows an echo's rise is no news and left
-        out. ``value`` is the share of the answers.
+        A row a change (`signals.COLUMNS`). A fall ends a wave, or is good news by itself; what only goes back to where
+        the reference was after an echo or a fall is no news and left out. ``value`` is the share of the answers.
     """
     found, places = _watch(log), {apart(place)[0] for place in surges["place"]}
-    risen = found["value"] > found["expected"]
-    if not places or not risen.any():
-        return found
     columns = tuple(name for name in log.segments if name != ANSWER)
     surging = [np.zeros(len(side), bool) for side in (log.stream, log.reference)]
     for rows, side in zip(surging, (log.stream, log.reference), strict=True):
         rows[[row for row, name in memberships(side.frame, columns) if name in places]] = True
-    rest = log.without(surging[0], surging[1])
-    echo = [
-        rise and _rise(rest, first, last) < _LEFT * _rise(log, first, last)
-        for rise, first, last in zip(risen, found["onset"], found["last"], strict=True)
-    ]
-    found = found.assign(check=found["check"].mask(np.array(echo, bool), ECHO))
-    before = found["check"].where(risen).ffill()  # of the latest rise
-    return found[risen | (before != ECHO)].reset_index(drop=True)
+    rest, before = log.without(surging[0], surging[1]), ""
+    kinds: list[str] = []
+    for row in found[["value", "expected", "back", "onset", "last"]].to_dict("records"):
+        first, last = int(row["onset"]), int(row["last"])
+        if row["value"] > row["expected"]:
+            echo = bool(places) and _rise(rest, first, last) < _LEFT * _rise(log, first, last)
+            kind = "" if row["back"] and before == GOOD_NEWS else ECHO if echo else "wave"
+            before = kind
+        else:
+            kind = {"wave": "wave", ECHO: ""}.get(before, GOOD_NEWS)
+            before = GOOD_NEWS if kind == GOOD_NEWS else ""
+        kinds.append(kind)
+    told = found.assign(check=np.array(kinds, dtype=object)).astype({"check": "str"})
+    return told[told["check"] != ""].reset_index(drop=True)
 
 
 def _rise(log: Log, first: int, last: int) -> float:
