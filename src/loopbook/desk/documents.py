@@ -24,8 +24,8 @@ LARGEST = 2_000_000
 WORDS = 180
 """Of a passage; longer sections are cut at lines, because the sentence encoder reads 256 word pieces."""
 
-MOST = 20_000
-"""Passages of a folder."""
+MOST = 2_500
+"""Passages of a folder; the index of as many takes about 400 MB."""
 
 _UNSEEN = ("script", "style", "noscript", "template", "head", "nav", "iframe", "object", "svg", "form", "select")
 _HIDING = re.compile(

@@ -1,4 +1,4 @@
-"""Hybrid retrieval: BM25, embeddings of passages and of their sentences; the three ranks fused."""
+"""Hybrid retrieval: BM25, embeddings of passages and of their sentences, late interaction; the four ranks fused."""
 
 import functools
 import re
@@ -39,6 +39,10 @@ class Index:
         Each sentence below its heading, by its embedding, [m, 384], m >= n.
     owner
         Which passage each sentence is of, [m], rising.
+    pieces
+        The embedding of each word piece within its passage, [t, 384]: about 160 KB a passage.
+    starts
+        Where the pieces of each passage begin, [n].
     """
 
     passages: tuple[Passage, ...]
@@ -46,6 +50,8 @@ class Index:
     vectors: NDArray[np.float32]
     sentences: NDArray[np.float32]
     owner: NDArray[np.int64]
+    pieces: NDArray[np.float32]
+    starts: NDArray[np.int64]
 
     @classmethod
     def of(
@@ -76,7 +82,17 @@ class Index:
         ]
         vectors = sentence_encoder.embed([*texts, *(text for _, text in below)], cache, progress)
         owner = np.array([at for at, _ in below], dtype=np.int64)
-        return cls(tuple(passages), bm25, vectors[: len(texts)], vectors[len(texts) :], owner)
+        pieces = sentence_encoder.embed_pieces(texts, progress)
+        starts = np.cumsum([0, *map(len, pieces[:-1])], dtype=np.int64)
+        return cls(
+            tuple(passages),
+            bm25,
+            vectors[: len(texts)],
+            vectors[len(texts) :],
+            owner,
+            np.concatenate(pieces).astype(np.float32),
+            starts,
+        )
 
     def rows(self, passage: Passage) -> slice:
         """Return where the sentences of one of the passages stand."""
@@ -90,7 +106,8 @@ class Index:
         References
         ----------
         Robertson & Zaragoza (2009), The probabilistic relevance framework: BM25 and beyond. Cormack, Clarke & Büttcher
-        (2009), Reciprocal rank fusion outperforms Condorcet and individual rank learning methods.
+        (2009), Reciprocal rank fusion outperforms Condorcet and individual rank learning methods. Khattab &
+        Zaharia (2020), ColBERT: efficient and effective passage search via contextualized late interaction.
         """
         asked = question[:_LONGEST]
         if not _WORD.search(asked):
@@ -100,7 +117,10 @@ class Index:
         lexical = self.bm25.get_scores(tokens) if tokens else np.zeros(len(passage))
         starts = np.searchsorted(self.owner, np.arange(len(self.passages)))
         sentence = np.maximum.reduceat(self.sentences @ vector, starts)
-        fused = 1 / (_DAMPING + ranks(passage)) + 1 / (_DAMPING + ranks(sentence))
+        # For each piece of the question its nearest one in the passage.
+        near = sentence_encoder.embed_pieces([asked])[0].astype(np.float32) @ self.pieces.T
+        late = np.maximum.reduceat(near, self.starts, axis=1).mean(axis=0)
+        fused = sum((1 / (_DAMPING + ranks(scores)) for scores in (passage, sentence, late)), np.zeros(len(passage)))
         # A passage without a single word of the question has no rank by words.
         fused += np.where(lexical > 0, 1 / (_DAMPING + ranks(lexical)), 0.0)
         order = np.argsort(-fused, kind="stable")[:most]

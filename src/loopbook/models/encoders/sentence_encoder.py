@@ -123,6 +123,23 @@ def embed(
     return np.array([known[key] for key in keys], dtype=np.float32).reshape(-1, WIDTH)
 
 
+def embed_pieces(texts: Sequence[str], progress: Callable[[str], object] | None = None) -> list[NDArray[np.float16]]:
+    """Return the embedding of each word piece within its text, float16 [pieces, 384] of length 1, for each text.
+
+    References
+    ----------
+    Khattab & Zaharia (2020), ColBERT: what late interaction compares.
+    """
+    run, made = _pieces_session(), tokenizer((folder() / "tokenizer.json").read_text("utf-8"))
+    found: list[NDArray[np.float16]] = []
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        for vectors in pool.map(lambda row: run.run(None, {"pieces": pad([row])})[0][0], pieces(texts, made)):
+            found.append(vectors[1:-1].astype(np.float16))
+            if progress and not len(found) % BATCH:
+                progress(f"word pieces: {len(found):,} of {len(texts):,} texts")
+    return found
+
+
 def weights() -> dict[str, NDArray[np.float32]]:
     """Return the weights by their names in the file, matrices as [out, in]."""
     return _weights(folder() / "model.safetensors")
@@ -134,6 +151,8 @@ def add_to(
     weights: Mapping[str, NDArray[np.float32]] | None = None,
     heads: int = HEADS,
     approximate: str = "none",
+    *,
+    pooled: bool = True,
 ) -> str:
     """Add the encoder, or another BERT, to a graph and return its output `name`, float32 [n, width].
 
@@ -147,6 +166,8 @@ def add_to(
         Of each attention.
     approximate
         ``tanh`` for an encoder that was trained with that approximation of GELU.
+    pooled
+        False: the output is that of each word piece, float32 [n, t, width], of length 1.
     """
     weights = _weights(folder() / "model.safetensors") if weights is None else weights
     wide = weights["embeddings.LayerNorm.weight"].shape[0]
@@ -193,10 +214,19 @@ def add_to(
         if f"{at}.adapter.down.weight" in weights:
             small = graph.add("Gelu", dense(x, f"{at}.adapter.down"))
             x = graph.add("Add", x, dense(small, f"{at}.adapter.up"))
+    if not pooled:
+        return graph.add("LpNormalization", x, axis=-1, p=2, out=name)
     kept = graph.add("Mul", x, graph.add("Unsqueeze", here, whole(2)))
     total = graph.add("ReduceSum", kept, whole(1), keepdims=0)
     # The mean and the sum point the same way, and only the direction is kept.
     return graph.add("LpNormalization", total, axis=-1, p=2, out=name)
+
+
+@functools.lru_cache(maxsize=1)
+def _pieces_session() -> Any:
+    graph = Graph("all-MiniLM-L6-v2 pieces")
+    graph.output(add_to(graph, pooled=False), np.float32, ["rows", "pieces", WIDTH])
+    return session(graph.model().SerializeToString())
 
 
 @functools.lru_cache(maxsize=1)
