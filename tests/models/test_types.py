@@ -290,6 +290,15 @@ def test_pages_answer_by_type(kind: str, topics: Problem, minutes: Callable[[str
             "tone_high",
         ]
         assert tested.further("tfidf", 100)["test_tone_accuracy"] > 0.5
+        assert tested.gains("tfidf", "tfidf", 100) == {}
+        learned = model.answer(rows)
+        classes, p = learned.also["tone"]
+        guess = replace(learned, also={"tone": (classes, np.roll(p, 7, axis=0))})
+        both = replace(tested, answers={"tfidf": learned, "guess": guess})
+        found = both.further("tfidf", 100, "guess")
+        assert found["test_tone_macro_f1_gain_low"] > 0
+        others = pd.DataFrame({"value": [0.1], "low": [0.0], "high": [0.2]}, index=["tfidf"])
+        assert "tfidf: tone" in choice_page.beside(others, "guess", both, "tfidf", 100).svg
         codes = targets.codes(rows["label"], given.task)
         said = model.probabilities(rows)
         assert metrics.score("accuracy", codes, said) == pytest.approx((said.argmax(axis=1) == codes).mean())

@@ -111,3 +111,18 @@ def test_a_way_that_fails_is_told_and_stops_no_other(project: Project) -> None:
     assert sorted(failed) == ["mail", "webhook"]
     assert "set ALERTS_ADDRESS" in failed["webhook"]
     assert (project.root / "data" / "alerts.jsonl").exists()
+
+
+def test_good_news_is_listed_last_counted_as_no_open_incident_and_sent_to_nobody(project: Project) -> None:
+    run = night(project, "a", ("good", "More good news.", ""), ("bad", "More bad news.", ""), ("worse", "Worse.", ""))
+    path = project.data / run.stages["06_monitoring"].artifacts["alerts"]
+    more = {"told": [True, False, False], "expected_cost": [900.0, 20.0, 300.0], "associated": ["", "", HOSTILE]}
+    content.save(pd.read_parquet(path).assign(**more, words="", rows=""), path.with_suffix(""))
+    found = incidents.known(project, run)
+    assert [(one.id, one.state) for one in found] == [("worse", "open"), ("bad", "open"), ("good", "told")]
+    assert (found[0].cost, found[0].associated) == (300.0, HOSTILE)
+    counted = incidents.counts(project, run, None)
+    assert counted is not None and counted["open"] == 2
+    assert incidents.tell(project, agent(file="told.jsonl"), run, {}) == {}
+    sent = [json.loads(line) for line in (project.root / "told.jsonl").read_text("utf-8").splitlines()]
+    assert "good" not in json.dumps(sent) and len(sent) == 2
