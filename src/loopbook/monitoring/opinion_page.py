@@ -19,11 +19,11 @@ _PARTS = 6
 """Segments whose trend is drawn."""
 _NAMED, _REASONS = 3, 10
 FORMULA = Sentence(
-    r"""**What it goes with.** A segment $v$ with $N_v$ bad posts on the incident's days contributes
+    r"""**What it goes with.** A segment $v$ with $N_v$ bad rows on the incident's days contributes
 
 $$c_v = N_v - n_0 \frac{h_v}{H}$$
 
-to the excess: $h_v$ of the $H$ posts before were in $v$ and bad, and $n_0$ posts were to be expected on these days.
+to the excess: $h_v$ of the $H$ rows before were in $v$ and bad, and $n_0$ rows were to be expected on these days.
 The contributions of a column's values add up to the whole excess, so a segment ranks by what it adds, not by how
 unusual it is. Beside it stands the excess corrected for the classifier's errors, $p = C^{-1}q$, with its 95% interval:
 it moves the level and says nothing of how sure the alarm is. *Goes with*, never *because of*."""
@@ -84,7 +84,7 @@ def alarms(seen: Watch) -> Figure:
     when = ", ".join(f"{row.alert} on {row.date}" for row in alerts.itertuples())
     return time_series.chart(
         frame,
-        title=f"{len(alerts)} alerts in {log.stream.days} days, each on the day on which it was told",
+        title=f"{len(alerts)} alert{'s' * (len(alerts) != 1)} in {log.stream.days} days, marked on the day of telling",
         y=f"{units} a day",
         alt=f"{units.capitalize()} and {name} ones by day, with the days of the alerts: {when or 'none'}.",
         marks=_marks(seen),
