@@ -229,6 +229,8 @@ def _refuse_thin(splits: dict[str, pd.DataFrame], rows: pd.DataFrame, scenario: 
     settings = scenario.data.splits
     stratum = scenario.source.stratum
     stratum = f"{stratum}_source" if f"{stratum}_source" in rows.columns else stratum
+    faults = "Name its days in source.series.injected, so that it has simulated faults"
+    remedy = faults if scenario.task.type == "anomaly" else "Use more rows"
     many = f"{len(rows):,} rows in {rows['group'].nunique():,} groups, split by {settings.by}"
     for name, frame in splits.items():
         if name in (PAST, LATER):
@@ -246,8 +248,8 @@ def _refuse_thin(splits: dict[str, pd.DataFrame], rows: pd.DataFrame, scenario: 
                 f"or {'choose other days' if settings.by == 'time' else 'try another data.split_seed'}.",
             ),
             (
-                learning and len(classes) < 2,
-                f"The split {name!r} has {len(frame):,} rows and all are {only!r} ({many}). Use more rows.",
+                learning and len(classes) < 2 and not (name == "train" and scenario.task.type == "anomaly"),
+                f"The split {name!r} has {len(frame):,} rows and all are {only!r} ({many}). {remedy}.",
             ),
             (
                 missing,
