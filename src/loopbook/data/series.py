@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from loopbook.data import parsing
 from loopbook.data.files import Broken
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.series import FAILURE, LABEL, NORMAL, Series
+from loopbook.scenario.series import FAILURE, FAULT, LABEL, NO_FAULT, NORMAL, Series
 from loopbook.scenario.source import Read
 
 if TYPE_CHECKING:
@@ -84,13 +85,16 @@ def windows(
         raise DataError("source.series: no window has enough readings; lower source.series.covered or lengthen it.")
     label = _labels(moments, series)
     chosen = _chosen(moments, label, series)
-    twins = _faulty(cut[chosen], size, per_step, series)
+    twins, faults = _faulty(cut[chosen], size, per_step, series)
     table = features(np.concatenate([cut, twins]), moments.append(moments[chosen]), size, per_step, series)
     table.insert(0, time, [moment.isoformat() for moment in moments.append(moments[chosen])])
     table[LABEL] = [*label, *[FAILURE] * len(chosen)]
+    table[FAULT] = [*[NO_FAULT] * len(cut), *faults]
     told = [f"{(~whole).sum():,} of {len(whole):,} windows fall into gaps of the series."] if not whole.all() else []
     if len(chosen):
-        told.append(f"{len(chosen):,} rows are windows with a **simulated** fault; of what they stand for nothing is known.")
+        told.append(
+            f"{len(chosen):,} rows are windows with a **simulated** fault; of what they stand for nothing is known."
+        )
     return table, np.concatenate([line, line[chosen]]).astype(np.int64), broken, " ".join(told)
 
 
@@ -125,7 +129,7 @@ def _of_sensor(of: Floats, size: int, per_step: int, lags: Sequence[int]) -> dic
     filled = np.where(np.isnan(window), mean[:, None], window) - mean[:, None]
     power = np.abs(np.fft.rfft(filled * np.hanning(size), axis=1)) ** 2 / size
     edges = np.unique(np.geomspace(1, max(4, power.shape[1]), 4).round().astype(int))
-    bands = [np.log(_TINY + power[:, low:high].mean(axis=1)) for low, high in zip(edges, edges[1:], strict=False)]
+    bands = [np.log(_TINY + power[:, low:high].mean(axis=1)) for low, high in pairwise(edges)]
     bands += [bands[-1]] * (3 - len(bands))
     change = now - mean
     each = (now, mean, spread, np.nanmin(window, axis=1), np.nanmax(window, axis=1), change, change / (spread + _TINY))
@@ -170,7 +174,9 @@ def _readings(frame: pd.DataFrame, lines: NDArray[np.int64], source: Read) -> tu
     if named is not None:
         found = set(named)
         if lacking := [value for value in series.values if value not in found]:
-            raise DataError(f"source.series.values: {series.by} has no {lacking[0]!r}; it has {', '.join(sorted(found)[:8])}.")
+            raise DataError(
+                f"source.series.values: {series.by} has no {lacking[0]!r}; it has {', '.join(sorted(found)[:8])}."
+            )
         for value in series.values:
             read[value] = read[series.sensors[0]].where(np.array(named) == value)
     if not good.any():
@@ -201,15 +207,16 @@ def _chosen(moments: pd.DatetimeIndex, label: list[str], series: Series) -> NDAr
     return np.flatnonzero(inside & (np.array(label) == NORMAL))[::2]
 
 
-def _faulty(cut: Floats, size: int, per_step: int, series: Series) -> Floats:
-    """Return windows with a simulated fault in their last part, in one sensor each.
+def _faulty(cut: Floats, size: int, per_step: int, series: Series) -> tuple[Floats, list[str]]:
+    """Return windows with a simulated fault in their last part, in one sensor each, and which it is.
 
     How far a level or a spike goes is 1 to 6 standard deviations of all these windows' sensor.
     """
-    rng, faulty = np.random.default_rng(series.seed), np.array(cut)
+    rng, faulty, faults = np.random.default_rng(series.seed), np.array(cut), []
     scale = np.nanstd(cut[:, -size:].reshape(-1, cut.shape[2]), axis=0) + _TINY if len(cut) else np.zeros(0)
     for row in faulty:
         kind, sensor = KINDS[rng.integers(len(KINDS))], int(rng.integers(cut.shape[2]))
+        faults.append(kind)
         span = int(rng.integers(per_step, max(per_step + 1, size // 2)))
         far = rng.choice([-1, 1]) * rng.uniform(1, 6) * scale[sensor]
         tail = row[-span:, sensor]
@@ -223,4 +230,4 @@ def _faulty(cut: Floats, size: int, per_step: int, series: Series) -> Floats:
             tail[-max(1, per_step // 2) :] += 2 * far
         else:
             tail[:] = tail[~np.isnan(tail)][0] if (~np.isnan(tail)).any() else 0.0
-    return faulty
+    return faulty, faults

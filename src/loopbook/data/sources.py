@@ -181,7 +181,9 @@ def check(scenario: Scenario, root: Path) -> None:
     if known is not None and series is not None:
         asked = [*series.sensors, *filter(None, (series.by, scenario.source.time))]
         if lacking := [name for name in asked if name not in known]:
-            raise DataError(f"{where} has no column {lacking[0]!r}, of which windows are made.{suggest(lacking[0], known)}")
+            raise DataError(
+                f"{where} has no column {lacking[0]!r}, of which windows are made.{suggest(lacking[0], known)}"
+            )
         known = (str(scenario.source.time), *series.columns)
         where = f"a window of {where}"
     if known is not None:

@@ -1,4 +1,4 @@
-"""Heads that choose among classes: binary with a sigmoid, anomaly by a tail, multiclass by softmax, ordinal by ranks."""
+"""Heads that choose among classes: binary by sigmoid, anomaly by a tail, multiclass by softmax, ordinal by ranks."""
 
 from __future__ import annotations
 

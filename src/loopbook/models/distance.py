@@ -74,7 +74,9 @@ class Distance:
         """Write ``distance.npz`` into a folder."""
         layers = {f"weight_{at}": weight for at, weight in enumerate(self.weights)}
         layers |= {f"bias_{at}": bias for at, bias in enumerate(self.biases)}
-        content.save({**layers, "rectified": self.rectified, "given_back": np.array([self.given_back])}, folder / ARRAYS)
+        content.save(
+            {**layers, "rectified": self.rectified, "given_back": np.array([self.given_back])}, folder / ARRAYS
+        )
 
     @classmethod
     def load(cls, folder: Path) -> Distance:

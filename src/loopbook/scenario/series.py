@@ -10,6 +10,9 @@ from loopbook.scenario.settings import Names, Settings, refuse
 LABEL, NORMAL, FAILURE = "known", "normal", "failure"
 """The column of windows that says what is known of them, and its values."""
 
+FAULT, NO_FAULT = "fault", "none"
+"""The column of windows that says which fault is simulated in them, and what it says of those that were measured."""
+
 Moment = Annotated[datetime, Field(strict=False)]
 Day = Annotated[date, Field(strict=False)]
 
@@ -17,8 +20,8 @@ Day = Annotated[date, Field(strict=False)]
 class Series(Settings):
     """Readings become windows: a row each step, with what the sensors did up to then.
 
-    Columns of a window are ``<sensor>_<feature>`` (`FEATURES`, and ``lag_<steps>``), the calendar's (`CALENDAR`), and
-    ``known``: failure within a known failure, else normal.
+    Columns of a window are ``<sensor>_<feature>`` (`FEATURES`, and ``lag_<steps>``), the calendar's (`CALENDAR`),
+    ``known``: failure within a known failure, else normal; and ``fault``: which one is simulated, or none.
     """
 
     sensors: Names = Field(min_length=1, description="columns of numbers; with `by` the one column of all sensors")
@@ -49,7 +52,7 @@ class Series(Settings):
     def columns(self) -> tuple[str, ...]:
         """Columns of windows beside their time."""
         lags = (f"lag_{lag}" for lag in self.lags)
-        return (*(f"{name}_{one}" for name in self.names for one in (*FEATURES, *lags)), *CALENDAR, LABEL)
+        return (*(f"{name}_{one}" for name in self.names for one in (*FEATURES, *lags)), *CALENDAR, LABEL, FAULT)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

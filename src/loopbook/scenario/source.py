@@ -65,7 +65,9 @@ class Read(Columns):
     @model_validator(mode="after")
     def _has_time(self) -> Self:
         if self.series and (self.time is None or self.sample or self.id):
-            raise ValueError("a series needs source.time, and neither source.sample nor source.id: windows are its rows")
+            raise ValueError(
+                "a series needs source.time, and neither source.sample nor source.id: windows are its rows"
+            )
         return self
 
 

@@ -11,7 +11,18 @@ from loopbook.scenario.errors import DataError
 from loopbook.statistics import bootstrap, targets
 from loopbook.statistics.confusions import MOST, worst
 from loopbook.statistics.intervals import Interval, wilson
-from loopbook.statistics.metrics import BINS, METRICS, TWO, above, answers, computed, interval, reported, scores, top_label
+from loopbook.statistics.metrics import (
+    BINS,
+    METRICS,
+    TWO,
+    above,
+    answers,
+    computed,
+    interval,
+    reported,
+    scores,
+    top_label,
+)
 
 Floats = NDArray[np.float64]
 

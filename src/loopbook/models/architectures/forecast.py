@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 @architecture(Distance, needs="table", types=("anomaly",), also=False)
-def forecast(features: "Features", train: "pd.DataFrame", goals: "Sequence[Goal]", *, penalty: Strength = 1.0) -> Distance:
+def forecast(
+    features: "Features", train: "pd.DataFrame", goals: "Sequence[Goal]", *, penalty: Strength = 1.0
+) -> Distance:
     """Fit for each sensor a ridge regression of its last step on the steps before; the score is its error in spreads.
 
     The fields of a sensor are those of a window: ``<sensor>_now`` is foretold by ``<sensor>_lag_…`` of all sensors and
