@@ -224,9 +224,11 @@ class Watch:
     def begun(self) -> pd.DataFrame:
         """Return when the agent's alarms begin, and in which known failure, from 1; 0: in none."""
         mine = self.judged[AGENT]
-        failures = list(mine.failures.itertuples())
-        inside = [[at + 1 for at, row in enumerate(failures) if row.begins <= when <= row.ends] for when in mine.begins]
-        return pd.DataFrame({"time": mine.begins, "failure": [next(iter(found), 0) for found in inside]})
+        known = mine.failures
+        inside = [((known["begins"] <= when) & (known["ends"] >= when)).to_numpy() for when in mine.begins]
+        return pd.DataFrame(
+            {"time": mine.begins, "failure": [int(rows.argmax()) + 1 if rows.any() else 0 for rows in inside]}
+        )
 
     @property
     def _spans(self) -> dict[str, tuple[Any, Any]]:
