@@ -37,6 +37,7 @@ from loopbook.statistics import intervals, metrics, tails
 from loopbook.store.project import Project
 
 BLOCKS = 5
+LEAST = 10  # windows before the first known failure
 DETECTORS = ("z_score", "pca", "isolation_forest", "forecast", "autoencoder")
 Floats = NDArray[np.float64]
 
@@ -97,9 +98,7 @@ def level(task: Any, series_: Any) -> float:
     return float(task.false_alarms * series_.step_minutes / (30.44 * 24 * 60))
 
 
-def detectors(
-    frame: pd.DataFrame, scenario: Scenario, names: tuple[str, ...] = DETECTORS
-) -> dict[str, NDArray[np.bool_]]:
+def detectors(frame: pd.DataFrame, scenario: Scenario, names: tuple[str, ...]) -> dict[str, NDArray[np.bool_]]:
     """Return which later windows are an alarm, by detector, and by all of them together (mean log tail probability)."""
     learned, later = split(frame)
     edge = level(scenario.task, scenario.source.series)  # type: ignore[union-attr]
@@ -122,6 +121,8 @@ def rules(scenario: Scenario) -> Mapping[str, tuple[NDArray[np.bool_], pd.DataFr
     edge = level(scenario.task, scenario.source.series)  # type: ignore[union-attr]
     for hours in (12, 24, 168):
         learned, later = split(windows(scenario, window_hours=hours, lags=()))
+        if len(learned) < LEAST:
+            continue  # no threshold comes of so few
         columns = [name for name in later if str(name).endswith("_z")]
         far = [np.log(part[columns].abs().max(axis=1) + 1e-9) for part in (learned, later)]
         found[f"z-score over {hours} h ({len(learned)} windows)"] = (
@@ -136,13 +137,13 @@ def rules(scenario: Scenario) -> Mapping[str, tuple[NDArray[np.bool_], pd.DataFr
     return found
 
 
-def report(name: str) -> None:
+def report(name: str, names: tuple[str, ...]) -> None:
     """Print what detectors and rules find in a scenario's series."""
     scenario = load(name, ROOT / "notebooks" / "scenarios", "standard")
     frame = windows(scenario)
     learned, later = split(frame)
     print(f"\n{name}: learned from {len(learned):,} windows before {later['time'].iloc[0]}, judged on {len(later):,}")
-    for detector, acting in detectors(frame, scenario).items():
+    for detector, acting in detectors(frame, scenario, names).items():
         print(f"  {detector:32s} {judged(acting, later, scenario)}", flush=True)
     for rule, (acting, rows) in rules(scenario).items():
         print(f"  {rule:32s} {judged(acting, rows, scenario)}", flush=True)
@@ -150,7 +151,7 @@ def report(name: str) -> None:
     print(f"  {'never':32s} {judged(never, later, scenario)}\n  {'always':32s} {judged(~never, later, scenario)}")
 
 
-def choice(name: str) -> None:
+def choice(name: str, names: tuple[str, ...]) -> None:
     """Print how well each detector tells simulated faults, by which one would be chosen."""
     scenario = load(name, ROOT / "notebooks" / "scenarios", "standard")
     learned, _ = split(windows(scenario))
@@ -161,7 +162,7 @@ def choice(name: str) -> None:
     own = rows[(rows["time"] <= last)].reset_index(drop=True)
     known, held = own[own["time"] < half].reset_index(drop=True), own[own["time"] >= half].reset_index(drop=True)
     print(f"\n{name}: simulated faults in windows from {half} on; areas with DeLong's interval")
-    for detector in DETECTORS:
+    for detector in names:
         z = scored(detector, known, held, scenario)
         value, low, high = intervals.delong(held["label"], z)
         print(f"  {detector:32s} {value:.3f} ({low:.3f} to {high:.3f}) {metrics.score('pr_auc', held['label'], z):.3f}")
@@ -192,7 +193,7 @@ def others_of(name: str) -> None:
             print(f"  step {step} min, {hours} h: {detector:20s} {judged(acting, later, other)}", flush=True)
 
 
-def simulated(worlds: int, names: tuple[str, ...] = ("pca", "isolation_forest", "forecast")) -> None:
+def simulated(worlds: int, names: tuple[str, ...]) -> None:
     """Print false alarms in quiet simulated plants, and what is found where they fail, by how long was learned."""
     base = load("plant-watch", ROOT / "notebooks" / "scenarios", "standard")
     sensors = ("temperature", "pressure")
@@ -255,16 +256,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=("machine", "others", "simulated"))
     parser.add_argument("--worlds", type=int, default=20)
+    parser.add_argument("--detectors", default=",".join(DETECTORS), help="names, with commas")
     asked = parser.parse_args()
+    names = tuple(asked.detectors.split(","))
     if asked.only in (None, "machine"):
-        choice("plant-watch")
-        report("plant-watch")
+        choice("plant-watch", names)
+        report("plant-watch", names)
         others_of("plant-watch")
     if asked.only in (None, "others"):
         for name in ("city-pulse", "ticker-volume"):
-            report(name)
+            report(name, names)
     if asked.only in (None, "simulated"):
-        simulated(asked.worlds)
+        simulated(asked.worlds, names)
 
 
 if __name__ == "__main__":

@@ -171,11 +171,17 @@ _NAB = Dataset(
 
 def _series(name: str, title: str, file: str, digest: str, part: tuple[str, str] | None = None) -> Dataset:
     """Return another file of the benchmark of `_NAB`."""
-    member = PurePosixPath(file).name
-    address = f"{_NAB.address.partition('/data/')[0]}/data/{file}"
-    mirror = f"nab/{member}"
-    given = {"address": address, "member": member, "member_sha256": digest, "mirror": mirror}
-    return replace(_NAB, name=name, title=title, part=part, **given)
+    member, folder = PurePosixPath(file).name, _NAB.address.partition("/data/")[0]
+    return replace(
+        _NAB,
+        name=name,
+        title=title,
+        part=part,
+        address=f"{folder}/data/{file}",
+        member=member,
+        member_sha256=digest,
+        mirror=f"nab/{member}",
+    )
 
 
 _MENTIONS = (

@@ -60,8 +60,10 @@ def windows(
     steps = steps[steps > 0]
     if not len(steps):
         raise DataError(f"source.series: {len(read)} readings at one time make no series. Check source.time.")
-    base = min(float(steps.median()), series.step_minutes * 60)
-    per_step, size = round(series.step_minutes * 60 / base), round(series.window_hours * 3600 / base)
+    # An even grid about as fine as the readings, of which a whole number makes a step.
+    per_step = max(1, round(series.step_minutes * 60 / float(steps.median())))
+    base = series.step_minutes * 60 / per_step
+    size = round(series.window_hours * 3600 / base)
     length = max(size, (max(series.lags, default=0) + 1) * per_step)
     # The middle of readings that fall into one place of the even grid; a place without one is a gap.
     place = ((read.index - read.index[0].floor("D")).total_seconds().to_numpy() // base).astype(np.int64)

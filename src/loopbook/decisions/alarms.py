@@ -20,6 +20,8 @@ from loopbook.statistics import tails
 from loopbook.statistics.intervals import Interval, poisson
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from loopbook.decisions.costs import CostMatrix
     from loopbook.figures.figure import Figure
     from loopbook.store.stage import Stage
@@ -251,13 +253,17 @@ class Watch:
         }
 
 
-def watch(stage: Stage, known: pd.DataFrame, splits: Sequence[pd.DataFrame]) -> Watch:
+def watch(
+    stage: Stage, champion: Path, policy: dict[str, Any], known: pd.DataFrame, splits: Sequence[pd.DataFrame]
+) -> Watch:
     """Return what the agent, its policy of 05 and plain rules do with the rows of some splits.
 
     Parameters
     ----------
     stage
-        Reads ``champion`` and ``policy``; its scenario's task must be an anomaly's.
+        Its scenario's task must be an anomaly's.
+    champion, policy
+        As 04 and 05 wrote them.
     known
         Rows that were learned from, by which the moving z-score gets its threshold too.
     splits
@@ -273,8 +279,8 @@ def watch(stage: Stage, known: pd.DataFrame, splits: Sequence[pd.DataFrame]) -> 
     if not isinstance(task, Anomaly) or rows["time"].isna().any():
         raise DataError("studies.alarms is for a task of type anomaly on rows with a time (source.time).")
     rows = rows.sort_values("time", kind="stable", ignore_index=True)
-    answers = serving.load(stage.read("champion")).answer(rows)
-    proposed = policies.load(stage.read("policy")).propose(rows, answers)
+    answers = serving.load(champion).answer(rows)
+    proposed = policies.load(policy).propose(rows, answers)
     asks, acts = proposed["review"].to_numpy(), proposed["action"].to_numpy() > 0
     measured = (rows["fault"] == NO_FAULT).to_numpy() if "fault" in rows else np.ones(len(rows), dtype=bool)
     kept = rows[measured].reset_index(drop=True)

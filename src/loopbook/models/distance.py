@@ -83,5 +83,5 @@ class Distance:
         """Return what `save` wrote."""
         arrays = content.load(folder / f"{ARRAYS}.npz")
         layers = range(len(arrays["rectified"]))
-        parts = (tuple(arrays[f"{part}_{at}"] for at in layers) for part in ("weight", "bias"))
-        return cls(*parts, arrays["rectified"], bool(arrays["given_back"][0]))
+        weights, biases = (tuple(arrays[f"{part}_{at}"] for at in layers) for part in ("weight", "bias"))
+        return cls(weights, biases, arrays["rectified"], bool(arrays["given_back"][0]))

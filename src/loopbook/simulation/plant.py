@@ -55,7 +55,7 @@ def simulate(
     kept[n // 3 : n // 3 + 12 * 60 // _STEP] = False
     time = start + pd.to_timedelta(np.arange(n) * _STEP, unit="min")
     readings = pd.DataFrame({"time": time.astype(str), **values})[kept].reset_index(drop=True)
-    when = [start + pd.Timedelta(days=begins) for begins, _ in spans]
+    when = [(start + pd.Timedelta(days=begins)).floor("min") for begins, _ in spans]
     failed = pd.DataFrame({"begins": when, "ends": [one + pd.Timedelta(days=1) for one in when]})
     return Plant(readings, failed.assign(kind=[kind for _, kind in spans]))
 
