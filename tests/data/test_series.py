@@ -129,6 +129,7 @@ def test_one_column_may_hold_several_sensors() -> None:
     other = series.windows(long, np.arange(len(long)), source(**given))[0]
     both = windows(wide, sensors=["heat", "cold"])[0]
     pd.testing.assert_frame_equal(both, other)
+    assert list(both.columns) == ["when", *source(sensors=["heat", "cold"]).series.columns]  # type: ignore[union-attr]
     with pytest.raises(DataError, match="which has no 'warm'; it has cold, heat"):
         series.windows(long, np.arange(len(long)), source(**given | {"values": ["warm"]}))
 

@@ -51,7 +51,7 @@ class Series(Settings):
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of windows beside their time."""
-        lags = (f"lag_{lag}" for lag in self.lags)
+        lags = [f"lag_{lag}" for lag in self.lags]
         return (*(f"{name}_{one}" for name in self.names for one in (*FEATURES, *lags)), *CALENDAR, LABEL, FAULT)
 
     @model_validator(mode="after")
