@@ -183,9 +183,8 @@ class Watch:
         """Return the known failures and when an alarm began in each, by who decides."""
         base = self.judged[AGENT].failures[["begins", "ends"]].rename(index=lambda at: f"failure {at + 1}")
         late = {name: one.failures["alarm"] - one.failures["begins"] for name, one in self.judged.items()}
-        return base.assign(
-            **{f"{name}, hours": (gone.dt.total_seconds() / 3600).to_numpy() for name, gone in late.items()}
-        )
+        hours = {f"{name}, hours": gone.dt.total_seconds().to_numpy() / 3600 for name, gone in late.items()}
+        return base.assign(**{name: late.round(1) for name, late in hours.items()})
 
     def simulated(self) -> pd.DataFrame:
         """Return which share of the simulated faults of the gate the agent's threshold finds, by their kind."""
