@@ -48,3 +48,9 @@ def banking(smoke_run: Callable[[str], Ran]) -> Ran:
 def credit(smoke_run: Callable[[str], Ran]) -> Ran:
     """Return the smoke run of credit-risk: a table with a protected attribute."""
     return smoke_run("credit-risk")
+
+
+@pytest.fixture(scope="session")
+def plant(smoke_run: Callable[[str], Ran]) -> Ran:
+    """Return the smoke run of plant-watch: windows of a series, learned without labels, and the study of alarms."""
+    return smoke_run("plant-watch")

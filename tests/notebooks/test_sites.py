@@ -17,6 +17,7 @@ RUNS = {
     "airline-monitor": "airline",
     "banking-desk": "banking",
     "credit-risk": "credit",
+    "plant-watch": "plant",
 }
 """Scenarios, and the fixture that has run each once in the smoke profile for all tests."""
 LARGEST = 400_000  # bytes of a stage's page, its figures apart

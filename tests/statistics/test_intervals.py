@@ -62,3 +62,9 @@ def test_the_interval_of_a_clustered_mean_misses_as_often_as_is_said(groups: int
     made = (random.normal(size=groups)[of] + random.normal(size=len(of)) for _ in range(cases))
     missed = sum(not found.low <= 0 <= found.high for found in (intervals.clustered(one, of, 0.1) for one in made))
     assert binomtest(missed, cases, 0.1).pvalue > 0.01
+
+
+@pytest.mark.parametrize(("count", "low", "high"), [(0, 0.0, 3.689), (1, 0.0253, 5.572), (10, 4.795, 18.390)])
+def test_a_rates_interval_is_the_published_one(count: int, low: float, high: float) -> None:
+    assert intervals.poisson(count, 1.0) == pytest.approx((count, low, high), abs=2e-3)  # Garwood (1936)
+    assert intervals.poisson(count, 2.0).value == count / 2

@@ -152,6 +152,53 @@ _CREDIT = (
     *("foreign_worker", "creditability"),
 )
 
+_NAB = Dataset(
+    name="nab-machine-temperature",
+    title="Temperature of a part of a large machine every five minutes, with four known failures",
+    address="https://github.com/numenta/NAB/raw/ea702d75cc2258d9d7dd35ca8e5e2539d71f3140/"
+    "data/realKnownCause/machine_temperature_system_failure.csv",
+    member="machine_temperature_system_failure.csv",
+    member_sha256="92bf5b87fc7f9bba8ca0b7ec63ccaac8cb4a1371a258e8c29a10ae9c018d82a4",
+    mirror="nab/machine_temperature_system_failure.csv",
+    licence="MIT",
+    citation="Ahmad, Lavin, Purdy & Agha (2017), Unsupervised real-time anomaly detection for streaming data, "
+    "Neurocomputing 262: the Numenta Anomaly Benchmark.",
+    columns=("timestamp", "value"),
+    form=CsvForm(),
+    caution="Four failures are known, and what else happened is not: a false alarm may be an event that nobody noted.",
+)
+
+
+def _series(name: str, title: str, file: str, digest: str, part: tuple[str, str] | None = None) -> Dataset:
+    """Return another file of the benchmark of `_NAB`."""
+    member, folder = PurePosixPath(file).name, _NAB.address.partition("/data/")[0]
+    return replace(
+        _NAB,
+        name=name,
+        title=title,
+        part=part,
+        address=f"{folder}/data/{file}",
+        member=member,
+        member_sha256=digest,
+        mirror=f"nab/{member}",
+    )
+
+
+_MENTIONS = (
+    ("AAPL", "826f5cf404c2890784a7824f7102fd00cb134a4948e12e44ec320d095cbbc217"),
+    ("AMZN", "234f5e63f19a62720dfb7ccfd6ecc8349b94d93b33ef8aafbdb17edda0b654f3"),
+)
+_TICKERS = tuple(
+    _series(
+        "nab-ticker-volume",
+        "Mentions of two companies on a social network, every five minutes, with known unusual days",
+        f"realTweets/Twitter_volume_{company}.csv",
+        digest,
+        ("company", company),
+    )
+    for company, digest in _MENTIONS
+)
+
 CATALOG: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
@@ -223,6 +270,20 @@ CATALOG: dict[str, Dataset] = {
             caution="For non-commercial use. One airline has hardly a post before 22 February: an artefact of how they "
             "were collected.",
         ),
+        _NAB,
+        _series(
+            "nab-nyc-taxi",
+            "Taxi passengers of New York every half hour, with five unusual days",
+            "realKnownCause/nyc_taxi.csv",
+            "d8fa6f7f0734bf5c8be12c52a94e20a82664c397d9dec4449156bd453d32856d",
+        ),
+        _series(
+            "nab-road-speed",
+            "Speed on a road in five minutes, with four known disturbances",
+            "realTraffic/speed_7578.csv",
+            "15ba994384730cb5a2e6818f17ded1430b40d92eb7a08e5b1a48a445c8c350f6",
+        ),
+        replace(_TICKERS[0], more=_TICKERS[1:]),
         Dataset(
             name="german-credit",
             title="Credits of a German bank, each with what was known of the debtor and whether it was paid back",

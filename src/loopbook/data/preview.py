@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from loopbook.data.cleaning import shorten
 from loopbook.data.features import column
 from loopbook.scenario.task import Task
 
 WIDEST = 8
 """Fields that still fit side by side."""
+_NAME = 12  # characters of a row's name, so that five rows fit on paper
 
 
 def rows(frame: pd.DataFrame, task: Task, others: Sequence[str] = ()) -> pd.DataFrame:
@@ -35,4 +37,5 @@ def rows(frame: pd.DataFrame, task: Task, others: Sequence[str] = ()) -> pd.Data
     shown = shown.astype(dict.fromkeys(shown.columns, object))
     for name in numbers:
         shown[name] = shown[name].map(lambda value: f"{value:.4g}")
-    return shown.set_axis(pd.Index(frame["row_id"].astype(str), name="row"), axis=0).T.rename_axis("field")
+    names = [shorten(name, _NAME) for name in frame["row_id"].astype(str)]
+    return shown.set_axis(pd.Index(names, name="row"), axis=0).T.rename_axis("field")

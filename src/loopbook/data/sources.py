@@ -91,7 +91,7 @@ def collect(source: Source, root: Path, raw: Path, progress: Progress = silent) 
     """
     for why in filter(None, map(raw_copies.gone, raw_copies.of(source, root, raw))):
         progress(why)
-    collected = _collect(source, root, raw, progress)
+    collected = _windowed(_collect(source, root, raw, progress), source)
     return replace(collected, origin=collected.origin | {"raw": raw_copies.lifetime(source, root, raw)})
 
 
@@ -119,6 +119,21 @@ def _collect(source: Source, root: Path, raw: Path, progress: Progress) -> Colle
             return _sampled(_of_table(_first(table, source.rows), origin), source)
         case SimulationSource():
             return _simulated(source)
+
+
+def _windowed(collected: Collected, source: Source) -> Collected:
+    """Return the windows of a series in place of its readings; other rows as they are."""
+    if not isinstance(source, Read) or source.series is None:
+        return collected
+    import pandas as pd
+
+    from loopbook.data import series
+
+    frame, lines, broken, told = series.windows(collected.frame, collected.lines, source)
+    caution = " ".join(text for text in (collected.origin.get("caution", ""), told) if text)
+    unread = pd.concat([collected.broken, pd.DataFrame(broken, columns=collected.broken.columns)], ignore_index=True)
+    origin = collected.origin | {"readings": collected.origin["rows"], "caution": caution}
+    return Collected(frame, lines, unread, origin | {"rows": len(frame) + len(unread)})
 
 
 def fingerprint(source: Source, root: Path, raw: Path) -> str:
@@ -162,6 +177,15 @@ def check(scenario: Scenario, root: Path) -> None:
         Naming file, column and what was probably meant.
     """
     where, known = _columns(scenario.source, root)
+    series = getattr(scenario.source, "series", None)
+    if known is not None and series is not None:
+        asked = [*series.sensors, *filter(None, (series.by, scenario.source.time))]
+        if lacking := [name for name in asked if name not in known]:
+            raise DataError(
+                f"{where} has no column {lacking[0]!r}, of which windows are made.{suggest(lacking[0], known)}"
+            )
+        known = (str(scenario.source.time), *series.columns)
+        where = f"a window of {where}"
     if known is not None:
         require(scenario, known, where)
 

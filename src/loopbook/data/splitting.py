@@ -13,6 +13,7 @@ from loopbook.data.features import column
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, refuse
 from loopbook.scenario.source import SimulationSource
+from loopbook.scenario.task import Anomaly
 from loopbook.statistics import targets
 from loopbook.statistics.coin import coin
 
@@ -229,6 +230,8 @@ def _refuse_thin(splits: dict[str, pd.DataFrame], rows: pd.DataFrame, scenario: 
     settings = scenario.data.splits
     stratum = scenario.source.stratum
     stratum = f"{stratum}_source" if f"{stratum}_source" in rows.columns else stratum
+    faults = "Name its days in source.series.injected, so that it has simulated faults"
+    remedy = faults if isinstance(scenario.task, Anomaly) else "Use more rows"
     many = f"{len(rows):,} rows in {rows['group'].nunique():,} groups, split by {settings.by}"
     for name, frame in splits.items():
         if name in (PAST, LATER):
@@ -246,8 +249,8 @@ def _refuse_thin(splits: dict[str, pd.DataFrame], rows: pd.DataFrame, scenario: 
                 f"or {'choose other days' if settings.by == 'time' else 'try another data.split_seed'}.",
             ),
             (
-                learning and len(classes) < 2,
-                f"The split {name!r} has {len(frame):,} rows and all are {only!r} ({many}). Use more rows.",
+                learning and len(classes) < 2 and not (name == "train" and isinstance(scenario.task, Anomaly)),
+                f"The split {name!r} has {len(frame):,} rows and all are {only!r} ({many}). {remedy}.",
             ),
             (
                 missing,

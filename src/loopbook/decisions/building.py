@@ -135,6 +135,8 @@ class Plan:
     @property
     def singles(self) -> tuple[PolicyName, ...]:
         """The policies that ask nobody and nothing but the probabilities."""
+        if self.task.type == "anomaly":
+            return ("threshold",)  # no label may choose one
         return THRESHOLDS if self.prices.two else SEVERAL
 
     @property
@@ -142,13 +144,13 @@ class Plan:
         """The policies among which the agent's may be: those that obey what people have set.
 
         With rules, only policies that apply them; with a threshold that somebody set or approved, only policies that
-        use it; with a policy that the scenario names, that one.
+        use it, as also of anomalies, whose threshold is the budget's; with a policy that the scenario names, that one.
         """
         if self.settings.policy is not None:
             return (self.settings.policy,)
         if self.rules:
             return ("rules", "review")
-        if self.set_threshold is not None:
+        if self.set_threshold is not None or self.task.type == "anomaly":
             return ("threshold", "review")
         return self.names
 
@@ -160,7 +162,7 @@ class Plan:
     @property
     def threshold(self) -> tuple[float, str]:
         """The threshold in force of two classes, and where it comes from."""
-        return thresholds.in_force(self.settings, self.approved_threshold, self.prices)
+        return thresholds.in_force(self.settings, self.approved_threshold, self.prices, self.task)
 
 
 def carried(
@@ -236,6 +238,9 @@ def asking(plan: Plan, truth: NDArray[Any], said: ArrayLike | Answers) -> Review
         price = costs.capacity_price(prices, believed(prices, said, heat), capacity)
         return Asking(**_priced(plan), temperature=heat, price=price)
     value, origin = plan.threshold
+    if plan.task.type == "anomaly":  # the budget says from where there is an alarm, and money whether it stops
+        high = max(value, thresholds.band(prices)[1])
+        return Review(actions=plan.actions, threshold=value, low=value, high=high, origin=origin)
     scale = calibration.platt(truth, said.shown)
     price = costs.capacity_price(prices, scale.apply(said.shown), capacity)
     low, high = (scale.invert(end) for end in thresholds.band(prices, price))

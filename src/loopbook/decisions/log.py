@@ -125,7 +125,7 @@ def table(decisions: Iterable[Decision], rows: pd.DataFrame, plan: Plan, said: p
 
 def label_type(plan: Plan) -> Any:
     """Return the dtype of labels of which some are not known."""
-    forms: dict[str, Any] = {"binary": "Int8", "number": "float64"}
+    forms: dict[str, Any] = {"binary": "Int8", "anomaly": "Int8", "number": "float64"}
     return forms.get(plan.task.type) or pd.CategoricalDtype(list(plan.classes))
 
 

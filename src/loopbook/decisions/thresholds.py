@@ -9,6 +9,8 @@ from loopbook.decisions import costs
 from loopbook.decisions.costs import CostMatrix, Floats
 from loopbook.scenario.decisions import DecisionsSettings
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.task import Anomaly, Task
+from loopbook.statistics import tails
 from loopbook.statistics.targets import of_yes
 from loopbook.store.stage import Stage
 
@@ -77,7 +79,9 @@ def approved(threshold: float | None, model: str | None, now: str) -> tuple[floa
     )
 
 
-def in_force(settings: DecisionsSettings, approved: float | None, prices: CostMatrix) -> tuple[float, str]:
+def in_force(
+    settings: DecisionsSettings, approved: float | None, prices: CostMatrix, task: Task | None = None
+) -> tuple[float, str]:
     """Return the threshold in force, and where it comes from.
 
     Parameters
@@ -88,11 +92,16 @@ def in_force(settings: DecisionsSettings, approved: float | None, prices: CostMa
         From the round's snapshot; None: none was approved, so that the cost matrix says.
     prices
         The cost matrix of two classes.
+    task
+        Of anomalies, its budget of false alarms says from where there is an alarm; what is done then, the costs.
     """
     if settings.threshold is not None:
         return settings.threshold, "as the scenario says"
     if approved is not None:
         return approved, "as approved"
+    if isinstance(task, Anomaly):
+        budget = f"{task.false_alarms:g} false alarm{'' if task.false_alarms == 1 else 's'} a month"
+        return float(tails.posterior(task.false_alarms / task.monthly, task.prior)), f"a budget of {budget}"
     return prices.threshold, "cheapest expected by the cost matrix"
 
 
@@ -102,7 +111,7 @@ def carried(stage: Stage, approved_threshold: float | None, model: str | None) -
     if not prices.two:
         return InForce(None, "of several actions, the one that is expected to cost least is taken", "")
     valid, void = approved(approved_threshold, model, stage.digest("champion"))
-    return InForce(*in_force(stage.scenario.decisions, valid, prices), void)
+    return InForce(*in_force(stage.scenario.decisions, valid, prices, stage.scenario.task), void)
 
 
 def band(prices: CostMatrix, price: float = 0.0) -> tuple[float, float]:

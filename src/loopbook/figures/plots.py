@@ -359,8 +359,11 @@ def timeline(
     alt: str,
     x: str = "day",
     spans: Mapping[str, tuple[Any, Any]] | None = None,
+    marks: Mapping[str, Sequence[Any]] | None = None,
 ) -> Figure:
     """Draw one line a column over the index (days); `spans` shades named stretches: name to first and last day.
+
+    `marks` names moments that are marked at the upper edge.
 
     Raises
     ------
@@ -384,6 +387,9 @@ def timeline(
                 markersize=3.5,
                 label=plain(name),
             )
+        for name, moments in (marks or {}).items():
+            at_top = axes.get_xaxis_transform()
+            axes.plot(moments, [0.97] * len(moments), "v", color=INK, markersize=6, label=plain(name), transform=at_top)
         if table.index.dtype.kind == "M":
             locator = dates.AutoDateLocator(maxticks=7)
             axes.xaxis.set_major_locator(locator)
@@ -392,5 +398,5 @@ def timeline(
             axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
         elif table.index.dtype.kind == "i":
             axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
-        draw.legend(len(table.columns) + len(spans or {}))
+        draw.legend(len(table.columns) + len(spans or {}) + len(marks or {}))
     return draw.done

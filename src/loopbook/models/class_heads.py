@@ -1,4 +1,4 @@
-"""Heads that choose among classes: binary with a sigmoid, multiclass with a softmax, ordinal with ranks."""
+"""Heads that choose among classes: binary by sigmoid, anomaly by a tail, multiclass by softmax, ordinal by ranks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from loopbook.models.head import Floats, Head
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Task
-from loopbook.statistics import calibration, scores, targets
+from loopbook.statistics import calibration, scores, tails, targets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,6 +124,52 @@ class Binary(Classes):
 
     def _ranked(self, z: Floats) -> Floats:
         return z[:, 0]
+
+
+class Anomaly(Binary):
+    """How unlike the normal a row is: one score, calibrated by the normal rows of validation, not by failures.
+
+    Attributes
+    ----------
+    reference
+        Scores of the normal rows of validation, ascending.
+    prior
+        Share of rows that belong to a failure.
+    """
+
+    kind = "anomaly"
+    reference: tuple[float, ...] = ()
+    prior: float
+
+    @classmethod
+    def of(cls, label: pd.Series[Any], weight: Floats, task: Task, name: str = "") -> Self:
+        if not ((label.to_numpy(np.float64) == 0) & (weight > 0)).any():
+            raise DataError("No row of the split 'train' is normal, and from others nothing is learned.")
+        return cls(classes=targets.classes(label, task), name=name, prior=task.prior)  # type: ignore[attr-defined]
+
+    @property
+    def facts(self) -> dict[str, float]:
+        return {"reference": len(self.reference)}
+
+    def weighted(self, target: Floats, weight: Floats) -> Self:
+        return self
+
+    def risk(self, target: Floats, z: Floats) -> Floats:
+        """Return how unlike the others each normal row is, 0 for one that failed: that is what is made small."""
+        return np.where(target == 0, z[:, 0], 0.0)
+
+    def calibrated(self, target: Floats, z: Floats) -> Self:
+        return self.model_copy(update={"reference": tuple(np.sort(z[target == 0, 0]).tolist())})
+
+    def refined(self, target: Floats, z: Floats) -> Floats:
+        return z
+
+    def tempered(self, z: Floats) -> Floats:
+        return z
+
+    def probabilities(self, z: Floats) -> Floats:
+        tail = tails.Tail.of(self.reference).probability(z[:, 0])
+        return targets.by_class(tails.posterior(tail, self.prior))
 
 
 class Multiclass(Classes):

@@ -225,8 +225,10 @@ def reliability(held: Held) -> Figure:
     else:
         found = {when: evaluation.calibration(held.label, said) for when, said in parts.items()}
         curves = {when: (curve.probability.to_numpy(), curve.frequency.to_numpy()) for when, curve in found.items()}
-        temperature, axis = held.fit.facts["temperature"], "probability that the model gives"
-        told = f"temperature {temperature:.2f}, calibration error {held.metrics.value['ece']:.3f}"
+        axis = "probability that the model gives"
+        by = {name: held.fit.facts[name] for name in ("temperature", "reference") if name in held.fit.facts}
+        said = ", ".join(f"{name} {value:.3g}" for name, value in by.items())
+        told = f"{said}, calibration error {held.metrics.value['ece']:.3f}"
     return plots.lines(
         curves,
         title=f"{held.name}: {told}",

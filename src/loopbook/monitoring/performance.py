@@ -23,6 +23,7 @@ LEAST_SHIFT, LEAST_GROWTH = 0.25, 0.2
 """Smallest change of a number's mean error, in standard deviations of its errors, and growth of their size."""
 FIGURES = {
     "binary": ("roc_auc", "brier", "ece"),
+    "anomaly": ("roc_auc", "brier", "ece"),
     "multiclass": ("macro_f1", "accuracy", "log_loss", "ece"),
     "ordinal": ("kappa", "accuracy", "log_loss", "ece"),
     "number": ("r2", "mae"),

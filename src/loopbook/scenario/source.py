@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from loopbook.scenario.series import Series
 from loopbook.scenario.settings import Names, Settings
 
 COUNTED = ("unix", "unix_ms", "unix_us", "unix_ns", "excel")
@@ -59,6 +60,15 @@ class Read(Columns):
     sample: int | None = Field(
         None, ge=200, description="take about so many rows, drawn over the whole source, groups whole; None: all"
     )
+    series: Series | None = Field(None, description="rows are readings of a time series, and become windows")
+
+    @model_validator(mode="after")
+    def _has_time(self) -> Self:
+        if self.series and (self.time is None or self.sample or self.id):
+            raise ValueError(
+                "a series needs source.time, and neither source.sample nor source.id: windows are its rows"
+            )
+        return self
 
 
 class FileSource(Read):

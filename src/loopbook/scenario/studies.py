@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from loopbook.scenario.alarms import AlarmsSettings
 from loopbook.scenario.behaviour import BehaviourSettings
 from loopbook.scenario.desk import DeskSettings
 from loopbook.scenario.honest_numbers import HonestNumbersSettings
@@ -24,6 +25,8 @@ class StudiesSettings(Settings):
     support_desk: DeskSettings | None = Field(
         None, description="conversations: answers from sources, clarifications, hand-over, and what a day of them costs"
     )
+
+    alarms: AlarmsSettings | None = Field(None, description="of anomalies: where alarms begin, found, late, false")
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from loopbook.scenario.series import FAILURE, LABEL, NORMAL
 from loopbook.scenario.settings import Settings, refuse
 
 Value = str | int | bool
@@ -187,6 +188,19 @@ class Binary(Task):
     )
 
 
+class Anomaly(Binary):
+    """How unlike the normal a row is: learned from normal rows alone; what failed is known for judging only."""
+
+    type: Literal["anomaly"] = Field(description="a score of how unlike the normal a row is, learned without labels")  # type: ignore[assignment]
+    label: YesNo = YesNo(column=LABEL, positive=(FAILURE,), names=(NORMAL, FAILURE))
+    actions: Annotated[tuple[str, str], Field(strict=False)] = Field(
+        ("go on", "stop"), description="what the agent does when all is normal, and when not; review is to inspect"
+    )
+    false_alarms: float = Field(1.0, gt=0, description="the budget: false alarms a month, as many rows as `monthly`")
+    monthly: float = Field(30.44 * 24, gt=0, description="rows a month: with a step of an hour 730")
+    prior: float = Field(0.02, gt=0, lt=1, description="share of rows that belong to a failure; an ASSUMPTION")
+
+
 class Multiclass(Task):
     """A decision by one of several classes."""
 
@@ -219,6 +233,7 @@ def _type(values: Any) -> Any:
 
 AnyTask = Annotated[
     Annotated[Binary, Tag("binary")]
+    | Annotated[Anomaly, Tag("anomaly")]
     | Annotated[Multiclass, Tag("multiclass")]
     | Annotated[Ordinal, Tag("ordinal")]
     | Annotated[Number, Tag("number")],

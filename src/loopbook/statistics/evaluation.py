@@ -11,7 +11,18 @@ from loopbook.scenario.errors import DataError
 from loopbook.statistics import bootstrap, targets
 from loopbook.statistics.confusions import MOST, worst
 from loopbook.statistics.intervals import Interval, wilson
-from loopbook.statistics.metrics import BINS, METRICS, above, answers, computed, interval, reported, scores, top_label
+from loopbook.statistics.metrics import (
+    BINS,
+    METRICS,
+    TWO,
+    above,
+    answers,
+    computed,
+    interval,
+    reported,
+    scores,
+    top_label,
+)
 
 Floats = NDArray[np.float64]
 
@@ -267,7 +278,7 @@ def _checked(label: ArrayLike, probability: ArrayLike, task: str = "binary") -> 
         if not (np.isfinite(y).all() and np.isfinite(p).all()):
             raise DataError("Labels and predictions must be finite numbers.")
         return y, p
-    p = targets.of_yes(p) if task == "binary" else p
+    p = targets.of_yes(p) if task in TWO else p
     classes = 2 if p.ndim == 1 else p.shape[1]
     if not np.isin(y, np.arange(classes)).all():
         raise DataError(f"Labels must be {'0 or 1' if classes == 2 else f'codes from 0 to {classes - 1}'}.")

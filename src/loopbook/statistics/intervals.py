@@ -1,4 +1,4 @@
-"""Confidence intervals, 95%: Wilson's for a share, Student's for a mean, DeLong's for the area under a ROC curve."""
+"""Confidence intervals, 95%: of a share (Wilson), a rate (Garwood), a mean (Student), a ROC curve's area (DeLong)."""
 
 from math import isfinite, nan, sqrt
 from typing import NamedTuple
@@ -67,6 +67,16 @@ def wilson(share: float, count: float) -> Interval:
     centre = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
     half = Z / (1 + Z**2 / count) * sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
     return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def poisson(count: int, exposure: float) -> Interval:
+    """Return a rate of events by exposure with its exact interval (Garwood 1936)."""
+    from scipy.stats import chi2
+
+    if exposure <= 0:
+        return NOTHING
+    low, high = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0, chi2.ppf(0.975, 2 * count + 2) / 2
+    return Interval(count / exposure, float(low) / exposure, float(high) / exposure)
 
 
 def student(values: ArrayLike, folds: int | None = None) -> Interval:

@@ -36,7 +36,9 @@ COVERED = 0.9
 
 MANY = ("multiclass", "ordinal")
 """Types of task whose answer is a probability a class, of several classes."""
-_CLASSES = ("binary", *MANY)
+TWO = ("binary", "anomaly")
+"""Types of task whose answer is a probability of yes."""
+_CLASSES = (*TWO, *MANY)
 _NUMBER = ("number",)
 
 _TINY = 1e-15
@@ -111,7 +113,7 @@ class Metric:
 METRICS: dict[str, Metric] = {}
 """Every metric by its name, in the order in which pages show them."""
 
-PRIMARY = {"binary": "roc_auc", "multiclass": "macro_f1", "ordinal": "kappa", "number": "r2"}
+PRIMARY = {"binary": "roc_auc", "anomaly": "roc_auc", "multiclass": "macro_f1", "ordinal": "kappa", "number": "r2"}
 """By type of task the metric that candidates are ranked and chosen by."""
 
 
@@ -192,7 +194,7 @@ def _metric(
     direction: Direction,
     unit: str = "",
     shown: Shown = "full",
-    tasks: tuple[str, ...] = ("binary",),
+    tasks: tuple[str, ...] = TWO,
     needs: tuple[Literal["quantiles"], ...] = (),
 ) -> Callable[[Score], Score]:
     """Register a function under its own name."""

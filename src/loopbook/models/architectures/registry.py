@@ -120,7 +120,8 @@ def _check_members(candidate: Candidate, whole: Architecture, task: Task) -> Non
 
 
 def _serves(architecture: Architecture, task: Task) -> bool:
-    return task.type in (architecture.types or (task.type,)) and (architecture.also or not task.also)
+    unlearned = task.type == "anomaly" and not architecture.types  # whoever names no types learns a label
+    return not unlearned and task.type in (architecture.types or (task.type,)) and (architecture.also or not task.also)
 
 
 def _fits(name: str, setting: str, value: Scalar, kind: Any) -> None:

@@ -15,6 +15,7 @@ from loopbook.data.features import Features
 from loopbook.models import heads
 from loopbook.models.architecture import Predictor
 from loopbook.models.averaged import Averaged, member_name
+from loopbook.models.distance import TINY, Distance
 from loopbook.models.encoders import sentence_encoder
 from loopbook.models.head import Head
 from loopbook.models.linear import Linear
@@ -190,6 +191,22 @@ def _trees(trees: Trees, features: Features) -> Converted:
     )
     scores = graph.add("Add", total, graph.constant(trees.bias.astype(np.float32)))
     graph.output(scores, np.float32, ["rows", len(trees.bias)])
+    return Converted(graph.model(), [table])
+
+
+@_converted.register
+def _distance(distance: Distance, features: Features) -> Converted:
+    """Return the graph of `Distance.raw`, in double precision as there: its logarithm is steep near nothing."""
+    graph = Graph("distance")
+    table = graph.input("table", np.float32, ["rows", features.width])
+    row = state = graph.add("Cast", table, to=11)  # double
+    for weight, bias, cut in zip(distance.weights, distance.biases, distance.rectified, strict=True):
+        state = graph.add("Add", graph.add("MatMul", state, graph.constant(weight)), graph.constant(bias))
+        state = graph.add("Relu", state) if cut else state
+    off = graph.add("Sub", state, row) if distance.given_back else state
+    square = graph.add("ReduceMean", graph.add("Mul", off, off), graph.constant(np.array([1])), keepdims=1)
+    score = graph.add("Log", graph.add("Add", square, graph.constant(np.array(TINY))))
+    graph.output(graph.add("Cast", score, to=1), np.float32, ["rows", 1])
     return Converted(graph.model(), [table])
 
 

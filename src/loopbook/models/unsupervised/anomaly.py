@@ -4,13 +4,21 @@ Each function learns from a reference, float [n, d], and returns a score of furt
 higher, the less alike. `tail` makes a probability of it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.models.training import runtime
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from loopbook.data.features import Features
+    from loopbook.models.heads import Goal
 
 Floats = NDArray[np.float64]
 Score = Callable[[NDArray[Any]], Floats]
@@ -39,25 +47,36 @@ def autoencoder(
     Anomaly detection using autoencoders with nonlinear dimensionality reduction.
     """
     scaled = _scaling(reference)
-    runtime.prepare(seed)
-    import keras
-
-    width = reference.shape[1]
-    dense = keras.layers.Dense
-    model = keras.Sequential(
-        [keras.Input((width,)), dense(units, "relu"), dense(bottleneck), dense(units, "relu"), dense(width)]
-    )
-    model.compile("adam", "mse")
-    held = np.random.default_rng(seed).permutation(len(reference)) % _HELD == 0
-    x, other = scaled(reference[~held]), scaled(reference[held])
-    stop = keras.callbacks.EarlyStopping(patience=4, restore_best_weights=True)
-    model.fit(x, x, batch_size=64, epochs=epochs, validation_data=(other, other), callbacks=[stop], verbose=0)
+    model = network(scaled(reference), bottleneck=bottleneck, units=units, epochs=epochs, seed=seed)
 
     def score(rows: NDArray[Any]) -> Floats:
         given = scaled(rows)
         return np.asarray(((model.predict(given, _BATCH, verbose=0) - given) ** 2).mean(axis=1), dtype=np.float64)
 
     return score
+
+
+def network(x: NDArray[Any], *, bottleneck: int, units: int, epochs: int, seed: int = 1) -> Any:
+    """Return the Keras model of an autoencoder that was taught to give scaled rows back, float32 [n, d]."""
+    runtime.prepare(seed)
+    import keras
+
+    width = x.shape[1]
+    dense = keras.layers.Dense
+    model = keras.Sequential(
+        [keras.Input((width,)), dense(units, "relu"), dense(bottleneck), dense(units, "relu"), dense(width)]
+    )
+    model.compile("adam", "mse")
+    held = np.random.default_rng(seed).permutation(len(x)) % _HELD == 0
+    known, other = x[~held], x[held]
+    stop = keras.callbacks.EarlyStopping(patience=4, restore_best_weights=True)
+    model.fit(known, known, batch_size=64, epochs=epochs, validation_data=(other, other), callbacks=[stop], verbose=0)
+    return model
+
+
+def normal(features: Features, train: pd.DataFrame, goal: Goal) -> Floats:
+    """Return the table of the rows of train that are normal and count, float64 [n, width]: from no other is learned."""
+    return features.table(train[(goal.target == 0) & (goal.weight > 0)]).astype(np.float64)
 
 
 def nearest_centre(reference: NDArray[Any], *, clusters: int = 20, seed: int = 1) -> Score:
