@@ -92,13 +92,14 @@ def table(outcomes: Sequence[Sequence[Outcome]]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a measure: `measure`, `turns` (or dialogues) that it is of, `value`, `low`, `high`.
+        A row a measure of which there is something to tell: `measure`, turns (or dialogues) that it is `of`, `value`,
+        `low`, `high`.
     """
     rows = []
     for name, of in MEASURES.items():
         values = [(at, of(one)) for at, played in enumerate(outcomes) for one in played]
         known = [(at, float(value)) for at, value in values if value is not None]
-        rows.append((name, len(known), *_mean(known)))
+        rows += [(name, len(known), *_mean(known))] if known else []
     whole = [(at, float(all(one.right for one in played))) for at, played in enumerate(outcomes)]
     rows.insert(0, ("dialogues resolved", len(whole), *_mean(whole)))
     return pd.DataFrame(rows, columns=["measure", "of", "value", "low", "high"])
