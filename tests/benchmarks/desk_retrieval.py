@@ -4,21 +4,26 @@ python -m tests.benchmarks.desk_retrieval [--choices]
 
 Prints for the 100 questions of retrieval.csv (with --choices: for the 40 by which the method was chosen) how often the
 right passage is the first, among the first three and the first ten, with Wilson intervals, for BM25 alone, embeddings
-of passages alone, of sentences alone, and all fused; how many composed sentences their passage contains, and how often
-they are of a right passage; of how many ordinary questions and of how many harmful and only harmful-looking lines (out
-of fold) the recogniser says that they are harmful, beside the list alone.
+of passages alone, of sentences alone, these and word pieces fused, and with the intents of the scenario's model; how
+many composed sentences their passage contains, and how often they are of a right passage; of how many ordinary
+questions and of how many harmful and only harmful-looking lines (out of fold) the recogniser says that they are
+harmful, beside the list alone.
 """
 
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tests.benchmarks.architectures import shipped
+from tests.benchmarks.desk_conversations import fitted
 
 from loopbook.desk import abuse, authored, composing, documents, retrieval
 from loopbook.desk.turn import Passage
+from loopbook.desk.understanding import Understanding
 from loopbook.models.encoders import sentence_encoder
 from loopbook.statistics.intervals import wilson
 
@@ -44,10 +49,14 @@ def main(part: str, cache: Path) -> None:
     }
     passages = documents.read(FOLDER / "documents").passages
     begun = time.perf_counter()
-    index = retrieval.Index.of(passages, cache)
+    rows = shipped("support-desk", "test")
+    model = fitted(rows, "probe", cache)
+    understanding = Understanding(model, "text", {}, None, 0.05, None)
+    index = retrieval.Index.of(passages, cache, intents=understanding.probabilities)
+    alone = replace(index, intents=None)
     print(f"{len(passages)} passages indexed in {time.perf_counter() - begun:.1f} s; {len(wanted)} questions ({part})")
     starts = np.searchsorted(index.owner, np.arange(len(passages)))
-    ranks: dict[str, list[int]] = {"BM25": [], "passages": [], "sentences": [], "fused": []}
+    ranks: dict[str, list[int]] = {"BM25": [], "passages": [], "sentences": [], "fused": [], "and intents": []}
     extracts, contained, right, spent = composing.Extracts(index), [], [], []
     for question, places in wanted.items():
         good = np.array([answers(passage, places) for passage in passages])
@@ -63,14 +72,15 @@ def main(part: str, cache: Path) -> None:
         begun = time.perf_counter()
         found = index.search(question, 10)
         spent.append(time.perf_counter() - begun)
-        ranks["fused"].append(
-            next((at for at, each in enumerate(found, 1) if answers(each.passage, places)), len(passages))
-        )
+        for name, hits in (("fused", alone.search(question, 10)), ("and intents", found)):
+            ranks[name].append(
+                next((at for at, each in enumerate(hits, 1) if answers(each.passage, places)), len(passages))
+            )
         citations = extracts.compose(question, found[:3])
         contained += [citation.sentence in citation.passage.text for citation in citations]
         right.append(any(answers(citation.passage, places) for citation in citations))
     for name, rank in ranks.items():
-        print(f"{name:10s}", *(f"  first {most}: {share(np.array(rank) <= most)}" for most in (1, 3, 10)))
+        print(f"{name:11s}", *(f"  first {most}: {share(np.array(rank) <= most)}" for most in (1, 3, 10)))
     print(f"a search takes {1000 * np.median(spent):.0f} ms (median)")
     print(f"{len(contained)} composed sentences, contained in their passage: {share(contained)}")
     print(f"composed of a right passage: {share(right)}")

@@ -1,5 +1,9 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from loopbook.desk.retrieval import Index, ranks, words
 from loopbook.desk.turn import Passage
@@ -51,3 +55,18 @@ def test_words_are_stems_without_stop_words_and_chinese_signs() -> None:
 
 def test_ranks() -> None:
     assert ranks(np.array([0.1, 0.9, 0.9, 0.5])).tolist() == [4, 1, 2, 3]
+
+
+def test_a_passage_of_the_question_s_intent_gains_most() -> None:
+    def intents(texts: Sequence[str]) -> NDArray[np.float64]:
+        abroad = np.array([("euro area" in text) or ("zloty" in text) for text in texts], dtype=np.float64)
+        return np.column_stack([0.02 + 0.96 * abroad, 0.98 - 0.96 * abroad])
+
+    index = Index.of(PASSAGES, intents=intents)
+    scores = [
+        {each.passage: each.score for each in of.search("what do you take for zloty")}
+        for of in (index, replace(index, intents=None))
+    ]
+    gains = [scores[0][passage] - scores[1][passage] for passage in PASSAGES]
+    assert np.argmax(gains) == 1
+    assert min(gains) > 0

@@ -120,7 +120,7 @@ class Desk:
         folder = documents.read(root / settings.documents, progress)
         for said in folder.left_out:
             _log.warning("%s", said)
-        index = Index.of(folder.passages, cache, progress)
+        index = Index.of(folder.passages, cache, progress, understanding.probabilities)
         past = authored.read(root / settings.dialogues, "question", "answer", "rating")
         lines = authored.read(root / settings.abuse, "text", "harmful")
         usual = [*past["question"], *past["answer"], *dialogues.ordinary(authored_dialogues)]

@@ -18,6 +18,9 @@ from loopbook.models.encoders import sentence_encoder
 if TYPE_CHECKING:
     from bm25s import BM25
 
+Intents = Callable[[Sequence[str]], NDArray[np.float64]]
+"""Texts to the probability of each intent, [n, intents]."""
+
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
 _DAMPING = 10  # of the ranks, chosen with the rest on the 40 questions that are for choices; 60 was published
 _LONGEST = 2_000  # characters of a question that are read
@@ -43,6 +46,11 @@ class Index:
         The embedding of each word piece within its passage, [t, 384]: about 160 KB a passage.
     starts
         Where the pieces of each passage begin, [n].
+    intents
+        What gives the probability of each intent for texts, [n, intents]: it has learned how customers speak; None:
+        nothing does.
+    subjects
+        Of the passages by it, [n, intents].
     """
 
     passages: tuple[Passage, ...]
@@ -52,10 +60,16 @@ class Index:
     owner: NDArray[np.int64]
     pieces: NDArray[np.float32]
     starts: NDArray[np.int64]
+    intents: Intents | None = None
+    subjects: NDArray[np.float64] | None = None
 
     @classmethod
     def of(
-        cls, passages: Sequence[Passage], cache: Path | None = None, progress: Callable[[str], object] | None = None
+        cls,
+        passages: Sequence[Passage],
+        cache: Path | None = None,
+        progress: Callable[[str], object] | None = None,
+        intents: Intents | None = None,
     ) -> Self:
         """Return the index of some passages.
 
@@ -68,6 +82,8 @@ class Index:
             and no others.
         progress
             Told how far it is.
+        intents
+            Of the model that knows the intents, if there is one.
         """
         from bm25s import BM25
 
@@ -92,6 +108,8 @@ class Index:
             owner,
             np.concatenate(pieces).astype(np.float32),
             starts,
+            intents,
+            intents(texts) if intents else None,
         )
 
     def rows(self, passage: Passage) -> slice:
@@ -120,7 +138,10 @@ class Index:
         # For each piece of the question its nearest one in the passage.
         near = sentence_encoder.embed_pieces([asked])[0].astype(np.float32) @ self.pieces.T
         late = np.maximum.reduceat(near, self.starts, axis=1).mean(axis=0)
-        fused = sum((1 / (_DAMPING + ranks(scores)) for scores in (passage, sentence, late)), np.zeros(len(passage)))
+        told = [passage, sentence, late]
+        if self.intents is not None and self.subjects is not None:
+            told.append(np.sqrt(self.subjects) @ np.sqrt(self.intents([asked])[0]))  # Bhattacharyya's coefficient
+        fused = sum((1 / (_DAMPING + ranks(scores)) for scores in told), np.zeros(len(passage)))
         # A passage without a single word of the question has no rank by words.
         fused += np.where(lexical > 0, 1 / (_DAMPING + ranks(lexical)), 0.0)
         order = np.argsort(-fused, kind="stable")[:most]
