@@ -10,7 +10,7 @@ import pytest
 from loopbook.models.architectures import registry
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import ScenarioError
-from loopbook.scenario.task import Binary, Number, OneOfMany, Ordinal, Quantity, Task, YesNo
+from loopbook.scenario.task import Anomaly, Binary, Number, OneOfMany, Ordinal, Quantity, Task, YesNo
 
 LABEL = YesNo(column="y", positive=(1,))
 TEXT, TABLE = Binary(fields={"text": "text"}, label=LABEL), Binary(fields={"size": "number"}, label=LABEL)
@@ -24,8 +24,11 @@ def check(architecture: str, task: Task = TEXT, **settings: object) -> None:
 def test_every_architecture_suits_some_task_with_its_defaults(name: str) -> None:
     found = registry.find(name)
     task = TABLE if found.needs == "table" else TEXT
-    number = Number(type="number", fields=task.fields, label=Quantity(column="y", limits=(1.0,)))
-    check(name, number if found.types == ("number",) else task)
+    own: dict[tuple[str, ...], Task] = {
+        ("number",): Number(type="number", fields=task.fields, label=Quantity(column="y", limits=(1.0,))),
+        ("anomaly",): Anomaly(type="anomaly", fields=task.fields),
+    }
+    check(name, own.get(tuple(found.types or ()), task))
 
 
 @pytest.mark.parametrize("architecture", ["table_logistic", "boosted_trees", "mlp", "majority"])
@@ -38,7 +41,7 @@ def test_classes_in_an_order_are_learned_from_a_table_as_those_without(architect
     ("architecture", "task", "settings", "message"),
     [
         ("lsmt", TEXT, {}, "Did you mean 'lstm'"),
-        ("perceiver", TEXT, {}, "Known: bag, bilstm, boosted_trees"),
+        ("perceiver", TEXT, {}, "Known: autoencoder, bag, bilstm, boosted_trees"),
         ("transformer", TEXT, {"positions": "rotary"}, "'rotary'.*'sinusoidal' or 'learned'"),
         ("lstm", TEXT, {"unit": 5}, "no setting 'unit'. Did you mean 'units'"),
         ("lstm", TEXT, {"units": 0}, "units = 0 of architecture 'lstm': input should be greater than or equal to 1"),
