@@ -29,7 +29,7 @@ def chart(
     share
         Whether values are between 0 and 1, so that they are told in percent.
     """
-    with drawing(title, alt, frame.index, height=3.6) as draw:
+    with drawing(title, alt, frame.index, height=3.3) as draw:
         axes = draw.axes(str(frame.index.name or "day"), y)
         drawn = _lines(axes, frame, share)
         if not share:
@@ -50,7 +50,7 @@ def chart(
 def multiples(parts: Mapping[str, pd.DataFrame], *, title: str, y: str, alt: str) -> Figure:
     """Draw small multiples: a chart with its band for each part, all on one scale of shares, two beside each other."""
     rows = -(-len(parts) // 2)
-    with drawing(title, alt, parts, height=1.2 + 1.5 * rows) as draw:
+    with drawing(title, alt, parts, height=1.2 + 1.35 * rows) as draw:
         grid = draw.canvas.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
         for at, (name, frame) in enumerate(parts.items()):
             _lines(grid[at], frame, share=True)

@@ -1,5 +1,6 @@
 """Opinion in notebook 06: bands of sentiment, the series with its alarms, and what an incident goes with."""
 
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,8 @@ FORMULA = Sentence(
 $$c_v = N_v - n_0 \frac{h_v}{H}$$
 
 to the excess: $h_v$ of the $H$ rows before were in $v$ and bad, and $n_0$ rows were to be expected on these days.
-The contributions of a column's values add up to the whole excess, so a segment ranks by what it adds, not by how
-unusual it is. Beside it stands the excess corrected for the classifier's errors, $p = C^{-1}q$, with its 95% interval:
-it moves the level and says nothing of how sure the alarm is. *Goes with*, never *because of*."""
+A column's contributions add up to the whole excess, so a segment ranks by what it adds. Beside it stands the excess
+corrected for the classifier's errors, $p = C^{-1}q$, with its 95% interval. *Goes with*, never *because of*."""
 )
 
 
@@ -92,27 +92,25 @@ def alarms(seen: Watch) -> Figure:
 
 
 def segments(log: Log) -> list[Figure]:
-    """Draw the trend of the segments with most posts, a picture a column."""
-    found = []
-    for column in log.scenario.monitoring.segments:
-        counts = pd.Series([name for _, name in memberships(log.stream.frame, (column,))], dtype="str").value_counts()
-        parts = {
-            name: _bands(log, associations.members(log, (name,)))[["share", *time_series.BAND]]
-            for name in counts.index[:_PARTS].tolist()
-        }
-        if not parts:
-            continue
-        worst = max(parts, key=lambda name: float((parts[name]["share"] - parts[name]["upper"]).max()))
-        found.append(
-            time_series.multiples(
-                parts,
-                title=f"Furthest above its band by {column.replace('_', ' ')}: {worst}",
-                y=f"share of {_name(log)}",
-                alt=f"Share of {_name(log)} by day in the {len(parts)} commonest segments of {column}: "
-                + "; ".join(f"{name} {part['share'].iloc[-1]:.0%} at the end" for name, part in parts.items()) + ".",
-            )
-        )  # fmt: skip
-    return found
+    """Draw the trend of the commonest segments of each column, one picture."""
+    ranked = [
+        pd.Series([name for _, name in memberships(log.stream.frame, (column,))], dtype="str").value_counts().index
+        for column in log.scenario.monitoring.segments
+    ]
+    names = [name for rank in zip_longest(*ranked) for name in rank if name is not None][:_PARTS]
+    if not names:
+        return []
+    parts = {name: _bands(log, associations.members(log, (name,)))[["share", *time_series.BAND]] for name in names}
+    worst = max(parts, key=lambda name: float((parts[name]["share"] - parts[name]["upper"]).max()))
+    last = "; ".join(f"{name} {part['share'].iloc[-1]:.0%} at the end" for name, part in parts.items())
+    return [
+        time_series.multiples(
+            parts,
+            title=f"Furthest above its band: {worst}",
+            y=f"share of {_name(log)}",
+            alt=f"Share of {_name(log)} by day in the commonest segments: {last}.",
+        )
+    ]
 
 
 def story(seen: Watch) -> pd.DataFrame:
