@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from loopbook.data import parsing
 from loopbook.data.files import Broken
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.series import FAILURE, FAULT, LABEL, NO_FAULT, NORMAL, Series
+from loopbook.scenario.series import FAULT, NO_FAULT, Series
 from loopbook.scenario.source import Read
+from loopbook.scenario.task import FAILURE, LABEL, NORMAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from loopbook.scenario.settings import Names, Settings, refuse
-
-LABEL, NORMAL, FAILURE = "known", "normal", "failure"
-"""The column of windows that says what is known of them, and its values."""
+from loopbook.scenario.task import LABEL
 
 FAULT, NO_FAULT = "fault", "none"
 """The column of windows that says which fault is simulated in them, and what it says of those that were measured."""

@@ -5,8 +5,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from loopbook.scenario.series import FAILURE, LABEL, NORMAL
 from loopbook.scenario.settings import Settings, refuse
+
+LABEL, NORMAL, FAILURE = "known", "normal", "failure"
+"""The column that says what is known of the windows of a series, and its values."""
 
 Value = str | int | bool
 Loss = Literal["squared", "absolute", "huber", "quantiles"]

@@ -13,11 +13,13 @@ from loopbook.store.content import digest_text
 DISTRIBUTIONS: Mapping[str, str] = {
     "IPython": "ipython",
     "PIL": "pillow",
+    "Stemmer": "pystemmer",
     "absl": "absl-py",
     "attr": "attrs",
     "dateutil": "python-dateutil",
     "google": "protobuf",
     "grpc": "grpcio",
+    "markdown_it": "markdown-it-py",
     "mpl_toolkits": "matplotlib",
     "sklearn": "scikit-learn",
     "stdnum": "python-stdnum",
