@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Act = Literal["answer", "clarify", "hand_over", "decline"]
-ACTS: tuple[Act, ...] = ("answer", "clarify", "hand_over", "decline")
 
 
 @dataclass(frozen=True)
