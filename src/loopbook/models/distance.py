@@ -35,7 +35,8 @@ class Distance:
     rectified
         Whether what a layer gives is cut off at 0, bool [layers].
     given_back
-        Whether the row itself is taken away from what the last layer gives: an autoencoder's error.
+        Whether what the first layer gives is taken away from what the last gives: an autoencoder's error, whose first
+        layer brings the table to the scale of its own rows.
     """
 
     weights: tuple[Floats, ...]
@@ -63,11 +64,11 @@ class Distance:
     def raw(self, features: Features, frame: pd.DataFrame, *_: Any) -> Floats:
         """Return the raw score of each row, float64 [n, 1]."""
         table = features.table(frame).astype(np.float64)
-        state = table
+        states = [table]
         for weight, bias, cut in zip(self.weights, self.biases, self.rectified, strict=True):
-            state = state @ weight + bias
-            state = np.maximum(state, 0) if cut else state
-        off = state - table if self.given_back else state
+            state = states[-1] @ weight + bias
+            states.append(np.maximum(state, 0) if cut else state)
+        off = states[-1] - states[1] if self.given_back else states[-1]
         return np.asarray(np.log((off**2).mean(axis=1, keepdims=True) + TINY))
 
     def save(self, folder: Path) -> None:

@@ -105,3 +105,17 @@ def test_without_a_normal_row_and_without_its_fields_it_says_so(plant: Problem) 
     for name, needed in (("forecast", "_lag_"), ("z_score", "_z")):
         with pytest.raises(DataError, match=needed):
             registry.find(name).make(other.features, other.train, goals(replace(other, task=TASK)))
+
+
+@pytest.mark.parametrize("name", ["pca", "forecast", "autoencoder"])
+def test_how_features_are_scaled_changes_no_score(name: str, plant: Problem) -> None:
+    numbers = tuple(
+        number.model_copy(update={"shift": number.shift + 3, "scale": number.scale * 5, "fill": number.fill})
+        for number in plant.features.numbers
+    )
+    other = replace(plant, features=plant.features.model_copy(update={"numbers": numbers}))
+    first, second = (
+        registry.find(name).make(given.features, given.train, goals(given)).raw(given.features, given.validation)
+        for given in (plant, other)
+    )
+    assert second == pytest.approx(first, abs=0.05 if name == "autoencoder" else 1e-3)

@@ -40,7 +40,8 @@ def autoencoder(
     Sakurada & Yairi (2014), Anomaly detection using autoencoders with nonlinear dimensionality reduction.
     """
     table = anomaly.normal(features, train, goals[0])
-    model = anomaly.network(table, bottleneck=bottleneck, units=units, epochs=passes)
+    scale = anomaly.standard(table)
+    model = anomaly.network(table @ scale[0] + scale[1], bottleneck=bottleneck, units=units, epochs=passes)
     layers = [[np.asarray(part, dtype=np.float64) for part in layer.get_weights()] for layer in model.layers]
-    weights, biases = zip(*layers, strict=True)
-    return Distance(tuple(weights), tuple(biases), np.array([True, False, True, False]), given_back=True)
+    weights, biases = zip(scale, *layers, strict=True)
+    return Distance(weights, biases, np.array([False, True, False, True, False]), given_back=True)

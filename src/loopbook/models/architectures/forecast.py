@@ -7,7 +7,7 @@ import numpy as np
 
 from loopbook.models.architecture import Strength, architecture
 from loopbook.models.distance import Distance
-from loopbook.models.unsupervised.anomaly import normal
+from loopbook.models.unsupervised.anomaly import normal, standard
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.series import CALENDAR
 
@@ -37,16 +37,17 @@ def forecast(
     Hoerl & Kennard (1970), Ridge regression. Chandola, Banerjee & Kumar (2009), Anomaly detection, section on
     regression-based techniques.
     """
-    table, names = normal(features, train, goals[0]), features.columns
+    own, names = normal(features, train, goals[0]), features.columns
+    scale, shift = standard(own)
+    table = own @ scale + shift
     aims = [at for at, name in enumerate(names) if name.endswith("_now")]
     told = [at for at, name in enumerate(names) if "_lag_" in name or name in CALENDAR]
     if not aims or not told:
         raise DataError("forecast needs the fields <sensor>_now and <sensor>_lag_<steps> of windows in task.fields.")
-    middle = table.mean(axis=0)
-    known, aim = table[:, told] - middle[told], table[:, aims] - middle[aims]
+    known, aim = table[:, told], table[:, aims]
     slope = np.linalg.solve(known.T @ known + penalty * np.eye(len(told)), known.T @ aim)
     spread = np.maximum((aim - known @ slope).std(axis=0), 1e-6)
     weight = np.zeros((len(names), len(aims)))
     weight[told] = -slope / spread
     weight[aims, range(len(aims))] += 1 / spread
-    return Distance.linear(weight, -middle @ weight)
+    return Distance.linear(scale @ weight, shift @ weight)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from loopbook.models.architecture import architecture
 from loopbook.models.distance import Distance
-from loopbook.models.unsupervised.anomaly import normal
+from loopbook.models.unsupervised.anomaly import normal, standard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,15 +33,16 @@ def pca(features: "Features", train: "pd.DataFrame", goals: "Sequence[Goal]", *,
     Jackson & Mudholkar (1979), Control procedures for residuals associated with principal component analysis. Yue &
     Qin (2001), Reconstruction-based fault identification using a combined index.
     """
-    table = normal(features, train, goals[0])
-    middle = table.mean(axis=0)
-    _, sizes, turned = np.linalg.svd(table - middle, full_matrices=False)
+    own = normal(features, train, goals[0])
+    scale, shift = standard(own)
+    table = own @ scale + shift
+    _, sizes, turned = np.linalg.svd(table, full_matrices=False)
     power = sizes**2 / len(table)
     kept = int(np.searchsorted(np.cumsum(power) / power.sum(), variance)) + 1
     kept = min(kept, int((power > 1e-9 * power[0]).sum()))
     plane = turned[:kept].T
     within = plane / np.sqrt(power[:kept] * kept)  # the mean of T² over train is the number of components
-    off = np.eye(len(middle)) - plane @ plane.T
+    off = np.eye(len(shift)) - plane @ plane.T
     off = off / np.sqrt(max(float(power[kept:].sum()), 1e-9))
     weight = np.hstack([within, off])
-    return Distance.linear(weight, -middle @ weight)
+    return Distance.linear(scale @ weight, shift @ weight)

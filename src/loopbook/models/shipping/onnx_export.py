@@ -199,11 +199,11 @@ def _distance(distance: Distance, features: Features) -> Converted:
     """Return the graph of `Distance.raw`, in double precision as there: its logarithm is steep near nothing."""
     graph = Graph("distance")
     table = graph.input("table", np.float32, ["rows", features.width])
-    row = state = graph.add("Cast", table, to=11)  # double
+    states = [graph.add("Cast", table, to=11)]  # double
     for weight, bias, cut in zip(distance.weights, distance.biases, distance.rectified, strict=True):
-        state = graph.add("Add", graph.add("MatMul", state, graph.constant(weight)), graph.constant(bias))
-        state = graph.add("Relu", state) if cut else state
-    off = graph.add("Sub", state, row) if distance.given_back else state
+        state = graph.add("Add", graph.add("MatMul", states[-1], graph.constant(weight)), graph.constant(bias))
+        states.append(graph.add("Relu", state) if cut else state)
+    off = graph.add("Sub", states[-1], states[1]) if distance.given_back else states[-1]
     square = graph.add("ReduceMean", graph.add("Mul", off, off), graph.constant(np.array([1])), keepdims=1)
     score = graph.add("Log", graph.add("Add", square, graph.constant(np.array(TINY))))
     graph.output(graph.add("Cast", score, to=1), np.float32, ["rows", 1])

@@ -17,6 +17,7 @@ from loopbook.models.architecture import Architecture, Inputs, Predictor
 from loopbook.models.architectures import registry
 from loopbook.models.arrays import TEXT, Arrays
 from loopbook.models.averaged import member_name
+from loopbook.models.class_heads import Anomaly
 from loopbook.models.head import Head
 from loopbook.models.heads import Goal
 from loopbook.models.model import Model
@@ -33,6 +34,7 @@ from loopbook.models.training import (
     runtime,
     workers,
 )
+from loopbook.models.training.cross_fitting import cross_fit
 from loopbook.models.training.gradient_descent import COLUMNS, STATE, Rows
 from loopbook.models.training.method import Method, TrainingData
 from loopbook.models.training.recompute import recomputed
@@ -64,13 +66,18 @@ class Goals(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """What fitting gave: `raw` are the scores of validation, [n, W]; `history` has a row an epoch."""
+    """What fitting gave.
+
+    `raw` are the scores of validation, [n, W]; `history` has a row an epoch; `normal` are the scores that calibrate a
+    detector of anomalies, [m, 1], by models that have not seen these rows.
+    """
 
     predictor: Predictor
     raw: Floats
     history: list[tuple[float, ...]]
     best_epoch: int
     facts: dict[str, Any]
+    normal: Floats | None = None
 
 
 def fit(
@@ -127,9 +134,13 @@ def fit(
         fitted = _ensemble(kind, method, data, goals, work, progress, cache)
     else:
         progress("fitting")
-        plain = kind.make(data.features, data.train, goals.train, **method.candidate.settings)
+        learn = partial(kind.make, data.features, **method.candidate.settings)
         facts = {"epochs": 0, "best_epoch": 0, "ended": "closed form"}
+        plain = learn(data.train, goals.train)
         fitted = _at_once(plain, data, goals, work, progress, cache or work / "embeddings", facts)
+        if isinstance(goals.heads[0], Anomaly) and (whole := cross_fit(learn, goals.heads[0], data, progress)):
+            # Validation has judged one that learned from train alone; what is kept knows all that is normal.
+            fitted = fitted._replace(predictor=whole.predictor, normal=whole.raw)
     _finish(method, data, goals, fitted, work)
 
 
@@ -271,12 +282,16 @@ def _augmented(network: Network, recipe: Recipe, data: TrainingData, work: Path)
 
 def _finish(method: Method, data: TrainingData, goals: Goals, fitted: Fitted, work: Path) -> None:
     """Calibrate the model, measure it on validation, and write all that is known; what says so comes last."""
-    each = zip(goals.held, heads.parts(goals.heads, fitted.raw), strict=True)
+    each = [
+        (goal.target, head, z) for goal, (head, z) in zip(goals.held, heads.parts(goals.heads, fitted.raw), strict=True)
+    ]
+    if fitted.normal is not None:
+        each = [(np.zeros(len(fitted.normal)), goals.heads[0], fitted.normal)]
     model = Model(
         method.candidate.architecture,
         data.features,
         fitted.predictor,
-        tuple(head.calibrated(goal.target, z) for goal, (head, z) in each),
+        tuple(head.calibrated(target, z) for target, head, z in each),
         settings=method.candidate.settings,
         training=method.depends_on,
         learned=forgetting.learned(data),

@@ -79,6 +79,16 @@ def normal(features: Features, train: pd.DataFrame, goal: Goal) -> Floats:
     return features.table(train[(goal.target == 0) & (goal.weight > 0)]).astype(np.float64)
 
 
+def standard(table: Floats) -> tuple[Floats, Floats]:
+    """Return the layer, [d, d] and [d], that brings each column to mean 0 and, unless it is constant, variance 1.
+
+    A detector is fitted on other rows than those by which the features of 02 are scaled.
+    """
+    spread = table.std(axis=0)
+    scale = 1 / np.where(spread > 1e-9, spread, 1.0)
+    return np.diag(scale), -table.mean(axis=0) * scale
+
+
 def nearest_centre(reference: NDArray[Any], *, clusters: int = 20, seed: int = 1) -> Score:
     """Score by the distance from the nearest centre of k-means.
 
