@@ -1,4 +1,4 @@
-"""Position bias: how often a place of a list is looked at, by the position-based click model, from clicks themselves."""
+"""Position bias: how often a place of a list is looked at, by the position-based model, from clicks themselves."""
 
 from typing import NamedTuple
 
@@ -28,9 +28,9 @@ def estimate(place: ArrayLike, click: ArrayLike, unit: ArrayLike, shown: ArrayLi
 
     The position-based model says that a row is clicked if its place is looked at and what stands there is relevant,
     :math:`P(c=1) = \theta_k\, r_u`. Only units that have stood at several places tell the two apart, so a policy that
-    explores is worth more here than many clicks. With :math:`n_{uk}` views of a unit at a place, the clicks expected are
-    :math:`n_{uk} \theta_k r_u`; both factors are fitted until sums by place and by unit are those that were counted: the
-    maximum of the Poisson likelihood, which is right in the mean for clicks too.
+    explores is worth more here than many clicks. With :math:`n_{uk}` views of a unit at a place the clicks expected
+    are :math:`n_{uk} \theta_k r_u`; both factors are fitted until sums by place and by unit are those that were
+    counted: the maximum of the Poisson likelihood, which is right in the mean for clicks too.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def estimate(place: ArrayLike, click: ArrayLike, unit: ArrayLike, shown: ArrayLi
     views, clicks = cells.shown.sum(axis=0), cells.clicks.sum(axis=0)
     if not clicks[:, 0].sum() or ((views > 0).sum(axis=1) < 2).all():
         raise DataError(
-            "Position bias cannot be told from relevance: nothing was clicked at the first, or nothing has stood at more than one "
-            "place. Let a share of the lists be explored (studies.lists.exploration)."
+            "Position bias cannot be told from relevance: nothing was clicked at the first place, or nothing has "
+            "stood at more than one. Let a share of the lists be explored (studies.lists.exploration)."
         )
     own = _fitted(views, clicks)
     folds = len(cells.shown)
