@@ -30,6 +30,7 @@ from loopbook.scenario.source import (
     Source,
     SqlSource,
 )
+from loopbook.scenario.task import RANKED, Ranking
 from loopbook.statistics.coin import coin
 
 if TYPE_CHECKING:
@@ -222,13 +223,15 @@ def require(scenario: Scenario, known: Iterable[str], where: str) -> None:
         One line for each such column.
     """
     known = tuple(known)
-    source = scenario.source
-    named = [(f"task.fields.{name}", name) for name in scenario.task.fields]
-    named.append(("task.label.column", scenario.task.label.column))
-    named += [(f"task.also.{name}.column", output.column) for name, output in scenario.task.also.items()]
+    source, task = scenario.source, scenario.task
+    named = [(f"task.fields.{name}", name) for name in task.fields]
+    named.append(("task.label.column", task.label.column))
+    named += [(f"task.also.{name}.column", output.column) for name, output in task.also.items()]
     named += [
         (f"source.{key}", name) for key in ("id", "time", "group", "stratum", "truth") if (name := getattr(source, key))
     ]
+    if isinstance(task, Ranking):
+        named += [(f"task.{key}", name) for key in RANKED if (name := getattr(task, key))]
     if scenario.data.splits.column:
         named.append(("data.splits.column", scenario.data.splits.column))
     listed = ("protected", "personal", "missing", "units")

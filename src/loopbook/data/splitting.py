@@ -156,7 +156,7 @@ def proof(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
     if not by_time:
         crossing = sides.groupby("group")["side"].nunique()
         check("all rows of a group are in one split", int((crossing > 1).sum()), f"of {len(crossing):,} groups cross")
-    if scenario.task.text_fields:
+    if scenario.task.texts_differ:
         inputs = [column(sides, name) for name in scenario.task.fields]
         same = pd.DataFrame({str(index): values for index, values in enumerate(inputs)}).assign(side=sides["side"])
         crossing = same.groupby([str(index) for index in range(len(inputs))], dropna=False)["side"].nunique()
