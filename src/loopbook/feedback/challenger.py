@@ -90,13 +90,11 @@ def judge(stage: Stage, fitted: Challenger, gate_rows: pd.DataFrame) -> Comparis
     learned, task = fitted.learned, stage.scenario.task
     untaught = learned.untaught(gate_rows)
     parts = {"gate": untaught, "recent": learned.recent}
-    old, new = (
-        partial(paired_gains.asked, model, task=task, who=who)
-        for model, who in ((champion, "the champion"), (challenger, "the challenger"))
-    )
-    how: dict[str, Any] = {}
+    old: clicks.Asked = partial(paired_gains.asked, champion, task=task, who="the champion")
+    new: clicks.Asked = partial(paired_gains.asked, challenger, task=task, who="the challenger")
+    ahead: gate.Ahead = lambda _: {}
     if fitted.looked is not None:
-        old, new, how["ahead"] = clicks.judges(parts, old, new, fitted.looked)
+        old, new, ahead = clicks.judges(parts, old, new, fitted.looked)
     verdict, table = gate.judge(
         parts,
         old,
@@ -107,6 +105,6 @@ def judge(stage: Stage, fitted: Challenger, gate_rows: pd.DataFrame) -> Comparis
         min_gain=stage.settings.min_gain,
         protected=stage.scenario.source.protected,
         further=tuple(promotion_conditions.of_models(stage, before, challenger, learned.train)),
-        **how,
+        ahead=ahead,
     )
     return Comparison(verdict, table, content.digest(fitted.model), len(gate_rows) - len(untaught))

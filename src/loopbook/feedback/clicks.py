@@ -116,7 +116,8 @@ def gain(
     before, after = (value(own, score, table) for score in scores)
     groups = own.groupby("shown")["group"].first().to_numpy()
     base = float(before.mean())
-    found = bootstrap.mean((after - before).to_numpy() / max(base, 1e-9), groups, resamples, seed)
+    share = np.asarray(after - before, dtype=np.float64) / max(base, 1e-9)
+    found = bootstrap.mean(share, groups, resamples, seed)
     return Gain(base, float(after.mean()), *found)
 
 

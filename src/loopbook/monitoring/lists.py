@@ -106,7 +106,7 @@ def tastes(rows: pd.DataFrame, of_item: "pd.Series[str]", looked: pd.DataFrame) 
     views, taken = (wide[name].clip(lower=1e-9) for name in ("seen", "taken"))
     rate = taken / views
     change = rate[1] - rate[0]
-    error = np.sqrt((taken / views**2).sum(axis=1))
+    error = np.sqrt(taken[0] / views[0] ** 2 + taken[1] / views[1] ** 2)
     table = pd.DataFrame({"before": rate[0], "now": rate[1], "change": change})
     table = table.assign(low=change - Z * error, high=change + Z * error, p=holm(_two_sided(change / error)))
     return table.sort_values("change", key=np.abs, ascending=False)
