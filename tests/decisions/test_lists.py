@@ -126,7 +126,7 @@ def test_the_same_toss_gives_the_same_list() -> None:
 
 def test_reasons_name_what_was_taken_what_many_take_and_what_is_tried() -> None:
     chosen = settings(title="title")
-    shelf = Shelf.of(ITEMS, chosen, ALIKE, popularity=[1, 1, 1, 1, 1, 9])
+    shelf = Shelf.of(ITEMS, chosen, ALIKE, popularity=np.array([1, 1, 1, 1, 1, 9]))
     reasons = {place.item: place.reason for place in compose(RELEVANCE, shelf, ("e", "a"), chosen, "t").places}
     assert reasons["b"] == "Because you took “Anna”."
     assert reasons["d"] == "Because you took “Emil”."

@@ -98,7 +98,7 @@ class Shelf:
         settings: ListsSettings,
         vectors: ArrayLike,
         exposure: ArrayLike | None = None,
-        popularity: ArrayLike | None = None,
+        popularity: Floats | None = None,
     ) -> Shelf:
         """Prepare items.
 
@@ -133,7 +133,7 @@ class Shelf:
             value=worth,
             vectors=length,
             rare=nothing,
-            popular=nothing if popularity is None else _most(popularity),
+            popular=nothing if popularity is None else popularity > np.quantile(popularity, 1 - _POPULAR),
             columns=columns,
         )
         return shelf if exposure is None else shelf.shown(exposure, settings)
@@ -186,7 +186,6 @@ def compose(
     allowed, left_out = _allowed(shelf, taken, settings, user or {})
     count = settings.places or places
     found: list[Place] = []
-    chosen: list[int] = []
     choice = _Choice(worth, shelf, settings, allowed)
     for number in range(min(count, int(allowed.sum()))):
         kept = _kept(number, settings.floor)
@@ -197,12 +196,9 @@ def compose(
             break
         at = int(left[int(coin(f"{toss} {number} item") * len(left))]) if explored else best
         chance = settings.exploration / len(left) + (1 - settings.exploration) * (at == best)
-        reason = _reason(shelf, at, taken, explored)
-        rules = ("exploration",) if explored else said
-        found.append(
-            Place(shelf.items[at], float(probability[at]), float(worth[at]), reason, rules, float(chance), explored)
-        )
-        chosen.append(at)
+        reason, rules = _reason(shelf, at, taken, explored), ("exploration",) if explored else said
+        figures = float(probability[at]), float(worth[at])
+        found.append(Place(shelf.items[at], *figures, reason, rules, float(chance), explored))
         allowed[at] = False
         choice.take(at)
     return ListDecision(tuple(found), left_out)
@@ -286,11 +282,6 @@ def _reason(shelf: Shelf, at: int, taken: NDArray[np.intp], explored: bool) -> s
     if shelf.popular[at]:
         return "Because many take it at the moment."
     return "Because of all that you took together." if len(taken) else "Because it is liked by those who see it."
-
-
-def _most(popularity: ArrayLike) -> Mask:
-    taken = np.asarray(popularity, dtype=np.float64)
-    return taken > np.quantile(taken, 1 - _POPULAR)
 
 
 def _column(items: pd.DataFrame, name: str) -> pd.Series:
