@@ -92,7 +92,7 @@ def judge(stage: Stage, fitted: Challenger, gate_rows: pd.DataFrame) -> Comparis
     parts = {"gate": untaught, "recent": learned.recent}
     old: clicks.Asked = partial(paired_gains.asked, champion, task=task, who="the champion")
     new: clicks.Asked = partial(paired_gains.asked, challenger, task=task, who="the challenger")
-    ahead: gate.Ahead = lambda _: {}
+    ahead: gate.Ahead | None = None
     if fitted.looked is not None:
         old, new, ahead = clicks.judges(parts, old, new, fitted.looked)
     verdict, table = gate.judge(

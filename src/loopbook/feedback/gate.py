@@ -108,7 +108,7 @@ def judge(
     min_gain: float = 0.0,
     protected: Sequence[str] = (),
     further: Sequence[Condition] = (),
-    ahead: Ahead = lambda _: {},
+    ahead: Ahead | None = None,
     resamples: int = 1_000,
     seed: int = 0,
 ) -> tuple[Verdict, pd.DataFrame]:
@@ -163,7 +163,7 @@ def judge(
     part = np.repeat(list(parts), [len(frame) for frame in parts.values()])
     masks = {"all": np.ones(len(rows), dtype=bool)} | ({name: part == name for name in parts} if len(parts) > 1 else {})
     found = {
-        name: {**ahead(mask)}
+        name: ({} if ahead is None else dict(ahead(mask)))
         | paired_gains.gains(rows[mask], old[mask], new[mask], task, costs, resamples=resamples, seed=seed)
         | paired_gains.further(rows[mask], said[0][mask], said[1][mask], resamples=resamples, seed=seed)
         for name, mask in masks.items()
