@@ -14,6 +14,7 @@ from loopbook.data import identity, neighbours
 from loopbook.data.features import column
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
+from loopbook.scenario.task import RANKED, Ranking
 
 if TYPE_CHECKING:
     from loopbook.scenario.data import DataSettings
@@ -58,6 +59,7 @@ def mask(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, pd.DataF
     made = {*source.personal}
     made |= {"row_id"} if source.id is None or source.id in source.personal else set()
     made |= {"group"} if source.group is None or source.group in source.personal else set()
+    kept = {"row_id", "group", *(RANKED if isinstance(scenario.task, Ranking) else ())}
     counted: list[tuple[str, str, int, int]] = []
     for name in rows.columns:
         named = isinstance(rows[name].dtype, pd.CategoricalDtype)
@@ -75,7 +77,7 @@ def mask(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, pd.DataF
             per_row = hit.map(lambda value, kind=kind, kinds=kinds: kinds[value].count(kind))
             if len(per_row) and per_row.sum():
                 counted.append((name, kind, int(per_row.sum()), int((per_row > 0).sum())))
-        if replaced and scenario.data.mask_personal_data and not named and name not in ("row_id", "group"):
+        if replaced and scenario.data.mask_personal_data and not named and name not in kept:
             masked[name] = rows[name].map(lambda value, replaced=replaced: replaced.get(value, value))
     return masked, pd.DataFrame(counted, columns=["column", "kind", "findings", "rows"])
 
@@ -97,7 +99,8 @@ def deduplicate(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, p
       group of their own and no split lies behind another, all are kept and get one group, so that they stay on one
       side of every split. Otherwise the later row goes to quarantine (``near-duplicate``).
     * A task without texts keeps its rows: equal tables are not the same case; but they get one group as above, unless
-      more than `_OFTEN` of the rows are equal to each other: that is a frequent case, and no copies.
+      more than `_OFTEN` of the rows are equal to each other: that is a frequent case, and no copies. A ranking keeps
+      its rows as they are: many users are shown one item.
 
     Earlier and later are by time, then by position.
 
@@ -119,12 +122,12 @@ def deduplicate(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, p
     ordered = rows.rename_axis(index="line").sort_values("time", kind="stable")
     lines = ordered.index.to_numpy()
     ordered = ordered.reset_index(drop=True)
-    own_groups = scenario.source.group is not None or scenario.data.splits.ordered
+    own_groups = scenario.source.group is not None or scenario.data.splits.ordered or isinstance(task, Ranking)
     first: dict[Any, int] = {}
     inputs = enumerate(identity.inputs(ordered, task.fields))
     same = np.array([first.setdefault(values, position) for position, values in inputs], dtype=np.int64)
     dropped: dict[int, tuple[str, str]] = {}
-    if task.text_fields:
+    if task.texts_differ:
         repeated = np.flatnonzero(same != np.arange(len(ordered)))
         label, ids = ordered["label"].to_numpy(), ordered["row_id"].to_numpy()
         for position in repeated.tolist():

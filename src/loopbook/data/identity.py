@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.data.features import column
+from loopbook.scenario.task import RANKED
 
 _BYTES = 8
 
@@ -35,7 +36,8 @@ def hashes(rows: pd.DataFrame, texts: Iterable[str], others: Iterable[str] = ())
     """Return a 64-bit hash of each row, uint64 [n], the same whenever and in whichever split it turns up.
 
     With a text, the inputs are the row: `cleaning.deduplicate` keeps the same inputs once, so that no two splits share
-    them, whatever their ids. Without one, equal tables are not the same case, so that the id counts as well.
+    them, whatever their ids. Without one, equal tables are not the same case, and many users are shown one item, so
+    that the id counts as well.
 
     Parameters
     ----------
@@ -46,7 +48,8 @@ def hashes(rows: pd.DataFrame, texts: Iterable[str], others: Iterable[str] = ())
     """
     words = list(texts)
     known = inputs(rows, [*words, *others])
-    own: list[Any] = [None] * len(rows) if words else rows["row_id"].astype(str).tolist()
+    by_text = words and not set(RANKED) <= set(rows.columns)
+    own: list[Any] = [None] * len(rows) if by_text else rows["row_id"].astype(str).tolist()
     return np.array([_hash(each) for each in zip(own, known, strict=True)], dtype=np.uint64)
 
 

@@ -110,7 +110,7 @@ def _free(splits: Mapping[str, pd.DataFrame], unlabelled: pd.DataFrame, scenario
     free &= ~unlabelled["group"].isin(others["group"]).to_numpy()
     if scenario.data.splits.ordered:
         free &= unlabelled["time"].between(*splits["train"]["time"].agg(["min", "max"])).to_numpy()
-    if scenario.task.text_fields:
+    if scenario.task.texts_differ:
         seen = set(identity.inputs(known, fields))
         free &= np.array([inputs not in seen for inputs in identity.inputs(unlabelled, fields)], dtype=bool)
         free &= ~pd.Series(identity.inputs(unlabelled, fields), dtype=object).duplicated().to_numpy()

@@ -19,6 +19,7 @@ from loopbook.scenario.source import (
     FeedSource,
     FileSource,
     HttpSource,
+    ShopSource,
     SimulationSource,
     Source,
     SqlSource,
@@ -58,7 +59,7 @@ def of(source: Source, root: Path, raw: Path) -> list[Path]:
 
 def lifetime(source: Source, root: Path, raw: Path) -> str:
     """Say in words what becomes of the raw file of a source."""
-    if isinstance(source, SimulationSource):
+    if isinstance(source, SimulationSource | ShopSource):
         return "none: the rows are simulated"
     if isinstance(source, SqlSource):
         return "none: the rows are read from the database"

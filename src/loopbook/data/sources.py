@@ -26,10 +26,12 @@ from loopbook.scenario.source import (
     JsonlSource,
     ParquetSource,
     Read,
+    ShopSource,
     SimulationSource,
     Source,
     SqlSource,
 )
+from loopbook.scenario.task import RANKED, Ranking
 from loopbook.statistics.coin import coin
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ _POSTS = (
     *("post_id", "author", "time", "company", "text", "topics", "sentiment", "material", "alert", "style"),
     *("true_alert", "hard_case", "topic"),
 )
+_PLACES = ("list", "time", "reader", "book", "place", "propensity", "price", "clicked", "bought")
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def _collect(source: Source, root: Path, raw: Path, progress: Progress) -> Colle
             address = ", ".join(source.start if isinstance(source, CrawlSource) else source.addresses)
             origin = _origin(address, digest, source.licence) | told
             return _sampled(_of_table(_first(table, source.rows), origin), source)
-        case SimulationSource():
+        case SimulationSource() | ShopSource():
             return _simulated(source)
 
 
@@ -159,7 +162,7 @@ def fingerprint(source: Source, root: Path, raw: Path) -> str:
             content = _digest_rows(databases.read(source, root)[1])
         case FeedSource() | CrawlSource():
             content = _saved(source, root, raw)
-        case SimulationSource():
+        case SimulationSource() | ShopSource():
             content = "simulation"
     settings = json.dumps(source.model_dump(mode="json"), sort_keys=True)
     return hashlib.sha256(f"{settings}\n{content}".encode()).hexdigest()
@@ -209,6 +212,8 @@ def _columns(source: Source, root: Path) -> tuple[str, Sequence[str] | None]:
             return source.kind, saved.columns(source)
         case SimulationSource():
             return source.kind, _POSTS
+        case ShopSource():
+            return source.kind, _PLACES
         case HttpSource():
             return source.kind, None  # an address is not opened for a quick look
 
@@ -222,13 +227,15 @@ def require(scenario: Scenario, known: Iterable[str], where: str) -> None:
         One line for each such column.
     """
     known = tuple(known)
-    source = scenario.source
-    named = [(f"task.fields.{name}", name) for name in scenario.task.fields]
-    named.append(("task.label.column", scenario.task.label.column))
-    named += [(f"task.also.{name}.column", output.column) for name, output in scenario.task.also.items()]
+    source, task = scenario.source, scenario.task
+    named = [(f"task.fields.{name}", name) for name in task.fields]
+    named.append(("task.label.column", task.label.column))
+    named += [(f"task.also.{name}.column", output.column) for name, output in task.also.items()]
     named += [
         (f"source.{key}", name) for key in ("id", "time", "group", "stratum", "truth") if (name := getattr(source, key))
     ]
+    if isinstance(task, Ranking):
+        named += [(f"task.{key}", name) for key in RANKED if (name := getattr(task, key))]
     if scenario.data.splits.column:
         named.append(("data.splits.column", scenario.data.splits.column))
     listed = ("protected", "personal", "missing", "units")
@@ -405,12 +412,14 @@ def _of_files(dataset: Dataset, limit: int | None, raw: Path, progress: Progress
     return _collected(pd.concat(frames), origin, lines, broken)
 
 
-def _simulated(source: SimulationSource) -> Collected:
+def _simulated(source: SimulationSource | ShopSource) -> Collected:
+    from loopbook.simulation.shop import world as shop
     from loopbook.simulation.world import simulate
 
     digest = hashlib.sha256(json.dumps(source.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
     origin = _origin(f"simulated, seed {source.seed}", digest, "none needed: the texts are invented")
-    return _collected(simulate(source).posts, origin)
+    rows = shop.simulate(source).rows if isinstance(source, ShopSource) else simulate(source).posts
+    return _collected(rows, origin)
 
 
 def _collected(

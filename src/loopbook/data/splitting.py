@@ -12,7 +12,7 @@ from loopbook.data.cleaning import texts
 from loopbook.data.features import column
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, refuse
-from loopbook.scenario.source import SimulationSource
+from loopbook.scenario.source import ShopSource, SimulationSource
 from loopbook.scenario.task import Anomaly
 from loopbook.statistics import targets
 from loopbook.statistics.coin import coin
@@ -113,7 +113,7 @@ def boundaries(rows: pd.DataFrame, scenario: Scenario) -> list[str]:
         return [pd.Timestamp(begin, tz="UTC").isoformat() for begin in scenario.data.splits.dates]
     times, source = rows["time"].sort_values(), scenario.source
     later: list[pd.Timestamp] = []
-    if isinstance(source, SimulationSource) and source.later_days:
+    if isinstance(source, SimulationSource | ShopSource) and source.later_days:
         windows = scenario.data.splits.windows - 1
         begins = (timedelta(days=round(number * source.later_days / windows)) for number in range(windows))
         later = [pd.Timestamp(source.horizon + begin, tz="UTC") for begin in begins]
@@ -156,7 +156,7 @@ def proof(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
     if not by_time:
         crossing = sides.groupby("group")["side"].nunique()
         check("all rows of a group are in one split", int((crossing > 1).sum()), f"of {len(crossing):,} groups cross")
-    if scenario.task.text_fields:
+    if scenario.task.texts_differ:
         inputs = [column(sides, name) for name in scenario.task.fields]
         same = pd.DataFrame({str(index): values for index, values in enumerate(inputs)}).assign(side=sides["side"])
         crossing = same.groupby([str(index) for index in range(len(inputs))], dropna=False)["side"].nunique()

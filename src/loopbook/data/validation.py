@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.data import labels, parsing, sources
+from loopbook.data import interactions, labels, parsing, sources
 from loopbook.data.cleaning import normalise, shorten
 from loopbook.data.sources import Collected
 from loopbook.privacy import personal_data
@@ -20,9 +20,10 @@ from loopbook.scenario.contract import Scenario
 from loopbook.scenario.data import DataSettings
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.source import Source
+from loopbook.scenario.task import Ranking
 
 CANONICAL = ("row_id", "time", "group", "label", "weight")
-"""Columns that every split has; a source column of the same name gets the suffix ``_source``."""
+"""Columns that every split has, and of a ranking `task.RANKED`; one of the source with such a name is ``…_source``."""
 
 QUARANTINE = ("line", "reason", "detail", "row")
 
@@ -69,8 +70,8 @@ def validate(
     Returns
     -------
     rows
-        Columns ``row_id, time, group, label, weight``, then the source's other columns; texts normalised. The index
-        is the line in the source.
+        Columns ``row_id, time, group, label, weight``, of a ranking `task.RANKED`, then the source's others; texts
+        normalised. The index is the line in the source.
     quarantine
         Columns ``line, reason, detail, row``, by line. ``len(rows) + len(quarantine)`` is the source's row count.
 
@@ -191,12 +192,16 @@ def _canonical(
     note = verdict.note if labelled else lambda *_: None
     label, weight = labels.read(frame, scenario.task, source, note)
     fields = _fields(frame, scenario, verdict)
-    groups = parsing.strings(frame[source.group]) if source.group else None
-    if groups is not None:
-        verdict.note([not value for value in groups], "missing-group", f"no {source.group}")
+    ranking = scenario.task if isinstance(scenario.task, Ranking) else None
+    together = source.group or (ranking.query if ranking else None)
+    groups = parsing.strings(frame[together]) if together else None
+    if groups is not None and source.group:
+        verdict.note([not value for value in groups], "missing-group", f"no {together}")
     ids = hidden(source.id, _ids(frame, source, verdict))
-    group = ids if groups is None else hidden(source.group, groups)
+    group = ids if groups is None else hidden(together, groups)
     columns: dict[str, Any] = {"row_id": ids, "time": time, "group": group, "label": label, "weight": weight}
+    columns |= interactions.columns(frame, ranking, source, time, hidden, verdict.note) if ranking else {}
+    own = tuple(columns)
     columns |= labels.also(frame, scenario.task, source)
     for name in map(str, frame.columns):
         if name in (source.id, source.time) and name not in scenario.task.fields:
@@ -205,7 +210,7 @@ def _canonical(
             values: Any = hidden(name, parsing.strings(frame[name]))
         else:
             values = fields[name] if name in fields else _other(frame[name])
-        columns[f"{name}_source" if name in CANONICAL else name] = values
+        columns[f"{name}_source" if name in own else name] = values
     return columns
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from loopbook.decisions import policy_costs
 from loopbook.decisions.building import Plan
 from loopbook.scenario.errors import DataError
+from loopbook.statistics.metrics import TWO
 from loopbook.store.content import digest_json
 
 
@@ -125,7 +126,7 @@ def table(decisions: Iterable[Decision], rows: pd.DataFrame, plan: Plan, said: p
 
 def label_type(plan: Plan) -> Any:
     """Return the dtype of labels of which some are not known."""
-    forms: dict[str, Any] = {"binary": "Int8", "anomaly": "Int8", "number": "float64"}
+    forms: dict[str, Any] = {**dict.fromkeys(TWO, "Int8"), "number": "float64"}
     return forms.get(plan.task.type) or pd.CategoricalDtype(list(plan.classes))
 
 

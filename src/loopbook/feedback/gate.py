@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.decisions import paired_gains
-from loopbook.decisions.paired_gains import COST
+from loopbook.decisions.paired_gains import COST, Gain
 from loopbook.feedback import promotion_conditions
 from loopbook.feedback.promotion_conditions import Condition
 from loopbook.models import answers
@@ -28,6 +28,9 @@ metric of every type of task runs to 1."""
 
 Answers = Callable[[pd.DataFrame], NDArray[np.float64] | answers.Answers]
 """A model: rows to its answers (`paired_gains.asked`), or to plain probabilities."""
+
+Ahead = Callable[[NDArray[np.bool_]], Mapping[str, Gain]]
+"""Measures of some of the rows, the first of which decides in place of the primary metric."""
 
 Decision = Literal["promote", "keep", "not enough data"]
 
@@ -105,6 +108,7 @@ def judge(
     min_gain: float = 0.0,
     protected: Sequence[str] = (),
     further: Sequence[Condition] = (),
+    ahead: Ahead | None = None,
     resamples: int = 1_000,
     seed: int = 0,
 ) -> tuple[Verdict, pd.DataFrame]:
@@ -134,6 +138,8 @@ def judge(
         Columns over whose groups it must be as fair.
     further
         What else was asked of the models.
+    ahead
+        Of all rows, in the order of `parts`: what decides in place of the primary metric, as the value of lists does.
     resamples, seed
         Of bootstrap and permutation test.
 
@@ -157,7 +163,8 @@ def judge(
     part = np.repeat(list(parts), [len(frame) for frame in parts.values()])
     masks = {"all": np.ones(len(rows), dtype=bool)} | ({name: part == name for name in parts} if len(parts) > 1 else {})
     found = {
-        name: paired_gains.gains(rows[mask], old[mask], new[mask], task, costs, resamples=resamples, seed=seed)
+        name: ({} if ahead is None else dict(ahead(mask)))
+        | paired_gains.gains(rows[mask], old[mask], new[mask], task, costs, resamples=resamples, seed=seed)
         | paired_gains.further(rows[mask], said[0][mask], said[1][mask], resamples=resamples, seed=seed)
         for name, mask in masks.items()
     }
@@ -169,11 +176,12 @@ def judge(
         ]
     )
     primary, _ = paired_gains.measured(task)
-    quality, cost = found["all"][primary.title], found["all"][COST]
+    title = next(iter(found["all"]))
+    quality, cost = found["all"][title], found["all"][COST]
     many = np.bincount(targets.codes(rows["label"], task), minlength=1).max()
     fewest = len(rows) - (0 if isinstance(task, Number) else int(many))
     p = paired_gains.permutation(rows["label"], old, new, rows["group"], resamples, seed, primary.name)
-    verdict = Verdict("keep", "", False, *quality[2:], p, *cost[2:], len(rows), fewest, primary.title)
+    verdict = Verdict("keep", "", False, *quality[2:], p, *cost[2:], len(rows), fewest, title)
     decision, reason, worse = _decide(verdict, rows["group"].nunique(), min_gain)
     conditions: list[Condition] = []
     if decision != "not enough data":

@@ -172,6 +172,12 @@ class Anomaly(Binary):
         return targets.by_class(tails.posterior(tail, self.prior))
 
 
+class Ranking(Binary):
+    """Whether an item that is put before a user is taken: one logit; the order of a list is that of its items."""
+
+    kind = "ranking"
+
+
 class Multiclass(Classes):
     """One of several classes: a score for each class that train knows, with a softmax.
 

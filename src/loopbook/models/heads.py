@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from loopbook.models.class_heads import Anomaly, Binary, Multiclass, Ordinal
+from loopbook.models.class_heads import Anomaly, Binary, Multiclass, Ordinal, Ranking
 from loopbook.models.head import Floats, Head
 from loopbook.models.number_head import Number
 from loopbook.scenario.task import Task
@@ -24,7 +24,7 @@ from loopbook.scenario.task import Task
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS: dict[str, type[Head]] = {kind.kind: kind for kind in (Binary, Anomaly, Multiclass, Ordinal, Number)}
+KINDS: dict[str, type[Head]] = {kind.kind: kind for kind in (Binary, Anomaly, Ranking, Multiclass, Ordinal, Number)}
 """The head of each type of task."""
 
 

@@ -24,6 +24,7 @@ LEAST_SHIFT, LEAST_GROWTH = 0.25, 0.2
 FIGURES = {
     "binary": ("roc_auc", "brier", "ece"),
     "anomaly": ("roc_auc", "brier", "ece"),
+    "ranking": ("roc_auc", "brier", "ece"),
     "multiclass": ("macro_f1", "accuracy", "log_loss", "ece"),
     "ordinal": ("kappa", "accuracy", "log_loss", "ece"),
     "number": ("r2", "mae"),

@@ -245,6 +245,32 @@ class SimulationSource(Columns):
         return self.start + timedelta(days=self.days)
 
 
+class ShopSource(Columns):
+    """The simulated book shop: lists of ten that it showed its readers, and what they did; the truth is known."""
+
+    kind: Literal["shop"]
+    lists: int = Field(12_000, ge=200, le=1_000_000, description="lists shown in `days`; each is ten rows")
+    readers: int = Field(800, ge=20, le=200_000, description="readers; a fifth of them come while the days pass")
+    books: int = Field(600, ge=50, le=50_000, description="books; two fifths of them come out while the days pass")
+    days: int = Field(90, ge=10, le=2_000, description="days that the world lasts")
+    later_days: int = Field(0, ge=0, le=2_000, description="days after these, with as many lists a day: later rounds")
+    start: date = Field(date(2026, 1, 1), strict=False, description="first day")
+    seed: int = Field(1, ge=0, description="seed of the world")
+    exploration: float = Field(
+        0.3, gt=0, le=1, description="share of the logging policy's draws that are uniform; the others by popularity"
+    )
+
+    @property
+    def all_days(self) -> int:
+        """Days from the first to the last of later rounds."""
+        return self.days + self.later_days
+
+    @property
+    def horizon(self) -> date:
+        """The day on which the days of later rounds begin."""
+        return self.start + timedelta(days=self.days)
+
+
 Source = Annotated[
     CsvSource
     | JsonlSource
@@ -254,6 +280,7 @@ Source = Annotated[
     | CatalogSource
     | FeedSource
     | CrawlSource
-    | SimulationSource,
+    | SimulationSource
+    | ShopSource,
     Field(discriminator="kind"),
 ]

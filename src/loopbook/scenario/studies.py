@@ -8,6 +8,7 @@ from loopbook.scenario.alarms import AlarmsSettings
 from loopbook.scenario.behaviour import BehaviourSettings
 from loopbook.scenario.desk import DeskSettings
 from loopbook.scenario.honest_numbers import HonestNumbersSettings
+from loopbook.scenario.lists import ListsSettings
 from loopbook.scenario.settings import Settings
 from loopbook.scenario.small_models import SmallModelsSettings
 from loopbook.scenario.unlabelled import UnlabelledSettings
@@ -27,6 +28,7 @@ class StudiesSettings(Settings):
     )
 
     alarms: AlarmsSettings | None = Field(None, description="of anomalies: where alarms begin, found, late, false")
+    lists: ListsSettings | None = Field(None, description="of rankings: lists, what they are worth, and for whom")
 
     @property
     def named(self) -> tuple[str, ...]:

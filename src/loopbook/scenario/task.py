@@ -10,13 +10,20 @@ from loopbook.scenario.settings import Settings, refuse
 LABEL, NORMAL, FAILURE = "known", "normal", "failure"
 """The column that says what is known of the windows of a series, and its values."""
 
+TAKEN = "taken"
+"""The column that says which items a user took, where the source holds only these and the others are drawn."""
+RANKED = ("query", "item", "shown", "place", "propensity")
+"""Columns that rows of a ranking have besides: whose list, what stood in it, which list, where, how probably."""
+HISTORY = ("query_taken", "item_taken", "item_recent", "pair_taken", "days_since")
+"""Columns that a ranking may name as number fields: what had been taken before the moment of the row."""
+
 Value = str | int | bool
 Loss = Literal["squared", "absolute", "huber", "quantiles"]
 OWN = frozenset(
     (
         *("row_id", "time", "group", "label", "weight", "words", "probability", "answer", "value", "cost"),
         *("decision_id", "decision", "action", "verdict", "rule", "rule_hits", "reasons", "reviewed", "review_refused"),
-        *("user", "comment", "rating", "seconds"),
+        *("user", "comment", "rating", "seconds", *RANKED),
         *("expected_cost", "next_action", "next_cost", "model_version", "policy_version", "rules_version"),
     )
 )
@@ -154,6 +161,11 @@ class Task(Settings):
         return tuple(name for name, kind in self.fields.items() if kind != "text")
 
     @property
+    def texts_differ(self) -> bool:
+        """Whether a text is the row: the same one again is a repetition, and must not stand in two splits."""
+        return bool(self.text_fields)
+
+    @property
     def learned(self) -> tuple[str, ...]:
         """The source's columns that are learned, and so are no inputs: the label's first."""
         return (self.label.column, *(also.column for also in self.also.values()))
@@ -203,6 +215,46 @@ class Anomaly(Binary):
     prior: float = Field(0.02, gt=0, lt=1, description="share of rows that belong to a failure; an ASSUMPTION")
 
 
+class Ranking(Binary):
+    """Which items a user takes: a row is one item put before one user, and the decision is an ordered list of items."""
+
+    type: Literal["ranking"] = Field(description="for a user an ordered list of items, each with its probability")  # type: ignore[assignment]
+    query: str = Field(description="column of the user, or of whatever else a list is made for")
+    item: str = Field(description="column of the item")
+    shown: str | None = Field(None, description="column of the list; None: rows of one user and moment are a list")
+    place: str | None = Field(None, description="column of the place in that list, from 1; None: not known")
+    propensity: str | None = Field(
+        None, description="column with the probability that the item was put there; None: not known"
+    )
+    places: int = Field(10, ge=1, le=1_000, description="items in a list")
+    negatives: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="where the source holds only what was taken: items drawn beside each, not taken until then",
+    )
+    label: YesNo = YesNo(column=TAKEN, positive=("yes",), names=("passed over", "taken"))
+    actions: Annotated[tuple[str, str], Field(strict=False)] = Field(
+        ("leave out", "show"), description="what the agent does with an item that is not taken, and that is"
+    )
+
+    @property
+    def texts_differ(self) -> bool:
+        return False
+
+    @model_validator(mode="after")
+    def _drawn(self) -> Self:
+        refuse(
+            (self.query == self.item, f"'query' and 'item' are two columns, not both {self.query!r}"),
+            (
+                self.negatives and self.label.column != TAKEN,
+                f"'negatives' are drawn where rows have no label; leave out 'label' ({self.label.column!r}), or set "
+                "negatives: 0",
+            ),
+        )
+        return self
+
+
 class Multiclass(Task):
     """A decision by one of several classes."""
 
@@ -236,6 +288,7 @@ def _type(values: Any) -> Any:
 AnyTask = Annotated[
     Annotated[Binary, Tag("binary")]
     | Annotated[Anomaly, Tag("anomaly")]
+    | Annotated[Ranking, Tag("ranking")]
     | Annotated[Multiclass, Tag("multiclass")]
     | Annotated[Ordinal, Tag("ordinal")]
     | Annotated[Number, Tag("number")],

@@ -36,7 +36,7 @@ COVERED = 0.9
 
 MANY = ("multiclass", "ordinal")
 """Types of task whose answer is a probability a class, of several classes."""
-TWO = ("binary", "anomaly")
+TWO = ("binary", "anomaly", "ranking")
 """Types of task whose answer is a probability of yes."""
 _CLASSES = (*TWO, *MANY)
 _NUMBER = ("number",)
@@ -113,7 +113,12 @@ class Metric:
 METRICS: dict[str, Metric] = {}
 """Every metric by its name, in the order in which pages show them."""
 
-PRIMARY = {"binary": "roc_auc", "anomaly": "roc_auc", "multiclass": "macro_f1", "ordinal": "kappa", "number": "r2"}
+PRIMARY = {
+    **dict.fromkeys(TWO, "roc_auc"),
+    "multiclass": "macro_f1",
+    "ordinal": "kappa",
+    "number": "r2",
+}
 """By type of task the metric that candidates are ranked and chosen by."""
 
 

@@ -10,7 +10,7 @@ import pytest
 from loopbook.models.architectures import registry
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.errors import ScenarioError
-from loopbook.scenario.task import Anomaly, Binary, Number, OneOfMany, Ordinal, Quantity, Task, YesNo
+from loopbook.scenario.task import Anomaly, Binary, Number, OneOfMany, Ordinal, Quantity, Ranking, Task, YesNo
 
 LABEL = YesNo(column="y", positive=(1,))
 TEXT, TABLE = Binary(fields={"text": "text"}, label=LABEL), Binary(fields={"size": "number"}, label=LABEL)
@@ -27,6 +27,7 @@ def test_every_architecture_suits_some_task_with_its_defaults(name: str) -> None
     own: dict[tuple[str, ...], Task] = {
         ("number",): Number(type="number", fields=task.fields, label=Quantity(column="y", limits=(1.0,))),
         ("anomaly",): Anomaly(type="anomaly", fields=task.fields),
+        ("ranking",): Ranking(type="ranking", fields=task.fields, query="reader", item="book"),
     }
     check(name, own.get(tuple(found.types or ()), task))
 

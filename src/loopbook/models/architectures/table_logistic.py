@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from loopbook.models.heads import Goal
 
 
-@architecture(Linear, needs="table", types=("binary", "multiclass", "ordinal"), monotone=True)
+@architecture(Linear, needs="table", types=("binary", "ranking", "multiclass", "ordinal"), monotone=True)
 def table_logistic(
     features: "Features", train: "pd.DataFrame", goals: "Sequence[Goal]", *, C: Strength = 1.0
 ) -> Linear:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from loopbook.models.heads import Goal
 
 
-@architecture(Linear, needs="text", types=("binary",), also=False, monotone=True)
+@architecture(Linear, needs="text", types=("binary", "ranking"), also=False, monotone=True)
 def word_list(features: "Features", train: "pd.DataFrame", goals: "Sequence[Goal]", *, words: Count = 200) -> Linear:
     """Return a linear model on the counts of the chosen words, all of one weight but for the sign.
 

@@ -22,7 +22,7 @@ _SHARPNESS = 20.0  # of cosines, before the temperature is set on validation
 @architecture(
     Linear,
     needs="text",
-    types=("binary", "multiclass", "ordinal"),
+    types=("binary", "ranking", "multiclass", "ordinal"),
     monotone=True,
     described=True,
     costly_export=True,
