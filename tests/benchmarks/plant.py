@@ -264,7 +264,7 @@ def main() -> None:
         report("plant-watch", names)
         others_of("plant-watch")
     if asked.only in (None, "others"):
-        for name in ("city-pulse", "ticker-volume"):
+        for name in ("city-pulse", "road-pulse", "ticker-volume"):
             report(name, names)
     if asked.only in (None, "simulated"):
         simulated(asked.worlds, names)

@@ -127,12 +127,12 @@ class Binary(Classes):
 
 
 class Anomaly(Binary):
-    """How unlike the normal a row is: one score, calibrated by the normal rows of validation, not by failures.
+    """How unlike the normal a row is: one score, calibrated by normal rows that it has not learned from.
 
     Attributes
     ----------
     reference
-        Scores of the normal rows of validation, ascending.
+        Scores of normal rows, ascending, by models that have not seen them.
     prior
         Share of rows that belong to a failure.
     """
