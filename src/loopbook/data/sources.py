@@ -45,7 +45,7 @@ _POSTS = (
 )
 _PLACES = (
     *("list", "time", "reader", "book", "place", "propensity", "price", "clicked", "bought"),
-    *("title", "blurb", "author", "items_price", "pages", "items_age", "published", "age", "joined"),
+    *("title", "blurb", "author", "items_price", "pages", "age", "published", "users_age", "joined"),
 )
 
 
