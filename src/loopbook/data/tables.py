@@ -159,9 +159,9 @@ def items(collected: Collected, rows: pd.DataFrame, scenario: Scenario) -> pd.Da
     return cleaning.mask(known, scenario)[0]
 
 
-def card(collected: Collected, scenario: Scenario) -> dict[str, Any]:
-    """Return what the dataset card says of each table: its origin, its rows, and what is in quarantine and why."""
-    return {
+def on_card(card: dict[str, Any], collected: Collected, scenario: Scenario) -> dict[str, Any]:
+    """Return the dataset card with what is to be said of each table: origin, rows, columns, quarantine and why."""
+    told = {
         name: {
             "origin": dict(table.origin),
             "rows": len(table.frame),
@@ -170,3 +170,14 @@ def card(collected: Collected, scenario: Scenario) -> dict[str, Any]:
         }
         for name, table in read(collected, scenario).items()
     }
+    findings = [
+        {
+            "kind": "quarantine",
+            "severity": "warning",
+            "text": f"{sum(table['quarantine'].values()):,} rows of the table {name} are in quarantine "
+            f"({', '.join(f'{why} {count:,}' for why, count in table['quarantine'].items())}); so are rows of them.",
+        }
+        for name, table in told.items()
+        if table["quarantine"]
+    ]
+    return card | {"tables": told, "findings": [*card["findings"], *findings]}
