@@ -161,7 +161,7 @@ def items(collected: Collected, rows: pd.DataFrame, scenario: Scenario) -> pd.Da
 
 def on_card(card: dict[str, Any], collected: Collected, scenario: Scenario) -> dict[str, Any]:
     """Return the dataset card with what is to be said of each table: origin, rows, columns, quarantine and why."""
-    told = {
+    told: dict[str, dict[str, Any]] = {
         name: {
             "origin": dict(table.origin),
             "rows": len(table.frame),

@@ -22,7 +22,7 @@ from loopbook.scenario.settings import Settings, refuse
 from loopbook.scenario.source import Source
 from loopbook.scenario.stories import Criterion, Story
 from loopbook.scenario.studies import StudiesSettings
-from loopbook.scenario.task import AnyTask
+from loopbook.scenario.task import AnyTask, Ranking
 from loopbook.scenario.training import TrainingSettings
 from loopbook.scenario.watch import WatchSettings
 
@@ -105,7 +105,7 @@ class Scenario(Settings):
                 f"data.splits.by is {splits.by!r}, so the source must name its {of_rows} column (source.{of_rows})",
             ),
             (
-                splits.by == "last" and self.task.type != "ranking",
+                splits.by == "last" and not isinstance(self.task, Ranking),
                 "data.splits.by is 'last', each user's last part, and the task is no ranking: it has no users",
             ),
             (
