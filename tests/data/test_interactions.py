@@ -26,7 +26,7 @@ def scenario(task: dict[str, Any] = {}, source: dict[str, Any] = {}, **sections:
             "title": "Books",
             "description": "Books for readers.",
             "task": own | ({} if task.get("negatives") else label) | task,
-            "source": {"kind": "csv", "path": "rows.csv", "time": "at", **source},
+            "source": source if "kind" in source else {"kind": "csv", "path": "rows.csv", "time": "at", **source},
             "training": {"candidates": {"tfidf": {"architecture": "tfidf"}}},
             **sections,
         }
