@@ -5,12 +5,15 @@ import io
 import os
 import stat
 import tarfile
+import zipfile
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
+from tests.data.test_interactions import scenario as ranking
 
-from loopbook.data import catalog, download, sources
+from loopbook.data import catalog, download, raw_copies, sources, validation
 from loopbook.data.catalog import Dataset
 from loopbook.data.files import CsvForm
 from loopbook.scenario.errors import DataError
@@ -235,6 +238,65 @@ def test_several_files_are_one_set_with_lines_counted_on_and_each_row_says_its_p
     before = sources.fingerprint(source, tmp_path, tmp_path)
     monkeypatch.setitem(catalog.CATALOG, "authored", replace(files[0], more=(replace(files[1], member_sha256="1"),)))
     assert sources.fingerprint(source, tmp_path, tmp_path) != before
+
+
+DATA = b"196\t242\t3\t881250949\n186\t302\t5\t891717742\n22\t377\t1\t878887116\n186\t242\t4\t891717743\n"
+ITEM = "242|Kolya (1996)|24-Jan-1997||http://x|0|0|0|0|0|1|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
+ITEM += '302|L\xe9on "L.A." (1997)|01-Jan-1997||http://x|0|0|0|0|0|0|1|0|0|0|1|0|0|1|0|0|1|0|0\n'
+ITEM += "377|Heavyweights (1994)|01-Jan-1994||http://x|0|0|0|0|1|1|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
+USER = b"196|49|M|writer|55105\n186|39|F|executive|00000\n22|25|M|writer|40206\n"
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    """Return a zip archive of the form of ml-100k.zip; the members are made up."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def movielens(server, monkeypatch):
+    """Serve a made-up archive of the form of MovieLens 100k, and pin its members."""
+    made = {"u.data": DATA, "u.item": ITEM.encode("latin-1"), "u.user": USER}
+    server.content = zipped({"ml-100k/README": b"r", **{f"ml-100k/{name}": of for name, of in made.items()}})
+    for part in ("", "-items", "-users"):
+        known = catalog.find(f"movielens-100k{part}")
+        digest = hashlib.sha256(made[Path(known.member).name]).hexdigest()
+        here = replace(known, address=f"{server.url}/ml-100k.zip", member_sha256=digest)
+        monkeypatch.setitem(catalog.CATALOG, known.name, here)
+    return server
+
+
+def test_the_three_tables_of_a_zip_archive_are_one_source(movielens, tmp_path):
+    tables = {
+        "items": {"kind": "catalog", "dataset": "movielens-100k-items", "key": "item_id"},
+        "users": {"kind": "catalog", "dataset": "movielens-100k-users", "key": "user_id"},
+    }
+    source = {"kind": "catalog", "dataset": "movielens-100k", "time": "timestamp", "time_formats": ["unix"]}
+    told = {"query": "user_id", "item": "item_id", "fields": {"title": "text", "drama": "number"}}
+    label = {"label": {"column": "rating", "positive": [4, 5], "names": ["no", "liked it"]}}
+    agent = ranking(told | label, {**source, "tables": tables, "protected": ["age"]})
+    sources.check(agent, tmp_path)
+    collected = sources.collect(agent.source, tmp_path, tmp_path / "raw")
+    rows, quarantine = validation.validate(collected, agent, date(2026, 11, 30))
+    assert not len(quarantine) and rows["label"].tolist() == [0, 1, 0, 1]
+    assert rows["title"].tolist()[1] == 'L\xe9on "L.A." (1997)' and rows["age"].tolist() == ["49", "39", "25", "39"]
+    assert rows["time"].dt.year.tolist() == [1997, 1998, 1997, 1998]
+    assert "not to be passed on" in collected.origin["licence"]
+    paths = raw_copies.of(agent.source, tmp_path, tmp_path / "raw")
+    assert {path.name for path in paths} == {"u.data", "u.item", "u.user", "ml-100k.zip"}
+    assert all(path.is_file() for path in paths)
+
+
+def test_a_zip_archive_that_is_wrong_says_so(movielens, tmp_path):
+    known = catalog.find("movielens-100k")
+    with pytest.raises(DataError, match=r"has no file 'ml-100k/u\.dat'\. Did you mean 'ml-100k/u\.data'"):
+        catalog.fetch(replace(known, member="ml-100k/u.dat"), tmp_path)
+    movielens.content = movielens.content[:100] + b"x" * 40 + movielens.content[140:]
+    with pytest.raises(DataError, match=r"cannot be unpacked|SHA-256"):
+        catalog.fetch(known, tmp_path / "other")
 
 
 @pytest.mark.skipif(not MIRRORED, reason=f"{catalog.MIRROR} is not set")

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from tests.data.test_validation import collected
 
-from loopbook.data import cleaning, identity, validation
+from loopbook.data import cleaning, identity, interactions, validation
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.task import RANKED
+from loopbook.scenario.task import HISTORY, RANKED
 
 TODAY = date(2026, 11, 30)
 
@@ -26,7 +26,7 @@ def scenario(task: dict[str, Any] = {}, source: dict[str, Any] = {}, **sections:
             "title": "Books",
             "description": "Books for readers.",
             "task": own | ({} if task.get("negatives") else label) | task,
-            "source": {"kind": "csv", "path": "rows.csv", "time": "at", **source},
+            "source": source if "kind" in source else {"kind": "csv", "path": "rows.csv", "time": "at", **source},
             "training": {"candidates": {"tfidf": {"architecture": "tfidf"}}},
             **sections,
         }
@@ -99,3 +99,72 @@ def test_a_task_that_cannot_be_is_refused(task: dict[str, Any], message: str) ->
 def test_a_column_that_is_not_there_is_named() -> None:
     with pytest.raises(DataError, match=r"no column 'plce', which task\.place names\. Did you mean 'place'"):
         validation.validate(collected(shown(place="1")), scenario({"place": "plce"}), TODAY)
+
+
+def bought(rows: int = 400, seed: int = 1) -> pd.DataFrame:
+    """Return what readers bought, and nothing that they did not."""
+    random = np.random.default_rng(seed)
+    days = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.sort(random.integers(0, 90, rows)), unit="D")
+    reader, book = random.integers(0, 30, rows), random.integers(0, 40, rows)
+    named = {"reader": [f"r{at}" for at in reader], "book": [f"b{at}" for at in book], "at": days.strftime("%Y-%m-%d")}
+    return pd.DataFrame(named | {"note": "x"})
+
+
+def test_negatives_are_drawn_from_what_was_there_and_not_taken_until_then() -> None:
+    frame = bought()
+    told = scenario({"negatives": 3, "fields": {"note": "category"}})
+    found = interactions.drawn(collected(frame), told.task, told.source, None)
+    rows = found.frame
+    yes, no = rows[rows["taken"] == "yes"], rows[rows["taken"] == "no"]
+    assert len(yes) == 400 and found.origin["drawn"] == len(no) and found.origin["rows"] == len(rows)
+    assert 3 * 400 - 40 < len(no) <= 3 * 400
+    first = frame.groupby("book")["at"].min()
+    assert (first[no["book"]].to_numpy() <= no["at"].to_numpy()).all(), "no item that nobody had taken by then"
+    taken = frame.groupby(["reader", "book"])["at"].min()
+    own = taken.reindex(pd.MultiIndex.from_frame(no[["reader", "book"]])).fillna("9999")
+    assert (own.to_numpy() > no["at"].to_numpy()).all(), "none that the user had taken"
+    assert not no.assign(line=found.lines[400:])[["line", "book"]].duplicated().any(), "none twice beside one row"
+    assert "rows are drawn, up to 3 items beside each one taken" in found.origin["caution"]
+
+
+def test_a_row_that_comes_later_moves_no_draw_and_only_known_items_are_drawn() -> None:
+    frame, told = bought(), scenario({"negatives": 2, "fields": {"note": "category"}})
+
+    def drawn(rows: pd.DataFrame, known: Any = None) -> pd.DataFrame:
+        found = interactions.drawn(collected(rows), told.task, told.source, known).frame
+        return found[found["taken"] == "no"][["reader", "book", "at"]].reset_index(drop=True)
+
+    assert set(drawn(frame, {"b1", "b2"})["book"]) == {"b1", "b2"}
+    early = frame[frame["at"] < "2026-03-01"]
+    both = drawn(early).merge(drawn(frame), how="left", indicator=True)
+    assert (both["_merge"] == "both").all()
+
+
+def test_rows_with_draws_are_validated_and_both_classes_are_there() -> None:
+    told = scenario({"negatives": 2, "fields": {"note": "category", "item_taken": "number"}})
+    rows, quarantine = validation.validate(collected(bought()), told, TODAY)
+    assert not len(quarantine) and 0.3 < rows["label"].mean() < 0.4
+    assert rows["row_id"].is_unique
+
+
+def test_history_is_what_was_taken_strictly_before_as_counted_row_by_row() -> None:
+    frame = bought(150)
+    rows = frame.rename(columns={"reader": "query", "book": "item", "at": "time"})
+    rows["time"] = pd.to_datetime(rows["time"], utc=True)
+    taken = rows[np.random.default_rng(2).random(150) < 0.6]
+    found = interactions.history(rows, taken)
+    for at in range(0, 150, 7):
+        row = rows.iloc[at]
+        before = taken[taken["time"] < row["time"]]
+        own = before[before["query"] == row["query"]]
+        recent = before["time"] >= row["time"] - pd.Timedelta(days=interactions.RECENT)
+        days = (row["time"] - own["time"].max()).total_seconds() / 86_400 if len(own) else np.nan
+        wanted = [
+            len(own),
+            (before["item"] == row["item"]).sum(),
+            (recent & (before["item"] == row["item"])).sum(),
+            (own["item"] == row["item"]).sum(),
+            days,
+        ]
+        assert np.allclose(found.iloc[at].to_numpy(), wanted, equal_nan=True)
+    assert found.columns.tolist() == list(HISTORY)

@@ -1,6 +1,7 @@
 """Splits keep together what belongs together, stay as they are, and the proof finds what leaks."""
 
 import hashlib
+from datetime import date
 from itertools import pairwise
 
 import numpy as np
@@ -9,8 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.data.conftest import build_scenario
+from tests.data.test_interactions import bought
+from tests.data.test_interactions import scenario as ranking
+from tests.data.test_validation import collected
 
-from loopbook.data import splitting
+from loopbook.data import splitting, validation
+from loopbook.scenario.data import Splits
 from loopbook.scenario.errors import DataError
 
 
@@ -229,3 +234,29 @@ def test_a_stream_that_begins_on_a_day_lies_behind_all_that_the_others_share(sce
 def test_splits_that_contradict_themselves_are_refused(scenario, splits, told):
     with pytest.raises(ValueError, match=told):
         scenario(SOURCE, splits=splits)
+
+
+def test_by_last_each_users_last_part_is_later_and_new_users_and_items_are_counted() -> None:
+    told = ranking({"negatives": 1, "fields": {"note": "category"}}, data={"splits": {"by": "last"}})
+    rows, _ = validation.validate(collected(bought(900)), told, date(2026, 11, 30))
+    sides = splitting.split(rows, told)
+    assert splitting.proof(sides, told)["check"].tolist()[-1].startswith("each split of a user begins after")
+    for _, parts in pd.concat([frame.assign(side=at) for at, frame in enumerate(sides.values())]).groupby("query"):
+        latest = parts.groupby("side")["time"].agg(["min", "max"])
+        assert (latest["max"].shift().dropna() < latest["min"].iloc[1:]).all()
+    shares = splitting.shares(sides, told).set_index("split")
+    assert shares.loc["train", "new share"] == 0 and shares["share"].round(1).tolist()[0] == 0.6
+    by_time = told.model_copy(update={"data": told.data.model_copy(update={"splits": Splits(by="time")})})
+    cut = splitting.split(rows, by_time)
+    late = splitting.shares(cut, by_time).set_index("split").loc["stream"]
+    assert late["new items"] == len(set(cut["stream"]["item"]) - set(cut["train"]["item"]))
+
+
+def test_a_users_split_that_overlaps_is_found() -> None:
+    told = ranking({"negatives": 1, "fields": {"note": "category"}}, data={"splits": {"by": "last"}})
+    rows, _ = validation.validate(collected(bought(900)), told, date(2026, 11, 30))
+    sides = splitting.split(rows, told)
+    sides["test"] = pd.concat([sides["test"], sides["train"].iloc[:1]])
+    sides["train"] = sides["train"].iloc[1:]
+    with pytest.raises(DataError, match="each split of a user begins"):
+        splitting.proof(sides, told)

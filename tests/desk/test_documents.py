@@ -3,16 +3,17 @@ from pathlib import Path
 import pytest
 
 from loopbook.desk import documents
+from loopbook.desk.turn import Passage
 from loopbook.scenario.errors import DataError
 
 
 def texts(name: str, content: str | bytes) -> str:
-    found, _ = documents.passages_of(name, content.encode() if isinstance(content, str) else content)
+    found, _ = documents.sections_of(name, content.encode() if isinstance(content, str) else content)
     return "\n".join(passage.text for passage in found)
 
 
 def test_markdown_is_cut_at_headings_and_found_again_by_its_address() -> None:
-    found, removed = documents.passages_of("pin.md", b"# The PIN\n\nFour digits.\n\n## Lost\n\nLook *here*.\n")
+    found, removed = documents.sections_of("pin.md", b"# The PIN\n\nFour digits.\n\n## Lost\n\nLook *here*.\n")
     assert [(each.address, each.text) for each in found] == [
         ("pin.md › The PIN", "Four digits."),
         ("pin.md › The PIN › Lost", "Look here."),
@@ -28,7 +29,7 @@ def test_a_tables_row_is_a_line_with_the_names_of_its_columns() -> None:
 
 
 def test_text_files_have_short_lines_as_headings() -> None:
-    found, _ = documents.passages_of("a.txt", b"THE CARD\n\nWhat it is\nA card\nof plastic.\n\nIt is free.\n")
+    found, _ = documents.sections_of("a.txt", b"THE CARD\n\nWhat it is\nA card\nof plastic.\n\nIt is free.\n")
     assert [(each.address, each.text) for each in found] == [
         ("a.txt › THE CARD › What it is", "A card of plastic.\nIt is free.")
     ]
@@ -67,7 +68,7 @@ def test_invisible_characters_do_not_hide_a_message() -> None:
     ],
 )
 def test_sentences_that_speak_to_a_machine_are_taken_out_and_told(aimed: str) -> None:
-    found, removed = documents.passages_of("a.md", f"# Cards\n\nCards are free. {aimed} They last 3 years.\n".encode())
+    found, removed = documents.sections_of("a.md", f"# Cards\n\nCards are free. {aimed} They last 3 years.\n".encode())
     assert [each.text for each in found] == ["Cards are free. They last 3 years."]
     assert removed == [aimed]
 
@@ -83,11 +84,11 @@ def test_encodings_are_told_from_the_bytes(encoding: str) -> None:
 )
 @pytest.mark.parametrize("name", ["a.md", "a.html", "a.txt"])
 def test_broken_files_are_no_crash(name: str, content: bytes) -> None:
-    documents.passages_of(name, content)
+    documents.sections_of(name, content)
 
 
 def test_long_sections_are_cut() -> None:
-    found, _ = documents.passages_of("a.txt", ("word " * 1_000).encode())
+    found, _ = documents.sections_of("a.txt", ("word " * 1_000).encode())
     assert [len(each.text.split()) for each in found] == [180, 180, 180, 180, 180, 100]
     assert len({each.address for each in found}) == 6
 
@@ -116,7 +117,7 @@ def test_a_folder_tells_what_it_leaves_out(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("secret")
     (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
     found = documents.read(folder)
-    assert [each.text for each in found.passages] == ["Text."]
+    assert [each.text for each in found.sections] == ["Text."]
     assert [said.split()[0] for said in found.left_out] == [
         *("binary.txt", "empty.md", "huge.txt", "link.txt", "photo.png"),
     ]
@@ -127,3 +128,25 @@ def test_a_folder_that_is_missing_or_says_nothing_is_an_error(tmp_path: Path) ->
         documents.read(tmp_path / "nowhere")
     with pytest.raises(DataError, match="holds no files"):
         documents.read(tmp_path)
+
+
+def test_sections_are_merged_within_their_document_and_up_to_the_limit() -> None:
+    texts = {"a.md": ["long " * 100, "short", "long " * 80], "b.md": ["alone"]}
+    sections = [
+        Passage(name, f"{name} › Title › {at}", text.strip())
+        for name, of in texts.items()
+        for at, text in enumerate(of)
+    ]
+    found, place = documents.merged(sections)
+    assert place.tolist() == [0, 0, 1, 2]
+    assert [passage.address for passage in found] == ["a.md › Title › 0 · 1", "a.md › Title › 2", "b.md › Title › 0"]
+    assert documents.headings(found[0]) == ["0", "1"]
+    assert all(len(passage.text.split()) <= documents.WORDS for passage in found)
+    kept = [sentence for passage in found for sentence in documents.sentences(passage.text)]
+    assert kept == [sentence for section in sections for sentence in documents.sentences(section.text)]
+
+
+def test_a_page_s_introduction_keeps_the_page_s_title() -> None:
+    sections, _ = documents.sections_of("pin.md", b"# The PIN\n\nFour digits.\n\n## Lost\n\nLook here.\n")
+    ((passage,), _) = documents.merged(sections)
+    assert passage.address == "pin.md › The PIN › The PIN · Lost"

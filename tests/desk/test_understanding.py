@@ -30,7 +30,7 @@ class Pages:
     """One page about cards, retrieved for each question, and its first sentence as the answer."""
 
     def search(self, question: str, most: int = 3) -> list[Found]:
-        return [Found(PAGE, 1.0, 0.8)]
+        return [Found(PAGE, 1.0, 0.8, PAGE.address)]
 
     def compose(self, question: str, found: Sequence[Found]) -> list[Citation]:
         return [Citation(each.passage.text.splitlines()[0], each.passage) for each in found]

@@ -63,6 +63,8 @@ def folder() -> Path:
     (made / "documents" / "injected.html").write_text(INJECTED, encoding="utf-8")
     past = pd.read_csv(AUTHORED / "dialogues.csv", dtype="str")
     past[past["question"].str.contains("lost|PIN", regex=True)].head(8).to_csv(made / "dialogues.csv", index=False)
+    asked = pd.read_csv(AUTHORED / "retrieval.csv", dtype="str")
+    asked[asked["document"].isin(DOCUMENTS)].to_csv(made / "retrieval.csv", index=False)
     for name in ("abuse.csv", "outside.csv"):
         pd.read_csv(AUTHORED / name, dtype="str").iloc[::5].to_csv(made / name, index=False)
     return made
@@ -85,15 +87,20 @@ def unsure(before: str = "") -> str:
 
 def cited() -> str:
     """Return a question that the desk answers from its documents."""
-    asked = pd.read_csv(AUTHORED / "retrieval.csv", dtype="str")
-    asked = asked[asked["document"].isin(DOCUMENTS)]
+    asked = pd.read_csv(folder() / "retrieval.csv", dtype="str")
     return next(text for text in asked["question"] if desk().reply(Conversation("c"), text).citations)
 
 
 def scenario(**settings: Any) -> Scenario:
     """Return the scenario of the authored set over these documents, with other settings of its service."""
     found = loaded("support-desk", **settings)
-    named = {"documents": "documents", "dialogues": "dialogues.csv", "abuse": "abuse.csv", "outside": "outside.csv"}
+    named = {
+        "documents": "documents",
+        "dialogues": "dialogues.csv",
+        "abuse": "abuse.csv",
+        "outside": "outside.csv",
+        "retrieval": "retrieval.csv",
+    }
     files = {setting: str(folder() / name) for setting, name in named.items()}
     assert found.studies.support_desk is not None
     own = found.studies.model_copy(update={"support_desk": found.studies.support_desk.model_copy(update=files)})

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -89,11 +89,11 @@ def since(cursor: Cursor, scenario: Scenario, root: Path, raw: Path, progress: P
     source = scenario.source
     if scenario.watch.folder is not None:
         try:
-            yield from _files(cursor, scenario, root / scenario.watch.folder)
+            yield from _files(cursor, scenario, root, raw)
         except OSError as error:
             raise DataError(f"watch.folder: {error.filename or scenario.watch.folder}: {error.strerror}.") from error
     elif isinstance(source, SqlSource):
-        yield from _queried(cursor, source, scenario.watch.column, root)
+        yield from _queried(cursor, source, scenario.watch.column, root, raw)
     elif isinstance(source, FeedSource | CrawlSource):
         fetching.fetch(source, raw, progress)
         found = sources.collect(source, root, raw)
@@ -105,9 +105,9 @@ def since(cursor: Cursor, scenario: Scenario, root: Path, raw: Path, progress: P
             yield Arrival(source.kind, rows, {"fetched": str(rows.frame["fetched"].max())})
 
 
-def _files(cursor: Cursor, scenario: Scenario, folder: Path) -> Iterator[Arrival]:
-    """Yield the files of a folder that are new or have changed."""
-    states = {}
+def _files(cursor: Cursor, scenario: Scenario, root: Path, raw: Path) -> Iterator[Arrival]:
+    """Yield the files of the folder that are new or have changed."""
+    folder, states = root / str(scenario.watch.folder), {}
     for path in folder.iterdir():
         if path.suffix.lower() in KINDS and not path.name.startswith("."):
             with suppress(FileNotFoundError):  # gone since it was listed
@@ -121,19 +121,21 @@ def _files(cursor: Cursor, scenario: Scenario, folder: Path) -> Iterator[Arrival
         done = {**done, path.name: states[path]}
         after = {"files": {name: list(state) for name, state in done.items()}}
         try:
-            yield Arrival(path.name, sources.of_file(path, KINDS[path.suffix.lower()], scenario.source), after)
+            came = sources.of_file(path, KINDS[path.suffix.lower()], scenario.source)
+            yield Arrival(path.name, replace(came, tables=sources.tables(scenario.source, root, raw)), after)
         except DataError as error:
             yield Arrival(path.name, None, after, str(error))
 
 
-def _queried(cursor: Cursor, source: SqlSource, column: str | None, root: Path) -> Iterator[Arrival]:
+def _queried(cursor: Cursor, source: SqlSource, column: str | None, root: Path, raw: Path) -> Iterator[Arrival]:
     """Yield the rows of a table or query from the cursor's value on."""
     names, rows = databases.read(source, root, None if column is None else (column, _typed(cursor.get("after"))))
     if not rows:
         return
     frame = pd.DataFrame({name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)})
     last = None if column is None else _plain(rows[-1][names.index(column)])
-    yield Arrival(source.table or "query", sources.numbered(frame, databases.shown(source)), {"after": last})
+    found = replace(sources.numbered(frame, databases.shown(source)), tables=sources.tables(source, root, raw))
+    yield Arrival(source.table or "query", found, {"after": last})
 
 
 _TYPES: dict[str, Any] = {"datetime": datetime.fromisoformat, "date": date.fromisoformat, "Decimal": Decimal}

@@ -6,6 +6,8 @@ Some come inside an installed package: they are read where they lie, and need no
 import hashlib
 import os
 import tarfile
+import zipfile
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -199,6 +201,32 @@ _TICKERS = tuple(
     for company, digest in _MENTIONS
 )
 
+_GENRES = (
+    *("unknown", "action", "adventure", "animation", "children", "comedy", "crime", "documentary", "drama", "fantasy"),
+    *("film_noir", "horror", "musical", "mystery", "romance", "sci_fi", "thriller", "war", "western"),
+)
+
+
+def _movielens(name: str, title: str, member: str, digest: str, columns: tuple[str, ...], delimiter: str) -> Dataset:
+    """Return one of the three tables of MovieLens 100k."""
+    form = CsvForm(delimiter, "latin-1", columns, quoting=False)
+    return Dataset(
+        name=name,
+        title=title,
+        address="https://files.grouplens.org/datasets/movielens/ml-100k.zip",
+        member=f"ml-100k/{member}",
+        member_sha256=digest,
+        mirror=f"ml-100k/{member}",
+        licence="for research; not to be passed on, nor used to earn money, without GroupLens' permission",
+        citation="Harper & Konstan (2015), The MovieLens Datasets: History and Context, ACM Transactions on "
+        "Interactive Intelligent Systems 5(4), 19.",
+        columns=columns,
+        form=form,
+        caution="People chose what to rate, of September 1997 to April 1998, often many films at one sitting: what "
+        "was never rated is not what was never liked. Nobody may pass the data on, in a shared report either.",
+    )
+
+
 CATALOG: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
@@ -284,6 +312,30 @@ CATALOG: dict[str, Dataset] = {
             "15ba994384730cb5a2e6818f17ded1430b40d92eb7a08e5b1a48a445c8c350f6",
         ),
         replace(_TICKERS[0], more=_TICKERS[1:]),
+        _movielens(
+            "movielens-100k",
+            "100,000 ratings of films from 1 to 5, by 943 people",
+            "u.data",
+            "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490",
+            ("user_id", "item_id", "rating", "timestamp"),
+            "\t",
+        ),
+        _movielens(
+            "movielens-100k-items",
+            "The 1,682 films of MovieLens 100k: title, day of release, genres",
+            "u.item",
+            "553841ebc7de3a0fd0d6b62a204ea30c1e651aacfb2814c7a6584ac52f2c5701",
+            ("item_id", "title", "released", "video_released", "page", *_GENRES),
+            "|",
+        ),
+        _movielens(
+            "movielens-100k-users",
+            "The 943 people of MovieLens 100k: age, sex, occupation, zip code",
+            "u.user",
+            "f120e114da2e8cf314fd28f99417c94ae9ddf1cb6db8ce0e4b5995d40e90e62c",
+            ("user_id", "age", "sex", "occupation", "zip"),
+            "|",
+        ),
         Dataset(
             name="german-credit",
             title="Credits of a German bank, each with what was known of the debtor and whether it was paid back",
@@ -407,13 +459,15 @@ def _keep(content: bytes, kept: Path, dataset: Dataset) -> Path:
 
 
 def _member(archive: Path, name: str) -> bytes:
-    """Return one regular file of a tar archive; nothing is unpacked to where the archive says.
+    """Return one regular file of a tar or zip archive; nothing is unpacked to where the archive says.
 
     Raises
     ------
     DataError
         If the archive cannot be read, or lacks the file.
     """
+    if zipfile.is_zipfile(archive):
+        return _zipped(archive, name)
     try:
         with tarfile.open(archive) as opened:
             members = {member.name: member for member in opened.getmembers()}
@@ -422,11 +476,23 @@ def _member(archive: Path, name: str) -> bytes:
             content = opened.extractfile(members[name]) if members[name].isreg() else None
             if content is None:
                 raise DataError(f"{archive.name}: {name!r} is a link or a folder, not a file; it is not followed.")
-            if members[name].size > _LARGEST:
-                raise DataError(
-                    f"{archive.name}: {name!r} would unpack to {members[name].size:,} bytes; "
-                    f"at most {_LARGEST:,} are allowed."
-                )
+            _refuse_large(archive, name, members[name].size)
             return content.read()
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DataError(f"{archive.name} cannot be unpacked: {error}. Delete it; the next run fetches it.") from error
+
+
+def _zipped(archive: Path, name: str) -> bytes:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            if name not in opened.namelist():
+                raise DataError(f"{archive.name} has no file {name!r}.{suggest(name, opened.namelist())}")
+            _refuse_large(archive, name, opened.getinfo(name).file_size)
+            return opened.read(name)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise DataError(f"{archive.name} cannot be unpacked: {error}. Delete it; the next run fetches it.") from error
+
+
+def _refuse_large(archive: Path, name: str, size: int) -> None:
+    if size > _LARGEST:
+        raise DataError(f"{archive.name}: {name!r} would unpack to {size:,} bytes; at most {_LARGEST:,} are allowed.")

@@ -50,7 +50,7 @@ def hashes(rows: pd.DataFrame, texts: Iterable[str], others: Iterable[str] = ())
     known = inputs(rows, [*words, *others])
     by_text = words and not set(RANKED) <= set(rows.columns)
     own: list[Any] = [None] * len(rows) if by_text else rows["row_id"].astype(str).tolist()
-    return np.array([_hash(each) for each in zip(own, known, strict=True)], dtype=np.uint64)
+    return np.array([hash_of(each) for each in zip(own, known, strict=True)], dtype=np.uint64)
 
 
 def _keys(values: "pd.Series[Any]") -> list[Any]:
@@ -64,6 +64,7 @@ def _key(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) else float(value) + 0.0
 
 
-def _hash(value: Any) -> int:
+def hash_of(value: Any) -> int:
+    """Return a 64-bit hash of a value, by how it is written."""
     digest = hashlib.blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=_BYTES).digest()
     return int.from_bytes(digest, "big")

@@ -12,7 +12,7 @@ from loopbook.data import parsing
 from loopbook.data.cleaning import shorten
 from loopbook.data.parsing import Notation
 from loopbook.scenario.errors import DataError, suggest
-from loopbook.scenario.source import CsvSource, Source
+from loopbook.scenario.source import Columns, CsvSource, Source
 from loopbook.scenario.task import Label, OneOfMany, Quantity, Task, Value, YesNo
 from loopbook.statistics import targets
 
@@ -128,7 +128,7 @@ def refuse_one_class(label: "pd.Series[Any]", raw: "pd.Series[Any]", task: Task,
     raise DataError(f"{told}, and task.label.positive is {', '.join(map(repr, said.positive))}.{near}")
 
 
-def notation(source: Source, column: str) -> Notation:
+def notation(source: Columns, column: str) -> Notation:
     """Return how the numbers of a column are written."""
     marks = (source.decimal, source.thousands) if isinstance(source, CsvSource) else (".", None)
     return Notation(*marks, source.units.get(column, ""), source.missing.get(column))

@@ -19,6 +19,7 @@ from loopbook.scenario.source import (
     FeedSource,
     FileSource,
     HttpSource,
+    Read,
     ShopSource,
     SimulationSource,
     Source,
@@ -45,6 +46,11 @@ def http(source: HttpSource, raw: Path) -> Path:
 
 def of(source: Source, root: Path, raw: Path) -> list[Path]:
     """Return where our copies of a source lie, whether they are there or not; none of what is read in place."""
+    tables = source.tables.values() if isinstance(source, Read) else ()
+    return [*_of_rows(source, root, raw), *(path for table in tables for path in of(table, root, raw))]
+
+
+def _of_rows(source: Source, root: Path, raw: Path) -> list[Path]:
     match source:
         case HttpSource():
             return [http(source, raw)]
@@ -67,7 +73,7 @@ def lifetime(source: Source, root: Path, raw: Path) -> str:
         days = source.keep_raw_days
         until = f"gc takes it away {days:g} days after the last fetch" if days else "it stays until somebody removes it"
         return f"what loopbook fetch saved in data/raw; a run asks nobody on the web; {until} (source.keep_raw_days)"
-    if not of(source, root, raw):
+    if not _of_rows(source, root, raw):
         return "read where it lies, and never taken away"
     if source.keep_raw_days is None:
         return "a copy in data/raw, until somebody removes it (source.keep_raw_days)"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ from loopbook.scenario.source import (
     Source,
     SqlSource,
 )
-from loopbook.scenario.task import RANKED, Ranking
+from loopbook.scenario.task import HISTORY, RANKED, TAKEN, Ranking, Task
 from loopbook.statistics.coin import coin
 
 if TYPE_CHECKING:
@@ -43,7 +43,10 @@ _POSTS = (
     *("post_id", "author", "time", "company", "text", "topics", "sentiment", "material", "alert", "style"),
     *("true_alert", "hard_case", "topic"),
 )
-_PLACES = ("list", "time", "reader", "book", "place", "propensity", "price", "clicked", "bought")
+_PLACES = (
+    *("list", "time", "reader", "book", "place", "propensity", "price", "clicked", "bought"),
+    *("title", "blurb", "author", "items_price", "pages", "age", "published", "users_age", "joined"),
+)
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,15 @@ class Collected:
         Rows that could not be parsed: line, reason, detail, text.
     origin
         address, licence, citation, sha256, rows; of a sample also caution and of_rows, how many there are.
+    tables
+        Further tables by name, to be joined to the rows.
     """
 
     frame: pd.DataFrame
     lines: NDArray[np.int64]
     broken: pd.DataFrame
     origin: dict[str, Any]
+    tables: Mapping[str, Collected] = field(default_factory=dict)
 
 
 def collect(source: Source, root: Path, raw: Path, progress: Progress = silent) -> Collected:
@@ -95,7 +101,14 @@ def collect(source: Source, root: Path, raw: Path, progress: Progress = silent) 
     for why in filter(None, map(raw_copies.gone, raw_copies.of(source, root, raw))):
         progress(why)
     collected = _windowed(_collect(source, root, raw, progress), source)
-    return replace(collected, origin=collected.origin | {"raw": raw_copies.lifetime(source, root, raw)})
+    further = tables(source, root, raw, progress) or collected.tables
+    return replace(collected, origin=collected.origin | {"raw": raw_copies.lifetime(source, root, raw)}, tables=further)
+
+
+def tables(source: Source, root: Path, raw: Path, progress: Progress = silent) -> dict[str, Collected]:
+    """Read the further tables of a source, by name; see `collect`."""
+    named = source.tables if isinstance(source, Read) else {}
+    return {name: collect(table, root, raw, progress) for name, table in named.items()}
 
 
 def _collect(source: Source, root: Path, raw: Path, progress: Progress) -> Collected:
@@ -164,6 +177,8 @@ def fingerprint(source: Source, root: Path, raw: Path) -> str:
             content = _saved(source, root, raw)
         case SimulationSource() | ShopSource():
             content = "simulation"
+    for table in source.tables.values() if isinstance(source, Read) else ():
+        content += fingerprint(table, root, raw)
     settings = json.dumps(source.model_dump(mode="json"), sort_keys=True)
     return hashlib.sha256(f"{settings}\n{content}".encode()).hexdigest()
 
@@ -189,8 +204,22 @@ def check(scenario: Scenario, root: Path) -> None:
             )
         known = (str(scenario.source.time), *series.columns)
         where = f"a window of {where}"
-    if known is not None:
-        require(scenario, known, where)
+    if known is None:
+        return
+    for name, table in getattr(scenario.source, "tables", {}).items():
+        on, (at, beside) = table.on or table.key, _columns(table, root)
+        if beside is None:
+            return
+        if table.key not in beside:
+            raise DataError(f"{at} has no column {table.key!r}, the key of {name}.{suggest(table.key, beside)}")
+        if on not in known:
+            raise DataError(
+                f"{where} has no column {on!r}, which names the rows of the table {name}."
+                f"{suggest(on, known)} Name it in source.tables.{name}.on."
+            )
+        own, where = set(known), f"{where} with {at}"
+        known = (*known, *(f"{name}_{column}" if column in own else column for column in beside if column != table.key))
+    require(scenario, (*known, *_made(scenario.task)), where)
 
 
 def _columns(source: Source, root: Path) -> tuple[str, Sequence[str] | None]:
@@ -247,6 +276,11 @@ def require(scenario: Scenario, known: Iterable[str], where: str) -> None:
     ]
     if problems:
         raise DataError("\n".join(problems))
+
+
+def _made(task: Task) -> tuple[str, ...]:
+    """Return the columns that no source has to have: what a ranking draws, and what it counts of the past."""
+    return (*HISTORY, *([TAKEN] if task.negatives else [])) if isinstance(task, Ranking) else ()
 
 
 def _file(written: str, root: Path) -> Path:
@@ -418,8 +452,11 @@ def _simulated(source: SimulationSource | ShopSource) -> Collected:
 
     digest = hashlib.sha256(json.dumps(source.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
     origin = _origin(f"simulated, seed {source.seed}", digest, "none needed: the texts are invented")
-    rows = shop.simulate(source).rows if isinstance(source, ShopSource) else simulate(source).posts
-    return _collected(rows, origin)
+    if isinstance(source, SimulationSource):
+        return _collected(simulate(source).posts, origin)
+    world = shop.simulate(source)
+    further = {"items": _collected(world.items, origin), "users": _collected(world.users, origin)}
+    return replace(_collected(world.rows, origin), tables=further)
 
 
 def _collected(

@@ -13,7 +13,7 @@ from loopbook.data.features import column
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, refuse
 from loopbook.scenario.source import ShopSource, SimulationSource
-from loopbook.scenario.task import Anomaly
+from loopbook.scenario.task import Anomaly, Ranking
 from loopbook.statistics import targets
 from loopbook.statistics.coin import coin
 
@@ -32,6 +32,7 @@ def split(
 
     * By time: stretches that follow each other, in the order of `SPLITS`; rows of the same moment stay together. They
       end where `dates` says, whatever is added later; rows after the last date belong to the last window.
+    * By last: each group's (user's) own stretches, in the order of `SPLITS`, by how many of its moments lie before.
     * By group, and by stratum: a stable hash of the row's group (of its id, where it has none) decides, so that a row
       keeps its split whatever is added, removed or relabelled later. Shares of rows and of classes are met within
       chance; by stratum, train, validation and test must have rows of each value of the source's `stratum` column. A
@@ -76,6 +77,12 @@ def split(
         ordered = rows.sort_values(["time", "row_id"], kind="stable")
         places = _begins(dates or boundaries(rows, scenario), scenario).searchsorted(
             pd.DatetimeIndex(ordered["time"]), side="right"
+        )
+    elif data.splits.by == "last":
+        ordered = rows.sort_values(["time", "row_id"], kind="stable")
+        moments = ordered.groupby("group")["time"]
+        places = np.searchsorted(
+            _bounds(scenario), (moments.rank("dense") - 0.5) / moments.transform("nunique"), side="right"
         )
     else:
         ordered, begins = rows, _begins(dates or boundaries(rows, scenario), scenario)
@@ -153,7 +160,11 @@ def proof(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
         overlaps = (spans["max"].shift() >= spans["min"]).sum()
         what = "split begins after the one" if by_time else "window of the agent's life begins after all"
         check(f"each {what} before it has ended", int(overlaps), "overlaps")
-    if not by_time:
+    elif scenario.data.splits.by == "last":
+        spans = sides.groupby(["group", "side"], sort=False)["time"].agg(["min", "max"])
+        overlaps = (spans["max"].groupby("group").shift() >= spans["min"]).sum()
+        check("each split of a user begins after the one before it has ended", int(overlaps), "overlaps")
+    if not by_time and scenario.data.splits.by != "last":
         crossing = sides.groupby("group")["side"].nunique()
         check("all rows of a group are in one split", int((crossing > 1).sum()), f"of {len(crossing):,} groups cross")
     if scenario.task.texts_differ:
@@ -176,6 +187,7 @@ def proof(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
 def shares(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
     """Return what each split holds: rows, groups, share as wished and as it is, first and last time, and its label.
 
+    Of a ranking also how many of its users and items train has never seen, and the share of its rows with one of them.
     Rows without a time have no first and last.
     """
     total = sum(map(len, splits.values()))
@@ -192,10 +204,17 @@ def shares(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
                 "first": frame["time"].min(),
                 "last": frame["time"].max(),
                 **of_label.loc[name],
+                **(_new(frame, splits["train"]) if isinstance(scenario.task, Ranking) else {}),
             }
             for name, frame in splits.items()
         ]
     ).dropna(axis="columns", how="all")
+
+
+def _new(frame: pd.DataFrame, train: pd.DataFrame) -> dict[str, float]:
+    user, item = (~frame[name].isin(train[name].unique()) for name in ("query", "item"))
+    met = {"new users": frame.loc[user, "query"].nunique(), "new items": frame.loc[item, "item"].nunique()}
+    return {**met, "new share": float((user | item).mean())}
 
 
 def _bounds(scenario: Scenario) -> NDArray[np.float64]:

@@ -2,18 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.data import interactions, labels, parsing, sources
-from loopbook.data.cleaning import normalise, shorten
+from loopbook.data import interactions, labels, parsing, row_checks, sources, tables
+from loopbook.data.row_checks import Verdict
 from loopbook.data.sources import Collected
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
@@ -25,30 +23,7 @@ from loopbook.scenario.task import Ranking
 CANONICAL = ("row_id", "time", "group", "label", "weight")
 """Columns that every split has, and of a ranking `task.RANKED`; one of the source with such a name is ``…_source``."""
 
-QUARANTINE = ("line", "reason", "detail", "row")
-
 _NO_LABEL = "missing-label"
-_SHOWN = 80  # characters of a value in a quarantined row
-_SHOWN_COLUMNS = 30
-
-
-class _Verdict:
-    """The first thing that is wrong with each row."""
-
-    def __init__(self, rows: int, allowed: str = "") -> None:
-        self.allowed = allowed
-        self.reason = np.full(rows, "", dtype=object)
-        self.detail = np.full(rows, "", dtype=object)
-
-    def note(self, bad: Any, reason: str, detail: str | Callable[[int], str]) -> None:
-        """Mark the rows where `bad` holds and nothing was wrong before; a detail is made of a row's position."""
-        fresh = np.flatnonzero(np.asarray(bad, dtype=bool) & self.good & (reason != self.allowed))
-        self.reason[fresh] = reason
-        self.detail[fresh] = detail if isinstance(detail, str) else [detail(position) for position in fresh.tolist()]
-
-    @property
-    def good(self) -> NDArray[np.bool_]:
-        return np.asarray(self.reason == "", dtype=bool)
 
 
 def validate(
@@ -81,11 +56,11 @@ def validate(
         If a named column is missing, if more rows than ``data.max_quarantine_share`` are bad, or if the good rows
         have one class only.
     """
-    frame = collected.frame
     salt = scenario.name if salt is None else salt
-    columns, verdict, labelled = _checked(collected, scenario, today, salt)
-    quarantine = _quarantine(collected, verdict, scenario, salt)
-    _refuse_too_many(quarantine, len(frame) + len(collected.broken), scenario.data.max_quarantine_share)
+    collected, columns, verdict, labelled = _checked(collected, scenario, today, salt)
+    frame = collected.frame
+    quarantine = row_checks.quarantine(collected, verdict, set(scenario.source.personal), scenario.data, salt)
+    row_checks.refuse_too_many(quarantine, len(frame) + len(collected.broken), scenario.data.max_quarantine_share)
     good = verdict.good & labelled
     if not good.any():
         raise DataError(f"No row is left after validation: all {len(quarantine):,} are in quarantine.")
@@ -104,7 +79,7 @@ def unlabelled(collected: Collected, scenario: Scenario, today: date) -> pd.Data
     """
     if not _keeps(scenario):
         return pd.DataFrame()
-    columns, verdict, labelled = _checked(collected, scenario, today, scenario.name)
+    collected, columns, verdict, labelled = _checked(collected, scenario, today, scenario.name)
     asked = verdict.good & ~labelled
     rows = pd.DataFrame(columns, index=collected.frame.index)[asked]
     rows.index = pd.Index(collected.lines[asked], name="line")
@@ -122,28 +97,45 @@ def decidable(collected: Collected, scenario: Scenario, today: date) -> tuple[pd
     DataError
         If another column that the scenario names is missing.
     """
-    frame, verdict = collected.frame, _Verdict(len(collected.frame))
+    collected, alone = tables.join(collected, tables.read(collected, scenario))
+    frame, verdict = collected.frame, Verdict(len(collected.frame))
+    for row in alone:
+        verdict.note(*row)
     known_later = filter(None, (*scenario.task.learned, *scenario.segments, scenario.source.truth))
     frame = frame.assign(**{name: "" for name in known_later if name not in frame})
     sources.require(scenario, frame.columns, "What came in")
     columns = _canonical(frame, scenario, verdict, today, scenario.name, labelled=False)
     rows = pd.DataFrame(columns, index=frame.index)[verdict.good]
     rows.index = pd.Index(collected.lines[verdict.good], name="line")
-    return rows, _quarantine(replace(collected, frame=frame), verdict, scenario, scenario.name)
+    whole, personal = replace(collected, frame=frame), set(scenario.source.personal)
+    return rows, row_checks.quarantine(whole, verdict, personal, scenario.data, scenario.name)
 
 
 def _checked(
     collected: Collected, scenario: Scenario, today: date, salt: str
-) -> tuple[dict[str, Any], _Verdict, NDArray[np.bool_]]:
-    """Return the columns of all rows, what is wrong with each, and which have a label or need one."""
+) -> tuple[Collected, dict[str, Any], Verdict, NDArray[np.bool_]]:
+    """Return the rows as joined, their columns, what is wrong with each, and which have a label or need one."""
+    collected, alone = _joined(collected, scenario, salt)
     frame, label = collected.frame, scenario.task.label.column
-    verdict = _Verdict(len(frame), _NO_LABEL if _keeps(scenario) else "")
+    verdict = Verdict(len(frame), _NO_LABEL if _keeps(scenario) else "")
     if not len(frame):
-        return {}, verdict, verdict.good
+        return collected, {}, verdict, verdict.good
+    for row in alone:
+        verdict.note(*row)
     sources.require(scenario, frame.columns, "The source")
     columns = _canonical(frame, scenario, verdict, today, salt)
     missing = parsing.is_missing(parsing.strings(frame[label]), scenario.source.missing.get(label))
-    return columns, verdict, ~np.asarray(missing, dtype=bool) | (not _keeps(scenario))
+    return collected, columns, verdict, ~np.asarray(missing, dtype=bool) | (not _keeps(scenario))
+
+
+def _joined(collected: Collected, scenario: Scenario, salt: str) -> tuple[Collected, tuple[tables.Alone, ...]]:
+    """Return the rows with what a ranking draws, the columns of further tables, and what was taken before."""
+    known = tables.read(collected, scenario, salt)
+    if not isinstance(scenario.task, Ranking):
+        return tables.join(collected, known)
+    drawn = interactions.drawn(collected, scenario.task, scenario.source, tables.keys(known, scenario.task.item))
+    joined, alone = tables.join(drawn, known)
+    return interactions.remembered(joined, scenario.task, scenario.source), alone
 
 
 def _keeps(scenario: Scenario) -> bool:
@@ -173,7 +165,7 @@ def window(rows: pd.DataFrame, settings: DataSettings) -> pd.DataFrame:
 
 
 def _canonical(
-    frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict, today: date, salt: str, labelled: bool = True
+    frame: pd.DataFrame, scenario: Scenario, verdict: Verdict, today: date, salt: str, labelled: bool = True
 ) -> dict[str, Any]:
     """Return the columns of all rows, the bad ones included, and note in `verdict` what is wrong.
 
@@ -191,7 +183,11 @@ def _canonical(
         time = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]")
     note = verdict.note if labelled else lambda *_: None
     label, weight = labels.read(frame, scenario.task, source, note)
-    fields = _fields(frame, scenario, verdict)
+    fields = row_checks.typed(frame, scenario.task.fields, source, scenario.data, verdict)
+    texts = [fields[name] for name in scenario.task.text_fields]
+    if texts:
+        empty = [not any(parts) for parts in zip(*texts, strict=True)]
+        verdict.note(empty, "empty-text", f"nothing to read in {', '.join(scenario.task.text_fields)}")
     ranking = scenario.task if isinstance(scenario.task, Ranking) else None
     together = source.group or (ranking.query if ranking else None)
     groups = parsing.strings(frame[together]) if together else None
@@ -209,12 +205,12 @@ def _canonical(
         if name in source.personal:
             values: Any = hidden(name, parsing.strings(frame[name]))
         else:
-            values = fields[name] if name in fields else _other(frame[name])
+            values = fields[name] if name in fields else row_checks.other(frame[name])
         columns[f"{name}_source" if name in own else name] = values
     return columns
 
 
-def _times(values: "pd.Series[Any]", source: Source, verdict: _Verdict, today: date | None) -> "pd.Series[Any]":
+def _times(values: "pd.Series[Any]", source: Source, verdict: Verdict, today: date | None) -> "pd.Series[Any]":
     read, missing = parsing.times(values, source.time_formats, source.missing.get(str(values.name)))
     verdict.note(missing, "missing-time", f"no {values.name}")
     remedy = "write YYYY-MM-DD or ISO 8601, or name its form in source.time_formats"
@@ -229,41 +225,7 @@ def _times(values: "pd.Series[Any]", source: Source, verdict: _Verdict, today: d
     return read
 
 
-def _fields(frame: pd.DataFrame, scenario: Scenario, verdict: _Verdict) -> dict[str, Any]:
-    """Return the input fields in their types."""
-    fields: dict[str, Any] = {}
-    limit = scenario.data.max_characters
-    for name, kind in scenario.task.fields.items():
-        if kind == "number":
-            written_as = labels.notation(scenario.source, name)
-            numbers, bad = parsing.numbers(frame[name], written_as)
-            verdict.note(bad, "bad-number", labels.no_number(frame[name], written_as.decimal))
-            fields[name] = numbers
-            continue
-        texts = [parsing.plain(value) for value in frame[name].tolist()]
-        if kind == "text":
-            lengths = np.array([len(text) for text in texts])
-            verdict.note(lengths > limit, "too-long", partial(_too_long, name, lengths, limit))
-        fields[name] = pd.array([field(text, name, kind, scenario) for text in texts], dtype="str")
-    texts_of = [fields[name] for name in scenario.task.text_fields]
-    if texts_of:
-        empty = [not any(parts) for parts in zip(*texts_of, strict=True)]
-        verdict.note(empty, "empty-text", f"nothing to read in {', '.join(scenario.task.text_fields)}")
-    return fields
-
-
-def field(value: str, name: str, kind: str, scenario: Scenario) -> str:
-    """Return one value of a text or category as rows hold it: normalised; nothing where it is missing or too long."""
-    known = parsing.meaning_nothing(scenario.source.missing.get(name))
-    gone = kind == "category" and value.strip().casefold() in known
-    return "" if gone or len(value) > scenario.data.max_characters else normalise(value)
-
-
-def _too_long(name: str, lengths: NDArray[np.int64], limit: int, position: int) -> str:
-    return f"{name} has {lengths[position]:,} characters; data.max_characters is {limit:,}"
-
-
-def _ids(frame: pd.DataFrame, source: Source, verdict: _Verdict) -> list[str]:
+def _ids(frame: pd.DataFrame, source: Source, verdict: Verdict) -> list[str]:
     """Return unique ids: the source's, or a hash of the row's content with the number of its occurrence."""
     column = source.id
     if column is None:
@@ -277,53 +239,3 @@ def _ids(frame: pd.DataFrame, source: Source, verdict: _Verdict) -> list[str]:
     repeated = pd.Series(ids, dtype=object).where(verdict.good).duplicated()
     verdict.note(repeated, "duplicate-id", f"an earlier row has the same {column}")
     return ids
-
-
-def _other(values: "pd.Series[Any]") -> Any:
-    """Return a column that is no input, in a type that a table at rest can hold."""
-    if values.dtype != object:
-        return values.fillna("") if isinstance(values.dtype, pd.StringDtype) else values
-    inferred = values.infer_objects()
-    return inferred if inferred.dtype != object else [parsing.plain(value) for value in values.tolist()]
-
-
-def _quarantine(collected: Collected, verdict: _Verdict, scenario: Scenario, salt: str) -> pd.DataFrame:
-    bad = np.flatnonzero(~verdict.good)
-    personal = set(scenario.source.personal)
-    names = [str(name) for name in collected.frame.columns[:_SHOWN_COLUMNS]]
-    records: list[tuple[int, str, str, str]] = []
-    for index, values in zip(bad, collected.frame.iloc[bad, : len(names)].itertuples(index=False), strict=True):
-        shown = {
-            name: personal_data.pseudonym(parsing.plain(value).strip(), salt)
-            if name in personal
-            else shorten(parsing.plain(value), _SHOWN, scenario.data)
-            for name, value in zip(names, values, strict=True)
-        }
-        row = json.dumps(shown, ensure_ascii=False)
-        records.append(
-            (
-                int(collected.lines[index]),
-                verdict.reason[index],
-                shorten(verdict.detail[index], 200, scenario.data),
-                row,
-            )
-        )
-    for line, reason, detail, text in collected.broken.itertuples(index=False):
-        # Which part of a broken line names a person cannot be told, so where there are such columns no part is kept.
-        kept = {"characters": len(text)} if personal else {"line": shorten(text, _SHOWN, scenario.data)}
-        records.append((int(line), reason, shorten(detail, 200, scenario.data), json.dumps(kept, ensure_ascii=False)))
-    records.sort(key=lambda record: record[0])
-    return pd.DataFrame(records, columns=list(QUARANTINE)).astype({"line": "int64"})
-
-
-def _refuse_too_many(quarantine: pd.DataFrame, rows: int, most: float) -> None:
-    if not rows or len(quarantine) / rows <= most:
-        return
-    reasons = []
-    for reason, part in sorted(quarantine.groupby("reason"), key=lambda item: -len(item[1]))[:3]:
-        first = part.iloc[0]
-        reasons.append(f"\n  {len(part):,} × {reason}, first on line {first['line']}: {first['detail']}")
-    raise DataError(
-        f"{len(quarantine):,} of {rows:,} rows ({len(quarantine) / rows:.0%}) cannot be used; "
-        f"data.max_quarantine_share allows {most:.0%}. The main reasons:{''.join(reasons)}"
-    )

@@ -115,16 +115,18 @@ class Desk:
         table = authored.read(root / settings.titles, "intent", "title_en", "title_zh")
         titles = {name: dict(zip(table["intent"], table[f"title_{name}"], strict=True)) for name in ("en", "zh")}
         authored_dialogues = dialogues.read(root / settings.conversations)
-        known = dialogues.memory(authored_dialogues, model, texts[0])
-        understanding = Understanding(model, texts[0], titles, outside, settings.outside_level, known)
+        dialogue_memory = dialogues.memory(authored_dialogues, model, texts[0])
+        understanding = Understanding(model, texts[0], titles, outside, settings.outside_level, dialogue_memory)
         folder = documents.read(root / settings.documents, progress)
         for said in folder.left_out:
             _log.warning("%s", said)
-        index = Index.of(folder.passages, cache, progress, understanding.probabilities)
+        asked = authored.read(root / settings.retrieval, "part", "question", "document", "heading")
+        known = asked.loc[asked["part"] == "known", ["question", "document", "heading"]].itertuples(index=False)
+        index = Index.of(folder.sections, cache, progress, understanding.probabilities, list(known))
         past = authored.read(root / settings.dialogues, "question", "answer", "rating")
         lines = authored.read(root / settings.abuse, "text", "harmful")
         usual = [*past["question"], *past["answer"], *dialogues.ordinary(authored_dialogues)]
-        usual += [*authored.read(root / settings.outside, "text")["text"], *(each.text for each in folder.passages)]
+        usual += [*authored.read(root / settings.outside, "text")["text"], *(each.text for each in folder.sections)]
         abuse = Recogniser.of(lines, documents.sentences("\n".join(usual)), cache, progress)
         composer = composing.composer(index, settings.generator)
         return cls(settings, understanding, index, composer, PastDialogues.of(past, cache, progress), abuse)
@@ -214,7 +216,7 @@ class Desk:
         if self.retrieval is None or self.composer is None:
             return ()
         found = self.retrieval.search(about, _LOOKED)
-        headings = [re.sub(r"[-_.›]|md$|html$|txt$", " ", each.passage.address) for each in found]
+        headings = [re.sub(r"[-_.›]|md$|html$|txt$", " ", each.section) for each in found]
         fit = self.understanding.probabilities(headings)[:, intent] if found else ()
         near = [each for each, share in zip(found, fit, strict=True) if share >= ABOUT][:_READ]
         before = " ".join(said)

@@ -12,6 +12,7 @@ from loopbook.desk.desk import Desk
 from loopbook.desk.dialogues import Dialogue
 from loopbook.desk.outside import FUSED, SOFTMAX, Outside, compare
 from loopbook.desk.parts import Retrieval
+from loopbook.desk.retrieval import answers
 from loopbook.figures import plots, sentence
 from loopbook.figures.figure import Figure
 from loopbook.figures.sentence import Sentence
@@ -200,17 +201,12 @@ def retrieved(retrieval: Retrieval, path: Path) -> pd.DataFrame:
         (NaN: not among the first ten), and `first`: the address that stood first.
     """
     asked, rows = authored.read(path, "part", "question", "document", "heading"), []
-    for (part, question), right in asked.groupby(["part", "question"], sort=False):
-        addresses = [hit.passage.address for hit in retrieval.search(str(question), _LOOKED)]
+    for (part, question), right in asked[asked["part"] != "known"].groupby(["part", "question"], sort=False):
+        found = [hit.passage for hit in retrieval.search(str(question), _LOOKED)]
         places = list(zip(right["document"], right["heading"], strict=True))
-        ranks = [at for at, address in enumerate(addresses, 1) if any(_answers(address, *place) for place in places)]
-        rows.append((part, question, min(ranks, default=np.nan), next(iter(addresses), "")))
+        ranks = [at for at, passage in enumerate(found, 1) if any(answers(passage, *place) for place in places)]
+        rows.append((part, question, min(ranks, default=np.nan), next((passage.address for passage in found), "")))
     return pd.DataFrame(rows, columns=["part", "question", "rank", "first"])
-
-
-def _answers(address: str, document: str, heading: str) -> bool:
-    """Return whether an address is of a document's part under a heading, or a piece of it."""
-    return address.startswith(f"{document} › ") and f" › {heading}" in address
 
 
 def within(found: pd.DataFrame, most: Sequence[int] = (1, 3, 5)) -> pd.DataFrame:

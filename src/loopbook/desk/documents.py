@@ -1,4 +1,4 @@
-"""Document ingestion: a folder of Markdown, HTML and text files, cut into passages at their headings.
+"""Document ingestion: a folder of Markdown, HTML and text files, cut into sections at their headings.
 
 What stands in a file is hostile until it was read: scripts, comments and what a reader would not see are left out, and
 so are sentences that speak to a machine instead of a reader (prompt injection). Whatever is left out is told.
@@ -6,10 +6,13 @@ so are sentences that speak to a machine instead of a reader (prompt injection).
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from loopbook.data import encodings
 from loopbook.desk.turn import Passage
@@ -22,11 +25,12 @@ LARGEST = 2_000_000
 """Bytes of a file; larger ones are no page of help."""
 
 WORDS = 180
-"""Of a passage; longer sections are cut at lines, because the sentence encoder reads 256 word pieces."""
+"""Of a passage at most; longer sections are cut at lines, because the sentence encoder reads 256 word pieces."""
 
 MOST = 2_500
-"""Passages of a folder; the index of as many takes about 400 MB."""
+"""Sections of a folder; the index of as many takes about 400 MB."""
 
+_BETWEEN = " · "  # headings of one passage
 _UNSEEN = ("script", "style", "noscript", "template", "head", "nav", "iframe", "object", "svg", "form", "select")
 _HIDING = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity|width|height|max-height)\s*:\s*0(?![.\d]*[1-9])"
@@ -52,27 +56,27 @@ class Folder:
 
     Attributes
     ----------
-    passages
+    sections
         In the order of file names and of the text.
     left_out
         What was left out, and why, in sentences; told where the desk is built.
     """
 
-    passages: tuple[Passage, ...]
+    sections: tuple[Passage, ...]
     left_out: tuple[str, ...]
 
 
 def read(folder: Path, progress: Callable[[str], object] | None = None) -> Folder:
-    """Return the passages of all Markdown (.md), HTML (.html, .htm) and text (.txt) files below a folder.
+    """Return the sections of all Markdown (.md), HTML (.html, .htm) and text (.txt) files below a folder.
 
     Raises
     ------
     DataError
-        If the folder is not there, nothing in it can be read, or it holds more than `MOST` passages.
+        If the folder is not there, nothing in it can be read, or it holds more than `MOST` sections.
     """
     if not folder.is_dir():
         raise DataError(f"The documents of the support desk are looked for in {folder}, which is no folder.")
-    passages: list[Passage] = []
+    found: list[Passage] = []
     left_out: list[str] = []
     root = folder.resolve()
     files = sorted(path for path in root.rglob("*") if path.is_file() and not path.name.startswith("."))
@@ -81,28 +85,28 @@ def read(folder: Path, progress: Callable[[str], object] | None = None) -> Folde
         if reason := _unfit(path, root):
             left_out.append(f"{name} {reason}.")
             continue
-        found, removed = passages_of(name, path.read_bytes())
-        passages += found
-        left_out += [] if found else [f"{name} holds no text."]
+        sections, removed = sections_of(name, path.read_bytes())
+        found += sections
+        left_out += [] if sections else [f"{name} holds no text."]
         left_out += [f'{name} speaks to a machine, which is left out: "{text[:80]}".' for text in removed]
-        if len(passages) > MOST:
-            raise DataError(f"{folder} holds more than {MOST:,} passages ({name} is one too many). Take a part of it.")
+        if len(found) > MOST:
+            raise DataError(f"{folder} holds more than {MOST:,} sections ({name} is one too many). Take a part of it.")
         if progress:
-            progress(f"documents: {len(passages):,} passages")
-    if not passages:
+            progress(f"documents: {len(found):,} sections")
+    if not found:
         told = " ".join(left_out[:3]) or "It holds no files that end in .md, .html, .htm or .txt."
         raise DataError(f"Nothing in {folder} can be read. {told}")
-    return Folder(tuple(passages), tuple(left_out))
+    return Folder(tuple(found), tuple(left_out))
 
 
-def passages_of(name: str, content: bytes) -> tuple[list[Passage], list[str]]:
-    """Return the passages of a file, whose name tells its form, and the sentences that were taken out of it."""
+def sections_of(name: str, content: bytes) -> tuple[list[Passage], list[str]]:
+    """Return the sections of a file, whose name tells its form, and the sentences that were taken out of it."""
     suffix = Path(name).suffix.lower()
     if suffix == ".txt":
         sections = _plain(_decoded(content))
     else:
         sections = _sections(_tree(content if suffix != ".md" else _rendered(_decoded(content))))
-    passages: list[Passage] = []
+    found: list[Passage] = []
     removed: list[str] = []
     title, seen = "", dict[str, int]()
     for heading, lines in sections:
@@ -116,8 +120,42 @@ def passages_of(name: str, content: bytes) -> tuple[list[Passage], list[str]]:
             place = " › ".join(dict.fromkeys(part for part in (title, heading) if part)) or "piece"
             seen[place] = seen.get(place, 0) + 1
             number = f" ({seen[place]})" if seen[place] > 1 or place == "piece" else ""
-            passages.append(Passage(name, f"{name} › {place}{number}", "\n".join(piece)))
-    return passages, removed
+            found.append(Passage(name, f"{name} › {place}{number}", "\n".join(piece)))
+    return found, removed
+
+
+def merged(sections: Sequence[Passage]) -> tuple[list[Passage], NDArray[np.int64]]:
+    """Put neighbouring sections of a document together, as long as they have at most `WORDS` words.
+
+    Returns
+    -------
+    tuple
+        Passages, whose addresses name all of their headings, and for each section the number of its passage.
+    """
+    groups: list[list[Passage]] = []
+    words = 0
+    for section in sections:
+        length = len(section.text.split())
+        if not groups or groups[-1][0].document != section.document or words + length > WORDS:
+            groups.append([])
+            words = 0
+        groups[-1].append(section)
+        words += length
+    passages = [_together(group) if len(group) > 1 else group[0] for group in groups]
+    return passages, np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+
+
+def _together(sections: Sequence[Passage]) -> Passage:
+    places = [section.address.split(" › ", 2)[1:] for section in sections]
+    title = next((place[0] for place in places if len(place) > 1), places[0][0])
+    document, names = sections[0].document, _BETWEEN.join(place[-1] for place in places)
+    text = "\n".join(section.text for section in sections)
+    return Passage(document, f"{document} › {title} › {names}", text)
+
+
+def headings(passage: Passage) -> list[str]:
+    """Return the headings that a passage's address names, without the numbers of pieces."""
+    return [name.split(" (")[0] for name in passage.address.rpartition(" › ")[2].split(_BETWEEN)]
 
 
 def sentences(text: str) -> list[str]:

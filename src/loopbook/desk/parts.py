@@ -10,11 +10,13 @@ class Found(NamedTuple):
     """A passage that was retrieved, and how well it fits, higher is better.
 
     Scores of one search are comparable; `similarity`, the cosine of question and passage, is so from search to search.
+    `section` is the address of the part of the passage that fits best.
     """
 
     passage: Passage
     score: float
     similarity: float
+    section: str
 
 
 class Template(NamedTuple):

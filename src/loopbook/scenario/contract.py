@@ -22,7 +22,7 @@ from loopbook.scenario.settings import Settings, refuse
 from loopbook.scenario.source import Source
 from loopbook.scenario.stories import Criterion, Story
 from loopbook.scenario.studies import StudiesSettings
-from loopbook.scenario.task import AnyTask
+from loopbook.scenario.task import AnyTask, Ranking
 from loopbook.scenario.training import TrainingSettings
 from loopbook.scenario.watch import WatchSettings
 
@@ -57,7 +57,7 @@ class Scenario(Settings):
     @property
     def simulated(self) -> bool:
         """Whether the data is made by a simulation; shown wherever the data is."""
-        return self.source.kind == "simulation"
+        return self.source.kind in ("simulation", "shop")
 
     @property
     def files(self) -> tuple[tuple[str, str], ...]:
@@ -88,6 +88,7 @@ class Scenario(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         source, splits = self.source, self.data.splits
+        of_rows = {"time": "time", "last": "time", "group": "group", "stratum": ""}[splits.by]
         ids = [criterion.id for criterion in self.criteria] + [story.id for story in self.stories]
         twice = sorted({name for name in ids if ids.count(name) > 1})
         later = getattr(source, "later_days", 0)
@@ -100,8 +101,12 @@ class Scenario(Settings):
         refuse(
             (twice, f"story and criterion ids must differ; used twice: {', '.join(twice)}"),
             (
-                splits.by != "stratum" and getattr(source, splits.by) is None,
-                f"data.splits.by is {splits.by!r}, so the source must name its {splits.by} column (source.{splits.by})",
+                of_rows and getattr(source, of_rows) is None,
+                f"data.splits.by is {splits.by!r}, so the source must name its {of_rows} column (source.{of_rows})",
+            ),
+            (
+                splits.by == "last" and not isinstance(self.task, Ranking),
+                "data.splits.by is 'last', each user's last part, and the task is no ranking: it has no users",
             ),
             (
                 (self.data.weak_labels or self.data.unlabelled_rows) and self.task.type == "number",
@@ -136,9 +141,9 @@ class Scenario(Settings):
                 "source.later_days are for later rounds, so data.splits.windows must be 2 or more",
             ),
             (
-                self.optimization.cv_repeats and splits.by == "time",
-                "optimization.cv_repeats deals rows anew whatever their time, but data.splits.by is 'time': a model "
-                "would learn from the future. Set it to 0, or split by group or stratum",
+                self.optimization.cv_repeats and of_rows == "time",
+                f"optimization.cv_repeats deals rows anew whatever their time, but data.splits.by is {splits.by!r}: a "
+                "model would learn from the future. Set it to 0, or split by group or stratum",
             ),
             (
                 told and told.output not in known,

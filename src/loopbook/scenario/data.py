@@ -14,7 +14,11 @@ SplitName = Literal["train", "validation", "test", "gate", "stream"]
 class Splits(Settings):
     """Shares of the five splits and of what later rounds get, and what decides where a row goes."""
 
-    by: Literal["time", "group", "stratum"] = "stratum"
+    by: Literal["time", "last", "group", "stratum"] = Field(
+        "stratum",
+        description="time: one cut for all; last: each user's last part (of a ranking, from rows that are all there: a "
+        "later row would move earlier ones); group or stratum: a hash",
+    )
     train: float = Field(0.6, gt=0, lt=1)
     validation: float = Field(0.12, gt=0, lt=1)
     test: float = Field(0.12, gt=0, lt=1)
@@ -47,9 +51,9 @@ class Splits(Settings):
     def _sums_to_one(self) -> Self:
         refuse(
             ((self.column is None) != (not self.fixed), "'column' and 'fixed' belong together: name both, or neither"),
-            (self.fixed and self.by == "time", "by time no row is fixed by a column; give 'dates'"),
+            (self.fixed and self.by in ("time", "last"), "by time no row is fixed by a column; give 'dates'"),
             (
-                self.dates and self.by == "group",
+                self.dates and self.by in ("group", "last"),
                 "'dates' are for a split by time or stratum: a group may lie on both sides",
             ),
             (self.dates and self.fixed, "'dates' and 'fixed' both say where rows go; name one of them"),

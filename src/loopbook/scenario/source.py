@@ -52,6 +52,11 @@ class Columns(Settings):
     personal: Names = Field((), description="columns that name a person: replaced by a pseudonym before storing")
     truth: str | None = Field(None, description="column with the true state; known in simulations only, never an input")
 
+    @property
+    def joined(self) -> dict[str, tuple[str, str]]:
+        """Of each further table the column that is its key, and the column of the rows that names it."""
+        return {}
+
 
 class Read(Columns):
     """Common to the kinds that read rows which stand somewhere."""
@@ -61,6 +66,13 @@ class Read(Columns):
         None, ge=200, description="take about so many rows, drawn over the whole source, groups whole; None: all"
     )
     series: Series | None = Field(None, description="rows are readings of a time series, and become windows")
+    tables: dict[str, "Table"] = Field(
+        default_factory=dict, description="further tables by name, such as items and users: joined to the rows by a key"
+    )
+
+    @property
+    def joined(self) -> dict[str, tuple[str, str]]:
+        return {name: (table.key, table.on or table.key) for name, table in self.tables.items()}
 
     @model_validator(mode="after")
     def _has_time(self) -> Self:
@@ -140,6 +152,50 @@ class CatalogSource(Read):
     keep_raw_days: float | None = Field(
         90, gt=0, description="days after which gc takes away the copy in data/raw; None: never"
     )
+
+
+class Keyed(Read):
+    """Common to the tables that are joined to the rows: each row of them has a key, and rows name it."""
+
+    key: str = Field(description="column that tells the rows of this table apart")
+    on: str | None = Field(None, description="column of the source's rows that holds the key; None: called as it")
+
+    @model_validator(mode="after")
+    def _only_a_table(self) -> Self:
+        own = ("id", "time", "group", "stratum", "protected", "truth", "sample", "series", "tables")
+        said = [name for name in own if getattr(self, name)]
+        if said:
+            raise ValueError(f"a table that is joined has a key, and no {said[0]}; say that of the source itself")
+        return self
+
+
+class CsvTable(Keyed, CsvSource):
+    pass
+
+
+class JsonlTable(Keyed, JsonlSource):
+    pass
+
+
+class ParquetTable(Keyed, ParquetSource):
+    pass
+
+
+class SqlTable(Keyed, SqlSource):
+    pass
+
+
+class HttpTable(Keyed, HttpSource):
+    pass
+
+
+class CatalogTable(Keyed, CatalogSource):
+    pass
+
+
+Table = Annotated[
+    CsvTable | JsonlTable | ParquetTable | SqlTable | HttpTable | CatalogTable, Field(discriminator="kind")
+]
 
 
 def _web_address(written: str) -> str:
@@ -259,6 +315,10 @@ class ShopSource(Columns):
     exploration: float = Field(
         0.3, gt=0, le=1, description="share of the logging policy's draws that are uniform; the others by popularity"
     )
+
+    @property
+    def joined(self) -> dict[str, tuple[str, str]]:
+        return {"items": ("book", "book"), "users": ("reader", "reader")}
 
     @property
     def all_days(self) -> int:

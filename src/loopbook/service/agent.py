@@ -14,7 +14,7 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 
-from loopbook.data import cleaning, parsing, validation
+from loopbook.data import cleaning, parsing, row_checks, validation
 from loopbook.decisions import explanation, policies
 from loopbook.decisions.agent import Agent
 from loopbook.decisions.audit.entry import Entry, agent_name, new_id
@@ -206,7 +206,10 @@ class Served:
             if isinstance(value, int | float) and abs(value) > parsing.LARGEST:
                 raise Unanswerable(f"{name} is larger than any number that models compute with.")
             return value
-        return cleaning.mask_text(validation.field(value or "", name, kind, self.scenario), self.scenario)
+        return cleaning.mask_text(
+            row_checks.field(value or "", name, kind, self.scenario.source, self.scenario.data.max_characters),
+            self.scenario,
+        )
 
     def frame(self, kept: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         """Return rows to decide from what `clean` returned or the log has kept."""

@@ -45,6 +45,18 @@ def test_only_new_texts_are_computed_and_the_cache_gives_the_same_numbers(tmp_pa
     assert told == []
 
 
+def test_pieces_of_only_new_texts_are_computed_and_the_cache_gives_the_same_numbers(tmp_path: Path) -> None:
+    sentence_encoder.embed(["of another kind"], tmp_path)
+    first = sentence_encoder.embed_pieces(["one thing", "", "three of them"], tmp_path)
+    assert [row.shape for row in first] == [(2, 384), (0, 384), (3, 384)]
+    told: list[str] = []
+    again = sentence_encoder.embed_pieces(["three of them", "", "a new one"] + ["fresh"] * 3, tmp_path, told.append)
+    assert again[0].tobytes() == first[2].tobytes() and again[1].shape == (0, 384)
+    assert again[2] == pytest.approx(sentence_encoder.embed_pieces(["a new one"])[0], abs=1e-3)
+    lengths = [sentence_encoder.content.load(file)["lengths"].tolist() for file in tmp_path.glob("pieces-*")]
+    assert sorted(lengths) == [[2, 0, 3], [3, 1]], "each text is kept once"
+
+
 def test_what_was_computed_before_a_kill_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentence_encoder, "_SHARD", 2)
     monkeypatch.setattr(sentence_encoder, "BATCH", 1)

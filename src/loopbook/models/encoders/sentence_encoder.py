@@ -99,7 +99,7 @@ def embed(
     ----------
     Reimers & Gurevych (2019), Sentence-BERT: mean pooling; Wang et al. (2020), MiniLM.
     """
-    keys = [hashlib.sha256(f"{_KIND}\n{text}".encode("utf-8", "surrogatepass")).digest()[:16] for text in texts]
+    keys = _keys(texts)
     known = _cached(cache) if cache else {}
     wanted = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     if wanted:
@@ -119,25 +119,38 @@ def embed(
                     if progress:
                         progress(f"sentence encoder: {done:,} of {len(order):,} sentences")
             if cache:
-                _keep(cache, shard, np.stack([known[key] for key in shard]))
+                _keep(cache, "embeddings", shard, vectors=np.stack([known[key] for key in shard]))
     return np.array([known[key] for key in keys], dtype=np.float32).reshape(-1, WIDTH)
 
 
-def embed_pieces(texts: Sequence[str], progress: Callable[[str], object] | None = None) -> list[NDArray[np.float16]]:
+def embed_pieces(
+    texts: Sequence[str], cache: Path | None = None, progress: Callable[[str], object] | None = None
+) -> list[NDArray[np.float16]]:
     """Return the embedding of each word piece within its text, float16 [pieces, 384] of length 1, for each text.
+
+    `cache` and `progress` are as of `embed`.
 
     References
     ----------
     Khattab & Zaharia (2020), ColBERT: what late interaction compares.
     """
+    keys = _keys(texts)
+    known = _cached(cache, "pieces") if cache else {}
+    wanted = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     run, made = _pieces_session(), tokenizer((folder() / "tokenizer.json").read_text("utf-8"))
-    found: list[NDArray[np.float16]] = []
+    fresh: dict[bytes, NDArray[np.float16]] = {}
     with ThreadPoolExecutor(_TOGETHER) as pool:
-        for vectors in pool.map(lambda row: run.run(None, {"pieces": pad([row])})[0][0], pieces(texts, made)):
-            found.append(vectors[1:-1].astype(np.float16))
-            if progress and not len(found) % BATCH:
-                progress(f"word pieces: {len(found):,} of {len(texts):,} texts")
-    return found
+        rows = pieces(list(wanted.values()), made)
+        found = pool.map(lambda row: run.run(None, {"pieces": pad([row])})[0][0], rows)
+        for key, vectors in zip(wanted, found, strict=True):
+            fresh[key] = vectors[1:-1].astype(np.float16)
+            if progress and not len(fresh) % BATCH:
+                progress(f"word pieces: {len(fresh):,} of {len(wanted):,} texts")
+    if cache and fresh:
+        lengths = np.array(list(map(len, fresh.values())))
+        _keep(cache, "pieces", list(fresh), vectors=np.concatenate(list(fresh.values())), lengths=lengths)
+    known.update(fresh)
+    return [known[key] for key in keys]
 
 
 def weights() -> dict[str, NDArray[np.float32]]:
@@ -250,15 +263,21 @@ def _weights(file: Path) -> dict[str, NDArray[np.float32]]:
     }
 
 
-def _cached(cache: Path) -> dict[bytes, NDArray[np.float32]]:
-    known: dict[bytes, NDArray[np.float32]] = {}
-    for file in sorted(cache.glob("embeddings-*.npz")):
+def _keys(texts: Sequence[str]) -> list[bytes]:
+    return [hashlib.sha256(f"{_KIND}\n{text}".encode("utf-8", "surrogatepass")).digest()[:16] for text in texts]
+
+
+def _cached(cache: Path, name: str = "embeddings") -> dict[bytes, NDArray[Any]]:
+    known: dict[bytes, NDArray[Any]] = {}
+    for file in sorted(cache.glob(f"{name}-*.npz")):
         shard = content.load(file)
-        known.update(zip(map(bytes, shard["keys"]), shard["vectors"], strict=True))
+        vectors = shard["vectors"]
+        rows = np.split(vectors, np.cumsum(shard["lengths"])[:-1]) if "lengths" in shard else vectors
+        known.update(zip(map(bytes, shard["keys"]), rows, strict=True))
     return known
 
 
-def _keep(cache: Path, keys: list[bytes], vectors: NDArray[np.float32]) -> None:
+def _keep(cache: Path, name: str, keys: Sequence[bytes], **arrays: NDArray[Any]) -> None:
     together = b"".join(keys)
     rows = np.frombuffer(together, dtype=np.uint8).reshape(-1, 16)
-    content.save({"keys": rows, "vectors": vectors}, cache / f"embeddings-{hashlib.sha256(together).hexdigest()[:20]}")
+    content.save({"keys": rows, **arrays}, cache / f"{name}-{hashlib.sha256(together).hexdigest()[:20]}")
