@@ -6,7 +6,7 @@ It is asked without TensorFlow: `load` it from the folder of a model, and give `
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -104,7 +104,7 @@ class Ranker:
         history = interactions.of_items(self.history, len(names))
         return replace(self, items=names, counts=np.pad(self.counts, (0, len(new))), parts=parts, history=history)
 
-    def of_users(self, users: Sequence[Any]) -> csr_array:
+    def of_users(self, users: Iterable[Any]) -> csr_array:
         """Return what users took in train, [q, I]; nothing of one whom train does not know."""
         asked = hashes(users)
         place = np.minimum(np.searchsorted(self.users, asked), len(self.users) - 1)
@@ -203,7 +203,7 @@ class Ranker:
         )
 
 
-def hashes(users: Sequence[Any]) -> NDArray[np.uint64]:
+def hashes(users: Iterable[Any]) -> NDArray[np.uint64]:
     """Return the first 64 bits of the SHA-256 of each user's name, uint64 [q]."""
     digests = (hashlib.sha256(str(user).encode("utf-8", "surrogatepass")).digest()[:8] for user in users)
     return np.array([int.from_bytes(digest, "big") for digest in digests], dtype=np.uint64)
@@ -231,4 +231,5 @@ def content_of(
 
 
 def _fields(features: Features) -> list[str]:
-    return [*features.texts, *(part.field for part in (*features.numbers, *features.categories))]
+    numbers, categories = ([part.field for part in parts] for parts in (features.numbers, features.categories))
+    return [*features.texts, *numbers, *categories]

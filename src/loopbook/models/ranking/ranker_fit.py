@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,8 +61,8 @@ class Log:
 
     def among(self, rows: NDArray[np.bool_]) -> Log:
         """Return some of the rows."""
-        names = ("user", "item", "time", "label", "weight", "place")
-        return Log(*(getattr(self, name)[rows] for name in names), self.shape)
+        user, item, time, label = self.user[rows], self.item[rows], self.time[rows], self.label[rows]
+        return Log(user, item, time, label, self.weight[rows], self.place[rows], self.shape)
 
     @property
     def shown(self) -> bool:
@@ -126,9 +126,10 @@ def log_of(train: pd.DataFrame, target: Any, weight: Any) -> tuple[Log, NDArray[
     item, items = pd.factorize(train["item"].astype(str), sort=True)
     time = pd.to_datetime(train["time"], utc=True) if "time" in train else pd.Series(pd.NaT, index=train.index)
     days = (time - time.min()) / pd.Timedelta(days=1)
-    when = np.arange(len(train), dtype=np.float64) if days.isna().all() else days.fillna(0).to_numpy(np.float64)
+    known_time = np.asarray(days.fillna(0), dtype=np.float64)
+    when = np.arange(len(train), dtype=np.float64) if days.isna().all() else known_time
     place = train["place"].fillna(0).to_numpy(np.int64) if "place" in train else np.zeros(len(train), dtype=np.int64)
-    known = np.nan_to_num(np.asarray(target, dtype=np.float64))
+    known = np.asarray(np.nan_to_num(np.asarray(target, dtype=np.float64)), dtype=np.float64)
     log = Log(user, item, when, known, np.asarray(weight, dtype=np.float64), place, (len(users), len(items)))
     return log, np.asarray(users), np.asarray(items)
 
@@ -166,8 +167,8 @@ def fit(
 
 def fit_log(
     log: Log,
-    users: Sequence[Any] | NDArray[Any],
-    items: Sequence[Any] | NDArray[Any],
+    users: Iterable[Any],
+    items: Iterable[Any],
     content: Scores,
     settings: Mapping[str, Mapping[str, Any]],
     beside: NDArray[np.bool_] | None = None,
@@ -183,11 +184,12 @@ def fit_log(
             f"A ranker learns how its scores are mixed, and what they are worth, from the last {_LATE:.0%} of what was "
             f"taken in train: {len(late.taken.user)} items, {_LEAST} at least. Take more days, or more users."
         )
-    order = np.argsort(hashes(users))
-    trial = _assembled(early, hashes(users), order, items, content, settings, beside, progress)
+    known = hashes(users)
+    order = np.argsort(known)
+    trial = _assembled(early, known, order, items, content, settings, beside, progress)
     chosen = (_by_lists if late.shown else _by_candidates)(trial, early, late) if len(settings) > 1 else trial.mix
     slope, intercept = _platt(Ranker(**{**vars(trial), "mix": chosen}), early, late)
-    found = _assembled(log, hashes(users), order, items, content, settings, beside, progress)
+    found = _assembled(log, known, order, items, content, settings, beside, progress)
     return Ranker(**{**vars(found), "mix": chosen, "slope": slope, "intercept": intercept})
 
 
@@ -212,10 +214,10 @@ def _assembled(
     beside: NDArray[np.bool_] | None,
     progress: Progress,
 ) -> Ranker:
-    parts = {name: PARTS[name](log, content, progress, **own) for name, own in settings.items()}
-    history = log.matrix()
     from scipy.sparse import csr_array, vstack
 
+    parts = {name: PARTS[name](log, content, progress, **own) for name, own in settings.items()}
+    history = log.matrix()
     past = csr_array(vstack([history[order], csr_array((1, log.shape[1]), dtype=np.float32)], format="csr"))
     counts = np.bincount(history.indices, minlength=log.shape[1])
     own = np.zeros(0, dtype=np.bool_) if beside is None else beside
@@ -266,8 +268,8 @@ def _by_candidates(trial: Ranker, early: Log, late: Log) -> Mix:
                 rows.append((together[:, at, chosen].T, user, np.isin(chosen, fresh), len(seen), cold[chosen]))
     sizes = [len(row[0]) for row in rows]
     group, length = (np.repeat([row[at] for row in rows], sizes) for at in (1, 3))
-    each, taken, unknown = (np.concatenate([row[at] for row in rows]) for at in (0, 2, 4))
-    return mix.fit(trial.mix.parts, each.astype(np.float64), group, taken, length, unknown)
+    scores, taken, unknown = (np.concatenate([row[at] for row in rows]) for at in (0, 2, 4))
+    return mix.fit(trial.mix.parts, scores.astype(np.float64), group, taken, length, unknown)
 
 
 def _platt(ranker: Ranker, early: Log, late: Log) -> tuple[float, float]:

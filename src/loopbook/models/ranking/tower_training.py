@@ -111,7 +111,8 @@ def fit(
     )
     fed = {name: values.astype(np.int32 if values.dtype == np.int64 else np.float32) for name, values in given.items()}
     model.fit(fed, batch_size=training.batch, epochs=training.passes, verbose=0, callbacks=[tell])
-    return model.learnt(content)
+    found: Towers = model.learnt(content)
+    return found
 
 
 def _model(content: Scores, examples: Examples, goal: str, training: Training, places: int) -> Any:
@@ -173,7 +174,10 @@ def _model(content: Scores, examples: Examples, goal: str, training: Training, p
             projection, offset = (value.numpy() for value in self.project.weights)
             offset[-1] += float(self.place.numpy()[min(1, places - 1)])
             turn, constant = (value.numpy() for value in self.turn.weights)
-            parts = (value.numpy() for value in (self.recency, self.query))
-            return Towers(content @ projection + offset + self.own.numpy(), projection, offset, *parts, turn, constant)
+            items, attention = (
+                content @ projection + offset + self.own.numpy(),
+                (self.recency.numpy(), self.query.numpy()),
+            )
+            return Towers(items, projection, offset, *attention, turn, constant)
 
     return Model()
