@@ -210,7 +210,8 @@ def _looked_at(rows: pd.DataFrame, examination: NDArray[Any] | None) -> NDArray[
     if examination is None:
         return np.ones(len(rows))
     place = rows["place"].fillna(1).to_numpy(np.int64) - 1
-    return np.asarray(examination, dtype=np.float64)[np.clip(place, 0, len(examination) - 1)]
+    looked: NDArray[np.float64] = np.asarray(examination, dtype=np.float64)[np.clip(place, 0, len(examination) - 1)]
+    return looked
 
 
 def _scores(each: pd.DataFrame, **names: str) -> pd.DataFrame:
