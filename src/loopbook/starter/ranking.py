@@ -188,7 +188,7 @@ def _pair(rows: dict[str, Column], part: str, table: Opened) -> tuple[str, str, 
     if share < _FOUND:
         raise DataError(
             f"No column of the interactions names the rows of the {part}: of the best, {quoted(on)}, {share:.0%} of "
-            f"the values are keys ({quoted(key_name)}). Each row of {part} needs a key of its own, which interactions name."
+            f"the values are keys ({quoted(key_name)}). Each row of {part} needs a key of its own, which they name."
         )
     return key_name, on, share
 
