@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.models.arrays import texts
@@ -24,6 +23,7 @@ from loopbook.models.ranking.towers import Towers
 from loopbook.store import content
 
 if TYPE_CHECKING:
+    import pandas as pd
     from scipy.sparse import csr_array
 
     from loopbook.data.features import Features
@@ -155,6 +155,8 @@ class Ranker:
         self, features: Features, frame: pd.DataFrame, cache: Path | None = None, progress: Progress = None
     ) -> NDArray[np.float64]:
         """Return the logit of each row, float64 [n, 1]: of its item for its user, by what they took in train."""
+        import pandas as pd
+
         ranker = self.over(features, frame, cache, progress)
         user, users = pd.factorize(frame["query"].astype(str))
         column = np.array([ranker.position[item] for item in frame["item"].astype(str)], dtype=np.int64)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.models.ranking import interactions, mix, scorers, tower_training
@@ -20,6 +19,7 @@ from loopbook.models.ranking.towers import Towers
 from loopbook.scenario.errors import DataError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from scipy.sparse import csr_array
 
     from loopbook.data.features import Features
@@ -122,6 +122,8 @@ PARTS: Mapping[str, Fit] = {
 
 def log_of(train: pd.DataFrame, target: Any, weight: Any) -> tuple[Log, NDArray[np.str_], NDArray[np.str_]]:
     """Return rows in canonical form as a log, with the names of its users and items."""
+    import pandas as pd
+
     user, users = pd.factorize(train["query"].astype(str), sort=True)
     item, items = pd.factorize(train["item"].astype(str), sort=True)
     time = pd.to_datetime(train["time"], utc=True) if "time" in train else pd.Series(pd.NaT, index=train.index)
