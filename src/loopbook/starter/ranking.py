@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loopbook.data import download, files, parsing, raw_copies, sources, splitting, validation
-from loopbook.models.architectures import registry
 from loopbook.scenario.errors import DataError, refuse
 from loopbook.scenario.loading import load
 from loopbook.scenario.task import HISTORY
@@ -29,7 +28,6 @@ EVENTS = (
 _ONE = frozenset((*("0", "1"), "yes", "no", "true", "false"))
 _PARTS = {"shown": ("list", "impression", "slate", "request"), "place": ("place", "position", "rank", "slot")}
 _LATER = ("rating", "ratings", "score", "views", "sales", "sold", "count", "popularity", "reviews", "average", "mean")
-_CLASSICAL = ("popularity", "item_knn", "ease", "als")
 _LOOKED_AT, _SCALE, _FOUND = 50_000, 20, 0.5  # rows described; values of a rating; share of rows that find a partner
 
 
@@ -69,10 +67,14 @@ class Draft:
         """Whether there is an input that is no text."""
         return any(kind != "text" for kind, _ in self.fields.values())
 
+    @property
+    def texts(self) -> bool:
+        """Whether there is an input that is a text."""
+        return any(kind == "text" for kind, _ in self.fields.values())
+
     def written(self) -> str:
         """Return the scenario file."""
-        known = [name for name in _CLASSICAL if name in registry.names()]
-        return document.template("ranking.yaml.j2").render(draft=self, classical=known)
+        return document.template("ranking.yaml.j2").render(draft=self)
 
 
 @dataclass(frozen=True)
