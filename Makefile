@@ -35,6 +35,8 @@ NAME ?=
 FILE ?=
 ## LABEL      the column that it shall predict; not given: guessed
 LABEL ?=
+## ITEMS      of a ranking: a file of the items, and USERS of the users; FILE is then what was taken, when and by whom
+ITEMS ?=
 ## WORKERS    "make run": processes that train each network together; "make serve": that answer; not given: as it is best
 WORKERS ?=
 ## PORT       "make serve": where it listens on this machine; 0: a free one
@@ -133,8 +135,10 @@ new: export NAME := $(NAME)
 new: export FILE := $(FILE)
 new: export LABEL := $(LABEL)
 new: export TASK := $(TASK)
+new: export ITEMS := $(ITEMS)
+new: export USERS := $(USERS)
 new: ready ## begin an agent from a csv file: NAME=my-agent FILE=my.csv, and LABEL=column TASK=multiclass if need be
-	@"$(PYTHON)" -m loopbook new --label="$$LABEL" --task="$$TASK" -- "$$NAME" "$$FILE"
+	@"$(PYTHON)" -m loopbook new --label="$$LABEL" --task="$$TASK" --items="$$ITEMS" --users="$$USERS" -- "$$NAME" "$$FILE"
 
 fetch: ready ## bring what the scenario's feeds or web pages have now; a run reads what was saved
 	@"$(PYTHON)" -m loopbook fetch --scenario "$$SCENARIO" --profile "$$PROFILE" --params "$$PARAMS"

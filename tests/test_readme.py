@@ -69,6 +69,8 @@ def environment(folder: Path) -> dict[str, str]:
         "NAME",
         "FILE",
         "LABEL",
+        "ITEMS",
+        "USERS",
         "RUN",
         "HTML",
         "OUT",

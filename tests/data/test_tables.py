@@ -50,8 +50,8 @@ def library(root: Path, kind: str = "csv", **more: Any) -> Scenario:
             frame.to_sql("items", opened, index=False)
         where = {"address": f"sqlite:///{root}/items.sqlite", "table": "items"}
     named = {
-        "items": {"kind": kind, "key": "id", "on": "book", **where},
-        "users": {"kind": "jsonl", "path": "users.jsonl", "key": "user", "on": "reader", "personal": ["name"]},
+        "items": {"kind": kind, "key": "id", "named_by": "book", **where},
+        "users": {"kind": "jsonl", "path": "users.jsonl", "key": "user", "named_by": "reader", "personal": ["name"]},
     }
     task = {"fields": {"title": "text", "price": "number", "age": "number"}}
     return scenario(task, {"tables": named}, data={"max_quarantine_share": 0.6}, **more)
@@ -119,7 +119,10 @@ def test_a_change_in_a_table_is_a_change_of_the_source(tmp_path: Path) -> None:
     ("items", "message"),
     [
         ({"key": "ids"}, r"items\.csv has no column 'ids', the key of items\. Did you mean 'id'"),
-        ({"key": "id", "on": "bok"}, r"no column 'bok', which names the rows of the table items.*Did you mean 'book'"),
+        (
+            {"key": "id", "named_by": "bok"},
+            r"no column 'bok', which names the rows of the table items.*Did you mean 'book'",
+        ),
         ({"key": "id", "path": "item.csv"}, r"item\.csv is not there.*Did you mean 'items\.csv'"),
     ],
 )
@@ -127,7 +130,7 @@ def test_a_table_that_does_not_fit_is_refused_before_anything_runs(
     tmp_path: Path, items: dict[str, Any], message: str
 ) -> None:
     library(tmp_path)
-    named = {"items": {"kind": "csv", "path": "items.csv", "on": "book", **items}}
+    named = {"items": {"kind": "csv", "path": "items.csv", "named_by": "book", **items}}
     agent = scenario({"fields": {"title": "text"}}, {"tables": named})
     with pytest.raises(DataError, match=message):
         sources.check(agent, tmp_path)

@@ -126,6 +126,6 @@ def test_an_agent_begins_from_such_a_file(tmp_path: Path, empty_project: Project
     scenario = load("late", empty_project.scenarios)
     assert (scenario.task.label.column, scenario.source.kind) == ("late", "csv")
     assert scenario.task.fields == {"size": "number", "site": "category"}
-    assert begun.copied == (empty_project.raw / "files" / "late.csv").resolve()
+    assert begun.copied == ((empty_project.raw / "files" / "late.csv").resolve(),)
     collected = sources.collect(scenario.source, empty_project.root, empty_project.raw)
     assert len(collected.frame) == 300

@@ -24,16 +24,26 @@ def new(
     name: Annotated[str, typer.Argument(help="The agent's name: small letters, digits, hyphens.")],
     file: Annotated[Path, typer.Argument(help="A csv, JSON or Parquet file with a label and inputs.")],
     label: Annotated[str, typer.Option(help="The column to predict; not given: guessed.")] = "",
-    task: Annotated[str, typer.Option(help="binary, multiclass, ordinal or number; not given: guessed.")] = "",
+    task: Annotated[str, typer.Option(help="binary, multiclass, ordinal, number or ranking; else guessed.")] = "",
+    items: Annotated[Path | None, typer.Option(help="Of a ranking: a file of the items, with their texts.")] = None,
+    users: Annotated[Path | None, typer.Option(help="Of a ranking: a file of the users.")] = None,
     no_run: Annotated[bool, typer.Option("--no-run", help="Write the scenario and run nothing.")] = False,
 ) -> None:
     """Begin an agent from a file: guess a scenario, run it in smoke, and say what to edit next."""
 
-    from loopbook.starter import beginning
+    from loopbook.starter import beginning, ranking
 
     console = terminal()
-    reading = beginning.reading_of(task)
-    begun = beginning.begin(Project.find(), name, file, label or None, lambda what: console.print(Text(what)), reading)
+
+    def say(what: str) -> None:
+        console.print(Text(what))
+
+    begun: beginning.Beginning | ranking.Beginning
+    tables = {part: path for part, path in (("items", items), ("users", users)) if path and path != Path()}
+    if tables or task == "ranking":
+        begun = ranking.begin(Project.find(), name, {"rows": file, **tables}, label or None, say)
+    else:
+        begun = beginning.begin(Project.find(), name, file, label or None, say, beginning.reading_of(task))
     if begun.doubts:
         console.print("Please check first:")
         for doubt in begun.doubts:
@@ -46,8 +56,8 @@ def new(
         console.print("The label could also be read as:")
         for what, command in begun.readings:
             console.print(f"  {what}\n    {command}", markup=False, soft_wrap=True)
-    if begun.copied is not None:
-        console.print(f"Copied to {begun.copied}, readable by you only.", markup=False, soft_wrap=True)
+    for copied in begun.copied:
+        console.print(f"Copied to {copied}, readable by you only.", markup=False, soft_wrap=True)
     console.print(f"Written: {begun.path}", markup=False, soft_wrap=True)
     code = Exit.GOOD
     if not no_run:

@@ -63,7 +63,8 @@ def typed(
         if kind == "text":
             lengths = np.array([len(text) for text in texts])
             verdict.note(lengths > limit, "too-long", partial(_too_long, name, lengths, limit))
-        columns[name] = pd.array([field(text, name, kind, source, limit) for text in texts], dtype="str")
+        clean = {text: field(text, name, kind, source, limit) for text in set(texts)}  # an item's comes again and again
+        columns[name] = pd.array([clean[text] for text in texts], dtype="str")
     return columns
 
 

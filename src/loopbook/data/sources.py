@@ -207,7 +207,7 @@ def check(scenario: Scenario, root: Path) -> None:
     if known is None:
         return
     for name, table in getattr(scenario.source, "tables", {}).items():
-        on, (at, beside) = table.on or table.key, _columns(table, root)
+        on, (at, beside) = table.named_by or table.key, _columns(table, root)
         if beside is None:
             return
         if table.key not in beside:
@@ -215,7 +215,7 @@ def check(scenario: Scenario, root: Path) -> None:
         if on not in known:
             raise DataError(
                 f"{where} has no column {on!r}, which names the rows of the table {name}."
-                f"{suggest(on, known)} Name it in source.tables.{name}.on."
+                f"{suggest(on, known)} Name it in source.tables.{name}.named_by."
             )
         own, where = set(known), f"{where} with {at}"
         known = (*known, *(f"{name}_{column}" if column in own else column for column in beside if column != table.key))

@@ -114,7 +114,7 @@ def join(collected: Collected, tables: Mapping[str, Table]) -> tuple[Collected, 
         if table.on not in collected.frame:
             raise DataError(
                 f"The rows have no column {table.on!r}, which names the rows of the table {name}."
-                f"{suggest(table.on, collected.frame.columns)} Name it in source.tables.{name}.on."
+                f"{suggest(table.on, collected.frame.columns)} Name it in source.tables.{name}.named_by."
             )
         wanted = parsing.strings(collected.frame[table.on])
         places = table.frame.index.get_indexer(pd.Index(wanted, dtype="str"))

@@ -97,6 +97,7 @@ def decidable(collected: Collected, scenario: Scenario, today: date) -> tuple[pd
     DataError
         If another column that the scenario names is missing.
     """
+    own = list(map(str, collected.frame))
     collected, alone = tables.join(collected, tables.read(collected, scenario))
     frame, verdict = collected.frame, Verdict(len(collected.frame))
     for row in alone:
@@ -104,7 +105,7 @@ def decidable(collected: Collected, scenario: Scenario, today: date) -> tuple[pd
     known_later = filter(None, (*scenario.task.learned, *scenario.segments, scenario.source.truth))
     frame = frame.assign(**{name: "" for name in known_later if name not in frame})
     sources.require(scenario, frame.columns, "What came in")
-    columns = _canonical(frame, scenario, verdict, today, scenario.name, labelled=False)
+    columns = _canonical(frame, scenario, verdict, today, scenario.name, own, labelled=False)
     rows = pd.DataFrame(columns, index=frame.index)[verdict.good]
     rows.index = pd.Index(collected.lines[verdict.good], name="line")
     whole, personal = replace(collected, frame=frame), set(scenario.source.personal)
@@ -115,7 +116,7 @@ def _checked(
     collected: Collected, scenario: Scenario, today: date, salt: str
 ) -> tuple[Collected, dict[str, Any], Verdict, NDArray[np.bool_]]:
     """Return the rows as joined, their columns, what is wrong with each, and which have a label or need one."""
-    collected, alone = _joined(collected, scenario, salt)
+    collected, alone, own = _joined(collected, scenario, salt)
     frame, label = collected.frame, scenario.task.label.column
     verdict = Verdict(len(frame), _NO_LABEL if _keeps(scenario) else "")
     if not len(frame):
@@ -123,19 +124,21 @@ def _checked(
     for row in alone:
         verdict.note(*row)
     sources.require(scenario, frame.columns, "The source")
-    columns = _canonical(frame, scenario, verdict, today, salt)
+    columns = _canonical(frame, scenario, verdict, today, salt, own)
     missing = parsing.is_missing(parsing.strings(frame[label]), scenario.source.missing.get(label))
     return collected, columns, verdict, ~np.asarray(missing, dtype=bool) | (not _keeps(scenario))
 
 
-def _joined(collected: Collected, scenario: Scenario, salt: str) -> tuple[Collected, tuple[tables.Alone, ...]]:
-    """Return the rows with what a ranking draws, the columns of further tables, and what was taken before."""
+def _joined(
+    collected: Collected, scenario: Scenario, salt: str
+) -> tuple[Collected, tuple[tables.Alone, ...], list[str]]:
+    """Return the rows with what a ranking draws, further tables and what was taken before; and their own columns."""
     known = tables.read(collected, scenario, salt)
     if not isinstance(scenario.task, Ranking):
-        return tables.join(collected, known)
+        return *tables.join(collected, known), list(map(str, collected.frame))
     drawn = interactions.drawn(collected, scenario.task, scenario.source, tables.keys(known, scenario.task.item))
     joined, alone = tables.join(drawn, known)
-    return interactions.remembered(joined, scenario.task, scenario.source), alone
+    return interactions.remembered(joined, scenario.task, scenario.source), alone, list(map(str, drawn.frame))
 
 
 def _keeps(scenario: Scenario) -> bool:
@@ -165,11 +168,18 @@ def window(rows: pd.DataFrame, settings: DataSettings) -> pd.DataFrame:
 
 
 def _canonical(
-    frame: pd.DataFrame, scenario: Scenario, verdict: Verdict, today: date, salt: str, labelled: bool = True
+    frame: pd.DataFrame,
+    scenario: Scenario,
+    verdict: Verdict,
+    today: date,
+    salt: str,
+    own: list[str],
+    labelled: bool = True,
 ) -> dict[str, Any]:
     """Return the columns of all rows, the bad ones included, and note in `verdict` what is wrong.
 
-    With `labelled` off nothing is wrong with a label.
+    `own` are the columns of the rows themselves, by which they are known. With `labelled` off nothing is wrong with a
+    label.
     """
     source = scenario.source
 
@@ -193,11 +203,11 @@ def _canonical(
     groups = parsing.strings(frame[together]) if together else None
     if groups is not None and source.group:
         verdict.note([not value for value in groups], "missing-group", f"no {together}")
-    ids = hidden(source.id, _ids(frame, source, verdict))
+    ids = hidden(source.id, _ids(frame[own], source, verdict))
     group = ids if groups is None else hidden(together, groups)
     columns: dict[str, Any] = {"row_id": ids, "time": time, "group": group, "label": label, "weight": weight}
     columns |= interactions.columns(frame, ranking, source, time, hidden, verdict.note) if ranking else {}
-    own = tuple(columns)
+    canonical = tuple(columns)
     columns |= labels.also(frame, scenario.task, source)
     for name in map(str, frame.columns):
         if name in (source.id, source.time) and name not in scenario.task.fields:
@@ -206,7 +216,7 @@ def _canonical(
             values: Any = hidden(name, parsing.strings(frame[name]))
         else:
             values = fields[name] if name in fields else row_checks.other(frame[name])
-        columns[f"{name}_source" if name in own else name] = values
+        columns[f"{name}_source" if name in canonical else name] = values
     return columns
 
 

@@ -87,6 +87,8 @@ class Architecture:
         Whether its answers keep to `task.monotone`.
     described
         Whether it knows classes by their description, also those of which train has no row.
+    encodes
+        Of a plain baseline: whether `make` takes the folder of known sentence embeddings and progress too, after goals.
     costly_export
         Whether exporting it takes so long that only a champion is exported.
     ready
@@ -103,6 +105,7 @@ class Architecture:
     also: bool = True
     monotone: bool = False
     described: bool = False
+    encodes: bool = False
     costly_export: bool = False
     ready: Callable[[Mapping[str, Any]], object] = lambda _: None
 

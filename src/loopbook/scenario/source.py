@@ -72,7 +72,7 @@ class Read(Columns):
 
     @property
     def joined(self) -> dict[str, tuple[str, str]]:
-        return {name: (table.key, table.on or table.key) for name, table in self.tables.items()}
+        return {name: (table.key, table.named_by or table.key) for name, table in self.tables.items()}
 
     @model_validator(mode="after")
     def _has_time(self) -> Self:
@@ -158,7 +158,7 @@ class Keyed(Read):
     """Common to the tables that are joined to the rows: each row of them has a key, and rows name it."""
 
     key: str = Field(description="column that tells the rows of this table apart")
-    on: str | None = Field(None, description="column of the source's rows that holds the key; None: called as it")
+    named_by: str | None = Field(None, description="column of the source's rows that holds the key; None: called as it")
 
     @model_validator(mode="after")
     def _only_a_table(self) -> Self:

@@ -1,7 +1,5 @@
 """The beginning of an agent: look at a file, guess a scenario, write it, and say what to edit next."""
 
-import os
-import re
 import shlex
 import tempfile
 from collections.abc import Callable
@@ -9,16 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from loopbook.data import download, raw_copies, sources
+from loopbook.data import download, sources
 from loopbook.data.cleaning import shorten
 from loopbook.requirements.prototype import Prototype
 from loopbook.scenario import reading
-from loopbook.scenario.errors import DataError, ScenarioError, refuse, suggest
+from loopbook.scenario.errors import DataError, refuse, suggest
 from loopbook.scenario.source import CsvSource
-from loopbook.starter import conversion, document, form, label, label_types, roles, trial
+from loopbook.starter import conversion, document, form, label, label_types, placing, roles, trial
 from loopbook.starter.column import describe
 from loopbook.starter.notation import quoted
-from loopbook.store import content
 from loopbook.store.project import Project
 
 _ASKED: dict[label_types.Reading, str] = {
@@ -27,7 +24,6 @@ _ASKED: dict[label_types.Reading, str] = {
     "ordinal": "which values are a class of their own, and in which order",
     "number": "from which limit on something is done",
 }
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class Beginning:
     path
         The scenario file.
     copied
-        Where the data was copied to; None: it stays where it is.
+        Where the data was copied to; none: it stays where it is.
     guesses
         What, guess and reason, for a short table.
     next
@@ -53,7 +49,7 @@ class Beginning:
     """
 
     path: Path
-    copied: Path | None
+    copied: tuple[Path, ...]
     guesses: tuple[tuple[str, str, str], ...]
     next: tuple[str, ...]
     label: label_types.LabelGuess
@@ -94,8 +90,8 @@ def begin(
         If the file cannot be used. Nothing has been written then.
     """
     target = project.scenarios / f"{name}.yaml"
-    _refuse_name(name, target)
-    raw = _bytes(file)
+    placing.refuse_name(name, target)
+    raw = placing.read(file)
     table = conversion.as_csv(raw, file.name)
     if table is None:
         return _begin(project, name, file, raw, given, progress, task)
@@ -119,7 +115,7 @@ def _begin(
     target = project.scenarios / f"{name}.yaml"
     progress(f"Looking at {file.name}")
     written, _ = form.read(raw, file.name)
-    source, copied = _place(project, name, file)
+    source, copied = placing.place(project, name, file)
     settings = CsvSource(
         kind="csv",
         path=str(file.resolve()),
@@ -161,14 +157,16 @@ def _begin(
     sources.check(checked, project.root)
     Prototype.of(checked.requirements, checked.task)
     if copied is not None:
-        _copy(raw, copied)
-    _write(target, document.write(draft))
+        placing.copy(raw, copied)
+    placing.write(target, document.write(draft))
     doubts = (f"{quoted(column)} is {doubt}" for column, doubt in draft.roles.doubts.items())
     said = (*(doubt.text for doubt in written.doubts), *doubts)
     if assigned.time is not None and draft.by != "time":
         said += (f"the agent is not tested on later days than those it learns from. Split by {draft.by_reason}",)
     told = _readings(guessed, name, file)
-    return Beginning(target, copied, _guesses(draft), _next(draft, reading.parse(target)), guessed, told, said)
+    return Beginning(
+        target, (copied,) if copied else (), _guesses(draft), _next(draft, reading.parse(target)), guessed, told, said
+    )
 
 
 def _readings(guess: label_types.LabelGuess, name: str, file: Path) -> tuple[tuple[str, str], ...]:
@@ -195,72 +193,6 @@ def reading_of(task: str) -> label_types.Reading | None:
             return known
     refuse(DataError, (bool(task), f"There is no task {task!r}.{suggest(task, label_types.READINGS)}"))
     return None
-
-
-def _refuse_name(name: str, target: Path) -> None:
-    fitting = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "my-agent"
-    refuse(
-        ScenarioError,
-        (
-            not _NAME.fullmatch(name),
-            f"{name!r} cannot be an agent's name: small letters a to z, digits and hyphens, at most 60, not a hyphen "
-            f"first. Try {fitting}.",
-        ),
-        (
-            target.exists(),
-            f"There is a scenario {target.name} already, and it is not overwritten. Take another name, or remove "
-            f"{target} first.",
-        ),
-    )
-
-
-def _bytes(file: Path) -> bytes:
-    refuse(
-        DataError,
-        (file == Path(), "No file is named. Name a csv file: FILE=my.csv with make."),
-        (file.is_dir(), f"{file} is a folder, not a file."),
-        (
-            file.exists() and not file.is_dir() and not file.is_file(),
-            f"{file} is a pipe, device or socket, not a file. Save its rows in a file, and name that.",
-        ),
-    )
-    try:
-        raw = file.read_bytes()
-    except FileNotFoundError:
-        folder = file.parent
-        known = [each.name for each in folder.iterdir() if each.is_file()] if folder.is_dir() else []
-        raise DataError(f"There is no file {file}.{suggest(file.name, known)}") from None
-    except OSError as error:
-        raise DataError(f"{file} cannot be read: {error.strerror}.") from error
-    return raw
-
-
-def _place(project: Project, name: str, file: Path) -> tuple[str, Path | None]:
-    """Return what the scenario says as path, and where the data must be copied to, if it must."""
-    here, root = file.resolve(), project.root.resolve()
-    if here.is_relative_to(root):
-        return here.relative_to(root).as_posix(), None
-    if here.is_relative_to(project.data.resolve()):
-        return here.as_posix(), None
-    target = (project.raw / raw_copies.FILES / f"{name}{here.suffix.lower() or '.csv'}").resolve()
-    if target.is_file() and download.sha256(target) != download.sha256(here):
-        raise DataError(
-            f"The file would be copied to {target}, where another one stands. Remove that one, or take another name."
-        )
-    return (target.relative_to(root) if target.is_relative_to(root) else target).as_posix(), target
-
-
-def _copy(raw: bytes, target: Path) -> None:
-    part = target.with_name(f"{target.name}.part")
-    with os.fdopen(download.private(part), "wb") as file:
-        file.write(raw)
-    part.replace(target)
-
-
-def _write(target: Path, text: str) -> None:
-    """Write the scenario whole, unless somebody has written one of this name in the meantime."""
-    refuse(ScenarioError, (target.exists(), f"There is a scenario {target.name} already, and it is not overwritten."))
-    content.write_atomically(target, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _guesses(draft: document.Draft) -> tuple[tuple[str, str, str], ...]:

@@ -56,7 +56,7 @@ def write(draft: Draft) -> str:
     """Return the file, from the template ``scenario.yaml.j2``."""
     label = draft.label
     odds = (1 - label.rate) / max(label.rate, 1e-9)
-    return _template().render(
+    return template("scenario.yaml.j2").render(
         draft=draft,
         label=label,
         roles=draft.roles,
@@ -70,8 +70,8 @@ def write(draft: Draft) -> str:
         missing=_of_columns(draft, lambda column: column.missing_as),
         units=_of_columns(draft, lambda column: column.unit or None),
         form_doubts={key: "; ".join(doubt.text for doubt in draft.form.doubts if doubt.key == key) for key in _FORM},
-        positive=list(map(_plain, label.positive)),
-        classes=list(map(_plain, label.classes)) if len(label.classes) <= _NAMED else [],
+        positive=list(map(plain, label.positive)),
+        classes=list(map(plain, label.classes)) if len(label.classes) <= _NAMED else [],
         further=further(draft),
     )
 
@@ -83,7 +83,8 @@ def further(draft: Draft) -> dict[str, str]:
     return {name: shown(column) for name, column in found.items() if few(column)}
 
 
-def _plain(value: str) -> int | str:
+def plain(value: str) -> int | str:
+    """Return a value of a label as a scenario names it: a whole number as one."""
     return int(level) if _WHOLE.fullmatch(level := parsing.level(value)) else value
 
 
@@ -96,7 +97,8 @@ def _of_columns(draft: Draft, setting: Callable[[Column], object]) -> dict[str, 
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _template() -> Template:
+def template(name: str) -> Template:
+    """Return a template of this package."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     # Not escaped for HTML: `scalar` and `comment` make names and values safe in YAML.
@@ -118,4 +120,4 @@ def _template() -> Template:
         "quoted": quoted,
         "scalar": scalar,
     }
-    return pages.get_template("scenario.yaml.j2")
+    return pages.get_template(name)

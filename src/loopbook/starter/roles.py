@@ -22,7 +22,7 @@ FieldKind = Literal["text", "number", "category"]
 _LONGEST_NAME = 200  # characters; YAML reads a key on one line of at most 1,024
 _MANY_MISSING = 0.02  # of a time, group or key: such rows go to quarantine
 _LEAST_GROUPS = 30
-_OFTEN = 0.8  # different values of an id, as a share of all, up to which it names things of several rows
+OFTEN = 0.8  # different values of an id, as a share of all, up to which it names things of several rows
 _FEW_LEVELS = 12
 _MOST_SEXES = 4
 _MOST_GROUPS = 60  # of a protected attribute
@@ -88,9 +88,9 @@ def assign(columns: Sequence[Column], label: LabelGuess, today: datetime) -> Rol
         If no input is left; the message says why each column is not one.
     """
     others = [column for column in columns if column.name != label.column.name]
-    about = {column.name: _protected(column, columns) for column in columns}
+    about = {column.name: about_people(column, columns) for column in columns}
     free = [column for column in others if not (about[column.name] or _damaged(column))]
-    time, group, key = _time(free, today), _group(free), _key(free)
+    time, group, key = time_of(free, today), _group(free), _key(free)
     taken = {choice.column.name for choice in (time, group, key) if choice is not None}
     fields: dict[str, tuple[FieldKind, str]] = {}
     protected: dict[str, str] = {}
@@ -99,19 +99,19 @@ def assign(columns: Sequence[Column], label: LabelGuess, today: datetime) -> Rol
     coded: list[str] = []
     for column in (column for column in others if column.name not in taken):
         word = about[column.name]
-        if reason := _damaged(column) or ("" if word else _unusable(column)):
+        if reason := _damaged(column) or ("" if word else unusable(column)):
             unused[column.name] = reason
         elif word and column.kind not in ("empty", "constant"):
             many = column.kind == "time" or (column.kind != "number" and column.distinct > _MOST_GROUPS)
             watched = "it is" if many else "fairness is watched over it, and it is"
             (unused if many else protected)[column.name] = f"its name says {word!r}: {watched} never an input"
-        elif reason := _unusable(column):
+        elif reason := unusable(column):
             unused[column.name] = reason
         elif how := "; ".join(filter(None, _leaks(column, label))):
             unused[column.name] = f"suspected leak: {how}. Was it known before the label? Then add it to task.fields"
             leaks.append(column.name)
         else:
-            fields[column.name] = _field(column)
+            fields[column.name] = field_of(column)
             coded += [column.name] * _could_be_codes(column)
     if not fields:
         listed = "".join(f"\n  {shorten(name, 40)!r}: {reason}" for name, reason in (unused | protected).items())
@@ -125,7 +125,7 @@ def assign(columns: Sequence[Column], label: LabelGuess, today: datetime) -> Rol
     return Roles(fields, time, group, key, personal, protected, unused, tuple(leaks), tuple(coded), doubts)
 
 
-def _protected(column: Column, columns: Sequence[Column]) -> str:
+def about_people(column: Column, columns: Sequence[Column]) -> str:
     """Return the word that says that a column is about people; nothing for a genre of works, or where a way begins."""
     word = words.protected(column.name)
     works = word == "genre" and column.distinct > _MOST_SEXES
@@ -133,7 +133,7 @@ def _protected(column: Column, columns: Sequence[Column]) -> str:
     return "" if works or way else word
 
 
-def _unusable(column: Column) -> str:
+def unusable(column: Column) -> str:
     """Return why a column cannot be an input; empty: it can."""
     only = "the same person" if column.personal else repr(shorten(next(iter(column.counts), ""), 30))
     reasons = (
@@ -178,7 +178,7 @@ def _could_be_codes(column: Column) -> bool:
     return 2 < column.distinct <= _FEW_LEVELS and bool(((known == known.round()) & (abs(known) < 100)).all())
 
 
-def _field(column: Column) -> tuple[FieldKind, str]:
+def field_of(column: Column) -> tuple[FieldKind, str]:
     """Return the type of an input, and what is in it."""
     tokens = f" ({', '.join(map(quoted, column.tokens[:5]))})" if column.tokens else ""
     missing = f"; {column.missing_share:.1%} missing{tokens}" if column.missing_share >= 0.005 or tokens else ""
@@ -198,7 +198,7 @@ def _field(column: Column) -> tuple[FieldKind, str]:
     return "category", f"{column.distinct:,} values, most often {often}{missing}{rare}"
 
 
-def _time(columns: Sequence[Column], today: datetime) -> Choice | None:
+def time_of(columns: Sequence[Column], today: datetime) -> Choice | None:
     """Return the time by which rows came in: known for nearly all, named like a beginning, not in the future."""
 
     def points(column: Column) -> float:
@@ -234,7 +234,7 @@ def _group(columns: Sequence[Column]) -> Choice | None:
         person = bool(column.personal) and column.kind != "time"
         keyed = bool(words.heard(column.name, words.ID))
         counted = column.kind == "number" and not (keyed or person or subject)
-        several = _LEAST_GROUPS <= column.distinct <= _OFTEN * column.known
+        several = _LEAST_GROUPS <= column.distinct <= OFTEN * column.known
         usable = several and not counted and column.missing_share <= _MANY_MISSING
         return (named + person + 0.5 * keyed) * (usable and (named or person) and len(column.name) <= _LONGEST_NAME)
 
@@ -263,7 +263,7 @@ def _key(columns: Sequence[Column]) -> Choice | None:
 
 def _no_key(column: Column) -> str:
     """Return why a column that is named like a row's key is none; empty: it is one, or is not named so."""
-    if not _named_key(column) or _is_key(column) or column.distinct < _OFTEN * column.known:
+    if not _named_key(column) or _is_key(column) or column.distinct < OFTEN * column.known:
         return ""
     twice, missing = 1 - column.distinct / max(1, column.known), column.missing_share
     faults = ((twice, "of its values stand there again"), (missing, "of the rows have none"))

@@ -42,7 +42,7 @@ def test_classes_in_an_order_are_learned_from_a_table_as_those_without(architect
     ("architecture", "task", "settings", "message"),
     [
         ("lsmt", TEXT, {}, "Did you mean 'lstm'"),
-        ("perceiver", TEXT, {}, "Known: autoencoder, bag, bilstm, boosted_trees"),
+        ("perceiver", TEXT, {}, "Known: als, autoencoder, bag, bilstm, boosted_trees"),
         ("transformer", TEXT, {"positions": "rotary"}, "'rotary'.*'sinusoidal' or 'learned'"),
         ("lstm", TEXT, {"unit": 5}, "no setting 'unit'. Did you mean 'units'"),
         ("lstm", TEXT, {"units": 0}, "units = 0 of architecture 'lstm': input should be greater than or equal to 1"),

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
-def matrix(users: ArrayLike, items: ArrayLike, shape: tuple[int, int], time: ArrayLike | None = None) -> csr_array:
+def matrix(
+    users: ArrayLike,
+    items: ArrayLike,
+    shape: tuple[int, int],
+    time: ArrayLike | None = None,
+    values: ArrayLike | None = None,
+) -> csr_array:
     """Return the interactions of users with items, both as positions: float32 [q, I] of ones.
 
     Parameters
@@ -25,6 +31,8 @@ def matrix(users: ArrayLike, items: ArrayLike, shape: tuple[int, int], time: Arr
         Of each interaction, int [n].
     time
         By which they are in order; None: as they stand.
+    values
+        Take the place of the ones.
     """
     from scipy.sparse import csr_array
 
@@ -35,8 +43,9 @@ def matrix(users: ArrayLike, items: ArrayLike, shape: tuple[int, int], time: Arr
     _, first = np.unique((row * shape[1] + column)[::-1], return_index=True)
     kept = np.sort(len(row) - 1 - first)
     row, column = row[kept], column[kept]
+    data = np.ones(len(row)) if values is None else np.asarray(values)[order][kept]
     starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
-    return csr_array((np.ones(len(row), dtype=np.float32), column, starts), shape=shape)
+    return csr_array((data.astype(np.float32), column, starts), shape=shape)
 
 
 def of_histories(histories: Sequence[Sequence[Any]], position: dict[Any, int]) -> csr_array:
@@ -44,6 +53,15 @@ def of_histories(histories: Sequence[Sequence[Any]], position: dict[Any, int]) -
     pairs = [(at, position[item]) for at, history in enumerate(histories) for item in history if item in position]
     row, column = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     return matrix(row, column, (len(histories), len(position)))
+
+
+def of_items(history: csr_array, items: int) -> csr_array:
+    """Return histories of the first items alone, float32 [q, items]; of more than there are, with empty columns."""
+    from scipy.sparse import csr_array
+
+    there = history.indices < items
+    starts = np.concatenate([[0], np.cumsum(there)])[history.indptr]
+    return csr_array((history.data[there], history.indices[there], starts), shape=(history.shape[0], items))
 
 
 def latest(history: csr_array, length: int) -> NDArray[np.int64]:
@@ -54,3 +72,28 @@ def latest(history: csr_array, length: int) -> NDArray[np.int64]:
     place = np.where(there, ends - 1 - back, 0)
     found = history.indices[place] if history.nnz else np.zeros(place.shape, dtype=np.int64)
     return np.where(there, found, -1)
+
+
+def before(
+    taken: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]],
+    users: NDArray[np.int64],
+    time: NDArray[Any],
+    length: int,
+) -> NDArray[np.int64]:
+    """Return what users took strictly before a moment, the newest first, int64 [n, length]; -1 where there is less.
+
+    Parameters
+    ----------
+    taken
+        Users, items and times of all interactions, each [m].
+    users, time
+        Who is asked about and when, each [n].
+    """
+    owner, item, when = taken
+    moments, ranks = np.unique(np.concatenate([when, time]), return_inverse=True)
+    keys = owner * len(moments) + ranks[: len(when)]
+    order = np.argsort(keys, kind="stable")
+    keys, item = np.append(keys[order], np.iinfo(np.int64).max), np.append(item[order], -1)
+    start, end = (np.searchsorted(keys, users * len(moments) + add) for add in (0, ranks[len(when) :]))
+    place = end[:, None] - 1 - np.arange(length)
+    return np.where(place >= start[:, None], item[place], -1)

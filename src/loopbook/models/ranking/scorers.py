@@ -33,6 +33,10 @@ class Scorer(Protocol):
         """Return a score of each item for each history [q, I], float32 [q, I]."""
 
     @property
+    def width(self) -> int:
+        """Items that it scores."""
+
+    @property
     def arrays(self) -> Arrays:
         """What was learnt, by name, to be saved."""
 
@@ -51,6 +55,10 @@ class Popularity:
 
     def scores(self, history: csr_array) -> Scores:
         return np.broadcast_to(self.score, (history.shape[0], len(self.score)))
+
+    @property
+    def width(self) -> int:
+        return len(self.score)
 
     @property
     def arrays(self) -> Arrays:
@@ -72,6 +80,10 @@ class ItemItem:
     def scores(self, history: csr_array) -> Scores:
         found = history @ self.weights
         return np.asarray(found.toarray() if hasattr(found, "toarray") else found, dtype=np.float32)
+
+    @property
+    def width(self) -> int:
+        return int(self.weights.shape[0])
 
     @property
     def arrays(self) -> Arrays:
@@ -113,6 +125,10 @@ class Factors:
         return found
 
     @property
+    def width(self) -> int:
+        return len(self.items)
+
+    @property
     def arrays(self) -> Arrays:
         return {"items": self.items, "ridge": np.array([self.regularisation, self.alpha], dtype=np.float32)}
 
@@ -130,6 +146,23 @@ def popularity(history: csr_array, age: ArrayLike | None = None, halflife: float
     """
     weight = np.ones(history.nnz) if age is None else 0.5 ** (np.asarray(age, dtype=np.float64) / halflife)
     return Popularity(np.log1p(np.bincount(history.indices, weight, history.shape[1])).astype(np.float32))
+
+
+def rate(items: ArrayLike, taken: ArrayLike, count: int, weight: ArrayLike, prior: float = 20.0) -> Popularity:
+    """Share of times shown that an item was taken, as a logit: popularity without the favour of being shown often.
+
+    Parameters
+    ----------
+    items, taken, weight
+        What was shown, whether it was taken and how much that counts, such as by how often its place is looked at, [n].
+    prior
+        Times shown at the mean rate that each item begins with.
+    """
+    every, took, counts = np.asarray(items), np.asarray(taken) > 0, np.asarray(weight, dtype=np.float64)
+    mean = np.clip((counts * took).sum() / counts.sum(), 1e-6, 1 - 1e-6)
+    shown = np.bincount(every, counts, count) + prior
+    share = np.clip((np.bincount(every, counts * took, count) + prior * mean) / shown, 1e-6, 1 - 1e-6)
+    return Popularity(np.log(share / (1 - share)).astype(np.float32))
 
 
 def item_knn(history: csr_array, neighbours: int = 100, shrinkage: float = 10.0) -> ItemItem:

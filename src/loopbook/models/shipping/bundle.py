@@ -18,6 +18,7 @@ from loopbook.models.averaged import mean, member_name
 from loopbook.models.encoders import sentence_encoder
 from loopbook.models.head import Head
 from loopbook.models.linear import Linear
+from loopbook.models.ranking.ranker import Ranker
 from loopbook.models.shipping.onnx_graph import session
 from loopbook.scenario.errors import LoopbookError
 from loopbook.store import content
@@ -39,8 +40,8 @@ class OnnxModel(Answering):
         The heads: what the raw scores say.
     linear
         The terms of a linear baseline; None for networks and trees.
-    members
-        Of an ensemble, which has no graph of its own.
+    members, ranker
+        Of an ensemble, and of a ranker, which have no graph of their own.
     learned
         As of `Model`. A bundle goes out without it, so that only `serving.load`, which has the model beside it, knows.
     """
@@ -53,6 +54,7 @@ class OnnxModel(Answering):
     _tokenizer: Any
     learned: NDArray[np.uint64] | None = None
     members: tuple[Self, ...] = ()
+    ranker: Ranker | None = None
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -65,7 +67,7 @@ class OnnxModel(Answering):
         """
         file = folder / f"{CONFIG}.json"
         config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        if not config or not ("members" in config or (folder / MODEL).is_file()):
+        if not config or not ({"members", "ranker"} & set(config) or (folder / MODEL).is_file()):
             raise LoopbookError(f"{folder} holds no exported model: {MODEL} or {file.name} is missing.")
         if config.get("format") != FORMAT:
             raise LoopbookError(f"{file}: format {config.get('format')!r} is not {FORMAT}. Export the model again.")
@@ -73,6 +75,9 @@ class OnnxModel(Answering):
         if count := config.get("members"):
             members = tuple(cls.load(folder / member_name(at)) for at in range(count))
             return cls(features, config, heads.load(config["outputs"]), None, None, None, members=members)
+        if "ranker" in config:
+            own = Ranker.load(folder)
+            return cls(features, config, heads.load(config["outputs"]), None, None, None, ranker=own)
         return cls(
             features,
             config,
@@ -89,6 +94,8 @@ class OnnxModel(Answering):
             return result
         if self.members:
             return mean(self.members, frame)
+        if self.ranker is not None:
+            return self.ranker.raw(self.features, frame)
         for batch, given in self.fed(frame):
             result[batch] = self._session.run(None, given)[0]
         return result

@@ -21,6 +21,7 @@ from loopbook.models.head import Head
 from loopbook.models.linear import Linear
 from loopbook.models.model import Model
 from loopbook.models.network import Network
+from loopbook.models.ranking.ranker import Ranker
 from loopbook.models.shipping.bundle import CONFIG, FEATURES, FORMAT, MODEL, PIECES, OnnxModel
 from loopbook.models.shipping.onnx_graph import OPSET, Graph
 from loopbook.models.trees import LEAF, Trees
@@ -59,6 +60,10 @@ def export(model: Model, folder: Path) -> None:
         for at, member in enumerate(members):
             export(member, folder / member_name(at))
         content.save({**config, "members": len(members)}, folder / CONFIG)
+        return
+    if isinstance(model.predictor, Ranker):  # sparse products and looked-up users: its arrays are asked as they are
+        model.predictor.save(folder)
+        content.save({**config, "inputs": [], "ranker": True}, folder / CONFIG)
         return
     graph, inputs, unpadded = _converted(model.predictor, model.features)
     if "positions" in inputs:

@@ -1,0 +1,47 @@
+"""ALS: factors of users and items by alternating least squares."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from loopbook.models.architecture import Count, Size, Strength, architecture
+from loopbook.models.ranking import ranker_fit
+from loopbook.models.ranking.ranker import Ranker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from loopbook.data.features import Features
+    from loopbook.models.heads import Goal
+
+
+@architecture(Ranker, needs="nothing", types=("ranking",), also=False, encodes=True)
+def als(
+    features: "Features",
+    train: "pd.DataFrame",
+    goals: "Sequence[Goal]",
+    cache: "Path | None" = None,
+    progress: "Callable[[str], object] | None" = None,
+    *,
+    factors: Size = 64,
+    regularisation: Strength = 0.1,
+    alpha: Strength = 5.0,
+    passes: Count = 15,
+) -> Ranker:
+    """Rank items by implicit's ALS, users folded in by what they took; `scorers.als`.
+
+    Parameters
+    ----------
+    factors
+        Numbers a user and an item have.
+    regularisation
+        Weight of their squares.
+    alpha
+        Confidence in what was taken; in what was not it is 1.
+    passes
+        Over users and items.
+    """
+    own = {"factors": factors, "regularisation": regularisation, "alpha": alpha, "passes": passes}
+    settings = {"als": own}
+    return ranker_fit.fit(features, train, goals[0].target, goals[0].weight, settings, cache, progress)
