@@ -86,8 +86,8 @@ def test_popularity_counts_users_and_ages() -> None:
 
 def test_als_finds_the_tastes_and_folds_in_by_the_normal_equations() -> None:
     history = made(5)
-    found = scorers.als(history, factors=6, alpha=4, passes=10)
-    again = scorers.als(history, factors=6, alpha=4, passes=10)
+    found = scorers.als(history, factors=6, regularisation=0.1, alpha=4, passes=10)
+    again = scorers.als(history, factors=6, regularisation=0.1, alpha=4, passes=10)
     np.testing.assert_array_equal(found.items, again.items)
     dense, items = history.toarray(), found.items
     for row in range(3):

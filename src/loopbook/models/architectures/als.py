@@ -24,9 +24,9 @@ def als(
     cache: "Path | None" = None,
     progress: "Callable[[str], object] | None" = None,
     *,
-    factors: Size = 64,
-    regularisation: Strength = 0.1,
-    alpha: Strength = 5.0,
+    factors: Size = 32,
+    regularisation: Strength = 5.0,
+    alpha: Strength = 2.0,
     passes: Count = 15,
 ) -> Ranker:
     """Rank items by implicit's ALS, users folded in by what they took; `scorers.als`.

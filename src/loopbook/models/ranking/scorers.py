@@ -149,7 +149,7 @@ def popularity(history: csr_array, age: ArrayLike | None = None, halflife: float
 
 
 def rate(items: ArrayLike, taken: ArrayLike, count: int, weight: ArrayLike, prior: float = 20.0) -> Popularity:
-    """Share of times shown that an item was taken, as a logit: popularity without the favour of being shown often.
+    """Share of times shown that an item was taken, as a logit above the mean: without the favour of being shown often.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def rate(items: ArrayLike, taken: ArrayLike, count: int, weight: ArrayLike, prio
     mean = np.clip((counts * took).sum() / counts.sum(), 1e-6, 1 - 1e-6)
     shown = np.bincount(every, counts, count) + prior
     share = np.clip((np.bincount(every, counts * took, count) + prior * mean) / shown, 1e-6, 1 - 1e-6)
-    return Popularity(np.log(share / (1 - share)).astype(np.float32))
+    return Popularity(np.log(share / (1 - share) * (1 - mean) / mean).astype(np.float32))
 
 
 def item_knn(history: csr_array, neighbours: int = 100, shrinkage: float = 10.0) -> ItemItem:
@@ -246,9 +246,9 @@ def ease(history: csr_array, regularisation: float = 100.0) -> ItemItem:
 
 def als(
     history: csr_array,
-    factors: int = 64,
-    regularisation: float = 0.1,
-    alpha: float = 5.0,
+    factors: int = 32,
+    regularisation: float = 5.0,
+    alpha: float = 2.0,
     passes: int = 15,
     seed: int = 0,
     progress: Callable[[str], object] | None = None,
