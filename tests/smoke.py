@@ -22,7 +22,7 @@ from loopbook.store import syntax
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = "market-monitor"
-AT_HAND = (DEFAULT, "clinic-triage", "support-desk")
+AT_HAND = (DEFAULT, "clinic-triage", "support-desk", "book-shop")
 """Agents whose data is simulated, authored or installed."""
 NOTE_IMPORTS = """\
 def _note_imports():

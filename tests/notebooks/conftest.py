@@ -54,3 +54,9 @@ def credit(smoke_run: Callable[[str], Ran]) -> Ran:
 def plant(smoke_run: Callable[[str], Ran]) -> Ran:
     """Return the smoke run of plant-watch: windows of a series, learned without labels, and the study of alarms."""
     return smoke_run("plant-watch")
+
+
+@pytest.fixture(scope="session")
+def shop(smoke_run: Callable[[str], Ran]) -> Ran:
+    """Return the smoke run of book-shop: a ranking, from rows, books and readers, and the study of lists."""
+    return smoke_run("book-shop")

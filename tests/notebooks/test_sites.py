@@ -18,6 +18,7 @@ RUNS = {
     "banking-desk": "banking",
     "credit-risk": "credit",
     "plant-watch": "plant",
+    "book-shop": "shop",
 }
 """Scenarios, and the fixture that has run each once in the smoke profile for all tests."""
 LARGEST = 400_000  # bytes of a stage's page, its figures apart

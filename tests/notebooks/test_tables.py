@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,3 +80,16 @@ def test_of_several_actions_each_decision_costs_what_the_matrix_says_and_was_the
     assert (p.idxmax(axis=1).to_numpy() == log["answer"].astype(str)).all()
     assert set(log["reason"].astype(str)) <= set(artifact(airline, "02_data", "train")["label_reason"].dropna())
     assert log["reason_probability"].between(0.1, 1).all(), "ten reasons, of which it names the likeliest"
+
+
+def test_a_ranking_goes_through_all_notebooks_and_02_hands_on_all_items(shop: Ran) -> None:
+    where, record = shop
+    assert {stage["state"] for stage in record["stages"].values()} == {"done"}
+    items, test, later = (artifact(shop, "02_data", name) for name in ("items", "test", "stream"))
+    assert list(items)[:3] == ["item", "title", "blurb"] and items["item"].is_unique and len(items) >= 80
+    assert set(test["item"]) <= set(items["item"]) and test["time"].max() < later["time"].min()
+    titles = items.set_index("item")["title"]
+    assert (test["title"].to_numpy() == titles[test["item"]].to_numpy()).all()
+    assert test.groupby("shown")["query"].nunique().max() == 1 and test["place"].between(1, 10).all()
+    card = json.loads((where.folder / "data" / record["stages"]["02_data"]["artifacts"]["dataset_card"]).read_text())
+    assert card["simulated"] and card["tables"]["users"]["rows"] >= 60
