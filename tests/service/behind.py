@@ -13,6 +13,7 @@ import pandas as pd
 
 from loopbook.decisions.audit.entry import Entry, Stored, new_id
 from loopbook.decisions.audit.writer import Writer
+from loopbook.decisions.listing import Listing
 from loopbook.desk.desk import Desk
 from loopbook.requirements import interface
 from loopbook.requirements.prototype import Prototype
@@ -36,6 +37,7 @@ class Prototyped:
     filler: str = ""
     calls: Counter[str] = field(default_factory=Counter)
     talking: Desk | None = None
+    lists: Listing | None = None
 
     @property
     def name(self) -> str:
@@ -88,6 +90,10 @@ class Prototyped:
     def desk(self) -> tuple[Desk, Mapping[str, str]]:
         assert self.talking is not None
         return self.talking, VERSIONS
+
+    def listing(self) -> tuple[Listing, Mapping[str, str]]:
+        assert self.lists is not None
+        return self.lists, VERSIONS
 
     def about(self) -> Mapping[str, Any]:
         return {"versions": VERSIONS, "since": datetime(2026, 1, 1, tzinfo=UTC), "card": None}

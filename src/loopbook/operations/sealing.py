@@ -10,7 +10,7 @@ from loopbook.decisions.audit.entry import Stored
 from loopbook.scenario.contract import Scenario
 from loopbook.store import content, sealed, vault
 from loopbook.store.project import Project
-from loopbook.store.sealed import SAID, SERVED, TALKED, USED, Sealed
+from loopbook.store.sealed import LISTED, SAID, SERVED, TALKED, USED, Sealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def seal(project: Project, scenario: Scenario, profile: str, say: Callable[[str]
         until, days = reader.watermark(engine, agent), scenario.decisions.served_days
         if (until, days) == (known.get("until"), known.get("days")):
             return last
-        found = reader.entries(engine, agent, until=until, kinds=("decision", "feedback", "turn"))
+        found = reader.entries(engine, agent, until=until, kinds=("decision", "feedback", "turn", "list"))
         counted = _counted(found, sum(until.values()) + len(until), scenario.name, say)
         parts = extract(counted, days, scenario.service.review_twice)
     finally:
@@ -93,20 +93,24 @@ def _counted(found: Iterator[Stored], most: int, scenario: str, say: Callable[[s
 def extract(found: Iterator[Stored], days: int, twice: float) -> dict[str, "pd.DataFrame"]:
     """Return the decisions written on the latest days in the order of time, then of row, and the feedback on them.
 
-    What was taken back is left out; how the pages were used, and what happened in conversations on the latest days,
-    are parts of their own. A decision that waited for a person holds what reviewers have answered.
+    What was taken back is left out; how the pages were used, and what happened in conversations and lists on the
+    latest days, are parts of their own. A decision that waited for a person holds what reviewers have answered.
     """
     import pandas as pd
 
-    from loopbook.decisions import log
+    from loopbook.decisions import list_log, log
     from loopbook.desk import records
     from loopbook.feedback import reviewing, usability
 
-    decided, fed, turns = [], [], []
+    decided, turns = [], []
+    fed, shown, clicked = list[Stored](), list[Stored](), list[Stored]()
     for stored in found:
         facts, payload = stored.facts, stored.payload or {}
         if stored.kind == "feedback":
-            fed.append(stored)
+            (fed if list_log.clicks(stored) is None else clicked).append(stored)
+            continue
+        if stored.kind == list_log.KIND:
+            shown.append(stored)
             continue
         if stored.kind == records.KIND:
             turns.append(records.line(stored))
@@ -121,9 +125,10 @@ def extract(found: Iterator[Stored], days: int, twice: float) -> dict[str, "pd.D
     decisions = _timed(pd.DataFrame(decided, columns=[*log.COLUMNS, "value", *_NESTED, "written"]), "time", "written")
     feedback = _timed(pd.DataFrame(said, columns=["id", "decision_id", "written", "facts", "payload"]), "written")
     talked = _timed(pd.DataFrame(turns, columns=records.LINE), "written")
+    listed = _timed(pd.DataFrame(list_log.lines(shown, clicked), columns=list_log.LINE), "written")
     # By our own clock: what callers say of time must not push others out.
-    decisions, talked = (
-        part[part["written"] > part["written"].max() - pd.Timedelta(days=days)] for part in (decisions, talked)
+    decisions, talked, listed = (
+        part[part["written"] > part["written"].max() - pd.Timedelta(days=days)] for part in (decisions, talked, listed)
     )
     names_row = feedback["payload"].str.contains('"row_id"', regex=False)  # of a rehearsed decision, in no log
     feedback = feedback[feedback["decision_id"].isin(decisions["decision_id"]) | names_row]
@@ -132,6 +137,7 @@ def extract(found: Iterator[Stored], days: int, twice: float) -> dict[str, "pd.D
         SAID: feedback.sort_values(["written", "id"], ignore_index=True),
         USED: usability.events(fed).sort_values(["written", "event", "user"], kind="stable", ignore_index=True),
         TALKED: talked.sort_values(["written", "conversation", "number"], ignore_index=True),
+        LISTED: listed.sort_values(["written", "shown", "place"], ignore_index=True),
     }
 
 

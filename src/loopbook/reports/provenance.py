@@ -77,6 +77,7 @@ def _source(run: Run, name: str, digest: str, known: Origins) -> dict[str, str]:
             sealed.SAID: "what was said of its decisions",
             sealed.USED: "how people used the service's pages",
             sealed.TALKED: "the conversations that it had with customers",
+            sealed.LISTED: "the lists that it had shown, and the clicks on them",
         }
         whence = "nothing: it was not served" if digest == sealed.NOTHING else told[name.partition(" ")[2]]
     return {"name": name, "digest": digest, "stage": "", "whence": whence}

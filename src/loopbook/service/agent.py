@@ -19,6 +19,7 @@ from loopbook.decisions import explanation, policies
 from loopbook.decisions.agent import Agent
 from loopbook.decisions.audit.entry import Entry, agent_name, new_id
 from loopbook.decisions.building import Plan
+from loopbook.decisions.listing import Listing
 from loopbook.decisions.log import Decision
 from loopbook.decisions.policies import Policy, Review, Ruled, Threshold
 from loopbook.decisions.replay import Budget
@@ -141,6 +142,11 @@ class Served:
         cache = work / "embeddings" if os.access(work, os.W_OK) else None
         known = Outside.of(self.model, train, held, cache)
         return Desk.of(self.scenario, self.model, self.project.root, known, cache)
+
+    @cached_property
+    def listing(self) -> Listing:
+        """What makes lists, if the scenario has them: the ranker that notebook 14 wrote, over the run's rows."""
+        return Listing.load(self.scenario, lambda name: artifact(self.project, self.run, name))
 
     @cached_property
     def card(self) -> dict[str, Any] | None:

@@ -29,6 +29,7 @@ from loopbook.service.explained import Explanations
 from loopbook.service.front import Front
 from loopbook.service.keys import ROLES, Caller, Keyring
 from loopbook.service.limits import Allowance
+from loopbook.service.lists import Lists
 from loopbook.service.metrics import Metrics
 from loopbook.service.pages import routes as pages
 from loopbook.service.pages.people import People
@@ -90,6 +91,9 @@ def create_app(
         talks = app.state.talks = Conversations(behind, database, writer, metrics)
         conversing = Conversing(service.door, talks)
         endpoints |= {name: getattr(conversing, name) for name in openapi.CONVERSATIONS}
+    if scenario.studies.lists is not None:
+        lists = Lists(service.door, behind, database, writer)
+        endpoints |= {name: getattr(lists, name) for name in openapi.LISTS}
     openapi.routes(app, service.wire, endpoints)
     pages.routes(app, people, talks)
     return app

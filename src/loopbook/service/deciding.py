@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from loopbook.decisions.audit.entry import Stored
+from loopbook.decisions.listing import Listing
 from loopbook.desk.desk import Desk
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError
@@ -99,6 +100,9 @@ class Deciding(Protocol):
 
     def desk(self) -> tuple[Desk, Mapping[str, str]]:
         """Return the support desk that is served now, and its versions; only where the scenario has one."""
+
+    def listing(self) -> tuple[Listing, Mapping[str, str]]:
+        """Return what makes lists now, and its versions; only where the scenario has lists."""
 
     def about(self) -> Mapping[str, Any]:
         """Return what is served: `versions` (model, policy, rules, data, code, run), `since`, and the `card`."""

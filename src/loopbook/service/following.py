@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from loopbook.decisions.audit import chain, entry, reader
 from loopbook.decisions.audit.entry import Entry, Stored
 from loopbook.decisions.audit.writer import Writer
+from loopbook.decisions.listing import Listing
 from loopbook.decisions.replay import Budget
 from loopbook.desk.desk import Desk
 from loopbook.desk.turn import Conversation
@@ -129,6 +130,11 @@ class Following:
         """Return the support desk that is served now, and its versions."""
         served = self._served
         return served.desk, served.versions
+
+    def listing(self) -> tuple[Listing, Mapping[str, str]]:
+        """Return what makes lists now, and its versions."""
+        served = self._served
+        return served.listing, served.versions
 
     def about(self) -> Mapping[str, Any]:
         """Return what is served since when, and its card."""

@@ -7,9 +7,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
-from loopbook.service import conversing
+from loopbook.service import conversing, lists
 from loopbook.service.conversing import Talk, Turned
 from loopbook.service.errors import MEDIA
+from loopbook.service.lists import Listed
 from loopbook.service.schemas import Agent, Problem, Received, Record, State, Wire
 
 _IDEMPOTENCY = {
@@ -23,7 +24,7 @@ _WHY = {
     400: "not JSON, or a header that is none",
     401: "no API key, or one that is unknown or revoked",
     403: "the key's role may not do this",
-    404: "no such decision or conversation for this caller",
+    404: "no such decision, conversation or list for this caller",
     408: "the request did not come in time",
     409: "cannot be explained any more, or the conversation is over",
     413: "too large",
@@ -56,8 +57,14 @@ CONVERSATIONS: Mapping[str, tuple[str, str, tuple[int, ...]]] = {
 }
 """The same of conversations, where the scenario has a support desk."""
 
+LISTS: Mapping[str, tuple[str, str, tuple[int, ...]]] = {
+    "user_list": ("GET", "/v1/lists/{user}", (401, 403, 422, 429, *_ALWAYS)),
+    "clicks": ("POST", "/v1/lists/{id}/clicks", (*_SENDING, 404)),
+}
+"""The same of lists, where the scenario has them."""
+
 _OPEN = ("alive", "ready")
-_MADE = ("feedback", "open_conversation", "turn", "rate_conversation")
+_MADE = ("feedback", "open_conversation", "turn", "rate_conversation", "clicks")
 
 
 def routes(app: FastAPI, wire: Wire, endpoints: Mapping[str, Callable[..., Any]]) -> None:
@@ -70,11 +77,12 @@ def routes(app: FastAPI, wire: Wire, endpoints: Mapping[str, Callable[..., Any]]
     wire
         Models of the scenario.
     endpoints
-        What answers, by the names of `OPERATIONS` and, where there is a support desk, of `CONVERSATIONS`.
+        What answers, by the names of `OPERATIONS` and, where the scenario has them, of `CONVERSATIONS` and `LISTS`.
     """
-    operations = {name: what for name, what in {**OPERATIONS, **CONVERSATIONS}.items() if name in endpoints}
+    operations = {name: what for name, what in {**OPERATIONS, **CONVERSATIONS, **LISTS}.items() if name in endpoints}
     bodies = {"decide": wire.body, "feedback": TypeAdapter(wire.feedback)}
-    bodies |= {name: TypeAdapter(model) for name, model in conversing.BODIES.items() if name in endpoints}
+    further = {**conversing.BODIES, **lists.BODIES}
+    bodies |= {name: TypeAdapter(model) for name, model in further.items() if name in endpoints}
     many = list[wire.answer]  # type: ignore[name-defined]
     answers: dict[str, dict[int | str, Any]] = {
         "decide": {200: {"model": wire.answer | many, "description": "what was decided, in the requests' order"}},
@@ -91,7 +99,11 @@ def routes(app: FastAPI, wire: Wire, endpoints: Mapping[str, Callable[..., Any]]
     }
     answers |= {name: {201: {"model": Talk}} for name in ("open_conversation", "rate_conversation")}
     answers |= {name: {200: {"model": Talk}} for name in ("conversation", "close_conversation")}
-    answers["turn"] = {201: {"model": Turned}}
+    answers |= {
+        "turn": {201: {"model": Turned}},
+        "user_list": {200: {"model": Listed}},
+        "clicks": {201: {"model": Received}},
+    }
     for name, (method, path, problems) in operations.items():
         extra: dict[str, Any] = {"security": [] if name in _OPEN else [{"key": []}]}
         if name in bodies:

@@ -12,9 +12,9 @@ from typing import Any
 from loopbook.store import content, vault
 from loopbook.store.project import Project
 
-SERVED, SAID, USED, TALKED = "served", "said", "used", "conversations"
-PARTS = (SERVED, SAID, USED, TALKED)
-"""What stages carry by name: decisions, feedback on them, how people used the pages, conversations of a desk."""
+SERVED, SAID, USED, TALKED, LISTED = "served", "said", "used", "conversations", "shown_lists"
+PARTS = (SERVED, SAID, USED, TALKED, LISTED)
+"""What stages carry by name: decisions, feedback on them, how people used the pages, a desk's conversations, lists."""
 
 KIND = "sealed"
 """The folder of extracts in the store, and how an extract's parts are called among a stage's inputs."""

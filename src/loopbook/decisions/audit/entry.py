@@ -14,7 +14,7 @@ from loopbook.store.project import Project
 ADDRESS = "LOOPBOOK_DATABASE"
 """Variable of the environment that names another database than the file inside the project."""
 FILE = "service.sqlite"
-KINDS = ("decision", "feedback", "admin", "shadow", "turn")
+KINDS = ("decision", "feedback", "admin", "shadow", "turn", "list")
 OPENED, CLOSED, TOOK_OVER, FORGOT = "writer-opened", "writer-closed", "took-over", "forgot"
 TRIAL_BEGAN, TRIAL_ENDED = "trial-began", "trial-ended"
 """The acts of admin entries that this log writes or reads itself."""
@@ -31,14 +31,14 @@ class Entry:
     Attributes
     ----------
     kind
-        ``decision``, ``feedback``, ``admin``, ``shadow`` (what a challenger would have decided, for nobody), or
-        ``turn``: something that happened in a conversation, see `desk.records`.
+        ``decision``, ``feedback``, ``admin``, ``shadow`` (what a challenger would have decided, for nobody),
+        ``turn``: something that happened in a conversation, see `desk.records`; or ``list``, see `decisions.list_log`.
     id
         A decision's id, or one of its own. It stays when a person is forgotten, so it must not be computed from what
         can be guessed of a person; `new_id` gives a random one.
     facts
         Plain JSON, never personal, nor an unsalted digest of what is. ``decision_id`` names the decision that a
-        feedback, an act or a shadow is about, or the conversation that a turn belongs to.
+        feedback, an act or a shadow is about (of clicks the list), or the conversation that a turn belongs to.
     payload
         Plain JSON with what came from a person (row id, masked fields, attributes, comment); None if nothing did. It
         may be forgotten later.

@@ -1,0 +1,70 @@
+"""List records: lists that were shown, and clicks on them, as entries of the one log, and the rows that they make."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from loopbook.decisions.audit.entry import Entry, Stored, new_id
+
+if TYPE_CHECKING:
+    from loopbook.decisions.lists import ListDecision
+
+KIND = "list"
+LINE = (
+    *("row_id", "shown", "written", "query", "known", "item", "place", "relevance", "propensity", "explored", "label"),
+    *("run", "caller"),
+)
+"""Columns of the sealed log's lists: a row for each place, `label` whether it was clicked."""
+
+
+def listed(made: "ListDecision", user: str, known: bool, caller: str, versions: Mapping[str, str]) -> Entry:
+    """Return the entry of a list: what stands where is a fact, for whom and because of what may be forgotten.
+
+    Parameters
+    ----------
+    user
+        As the run's rows name them: a pseudonym where the scenario says that the column is personal.
+    known
+        Whether anything was known of the user.
+    """
+    places = [
+        {
+            "item": place.item,
+            "relevance": place.relevance,
+            "propensity": place.propensity,
+            "explored": place.explored,
+            "rules": list(place.rules),
+        }
+        for place in made.places
+    ]
+    facts = {"places": places, "known": known, "caller": caller, "versions": dict(versions)}
+    return Entry(KIND, new_id(), facts, {"user": user, "reasons": [place.reason for place in made.places]})
+
+
+def clicked(shown: Stored, items: Sequence[str], caller: str, key: str | None, digest: str) -> Entry:
+    """Return the entry of clicks on a list, a feedback on it."""
+    user = (shown.payload or {}).get("user")
+    facts = {"decision_id": shown.id, "clicked": list(items), "caller": caller}
+    return Entry("feedback", new_id(), facts, {"user": user, "request": digest}, key)
+
+
+def clicks(stored: Stored) -> Sequence[str] | None:
+    """Return the items that an entry says were clicked; None if it is about something else."""
+    found: Sequence[str] | None = stored.facts.get("clicked")
+    return found
+
+
+def lines(shown: Iterable[Stored], said: Iterable[Stored]) -> list[tuple[Any, ...]]:
+    """Return a row of `LINE` for each place of lists, with the clicks that were reported of them."""
+    taken: dict[str, set[str]] = {}
+    for stored in said:
+        taken.setdefault(stored.facts["decision_id"], set()).update(clicks(stored) or ())
+    return [
+        (
+            *(f"{stored.id}-{number}", stored.id, stored.written, (stored.payload or {}).get("user")),
+            *(stored.facts["known"], place["item"], number, place["relevance"], place["propensity"]),
+            *(place["explored"], int(place["item"] in taken.get(stored.id, ()))),
+            *(stored.facts["versions"]["run"], stored.facts["caller"]),
+        )
+        for stored in shown
+        for number, place in enumerate(stored.facts["places"], 1)
+    ]
