@@ -1,0 +1,56 @@
+"""Lists judged on a simulated shop: what is known at a moment, what diversity costs, and values held to the truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.decisions import shops
+
+from loopbook.decisions import lists_study
+from loopbook.scenario.errors import DataError
+
+
+def test_a_moment_knows_what_its_user_took_before_and_nothing_of_later() -> None:
+    study, rows = shops.study(), shops.rows()
+    for moment in study.moments[:: len(study.moments) // 20]:
+        own = rows[(rows["query"] == moment.user) & (rows["time"] < moment.time) & (rows["label"] == 1)]
+        assert list(moment.taken) == list(own["item"])
+    assert len(study.moments) == 400 and len({moment.shown for moment in study.moments}) == 400
+
+
+def test_no_list_shows_what_was_taken_and_clicks_count_by_how_rarely_they_could_happen() -> None:
+    study = shops.study()
+    for made in study.policies.values():
+        assert made.shape == (400, 10) and (np.sort(made, axis=1)[:, 1:] != np.sort(made, axis=1)[:, :-1]).all()
+        for moment, own in zip(study.moments, made, strict=True):
+            assert not {study.listing.shelf.items[at] for at in own} & {*moment.taken}
+    gains = study.taken.data
+    assert gains.min() >= 1 and gains.max() > 5 * gains.min()
+    assert replace(study, looked=None).taken.data.max() == 1
+
+
+def test_diversity_costs_relevance_and_buys_coverage() -> None:
+    table = shops.study().trade_off()
+    assert table.index.tolist() == list(lists_study.WEIGHTS)
+    assert table["diversity"].is_monotonic_increasing
+    assert table["coverage"].iloc[-1] > table["coverage"].iloc[0]
+    assert table.loc[0.0, "change"] == 0 and table.loc[0.5, "ndcg"] <= table.loc[0.0, "ndcg"] + 0.02
+
+
+def test_values_from_the_log_lie_near_the_truth_and_so_does_the_logs_own() -> None:
+    table = shops.study().worth()
+    logged = table.loc[lists_study.LOGGED]
+    assert logged["low"] <= logged["truth"] <= logged["high"]
+    robust = table[table["estimator"] == "doubly_robust"]
+    assert ((robust["low"] - 0.1 <= robust["truth"]) & (robust["truth"] <= robust["high"] + 0.1)).all()
+    assert robust["support"].between(0.5, 1.5).all()
+
+
+def test_without_examination_or_propensities_it_refuses() -> None:
+    study = shops.study()
+    with pytest.raises(DataError, match="examination"):
+        replace(study, looked=None).worth()
+    with pytest.raises(DataError, match="propensity"):
+        replace(study, rows=study.rows.assign(propensity=np.nan)).worth()
