@@ -54,3 +54,15 @@ def test_without_examination_or_propensities_it_refuses() -> None:
         replace(study, looked=None).worth()
     with pytest.raises(DataError, match="propensity"):
         replace(study, rows=study.rows.assign(propensity=np.nan)).worth()
+
+
+def test_a_bandit_learns_from_clicks_before_and_is_judged_as_the_others_are() -> None:
+    study = shops.study()
+    known = shops.rows()[shops.rows()["time"] < shops.CUT]
+    made = study.bandit(known, 200)
+    assert made.shape == (400, 10)
+    table = study.worth({"bandit": made})
+    own = table[table["estimator"] == "doubly_robust"].loc["bandit"]
+    assert own["low"] - 0.1 <= own["truth"] <= own["high"] + 0.1
+    with pytest.raises(DataError, match="examination"):
+        replace(study, looked=None).bandit(known)

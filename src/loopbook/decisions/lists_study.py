@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.decisions import lists, off_policy
+from loopbook.decisions.bandit import Bandit
 from loopbook.decisions.listing import Listing
+from loopbook.models.ranking import interactions
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.source import ShopSource
-from loopbook.statistics import bootstrap, ranking
+from loopbook.statistics import bootstrap, examination, ranking
 
 if TYPE_CHECKING:
     from loopbook.scenario.contract import Scenario
@@ -96,7 +98,7 @@ class Study:
         counts = pd.Series(
             [item for own in self.listing.histories.values() for item in own], dtype="str"
         ).value_counts()
-        return counts.reindex(self.listing.ranker.items, fill_value=0).to_numpy(np.float64)
+        return np.asarray(counts.reindex(self.listing.ranker.items, fill_value=0), dtype=np.float64)
 
     @cached_property
     def taken(self) -> Any:
@@ -164,6 +166,38 @@ class Study:
             OWN: self.made(own),
         }
 
+    def bandit(self, known: pd.DataFrame, most: int = 1_000) -> Places:
+        """Return the lists of a contextual bandit (LinUCB) that has learned from clicks on lists before.
+
+        Its features are the scores of the ranker's parts. What it does not know yet of a combination counts in its
+        favour, so it explores there where it may learn something.
+
+        Parameters
+        ----------
+        known
+            Rows of lists before, with a place.
+        most
+            Lists among them that it learns from, at most.
+        """
+        if self.looked is None:
+            raise DataError("The examination of places is not known, so clicks teach a bandit nothing of relevance.")
+        past = {moment.shown: moment for moment in moments(known, known.iloc[:0], most)}
+        theta, numbers = examination.at(self.looked, known["place"].fillna(1)), self.listing.shelf.numbers
+        shown = known.assign(theta=theta, number=known["item"].map(numbers))
+        shown = shown[shown["shown"].isin(past) & shown["place"].notna()]
+        learned = Bandit.start(np.zeros(len(self.listing.ranker.parts) + 1))
+        for name, own in shown.groupby("shown"):
+            (features,) = self._features([past[str(name)].taken])
+            learned = learned.learn(features[own["number"]], own["theta"], own["label"])
+        settings = self.settings.model_copy(update={"exploration": 0.0})
+        return self.made(settings, lambda asked: np.clip(learned.ucb(self._features(asked)), 1e-4, 1 - 1e-4))
+
+    def _features(self, histories: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        """Return the standardised scores of the ranker's parts, and a constant, for all items, [q, I, d]."""
+        asked = interactions.of_histories(histories, dict(self.listing.shelf.numbers))
+        each = self.listing.ranker.each(asked)
+        return np.stack([*each.values(), np.ones((len(histories), len(self.listing.shelf.items)))], axis=2)
+
     def trade_off(self) -> pd.DataFrame:
         """Return what diversity costs: by its weight NDCG with its interval, coverage, diversity within a list.
 
@@ -230,7 +264,7 @@ class Study:
             expected = (np.where(logged.items >= 0, _at(relevance, logged.items), 0.0), _at(relevance, own))
             table = off_policy.value(off_policy.terms(logged, own, theta, expected), logged.groups)
             for estimator in off_policy.ESTIMATORS:
-                ends = table.loc[estimator, ["value", "low", "high"]].to_dict()
+                ends = dict(zip(("value", "low", "high"), table.loc[estimator, ["value", "low", "high"]], strict=True))
                 real = float(truth(own).mean()) if truth else np.nan
                 support = table.loc["support", "value"]
                 found.append({"policy": name, "estimator": estimator, **ends, "support": support, "truth": real})

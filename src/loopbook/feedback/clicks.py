@@ -12,7 +12,6 @@ from loopbook.feedback.gate import Ahead
 from loopbook.feedback.learning_set import LearningSet
 from loopbook.models.answers import Answers
 from loopbook.monitoring import lists
-from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Ranking, Task
 from loopbook.statistics import bootstrap, examination, targets
 
@@ -28,13 +27,7 @@ def looked(rows: pd.DataFrame, task: Task) -> pd.DataFrame | None:
 
     They do not where the task is no ranking, rows have no place, or nothing has stood at several places.
     """
-    placed = lists.of(rows) if isinstance(task, Ranking) else rows.iloc[:0]
-    if not len(placed):
-        return None
-    try:
-        return examination.estimate(placed["place"], placed["label"], placed["item"], placed["shown"])
-    except DataError:
-        return None
+    return examination.known(lists.of(rows)) if isinstance(task, Ranking) else None
 
 
 def corrected(rows: pd.DataFrame, probability: ArrayLike, table: pd.DataFrame) -> pd.DataFrame:

@@ -80,6 +80,20 @@ def estimate(place: ArrayLike, click: ArrayLike, unit: ArrayLike, shown: ArrayLi
     return table.assign(shown=seen.astype(np.int64), clicks=taken.astype(np.int64), rate=taken / np.maximum(seen, 1))
 
 
+def known(rows: pd.DataFrame) -> pd.DataFrame | None:
+    """Return `estimate` of rows of lists, each item as relevant wherever it stands; None where clicks cannot tell it.
+
+    Parameters
+    ----------
+    rows
+        With `place`, `label`, `item` and `shown`.
+    """
+    try:
+        return estimate(rows["place"], rows["label"], rows["item"], rows["shown"]) if len(rows) else None
+    except DataError:
+        return None
+
+
 def at(table: pd.DataFrame, place: ArrayLike) -> Floats:
     """Return the examination of each row's place, at most 1; places beyond the table count as its last."""
     where = np.minimum(np.asarray(place, dtype=np.int64), len(table)) - 1

@@ -1,0 +1,181 @@
+"""What notebook 14 shows of lists: as readers see them, what diversity costs, and what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from loopbook.data.features import Features
+from loopbook.decisions import lists_study
+from loopbook.decisions.listing import Listing
+from loopbook.decisions.lists import ListDecision
+from loopbook.decisions.lists_study import LOGGED, OWN, POPULAR, Study
+from loopbook.figures import plots
+from loopbook.figures.figure import Figure
+from loopbook.models.ranking import ranker as rankers
+from loopbook.models.ranking.ranker import Ranker
+from loopbook.scenario.errors import DataError
+from loopbook.scenario.task import Ranking
+from loopbook.statistics import examination
+from loopbook.statistics.intervals import Interval
+from loopbook.store import content
+
+if TYPE_CHECKING:
+    from loopbook.store.stage import Stage
+
+_ESTIMATOR = "doubly_robust"
+_LATEST = 3  # items taken last that stand over a list
+Splits = Mapping[str, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Lists as their readers see them, beside each other; titles and names are escaped."""
+
+    lists: Sequence[tuple[str, Sequence[str], ListDecision]]
+    titles: Mapping[str, str]
+
+    def _repr_html_(self) -> str:
+        return f'<div class="panels">{"".join(map(self._card, self.lists))}</div>'
+
+    def _card(self, one: tuple[str, Sequence[str], ListDecision]) -> str:
+        name, taken, made = one
+        last = ", ".join(self._title(item) for item in taken[-_LATEST:][::-1]) or "nothing yet"
+        places = "".join(
+            f"<li><strong>{self._title(place.item)}</strong> {place.relevance:.0%}<br>"
+            f"<small>{escape(place.reason)}</small></li>"
+            for place in made.places
+        )
+        return (
+            f'<div class="panel"><p><strong>{escape(name)}</strong> <small>took {len(taken)}, last {last}</small></p>'
+            f"<ol>{places}</ol></div>"
+        )
+
+    def _title(self, item: str) -> str:
+        return escape(self.titles.get(item, item))
+
+
+def gathered(stage: Stage, models: Mapping[str, Path], champion: Path, items: pd.DataFrame) -> dict[str, Ranker]:
+    """Return the candidates that rank, the one that is to make lists first, each over all items.
+
+    That is the champion, or where it is none that ranks all items the mix of most parts.
+
+    Raises
+    ------
+    DataError
+        If the scenario's task is no ranking, or no candidate ranks all items.
+    """
+    description = f"{rankers.DESCRIPTION}.json"
+    found = {name: folder for name, folder in models.items() if (folder / description).is_file()}
+    if not isinstance(stage.scenario.task, Ranking) or not found:
+        raise DataError(
+            "studies.lists is for a task of type ranking with a candidate that ranks all items, such as mix; name one "
+            "in training.candidates."
+        )
+    features = Features.model_validate(content.load(champion / "model" / "features.json"))
+    cache = stage.project.work / "embeddings"
+    made = {name: Ranker.load(folder).over(features, items, cache, stage.progress) for name, folder in found.items()}
+    own = champion / "model" / description
+    digest = content.digest(champion / "model" / f"{rankers.ARRAYS}.npz") if own.is_file() else ""
+    first = [name for name, folder in found.items() if content.digest(folder / f"{rankers.ARRAYS}.npz") == digest]
+    chosen = first[0] if first else max(made, key=lambda name: len(made[name].parts))
+    return {chosen: made[chosen], **{name: made[name] for name in made if name != chosen}}
+
+
+def study(stage: Stage, candidates: Mapping[str, Ranker], champion: Path, items: pd.DataFrame, splits: Splits) -> Study:
+    """Return what is judged: lists of the first candidate, by what was known before, where test has shown others."""
+    features = Features.model_validate(content.load(champion / "model" / "features.json"))
+    chosen = next(iter(candidates.values()))
+    known = pd.concat([splits["train"], splits["validation"]], ignore_index=True)
+    frame = items.drop_duplicates("item").set_index("item").reindex(list(chosen.items)).reset_index()
+    vectors = rankers.content_of(features, frame, chosen.beside, stage.project.work / "embeddings", stage.progress)
+    listing = Listing.of(stage.scenario, chosen, items, vectors, known, "study")
+    looked = examination.known(known[known["place"].notna()])
+    drawn = lists_study.moments(splits["test"], known, stage.settings.judged)
+    return Study(stage.scenario, listing, splits["test"], drawn, looked)
+
+
+def cards(study: Study, most: int = 3) -> Cards:
+    """Return the latest lists of a few users: one of whom much is known, one of whom little, and a new one."""
+    listing, last = study.listing, {moment.user: moment for moment in study.moments}
+    ranked = sorted(last.values(), key=lambda moment: (-len(moment.taken), moment.user))
+    chosen = [ranked[at] for at in np.unique(np.linspace(0, len(ranked) - 1, most - 1).astype(int))]
+    shown = [(moment.user, moment.taken, listing.make(moment.user, moment.taken, moment.time)) for moment in chosen]
+    new = ("a new one", (), listing.make("", (), study.rows["time"].max()))
+    titles = dict(zip(listing.shelf.items, listing.shelf.titles, strict=True))
+    return Cards([*shown, new], titles)
+
+
+def trade_off(study: Study, table: pd.DataFrame) -> Figure:
+    """Draw what diversity costs and brings: NDCG kept and coverage gained by its weight."""
+    weight = table.index.to_numpy(np.float64)
+    kept, gained = (100 * (table[name] / table[name].iloc[0] - 1).to_numpy() for name in ("ndcg", "coverage"))
+    own = _own(study, table)
+    words = f"Weight {weight[own]:g} changes NDCG@10 by {kept[own]:+.1f}% and coverage by {gained[own]:+.1f}%"
+    return plots.lines(
+        {"NDCG@10": (weight, kept), "coverage of items": (weight, gained)},
+        title=words,
+        x="weight of diversity (MMR)",
+        y="change against no diversity, %",
+        alt=f"{words}; at {weight[-1]:g} by {kept[-1]:+.1f}% and {gained[-1]:+.1f}%.",
+        reference=0,
+    )
+
+
+def worth(table: pd.DataFrame) -> Figure:
+    """Draw what each policy's lists are worth in clicks a list, as logged or doubly robust, with intervals."""
+    rows = table[table["estimator"].isin(["clicks", _ESTIMATOR])]
+    value = rows["value"].astype(float)
+    ends = zip(value.index, value, rows["low"], rows["high"], strict=True)
+    told = "; ".join(f"{name} {own:.2f} ({low:.2f} to {high:.2f})" for name, own, low, high in ends)
+    return plots.intervals(
+        rows[["value", "low", "high"]],
+        title=f"Most is worth, with {value.max():.2f} clicks a list: {value.idxmax()}",
+        x="clicks a list, with 95% interval",
+        alt=f"Clicks a list by policy: {told}.",
+        reference=float(value[LOGGED]),
+        reference_name=LOGGED,
+    )
+
+
+def places(looked: pd.DataFrame | None) -> Figure | None:
+    """Draw how often each place is clicked, and how often it is looked at, both relative to the first."""
+    if looked is None:
+        return None
+    raw = looked["rate"] / looked["rate"].iloc[0]
+    end = float(looked["value"].iloc[-1])
+    curves: dict[str, Any] = {
+        "clicked": (looked.index, raw),
+        "looked at": (looked.index, looked["value"]),
+        "looked at, low": (looked.index, looked["low"]),
+        "looked at, high": (looked.index, looked["high"]),
+    }
+    return plots.lines(
+        curves,
+        title=f"Place {looked.index[-1]} is looked at {end:.2f} times as often as the first",
+        x="place of the list",
+        y="relative to the first place",
+        alt=f"By place, clicked and looked at relative to the first; the last {raw.iloc[-1]:.2f} and {end:.2f}.",
+    )
+
+
+def recorded(study: Study, table: pd.DataFrame, priced: pd.DataFrame) -> dict[str, float]:
+    """Return flat numbers: what diversity costs and brings, and what the lists are worth, with intervals."""
+    change = table[["ndcg", "coverage"]].to_numpy(np.float64)[_own(study, table)] / table[["ndcg", "coverage"]].iloc[0]
+    judged = priced[priced["estimator"].isin(["clicks", _ESTIMATOR])][["value", "low", "high"]].astype(float)
+    found = {"lists_judged": float(len(study.moments)), "lists_ndcg_kept": float(change["ndcg"])}
+    found["lists_coverage_gain"] = float(change["coverage"]) - 1
+    for name, prefix in ((OWN, "lists_value"), (POPULAR, "lists_popular"), (LOGGED, "lists_logged")):
+        found |= Interval(*judged.loc[name]).recorded(prefix)
+    return found
+
+
+def _own(study: Study, table: pd.DataFrame) -> int:
+    """Return where the scenario's weight of diversity stands in the table, or the nearest one."""
+    return int(np.argmin(np.abs(table.index.to_numpy(np.float64) - study.settings.diversity)))

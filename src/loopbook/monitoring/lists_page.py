@@ -1,0 +1,99 @@
+"""What notebook 14 shows of lists over time: coverage, the feedback loop, drift of taste, new items, lists served."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from loopbook.figures import plots, sentence, time_series
+from loopbook.figures.figure import Figure
+from loopbook.figures.sentence import Sentence
+from loopbook.monitoring import lists
+from loopbook.statistics.intervals import between
+
+if TYPE_CHECKING:
+    from loopbook.decisions.lists import Shelf
+
+KINDS = 8
+"""Kinds of items that are told apart by their content, where no column names them."""
+_SHOWN = 8
+
+
+def coverage(covered: pd.DataFrame) -> Figure:
+    """Draw which share of the items was shown, stretch by stretch, and how unequally."""
+    slope = lists.feedback_loop(covered)
+    way = "narrows" if slope.low > 0 else "widens" if slope.high < 0 else "stays as wide as it is"
+    first, last = (float(covered["coverage"].iloc[at]) for at in (0, -1))
+    frame = covered[["coverage", "gini", "gini_taken"]].set_axis(
+        ["items shown", "Gini of what is shown", "Gini of what is taken"], axis=1
+    )
+    return time_series.chart(
+        frame.set_axis(pd.DatetimeIndex(covered.index).tz_convert(None), axis=0).rename_axis("from"),
+        title=f"{last:.0%} of the items were shown at the end, {first:.0%} at the beginning; the choice {way}",
+        y="share; Gini coefficient",
+        alt=f"Coverage and Gini coefficients by time; Gini changes by {slope.value:+.3f} a stretch "
+        f"({between(slope.low, slope.high, '+.3f')}).",
+        share=True,
+    )
+
+
+def kinds(shelf: "Shelf", column: "pd.Series[str] | None" = None) -> "pd.Series[str]":
+    """Return the kind of each item, by its id: a column's, or one of `KINDS` by content, named after a typical item."""
+    if column is not None:
+        return pd.Series(column.astype(str).to_numpy(), shelf.items)
+    from sklearn.cluster import KMeans
+
+    vectors = np.asarray(shelf.vectors, dtype=np.float64)
+    found = KMeans(min(KINDS, len(vectors)), n_init=4, random_state=0).fit(vectors)
+    typical = found.transform(vectors).argmin(axis=0)
+    names = [f"{number + 1}, like “{shelf.titles[at]}”" for number, at in enumerate(typical)]
+    return pd.Series([names[label] for label in found.labels_], shelf.items)
+
+
+def tastes(rows: pd.DataFrame, kind: "pd.Series[str]", looked: pd.DataFrame | None) -> pd.DataFrame | Sentence:
+    """Return what readers take of each kind in the later half of the time, the largest change first."""
+    if looked is None:
+        return Sentence("How often places are looked at is not known, so taste cannot be told from what is shown.")
+    table = lists.tastes(rows, kind, looked)
+    return sentence.table(table.head(_SHOWN).round(3), "All rows are of one half of the time: no drift can be told.")
+
+
+def starved(table: pd.DataFrame) -> Figure | Sentence:
+    """Draw how often new items are shown, beside how often they would be if all were shown alike."""
+    if table.empty:
+        return Sentence("There are no new items.")
+    hungry = int(table["starved"].sum())
+    share = table["shown"] / table["expected"]
+    words = (
+        f"{hungry} of {len(table)} new items are shown less than {lists.STARVED:.0%} as often as an item in the mean"
+    )
+    return plots.histogram(
+        {"new items": share},
+        title=words,
+        x="shown, as a share of what an item is shown in the mean",
+        alt=f"How often new items are shown; {words}; the median is {share.median():.2f}.",
+    )
+
+
+def served(shown: pd.DataFrame) -> pd.DataFrame | Sentence:
+    """Return clicks by place of the lists that a service has shown, or say that there are none."""
+    if shown.empty:
+        return Sentence("No list has been served yet.")
+    return lists.by_place(lists.of(shown)).round(3)
+
+
+def recorded(covered: pd.DataFrame, hungry: pd.DataFrame, moved: pd.DataFrame | Sentence) -> dict[str, float]:
+    """Return flat numbers of lists over time."""
+    slope = lists.feedback_loop(covered)
+    return {
+        "lists_coverage": float(covered["coverage"].mean()),
+        **slope.recorded("lists_gini_slope"),
+        "lists_starved": float(hungry["starved"].mean()) if len(hungry) else 0.0,
+        "lists_tastes_changed": float((moved["p"] < 0.05).sum()) if isinstance(moved, pd.DataFrame) else np.nan,
+    }
+
+
+def unseen(rows: pd.DataFrame, learned: pd.DataFrame) -> Collection[str]:
+    """Return the items of some rows, or of the table of items, that nothing was learned from."""
+    return sorted(set(rows["item"].astype(str)) - set(learned["item"].astype(str)))
