@@ -91,8 +91,11 @@ class Listing:
             .reset_index()
         )
         taken = rows[rows["label"] == 1].sort_values("time", kind="stable")
-        shown, counts = (part["item"].value_counts().reindex(ranker.items, fill_value=0) for part in (rows, taken))
-        shelf = Shelf.of(known, settings, vectors, shown.to_numpy(np.float64), counts.to_numpy(np.float64))
+        shown, counts = (
+            np.asarray(part["item"].value_counts().reindex(ranker.items, fill_value=0), dtype=np.float64)
+            for part in (rows, taken)
+        )
+        shelf = Shelf.of(known, settings, vectors, shown, counts)
         histories = {str(user): tuple(own) for user, own in taken.groupby("query")["item"]}
         about = [name for name in _about(settings) if name in rows]
         users: Any = rows.drop_duplicates("query", keep="last").set_index("query")[about].to_dict("index")
