@@ -13,9 +13,10 @@ import pandas as pd
 
 from loopbook.data.features import Features
 from loopbook.decisions import lists_study
-from loopbook.decisions.listing import Listing
+from loopbook.decisions.full_ranking import Ranked
+from loopbook.decisions.listing import SPLITS, Listing
 from loopbook.decisions.lists import ListDecision
-from loopbook.decisions.lists_study import LOGGED, OWN, POPULAR, Study
+from loopbook.decisions.lists_study import LOGGED, OWN, POPULAR, Places, Study
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
 from loopbook.models.ranking import ranker as rankers
@@ -23,7 +24,8 @@ from loopbook.models.ranking.ranker import Ranker
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Ranking
 from loopbook.statistics import examination
-from loopbook.statistics.intervals import Interval
+from loopbook.statistics.intervals import Interval, between
+from loopbook.statistics.ranking import METRICS
 from loopbook.store import content
 
 if TYPE_CHECKING:
@@ -101,6 +103,49 @@ def study(stage: Stage, candidates: Mapping[str, Ranker], champion: Path, items:
     return Study(stage.scenario, listing, splits["test"], drawn, looked)
 
 
+def ranked_table(ranked: Ranked) -> pd.DataFrame:
+    """Return NDCG, recall, MAP and MRR of each ranker with intervals, as text, by debiased gains and as logged."""
+    rows = ranked.table[ranked.table["segment"] == "all"]
+    ends = zip(rows["value"], rows["low"], rows["high"], strict=True)
+    told = [f"{own:.3f} ({between(low, high, '.3f')})" for own, low, high in ends]
+    wide = rows.assign(told=told).pivot(index=["gains", "ranker"], columns="metric", values="told")
+    order = pd.MultiIndex.from_product([["debiased", "as logged"], ranked.lists], names=["gains", "ranker"])
+    return wide.reindex(order)[list(METRICS)].rename_axis(columns=None).reset_index()
+
+
+def ranked_figure(ranked: Ranked) -> Figure:
+    """Draw NDCG@10 of each ranker over all items, by debiased gains, with intervals."""
+    table = ranked.table
+    rows = table[(table["segment"] == "all") & (table["gains"] == "debiased") & (table["metric"] == "ndcg")]
+    rows = rows.set_index("ranker").sort_values("value", ascending=False, kind="stable")
+    value = rows["value"].astype(float)
+    return plots.intervals(
+        rows[["value", "low", "high"]],
+        title=f"Of {len(rows)} rankers {value.index[0]} finds most: NDCG@10 {value.iloc[0]:.3f}",
+        x="NDCG@10 over all items, with 95% interval",
+        alt=f"NDCG@10 by ranker: {'; '.join(f'{name} {own:.3f}' for name, own in value.items())}.",
+    )
+
+
+def segments(ranked: Ranked) -> pd.DataFrame:
+    """Return NDCG@10 of each ranker by segment, and by how much the first ranker is ahead of it."""
+    table = ranked.table
+    rows = table[(table["gains"] == "debiased") & (table["metric"] == "ndcg") & (table["users"] > 0)]
+    names = {"value": "NDCG@10", "ahead": "the first is ahead by", "ahead_low": "at least", "ahead_high": "at most"}
+    return rows[["segment", "ranker", "users", *names]].rename(columns=names).round(3).reset_index(drop=True)
+
+
+def bandit(study: Study, splits: Splits) -> dict[str, Places]:
+    """Return the lists of a contextual bandit that has learned from clicks before test, by its name."""
+    known = pd.concat([splits["train"], splits["validation"]], ignore_index=True)
+    return {"bandit (LinUCB)": study.bandit(known)}
+
+
+def every(splits: Splits) -> pd.DataFrame:
+    """Return the rows of all splits."""
+    return pd.concat([splits[name] for name in SPLITS], ignore_index=True)
+
+
 def cards(study: Study, most: int = 3) -> Cards:
     """Return the latest lists of a few users: one of whom much is known, one of whom little, and a new one."""
     listing, last = study.listing, {moment.user: moment for moment in study.moments}
@@ -165,12 +210,15 @@ def places(looked: pd.DataFrame | None) -> Figure | None:
     )
 
 
-def recorded(study: Study, table: pd.DataFrame, priced: pd.DataFrame) -> dict[str, float]:
-    """Return flat numbers: what diversity costs and brings, and what the lists are worth, with intervals."""
+def recorded(ranked: Ranked, table: pd.DataFrame, priced: pd.DataFrame) -> dict[str, float]:
+    """Return flat numbers with intervals: NDCG of the first ranker, cost and gain of diversity, values of lists."""
+    study, rows = ranked.study, ranked.table
     change = table[["ndcg", "coverage"]].to_numpy(np.float64)[_own(study, table)] / table[["ndcg", "coverage"]].iloc[0]
     judged = priced[priced["estimator"].isin(["clicks", _ESTIMATOR])][["value", "low", "high"]].astype(float)
     found = {"lists_judged": float(len(study.moments)), "lists_ndcg_kept": float(change["ndcg"])}
     found["lists_coverage_gain"] = float(change["coverage"]) - 1
+    own = rows[(rows["segment"] == "all") & (rows["gains"] == "debiased") & (rows["metric"] == "ndcg")].iloc[0]
+    found |= Interval(own["value"], own["low"], own["high"]).recorded("full_ndcg")
     for name, prefix in ((OWN, "lists_value"), (POPULAR, "lists_popular"), (LOGGED, "lists_logged")):
         found |= Interval(*judged.loc[name]).recorded(prefix)
     return found

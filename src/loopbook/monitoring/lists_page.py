@@ -38,10 +38,10 @@ def coverage(covered: pd.DataFrame) -> Figure:
     )
 
 
-def kinds(shelf: "Shelf", column: "pd.Series[str] | None" = None) -> "pd.Series[str]":
+def kinds(shelf: "Shelf", items: pd.DataFrame, column: str | None = None) -> "pd.Series[str]":
     """Return the kind of each item, by its id: a column's, or one of `KINDS` by content, named after a typical item."""
     if column is not None:
-        return pd.Series(column.astype(str).to_numpy(), shelf.items)
+        return items.drop_duplicates("item").set_index("item")[column].astype(str)
     from sklearn.cluster import KMeans
 
     vectors = np.asarray(shelf.vectors, dtype=np.float64)
