@@ -126,7 +126,7 @@ class Listing:
         """Return how probable it is that each item is taken after histories, at the first place, float64 [q, I]."""
         from scipy.special import expit
 
-        asked = interactions.of_histories(histories, dict(self.shelf.numbers))
+        asked = interactions.of_histories(histories, self.ranker.position)
         return np.asarray(expit(self.ranker.logits(asked).astype(np.float64)))
 
     def make(self, user: str, history: Sequence[str], day: object, places: int | None = None) -> ListDecision:
