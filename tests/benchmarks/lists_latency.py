@@ -24,14 +24,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from loopbook.models.ranking.mix import equal
-from loopbook.models.ranking.ranker import Ranker, hashes
-from loopbook.models.ranking.towers import Towers
 from tests.service import listings
 from tests.service.serving import running, service
 
 from loopbook.decisions.listing import Listing
 from loopbook.models.ranking import interactions, scorers
+from loopbook.models.ranking.mix import equal
+from loopbook.models.ranking.ranker import Ranker, hashes
+from loopbook.models.ranking.towers import Towers
 
 USERS, TAKEN, WIDTH = 50_000, 1_000_000, 384
 

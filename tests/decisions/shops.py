@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from loopbook.models.ranking.mix import equal
-from loopbook.models.ranking.ranker import Ranker, hashes
 
 from loopbook.decisions import lists_study
 from loopbook.decisions.listing import Listing
 from loopbook.decisions.lists_study import Study
 from loopbook.models.ranking import interactions, scorers
+from loopbook.models.ranking.mix import equal
+from loopbook.models.ranking.ranker import Ranker, hashes
 from loopbook.scenario import loading
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.lists import ListsSettings

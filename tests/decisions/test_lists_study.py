@@ -6,11 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from loopbook.models.ranking.mix import equal
 from tests.decisions import shops
 
 from loopbook.decisions import lists_study
-from loopbook.decisions.full_ranking import Ranked
 from loopbook.scenario.errors import DataError
 
 
@@ -68,18 +66,3 @@ def test_a_bandit_learns_from_clicks_before_and_is_judged_as_the_others_are() ->
     assert own["low"] - 0.1 <= own["truth"] <= own["high"] + 0.1
     with pytest.raises(DataError, match="examination"):
         replace(study, looked=None).bandit(known)
-
-
-def test_full_ranking_judges_all_items_by_segment_with_paired_gains() -> None:
-    study = shops.study()
-    best, plain = study.listing.ranker, study.listing.ranker
-    popular = replace(plain, parts={"popularity": plain.parts["popularity"]}, mix=equal(["popularity"]))
-    ranked = Ranked.of(study, {"mix": best, "popularity": popular})
-    table = ranked.table.set_index(["segment", "gains", "ranker", "metric"])
-    own, base = (table.loc[("all", "debiased", name, "ndcg")] for name in ("mix", "popularity"))
-    assert own["low"] < own["value"] < own["high"] and own["users"] == base["users"] > 50
-    assert base["ahead"] == pytest.approx(own["value"] - base["value"], abs=1e-9)
-    assert base["ahead_low"] < base["ahead"] < base["ahead_high"]
-    assert table.loc[("new items", "debiased", "mix", "ndcg"), "users"] <= own["users"]
-    assert ranked.beyond.loc["mix", "coverage"] > ranked.beyond.loc["popularity", "coverage"]
-    assert list(ranked.lists) == ["mix", "popularity"], "no part reads text, so none can be taken out"

@@ -6,12 +6,12 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from loopbook.models.ranking.mix import equal
-from loopbook.models.ranking.ranker import Ranker, hashes
 from tests.service.serving import scenario as loaded
 
 from loopbook.decisions.listing import Listing
 from loopbook.models.ranking import interactions, scorers
+from loopbook.models.ranking.mix import equal
+from loopbook.models.ranking.ranker import Ranker, hashes
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.lists import ListsSettings
 from loopbook.scenario.requirements import RequirementsSettings

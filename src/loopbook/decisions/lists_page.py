@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +13,16 @@ import pandas as pd
 
 from loopbook.data.features import Features
 from loopbook.decisions import lists_study
-from loopbook.decisions.full_ranking import Ranked
 from loopbook.decisions.listing import SPLITS, Listing
 from loopbook.decisions.lists import ListDecision
 from loopbook.decisions.lists_study import LOGGED, OWN, POPULAR, Places, Study
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
+from loopbook.models.ranking import evaluation
 from loopbook.models.ranking import ranker as rankers
+from loopbook.models.ranking.evaluation import Evaluation
 from loopbook.models.ranking.ranker import Ranker
+from loopbook.models.ranking.towers import Towers
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Ranking
 from loopbook.statistics import examination
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from loopbook.store.stage import Stage
 
 _ESTIMATOR = "doubly_robust"
+WITHOUT_TEXT = "without text"
+"""What the name of a ranker says whose parts that read content were taken out."""
 _LATEST = 3  # items taken last that stand over a list
 Splits = Mapping[str, pd.DataFrame]
 
@@ -94,7 +98,7 @@ def study(stage: Stage, candidates: Mapping[str, Ranker], champion: Path, items:
     """Return what is judged: lists of the first candidate, by what was known before, where test has shown others."""
     features = Features.model_validate(content.load(champion / "model" / "features.json"))
     chosen = next(iter(candidates.values()))
-    known = pd.concat([splits["train"], splits["validation"]], ignore_index=True)
+    known = before(splits)
     frame = items.drop_duplicates("item").set_index("item").reindex(list(chosen.items)).reset_index()
     vectors = rankers.content_of(features, frame, chosen.beside, stage.project.work / "embeddings", stage.progress)
     listing = Listing.of(stage.scenario, chosen, items, vectors, known, "study")
@@ -103,42 +107,78 @@ def study(stage: Stage, candidates: Mapping[str, Ranker], champion: Path, items:
     return Study(stage.scenario, listing, splits["test"], drawn, looked)
 
 
-def ranked_table(ranked: Ranked) -> pd.DataFrame:
-    """Return NDCG, recall, MAP and MRR of each ranker with intervals, as text, by debiased gains and as logged."""
-    rows = ranked.table[ranked.table["segment"] == "all"]
+def full(study: Study, candidates: Mapping[str, Ranker], splits: Splits) -> Evaluation:
+    """Return what each candidate finds among all items of what test's users took; a mix also without reading text."""
+    blind = {f"{name} {WITHOUT_TEXT}": without_text(ranker) for name, ranker in candidates.items()}
+    every = {**candidates, **{name: ranker for name, ranker in blind.items() if ranker is not None}}
+    shelf, looked = study.listing.shelf, study.looked
+    return evaluation.full(
+        every,
+        before(splits),
+        splits["test"],
+        pd.DataFrame({"item": shelf.items}),
+        examination=None if looked is None else looked["value"].to_numpy(np.float64),
+        vectors=shelf.vectors,
+    )
+
+
+def without_text(ranker: Ranker) -> Ranker | None:
+    """Return a mix without its parts that read content, the others weighted as before; None if there are no others."""
+    kept = [name for name, part in ranker.parts.items() if not isinstance(part, Towers)]
+    if len(kept) in (0, len(ranker.parts)):
+        return None
+    at = [ranker.mix.parts.index(name) for name in kept]
+    weights = {name: getattr(ranker.mix, name)[at] for name in ("weight", "by_length", "new")}
+    mix = replace(ranker.mix, parts=tuple(kept), **weights)
+    return replace(ranker, parts={name: ranker.parts[name] for name in kept}, mix=mix)
+
+
+def ranked_table(found: Evaluation) -> pd.DataFrame:
+    """Return NDCG, recall, MAP and MRR of each ranker with intervals over users, as text."""
+    rows = found.table
     ends = zip(rows["value"], rows["low"], rows["high"], strict=True)
     told = [f"{own:.3f} ({between(low, high, '.3f')})" for own, low, high in ends]
-    wide = rows.assign(told=told).pivot(index=["gains", "ranker"], columns="metric", values="told")
-    order = pd.MultiIndex.from_product([["debiased", "as logged"], ranked.lists], names=["gains", "ranker"])
+    wide = rows.assign(told=told).pivot(index=["clicks", "ranker"], columns="metric", values="told")
+    order = pd.MultiIndex.from_frame(rows[["clicks", "ranker"]].drop_duplicates())
     return wide.reindex(order)[list(METRICS)].rename_axis(columns=None).reset_index()
 
 
-def ranked_figure(ranked: Ranked) -> Figure:
-    """Draw NDCG@10 of each ranker over all items, by debiased gains, with intervals."""
-    table = ranked.table
-    rows = table[(table["segment"] == "all") & (table["gains"] == "debiased") & (table["metric"] == "ndcg")]
+def ranked_figure(found: Evaluation) -> Figure:
+    """Draw NDCG@10 of each ranker over all items with its interval, exposure taken out where that is possible."""
+    clicks = found.table["clicks"].iloc[-1]
+    rows = found.table[(found.table["metric"] == "ndcg") & (found.table["clicks"] == clicks)]
     rows = rows.set_index("ranker").sort_values("value", ascending=False, kind="stable")
     value = rows["value"].astype(float)
     return plots.intervals(
         rows[["value", "low", "high"]],
         title=f"Of {len(rows)} rankers {value.index[0]} finds most: NDCG@10 {value.iloc[0]:.3f}",
-        x="NDCG@10 over all items, with 95% interval",
+        x=f"NDCG@10 over all items, clicks {clicks}",
         alt=f"NDCG@10 by ranker: {'; '.join(f'{name} {own:.3f}' for name, own in value.items())}.",
     )
 
 
-def segments(ranked: Ranked) -> pd.DataFrame:
-    """Return NDCG@10 of each ranker by segment, and by how much the first ranker is ahead of it."""
-    table = ranked.table
-    rows = table[(table["gains"] == "debiased") & (table["metric"] == "ndcg") & (table["users"] > 0)]
-    names = {"value": "NDCG@10", "ahead": "the first is ahead by", "ahead_low": "at least", "ahead_high": "at most"}
-    return rows[["segment", "ranker", "users", *names]].rename(columns=names).round(3).reset_index(drop=True)
+def ahead(found: Evaluation) -> pd.DataFrame:
+    """Return by how much the ranker that makes the lists is better than each other, in NDCG@10, of the same users."""
+    first, clicks = found.table["ranker"].iloc[0], found.table["clicks"].iloc[-1]
+    gains = found.paired(first, clicks=clicks)
+    return gains.rename_axis(f"{first} is ahead of").round(3)
+
+
+def segments(found: Evaluation) -> pd.DataFrame:
+    """Return NDCG@10 of each ranker for new users, rare and new items, and what its lists are besides right."""
+    rows = found.segments[(found.segments["metric"] == "ndcg") & (found.segments["users"] > 0)]
+    wide = rows.pivot(index="ranker", columns="segment", values="value").rename_axis(columns=None)
+    return wide.add_prefix("NDCG@10, ").join(found.beyond, how="right").round(3)
 
 
 def bandit(study: Study, splits: Splits) -> dict[str, Places]:
     """Return the lists of a contextual bandit that has learned from clicks before test, by its name."""
-    known = pd.concat([splits["train"], splits["validation"]], ignore_index=True)
-    return {"bandit (LinUCB)": study.bandit(known)}
+    return {"bandit (LinUCB)": study.bandit(before(splits))}
+
+
+def before(splits: Splits) -> pd.DataFrame:
+    """Return the rows that are known before test."""
+    return pd.concat([splits["train"], splits["validation"]], ignore_index=True)
 
 
 def every(splits: Splits) -> pd.DataFrame:
@@ -210,18 +250,18 @@ def places(looked: pd.DataFrame | None) -> Figure | None:
     )
 
 
-def recorded(ranked: Ranked, table: pd.DataFrame, priced: pd.DataFrame) -> dict[str, float]:
+def recorded(study: Study, found: Evaluation, table: pd.DataFrame, priced: pd.DataFrame) -> dict[str, float]:
     """Return flat numbers with intervals: NDCG of the first ranker, cost and gain of diversity, values of lists."""
-    study, rows = ranked.study, ranked.table
+    rows = found.table
     change = table[["ndcg", "coverage"]].to_numpy(np.float64)[_own(study, table)] / table[["ndcg", "coverage"]].iloc[0]
     judged = priced[priced["estimator"].isin(["clicks", _ESTIMATOR])][["value", "low", "high"]].astype(float)
-    found = {"lists_judged": float(len(study.moments)), "lists_ndcg_kept": float(change["ndcg"])}
-    found["lists_coverage_gain"] = float(change["coverage"]) - 1
-    own = rows[(rows["segment"] == "all") & (rows["gains"] == "debiased") & (rows["metric"] == "ndcg")].iloc[0]
-    found |= Interval(own["value"], own["low"], own["high"]).recorded("full_ndcg")
+    told = {"lists_judged": float(len(study.moments)), "lists_ndcg_kept": float(change["ndcg"])}
+    told["lists_coverage_gain"] = float(change["coverage"]) - 1
+    own = rows[(rows["metric"] == "ndcg") & (rows["ranker"] == rows["ranker"].iloc[0])].iloc[-1]
+    told |= Interval(own["value"], own["low"], own["high"]).recorded("full_ndcg")
     for name, prefix in ((OWN, "lists_value"), (POPULAR, "lists_popular"), (LOGGED, "lists_logged")):
-        found |= Interval(*judged.loc[name]).recorded(prefix)
-    return found
+        told |= Interval(*judged.loc[name]).recorded(prefix)
+    return told
 
 
 def _own(study: Study, table: pd.DataFrame) -> int:

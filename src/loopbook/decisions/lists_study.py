@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from loopbook.decisions import lists, off_policy
 from loopbook.decisions.bandit import Bandit
@@ -21,7 +20,6 @@ from loopbook.scenario.source import ShopSource
 from loopbook.statistics import bootstrap, examination, ranking
 
 if TYPE_CHECKING:
-    from loopbook.models.ranking.ranker import Ranker
     from loopbook.scenario.contract import Scenario
     from loopbook.scenario.lists import ListsSettings
 
@@ -155,11 +153,6 @@ class Study:
                 found = lists.compose(own, shelf, moment.taken, settings, toss, about, places)
                 result[at, : len(found.items)] = [shelf.numbers[item] for item in found.items]
         return result
-
-    def relevance_of(self, ranker: Ranker) -> Callable[[Any], NDArray[np.float64]]:
-        """Return what gives a ranker's relevance of the shelf's items for histories, [q, I]."""
-        order = [ranker.position[item] for item in self.listing.shelf.items]
-        return lambda asked: expit(ranker.scores(asked)[:, order].astype(np.float64))
 
     @cached_property
     def policies(self) -> Mapping[str, Places]:
