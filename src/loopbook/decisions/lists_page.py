@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,6 @@ from loopbook.models.ranking import evaluation
 from loopbook.models.ranking import ranker as rankers
 from loopbook.models.ranking.evaluation import Evaluation
 from loopbook.models.ranking.ranker import Ranker
-from loopbook.models.ranking.towers import Towers
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Ranking
 from loopbook.statistics import examination
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from loopbook.store.stage import Stage
 
 _ESTIMATOR = "doubly_robust"
-WITHOUT_TEXT = "without text"
-"""What the name of a ranker says whose parts that read content were taken out."""
 _LATEST = 3  # items taken last that stand over a list
 Splits = Mapping[str, pd.DataFrame]
 
@@ -108,29 +105,16 @@ def study(stage: Stage, candidates: Mapping[str, Ranker], champion: Path, items:
 
 
 def full(study: Study, candidates: Mapping[str, Ranker], splits: Splits) -> Evaluation:
-    """Return what each candidate finds among all items of what test's users took; a mix also without reading text."""
-    blind = {f"{name} {WITHOUT_TEXT}": without_text(ranker) for name, ranker in candidates.items()}
-    every = {**candidates, **{name: ranker for name, ranker in blind.items() if ranker is not None}}
+    """Return what each candidate finds among all items of what test's users took."""
     shelf, looked = study.listing.shelf, study.looked
     return evaluation.full(
-        every,
+        candidates,
         before(splits),
         splits["test"],
         pd.DataFrame({"item": shelf.items}),
         examination=None if looked is None else looked["value"].to_numpy(np.float64),
         vectors=shelf.vectors,
     )
-
-
-def without_text(ranker: Ranker) -> Ranker | None:
-    """Return a mix without its parts that read content, the others weighted as before; None if there are no others."""
-    kept = [name for name, part in ranker.parts.items() if not isinstance(part, Towers)]
-    if len(kept) in (0, len(ranker.parts)):
-        return None
-    at = [ranker.mix.parts.index(name) for name in kept]
-    weights = {name: getattr(ranker.mix, name)[at] for name in ("weight", "by_length", "new")}
-    mix = replace(ranker.mix, parts=tuple(kept), **weights)
-    return replace(ranker, parts={name: ranker.parts[name] for name in kept}, mix=mix)
 
 
 def ranked_table(found: Evaluation) -> pd.DataFrame:
