@@ -75,6 +75,9 @@ def test_tables_are_checked_joined_and_what_has_no_partner_is_put_aside(tmp_path
     assert "its row is in quarantine: bad-number" in quarantine["detail"][0]
     assert "book is 'b4', of which items says nothing: there is no such row" in quarantine["detail"][1]
     card = tables.on_card({"findings": []}, collected, agent)
+    assert tables.told(collected, agent) == (
+        "Joined to them: items (3 rows, 3 in quarantine), users (4 rows, 0 in quarantine)."
+    )
     told = card["tables"]
     assert "3 rows of the table items are in quarantine" in card["findings"][0]["text"]
     assert told["items"]["quarantine"] == {"bad-number": 1, "duplicate-key": 1, "missing-key": 1}

@@ -159,6 +159,16 @@ def items(collected: Collected, rows: pd.DataFrame, scenario: Scenario) -> pd.Da
     return cleaning.mask(known, scenario)[0]
 
 
+def told(collected: Collected, scenario: Scenario) -> str:
+    """Say in words which tables were joined, and how much of each is in quarantine; nothing where there is none."""
+    parts = (
+        f"{name} ({len(table.frame):,} rows, {len(table.quarantine):,} in quarantine)"
+        for name, table in read(collected, scenario).items()
+    )
+    said = ", ".join(parts)
+    return f"Joined to them: {said}." if said else ""
+
+
 def on_card(card: dict[str, Any], collected: Collected, scenario: Scenario) -> dict[str, Any]:
     """Return the dataset card with what is to be said of each table: origin, rows, columns, quarantine and why."""
     told: dict[str, dict[str, Any]] = {
