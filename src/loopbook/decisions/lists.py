@@ -157,9 +157,9 @@ def compose(
 
     Places are filled from the first to the last. Each takes, of the items that no rule leaves out, the one with the
     highest maximal marginal relevance :math:`(1-\lambda)\,w_i/\max w - \lambda \max_{j\ \text{above}} \cos(v_i, v_j)`;
-    every so many places (the floor) only rare ones are asked. With the probability of exploration, :math:`\epsilon`,
-    any allowed item stands there instead, each of the :math:`n` that are left as probable; so what is kept as
-    propensity is :math:`\epsilon/n`, and :math:`1-\epsilon` more for the item that would have stood there anyway.
+    for the last places, the floor's share, only rare ones are asked. With the probability of exploration,
+    :math:`\epsilon`, any allowed item stands there instead, each of the :math:`n` that are left as probable; so what is
+    kept as propensity is :math:`\epsilon/n`, and :math:`1-\epsilon` more for the item that would have stood there.
 
     Parameters
     ----------
@@ -188,8 +188,7 @@ def compose(
     found: list[Place] = []
     choice = _Choice(worth, shelf, settings, allowed)
     for number in range(min(count, int(allowed.sum()))):
-        kept = _kept(number, settings.floor)
-        best, said = choice.best(kept)
+        best, said = choice.best(rare=number >= count - round(settings.floor * count))
         left = np.flatnonzero(allowed)
         explored = coin(f"{toss} {number} explore") < settings.exploration
         if not explored and worth[best] < 0:
@@ -257,11 +256,6 @@ def _against(values: NDArray[Any], rule: ListRule, user: Mapping[str, Any]) -> M
         strictest = np.nanmin(values) if rule.above is not None else np.nanmax(values)
         limit = float(strictest) if known is None or known != known else float(known)
     return ~(values <= limit) if rule.above is not None else ~(values >= limit)
-
-
-def _kept(number: int, floor: float) -> bool:
-    """Return whether a place, from 0, is kept for rare items: of ten places and a floor of 0.2 the 5th and the last."""
-    return int(round(floor * (number + 1), 9)) > int(round(floor * number, 9))
 
 
 def _highest(worth: Floats, mask: Mask, count: int) -> NDArray[np.intp]:

@@ -38,7 +38,7 @@ class ListsSettings(Settings):
     )
     pool: int = Field(200, ge=10, description="items of highest worth among which diversity chooses")
     rare: float = Field(0.2, ge=0, le=1, description="share of the items, those shown least, that count as rare")
-    floor: float = Field(0.0, ge=0, le=1, description="share of the places that is kept for rare items")
+    floor: float = Field(0.0, ge=0, le=1, description="share of the places, the last, that is kept for rare items")
     judged: int = Field(600, ge=20, description="lists of the test that are judged, at most")
     kind: str | None = Field(
         None, description="column of the items by which drift of taste is watched; None: kinds found in their content"

@@ -18,7 +18,7 @@ EXAMINATION: Floats = np.arange(1, PLACES + 1, dtype=np.float64) ** np.float64(-
 """How probable it is that a reader looks at a place of a list: the position-based model (Richardson et al. 2007)."""
 _LATE = 0.2  # share of readers who come while the days pass
 _SWITCH = 0.25  # share of readers whose taste changes on some day
-_BASE, _SUBJECT, _MOOD, _SETTING, _HIDDEN, _QUALITY = -2.1, 1.1, 0.5, 0.4, 0.55, 0.6
+_BASE, _SUBJECT, _MOOD, _SETTING, _HIDDEN, _QUALITY = -2.5, 1.6, 0.5, 0.4, 0.5, 0.5
 _NEWS, _NEWS_DAYS = 0.8, 10.0  # what a new book gains, and for how long
 _SEASON, _FASHION, _FASHION_DAYS = 0.7, 1.2, 25
 

@@ -92,7 +92,12 @@ def logging(exploration: float) -> Policy:
     return policy
 
 
-def simulate(settings: ShopSource, policy: Policy | None = None, policy_from: int = 0) -> Shop:
+def simulate(
+    settings: ShopSource,
+    policy: Policy | None = None,
+    policy_from: int = 0,
+    heard: Callable[[pd.DataFrame], object] | None = None,
+) -> Shop:
     """Return the lists that a seeded shop has shown on all its days, and what its readers did.
 
     The days of a world are the same whatever ``later_days`` follow. A reader looks at a place with the probability
@@ -102,6 +107,8 @@ def simulate(settings: ShopSource, policy: Policy | None = None, policy_from: in
     ----------
     policy
         Who makes the lists from day `policy_from` on; None: the shop's own (`logging`) on all days.
+    heard
+        Told the rows of each day that ended, as somebody who learns from them is.
     """
     world, own = truth(settings), logging(settings.exploration)
     count, books = settings.readers, len(world.books.items)
@@ -116,6 +123,8 @@ def simulate(settings: ShopSource, policy: Policy | None = None, policy_from: in
         shown = (own if policy is None or day < policy_from else policy)(visits, drawing)
         rows, clicked = _day(world, visits, shown, rng)
         days.append(rows)
+        if heard is not None:
+            heard(rows)
         opened[np.repeat(readers, PLACES)[clicked], shown.books.ravel()[clicked]] = True
         popularity *= 0.5 ** (1 / _HALF_LIFE)
         np.add.at(popularity, shown.books.ravel()[clicked], 1.0)
