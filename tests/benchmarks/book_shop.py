@@ -86,7 +86,7 @@ class World:
     @cached_property
     def probability(self) -> Array:
         """Relevance as the mix sees it at the cut, [R, B]."""
-        return expit(self.mix.logits(self.history).astype(np.float64))
+        return np.asarray(expit(self.mix.logits(self.history).astype(np.float64)))
 
     @cached_property
     def popular(self) -> Array:
@@ -100,7 +100,7 @@ class World:
         """Examination of places as the log before the cut tells it."""
         rows = self.before
         table = examination.estimate(rows["place"], rows["clicked"], rows["book"], rows["list"])
-        return table["value"].to_numpy(np.float64)
+        return np.asarray(table["value"], dtype=np.float64)
 
     @cached_property
     def axes(self) -> Array:
@@ -173,7 +173,7 @@ def rankers(worlds: list[World]) -> None:
         }
         new = world.new & world.truth.stock(MIDDLE)
         judged = {"clicks": (world.uniform, None), "truth": (world.gains, world.truth.stock(MIDDLE)),
-                  "clicks, new among new": (only(world.uniform, world.new), new),
+                  "clicks, new among new": (only(world.uniform, new), new),
             "truth, new in full": (only(world.gains, world.new), world.truth.stock(MIDDLE)),
                   "truth, new among new": (only(world.gains, world.new), new)}  # fmt: skip
         for measure, (gains, among) in judged.items():
@@ -310,12 +310,14 @@ def loop(worlds: list[World]) -> None:
     kept: dict[str, list[list[tuple[float, float]]]] = {name: [] for name in WAYS}
     for world in worlds:
         for name, (settings, refitted) in WAYS.items():
-            days, own = [], [world.fit(world.before, QUICK)]
+            days: list[pd.DataFrame] = []
+            own = [world.fit(world.before, QUICK)]
 
             def rank(visits: Visits, _: object, days: list[pd.DataFrame] = days, own: list[Ranker] = own) -> Array:
                 if refitted and visits.day in STARTS[1:]:  # noqa: B023
                     own.append(world.fit(numbered(pd.concat(days)), QUICK))  # noqa: B023
-                return expit(own[-1].logits(csr_array(visits.opened.astype(np.float32))).astype(np.float64))
+                logits = own[-1].logits(csr_array(visits.opened.astype(np.float32)))
+                return np.asarray(expit(logits.astype(np.float64)))
 
             rows = numbered(simulate(world.settings, served(world, rank, settings), CUT, days.append).rows)
             daily = rows.groupby("day").agg(
@@ -351,7 +353,8 @@ def bandits(worlds: list[World]) -> None:
     for world in worlds:
         looked = world.looked
         for name in ("mix", "linucb", "thompson"):
-            known, values = [START], []
+            known = [START]
+            values: list[float] = []
 
             def heard(rows: pd.DataFrame, known: list[Bandit] = known, values: list[float] = values) -> None:
                 own = numbered(rows)
@@ -365,12 +368,8 @@ def bandits(worlds: list[World]) -> None:
 
             def rank(visits: Visits, rng: np.random.Generator, name: str = name, known: list[Bandit] = known) -> Array:
                 x, bandit = features(world, visits.readers, visits.day), known[-1]  # noqa: B023
-                score = {
-                    "mix": lambda: x[:, :, -1],
-                    "linucb": lambda: bandit.ucb(x),
-                    "thompson": lambda: bandit.thompson(x, rng),
-                }[name]()
-                return np.clip(score, 0, 1)
+                by = {"linucb": bandit.ucb, "thompson": lambda x: bandit.thompson(x, rng), "mix": lambda x: x[..., -1]}
+                return np.asarray(np.clip(by[name](x), 0, 1))
 
             simulate(world.settings, served(world, rank, PLAIN), CUT, heard)
             worth.setdefault(name, []).append(float(np.mean(values)))
@@ -383,7 +382,8 @@ def bandits(worlds: list[World]) -> None:
     for world in worlds:
         looked, learned = world.looked, world.after[world.after.day < MIDDLE]
         bandit = START
-        for day, own in learned.groupby("day"):
+        for day in np.unique(learned.day):
+            own = learned[learned.day == day]
             x = features(world, own.reader.to_numpy(), int(day))[np.arange(len(own)), own.book]
             bandit = bandit.learn(x, looked[own.place - 1], own.clicked)
         later = world.after[world.after.day >= MIDDLE]
