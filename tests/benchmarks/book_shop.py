@@ -29,7 +29,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from loopbook.models.ranking.ranker import TEXT, Ranker
 from scipy.sparse import csr_array
 from scipy.special import expit
 
@@ -38,6 +37,7 @@ from loopbook.decisions.bandit import Bandit
 from loopbook.decisions.lists import Shelf, compose
 from loopbook.models.encoders import sentence_encoder
 from loopbook.models.ranking import interactions, ranker_fit
+from loopbook.models.ranking.ranker import TEXT, Ranker
 from loopbook.scenario.lists import ListsSettings
 from loopbook.scenario.source import ShopSource
 from loopbook.simulation.shop.truth import PLACES
