@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.ranking_new --worlds 1
 
-Rankers are fitted on what was shown before the cut, and rank all books in stock for every reader who opens one after it.
+Rankers are fitted on what was shown before the cut, and rank all books in stock for every reader who opens one later.
 Judged three times: on clicks on the shop's own lists, which go by popularity, so that popularity is hard to beat (the
-usual published protocol); on clicks on lists drawn uniformly after the same cut, which favour nobody and are few; and on
-the true relevance of all books, which only a simulation knows. Intervals are over readers; `gain` is paired with
+usual published protocol); on clicks on lists drawn uniformly after the same cut, which favour nobody and are few; and
+on the true relevance of all books, which only a simulation knows. Intervals are over readers; `gain` is paired with
 popularity, of the same readers. ``blind`` is the mix without text, and so without towers.
 """
 
@@ -121,7 +121,7 @@ def show(found: evaluation.Evaluation) -> None:
 
 
 def true(found: evaluation.Evaluation, relevance: pd.DataFrame, train: pd.DataFrame, new: NDArray[np.bool_]) -> None:
-    """Print NDCG@10 of the same lists with the true relevance of each book that the reader has not opened as its gain."""
+    """Print NDCG@10 of the same lists by the true relevance of each book that the reader has not opened."""
     place, column = ({name: at for at, name in enumerate(names)} for names in (found.users, found.items))
     gains = relevance.loc[list(found.users)].to_numpy(np.float32)
     known = train[(train["label"] == 1) & train["query"].isin(place)]

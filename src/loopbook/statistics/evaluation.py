@@ -49,7 +49,8 @@ def metrics(
     threshold
         Of two classes: from this probability a row is called positive.
     groups
-        Rows of one group (an article, an author) are drawn together, because they are alike; [n].
+        Rows of one group (an article, an author) are drawn together, because they are alike; [n]. Of a ranking, whose
+        groups are users, they are the queries.
     resamples
         Draws behind each interval.
     only
@@ -77,7 +78,7 @@ def metrics(
     y, p = _checked(label, probability, task)
     alone = task == "number" and p.ndim == 1
     names = list(only or (name for name in scores(task) if not (alone and "quantiles" in METRICS[name].needs)))
-    functions = [computed(name) for name in names]
+    functions = [computed(name, groups) for name in names]
     own, drawn = _drawn(
         lambda w: np.stack([function(y, p, threshold, w) for function in functions]), len(y), groups, resamples, seed
     )
@@ -107,7 +108,7 @@ def paired(
     Both are scored on the same resamples, so what is hard for both cancels out. Labels and answers are as in `metrics`,
     in the form of any type of task that the metric is for.
     """
-    function = computed(metric)
+    function = computed(metric, groups)
     task, loss = METRICS[metric].tasks[-1], METRICS[metric].direction.loss
     y, first = _checked(label, a, task)
     _, second = _checked(label, b, task)

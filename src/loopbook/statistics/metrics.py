@@ -11,13 +11,14 @@ both are needed where a metric is about each of them; else it is NaN.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from loopbook.scenario.errors import LoopbookError, suggest
-from loopbook.statistics import targets
+from loopbook.statistics import query_ndcg, targets
 
 Floats = NDArray[np.float64]
 Value = TypeVar("Value", float, Floats)
@@ -97,7 +98,7 @@ class Metric:
         Types of task that it is for.
     needs
         What it takes besides labels and answers: ``truth`` (known in a simulation), ``costs`` of the outcomes,
-        ``resamples``, ``quantiles`` in place of a value alone.
+        ``resamples``, ``quantiles`` in place of a value alone, ``queries``: the query of each row, given by name.
     """
 
     name: str
@@ -107,7 +108,7 @@ class Metric:
     function: Score | None = None
     shown: Shown = "asked"
     tasks: tuple[str, ...] = (*_CLASSES, *_NUMBER)
-    needs: tuple[Literal["truth", "costs", "resamples", "quantiles"], ...] = ()
+    needs: tuple[Literal["truth", "costs", "resamples", "quantiles", "queries"], ...] = ()
 
 
 METRICS: dict[str, Metric] = {}
@@ -142,8 +143,8 @@ def reported(task: str = "binary") -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: name != PRIMARY[task]))
 
 
-def computed(name: str) -> Score:
-    """Return the function of a metric.
+def computed(name: str, queries: ArrayLike | None = None) -> Score:
+    """Return the function of a metric; one that judges by query is NaN without `queries`, those of the rows, [n].
 
     Raises
     ------
@@ -154,7 +155,7 @@ def computed(name: str) -> Score:
     if function is None:
         every = [metric.name for metric in METRICS.values() if metric.function is not None]
         raise LoopbookError(f"There is no metric {name!r}.{suggest(name, every)}")
-    return function
+    return partial(function, queries=queries) if "queries" in METRICS[name].needs else function
 
 
 def recorded_as(name: str) -> Metric | None:
@@ -200,7 +201,7 @@ def _metric(
     unit: str = "",
     shown: Shown = "full",
     tasks: tuple[str, ...] = TWO,
-    needs: tuple[Literal["quantiles"], ...] = (),
+    needs: tuple[Literal["quantiles", "queries"], ...] = (),
 ) -> Callable[[Score], Score]:
     """Register a function under its own name."""
 
@@ -331,6 +332,17 @@ def roc_auc(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     before = np.pad(tp[:, :-1], ((0, 0), (1, 0)))
     area = (np.diff(fp, axis=1, prepend=0) * (tp + before) / 2).sum(axis=1)
     return _ratio(area, tp[:, -1] * fp[:, -1])
+
+
+@_metric("NDCG@10 of a user's rows", HIGHER, tasks=("ranking",), needs=("queries",))
+def ndcg(y: Floats, p: Floats, threshold: float, w: Floats, queries: ArrayLike | None = None) -> Floats:
+    """Mean over queries of how good the order of their rows is; queries are drawn whole."""
+    if queries is None:
+        return np.full(len(w), np.nan)
+    each, members = query_ndcg.ndcg(y, p, queries)
+    drawn = _sums(w, members, len(each)) / np.bincount(members)
+    known = ~np.isnan(each)
+    return _ratio(drawn[:, known] @ each[known], drawn[:, known].sum(axis=1))
 
 
 @_metric("ROC AUC, one against rest", HIGHER, shown="asked", tasks=MANY)

@@ -298,7 +298,7 @@ def _finish(method: Method, data: TrainingData, goals: Goals, fitted: Fitted, wo
     )
     said = predictions.table(data.validation, goals.held, fitted.raw)
     answer, kind = predictions.array(said), data.task.type
-    measured = evaluation.metrics(said["label"], answer, resamples=0, task=kind)["value"]
+    measured = evaluation.metrics(said["label"], answer, groups=said["group"], resamples=0, task=kind)["value"]
     with Events(work / EVENTS) as events:
         if answer.shape[1] == 2:
             yes = answer[:, 1]
