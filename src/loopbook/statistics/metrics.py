@@ -12,7 +12,7 @@ both are needed where a metric is about each of them; else it is NaN.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -155,7 +155,8 @@ def computed(name: str, queries: ArrayLike | None = None) -> Score:
     if function is None:
         every = [metric.name for metric in METRICS.values() if metric.function is not None]
         raise LoopbookError(f"There is no metric {name!r}.{suggest(name, every)}")
-    return partial(function, queries=queries) if "queries" in METRICS[name].needs else function
+    by_query: Any = function
+    return partial(by_query, queries=queries) if "queries" in METRICS[name].needs else function
 
 
 def recorded_as(name: str) -> Metric | None:

@@ -21,7 +21,7 @@ def ndcg(label: Floats, score: Floats, queries: ArrayLike, at: int = 10) -> tupl
         starts = np.searchsorted(query, np.arange(count))
         place = np.arange(len(order)) - starts[query]
         worth = np.where(place < at, gain / np.log2(place + 2), 0.0)
-        return np.bincount(query, worth, count)
+        return np.asarray(np.bincount(query, worth, count), dtype=np.float64)
 
     order = np.lexsort((-score, members))
     fresh = np.append(True, (np.diff(score[order]) != 0) | (np.diff(members[order]) != 0))

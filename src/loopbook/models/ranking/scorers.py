@@ -268,15 +268,10 @@ def als(
     from scipy.sparse import csr_matrix
     from threadpoolctl import threadpool_limits
 
-    model = AlternatingLeastSquares(
-        factors=factors,
-        regularization=regularisation,
-        alpha=alpha,
-        iterations=passes,
-        use_cg=True,
-        random_state=seed,
-    )
     with threadpool_limits(1, "blas"):  # its threads and those of BLAS get in each other's way: ten times slower
+        model = AlternatingLeastSquares(
+            factors=factors, regularization=regularisation, alpha=alpha, iterations=passes, random_state=seed
+        )
         model.fit(
             csr_matrix(history, copy=True),
             show_progress=False,
