@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.outside [choice | unseen | tuned | authored]
 
-    choice     how much the model's doubt weighs beside the distance, and which distance: on train alone. Of three
+    choice     what the model's uncertainty weighs beside the distance, and which of each: on train alone. Of three
                quarters of the intents a quarter is held out as if unknown; six draws that are not those of unseen
     unseen     three quarters of the intents are known, the published test is asked, the unknown are one class; ten
                draws. A tenth of train's known questions, not learned from, sets the level: a tenth is rejected.
@@ -10,8 +10,9 @@
     tuned      the same on an encoder tuned to each draw's known intents (as banking-desk's candidate `tuned`):
                distances on its embeddings, its own doubt, and its doubt beside the frozen distance. Five minutes of a
                processor a draw; what was fitted is kept in --work
-    authored   the desk's questions: what is handed over at 5% of known ones, of those far and near, by the champion of
-               the latest run of the scenario that --scenario names
+    authored   the desk's questions: what is handed over at the scenario's level, of known ones and of those far and
+               near, by the champion of the latest run of the scenario that --scenario names, or by the candidate that
+               --candidate names, which is fitted then
 
 Each figure of draws is a mean with Student's interval; gains are paired with kNN on frozen embeddings, draw by draw.
 Data is read from LOOPBOOK_DATA_MIRROR; sentence embeddings are kept in the folder that --cache names.
@@ -33,16 +34,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, roc_auc_score
+from tests.benchmarks.architectures import shipped
+from tests.benchmarks.desk_conversations import fitted
 from tests.benchmarks.few_labels import FULL, banking, questions
 
 from loopbook.data.features import Features
 from loopbook.desk import outside
-from loopbook.desk.outside import FUSED, METHODS, SOFTMAX, Floats, Fusion, doubt
+from loopbook.desk.outside import FUSED, METHODS, SOFTMAX, Floats, Fusion, doubt, entropy
 from loopbook.models.encoders import sentence_encoder
 from loopbook.models.model import Model
 from loopbook.models.shipping import serving
 from loopbook.models.training import fitting
 from loopbook.models.training.method import Method, TrainingData
+from loopbook.scenario import loading
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.recipe import Recipe
 from loopbook.statistics.intervals import student
@@ -134,8 +138,8 @@ def methods(given: Draw, held: Floats, asked: Floats) -> Iterator[tuple[str, Flo
         far, far_asked = score(given.held.x), score(given.asked.x)
         yield name, far, far_asked
         if name == "kNN":
-            fusion = Fusion.of(far, doubt(held))
-            fused = fusion.score(far, doubt(held)), fusion.score(far_asked, doubt(asked))
+            fusion = Fusion.of(far, entropy(held))
+            fused = fusion.score(far, entropy(held)), fusion.score(far_asked, entropy(asked))
     yield FUSED, *fused
 
 
@@ -154,7 +158,7 @@ def table(found: list[tuple[int, str, dict[str, float]]], base: str = "kNN") -> 
 
 
 def choice(x: NDArray[np.float32]) -> None:
-    """Print what the weight of the doubt does, on intents of train that are held out."""
+    """Print what the weight of the uncertainty does, on intents of train that are held out."""
     found = []
     for draw in CHOICE:
         given = pretended(x, draw)
@@ -163,11 +167,12 @@ def choice(x: NDArray[np.float32]) -> None:
         for name in ("kNN", "kNN after LDA"):
             score = METHODS[name](given.learned.x, given.learned.label)
             far, far_asked = score(given.held.x), score(given.asked.x)
-            fusion = Fusion.of(far, doubt(held))
-            for weight in (0.0, 0.25, 0.5, 1.0, 2.0):
-                said = (fusion.score(a, doubt(b), weight) for a, b in ((far, held), (far_asked, asked)))
-                label = f"{name}, doubt {weight}" if weight else name
-                found.append((draw, label, judged(*said, intent, given.asked.label)))
+            found.append((draw, name, judged(far, far_asked, intent, given.asked.label)))
+            for kind, of in ("softmax", doubt), ("entropy", entropy):
+                fusion = Fusion.of(far, of(held))
+                for weight in (0.25, 0.5, 1.0, 2.0):
+                    said = (fusion.score(a, of(b), weight) for a, b in ((far, held), (far_asked, asked)))
+                    found.append((draw, f"{name}, {kind} {weight}", judged(*said, intent, given.asked.label)))
         told = judged(doubt(held), doubt(asked), intent, given.asked.label)
         found.append((draw, SOFTMAX, told))
     table(found)
@@ -242,17 +247,24 @@ def tuned(x: NDArray[np.float32], work: Path, cache: Path, draws: int) -> None:
     table(found)
 
 
-def authored(name: str, cache: Path) -> None:
-    """Print what the champion of a scenario's latest run hands over of authored questions."""
+def authored(name: str, candidate: str | None, cache: Path) -> None:
+    """Print what a scenario's champion, or one of its candidates, hands over of authored questions."""
     project = Project.find()
-    record = json.loads((project.reports / name / "latest" / "run.json").read_text(encoding="utf-8"))
-    artifacts = {of: path for stage in record["stages"].values() for of, path in stage["artifacts"].items()}
-    splits = {of: pd.read_parquet(project.data / artifacts[of]) for of in ("train", "validation", "test")}
-    model = serving.load(project.data / artifacts["champion"])
-    asked = pd.read_csv(project.root / "notebooks/scenarios/desk/outside.csv")
+    if candidate:
+        rows = shipped(name, "test")
+        splits = {"train": rows.train, "validation": rows.validation, "test": rows.test}
+        model = fitted(rows, candidate, cache)
+    else:
+        record = json.loads((project.reports / name / "latest" / "run.json").read_text(encoding="utf-8"))
+        artifacts = {of: path for stage in record["stages"].values() for of, path in stage["artifacts"].items()}
+        splits = {of: pd.read_parquet(project.data / artifacts[of]) for of in ("train", "validation", "test")}
+        model = serving.load(project.data / artifacts["champion"])
+    settings = loading.load(name, project.scenarios).studies.support_desk
+    assert settings is not None
+    asked = pd.read_csv(project.root / settings.outside)
     foreign = {str(kind): list(rows["text"]) for kind, rows in asked.groupby("kind")}
-    found = outside.compare(model, splits, foreign, 0.05, cache)
-    print(f"\n{name}, run {record['run']}, {record['profile']}: share handed over\n")
+    found = outside.compare(model, splits, foreign, settings.outside_level, cache)
+    print(f"\n{name}, {candidate or 'champion'}, level {settings.outside_level:g}: share handed over\n")
     print(found.round(3).to_string(index=False))
 
 
@@ -263,11 +275,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder where fits of tuned are kept")
     parser.add_argument("--draws", type=int, default=len(DRAWS), help="of tuned")
     parser.add_argument("--scenario", default="support-desk", help="of authored")
+    parser.add_argument("--candidate", help="of authored: which is fitted, instead of the latest run's champion")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "loopbook-embeddings")
     given = parser.parse_args()
     given.cache.mkdir(parents=True, exist_ok=True)
     if given.name == "authored":
-        return authored(given.scenario, given.cache)
+        return authored(given.scenario, given.candidate, given.cache)
     texts = [text for part in ("train", "test") for text in banking(part)["text"]]
     x = sentence_encoder.embed(texts, given.cache)
     if given.name != "tuned":

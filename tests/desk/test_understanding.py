@@ -81,6 +81,23 @@ def test_a_question_back_is_answered(said: str, act: str, intent: int | None) ->
     assert reply.intent == (None if intent is None else CLASSES[intent])
 
 
+@pytest.mark.parametrize(
+    ("said", "act", "intent"),
+    [
+        ("by the way, what fees do you take when somebody pays in another country", "answer", "fees"),
+        ("something else: is the weather in the mountains going to be fine on the weekend", "hand_over", None),
+        ("I mean that one about the card, not the other", "answer", "card_lost"),
+    ],
+)
+def test_another_subject_after_a_question_back_is_not_read_as_its_answer(said: str, act: str, intent: str) -> None:
+    mine, talk = desk(), Conversation("c")
+    asked = mine.reply(talk, "balance or card")
+    reply = mine.reply(talk.then("balance or card", asked), said)
+    assert (reply.act, reply.intent) == (act, intent)
+    assert ("something else instead" in " ".join(reply.reasons)) == (intent != "card_lost")
+    assert reply.about == (f"balance or card {said}" if intent == "card_lost" else said)
+
+
 def test_what_is_outside_all_intents_or_asks_for_a_person_is_handed_over() -> None:
     mine, talk = desk(), Conversation("c")
     for text in ("weather for my balance", "can I talk to a human about my balance"):

@@ -69,15 +69,15 @@ class Memory:
 
     weights: tuple[float, ...] = (8.13, 0.84, -1.85, 1.08, -2.14, -1.29)
 
-    def stays(self, text: str, before: int, probability: Floats) -> float:
-        """Return the probability that a text stays with intent number `before`.
+    def stays(self, text: str, before: int | NDArray[np.int64], probability: Floats) -> float:
+        """Return the probability that a text stays with intent number `before`, or with one of several.
 
         Parameters
         ----------
         text
             What the customer writes.
         before
-            The intent of the subject so far.
+            The intent of the subject so far; after a question back, those that it offered.
         probability
             What the model says of the text by itself, float64 [intents].
         """
@@ -93,14 +93,14 @@ class Memory:
         return np.asarray(mixed, dtype=np.float64)
 
 
-def features(text: str, before: int, probability: Floats) -> tuple[float, ...]:
+def features(text: str, before: int | NDArray[np.int64], probability: Floats) -> tuple[float, ...]:
     """Return what tells a follow-up from a new subject.
 
     The log-odds of the intent before against the best other one; whether the words announce a change, or refer to what
     was said; the logarithm of the number of words; and how sure the model is of another intent.
     """
     other = float(np.delete(probability, before).max())
-    odds = float(np.clip(np.log((probability[before] + 1e-6) / (other + 1e-6)), -5, 5))
+    odds = float(np.clip(np.log((np.max(probability[before]) + 1e-6) / (other + 1e-6)), -5, 5))
     refers, changes = bool(_REFERS.search(text)), bool(_CHANGES.search(text))
     return odds, float(changes), float(refers), float(np.log1p(len(text.split()))), other
 

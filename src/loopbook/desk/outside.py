@@ -27,8 +27,6 @@ Method = Callable[[Embeddings, NDArray[Any]], anomaly.Score]
 
 NEIGHBOURS = 5
 SHRINKAGE = 0.5
-DOUBT = 0.5
-"""Weight of the model's doubt beside the distance: chosen on intents that were held out of train, none of a test."""
 
 _FEWEST = 20  # known questions without which no level of 5% can be told
 
@@ -106,41 +104,46 @@ def doubt(probability: Floats) -> Floats:
     return np.asarray(1 - probability.max(axis=1), dtype=np.float64)
 
 
-FUSED, SOFTMAX = "kNN and softmax", "maximum softmax"
+def entropy(probability: Floats) -> Floats:
+    """Return the entropy of the intents' probabilities in nats, float64 [n]: the model's uncertainty."""
+    return np.asarray(-(probability * np.log(np.maximum(probability, 1e-12))).sum(axis=1), dtype=np.float64)
+
+
+FUSED, SOFTMAX = "kNN and entropy", "maximum softmax"
 METHODS: Mapping[str, Method] = {"kNN": knn, "kNN after LDA": lda, "LOF": lof, "Mahalanobis": mahalanobis}
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """Distance and doubt as one score: each in standard deviations of known questions that were not learned from.
+    """Distance and entropy as one score: each in standard deviations of known questions that were not learned from.
 
     Attributes
     ----------
-    distance, doubt
+    distance, entropy
         Mean and standard deviation on these questions.
     """
 
     distance: tuple[float, float]
-    doubt: tuple[float, float]
+    entropy: tuple[float, float]
 
     @classmethod
-    def of(cls, distance: Floats, doubt: Floats) -> Self:
+    def of(cls, distance: Floats, entropy: Floats) -> Self:
         """Learn both scales from known questions, float64 [n] each."""
-        (a, b), (c, d) = ((float(part.mean()), float(max(part.std(), 1e-9))) for part in (distance, doubt))
+        (a, b), (c, d) = ((float(part.mean()), float(max(part.std(), 1e-9))) for part in (distance, entropy))
         return cls((a, b), (c, d))
 
-    def score(self, distance: Floats, doubt: Floats, weight: float = DOUBT) -> Floats:
-        """Return the fused score, float64 [n]."""
+    def score(self, distance: Floats, entropy: Floats, weight: float = 1.0) -> Floats:
+        """Return the fused score, float64 [n]; `weight` is that of the entropy."""
         far, unsure = (
             (part - mean) / spread
-            for part, (mean, spread) in ((distance, self.distance), (doubt, self.doubt))
+            for part, (mean, spread) in ((distance, self.distance), (entropy, self.entropy))
         )  # fmt: skip
         return np.asarray(far + weight * unsure, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class Outside:
-    """What recognises questions of no intent: by their distance from known ones, and by the model's doubt.
+    """What recognises questions of no intent: by their distance from known ones, and by the model's entropy.
 
     Attributes
     ----------
@@ -149,7 +152,7 @@ class Outside:
     distance
         A method's score of embeddings by the frozen sentence encoder.
     fusion
-        How distance and doubt are weighed.
+        How distance and entropy are weighed.
     known
         Scores of known questions that were not learned from, float64 [n]: what a level is told by.
     """
@@ -197,7 +200,7 @@ class Outside:
             sentence_encoder.embed(arrays.texts(model.features, rows), cache, progress) for rows in (train, validation)
         )
         score = method(reference, train["label"].astype(str).to_numpy())
-        far, unsure = score(held), doubt(model.answer(validation, cache).probability)
+        far, unsure = score(held), entropy(model.answer(validation, cache).probability)
         fusion = Fusion.of(far, unsure)
         return cls(model, score, fusion, fusion.score(far, unsure))
 
@@ -206,7 +209,7 @@ class Outside:
         if not len(rows):
             return np.zeros(0)
         far = self.distance(sentence_encoder.embed(arrays.texts(self.model.features, rows)))
-        return self.fusion.score(far, doubt(self.model.answer(rows).probability))
+        return self.fusion.score(far, entropy(self.model.answer(rows).probability))
 
     def tail(self, questions: Sequence[str]) -> list[float]:
         """Return how probable a score at least as high is among known questions, one each: small is outside."""
@@ -244,17 +247,19 @@ def compare(
     train = splits["train"]
     reference, intent = _embedded(model, train, cache, progress), train["label"].astype(str).to_numpy()
     held = _embedded(model, splits["validation"], cache, progress)
-    unsure = doubt(model.answer(splits["validation"], cache).probability)
+    probability = model.answer(splits["validation"], cache).probability
     embedded = {kind: _embedded(model, rows, cache, progress) for kind, rows in asked.items()}
-    unsure_of = {kind: doubt(model.answer(rows, cache).probability) for kind, rows in asked.items()}
-    told: dict[str, tuple[Floats, dict[str, Floats]]] = {SOFTMAX: (unsure, unsure_of)}
+    answered = {kind: model.answer(rows, cache).probability for kind, rows in asked.items()}
+    told: dict[str, tuple[Floats, dict[str, Floats]]] = {
+        SOFTMAX: (doubt(probability), {kind: doubt(p) for kind, p in answered.items()})
+    }
     for name, method in METHODS.items():
         score = method(reference, intent)
         told[name] = score(held), {kind: score(rows) for kind, rows in embedded.items()}
     far, far_of = told["kNN"]
-    fusion = Fusion.of(far, unsure)
-    fused = {kind: fusion.score(far_of[kind], unsure_of[kind]) for kind in asked}
-    told[FUSED] = fusion.score(far, unsure), fused
+    fusion = Fusion.of(far, entropy(probability))
+    fused = {kind: fusion.score(far_of[kind], entropy(p)) for kind, p in answered.items()}
+    told[FUSED] = fusion.score(far, entropy(probability)), fused
     found = []
     for name, (known, of) in told.items():
         for kind, scores in of.items():

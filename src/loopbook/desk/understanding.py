@@ -1,7 +1,7 @@
 """Understanding: what a customer wants, by the model and by the turns before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -71,7 +71,9 @@ class Understanding:
         last = conversation.turns[-1].reply if conversation.turns else None
         if self.memory is None or last is None:
             return self._alone(text)
-        return self._answered(last, text) if last.act == "clarify" else self._later(conversation, text, self.memory)
+        if last.act == "clarify":
+            return self._answered(last, text, self.memory)
+        return self._later(conversation, text, self.memory)
 
     def _alone(self, text: str) -> Meaning:
         (p,) = self.probabilities([text])
@@ -79,8 +81,8 @@ class Understanding:
             return Meaning(text, p * 0.0, ("The question is unlike all that have an intent.",))
         return Meaning(text, p)
 
-    def _answered(self, asked: Reply, text: str) -> Meaning | None:
-        """Read the answer to a question back."""
+    def _answered(self, asked: Reply, text: str, known: Memory) -> Meaning | None:
+        """Read what follows a question back: a choice, an answer in other words, or another subject."""
         choice = memory.choice(text, asked.options, tuple(self.titles.values()))
         if choice == "no":
             return None
@@ -94,6 +96,9 @@ class Understanding:
             return Meaning(about, p, (f"The customer chose {choice}.",))
         about = f"{asked.about} {text}"
         alone, joined = self.probabilities([text, about])
+        if known.stays(text, np.flatnonzero(offered), alone) < 0.5:
+            new = self._alone(text)
+            return replace(new, reasons=("The customer asks something else instead of answering.", *new.reasons))
         p = _normal(np.sqrt(alone * joined) * np.where(offered, _OFFERED, 1.0))
         return Meaning(about, p, ("The customer answered the question back in other words.",))
 
