@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.decisions import shops
 
-from loopbook.decisions import lists_study
+from loopbook.decisions import lists_page, lists_study
 from loopbook.scenario.errors import DataError
 
 
@@ -66,3 +66,23 @@ def test_a_bandit_learns_from_clicks_before_and_is_judged_as_the_others_are() ->
     assert own["low"] - 0.1 <= own["truth"] <= own["high"] + 0.1
     with pytest.raises(DataError, match="examination"):
         replace(study, looked=None).bandit(known)
+
+
+def test_the_gain_over_popularity_is_paired_and_a_log_that_cannot_tell_says_why() -> None:
+    study = shops.study()
+    gain, table = study.gain(), study.worth()
+    robust = table[table["estimator"] == "doubly_robust"]["value"]
+    assert gain.value == pytest.approx(robust[lists_study.OWN] - robust[lists_study.POPULAR])
+    apart = table["high"] - table["low"]
+    assert gain.high - gain.low < apart[table["estimator"] == "doubly_robust"].sum()
+    splits = {"train": shops.rows().head(0), "validation": shops.rows().head(0)}
+    told = lists_page.priced(replace(study, looked=None), splits)
+    assert "examination" in str(lists_page.worth_table(told)) and np.isnan(told.of(lists_study.OWN).value)
+    assert isinstance(lists_page.worth(told), str)
+
+
+def test_cards_escape_what_titles_and_names_say() -> None:
+    study = shops.study()
+    shelf = replace(study.listing.shelf, titles=np.array(["<script>x</script>"] * len(study.listing.shelf.titles)))
+    html = lists_page.cards(replace(study, listing=replace(study.listing, shelf=shelf)))._repr_html_()
+    assert "<script>" not in html and "&lt;script&gt;" in html and html.count("<li>") == 20

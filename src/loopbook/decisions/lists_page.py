@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,10 @@ from loopbook.data.features import Features
 from loopbook.decisions import lists_study
 from loopbook.decisions.listing import SPLITS, Listing
 from loopbook.decisions.lists import ListDecision
-from loopbook.decisions.lists_study import LOGGED, OWN, POPULAR, Places, Study
-from loopbook.figures import plots
+from loopbook.decisions.lists_study import LOGGED, OWN, POPULAR, Study
+from loopbook.figures import plots, time_series
 from loopbook.figures.figure import Figure
+from loopbook.figures.sentence import Sentence, table
 from loopbook.models.ranking import evaluation
 from loopbook.models.ranking import ranker as rankers
 from loopbook.models.ranking.evaluation import Evaluation
@@ -25,7 +26,7 @@ from loopbook.models.ranking.ranker import Ranker
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Ranking
 from loopbook.statistics import examination
-from loopbook.statistics.intervals import Interval, between
+from loopbook.statistics.intervals import NOTHING, Interval, between
 from loopbook.statistics.ranking import METRICS
 from loopbook.store import content
 
@@ -62,6 +63,22 @@ class Cards:
 
     def _title(self, item: str) -> str:
         return escape(self.titles.get(item, item))
+
+
+@dataclass(frozen=True)
+class Priced:
+    """What lists are worth (`Study.worth`), the gain of the agent's over popularity's, or `why` it is not known."""
+
+    table: pd.DataFrame
+    gain: Interval
+    why: str = ""
+
+    def of(self, policy: str) -> Interval:
+        """Return what a policy's lists are worth: as logged, or doubly robust."""
+        if self.why:
+            return NOTHING
+        rows = self.table[self.table["estimator"].isin(["clicks", _ESTIMATOR])]
+        return Interval(*rows.loc[policy, ["value", "low", "high"]].astype(float))
 
 
 def gathered(stage: Stage, models: Mapping[str, Path], champion: Path, items: pd.DataFrame) -> dict[str, Ranker]:
@@ -155,9 +172,13 @@ def segments(found: Evaluation) -> pd.DataFrame:
     return wide.add_prefix("NDCG@10, ").join(found.beyond, how="right").round(3)
 
 
-def bandit(study: Study, splits: Splits) -> dict[str, Places]:
-    """Return the lists of a contextual bandit that has learned from clicks before test, by its name."""
-    return {"bandit (LinUCB)": study.bandit(before(splits))}
+def priced(study: Study, splits: Splits) -> Priced:
+    """Return what lists are worth by policy, a contextual bandit that learned before test among them, or why not."""
+    try:
+        table = study.worth({"bandit (LinUCB)": study.bandit(before(splits))})
+        return Priced(table, study.gain())
+    except DataError as error:  # a log without places or propensities says nothing of other lists, and says so
+        return Priced(pd.DataFrame(), NOTHING, str(error))
 
 
 def before(splits: Splits) -> pd.DataFrame:
@@ -170,22 +191,21 @@ def every(splits: Splits) -> pd.DataFrame:
     return pd.concat([splits[name] for name in SPLITS], ignore_index=True)
 
 
-def cards(study: Study, most: int = 3) -> Cards:
-    """Return the latest lists of a few users: one of whom much is known, one of whom little, and a new one."""
-    listing, last = study.listing, {moment.user: moment for moment in study.moments}
-    ranked = sorted(last.values(), key=lambda moment: (-len(moment.taken), moment.user))
-    chosen = [ranked[at] for at in np.unique(np.linspace(0, len(ranked) - 1, most - 1).astype(int))]
-    shown = [(moment.user, moment.taken, listing.make(moment.user, moment.taken, moment.time)) for moment in chosen]
+def cards(study: Study) -> Cards:
+    """Return two lists: the latest of the user of whom most is known, and that of a new one."""
+    listing = study.listing
+    moment = max(reversed(study.moments), key=lambda moment: len(moment.taken))
+    shown = (moment.user, moment.taken, listing.make(moment.user, moment.taken, moment.time))
     new = ("a new one", (), listing.make("", (), study.rows["time"].max()))
     titles = dict(zip(listing.shelf.items, listing.shelf.titles, strict=True))
-    return Cards([*shown, new], titles)
+    return Cards([shown, new], titles)
 
 
-def trade_off(study: Study, table: pd.DataFrame) -> Figure:
+def trade_off(study: Study, traded: pd.DataFrame) -> Figure:
     """Draw what diversity costs and brings: NDCG kept and coverage gained by its weight."""
-    weight = table.index.to_numpy(np.float64)
-    kept, gained = (100 * (table[name] / table[name].iloc[0] - 1).to_numpy() for name in ("ndcg", "coverage"))
-    own = _own(study, table)
+    weight = traded.index.to_numpy(np.float64)
+    kept, gained = (100 * (traded[name] / traded[name].iloc[0] - 1).to_numpy() for name in ("ndcg", "coverage"))
+    own = _own(study, traded)
     words = f"Weight {weight[own]:g} changes NDCG@10 by {kept[own]:+.1f}% and coverage by {gained[own]:+.1f}%"
     return plots.lines(
         {"NDCG@10": (weight, kept), "coverage of items": (weight, gained)},
@@ -197,57 +217,59 @@ def trade_off(study: Study, table: pd.DataFrame) -> Figure:
     )
 
 
-def worth(table: pd.DataFrame) -> Figure:
+def worth_table(told: Priced) -> pd.DataFrame | Sentence:
+    """Return what the policies' lists are worth by each estimator."""
+    return table(told.table.round(3), told.why)
+
+
+def worth(told: Priced) -> Figure | Sentence:
     """Draw what each policy's lists are worth in clicks a list, as logged or doubly robust, with intervals."""
-    rows = table[table["estimator"].isin(["clicks", _ESTIMATOR])]
+    if told.why:
+        return Sentence("Nothing can be drawn of it.")
+    rows = told.table[told.table["estimator"].isin(["clicks", _ESTIMATOR])]
     value = rows["value"].astype(float)
     ends = zip(value.index, value, rows["low"], rows["high"], strict=True)
-    told = "; ".join(f"{name} {own:.2f} ({low:.2f} to {high:.2f})" for name, own, low, high in ends)
+    words = "; ".join(f"{name} {own:.2f} ({low:.2f} to {high:.2f})" for name, own, low, high in ends)
+    more = told.gain
     return plots.intervals(
         rows[["value", "low", "high"]],
-        title=f"Most is worth, with {value.max():.2f} clicks a list: {value.idxmax()}",
+        title=f"The agent's lists against popularity: {more.value:+.2f} ({between(more.low, more.high, '+.2f')})",
         x="clicks a list, with 95% interval",
-        alt=f"Clicks a list by policy: {told}.",
+        alt=f"Clicks a list by policy: {words}.",
         reference=float(value[LOGGED]),
         reference_name=LOGGED,
     )
 
 
-def places(looked: pd.DataFrame | None) -> Figure | None:
+def places(looked: pd.DataFrame | None) -> Figure | Sentence:
     """Draw how often each place is clicked, and how often it is looked at, both relative to the first."""
     if looked is None:
-        return None
-    raw = looked["rate"] / looked["rate"].iloc[0]
-    end = float(looked["value"].iloc[-1])
-    curves: dict[str, Any] = {
-        "clicked": (looked.index, raw),
-        "looked at": (looked.index, looked["value"]),
-        "looked at, low": (looked.index, looked["low"]),
-        "looked at, high": (looked.index, looked["high"]),
-    }
-    return plots.lines(
-        curves,
-        title=f"Place {looked.index[-1]} is looked at {end:.2f} times as often as the first",
-        x="place of the list",
+        return Sentence("Rows have no place, or nothing has stood at several: who looks where is not known.")
+    raw, last = looked["rate"] / looked["rate"].iloc[0], looked.iloc[-1]
+    frame = {"clicked": raw, "looked at": looked["value"]}
+    frame |= {f"looked at, {end}": looked[end] for end in ("low", "high")}
+    return time_series.chart(
+        pd.DataFrame(frame).rename_axis("place of the list"),
+        title=f"Place {looked.index[-1]} is looked at {last['value']:.2f} times as often as the first",
         y="relative to the first place",
-        alt=f"By place, clicked and looked at relative to the first; the last {raw.iloc[-1]:.2f} and {end:.2f}.",
+        alt=f"Clicked and looked at by place; the last {raw.iloc[-1]:.2f} and {last['value']:.2f} times the first.",
+        share=True,
     )
 
 
-def recorded(study: Study, found: Evaluation, table: pd.DataFrame, priced: pd.DataFrame) -> dict[str, float]:
+def recorded(study: Study, found: Evaluation, traded: pd.DataFrame, told: Priced) -> dict[str, float]:
     """Return flat numbers with intervals: NDCG of the first ranker, cost and gain of diversity, values of lists."""
-    rows = found.table
-    change = table[["ndcg", "coverage"]].to_numpy(np.float64)[_own(study, table)] / table[["ndcg", "coverage"]].iloc[0]
-    judged = priced[priced["estimator"].isin(["clicks", _ESTIMATOR])][["value", "low", "high"]].astype(float)
-    told = {"lists_judged": float(len(study.moments)), "lists_ndcg_kept": float(change["ndcg"])}
-    told["lists_coverage_gain"] = float(change["coverage"]) - 1
+    rows, both = found.table, traded[["ndcg", "coverage"]]
+    kept, gained = both.to_numpy(np.float64)[_own(study, traded)] / both.to_numpy(np.float64)[0]
     own = rows[(rows["metric"] == "ndcg") & (rows["ranker"] == rows["ranker"].iloc[0])].iloc[-1]
-    told |= Interval(own["value"], own["low"], own["high"]).recorded("full_ndcg")
+    numbers = {"lists_judged": float(len(study.moments)), "lists_ndcg_kept": float(kept)}
+    numbers |= {"lists_coverage_gain": float(gained) - 1, **told.gain.recorded("lists_gain")}
+    numbers |= Interval(own["value"], own["low"], own["high"]).recorded("full_ndcg")
     for name, prefix in ((OWN, "lists_value"), (POPULAR, "lists_popular"), (LOGGED, "lists_logged")):
-        told |= Interval(*judged.loc[name]).recorded(prefix)
-    return told
+        numbers |= told.of(name).recorded(prefix)
+    return numbers
 
 
-def _own(study: Study, table: pd.DataFrame) -> int:
+def _own(study: Study, traded: pd.DataFrame) -> int:
     """Return where the scenario's weight of diversity stands in the table, or the nearest one."""
-    return int(np.argmin(np.abs(table.index.to_numpy(np.float64) - study.settings.diversity)))
+    return int(np.argmin(np.abs(traded.index.to_numpy(np.float64) - study.settings.diversity)))

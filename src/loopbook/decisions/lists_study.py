@@ -18,6 +18,7 @@ from loopbook.models.ranking import interactions
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.source import ShopSource
 from loopbook.statistics import bootstrap, examination, ranking
+from loopbook.statistics.intervals import Interval
 
 if TYPE_CHECKING:
     from loopbook.scenario.contract import Scenario
@@ -245,33 +246,62 @@ class Study:
         DataError
             If the log has no propensities, or the examination of places is not known.
         """
+        logged, order = self._log
+        clicks = np.nansum(logged.clicks, axis=1)
+        truth = self._truth(order)
+        found: list[dict[str, Any]] = [
+            {
+                **{"policy": LOGGED, "estimator": "clicks", "support": 1.0},
+                **bootstrap.mean(clicks, logged.groups, 1_000, 0)._asdict(),
+                "truth": float(np.nanmean(truth(logged.items))) if truth else np.nan,
+            }
+        ]
+        for name, made in {**self.policies, **(more or {})}.items():
+            table = off_policy.value(self._terms(made), logged.groups)
+            real = float(truth(made[order]).mean()) if truth else np.nan
+            for estimator in off_policy.ESTIMATORS:
+                ends = dict(zip(("value", "low", "high"), table.loc[estimator, ["value", "low", "high"]], strict=True))
+                support = table.loc["support", "value"]
+                found.append({"policy": name, "estimator": estimator, **ends, "support": support, "truth": real})
+        columns = ["estimator", "value", "low", "high", "support", "truth"]
+        return pd.DataFrame(found).set_index("policy")[columns]
+
+    def gain(self, estimator: str = "doubly_robust") -> Interval:
+        """Return by how many clicks a list the agent's lists are worth more than popularity's, paired.
+
+        Raises
+        ------
+        DataError
+            As of `worth`.
+        """
+        apart = self._terms(self.policies[OWN]) - self._terms(self.policies[POPULAR])
+        table = off_policy.value(apart, self._log[0].groups)
+        return Interval(*table.loc[estimator, ["value", "low", "high"]].astype(float))
+
+    @cached_property
+    def _log(self) -> tuple[off_policy.Log, NDArray[np.intp]]:
+        """The lists that were shown at the moments, and which moment each is of."""
         if self.looked is None:
             raise DataError("The examination of places is not known, so what other lists were worth cannot be told.")
         judged = {moment.shown for moment in self.moments}
         rows = self.rows[self.rows["shown"].isin(judged)].sort_values("time", kind="stable")
         logged = off_policy.log(rows, self.listing.shelf.items)
-        order = pd.Index([moment.shown for moment in self.moments]).get_indexer(pd.Index(logged.shown))
-        theta = self.looked["value"].to_numpy()
-        theta = np.pad(theta, (0, max(0, 100 - len(theta))), mode="edge")
-        relevance = self._relevance(order)
-        clicks = np.nansum(logged.clicks, axis=1)
-        mean = bootstrap.mean(clicks, logged.groups, 1_000, 0)
-        found = [{"policy": LOGGED, "estimator": "clicks", **mean._asdict(), "support": 1.0}]
-        truth = self._truth(order)
-        found[0]["truth"] = float(np.nanmean(truth(logged.items))) if truth else np.nan
-        for name, made in {**self.policies, **(more or {})}.items():
-            own = made[order]
-            expected = (np.where(logged.items >= 0, _at(relevance, logged.items), 0.0), _at(relevance, own))
-            table = off_policy.value(off_policy.terms(logged, own, theta, expected), logged.groups)
-            for estimator in off_policy.ESTIMATORS:
-                ends = dict(zip(("value", "low", "high"), table.loc[estimator, ["value", "low", "high"]], strict=True))
-                real = float(truth(own).mean()) if truth else np.nan
-                support = table.loc["support", "value"]
-                found.append({"policy": name, "estimator": estimator, **ends, "support": support, "truth": real})
-        return pd.DataFrame(found).set_index("policy")
+        return logged, pd.Index([moment.shown for moment in self.moments]).get_indexer(pd.Index(logged.shown))
 
-    def _relevance(self, order: NDArray[np.intp]) -> NDArray[np.float32]:
-        asked = [self.moments[at].taken for at in order]
+    def _terms(self, made: Places) -> pd.DataFrame:
+        """Return what each logged list says of the list of its moment (`off_policy.terms`)."""
+        (logged, order), looked = self._log, self.looked
+        assert looked is not None, "a log is only read where it is known"
+        theta = looked["value"].to_numpy(np.float64)
+        long = max(made.shape[1], logged.items.shape[1])
+        theta = np.pad(theta, (0, max(0, long - len(theta))), mode="edge")
+        expected = (_at(self._expected, logged.items), _at(self._expected, made[order]))
+        return off_policy.terms(logged, made[order], theta, expected)
+
+    @cached_property
+    def _expected(self) -> NDArray[np.float32]:
+        """The ranker's relevance of all items for each logged list, [n, I]."""
+        asked = [self.moments[at].taken for at in self._log[1]]
         block = max(1, _BLOCK // len(self.listing.shelf.items))
         parts = [self.listing.relevance(asked[at : at + block]) for at in range(0, len(asked), block)]
         return np.concatenate(parts).astype(np.float32)

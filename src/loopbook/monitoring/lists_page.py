@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from loopbook.figures import plots, sentence, time_series
+from loopbook.figures import sentence, time_series
 from loopbook.figures.figure import Figure
 from loopbook.figures.sentence import Sentence
 from loopbook.monitoring import lists
@@ -20,8 +20,10 @@ KINDS = 8
 _SHOWN = 8
 
 
-def coverage(covered: pd.DataFrame) -> Figure:
+def coverage(covered: pd.DataFrame) -> Figure | Sentence:
     """Draw which share of the items was shown, stretch by stretch, and how unequally."""
+    if covered.empty:
+        return Sentence("No list is known with its places, so nothing can be told of what was shown.")
     slope = lists.feedback_loop(covered)
     way = "narrows" if slope.low > 0 else "widens" if slope.high < 0 else "stays as wide as it is"
     first, last = (float(covered["coverage"].iloc[at]) for at in (0, -1))
@@ -59,20 +61,15 @@ def tastes(rows: pd.DataFrame, kind: "pd.Series[str]", looked: pd.DataFrame | No
     return sentence.table(table.head(_SHOWN).round(3), "All rows are of one half of the time: no drift can be told.")
 
 
-def starved(table: pd.DataFrame) -> Figure | Sentence:
-    """Draw how often new items are shown, beside how often they would be if all were shown alike."""
-    if table.empty:
-        return Sentence("There are no new items.")
-    hungry = int(table["starved"].sum())
-    share = table["shown"] / table["expected"]
-    words = (
-        f"{hungry} of {len(table)} new items are shown less than {lists.STARVED:.0%} as often as an item in the mean"
-    )
-    return plots.histogram(
-        {"new items": share},
-        title=words,
-        x="shown, as a share of what an item is shown in the mean",
-        alt=f"How often new items are shown; {words}; the median is {share.median():.2f}.",
+def starved(table: pd.DataFrame) -> Sentence:
+    """Say how many new items are hardly shown."""
+    if table.empty or not table["expected"].iloc[0]:
+        return Sentence("There are no new items, or no lists in which they could have stood.")
+    share, never = table["shown"] / table["expected"], int((table["shown"] == 0).sum())
+    return Sentence(
+        f"**New items**: of {len(table)}, {int(table['starved'].sum())} are starved, which means that they are shown "
+        f"less than {lists.STARVED:.0%} as often as the mean item, beyond chance; {never} were never shown. The median "
+        f"new item is shown {share.median():.2f} times as often as the mean item."
     )
 
 
