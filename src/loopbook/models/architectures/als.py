@@ -1,29 +1,15 @@
 """ALS: factors of users and items by alternating least squares."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from loopbook.models.architecture import Count, Size, Strength, architecture
 from loopbook.models.ranking import ranker_fit
 from loopbook.models.ranking.ranker import Ranker
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pandas as pd
-
-    from loopbook.data.features import Features
-    from loopbook.models.heads import Goal
-
 
 @architecture(Ranker, needs="nothing", types=("ranking",), also=False, encodes=True)
 def als(
-    features: "Features",
-    train: "pd.DataFrame",
-    goals: "Sequence[Goal]",
-    cache: "Path | None" = None,
-    progress: "Callable[[str], object] | None" = None,
-    *,
+    *given: Any,
     factors: Size = 32,
     regularisation: Strength = 5.0,
     alpha: Strength = 2.0,
@@ -44,4 +30,4 @@ def als(
     """
     own = {"factors": factors, "regularisation": regularisation, "alpha": alpha, "passes": passes}
     settings = {"als": own}
-    return ranker_fit.fit(features, train, goals[0].target, goals[0].weight, settings, cache, progress)
+    return ranker_fit.made(*given, settings=settings)

@@ -1,7 +1,6 @@
 """Click model: whether an item that was shown is taken, by its text, the user's sequence and its place."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -9,25 +8,12 @@ from loopbook.models.architecture import Count, Dropout, Size, architecture
 from loopbook.models.ranking import ranker_fit
 from loopbook.models.ranking.ranker import Ranker
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pandas as pd
-
-    from loopbook.data.features import Features
-    from loopbook.models.heads import Goal
-
 Rate = Annotated[float, Field(gt=0, le=1)]
 
 
 @architecture(Ranker, needs="nothing", types=("ranking",), also=False, encodes=True)
 def click(
-    features: "Features",
-    train: "pd.DataFrame",
-    goals: "Sequence[Goal]",
-    cache: "Path | None" = None,
-    progress: "Callable[[str], object] | None" = None,
-    *,
+    *given: Any,
     size: Size = 32,
     passes: Count = 8,
     rate: Rate = 0.003,
@@ -48,4 +34,4 @@ def click(
     """
     own = {"size": size, "passes": passes, "rate": rate, "hidden_ids": hidden_ids}
     settings = {"click": own}
-    return ranker_fit.fit(features, train, goals[0].target, goals[0].weight, settings, cache, progress)
+    return ranker_fit.made(*given, settings=settings)

@@ -1,29 +1,15 @@
 """EASE: the linear item-item model in closed form."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from loopbook.models.architecture import Strength, architecture
 from loopbook.models.ranking import ranker_fit
 from loopbook.models.ranking.ranker import Ranker
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pandas as pd
-
-    from loopbook.data.features import Features
-    from loopbook.models.heads import Goal
-
 
 @architecture(Ranker, needs="nothing", types=("ranking",), also=False, encodes=True)
 def ease(
-    features: "Features",
-    train: "pd.DataFrame",
-    goals: "Sequence[Goal]",
-    cache: "Path | None" = None,
-    progress: "Callable[[str], object] | None" = None,
-    *,
+    *given: Any,
     regularisation: Strength = 100.0,
 ) -> Ranker:
     """Rank items by a ridge regression of each on all others; `scorers.ease`, up to 25,000 items.
@@ -34,4 +20,4 @@ def ease(
         Weight of the squared coefficients.
     """
     settings = {"ease": {"regularisation": regularisation}}
-    return ranker_fit.fit(features, train, goals[0].target, goals[0].weight, settings, cache, progress)
+    return ranker_fit.made(*given, settings=settings)

@@ -1,29 +1,15 @@
 """Mix: popularity, item-kNN, EASE, ALS, content, two towers and the click model, weighted by lists."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from loopbook.models.architecture import architecture
 from loopbook.models.ranking import ranker_fit
 from loopbook.models.ranking.ranker import Ranker
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pandas as pd
-
-    from loopbook.data.features import Features
-    from loopbook.models.heads import Goal
-
 
 @architecture(Ranker, needs="nothing", types=("ranking",), also=False, encodes=True)
 def mix(
-    features: "Features",
-    train: "pd.DataFrame",
-    goals: "Sequence[Goal]",
-    cache: "Path | None" = None,
-    progress: "Callable[[str], object] | None" = None,
-    *,
+    *given: Any,
     text: bool = True,
     networks: bool = True,
 ) -> Ranker:
@@ -39,4 +25,4 @@ def mix(
     names = ["popularity", "recent", "rate", "item_knn", "ease", "als"]
     names += [*(["content"] if text else []), *(["two_tower", "click"] if text and networks else [])]
     settings: dict[str, dict[str, float]] = {name: {} for name in names}
-    return ranker_fit.fit(features, train, goals[0].target, goals[0].weight, settings, cache, progress)
+    return ranker_fit.made(*given, settings=settings)

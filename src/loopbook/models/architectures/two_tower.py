@@ -1,7 +1,6 @@
 """Two towers: an item's text and table meet the sequence of what a user took, by a softmax over items."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -9,25 +8,12 @@ from loopbook.models.architecture import Count, Dropout, Size, architecture
 from loopbook.models.ranking import ranker_fit
 from loopbook.models.ranking.ranker import Ranker
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pandas as pd
-
-    from loopbook.data.features import Features
-    from loopbook.models.heads import Goal
-
 Rate = Annotated[float, Field(gt=0, le=1)]
 
 
 @architecture(Ranker, needs="nothing", types=("ranking",), also=False, encodes=True)
 def two_tower(
-    features: "Features",
-    train: "pd.DataFrame",
-    goals: "Sequence[Goal]",
-    cache: "Path | None" = None,
-    progress: "Callable[[str], object] | None" = None,
-    *,
+    *given: Any,
     size: Size = 32,
     passes: Count = 8,
     rate: Rate = 0.003,
@@ -48,4 +34,4 @@ def two_tower(
     """
     own = {"size": size, "passes": passes, "rate": rate, "hidden_ids": hidden_ids}
     settings = {"two_tower": own}
-    return ranker_fit.fit(features, train, goals[0].target, goals[0].weight, settings, cache, progress)
+    return ranker_fit.made(*given, settings=settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from loopbook.data.features import Features
+    from loopbook.models.heads import Goal
 
 LENGTH = 20
 """Items of a history that towers read."""
@@ -134,6 +135,19 @@ def log_of(train: pd.DataFrame, target: Any, weight: Any) -> tuple[Log, NDArray[
     known = np.asarray(np.nan_to_num(np.asarray(target, dtype=np.float64)), dtype=np.float64)
     log = Log(user, item, when, known, np.asarray(weight, dtype=np.float64), place, (len(users), len(items)))
     return log, np.asarray(users), np.asarray(items)
+
+
+def made(
+    features: Features,
+    train: pd.DataFrame,
+    goals: Sequence[Goal],
+    cache: Path | None = None,
+    progress: Progress = None,
+    *,
+    settings: Mapping[str, Mapping[str, Any]],
+) -> Ranker:
+    """Return what `fit` does, of what an architecture is given."""
+    return fit(features, train, goals[0].target, goals[0].weight, settings, cache, progress)
 
 
 def fit(
