@@ -39,6 +39,15 @@ def test_diversity_costs_relevance_and_buys_coverage() -> None:
     assert table.loc[0.0, "change"] == 0 and table.loc[0.5, "ndcg"] <= table.loc[0.0, "ndcg"] + 0.02
 
 
+def test_a_floor_for_rare_items_brings_more_items_into_lists() -> None:
+    study = shops.study()
+    settings = study.settings.model_copy(update={"floor": 0.2})
+    other = replace(study, listing=replace(study.listing, settings=settings))
+    plain, kept = study.cost(), other.cost()
+    assert kept["coverage"] > plain["coverage"] > 0.9
+    assert kept["change"].low <= kept["change"].value <= kept["change"].high
+
+
 def test_values_from_the_log_lie_near_the_truth_and_so_does_the_logs_own() -> None:
     table = shops.study().worth()
     logged = table.loc[lists_study.LOGGED]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from loopbook.store.stage import Stage
 
 _ESTIMATOR = "doubly_robust"
+_HEADS = {"ndcg": "NDCG@10", "recall": "recall@10", "map": "MAP", "mrr": "MRR"}
 _LATEST = 3  # items taken last that stand over a list
 Splits = Mapping[str, pd.DataFrame]
 
@@ -141,7 +142,7 @@ def ranked_table(found: Evaluation) -> pd.DataFrame:
     told = [f"{own:.3f} ({between(low, high, '.3f')})" for own, low, high in ends]
     wide = rows.assign(told=told).pivot(index=["clicks", "ranker"], columns="metric", values="told")
     order = pd.MultiIndex.from_frame(rows[["clicks", "ranker"]].drop_duplicates())
-    return wide.reindex(order)[list(METRICS)].rename_axis(columns=None).reset_index()
+    return wide.reindex(order)[list(METRICS)].rename(columns=_HEADS).rename_axis(columns=None).reset_index()
 
 
 def ranked_figure(found: Evaluation) -> Figure:
@@ -205,14 +206,16 @@ def trade_off(study: Study, traded: pd.DataFrame) -> Figure:
     """Draw what diversity costs and brings: NDCG kept and coverage gained by its weight."""
     weight = traded.index.to_numpy(np.float64)
     kept, gained = (100 * (traded[name] / traded[name].iloc[0] - 1).to_numpy() for name in ("ndcg", "coverage"))
-    own = _own(study, traded)
-    words = f"Weight {weight[own]:g} changes NDCG@10 by {kept[own]:+.1f}% and coverage by {gained[own]:+.1f}%"
+    cost, at = study.cost(), study.settings.diversity
+    own, more = 100 * (cost["ndcg"] - 1), 100 * (cost["coverage"] - 1)
+    words = f"The agent's lists change NDCG@10 by {own:+.1f}% and coverage by {more:+.1f}%"
     return plots.lines(
         {"NDCG@10": (weight, kept), "coverage of items": (weight, gained)},
         title=words,
         x="weight of diversity (MMR)",
         y="change against no diversity, %",
         alt=f"{words}; at {weight[-1]:g} by {kept[-1]:+.1f}% and {gained[-1]:+.1f}%.",
+        marks={"the agent's NDCG@10": (at, own), "its coverage": (at, more)},
         reference=0,
     )
 
@@ -257,19 +260,13 @@ def places(looked: pd.DataFrame | None) -> Figure | Sentence:
     )
 
 
-def recorded(study: Study, found: Evaluation, traded: pd.DataFrame, told: Priced) -> dict[str, float]:
+def recorded(study: Study, found: Evaluation, told: Priced) -> dict[str, float]:
     """Return flat numbers with intervals: NDCG of the first ranker, cost and gain of diversity, values of lists."""
-    rows, both = found.table, traded[["ndcg", "coverage"]]
-    kept, gained = both.to_numpy(np.float64)[_own(study, traded)] / both.to_numpy(np.float64)[0]
+    rows, cost = found.table, study.cost()
     own = rows[(rows["metric"] == "ndcg") & (rows["ranker"] == rows["ranker"].iloc[0])].iloc[-1]
-    numbers = {"lists_judged": float(len(study.moments)), "lists_ndcg_kept": float(kept)}
-    numbers |= {"lists_coverage_gain": float(gained) - 1, **told.gain.recorded("lists_gain")}
+    numbers = {"lists_judged": float(len(study.moments)), "lists_ndcg_kept": cost["ndcg"]}
+    numbers |= {"lists_coverage_gain": cost["coverage"] - 1, **told.gain.recorded("lists_gain")}
     numbers |= Interval(own["value"], own["low"], own["high"]).recorded("full_ndcg")
     for name, prefix in ((OWN, "lists_value"), (POPULAR, "lists_popular"), (LOGGED, "lists_logged")):
         numbers |= told.of(name).recorded(prefix)
     return numbers
-
-
-def _own(study: Study, traded: pd.DataFrame) -> int:
-    """Return where the scenario's weight of diversity stands in the table, or the nearest one."""
-    return int(np.argmin(np.abs(traded.index.to_numpy(np.float64) - study.settings.diversity)))

@@ -28,6 +28,7 @@ Places = NDArray[np.int64]
 WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5)
 """Weights of diversity that are compared."""
 LOGGED, POPULAR, WORTH, OWN = "as logged", "popularity", "by worth alone", "the agent's lists"
+_COUNTED = 20  # lists after which it is counted anew what is rare
 _BLOCK = 4_000_000  # relevances in memory at a time
 
 
@@ -150,6 +151,8 @@ class Study:
             part = self.moments[start : start + block]
             said = (relevance or self.listing.relevance)([moment.taken for moment in part])
             for at, (moment, own) in enumerate(zip(part, said, strict=True), start):
+                if settings.floor and at and at % _COUNTED == 0:  # what is rare changes while lists are made
+                    shelf = shelf.shown(ranking.exposure(result[:at], len(shelf.items)), settings)
                 toss, about = f"{moment.user} {moment.time} study", self.listing.users.get(moment.user, {})
                 found = lists.compose(own, shelf, moment.taken, settings, toss, about, places)
                 result[at, : len(found.items)] = [shelf.numbers[item] for item in found.items]
@@ -198,6 +201,21 @@ class Study:
         asked = interactions.of_histories(histories, dict(self.listing.shelf.numbers))
         each = self.listing.ranker.each(asked)
         return np.stack([*each.values(), np.ones((len(histories), len(self.listing.shelf.items)))], axis=2)
+
+    def cost(self) -> dict[str, Any]:
+        """Return what the agent's lists give up and gain against lists by worth alone.
+
+        Returns
+        -------
+        dict
+            ``ndcg`` of the agent's lists as a share of the others', ``coverage`` as a share, and ``change`` of NDCG,
+            an interval, paired.
+        """
+        own, plain = (ranking.by_user(self.policies[name], self.taken)["ndcg"] for name in (OWN, WORTH))
+        count = len(self.listing.shelf.items)
+        shown, before = ((ranking.exposure(self.policies[name], count) > 0).mean() for name in (OWN, WORTH))
+        kept = float(own.mean() / plain.mean())
+        return {"ndcg": kept, "coverage": float(shown / before), "change": ranking.paired(own, plain)}
 
     def trade_off(self) -> pd.DataFrame:
         """Return what diversity costs: by its weight NDCG with its interval, coverage, diversity within a list.

@@ -58,7 +58,8 @@ def tastes(rows: pd.DataFrame, kind: "pd.Series[str]", looked: pd.DataFrame | No
     if looked is None:
         return Sentence("How often places are looked at is not known, so taste cannot be told from what is shown.")
     table = lists.tastes(rows, kind, looked)
-    return sentence.table(table.head(_SHOWN).round(3), "All rows are of one half of the time: no drift can be told.")
+    shown = table.head(_SHOWN).round(3).rename(columns={"p": "p, by Holm"})
+    return sentence.table(shown, "All rows are of one half of the time: no drift can be told.")
 
 
 def starved(table: pd.DataFrame) -> Sentence:
@@ -87,7 +88,9 @@ def recorded(covered: pd.DataFrame, hungry: pd.DataFrame, moved: pd.DataFrame | 
         "lists_coverage": float(covered["coverage"].mean()),
         **slope.recorded("lists_gini_slope"),
         "lists_starved": float(hungry["starved"].mean()) if len(hungry) else 0.0,
-        "lists_tastes_changed": float((moved["p"] < 0.05).sum()) if isinstance(moved, pd.DataFrame) else np.nan,
+        "lists_tastes_changed": float((moved["p, by Holm"] < 0.05).sum())
+        if isinstance(moved, pd.DataFrame)
+        else np.nan,
     }
 
 
