@@ -191,7 +191,7 @@ def reading_of(task: str) -> label_types.Reading | None:
     for known in label_types.READINGS:
         if task == known:
             return known
-    refuse(DataError, (bool(task), f"There is no task {task!r}.{suggest(task, label_types.READINGS)}"))
+    refuse(DataError, (bool(task), f"There is no task {task!r}.{suggest(task, [*label_types.READINGS, 'ranking'])}"))
     return None
 
 
