@@ -9,13 +9,13 @@ popularity made favour popularity (even the true relevance loses to it there), s
 clicks on lists that the same shop fills uniformly after day 60, and by true relevance as gain on day 75. New books are
 those that come out after day 60.
 
-`rankers`: NDCG@10 of all books that the reader has not opened; the mix against each of its parts and against itself
-without texts, paired over the readers of all worlds. New books by their gains alone in the full ranking, and among
-themselves. `diverse`: a day's lists by worth alone and with diversity and floor. `off_policy`: the value of the lists
-of popularity and the mix on the lists logged after day 60, examination estimated from the log before, against the
-truth. `loop`: three rounds of 10 days in which the ranker's own lists are what it learns from next, as served
-(diversity, floor, exploration), by worth alone, and without learning again. `bandit`: Thompson sampling and LinUCB on
-the mix's features against the mix, from day 60 in the simulation, and off-policy.
+`rankers`: NDCG@10 of all books out by day 75 that the reader has not opened; the mix against each of its parts and
+against itself without texts, paired over the readers of all worlds. New books by their gains alone in the full
+ranking, and among themselves. `diverse`: a day's lists by worth alone and with diversity and floor. `off_policy`: the
+value of the lists of popularity and the mix on the lists logged after day 60, examination estimated from the log
+before, against the truth. `loop`: three rounds of 10 days in which the ranker's own lists are what it learns from
+next, as served (diversity, floor, exploration), by worth alone, and without learning again. `bandit`: Thompson
+sampling and LinUCB on the mix's features against the mix, from day 60 in the simulation, and off-policy.
 Intervals: bootstrap over readers where they are paired, else Student's t over worlds. Times are not judged.
 """
 
@@ -171,13 +171,18 @@ def rankers(worlds: list[World]) -> None:
             "mix": world.probability,
             "mix without text": world.fit(world.before, known).logits(world.history),
         }
-        new = world.new & world.truth.stock(MIDDLE)
-        judged = {"clicks": (world.uniform, None), "truth": (world.gains, world.truth.stock(MIDDLE)),
-                  "clicks, new among new": (only(world.uniform, new), new),
-            "truth, new in full": (only(world.gains, world.new), world.truth.stock(MIDDLE)),
-                  "truth, new among new": (only(world.gains, world.new), new)}  # fmt: skip
+        sale, out = world.truth.stock(MIDDLE), world.truth.books.published <= MIDDLE
+        judged = {
+            "clicks": (only(world.uniform, out), out),
+            "truth": (world.gains, sale),
+            "clicks, new among new": (only(world.uniform, out & world.new), out & world.new),
+            "truth, new in full": (only(world.gains, world.new), sale),
+            "truth, new among new": (only(world.gains, world.new), sale & world.new),
+        }
         for measure, (gains, among) in judged.items():
             for name, score in scores.items():
+                if "new" in measure and name in BASELINES[1:]:
+                    continue  # they know nothing of new books: as popularity
                 ndcg = ranking.by_user(world.lists(score, among), gains)["ndcg"].to_numpy()
                 each.setdefault((measure, name), []).append(ndcg)
     for measure in dict.fromkeys(key[0] for key in each):
