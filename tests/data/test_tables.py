@@ -1,6 +1,7 @@
 """Further tables: each row checked by itself, joined by its key; what has no partner is put aside with its reason."""
 
 import json
+import os
 import sqlite3
 from datetime import date
 from pathlib import Path
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 from tests.data.test_interactions import scenario
 
-from loopbook.data import sources, tables, validation
+from loopbook.data import arrivals, sources, tables, validation
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
 
@@ -143,3 +144,15 @@ def test_a_table_of_a_table_is_refused(tmp_path: Path) -> None:
     named = {"items": {"kind": "csv", "path": "items.csv", "key": "id", "time": "when"}}
     with pytest.raises(ValueError, match="a table that is joined has a key, and no time"):
         scenario({}, {"tables": named})
+
+
+def test_rows_that_come_in_are_joined_too_and_need_no_label(tmp_path: Path) -> None:
+    agent = library(tmp_path, watch={"folder": "in"})
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "new.csv").write_text("reader,book,at\nann,b1,2026-02-01\ncay,b9,2026-02-01\n")
+    os.utime(tmp_path / "in" / "new.csv", (0, 0))
+    (arrival,) = arrivals.since({}, agent, tmp_path, tmp_path / "raw")
+    assert arrival.collected is not None
+    rows, quarantine = validation.decidable(arrival.collected, agent, TODAY)
+    assert rows[["query", "item", "title", "age"]].to_numpy(object).tolist() == [["ann", "b1", "The Sea", 30.0]]
+    assert quarantine["reason"].tolist() == ["no-items"]
