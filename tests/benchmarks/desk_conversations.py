@@ -4,7 +4,8 @@
 
 The model learns from the authored questions by the scenario's own recipe; the memory learns from the build half. An
 answer is right if its intent is, if it was not given before in the dialogue, and if its source (the past dialogue, or
-the documents of all its citations) is about that intent as desk_sources.csv says, which a person wrote.
+the documents of all its citations) is about that intent as desk_sources.csv says, which a person wrote. Last it tells
+how what follows a question back is understood: another dialogue's question, or a test question of the same intent.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from tests.benchmarks.architectures import Rows, shipped
 from tests.starter.test_criteria import ROOT
 
 from loopbook.data.features import Features
-from loopbook.desk import authored, dialogues, judging
+from loopbook.desk import authored, dialogues, judging, policy
 from loopbook.desk.desk import Desk
+from loopbook.desk.memory import Memory
 from loopbook.desk.outside import Outside
-from loopbook.desk.turn import Reply
+from loopbook.desk.turn import Conversation, Reply, Turn
 from loopbook.models.model import Model
 from loopbook.models.training import fitting
 from loopbook.models.training.method import Method, TrainingData
@@ -86,6 +88,36 @@ def show(played: dict[str, Sequence[Sequence[judging.Outcome]]]) -> None:
         print(f"{measure:26} {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]")
 
 
+def follows(desk: Desk, asked: Sequence[dialogues.Dialogue], test: pd.DataFrame) -> pd.DataFrame:
+    """Return whether what customers write after a question back is given its intent, by what it is.
+
+    Beside the desk's reading stands one that takes all of it for an answer, and the model that reads it by itself.
+    """
+    mine, classes, rows = desk.understanding, desk.understanding.model.classes, []
+    taken = replace(mine, memory=Memory((1e3, 0.0, 0.0, 0.0, 0.0, 0.0)))
+    begun = [(one.text, one.intent) for talk in asked for one in talk.lines if one.kind in dialogues.NEW]
+    for number, (text, intent) in enumerate(begun):
+        (p,) = mine.probabilities([text])
+        options = tuple(classes[at] for at in policy.offers(p))
+        if not options:
+            continue
+        talk = Conversation("c", (Turn(text, Reply("clarify", "?", options=options, about=text)),))
+        others = [begun[(number + shift) % len(begun)] for shift in (5, 11, 17, 23)]
+        same = test.loc[test["label"] == intent, "text"].sample(3, random_state=number) if intent in options else ()
+        said = [("another question", *other) for other in others if other[1] not in options]
+        for kind, words, meant in [*said, *(("the same, reworded", words, intent) for words in same)]:
+            read = [reader.read(talk, words) for reader in (mine, taken, replace(mine, outside=None, memory=None))]
+            hits = [one is not None and bool(one.probability[classes.index(meant)] == one.probability.max() > 0)
+                    for one in read]  # fmt: skip
+            rows.append((kind, *hits))
+    found = pd.DataFrame(
+        rows, columns=["after a question back", "the desk", "all taken for answers", "the model alone"]
+    )
+    table = found.groupby("after a question back").mean()
+    table.insert(0, "of", found["after a question back"].value_counts())
+    return table
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--candidate", default="minilm")
@@ -103,6 +135,8 @@ def main() -> None:
         for name, of in (("with memory", desk), ("without memory", without))
     }
     show(played)
+    test = shipped("support-desk", "test").test
+    print(f"\n{follows(desk, asked, test).round(3).to_string()}")
     missed = [one for outcomes in played["with memory"] for one in outcomes if not one.right]
     for one in missed[: given.shown]:
         print(f"\n{one.line.kind}, {one.line.intent}: {one.line.text}\n  {one.reply.act}, {one.reply.intent}: ", end="")
