@@ -123,7 +123,7 @@ def show(found: evaluation.Evaluation) -> None:
 def true(found: evaluation.Evaluation, relevance: pd.DataFrame, train: pd.DataFrame, new: NDArray[np.bool_]) -> None:
     """Print NDCG@10 of the same lists by the true relevance of each book that the reader has not opened."""
     place, column = ({name: at for at, name in enumerate(names)} for names in (found.users, found.items))
-    gains = relevance.loc[list(found.users)].to_numpy(np.float32)
+    gains = relevance.loc[list(found.users)].to_numpy(np.float32, copy=True)
     known = train[(train["label"] == 1) & train["query"].isin(place)]
     gains[known["query"].map(place), known["item"].map(column)] = 0
     novice = pd.Series(~pd.Index(found.users).isin(known["query"]))
