@@ -17,7 +17,9 @@ from loopbook.decisions import list_log
 from loopbook.decisions.audit import forgetting, reader, verify
 from loopbook.operations import sealing
 from loopbook.privacy import personal_data
+from loopbook.requirements import interface
 from loopbook.service import lists as module
+from loopbook.service.agent import Served
 from loopbook.store.sealed import LISTED
 
 
@@ -163,3 +165,16 @@ def test_a_person_is_forgotten_with_their_list_and_clicks_and_the_extract_has_no
     own = table[table["shown"] == made["list_id"]]
     assert own["query"].isna().all() and own["label"].sum() == 1
     assert verify.verify(up.engine, tmp_path, []).holds
+
+
+def test_a_row_is_judged_for_the_user_and_item_that_its_attributes_name() -> None:
+    scenario = listings.scenario()
+    assert {"reader", "book"} <= set(interface.attributes(scenario))
+    served = Served.__new__(Served)
+    object.__setattr__(served, "scenario", scenario)
+    kept = [
+        {"row_id": "1", "fields": {"title": "x"}, "attributes": {"reader": "r1", "book": "b1"}},
+        {"row_id": "2", "fields": {"title": "y"}, "attributes": {}},
+    ]
+    frame = served.frame(kept)
+    assert frame["query"].tolist() == ["r1", ""] and frame["item"].tolist() == ["b1", "2"]

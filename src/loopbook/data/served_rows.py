@@ -9,7 +9,7 @@ import pandas as pd
 
 from loopbook.data import labels, parsing, relabelling
 from loopbook.scenario.contract import Scenario
-from loopbook.scenario.task import Task
+from loopbook.scenario.task import RANKED, Ranking, Task
 
 _LABEL = "label"
 
@@ -35,8 +35,11 @@ def laid_out(decided: pd.DataFrame, stream: pd.DataFrame, scenario: Scenario) ->
     group = pd.Series([_plain(row.get(scenario.source.group or "")) for row in told], index=ids.index, dtype="str")
     rows = pd.DataFrame({"row_id": ids, "time": decided["time"], "group": group.where(group != "", ids)})
     rows["weight"] = np.ones(len(rows), dtype=np.float32)
+    task = scenario.task
+    own = {name: str(getattr(task, name)) for name in RANKED} if isinstance(task, Ranking) else {}
     for name in stream.columns.drop(list(rows)):
-        plain = name.removesuffix("_source")  # what is called like a canonical column has that suffix in splits alone
+        # What is called like a canonical column has a suffix in splits alone; of a ranking the task names the columns.
+        plain = own.get(name, name.removesuffix("_source"))
         learned = name.startswith(_LABEL) and name not in scenario.task.fields
         values = [None if learned else row.get(name, row.get(plain)) for row in told]
         rows[name] = _typed(values, stream[name], rows.index)

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from loopbook.requirements.prototype import Prototype
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.task import Number, Task
+from loopbook.scenario.task import Number, Ranking, Task
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, title=None, populate_by_name=False)
 _LARGEST = float(np.finfo(np.float32).max)
@@ -110,10 +110,14 @@ def request_model(scenario: Scenario) -> type[BaseModel]:
 
 
 def attributes(scenario: Scenario) -> tuple[str, ...]:
-    """Return the columns beside the inputs by which an agent is watched: segments, protected attributes, the group."""
-    group = (scenario.source.group,) if scenario.source.group else ()
-    inputs = {*scenario.task.fields, *scenario.task.learned}
-    return tuple(name for name in dict.fromkeys((*scenario.segments, *group)) if name not in inputs)
+    """Return the columns beside the inputs by which an agent is watched: segments, protected attributes, the group.
+
+    Of a ranking also the user and the item: what a user took is known by their name.
+    """
+    task, group = scenario.task, (scenario.source.group,) if scenario.source.group else ()
+    pair = (task.query, task.item) if isinstance(task, Ranking) else ()
+    inputs = {*task.fields, *task.learned}
+    return tuple(name for name in dict.fromkeys((*scenario.segments, *group, *pair)) if name not in inputs)
 
 
 def _purpose(scenario: Scenario, name: str) -> str:
@@ -122,6 +126,8 @@ def _purpose(scenario: Scenario, name: str) -> str:
         "a segment in which surges are looked for": name in scenario.monitoring.segments,
         "fairness is watched over it": name in scenario.source.protected,
         "rows of one group belong together": name == scenario.source.group,
+        "whose list it is": name == getattr(scenario.task, "query", None),
+        "the item that is judged": name == getattr(scenario.task, "item", None),
     }
     return "; ".join((*(said for said, holds in purposes.items() if holds), "null: unknown"))
 

@@ -30,6 +30,7 @@ from loopbook.models.shipping.bundle import OnnxModel
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError
+from loopbook.scenario.task import Ranking
 from loopbook.service.deciding import Unanswerable
 from loopbook.statistics import conformal, targets
 from loopbook.store import challengers, content, origin
@@ -225,6 +226,11 @@ class Served:
             columns[f"{name}_source" if name in validation.CANONICAL else name] = pd.array(
                 values, dtype="float64" if kind == "number" else "str"
             )
+        if isinstance(task := self.scenario.task, Ranking):  # an item that nobody names is a new one
+            told = [row.get("attributes") or {} for row in kept]
+            columns["query"] = pd.array([str(of.get(task.query) or "") for of in told], dtype="str")
+            items = [str(of.get(task.item) or row["row_id"]) for of, row in zip(told, kept, strict=True)]
+            columns["item"] = pd.array(items, dtype="str")
         return pd.DataFrame(columns)
 
     def prepare(self, requests: Sequence[Request]) -> list[dict[str, Any]]:

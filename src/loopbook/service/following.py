@@ -241,6 +241,8 @@ def warm(served: Served) -> None:
         served.decide(served.prepare([request] * many), Budget(0.0))
     if served.scenario.studies.support_desk is not None:
         served.desk.reply(Conversation("warm"), "warm")
+    if served.scenario.studies.lists is not None:
+        served.listing.make("", (), "warm")
     served.usual, served.card, served.runtime  # noqa: B018  # read now: they could be pruned, and nobody should wait
 
 
