@@ -80,6 +80,7 @@ def test_of_loans_alone_all_are_taken_and_others_are_drawn(tmp_path: Path, empty
         "pages": "number",
         "branch": "category",
     }
+    assert scenario.studies.lists is not None and scenario.studies.lists.title == "title"
     assert scenario.source.protected == ("age",) and "mail" not in task.fields
     assert "average_rating" not in task.fields and "may have been counted later" in said
     rows, quarantine = valid(empty_project, scenario)

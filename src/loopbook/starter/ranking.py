@@ -72,6 +72,12 @@ class Draft:
         """Whether there is an input that is a text."""
         return any(kind == "text" for kind, _ in self.fields.values())
 
+    @property
+    def title(self) -> str:
+        """The column by which reasons call an item; empty: none looks like one."""
+        columns = self.tables["items"][0].columns.values() if "items" in self.tables else ()
+        return next((one.name for one in columns if words.heard(one.name, ("title", "name"))), "")
+
     def written(self) -> str:
         """Return the scenario file."""
         return document.template("ranking.yaml.j2").render(draft=self)
