@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -115,18 +116,23 @@ class Factors:
     def users(self, history: csr_array) -> Scores:
         """Return the factors of users by their histories, float32 [q, d]: one half-step of ALS."""
         width = self.items.shape[1]
-        gram = self.items.T @ self.items + self.regularisation * np.eye(width, dtype=np.float32)
         found = np.zeros((history.shape[0], width), dtype=np.float32)
         for row in range(history.shape[0]):
             own = self.items[history.indices[history.indptr[row] : history.indptr[row + 1]]]
             if len(own):
-                sure = gram + (self.alpha - 1) * (own.T @ own)
+                sure = self._gram + (self.alpha - 1) * (own.T @ own)
                 found[row] = np.linalg.solve(sure, self.alpha * own.sum(axis=0))
         return found
 
     @property
     def width(self) -> int:
         return len(self.items)
+
+    @cached_property
+    def _gram(self) -> Scores:
+        """The items' products and the penalty, [d, d]: the same for all users."""
+        width = self.items.shape[1]
+        return self.items.T @ self.items + np.float32(self.regularisation) * np.eye(width, dtype=np.float32)
 
     @property
     def arrays(self) -> Arrays:
