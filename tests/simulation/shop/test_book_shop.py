@@ -86,6 +86,7 @@ def test_taste_can_be_read_from_a_blurb_and_changes_with_news_fashion_and_season
         blurbs = books.items["blurb"][books.subject == number].str.lower()
         assert blurbs.map(lambda blurb, told=told: any(text.lower() in blurb for text in told["what"])).all(), name
     assert books.items["title"].str.len().between(4, 60).all()
+    assert not books.items["title"].str.contains(r"\bA [AEIO]").any()
     assert not books.items["blurb"].str.contains(r"[{}\[\]|]").any()
     world = truth(SMALL)
     (subject, begins), everybody = world.fashions[0], np.arange(SMALL.readers)

@@ -1,6 +1,7 @@
 """The books of the simulated shop: what they are about, blurbs that say it, and what no text tells."""
 
 import functools
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from random import Random
@@ -105,4 +106,5 @@ def _text(rng: Random, subject: int, mood: int, setting: int) -> tuple[str, str]
         "where": rng.choice(place["where"]),
     }
     title, blurb = (write(rng.choice(known[name]), rng, slots.__getitem__) for name in ("titles", "blurbs"))
+    title = re.sub(r"^A (?=[AEIO])", "An ", title)
     return title, ". ".join(capital(part) for part in blurb.split(". "))
