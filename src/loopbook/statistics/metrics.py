@@ -296,7 +296,7 @@ def weighted_f1(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     return _ratio(np.nan_to_num(true * _ratio(2 * right, said + true)).sum(axis=1), true.sum(axis=1))
 
 
-@_metric("Matthews correlation", HIGHER, tasks=_CLASSES)
+@_metric("Matthews correlation", HIGHER, tasks=("binary", "anomaly", *MANY))  # of a list no place is a yes or a no
 def matthews(y: Floats, p: Floats, threshold: float, w: Floats) -> Floats:
     """Correlation of answer and label (Matthews 1975; Gorodkin 2004, R_K), at most 1; 0 where either never differs."""
     right, said, true = _tallies(y, p, threshold, w)
