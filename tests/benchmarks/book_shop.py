@@ -187,7 +187,7 @@ def rankers(worlds: list[World]) -> None:
                 each.setdefault((measure, name), []).append(ndcg)
     for measure in dict.fromkeys(key[0] for key in each):
         print(f"NDCG@10 by {measure}")
-        for name in dict.fromkeys(key[1] for key in each):
+        for name in [key[1] for key in each if key[0] == measure]:
             over(name, [float(np.nanmean(one)) for one in each[measure, name]])
             if name != "mix":
                 gap = ranking.paired(np.concatenate(each[measure, "mix"]), np.concatenate(each[measure, name]))
