@@ -69,10 +69,11 @@ def test_what_a_new_agent_is_made_from_reaches_the_command_line_as_it_was_typed(
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\n[ "$3" = loopbook.setup ] || printf "<%s>" "$@"\n', encoding="utf-8")
     python.chmod(0o755)
-    said = make("--silent", f"PYTHON={python}", "new", f"NAME={text}", f"FILE={text}", f"LABEL={text}", f"TASK={text}")
-    assert said == "".join(
-        f"<{each}>" for each in ["-m", "loopbook", "new", f"--label={text}", f"--task={text}", "--", text, text]
-    )
+    options = ("label", "task", "items", "users")
+    given = [f"{name.upper()}={text}" for name in (*options, "name", "file")]
+    said = make("--silent", f"PYTHON={python}", "new", *given)
+    expected = ["-m", "loopbook", "new", *(f"--{name}={text}" for name in options), "--", text, text]
+    assert said == "".join(f"<{each}>" for each in expected)
 
 
 def test_the_ci_script_is_sound_and_names_no_place_of_one_machine() -> None:
