@@ -5,7 +5,8 @@
 The model learns from the authored questions by the scenario's own recipe; the memory learns from the build half. An
 answer is right if its intent is, if it was not given before in the dialogue, and if its source (the past dialogue, or
 the documents of all its citations) is about that intent as desk_sources.csv says, which a person wrote. Last it tells
-how what follows a question back is understood: another dialogue's question, or a test question of the same intent.
+how what follows a question back is understood: another dialogue's question, or a test question of the same intent;
+and before that, how often a later turn is read as a question of no intent.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +120,27 @@ def follows(desk: Desk, asked: Sequence[dialogues.Dialogue], test: pd.DataFrame)
     return table
 
 
+def strangers(desk: Desk, asked: Sequence[dialogues.Dialogue]) -> pd.DataFrame:
+    """Return how often a later turn is read as a question of no intent: authored ones, and follow-ups."""
+    questions = authored.read(ROOT / "notebooks/scenarios/desk/outside.csv", "text", "kind")
+    begun = [(one.text, one.intent) for talk in asked for one in talk.lines[:1] if one.intent]
+    later = [
+        (str(kind), text, begun[(7 * number) % len(begun)])
+        for number, (text, kind) in enumerate(questions.itertuples(index=False))
+    ]
+    for talk in asked:
+        for before, line in pairwise(talk.lines):
+            if line.kind == "follow_up" and before.intent:
+                later.append(("a follow-up", line.text, (before.text, before.intent)))
+    rows = []
+    for kind, text, (opening, intent) in later:
+        told = Reply("answer", "told", intent=intent, about=opening)
+        read = desk.understanding.read(Conversation("c", (Turn(opening, told),)), text)
+        rows.append((kind, read is not None and float(read.probability.sum()) == 0))
+    found = pd.DataFrame(rows, columns=["a later turn", "read as of no intent"]).groupby("a later turn")
+    return found.mean().assign(of=found.size())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--candidate", default="minilm")
@@ -129,6 +152,7 @@ def main() -> None:
     fits = Sources(desk).fit
     found = dialogues.read(ROOT / desk.settings.conversations)
     asked = [dialogue for dialogue in found if dialogue.half == given.half]
+    print(f"\n{strangers(desk, asked).round(3).to_string()}")
     without = replace(desk, understanding=replace(desk.understanding, memory=None))
     played = {
         name: [judging.play(of, dialogue, fits) for dialogue in asked]

@@ -98,6 +98,24 @@ def test_another_subject_after_a_question_back_is_not_read_as_its_answer(said: s
     assert reply.about == (f"balance or card {said}" if intent == "card_lost" else said)
 
 
+@pytest.mark.parametrize(
+    ("said", "act"),
+    [
+        ("what is the weather in Paris tomorrow", "hand_over"),
+        ("weather in the mountains", "hand_over"),
+        ("and in bad weather?", "answer"),
+        ("weather abroad", "answer"),
+    ],
+)
+def test_a_question_of_no_intent_after_an_answer_is_no_follow_up_unless_its_words_refer_back(
+    said: str, act: str
+) -> None:
+    mine, talk = desk(), Conversation("c")
+    first = mine.reply(talk, "my card was stolen")
+    reply = mine.reply(talk.then("my card was stolen", first), said)
+    assert (reply.act, reply.about == said) == (act, act == "hand_over")
+
+
 def test_what_is_outside_all_intents_or_asks_for_a_person_is_handed_over() -> None:
     mine, talk = desk(), Conversation("c")
     for text in ("weather for my balance", "can I talk to a human about my balance"):

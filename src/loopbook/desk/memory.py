@@ -53,6 +53,7 @@ _NO = re.compile(
 )
 _PLACES = (("first", "1st", "one", "1", "former", "第一"), ("second", "2nd", "two", "2", "latter", "第二"),
            ("third", "3rd", "three", "3", "第三"), ("fourth", "4th", "four", "4", "第四"))  # fmt: skip
+_ALONE = 3  # words
 _AROUND = {"the", "number", "option", "one", "please", "i", "mean", "take"}
 
 
@@ -91,6 +92,11 @@ class Memory:
         mixed = (1 - stays) * other / max(other.sum(), 1e-12)
         mixed[before] = stays
         return np.asarray(mixed, dtype=np.float64)
+
+
+def stands_alone(text: str) -> bool:
+    """Return whether the words of a text ask something by themselves: three at least, and none that refers back."""
+    return len(text.split()) >= _ALONE and not _REFERS.search(text)
 
 
 def features(text: str, before: int | NDArray[np.int64], probability: Floats) -> tuple[float, ...]:
