@@ -27,6 +27,7 @@ Size = Annotated[int, Field(ge=1, le=4096)]
 Kernel = Annotated[int, Field(ge=1, le=64)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Strength = Annotated[float, Field(gt=0, le=1e6)]
+Rate = Annotated[float, Field(gt=0, le=1)]
 Words = Annotated[int, Field(ge=1, le=5)]
 Characters = Annotated[int, Field(ge=0, le=8)]
 

@@ -1,14 +1,10 @@
 """Click model: whether an item that was shown is taken, by its text, the user's sequence and its place."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from loopbook.models.architecture import Count, Dropout, Size, architecture
+from loopbook.models.architecture import Count, Dropout, Rate, Size, architecture
 from loopbook.models.ranking import ranker_fit
 from loopbook.models.ranking.ranker import Ranker
-
-Rate = Annotated[float, Field(gt=0, le=1)]
 
 
 @architecture(Ranker, needs="nothing", types=("ranking",), also=False, encodes=True)
@@ -33,5 +29,4 @@ def click(
         Share of items of which a step sees the content alone, so that new ones have a score.
     """
     own = {"size": size, "passes": passes, "rate": rate, "hidden_ids": hidden_ids}
-    settings = {"click": own}
-    return ranker_fit.made(*given, settings=settings)
+    return ranker_fit.made(*given, settings={"click": own})

@@ -1,14 +1,10 @@
 """Two towers: an item's text and table meet the sequence of what a user took, by a softmax over items."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from loopbook.models.architecture import Count, Dropout, Size, architecture
+from loopbook.models.architecture import Count, Dropout, Rate, Size, architecture
 from loopbook.models.ranking import ranker_fit
 from loopbook.models.ranking.ranker import Ranker
-
-Rate = Annotated[float, Field(gt=0, le=1)]
 
 
 @architecture(Ranker, needs="nothing", types=("ranking",), also=False, encodes=True)
@@ -33,5 +29,4 @@ def two_tower(
         Share of items of which a step sees the content alone, so that new ones have a score.
     """
     own = {"size": size, "passes": passes, "rate": rate, "hidden_ids": hidden_ids}
-    settings = {"two_tower": own}
-    return ranker_fit.made(*given, settings=settings)
+    return ranker_fit.made(*given, settings={"two_tower": own})
