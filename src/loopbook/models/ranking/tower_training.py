@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from loopbook.models.ranking.scorers import Scores
 from loopbook.models.ranking.towers import Towers
+from loopbook.models.training import runtime
 
 Progress = Callable[[str], object] | None
 
@@ -91,9 +92,9 @@ def fit(
     Covington, Adams & Sargin (2016), Deep neural networks for YouTube recommendations; Yi et al. (2019), Sampling-bias-
     corrected neural modeling; Guo et al. (2019), PAL: a position-bias aware learning framework for CTR prediction.
     """
+    runtime.prepare(training.seed)
     import keras
 
-    keras.utils.set_random_seed(training.seed)
     rows = np.flatnonzero((examples.weight > 0) & ((examples.label > 0) | (goal == "click")))
     count, places = len(content), int(examples.place.max(initial=0)) + 1
     model = _model(content, examples, goal, training, places)
