@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -37,12 +37,15 @@ class Distance:
     given_back
         Whether what the first layer gives is taken away from what the last gives: an autoencoder's error, whose first
         layer brings the table to the scale of its own rows.
+    losses
+        By name, of one that was just trained by gradient descent: the loss of each pass; not kept.
     """
 
     weights: tuple[Floats, ...]
     biases: tuple[Floats, ...]
     rectified: NDArray[np.bool_]
     given_back: bool = False
+    losses: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False)
 
     family: ClassVar[Family] = "plain"
 

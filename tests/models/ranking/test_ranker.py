@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util import tensor_util
 
 from loopbook.data.features import Features
 from loopbook.models import heads
@@ -18,9 +20,12 @@ from loopbook.models.model import Model
 from loopbook.models.ranking import evaluation, ranker_fit
 from loopbook.models.ranking.ranker import Ranker, content_of
 from loopbook.models.shipping import onnx_export
+from loopbook.models.training import fitting
+from loopbook.models.training.method import Method, TrainingData
 from loopbook.scenario.candidate import Candidate
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
+from loopbook.scenario.recipe import Recipe
 from loopbook.scenario.source import CsvSource
 from loopbook.scenario.task import Ranking
 from loopbook.scenario.training import TrainingSettings
@@ -144,6 +149,17 @@ def test_what_is_saved_and_shipped_answers_as_before(
     np.testing.assert_array_equal(Model.load(tmp_path / "model").raw(rows, cache), before)
     onnx_export.export(model, tmp_path / "onnx")
     assert onnx_export.check(model, tmp_path / "onnx", rows) <= 1e-6
+
+
+def test_towers_leave_the_loss_of_each_pass_to_tensorboard(world: World, cache: Path, tmp_path: Path) -> None:
+    train, test = (rows.assign(row_id=rows.index.astype(str)) for rows in (world.train, world.test))
+    data = TrainingData(train, test, world.features, TASK)
+    candidate = Candidate(architecture="two_tower", settings={"size": 8, "passes": 4})
+    fitting.fit(Method(candidate, Recipe()), data, tmp_path / "fit", lambda _: None, cache)
+    events = EventAccumulator(str(tmp_path / "fit" / "events"), size_guidance={"tensors": 0}).Reload()
+    steps = [event.step for event in events.Tensors("loss/two_tower")]
+    losses = [float(tensor_util.make_ndarray(event.tensor_proto)) for event in events.Tensors("loss/two_tower")]
+    assert steps == [1, 2, 3, 4] and losses[-1] < losses[0]
 
 
 def test_a_field_of_the_user_is_no_content_of_items(world: World) -> None:

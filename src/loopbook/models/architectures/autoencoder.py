@@ -44,4 +44,5 @@ def autoencoder(
     model = anomaly.network(table @ scale[0] + scale[1], bottleneck=bottleneck, units=units, epochs=passes)
     layers = [[np.asarray(part, dtype=np.float64) for part in layer.get_weights()] for layer in model.layers]
     weights, biases = zip(scale, *layers, strict=True)
-    return Distance(weights, biases, np.array([False, True, False, True, False]), given_back=True)
+    losses = {"given back": model.history.history["loss"], "held out": model.history.history["val_loss"]}
+    return Distance(weights, biases, np.array([False, True, False, True, False]), given_back=True, losses=losses)

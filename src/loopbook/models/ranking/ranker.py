@@ -81,6 +81,11 @@ class Ranker:
         """What was learnt, by name, for histograms."""
         return {"mix": self.mix.weight}
 
+    @property
+    def losses(self) -> Mapping[str, Scores]:
+        """Of the parts that were just trained by gradient descent, by name: the loss of each pass."""
+        return {name: part.losses for name, part in self.parts.items() if isinstance(part, Towers)}
+
     def over(
         self, features: Features, items: pd.DataFrame, cache: Path | None = None, progress: Progress = None
     ) -> Ranker:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -111,9 +111,9 @@ def fit(
         )
     )
     fed = {name: values.astype(np.int32 if values.dtype == np.int64 else np.float32) for name, values in given.items()}
-    model.fit(fed, batch_size=training.batch, epochs=training.passes, verbose=0, callbacks=[tell])
+    fitted = model.fit(fed, batch_size=training.batch, epochs=training.passes, verbose=0, callbacks=[tell])
     found: Towers = model.learnt(content)
-    return found
+    return replace(found, losses=np.array(fitted.history["loss"], dtype=np.float32))
 
 
 def _model(content: Scores, examples: Examples, goal: str, training: Training, places: int) -> Any:

@@ -6,7 +6,7 @@ service needs no Keras, and an item that nobody took yet is scored by its conten
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -32,6 +32,8 @@ class Towers:
         What a place in the history, newest first, and an item's vector add to its attention: [length] and [d].
     turn, constant
         Make the user's vector from the mean by attention: [d, d] and [d].
+    losses
+        Mean loss of each pass over train, [passes]; not kept.
     """
 
     items: Scores
@@ -41,6 +43,7 @@ class Towers:
     query: Scores
     turn: Scores
     constant: Scores
+    losses: Scores = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
 
     @classmethod
     def content(cls, content: Scores, length: int = 20) -> Self:
@@ -84,4 +87,4 @@ class Towers:
     @property
     def arrays(self) -> Arrays:
         """What was learnt, by name."""
-        return dict(vars(self))
+        return {name: value for name, value in vars(self).items() if name != "losses"}

@@ -178,6 +178,9 @@ def _at_once(
     measured = gradient_descent.measured(heads.risk(goals.train, own), goals.held, raw)
     with Events(work / EVENTS) as events:
         events.scalars(1, measured)
+        for what, losses in getattr(made, "losses", {}).items():  # of towers and autoencoders, which Keras trains
+            for step, loss in enumerate(losses, 1):
+                events.scalars(step, {f"loss/{what}": loss})
         for what, values in made.learnt.items():
             if len(values):
                 events.histogram(1, what, values)
