@@ -40,6 +40,8 @@ NOT_QUALITY = {
     "alerts": "of the watch",
     "drift_delay_days": "of the watch",
     "false_alarms": "of the watch",
+    "test_sentiment_macro_f1_gain_low": "of a further output, which no cost hangs on",
+    "test_topic_macro_f1_gain_low": "of a further output, which no cost hangs on",
     "challenger_gain_high": "of the challenger, which may be as good as the champion",
     "prototype_roc_auc_high": "of the prototype, on whose weakness the need for a model rests",
 }

@@ -58,7 +58,7 @@ TROUBLE = frozenset(
         *("zurückgewiesen", "rücklastschrift", "retoure", "beanstandet", "gesperrt", "ungültig", "gescheitert"),
         *("chargeback", "disputed", "denied", "reversed", "invalid", "bounced"),
         *("verloren", "gestohlen", "notfall", "hoch", "schwer", "warnung", "überfällig", "betrügerisch", "stornierung"),
-        *("投诉", "差评", "故障", "失败", "异常", "欺诈", "逾期", "不合格", "负面", "坏"),
+        *("投诉", "差评", "故障", "失败", "异常", "欺诈", "逾期", "不合格", "负面", "坏", "差", "不好", "悪い", "나쁨"),
         *("クレーム", "苦情", "不良", "詐欺", "解約", "異常", "失敗", "불만", "불량", "사기", "해지", "고장", "이상"),
     )
 )
