@@ -134,6 +134,55 @@ def test_one_column_may_hold_several_sensors() -> None:
         series.windows(long, np.arange(len(long)), source(**given | {"values": ["warm"]}))
 
 
+def test_other_tags_of_a_long_file_are_no_broken_readings() -> None:
+    long = readings().rename(columns={"heat": "value"}).assign(which="heat").astype({"value": object})
+    valve = long.assign(which="valve", value="OPEN")
+    given = {"sensors": ["value"], "by": "which", "values": ["heat"]}
+    table, _, broken, _ = series.windows(pd.concat([long, valve]), np.arange(2 * len(long)), source(**given))
+    assert broken == [] and len(table) == 43
+
+
+@pytest.mark.parametrize(("slow", "offset"), [(3, 17), (6, 40), (1, 299)])
+def test_sensors_read_at_other_rates_and_moments_share_windows(slow: int, offset: int) -> None:
+    heat = readings(72).rename(columns={"heat": "value"}).assign(which="heat")
+    late = (pd.to_datetime(heat["when"]) + pd.Timedelta(seconds=offset)).astype(str)
+    cold = heat.assign(which="cold", when=late, value=heat["value"] - 40)[::slow]
+    given = {"sensors": ["value"], "by": "which", "values": ["heat", "cold"]}
+    both = pd.concat([heat, cold], ignore_index=True)
+    table = series.windows(both, np.arange(len(both)), source(**given))[0]
+    assert len(table) == 72 - 5
+    assert (table["heat_mean"] - table["cold_mean"]).mean() == pytest.approx(40, abs=0.5)
+    assert table["heat_missing"].max() == table["cold_missing"].max() == 0
+
+
+def test_a_sensor_read_in_bursts_has_a_place_for_each_burst() -> None:
+    hours = pd.date_range(START, periods=72, freq="h")
+    when = hours.repeat(50) + pd.to_timedelta(np.tile(np.arange(50) * 100, 72), unit="ms")
+    frame = pd.DataFrame({"when": when.astype(str), "heat": np.repeat(np.arange(72.0), 50)})
+    table = windows(frame)[0]
+    assert table["heat_now"].tolist() == list(range(5, 72)) and (table["heat_missing"] == 0).all()
+
+
+def test_readings_are_written_as_their_source_says() -> None:
+    frame = readings()
+    german = frame.assign(heat=[f"{value:.3f} °C".replace(".", ",") for value in frame["heat"]])
+    german.loc[len(german)] = [str(START), "-9999"]
+    said = source().model_dump() | {"decimal": ",", "units": {"heat": "°C"}, "missing": {"heat": ["-9999"]}}
+    table, _, broken, _ = series.windows(german, np.arange(len(german)), CsvSource.model_validate(said))
+    assert broken == []
+    expected = windows(frame)[0]
+    np.testing.assert_allclose(table["heat_mean"], expected["heat_mean"], atol=1e-3)
+    with pytest.raises(DataError, match=r"no reading has a time and a number; line 2: .* °C"):
+        windows(german.iloc[:-1])
+
+
+def test_the_sensor_with_the_fewest_readings_is_named_where_no_window_is_full() -> None:
+    frame = readings().assign(cold=np.nan)
+    frame.loc[[10, 20], "cold"] = 3.0
+    with pytest.raises(DataError, match=r"the fewest are of cold \(2\)"):
+        windows(frame, sensors=["heat", "cold"])
+
+
 @pytest.mark.parametrize(("hours", "said"), [(4, "shorter than one window"), (0, "make no series")])
 def test_too_few_readings_are_refused(hours: int, said: str) -> None:
     frame = readings(hours) if hours else readings().head(1)

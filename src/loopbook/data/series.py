@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.data import parsing
+from loopbook.data import labels, parsing
+from loopbook.data.cleaning import shorten
 from loopbook.data.files import Broken
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.series import FAULT, NO_FAULT, Series
@@ -24,6 +25,7 @@ Floats = NDArray[np.float64]
 KINDS = ("shift", "drift", "noise", "spike", "frozen")
 """Simulated faults: a level that jumps or creeps away, noise, a spike, a value that stays."""
 _TINY = 1e-6
+_FILLED = 0.6  # share of an even grid's places, from which on it is no finer than the readings
 
 
 def windows(
@@ -57,12 +59,7 @@ def windows(
     assert source.series is not None and source.time is not None
     series, time = source.series, str(source.time)
     read, broken = _readings(frame, lines, source)
-    steps = read.index.to_series().diff().dropna().dt.total_seconds()
-    steps = steps[steps > 0]
-    if not len(steps):
-        raise DataError(f"source.series: {len(read)} readings at one time make no series. Check source.time.")
-    # An even grid about as fine as the readings, of which a whole number makes a step.
-    per_step = max(1, round(series.step_minutes * 60 / float(steps.median())))
+    per_step = _per_step(read, series)
     base = series.step_minutes * 60 / per_step
     size = round(series.window_hours * 3600 / base)
     length = max(size, (max(series.lags, default=0) + 1) * per_step)
@@ -85,7 +82,11 @@ def windows(
     moments = read.index[0].floor("D") + pd.to_timedelta(ends * base, unit="s")
     cut, moments, line = cut[whole], moments[whole], line[ends - first - 1][whole]
     if not len(cut):
-        raise DataError("source.series: no window has enough readings; lower source.series.covered or lengthen it.")
+        rarest, count = min(read[list(series.names)].count().items(), key=lambda sensor: sensor[1])
+        raise DataError(
+            f"source.series: no window has enough readings; the fewest are of {rarest} ({count:,}). "
+            "Lower source.series.covered, lengthen step_minutes, or leave that sensor out."
+        )
     label = _labels(moments, series)
     chosen = _chosen(moments, label, series)
     twins, faults = _faulty(cut[chosen], size, per_step, series)
@@ -99,6 +100,28 @@ def windows(
             f"{len(chosen):,} rows are windows with a **simulated** fault; of what they stand for nothing is known."
         )
     return table, np.concatenate([line, line[chosen]]).astype(np.int64), broken, " ".join(told)
+
+
+def _per_step(read: pd.DataFrame, series: Series) -> int:
+    """Return the places of a step on the even grid: no finer than the slowest sensor's readings, and mostly filled.
+
+    So sensors that are read at different rates or moments share a grid, and one that is read in bursts has a place for
+    each burst, not for each reading.
+    """
+    seconds, step = (read.index - read.index[0].floor("D")).total_seconds().to_numpy(), series.step_minutes * 60
+    of = [np.unique(seconds[read[name].notna().to_numpy()]) for name in series.names]
+    if max(map(len, of)) < 2:
+        raise DataError(f"source.series: {len(read)} readings at one time make no series. Check source.time.")
+    per_step = max(1, round(step / max(float(np.median(np.diff(times))) for times in of if len(times) > 1)))
+    while per_step > 1 and min(_filled(times, step, per_step) for times in of if len(times)) < _FILLED:
+        per_step //= 2
+    return per_step
+
+
+def _filled(times: Floats, step: float, per_step: int) -> float:
+    """Return the share of an even grid's places with a reading, of all in steps that have one."""
+    places = np.unique(times // (step / per_step))
+    return len(places) / (per_step * len(np.unique(places // per_step)))
 
 
 def features(cut: Floats, moments: pd.DatetimeIndex, size: int, per_step: int, series: Series) -> pd.DataFrame:
@@ -159,7 +182,7 @@ def _readings(frame: pd.DataFrame, lines: NDArray[np.int64], source: Read) -> tu
     bad_time = moment.isna().to_numpy() | missing
     numbers, bad_value = {}, np.zeros(len(frame), dtype=bool)
     for column in series.sensors:
-        numbers[column], wrong = parsing.numbers(frame[column], parsing.Notation(missing=source.missing.get(column)))
+        numbers[column], wrong = parsing.numbers(frame[column], labels.notation(source, column))
         bad_value |= wrong
     read = pd.DataFrame(numbers).assign(line=lines)
     named = parsing.strings(frame[series.by]) if series.by else None
@@ -171,7 +194,7 @@ def _readings(frame: pd.DataFrame, lines: NDArray[np.int64], source: Read) -> tu
             f"a reading without a time that can be read ({time})" if bad_time[at] else "a reading that is no number",
             " ".join(map(str, frame.iloc[at].tolist())),
         )
-        for at in np.flatnonzero(bad_time | bad_value)
+        for at in np.flatnonzero((bad_time | bad_value) & ~strange)
     ]
     good = ~(bad_time | bad_value | strange)
     if named is not None:
@@ -183,7 +206,8 @@ def _readings(frame: pd.DataFrame, lines: NDArray[np.int64], source: Read) -> tu
         for value in series.values:
             read[value] = read[series.sensors[0]].where(np.array(named) == value)
     if not good.any():
-        raise DataError("source.series: no reading has a time and a number.")
+        first = f"; line {broken[0].line}: {shorten(broken[0].text, 80)!r}" if broken else ""
+        raise DataError(f"source.series: no reading has a time and a number{first}. Check how they are written.")
     read.index = pd.DatetimeIndex(moment)
     return read[good].sort_index(kind="stable"), broken
 
