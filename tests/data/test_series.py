@@ -30,7 +30,7 @@ def source(**settings: Any) -> CsvSource:
 
 
 def windows(frame: pd.DataFrame, **settings: Any) -> tuple[pd.DataFrame, Any, list[Any], str]:
-    return series.windows(frame, np.arange(2, len(frame) + 2), source(**settings))
+    return series.windows(frame, np.arange(2, len(frame) + 2), source(**settings))[:4]
 
 
 def test_a_window_holds_what_the_readings_before_its_end_say() -> None:
@@ -57,6 +57,58 @@ def test_no_window_knows_what_came_after_it() -> None:
     told = pd.to_datetime(before["when"]) <= START + pd.Timedelta(minutes=200 * 10)
     assert 10 < told.sum() < len(before)
     pd.testing.assert_frame_equal(before[told], after[told])
+
+
+@pytest.mark.parametrize("step", [60, 50, 7 * 24 * 60, 0.5])
+def test_where_a_window_ends_depends_on_no_reading(step: float) -> None:
+    """Else a model that was taught from Tuesday's begin would be served windows that end at other minutes."""
+    minutes = {0.5: 0.1, 10_080: 600}.get(step, 10)
+    n, hours = 400, max(0.1, 6 * step / 60)
+    time = START + pd.to_timedelta(np.arange(n) * minutes + 0.01, unit="min")
+    frame = pd.DataFrame({"when": time.astype(str), "heat": np.sin(np.arange(n) / 9)})
+    given = {"step_minutes": step, "window_hours": hours, "lags": [1]}
+    whole, later = (windows(part, **given)[0].set_index("when") for part in (frame, frame.iloc[37:]))
+    assert 3 < len(later) < len(whole)
+    pd.testing.assert_frame_equal(whole.tail(len(later)), later)
+
+
+@pytest.mark.parametrize("lost", [0.0, 0.3])
+@pytest.mark.parametrize("sensors", [["heat"], ["heat", "cold"]])
+def test_the_latest_window_of_a_stretch_is_that_of_all_readings(lost: float, sensors: list[str]) -> None:
+    frame = readings(72).assign(cold=lambda table: table["heat"].to_numpy()[::-1])
+    moved = pd.to_datetime(frame["when"]) + pd.to_timedelta(np.random.default_rng(3).integers(0, 500, len(frame)), "s")
+    frame = frame.assign(when=moved.astype(str))[np.random.default_rng(4).random(len(frame)) >= lost]
+    frame.loc[frame.index[::7], "heat"] = np.nan
+    given = source(sensors=sensors)
+    made = series.windows(frame, np.arange(len(frame)), given)
+    times, values = pd.DatetimeIndex(pd.to_datetime(frame["when"])), frame[sensors].to_numpy()
+    assert given.series is not None
+    for row in (0, 20, len(made.frame) - 1):
+        end = pd.Timestamp(made.frame["when"].iloc[row])
+        stretch = (times > end - pd.Timedelta(hours=8)) & (times < end)
+        until = end + pd.Timedelta(minutes=59)
+        one = series.latest(times[stretch], values[stretch], given.series, made.per_step, until)
+        assert list(one.index) == [end]
+        same = made.frame.iloc[[row]].set_index("when")[list(one.columns)]
+        pd.testing.assert_frame_equal(one.reset_index(drop=True), same.reset_index(drop=True), check_exact=True)
+
+
+def test_a_stretch_that_is_too_short_or_a_gap_says_what_to_send() -> None:
+    frame, given = readings(), source().series
+    times, values = pd.DatetimeIndex(pd.to_datetime(frame["when"])), frame[["heat"]].to_numpy()
+    noon = START + pd.Timedelta(hours=12)
+    assert given is not None
+    with pytest.raises(
+        DataError, match=r"ends at 2026-03-02T12:00.* 0 days 06:00:00 .*from 2026-03-02T06:00.*begin at"
+    ):
+        series.latest(times[40:72], values[40:72], given, 6, noon)
+    with pytest.raises(DataError, match=r"from 2026-03-02T06:00:00.00:00 or before\.$"):
+        series.latest(times[:0], values[:0], given, 6, noon)
+    some = np.arange(len(times)) % 4 == 0
+    with pytest.raises(DataError, match=r"falls into a gap: heat has readings in 25% of it \(50% are needed\)"):
+        series.latest(times[some], values[some], given, 6, noon)
+    with pytest.raises(DataError, match="each sensor needs some in its last 60 minutes"):
+        series.latest(times[:66], values[:66], given, 6, noon)
 
 
 def test_uneven_steps_and_another_order_say_nearly_the_same() -> None:
@@ -138,7 +190,7 @@ def test_other_tags_of_a_long_file_are_no_broken_readings() -> None:
     long = readings().rename(columns={"heat": "value"}).assign(which="heat").astype({"value": object})
     valve = long.assign(which="valve", value="OPEN")
     given = {"sensors": ["value"], "by": "which", "values": ["heat"]}
-    table, _, broken, _ = series.windows(pd.concat([long, valve]), np.arange(2 * len(long)), source(**given))
+    table, _, broken, *_ = series.windows(pd.concat([long, valve]), np.arange(2 * len(long)), source(**given))
     assert broken == [] and len(table) == 43
 
 
@@ -168,7 +220,7 @@ def test_readings_are_written_as_their_source_says() -> None:
     german = frame.assign(heat=[f"{value:.3f} °C".replace(".", ",") for value in frame["heat"]])
     german.loc[len(german)] = [str(START), "-9999"]
     said = source().model_dump() | {"decimal": ",", "units": {"heat": "°C"}, "missing": {"heat": ["-9999"]}}
-    table, _, broken, _ = series.windows(german, np.arange(len(german)), CsvSource.model_validate(said))
+    table, _, broken, *_ = series.windows(german, np.arange(len(german)), CsvSource.model_validate(said))
     assert broken == []
     expected = windows(frame)[0]
     np.testing.assert_allclose(table["heat_mean"], expected["heat_mean"], atol=1e-3)

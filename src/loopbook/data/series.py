@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from loopbook.data import labels, parsing
 from loopbook.data.cleaning import shorten
+from loopbook.data.even_grid import Floats, Grid
 from loopbook.data.files import Broken
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.series import FAULT, NO_FAULT, Series
@@ -20,18 +21,40 @@ from loopbook.scenario.task import FAILURE, LABEL, NORMAL
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Floats = NDArray[np.float64]
-
 KINDS = ("shift", "drift", "noise", "spike", "frozen")
 """Simulated faults: a level that jumps or creeps away, noise, a spike, a value that stays."""
 _TINY = 1e-6
-_FILLED = 0.6  # share of an even grid's places, from which on it is no finer than the readings
+
+
+class Windows(NamedTuple):
+    """What readings become.
+
+    Attributes
+    ----------
+    frame
+        In the order of time, a row each step: ``source.time`` (the window's end, UTC, when all of it is known) and
+        `Series.columns`; twins with simulated faults stand behind.
+    lines
+        The line of the last reading of each window.
+    broken
+        Readings without a time or with a value that is no number.
+    caution
+        What was left out because of gaps, and how many windows are simulated; empty: nothing.
+    per_step
+        Places of the even grid in a step: about as fine as the readings are.
+    """
+
+    frame: pd.DataFrame
+    lines: NDArray[np.int64]
+    broken: list[Broken]
+    caution: str
+    per_step: int
 
 
 def windows(
-    frame: pd.DataFrame, lines: NDArray[np.int64], source: Read
-) -> tuple[pd.DataFrame, NDArray[np.int64], list[Broken], str]:
-    """Return the windows of a series, a row each step, in the order of time; twins with simulated faults behind.
+    frame: pd.DataFrame, lines: NDArray[np.int64], source: Read, per_step: int | None = None, known: bool = True
+) -> Windows:
+    """Return the windows of a series.
 
     Parameters
     ----------
@@ -39,17 +62,11 @@ def windows(
         Readings as the source has them, in any order, and the line of each.
     source
         With its `series`.
-
-    Returns
-    -------
-    frame
-        ``source.time`` (the window's end, UTC, when all of it is known) and `Series.columns`.
-    lines
-        The line of the last reading of each window.
-    broken
-        Readings without a time or with a value that is no number.
-    caution
-        What was left out because of gaps, and how many windows are simulated; empty: nothing.
+    per_step
+        Of the windows that a model has learned from; None: as fine as these readings are.
+    known
+        Whether the past is all there. If not, a window counts once a reading has come from behind its end, and none
+        is simulated.
 
     Raises
     ------
@@ -59,28 +76,19 @@ def windows(
     assert source.series is not None and source.time is not None
     series, time = source.series, str(source.time)
     read, broken = _readings(frame, lines, source)
-    per_step = _per_step(read, series)
-    base = series.step_minutes * 60 / per_step
-    size = round(series.window_hours * 3600 / base)
-    length = max(size, (max(series.lags, default=0) + 1) * per_step)
-    # The middle of readings that fall into one place of the even grid; a place without one is a gap.
-    place = ((read.index - read.index[0].floor("D")).total_seconds().to_numpy() // base).astype(np.int64)
-    grid = read.groupby(place).mean()
-    first = -(-int(grid.index[0]) // per_step) * per_step
-    ends = np.arange(first + length, int(grid.index[-1]) + 2, per_step)
+    grid = Grid.of(series, read) if per_step is None else Grid(series, per_step)
+    places = grid.places(pd.DatetimeIndex(read.index))
+    # The earliest end of a step before which a whole window lies; the last one may end with the last reading's place.
+    first = grid.step_end(int(places[0]) + grid.length + grid.per_step - 1)
+    ends = np.arange(first, int(places[-1]) + 1 + known, grid.per_step)
     if not len(ends):
-        needed = pd.Timedelta(seconds=length * base)
-        raise DataError(f"source.series: the readings are shorter than one window with its lags, {needed}.")
-    places = np.arange(first, int(ends[-1]))
-    values = grid[list(series.names)].reindex(places).to_numpy(np.float64)
-    line = grid["line"].reindex(places).ffill().to_numpy()
+        raise DataError(f"source.series: the readings are shorter than one window with its lags, {grid.span}.")
+    values = grid.means(places, read[list(series.names)].to_numpy(np.float64), first - grid.length, int(ends[-1]))
     # [windows, length, sensors]
-    cut = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)[::per_step].transpose(0, 2, 1)
-    known_share = (~np.isnan(cut[:, -size:])).mean(axis=1).min(axis=1)
-    last_share = (~np.isnan(cut[:, -per_step:])).mean(axis=1).min(axis=1)
-    whole = (known_share >= series.covered) & (last_share >= min(series.covered, 1 / per_step))
-    moments = read.index[0].floor("D") + pd.to_timedelta(ends * base, unit="s")
-    cut, moments, line = cut[whole], moments[whole], line[ends - first - 1][whole]
+    cut = np.lib.stride_tricks.sliding_window_view(values, grid.length, axis=0)[:: grid.per_step].transpose(0, 2, 1)
+    whole = grid.whole(cut)
+    moments, line = grid.moments(ends), read["line"].to_numpy()[places.searchsorted(ends) - 1]
+    cut, moments, line = cut[whole], moments[whole], line[whole]
     if not len(cut):
         rarest, count = min(read[list(series.names)].count().items(), key=lambda sensor: sensor[1])
         raise DataError(
@@ -88,10 +96,11 @@ def windows(
             "Lower source.series.covered, lengthen step_minutes, or leave that sensor out."
         )
     label = _labels(moments, series)
-    chosen = _chosen(moments, label, series)
-    twins, faults = _faulty(cut[chosen], size, per_step, series)
-    table = features(np.concatenate([cut, twins]), moments.append(moments[chosen]), size, per_step, series)
-    table.insert(0, time, [moment.isoformat() for moment in moments.append(moments[chosen])])
+    chosen = _chosen(moments, label, series) if known else np.array([], dtype=np.int64)
+    twins, faults = _faulty(cut[chosen], grid.size, grid.per_step, series)
+    every = pd.DatetimeIndex([*moments, *moments[chosen]])
+    table = features(np.concatenate([cut, twins]), every, grid.size, grid.per_step, series)
+    table.insert(0, time, [moment.isoformat() for moment in every])
     table[LABEL] = [*label, *[FAILURE] * len(chosen)]
     table[FAULT] = [*[NO_FAULT] * len(cut), *faults]
     told = [f"{(~whole).sum():,} of {len(whole):,} windows fall into gaps of the series."] if not whole.all() else []
@@ -99,29 +108,54 @@ def windows(
         told.append(
             f"{len(chosen):,} rows are windows with a **simulated** fault; of what they stand for nothing is known."
         )
-    return table, np.concatenate([line, line[chosen]]).astype(np.int64), broken, " ".join(told)
+    lines = np.concatenate([line, line[chosen]]).astype(np.int64)
+    return Windows(table, lines, broken, " ".join(told), grid.per_step)
 
 
-def _per_step(read: pd.DataFrame, series: Series) -> int:
-    """Return the places of a step on the even grid: no finer than the slowest sensor's readings, and mostly filled.
+def latest(times: pd.DatetimeIndex, values: Floats, series: Series, per_step: int, until: pd.Timestamp) -> pd.DataFrame:
+    """Return the one window that ends with the last step before a moment, as `windows` makes it of all readings.
 
-    So sensors that are read at different rates or moments share a grid, and one that is read in bursts has a place for
-    each burst, not for each reading.
+    Parameters
+    ----------
+    times
+        Of readings, ascending, UTC.
+    values
+        float64 [n, sensors], NaN where there is none, sensors as in `Series.names`.
+    per_step
+        As `windows` had it.
+    until
+        The window ends no later.
+
+    Returns
+    -------
+    DataFrame
+        One row: features, its index the window's end.
+
+    Raises
+    ------
+    DataError
+        If the readings begin after the window does, or are too few in it.
     """
-    seconds, step = (read.index - read.index[0].floor("D")).total_seconds().to_numpy(), series.step_minutes * 60
-    of = [np.unique(seconds[read[name].notna().to_numpy()]) for name in series.names]
-    if max(map(len, of)) < 2:
-        raise DataError(f"source.series: {len(read)} readings at one time make no series. Check source.time.")
-    per_step = max(1, round(step / max(float(np.median(np.diff(times))) for times in of if len(times) > 1)))
-    while per_step > 1 and min(_filled(times, step, per_step) for times in of if len(times)) < _FILLED:
-        per_step //= 2
-    return per_step
-
-
-def _filled(times: Floats, step: float, per_step: int) -> float:
-    """Return the share of an even grid's places with a reading, of all in steps that have one."""
-    places = np.unique(times // (step / per_step))
-    return len(places) / (per_step * len(np.unique(places // per_step)))
+    grid = Grid(series, per_step)
+    end = grid.step_end(int(grid.places(pd.DatetimeIndex([until]))[0]))
+    places, begin = grid.places(times), end - grid.length
+    moments = grid.moments(np.array([begin, end]))
+    if not len(places) or places[0] > begin:
+        since = f"; they begin at {times[0].isoformat()}" if len(places) else ""
+        raise DataError(
+            f"A window that ends at {moments[1].isoformat()} looks back on {grid.span} with its lags: send all "
+            f"readings from {moments[0].isoformat()} or before{since}."
+        )
+    cut = grid.means(places, values, begin, end)[None]
+    if not grid.whole(cut)[0]:
+        counted = {name: np.isfinite(cut[0, -grid.size :, at]).mean() for at, name in enumerate(series.names)}
+        least = min(counted, key=counted.__getitem__)
+        raise DataError(
+            f"The window that ends at {moments[1].isoformat()} falls into a gap: {least} has readings in "
+            f"{counted[least]:.0%} of it ({series.covered:.0%} are needed), and each sensor needs some in its last "
+            f"{series.step_minutes:g} minutes."
+        )
+    return features(cut, moments[1:], grid.size, per_step, series).set_index(moments[1:])
 
 
 def features(cut: Floats, moments: pd.DatetimeIndex, size: int, per_step: int, series: Series) -> pd.DataFrame:

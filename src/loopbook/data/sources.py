@@ -145,11 +145,12 @@ def _windowed(collected: Collected, source: Source) -> Collected:
 
     from loopbook.data import series
 
-    frame, lines, broken, told = series.windows(collected.frame, collected.lines, source)
-    caution = " ".join(text for text in (collected.origin.get("caution", ""), told) if text)
-    unread = pd.concat([collected.broken, pd.DataFrame(broken, columns=collected.broken.columns)], ignore_index=True)
-    origin = collected.origin | {"readings": collected.origin["rows"], "caution": caution}
-    return Collected(frame, lines, unread, origin | {"rows": len(frame) + len(unread)})
+    made = series.windows(collected.frame, collected.lines, source)
+    caution = " ".join(text for text in (collected.origin.get("caution", ""), made.caution) if text)
+    broken = pd.DataFrame(made.broken, columns=collected.broken.columns)
+    unread = pd.concat([collected.broken, broken], ignore_index=True)
+    origin = collected.origin | {"readings": collected.origin["rows"], "per_step": made.per_step, "caution": caution}
+    return Collected(made.frame, made.lines, unread, origin | {"rows": len(made.frame) + len(unread)})
 
 
 def fingerprint(source: Source, root: Path, raw: Path) -> str:
