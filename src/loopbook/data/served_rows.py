@@ -32,7 +32,8 @@ def laid_out(decided: pd.DataFrame, stream: pd.DataFrame, scenario: Scenario) ->
     came = zip(decided["attributes"], decided["fields"], strict=True)
     told: list[dict[str, Any]] = [json.loads(beside) | json.loads(inputs) for beside, inputs in came]
     ids = decided["row_id"].astype("str")
-    group = pd.Series([_plain(row.get(scenario.source.group or "")) for row in told], index=ids.index, dtype="str")
+    of = str(scenario.source.group or getattr(scenario.task, "query", ""))
+    group = pd.Series([_plain(row.get(of)) for row in told], index=ids.index, dtype="str")
     rows = pd.DataFrame({"row_id": ids, "time": decided["time"], "group": group.where(group != "", ids)})
     rows["weight"] = np.ones(len(rows), dtype=np.float32)
     task = scenario.task

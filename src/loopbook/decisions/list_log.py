@@ -1,19 +1,21 @@
 """List records: lists that were shown, and clicks on them, as entries of the one log, and the rows that they make."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from loopbook.decisions.audit.entry import Entry, Stored, new_id
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from loopbook.decisions.lists import ListDecision
 
 KIND = "list"
 LINE = (
     *("row_id", "shown", "written", "query", "known", "item", "place", "relevance", "propensity", "explored", "label"),
-    *("run", "caller"),
+    *("rules", "reason", "model", "policy", "rules_version", "run", "caller"),
 )
-"""Columns of the sealed log's lists: a row for each place, `label` whether it was clicked."""
+"""Columns of the sealed log's lists: a row for each place, `label` whether it was clicked, missing if nobody said."""
 
 
 def listed(made: "ListDecision", user: str, known: bool, caller: str, versions: Mapping[str, str]) -> Entry:
@@ -53,18 +55,25 @@ def clicks(stored: Stored) -> Sequence[str] | None:
     return found
 
 
-def lines(shown: Iterable[Stored], said: Iterable[Stored]) -> list[tuple[Any, ...]]:
+def table(shown: Iterable[Stored], said: Iterable[Stored]) -> "pd.DataFrame":
     """Return a row of `LINE` for each place of lists, with the clicks that were reported of them."""
+    import pandas as pd
+
     taken: dict[str, set[str]] = {}
     for stored in said:
         taken.setdefault(stored.facts["decision_id"], set()).update(clicks(stored) or ())
-    return [
-        (
-            *(f"{stored.id}-{number}", stored.id, stored.written, (stored.payload or {}).get("user")),
-            *(stored.facts["known"], place["item"], number, place["relevance"], place["propensity"]),
-            *(place["explored"], int(place["item"] in taken.get(stored.id, ()))),
-            *(stored.facts["versions"]["run"], stored.facts["caller"]),
+    lines = [line for stored in shown for line in _places(stored, taken.get(stored.id))]
+    return pd.DataFrame(lines, columns=list(LINE)).astype({"label": "Int8"})
+
+
+def _places(stored: Stored, taken: set[str] | None) -> Iterator[tuple[Any, ...]]:
+    facts, told = stored.facts, stored.payload or {}
+    versions, places = facts["versions"], facts["places"]
+    for number, (place, reason) in enumerate(zip(places, told.get("reasons") or [""] * len(places), strict=True), 1):
+        yield (
+            *(f"{stored.id}-{number}", stored.id, stored.written, told.get("user"), facts["known"]),
+            *(place["item"], number, place["relevance"], place["propensity"], place["explored"]),
+            *(None if taken is None else int(place["item"] in taken), ", ".join(place["rules"]), reason),
+            *(versions.get(name, "") for name in ("model", "policy", "rules", "run")),
+            facts["caller"],
         )
-        for stored in shown
-        for number, place in enumerate(stored.facts["places"], 1)
-    ]

@@ -117,7 +117,7 @@ def study(stage: Stage, candidates: Mapping[str, Ranker], champion: Path, items:
     frame = items.drop_duplicates("item").set_index("item").reindex(list(chosen.items)).reset_index()
     vectors = rankers.content_of(features, frame, chosen.beside, stage.project.work / "embeddings", stage.progress)
     listing = Listing.of(stage.scenario, chosen, items, vectors, known, "study")
-    looked = examination.known(known[known["place"].notna()])
+    looked = examination.known(known)
     drawn = lists_study.moments(splits["test"], known, stage.settings.judged)
     return Study(stage.scenario, listing, splits["test"], drawn, looked)
 

@@ -11,18 +11,19 @@ import numpy as np
 import pandas as pd
 
 from loopbook.data import served_rows
-from loopbook.decisions import log, outbox, rehearsal
+from loopbook.decisions import log, outbox, rehearsal, served_lists
 from loopbook.decisions.agent import Agent
 from loopbook.decisions.building import Plan
 from loopbook.decisions.log import Decision
 from loopbook.decisions.policies import Policy
 from loopbook.decisions.replay import simulated_verdicts
 from loopbook.decisions.rules import REVIEW
+from loopbook.decisions.served_lists import LEFT
 from loopbook.figures.sentence import Sentence
 from loopbook.models import seen_rows
 from loopbook.models.seen_rows import Learner
 from loopbook.scenario.contract import Scenario
-from loopbook.scenario.task import Number
+from loopbook.scenario.task import Number, Ranking
 from loopbook.store.sealed import SERVED
 from loopbook.store.stage import Stage
 
@@ -78,14 +79,29 @@ class Known(NamedTuple):
     stream
         The rows of 02 that the agent would rehearse on, with their labels.
     splits
-        The splits that the model has learned from, or is judged by: a decision on one of their rows is no news.
+        The splits that the model has learned from, or is judged by, train first: a decision on one of their rows is
+        no news.
     approved
         Outcomes and corrections of the round's snapshot.
+    items
+        The artifact ``items``, of a ranking.
     """
 
     stream: pd.DataFrame
     splits: Sequence[pd.DataFrame]
     approved: Sequence[Mapping[str, Any]] = ()
+    items: pd.DataFrame = pd.DataFrame({"item": []})
+
+
+def decided(scenario: Scenario, plan: Plan, known: Known, rows: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
+    """Return the decisions of the sealed log, on rows and place by place of the lists shown, in the order of time."""
+    if not len(shown) or not isinstance(plan.task, Ranking):
+        return rows
+    left = served_lists.weighed(shown, known.splits[0], scenario)
+    splits = pd.concat([*known.splits, known.stream], ignore_index=True)
+    listed = served_lists.decisions(shown, left, plan, splits, known.items)
+    both = pd.concat([part for part in (rows, listed) if len(part)], ignore_index=True)
+    return both.sort_values(["time", "row_id", "written"], kind="stable", ignore_index=True)
 
 
 def live(stage: Stage, plan: Plan, agent: tuple[Learner, Policy], sealed: pd.DataFrame, known: Known) -> Stream:
@@ -121,10 +137,14 @@ def live(stage: Stage, plan: Plan, agent: tuple[Learner, Policy], sealed: pd.Dat
     table = rehearsal.explained(stage, plan, model, table)
     acting = Agent(stage.scenario.name, plan, model.answer, policy, stage.digest("champion"))
     by_id = {str(row["row_id"]): row for _, row in rows.iterrows()}
-    messages = [message for decision in decisions for message in acting.act(decision, by_id[decision.row_id])]
-    lived = rehearsal.Rehearsal(table, outbox.table(messages), _scores(decided, plan), log.summary(table, plan))
+    listed = served_lists.of_lists(decided)  # what stood there was shown when it was asked for
+    unsent = [decision for decision, in_list in zip(decisions, listed, strict=True) if not in_list]
+    messages = [message for decision in unsent for message in acting.act(decision, by_id[decision.row_id])]
+    counted = log.summary(table, plan) | served_lists.figures(decided)
+    lived = rehearsal.Rehearsal(table, outbox.table(messages), _scores(decided, plan), counted)
     aside = ", ".join(f"{count:,} {reason}" for reason, count in left.items() if count)
-    return _told(stage, rows, lived, SERVED, f"Left out: {aside}." if aside else "")
+    parts = served_lists.told(decided, rows, plan.task), f"Left out: {aside}." if aside else ""
+    return _told(stage, rows, lived, SERVED, " ".join(filter(None, parts)))
 
 
 def laid_out(
@@ -154,12 +174,17 @@ def _comparable(
     choices, classes = {*plan.actions, REVIEW}, {*plan.classes}
     forgotten = sealed["row_id"].isna()
     chosen = sealed["decision"].isin(choices) & sealed["next_action"].isin(choices)
+    aside = sealed[LEFT].fillna("") if LEFT in sealed else pd.Series("", sealed.index)
     strange = ~forgotten & ~(chosen & sealed["scores"].map(lambda told: {*json.loads(told)} <= classes))
-    kept = sealed[~(forgotten | strange)]
+    kept = sealed[~(forgotten | strange | (aside != ""))]
     once = ~_again(kept["row_id"], kept["written"])
     left = {FORGOTTEN: int(forgotten.sum()), STRANGE: int(strange.sum()), REPEATED: int((~once).sum())}
+    left |= {str(why): int(count) for why, count in aside[(aside != "") & ~forgotten].value_counts().items()}
     kept = kept[once].reset_index(drop=True)
-    rows = served_rows.approved(served_rows.laid_out(kept, known.stream, scenario), known.approved, plan.task)
+    rows = served_rows.laid_out(kept, known.stream, scenario)
+    if "label" in kept:  # clicks, where they were reported
+        rows["label"] = rows["label"].astype("Int8").fillna(kept["label"].astype("Int8"))
+    rows = served_rows.approved(rows, known.approved, plan.task)
     hashes = pd.Series(seen_rows.hashes(model.features, rows))
     held = [seen_rows.hashes(model.features, split) for split in known.splits]
     held += [] if model.learned is None else [model.learned]  # a challenger has learned from served rows too

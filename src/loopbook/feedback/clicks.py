@@ -27,7 +27,7 @@ def looked(rows: pd.DataFrame, task: Task) -> pd.DataFrame | None:
 
     They do not where the task is no ranking, rows have no place, or nothing has stood at several places.
     """
-    return examination.known(lists.of(rows)) if isinstance(task, Ranking) else None
+    return examination.known(rows) if isinstance(task, Ranking) else None
 
 
 def corrected(rows: pd.DataFrame, probability: ArrayLike, table: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from loopbook.data.parsing import Notation
+from loopbook.decisions import served_lists
 from loopbook.feedback import corrections, users
 from loopbook.scenario.contract import Scenario
 from loopbook.store.stage import Stage
@@ -18,10 +19,13 @@ Answers = tuple[pd.DataFrame, pd.DataFrame]
 """A table of answers, and of lines that are none, with their reasons."""
 
 
-def gather(stage: Stage, decisions: pd.DataFrame, rows: pd.DataFrame, said: pd.DataFrame) -> Answers:
+def gather(
+    stage: Stage, decisions: pd.DataFrame, rows: pd.DataFrame, said: pd.DataFrame, shown: pd.DataFrame
+) -> Answers:
     """Return what people said in the scenario's file and to the service, with simulated answers; and what was refused.
 
-    Simulated users answer where the truth is known, and are silent where anybody has said something to the service.
+    Simulated users answer where the truth is known, and are silent where anybody has said something to the service or
+    was served a list. Clicks on lists are outcomes, which 05 has settled; those that do not count are refused here.
 
     Parameters
     ----------
@@ -31,6 +35,8 @@ def gather(stage: Stage, decisions: pd.DataFrame, rows: pd.DataFrame, said: pd.D
         The decision log, and the rows that were decided, with what is known of them.
     said
         Feedback of the sealed log; without rows if there is none.
+    shown
+        Its lists; without rows if none was served.
     """
     scenario, file = stage.scenario, stage.settings.file
     also = rows.set_index(rows["row_id"].astype(str))[[f"label_{name}" for name in scenario.task.also]]
@@ -39,9 +45,12 @@ def gather(stage: Stage, decisions: pd.DataFrame, rows: pd.DataFrame, said: pd.D
     if file is not None:
         today = datetime.now(UTC).date()
         found.append(corrections.read(stage.project.root / file, decisions, scenario, today))
+    if len(shown):
+        nothing = corrections.table([], decisions["label"].dtype, corrections.further(decisions, scenario.task))
+        found.append((nothing, served_lists.refused(shown, stage.read("train"), scenario)))
     if len(said):
         found.append(served(said, decisions, scenario))
-    else:
+    elif not len(shown):
         simulated = users.simulate(decisions, truth(rows, scenario), scenario, stage.settings)
         found.append((simulated, pd.DataFrame(columns=list(corrections.BROKEN))))
     return corrections.merged(*(answers for answers, _ in found)), pd.concat([lost for _, lost in found])

@@ -13,7 +13,7 @@ from loopbook.data import relabelling
 from loopbook.data.relabelling import HELD_BACK
 from loopbook.feedback.trust import Trust
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.task import Task
+from loopbook.scenario.task import Ranking, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,12 +113,16 @@ def build(
                 "labels": words.in_words(_as_in(stream, label, mask), task),
                 "weight": float(weight[mask].sum()),
             }
-            for source, mask in (("users", by_user), ("outcomes", taught & ~by_user))
+            for source, mask in (("users", by_user), (_known_by(task), taught & ~by_user))
         ]
         + [_added(rows[rows["row_id"].astype(str).isin(list(by_row))], name, task) for name, by_row in also.items()]
     )
     taught_groups = frozenset(rows["group"].astype(str))
     return LearningSet(pd.concat([train, rows], ignore_index=True), recent, added, taught_groups)
+
+
+def _known_by(task: Task) -> str:
+    return "clicks" if isinstance(task, Ranking) else "outcomes"
 
 
 def _added(rows: pd.DataFrame, name: str, task: Task) -> dict[str, Any]:

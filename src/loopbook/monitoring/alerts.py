@@ -28,6 +28,7 @@ CAUSES = {
     "classes": "base_rate",
     "confusion": "confusion",
     "field": "field",
+    "narrowing": "narrowing",
     "fairness": "fairness",
 }
 """Check to the cause that it names; the other checks are symptoms."""
@@ -41,6 +42,7 @@ TITLES = {
     "base_rate": "The shares of the classes have changed",
     "confusion": "One class is taken for another more often",
     "field": "An input field has changed",
+    "narrowing": "The lists hold fewer items",
     "fairness": "Groups are not treated alike",
     "volume": "The number of decisions has changed",
     "flagged": "The shares of the actions have changed, for no known cause",
@@ -138,6 +140,7 @@ def incidents(log: Log, signals: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, 
     drifts = _primary("meaning", kinds["meaning"], window, drifts, join=("vocabulary",))
     drifts = _primary("field", kinds["field"], SLACK, drifts)
     drifts += _each("new_class", kinds["new_class"])
+    drifts = _primary("narrowing", kinds["narrowing"], window, drifts)
     drifts = _primary("base_rate", kinds["wave"], window, drifts, join=("vocabulary", "meaning", "new_class"))
     drifts = _primary("base_rate", kinds["outcomes"], window, drifts, join=("meaning", "new_class"))
     known = ("vocabulary", "meaning", "field", "new_class")

@@ -50,7 +50,7 @@ def rates(log: Log) -> pd.DataFrame:
     for attribute in log.scenario.source.protected:
         side = log.stream.keep(log.stream.code != NO_CLASS)
         values = _groups(log, side, attribute).to_numpy()
-        for group in sorted(set(values.tolist())):
+        for group in sorted({*values[pd.notna(values)].tolist()}):
             rows_of = _rows(log, side.keep(values == group))
             for measure, (hits, of) in ((name, (hit.sum(), of.sum())) for name, (hit, of) in rows_of.items()):
                 value, low, high = intervals.wilson(hits / of if of else np.nan, of)

@@ -74,6 +74,25 @@ def starved(table: pd.DataFrame) -> Sentence:
     )
 
 
+def lived(rows: pd.DataFrame, items: int) -> list[Figure | Sentence]:
+    """Draw clicks by place of the lists in a decision log, and how many of all items they show as time goes on."""
+    placed = rows[rows["place"].notna()] if "place" in rows else rows.head(0)
+    known = lists.of(placed)
+    if known.empty:
+        return [Sentence("It is not known of any list what stood at which place and was clicked.")]
+    clicked = lists.by_place(known).rename_axis("place of the list")
+    names = {"value": "clicked", "low": "clicked, low", "high": "clicked, high"}
+    first, last = (float(clicked["value"].iloc[at]) for at in (0, -1))
+    drawn = time_series.chart(
+        clicked[list(names)].rename(columns=names),
+        title=f"{first:.1%} of what stands first is clicked, {last:.1%} at place {clicked.index[-1]}",
+        y="share that is clicked",
+        alt=f"Clicks by place with 95% intervals, over {known['shown'].nunique():,} lists of which they are known.",
+        share=True,
+    )
+    return [drawn, coverage(lists.coverage(placed, items))]
+
+
 def served(shown: pd.DataFrame) -> pd.DataFrame | Sentence:
     """Return clicks by place of the lists that a service has shown, or say that there are none."""
     if shown.empty:

@@ -1,5 +1,6 @@
 """Figures and tables of notebook 06: volume, scores, alerts, ranking, gaps between groups, remedies."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from loopbook.desk import numbers
 from loopbook.figures import plots
 from loopbook.figures.figure import Figure
 from loopbook.figures.sentence import Sentence, table
-from loopbook.monitoring import fairness, opinion_page, performance, shifts
+from loopbook.monitoring import fairness, lists_page, opinion_page, performance, shifts
 from loopbook.monitoring.timeline import Log
 from loopbook.monitoring.watch import Watch
+from loopbook.scenario.task import Ranking
 from loopbook.statistics.day_spread import FLOOR, kinds
 from loopbook.statistics.metrics import METRICS
 from loopbook.store.stage import Stage
@@ -176,6 +178,15 @@ def savings(offered: pd.DataFrame, currency: str) -> Figure | Sentence:
         reference=0,
         reference_name="nothing saved",
     )
+
+
+def of_task(
+    stage: Stage, decisions: pd.DataFrame, items: pd.DataFrame, talked: pd.DataFrame
+) -> Sequence[Figure | Sentence | pd.DataFrame]:
+    """Return what some tasks have besides: clicks by place and coverage of lists, or the numbers of a support desk."""
+    if isinstance(stage.scenario.task, Ranking):
+        return lists_page.lived(decisions, len(items))
+    return [conversations(stage, talked)]
 
 
 def conversations(stage: Stage, talked: pd.DataFrame) -> pd.DataFrame | Sentence:

@@ -25,7 +25,7 @@ def memberships(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple[int
     return [
         (row, named(column, part.strip()))
         for column in columns
-        for row, value in enumerate(frame[column].astype(str).tolist())
+        for row, value in enumerate(frame[column].astype(str).fillna("").tolist())
         for part in dict.fromkeys([value] if column == ANSWER else value.split("|"))
         if part.strip()
     ]

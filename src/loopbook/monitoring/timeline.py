@@ -14,7 +14,7 @@ from loopbook.decisions.costs import CostMatrix
 from loopbook.monitoring import spread
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError, suggest
-from loopbook.scenario.task import Number
+from loopbook.scenario.task import Number, Ranking
 from loopbook.statistics import targets
 from loopbook.statistics.daily_counts import Counts
 from loopbook.statistics.day_spread import Daily, Pooled
@@ -290,6 +290,7 @@ def _checks(scenario: Scenario, timed: bool, classes: int, *sides: Side) -> tupl
         "residual": predicted,
         "meaning": segments,
         "fairness": bool(scenario.source.protected),
+        "narrowing": isinstance(scenario.task, Ranking),
     }
     return tuple(name for name, is_wanted in wanted.items() if is_wanted)
 

@@ -14,6 +14,7 @@ from loopbook.monitoring import (
     drift,
     fairness,
     meaning,
+    narrowing,
     new_classes,
     performance,
     surges,
@@ -81,6 +82,7 @@ def watch(log: Log, earlier: Iterable[str] | None = None) -> Watch:
         confusion_drift.watch(rest),
         meaning.watch(rest),
         fairness.watch(rest),
+        narrowing.watch(log),
     ]
     raised, together = alerts.incidents(rest, checks)
     taken = (found.rows, found.reference_rows)

@@ -125,7 +125,7 @@ def extract(found: Iterator[Stored], days: int, twice: float) -> dict[str, "pd.D
     decisions = _timed(pd.DataFrame(decided, columns=[*log.COLUMNS, "value", *_NESTED, "written"]), "time", "written")
     feedback = _timed(pd.DataFrame(said, columns=["id", "decision_id", "written", "facts", "payload"]), "written")
     talked = _timed(pd.DataFrame(turns, columns=records.LINE), "written")
-    listed = _timed(pd.DataFrame(list_log.lines(shown, clicked), columns=list_log.LINE), "written")
+    listed = _timed(list_log.table(shown, clicked), "written")
     # By our own clock: what callers say of time must not push others out.
     decisions, talked, listed = (
         part[part["written"] > part["written"].max() - pd.Timedelta(days=days)] for part in (decisions, talked, listed)

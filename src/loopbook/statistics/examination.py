@@ -86,12 +86,38 @@ def known(rows: pd.DataFrame) -> pd.DataFrame | None:
     Parameters
     ----------
     rows
-        With `place`, `label`, `item` and `shown`.
+        With `place`, `label`, `item` and `shown`; those without a place or a label do not count.
     """
+    placed = rows[rows["place"].notna() & rows["label"].notna()]
     try:
-        return estimate(rows["place"], rows["label"], rows["item"], rows["shown"]) if len(rows) else None
+        return estimate(placed["place"], placed["label"], placed["item"], placed["shown"]) if len(placed) else None
     except DataError:
         return None
+
+
+def beyond(shown: ArrayLike, clicks: ArrayLike, examination: ArrayLike) -> float:
+    r"""Return the p value of clicks under the hypothesis that all that was looked at was clicked: an exact test.
+
+    No user, however keen, clicks what was not looked at, so clicks at place :math:`k` and below are at most a sum of
+    binomials, :math:`\sum_{j \ge k} B(n_j, \theta_j)` (Poisson binomial). The least tail over :math:`k`, by Bonferroni:
+    who clicks too much and who clicks too deep are both found.
+
+    Parameters
+    ----------
+    shown, clicks, examination
+        Of each place, [K]: how often a user saw a list with it, clicked there, and :math:`\theta`.
+    """
+    from scipy.stats import binom
+
+    views, own, theta = (np.asarray(values, dtype=np.float64) for values in (shown, clicks, examination))
+    most, taken = (np.cumsum(values[::-1]) for values in (views * theta, own))
+    if (taken <= most).all():
+        return 1.0
+    tail, least = np.ones(1), 1.0
+    for views_at, theta_at, so_far in zip(views[::-1], theta[::-1], taken, strict=True):
+        tail = np.convolve(tail, binom.pmf(np.arange(views_at + 1), views_at, theta_at))
+        least = min(least, float(tail[int(so_far) :].sum()))
+    return min(1.0, least * max(1, int((views > 0).sum())))
 
 
 def at(table: pd.DataFrame, place: ArrayLike) -> Floats:
