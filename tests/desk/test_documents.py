@@ -21,6 +21,34 @@ def test_markdown_is_cut_at_headings_and_found_again_by_its_address() -> None:
     assert removed == []
 
 
+@pytest.mark.parametrize(
+    ("front", "title"),
+    [
+        ('---\nlayout: page\ntitle: "The PIN"\n---\n', "The PIN › "),
+        ("\ufeff---\r\ntitle: The PIN\r\ntags: [a]\r\n---\r\n", "The PIN › "),
+        ("+++\ntitle = 'The PIN'\n+++\n", "The PIN › "),
+        ("---\nlayout: page\n---\n", ""),
+    ],
+)
+def test_of_front_matter_the_title_is_read_and_the_marks_of_anchors_and_footnotes_are_not(
+    front: str, title: str
+) -> None:
+    found, _ = documents.sections_of(
+        "pin.md", f"{front}\n## Lost {{#lost}}\n\nLook[^1] here.\n\n[^1]: Or there.\n".encode()
+    )
+    assert [(each.address, each.text) for each in found] == [(f"pin.md › {title}Lost", "Look here.\nOr there.")]
+    assert texts("a.md", "---\n\nTwo lines\n\n---\n\nof text") == "Two lines\nof text"
+
+
+def test_a_document_that_is_there_twice_is_read_once_and_told(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "a.md").write_text("# PIN\n\nFour digits.\n\n# Card\n\nOf plastic.\n")
+    (tmp_path / "old" / "copy.markdown").write_text("# PIN\n\nFour digits.\n\n# Key\n\nOf iron.\n")
+    found = documents.read(tmp_path)
+    assert [section.text for section in found.sections] == ["Four digits.", "Of plastic.", "Of iron."]
+    assert found.left_out == ("old/copy.markdown repeats what is said elsewhere: 1 of its 2 sections.",)
+
+
 def test_a_tables_row_is_a_line_with_the_names_of_its_columns() -> None:
     table = "# Prices\n\n| Account | a month | cash |\n| --- | --- | --- |\n| Plus | 9.90 | free |\n"
     assert texts("a.md", table) == "Plus – a month: 9.90; cash: free"

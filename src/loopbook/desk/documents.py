@@ -30,8 +30,24 @@ WORDS = 180
 MOST = 2_500
 """Sections of a folder; the index of as many takes about 400 MB."""
 
+FORMS = (".md", ".markdown", ".html", ".htm", ".txt")
+"""Endings of files that are read."""
+
 _BETWEEN = " · "  # headings of one passage
-_UNSEEN = ("script", "style", "noscript", "template", "head", "nav", "iframe", "object", "svg", "form", "select")
+_UNSEEN = (
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "head",
+    "nav",
+    "footer",
+    "iframe",
+    "object",
+    "svg",
+    "form",
+    "select",
+)
 _HIDING = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity|width|height|max-height)\s*:\s*0(?![.\d]*[1-9])"
     r"|text-indent\s*:\s*-\d{3}|(?:left|top)\s*:\s*-\d{3}|clip(?:-path)?\s*:",
@@ -40,6 +56,9 @@ _HIDING = re.compile(
 _BLOCKS = {"p", "li", "dt", "dd", "blockquote", "pre", "div", "section", "article", "main", "td", "figcaption", "body"}
 _HEADING = re.compile(r"h[1-6]")
 _ENDING = re.compile(r"(?<=[.!?。！？])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z0-9À-Þ\u4e00-\u9fff])|(?<=[。！？])")
+_FRONT = re.compile(r"\ufeff?(---|\+\+\+)[ \t]*\r?\n(?=[\w-]+ *[:=])(.*?)^\1[ \t\r]*$", re.DOTALL | re.MULTILINE)
+_TITLE = re.compile(r"^title\s*[:=]\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE)
+_MARKS = re.compile(r"\[\^[\w-]+\]:?|[ \t]*\{#[\w-]+\}[ \t]*$", re.MULTILINE)
 _SHORTENED = re.compile(r"(?:\b(?:e\.g|i\.e|Mr|Mrs|Ms|Dr|No|St|approx|incl|resp|vs)\.|\b[A-Z]\.|^\d+\.)$")
 _TO_A_MACHINE = re.compile(
     r"\b(?:ignore|disregard|forget|override|bypass)\b.{0,40}\b(?:rules?|instructions?|prompts?|guidelines?|guardrails?|"
@@ -67,7 +86,7 @@ class Folder:
 
 
 def read(folder: Path, progress: Callable[[str], object] | None = None) -> Folder:
-    """Return the sections of all Markdown (.md), HTML (.html, .htm) and text (.txt) files below a folder.
+    """Return the sections of all Markdown, HTML and text files (`FORMS`) below a folder, each text once.
 
     Raises
     ------
@@ -78,6 +97,7 @@ def read(folder: Path, progress: Callable[[str], object] | None = None) -> Folde
         raise DataError(f"The documents of the support desk are looked for in {folder}, which is no folder.")
     found: list[Passage] = []
     left_out: list[str] = []
+    known: set[str] = set()
     root = folder.resolve()
     files = sorted(path for path in root.rglob("*") if path.is_file() and not path.name.startswith("."))
     for path in files:
@@ -86,15 +106,21 @@ def read(folder: Path, progress: Callable[[str], object] | None = None) -> Folde
             left_out.append(f"{name} {reason}.")
             continue
         sections, removed = sections_of(name, path.read_bytes())
-        found += sections
+        new = [section for section in sections if section.text not in known]
+        known.update(section.text for section in new)
+        found += new
         left_out += [] if sections else [f"{name} holds no text."]
+        repeated = len(sections) - len(new)
+        left_out += [f"{name} repeats what is said elsewhere: {repeated} of its {len(sections)} sections."] * bool(
+            repeated
+        )
         left_out += [f'{name} speaks to a machine, which is left out: "{text[:80]}".' for text in removed]
         if len(found) > MOST:
             raise DataError(f"{folder} holds more than {MOST:,} sections ({name} is one too many). Take a part of it.")
         if progress:
             progress(f"documents: {len(found):,} sections")
     if not found:
-        told = " ".join(left_out[:3]) or "It holds no files that end in .md, .html, .htm or .txt."
+        told = " ".join(left_out[:3]) or f"It holds no files that end in {', '.join(FORMS)}."
         raise DataError(f"Nothing in {folder} can be read. {told}")
     return Folder(tuple(found), tuple(left_out))
 
@@ -105,7 +131,7 @@ def sections_of(name: str, content: bytes) -> tuple[list[Passage], list[str]]:
     if suffix == ".txt":
         sections = _plain(_decoded(content))
     else:
-        sections = _sections(_tree(content if suffix != ".md" else _rendered(_decoded(content))))
+        sections = _sections(_tree(_rendered(_decoded(content)) if suffix in FORMS[:2] else content))
     found: list[Passage] = []
     removed: list[str] = []
     title, seen = "", dict[str, int]()
@@ -172,8 +198,8 @@ def sentences(text: str) -> list[str]:
 
 
 def _unfit(path: Path, root: Path) -> str:
-    if path.suffix.lower() not in (".md", ".html", ".htm", ".txt"):
-        return "is left out: it does not end in .md, .html, .htm or .txt"
+    if path.suffix.lower() not in FORMS:
+        return f"is left out: it does not end in {', '.join(FORMS)}"
     if not path.resolve().is_relative_to(root):
         return "is left out: it is a link that leads out of the folder"
     if (size := path.stat().st_size) > LARGEST:
@@ -189,9 +215,13 @@ def _decoded(content: bytes) -> str:
 
 
 def _rendered(text: str) -> str:
+    """Return Markdown as HTML: of front matter the title, and no marks of footnotes and anchors."""
     from markdown_it import MarkdownIt
 
-    return str(MarkdownIt("commonmark", {"maxNesting": 50}).enable("table").render(text))
+    if front := _FRONT.match(text):
+        title = _TITLE.search(front[2])
+        text = (f"# {title[1]}\n\n" if title else "") + text[front.end() :]
+    return str(MarkdownIt("commonmark", {"maxNesting": 50}).enable("table").render(_MARKS.sub("", text)))
 
 
 def _tree(content: bytes | str) -> "HtmlElement | None":
