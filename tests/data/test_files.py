@@ -67,6 +67,12 @@ def test_lines_of_rows_and_broken_rows_differ_and_nothing_is_lost(lines):
     assert filled <= covered
 
 
+def test_a_header_that_stands_there_again_is_no_row():
+    table = files.read_csv(b"a, b\n1,2\na,b\n3,4\n", CsvForm(), "x.csv")
+    assert table.rows == [["1", "2"], ["3", "4"]]
+    assert [(row.line, row.detail) for row in table.broken] == [(3, "the header again")]
+
+
 @pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
 def test_the_delimiter_is_found_from_the_first_lines(sign):
     text = "\n".join(sign.join(row) for row in [("id", "note", "n"), ("1", "a.b", "2"), ("2", "c: d", "3")])

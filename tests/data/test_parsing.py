@@ -43,8 +43,8 @@ def test_what_models_cannot_compute_with_is_no_number(written: str) -> None:
         assert parsing.numbers(pd.Series([float(written), -3e38, np.nan]))[1].tolist() == [True, False, False]
 
 
-@pytest.mark.parametrize("form", ["%d.%m.", "%H:%M", "%Y-%m", "no format", "%Q"])
-def test_a_time_format_without_a_whole_day_is_refused(form: str) -> None:
+@pytest.mark.parametrize("form", ["%d.%m.", "%H:%M", "%Y", "%b %d", "no format", "%Q"])
+def test_a_time_format_without_year_and_month_is_refused(form: str) -> None:
     with pytest.raises(ValidationError, match=r"such as '%d\.%m\.%Y %H:%M'"):
         CsvSource(kind="csv", path="x.csv", time_formats=(form,))
 

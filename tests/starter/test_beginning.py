@@ -40,7 +40,7 @@ def test_a_name_that_does_not_fit_is_refused_with_one_that_does(name: str, table
     [
         (None, "There is no file"),
         (b"", "is empty"),
-        (b"PK\x03\x04xxxx", "Excel workbook"),
+        (b"PK\x03\x04xxxx", "cannot be unpacked"),
         (b"one\n1\n2\n", "one column"),
         (b"a,b\n" + b"".join(b"%d,%d\n" % (row, row**2) for row in range(99)), "no column looks like a label"),
         (b"x,label\n" + b"".join(b"%d,%d\n" % (row % 7, row % 2) for row in range(40)), "at least 60"),

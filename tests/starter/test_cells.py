@@ -192,6 +192,28 @@ def test_a_code_among_codes_is_a_value(name: str, cells: list[str], levels: int)
     assert (found.kind, found.distinct, found.missing.any()) == ("category", levels, np.False_)
 
 
+@pytest.mark.parametrize(
+    ("cells", "codes"),
+    [
+        (["-9.0", "0.0", "1.0", "2.0", "3.0", "2"] * 20, {"-9.0"}),
+        (["120", "131", "145", "-9", "112", "-8"] * 20, {"-9", "-8"}),
+        (["22.4", "31.0", "27.9", "999", "24.2", "?"] * 20, {"999", "?"}),
+        (["1", "2", "3", "4", "5", "99"] * 20, {"99"}),
+        (["-12.5", "3.0", "18.2", "-9999", "-9999.0", "NA"] * 20, {"-9999", "-9999.0", "NA"}),
+        (["95", "97", "98", "99", "96", "94"] * 20, set()),  # a series of whole numbers
+        (["-9", "-12", "3", "18", "7", "-4"] * 20, set()),  # degrees
+        (["1200", "5400", "999", "8800", "9999", "310"] * 20, set()),  # amounts
+        (["-1", "0", "1", "1", "0", "0"] * 20, set()),
+        (["1.5", "2.5", "999", *(f"{row}.5" for row in range(117))], set()),  # once
+    ],
+)
+def test_codes_for_no_value_are_no_numbers(cells: list[str], codes: set[str]) -> None:
+    found = door(["amount", "y"], cells, ["a", "b"] * (ROWS // 2))["amount"]
+    assert found.kind == "number" and set(found.missing_as or ()) == codes
+    assert found.missing.tolist() == [cell in codes for cell in cells]
+    assert ("read as no value" in found.doubt) == bool(codes)
+
+
 def test_na_among_words_is_missing() -> None:
     found = door(["colour", "y"], ["NA", "red", "green", "blue"] * 30, ["a", "b"] * (ROWS // 2))["colour"]
     assert (found.distinct, found.missing_share) == (3, 0.25)
@@ -246,6 +268,14 @@ TIMES: dict[str, tuple[list[str], list[datetime]]] = {
                         SECONDS),
     "whole days since 1899": ([str((m - datetime(1899, 12, 30, tzinfo=UTC)).days) for m in DAYS], DAYS),
     "ISO with a Z": ([f"{m:%Y-%m-%dT%H:%M:%S}Z" for m in MOMENTS], SECONDS),
+    "months of loans": ([f"{m:%b-%Y}" for m in DAYS], [m.replace(day=1) for m in DAYS]),
+    "months with a slash": ([f"{m:%m/%Y}" for m in DAYS], [m.replace(day=1) for m in DAYS]),
+    "ISO months": ([f"{m:%Y-%m}" for m in DAYS], [m.replace(day=1) for m in DAYS]),
+    "summer in California": ([f"{m - timedelta(hours=7):%a %b %d %H:%M:%S PDT %Y}" for m in MOMENTS], SECONDS),
+    "what date prints": ([f"{m:%a %b %d %H:%M:%S} UTC {m.year}" for m in MOMENTS], SECONDS),
+    "Berlin in summer": ([f"{m + timedelta(hours=2):%d.%m.%Y %H:%M:%S} CEST" for m in MOMENTS], SECONDS),
+    "forms": ([f"{m + timedelta(hours=1):%Y/%m/%d %I:%M:%S %p} GMT+1" for m in MOMENTS], SECONDS),
+    "half hours": ([f"{m + timedelta(hours=5.5):%Y/%m/%d %H:%M:%S} UTC+5:30" for m in MOMENTS], SECONDS),
     "dashes for missing": (["-" if row % 12 == 5 else f"{m:%Y-%m-%d}" for row, m in enumerate(DAYS)], DAYS),
 }  # fmt: skip
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import random
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,23 @@ def test_a_csv_file_is_none_of_these(content: bytes) -> None:
 def test_what_holds_no_table_is_refused_with_what_to_do(content: bytes, message: str) -> None:
     with pytest.raises(DataError, match=message):
         conversion.as_csv(content, "x.json")
+
+
+def zipped(**files: bytes) -> bytes:
+    with zipfile.ZipFile(packed := io.BytesIO(), "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def test_a_packed_file_is_unpacked_and_damage_is_told() -> None:
+    table, records = "größe,b\n1,2\n".encode("cp1252"), b"\n".join(map(dumped, RECORDS))
+    assert conversion.as_csv(gzip.compress(table), "x.csv.gz") == table == conversion.as_csv(zipped(a=table), "x.zip")
+    assert conversion.as_csv(gzip.compress(records), "x.gz") == conversion.as_csv(records, "x.jsonl")
+    assert conversion.as_csv(zipped(a=table, b=table), "x.xlsx") is None
+    for content in (gzip.compress(table)[:-9], b"\x1f\x8b" + table, zipped(a=table)[:-9]):
+        with pytest.raises(DataError, match=r"x\.gz cannot be unpacked"):
+            conversion.as_csv(content, "x.gz")
 
 
 @pytest.mark.parametrize("kind", ["json", "jsonl", "parquet"])

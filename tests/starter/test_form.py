@@ -40,6 +40,14 @@ def test_encoding_delimiter_and_marks_are_found(
     )
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["land,2019,2020,text", "yes,no,how satisfied are you with it,0", "label,how many times a week do you,1,b"],
+)
+def test_a_header_of_years_or_questions_is_one(read: Callable[[bytes], Form], header: str) -> None:
+    assert read(f"{header}\n{'x,3.5,4.5,some words'}\n{'y,1.5,2.5,others'}\n".encode()).delimiter == ","
+
+
 def test_quotation_marks_that_do_not_come_in_pairs_are_ordinary_characters(read: Callable[[bytes], Form]) -> None:
     rows = "".join(f'"{number} inch screen,{number}\n' for number in range(50))
     assert read(f"text,y\n{rows}".encode()).quoting is False
@@ -55,7 +63,16 @@ def test_quotation_marks_that_do_not_come_in_pairs_are_ordinary_characters(read:
         (b" \n\n", "is empty"),
         (b"a,b\n", "header and no rows"),
         (b"alone\n1\n2\n", "has one column"),
-        (b"1,2,3\n4,5,6\n", "first line holds numbers"),
+        (b"1,2,3\n4,5,6\n", "first line holds values"),
+        (
+            b"ham\tGo until the point, there is a buffet\n" + b"spam\tWin a car now\nham\tOk\n" * 9,
+            "first line holds values",
+        ),
+        (
+            b'"0","146","Mon Apr 06 2009","NO_QUERY","a cup"\n' + b'"4","2","x","NO_QUERY","b"\n0,3,y,z,c\n' * 9,
+            "holds values",
+        ),
+        (b"63.0,1.0,1.0,?,0\n" + b"37.0,0.0,2.0,3.0,1\n" * 9, "if these are values"),
         (b"a,a\n1,2\n", "more than once"),
         (b"Account;DE12\nFrom;May\n\nday;amount;text\n" + b"1;2;x\n" * 20, "Line 4 looks like the header"),
     ],

@@ -136,7 +136,7 @@ def test_a_series_without_a_label_says_what_can_be_done(values: tuple[str, ...])
         "time": [f"2026-01-{1 + row % 28:02d} {row // 28:02d}:00" for row in range(100)]
     }
     table |= {name: [row * 1.37 + place for row in range(100)] for place, name in enumerate(values)}
-    with pytest.raises(DataError, match=r"neither forecasts nor looks for what is unusual.* Add one"):
+    with pytest.raises(DataError, match=r"copy notebooks/scenarios/plant-watch\.yaml and name file, time and sensors"):
         label.guess(columns(table), None, "x.csv")
 
 

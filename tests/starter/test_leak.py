@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from loopbook.starter import leak
-from tests.starter.conftest import columns
+from tests.starter.conftest import columns, draft
 
 DRAW = random.Random(1)
 TRUTH = np.array([DRAW.random() < 0.3 for _ in range(400)])
@@ -51,6 +51,17 @@ def test_leaks_are_suspected(values: Sequence[object], how: str) -> None:
 )
 def test_good_inputs_and_keys_are_not(values: Sequence[object]) -> None:
     assert leak.suspect(columns({"x": values})[0], TRUTH, np.ones(len(TRUTH), dtype=bool)) == ""
+
+
+@pytest.mark.parametrize(("count", "suspected"), [(100, True), (14, True), (6, False)])
+def test_a_label_beside_the_label_is_suspected_and_a_few_rows_are_not(count: int, suspected: bool) -> None:
+    marked = np.zeros(len(TRUTH), dtype=int)
+    marked[np.flatnonzero(TRUTH)[:count]] = 1
+    table = {"toxic": TRUTH.astype(int).tolist(), "insult": marked.tolist(), "length": NOISE}
+    assert ("insult" in draft(table, "toxic").roles.leaks) == suspected
+    assert "insult" in draft(table | {"insult": ["mild" if mark else "none" for mark in marked]}, "toxic").roles.fields
+    marked[np.flatnonzero(~TRUTH)[0]] = 1
+    assert "insult" in draft(table | {"insult": marked.tolist()}, "toxic").roles.fields
 
 
 def test_rows_without_a_label_do_not_count() -> None:

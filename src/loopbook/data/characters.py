@@ -19,6 +19,8 @@ _LOCALES = (
 _ENGLISH = (*("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),)
 _KNOWN = {month.lower(): month for month in _ENGLISH} | {"am": "AM", "pm": "PM", "t": "T", "z": "Z"}
 _WORD = re.compile(r"[^\W\d_]+(?:\.(?=\s|,|$))?")
+_OFFSETS = {"PST": "-08", "PDT": "-07", "MDT": "-06", "EDT": "-04", "CEST": "+02"}  # `%Z` knows the others
+_ZONE = re.compile(rf"\s*\b(UTC|GMT|{'|'.join(_OFFSETS)})(?:([+-])(\d\d?)(?::?(\d\d))?)?(?=$|\s+\d{{4}}$)")
 _FILLERS = frozenset({"de", "del", "of", "den", "le", "the"})
 
 
@@ -59,9 +61,14 @@ def dated(text: str) -> str:
     text = re.sub(r"(:\d\d),(\d)", r"\1.\2", text)
     text = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", text)
     text = re.sub(r"\b([ap])\.\s?m\.", r"\1m", text, flags=re.IGNORECASE)
-    text = re.sub(r"\s*\b(?:UTC|GMT)(?=[+-]\d|$)", lambda found: " " if found.end() < len(text) else " +0000", text)
+    text = _ZONE.sub(_offset, text)
     text = _WORD.sub(_word, text).replace(",", " ")
     return " ".join(text.split())
+
+
+def _offset(zone: re.Match[str]) -> str:
+    hours = f"{zone[2]}{zone[3]:0>2}" if zone[2] else _OFFSETS.get(zone[1], "+00")
+    return f" {hours}{zone[4] or '00'}"
 
 
 def _word(found: re.Match[str]) -> str:

@@ -151,6 +151,7 @@ def read_csv(content: bytes, form: CsvForm, name: str, limit: int | None = None)
         if all(name.startswith(_UNNAMED) for name in columns[len(record) :]):
             record += [""] * (len(columns) - len(record))
         wrong = f"{len(record)} fields where the header has {len(columns)}" if len(record) != len(columns) else ""
+        wrong = wrong or "the header again" * (tuple(map(str.strip, record)) == columns)
         if problem or wrong:
             table.broken.append(Broken(line, "broken-line", problem or wrong, sign.join(record)))
         else:
@@ -239,7 +240,10 @@ def _header(records: Iterator[Record], name: str) -> tuple[str, ...]:
     columns = [column.strip() or f"{_UNNAMED}{index}" for index, column in enumerate(record, start=1)]
     twice = [column for column, count in Counter(columns).items() if count > 1]
     if twice:
-        raise DataError(f"{name}:{line}: the header names {', '.join(map(repr, twice))} more than once; rename one.")
+        raise DataError(
+            f"{name}:{line}: the header names {', '.join(map(repr, twice))} more than once; rename one, or "
+            "write a line with the columns' names above it, if these are values."
+        )
     return tuple(columns)
 
 

@@ -16,15 +16,15 @@ _DAY = datetime(2026, 2, 13, tzinfo=UTC)
 
 
 def _says_the_day(form: str) -> str:
-    """Refuse a time format that does not hold day, month and year."""
+    """Refuse a time format that does not hold year and month; without a day it is the first of the month."""
     if form in COUNTED:
         return form
     try:
         read = datetime.strptime(_DAY.strftime(form), form)
     except ValueError as error:
         raise ValueError(f"{form!r} is no time format ({error}); write one such as '%d.%m.%Y %H:%M'") from error
-    if read.replace(tzinfo=UTC) != _DAY:
-        raise ValueError(f"{form!r} must hold year, month and day, such as '%d.%m.%Y %H:%M'")
+    if read.replace(tzinfo=UTC) not in (_DAY, _DAY.replace(day=1)):
+        raise ValueError(f"{form!r} must hold year and month, such as '%d.%m.%Y %H:%M'")
     return form
 
 

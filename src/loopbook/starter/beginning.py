@@ -26,6 +26,9 @@ _ASKED: dict[label_types.Reading, str] = {
 }
 
 
+_MUCH = 0.2  # share of quarantine allowed for, from which on it is said first
+
+
 @dataclass(frozen=True)
 class Beginning:
     """What was written, and what a person should know of it.
@@ -163,6 +166,11 @@ def _begin(
     said = (*(doubt.text for doubt in written.doubts), *doubts)
     if assigned.time is not None and draft.by != "time":
         said += (f"the agent is not tested on later days than those it learns from. Split by {draft.by_reason}",)
+    if example := label_types.lists(guessed.column):
+        what = f"{quoted(guessed.column.name)} holds lists, such as {quoted(example)}"
+        said += (f"{what}, and each list is a value by itself. To learn one part, write a column that says who has it",)
+    if draft.quarantine > _MUCH:
+        said += (draft.lost,)
     told = _readings(guessed, name, file)
     return Beginning(
         target, (copied,) if copied else (), _guesses(draft), _next(draft, reading.parse(target)), guessed, told, said

@@ -1,7 +1,10 @@
-"""Conversion: JSON, JSON lines and Parquet as the csv file that `make new` goes on with."""
+"""Conversion: JSON, JSON lines and Parquet, packed or not, as the csv file that `make new` goes on with."""
 
+import gzip
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +16,9 @@ _RECORDS = 'Write a list of records, such as [{"text": "…", "label": 1}], or a
 
 
 def as_csv(content: bytes, name: str) -> bytes | None:
-    """Return a table as the bytes of a csv file in UTF-8; None: it is not written as JSON or Parquet.
+    """Return a table as the bytes of a csv file; None: it is one, as it stands.
+
+    A gzip archive, and a zip archive of one file, are unpacked; JSON and Parquet become csv in UTF-8.
 
     A record inside a record becomes columns such as `user.city`; a list stays as JSON text. Whole numbers stay whole,
     whatever is missing beside them.
@@ -23,6 +28,10 @@ def as_csv(content: bytes, name: str) -> bytes | None:
     DataError
         For a file of these kinds that is damaged, or whose JSON holds no table.
     """
+    unpacked = _unpacked(content, name)
+    if unpacked is not None:
+        table = as_csv(unpacked, name)
+        return unpacked if table is None else table
     if content.startswith(b"PAR1"):
         frame = _parquet(content, name)
     elif content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
@@ -30,6 +39,19 @@ def as_csv(content: bytes, name: str) -> bytes | None:
     else:
         return None
     return frame.to_csv(index=False).encode("utf-8", "replace")
+
+
+def _unpacked(content: bytes, name: str) -> bytes | None:
+    try:
+        if content.startswith(b"\x1f\x8b"):
+            return gzip.decompress(content)
+        if content.startswith(b"PK\x03\x04"):
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                files = [entry for entry in archive.infolist() if not entry.is_dir()]
+                return archive.read(files[0]) if len(files) == 1 else None
+    except (OSError, EOFError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(f"{name} cannot be unpacked: {error}. Unpack it, and name the file in it.") from error
+    return None
 
 
 def _parquet(content: bytes, name: str) -> pd.DataFrame:

@@ -15,14 +15,13 @@ from loopbook.starter import marks
 from loopbook.starter.marks import Doubt
 
 _KINDS = {
-    b"PK\x03\x04": "an Excel workbook or a zip archive",
+    b"PK\x03\x04": "an Excel workbook, or a zip archive of several files",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"%PDF": "a PDF",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
     b"PAR1": "a parquet file",
     b"SQLite format 3": "an SQLite database",
-    b"\x1f\x8b": "a gzip archive",
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _SAVE = "Save the table as CSV (UTF-8) and name that file."
@@ -116,21 +115,30 @@ def _refuse_shape(table: files.Table, broken: float, text: str, sign: str, name:
             f"{name}: {broken:.0%} of the rows do not fit the header on the first line "
             f"(line {example.line}: {example.detail}).{hint}"
         )
-    header = pd.Series(table.columns, dtype=object)
-    read, bad = parsing.numbers(header)
     refuse(
         DataError,
         (
-            len(header) < 2,
+            len(table.columns) < 2,
             f"{name} has one column. A table with a label and at least one input is needed, its columns divided by "
             "comma, semicolon, tab or |.",
         ),
         (not table.rows, f"{name} has a header and no rows that can be read. Is it the right file?"),
         (
-            (~bad & pd.notna(read)).sum() > len(header) / 2,
-            f"{name}: the first line holds numbers, not names. Write a line with the columns' names above it.",
+            _is_row(table),
+            f"{name}: the first line holds values, as the lines below it do, and no names. Write a line with the "
+            "columns' names above it.",
         ),
     )
+
+
+def _is_row(table: files.Table) -> bool:
+    """Say whether the header is a row: mostly numbers, or cells that stand below it too, beside numbers and texts."""
+    read, bad = parsing.numbers(pd.Series(table.columns, dtype=object))
+    numbers, cells = (~bad & pd.notna(read)).tolist(), zip(*table.rows, strict=True)
+    below = [name in map(str.strip, values) for name, values in zip(table.columns, cells, strict=True)]
+    wordy = (len(name.split()) >= 5 for name in table.columns)
+    likely = sum(map(any, zip(numbers, below, wordy, strict=True)))
+    return sum(numbers) > len(numbers) / 2 or (any(below) and likely >= 2)
 
 
 def _shape_hint(lines: list[str], sign: str) -> str:

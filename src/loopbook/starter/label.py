@@ -90,8 +90,8 @@ def _series(columns: Sequence[Column]) -> str:
     if kinds != {"time", "number"}:
         return ""
     return (
-        "It holds only a time and numbers. Loopbook neither forecasts nor looks for what is unusual: it learns from "
-        "a column that says of each row what is to be found, such as 1 for a fault and 0 for none. Add one. "
+        "It holds only a time and numbers: to find what is unusual in them without a label, copy "
+        "notebooks/scenarios/plant-watch.yaml and name file, time and sensors there (docs/plant.md). "
     )
 
 

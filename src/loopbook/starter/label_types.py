@@ -124,9 +124,21 @@ def shown(column: Column, most: int = 4) -> str:
     if column.personal:
         return f"{column.distinct:,} values that name persons"
     top = spellings(column).most_common(most)
-    listed = ", ".join(f"{shorten(value, 30)!r} {count / column.known:.0%}" for value, count in top)
+    listed = ", ".join(f"{shorten(value, 30)!r} {_percent(count / column.known)}" for value, count in top)
     more = len(spellings(column)) - len(top)
     return listed + (f" and {more:,} more" if more > 0 else "")
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share in (0, 1) or 0.005 <= share < 0.995 else f"{share:.2%}"
+
+
+def lists(column: Column) -> str:
+    """Return an example of a column whose values are lists of some parts, such as ``a|b``; nothing for another."""
+    parted = {value: re.split(r"[|;,]\s*|><", value) for value in column.counts if column.numbers is None}
+    several = [value for value, parts in parted.items() if len(parts) > 1]
+    parts = {part for value in several for part in parted[value]}
+    return several[0] if len(several) > max(len(parts), len(parted) // 3) else ""
 
 
 def spellings(column: Column) -> Counter[str]:

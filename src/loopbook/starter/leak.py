@@ -14,6 +14,7 @@ from loopbook.starter.column import Column
 _TELLING = 0.95  # balanced accuracy on held-out rows from which one column tells the label nearly alone
 _LEAST_ROWS = 5  # a level of fewer rows says nothing
 _LEAST_HELD = 10  # held-out rows of the rarer class, below which nothing can be said
+_BY_CHANCE = 1e-6
 _SAMPLE = 20_000
 
 Bools = NDArray[np.bool_]
@@ -33,6 +34,18 @@ def afterwards(name: str, label: str, values: Iterable[str]) -> str:
     return ""
 
 
+def implies(column: Column, truth: Bools, labelled: Bools) -> str:
+    """Return which of two levels has rows of yes alone, beyond chance: another label, where it is written as the label.
+
+    Of comments marked ``toxic``, ``insult`` and ``threat``, an insult is toxic.
+    """
+    level = min(column.counts, key=lambda value: column.counts[value])
+    answers = truth[labelled & (np.array(column.values, dtype=object) == level)]
+    if not answers.all() or truth[labelled].mean() ** len(answers) > _BY_CHANCE:
+        return ""
+    return f"{_WHERE} {level!r} the label is always yes, in {len(answers):,} rows"
+
+
 _AFTER = re.compile(f"(?:{'|'.join(sorted(words.AFTERWARDS, key=len, reverse=True))})+")
 
 
@@ -48,7 +61,7 @@ def tells(column: Column, told: Sequence[Bools], labelled: Bools) -> str:
     return found[0] if suspected else next(filled, "")
 
 
-_FILLED, _WHERE = "whether it has a value tells", "where it has a value the"
+_FILLED, _WHERE = "whether it has a value tells", "where it has"
 
 
 def suspect(column: Column, truth: Bools, labelled: Bools) -> str:
@@ -94,7 +107,7 @@ def _one_sided(filled: Bools, yes: Bools) -> str:
     if count < 0.1 * len(yes) or expected < _LEAST_HELD or 0.01 * count < min(answers.sum(), (~answers).sum()):
         return ""
     answer, share = ("yes", answers.mean()) if answers.mean() > 0.5 else ("no", 1 - answers.mean())
-    return f"{_WHERE} label is {answer}, in {share:.0%} of {count:,} rows that it was not learned from"
+    return f"{_WHERE} a value the label is {answer}, in {share:.0%} of {count:,} rows that it was not learned from"
 
 
 def _by_level(values: list[str], truth: Bools, learned: NDArray[np.intp]) -> tuple[str, Bools]:

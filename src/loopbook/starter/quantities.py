@@ -30,6 +30,9 @@ _DUBIOUS = frozenset(
 )
 """Words that mean "no value" among numbers and times; elsewhere they can be values."""
 
+_CODES = (7, 8, 9, 77, 88, 99, 777, 888, 997, 998, 999, 7777, 8888, 9997, 9998, 9999, 99999, 999999)
+"""What surveys, registers and loggers write for "no value", with or without a minus."""
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -54,9 +57,28 @@ def read(written: list[str], counts: Counter[str], form: Form) -> Quantity:
     if mixed:
         return Quantity(numbers, ~parsing.is_missing(written), "", None, doubt)
     tokens = words_for_none(written, bad, len(np.unique(numbers[~np.isnan(numbers)])) > _MANY)
+    if codes := sorted({value for value, coded in zip(written, _codes_for_none(numbers), strict=True) if coded}):
+        tokens = tuple(sorted({*codes, *(tokens or _usual(written))}))
+        doubt = doubt or f"a column of numbers, and {', '.join(map(quoted, codes))} among them read as no value"
     if tokens:
         numbers, bad = parsing.numbers(series, Notation(form.decimal, form.thousands, unit, tokens))
     return Quantity(numbers, bad, unit, tokens, doubt)
+
+
+def _codes_for_none(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say where a code such as -9 or 999 stands for no value: repeated, and far from all numbers that are no codes.
+
+    Far is beyond them by their whole range; below 0, where no other number is, any code is far.
+    """
+    values, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
+    coded = np.isin(np.abs(values), _CODES)
+    others = values[~coded]
+    if len(others) < 2 or not coded.any():
+        return np.zeros(len(numbers), dtype=bool)
+    low, high = others[0], others[-1]
+    beyond = np.maximum(values - high, low - values) > high - low
+    far = coded & (counts >= _REPEATED) & (beyond | ((values < 0) & (low >= 0)))
+    return np.asarray(np.isin(numbers, values[far]))
 
 
 def words_for_none(written: list[str], bad: NDArray[np.bool_], many: bool) -> tuple[str, ...] | None:
@@ -76,8 +98,11 @@ def words_for_none(written: list[str], bad: NDArray[np.bool_], many: bool) -> tu
         found = list({*found, *repeated})
     if not found:
         return None
-    usual = {value for value in written if value and value.casefold() in parsing.NOTHING | {"none"}}
-    return tuple(sorted({*found, *usual}))
+    return tuple(sorted({*found, *_usual(written)}))
+
+
+def _usual(written: list[str]) -> set[str]:
+    return {value for value in written if value and value.casefold() in parsing.NOTHING | {"none"}}
 
 
 def _unit(counts: Counter[str]) -> tuple[str, str, bool]:

@@ -151,11 +151,13 @@ def unusable(column: Column) -> str:
     return next((reason for holds, reason in reasons if holds), "")
 
 
-def _leaks(column: Column, label: LabelGuess) -> tuple[str, str]:
-    """Return what speaks for a leak: the column's name, and what it tells on rows held out."""
+def _leaks(column: Column, label: LabelGuess) -> tuple[str, str, str]:
+    """Return what speaks for a leak: the column's name, what it tells on rows held out, and that it is a label too."""
     values = spellings(label.column) if label.below is None and label.task != "number" else ()
     named = leak.afterwards(column.name, label.column.name, values)
-    return named, leak.tells(column, label.told, ~label.column.missing)
+    alike = column.distinct == 2 and set(spellings(column)) == set(spellings(label.column))
+    beside = leak.implies(column, label.truth, ~label.column.missing) if alike else ""
+    return named, leak.tells(column, label.told, ~label.column.missing), beside
 
 
 def _damaged(column: Column) -> str:
