@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
-from loopbook.data import databases, sources
+from loopbook.data import databases, series, sources
 from loopbook.data.download import Progress, silent
 from loopbook.data.sources import Collected
 from loopbook.data.web import fetching
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import DataError
-from loopbook.scenario.source import CrawlSource, FeedSource, SqlSource
+from loopbook.scenario.source import CrawlSource, FeedSource, Read, SqlSource
+from loopbook.statistics.coin import coin
 
 KINDS = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
 """Files that are taken from a folder, by how their names end."""
@@ -58,6 +60,8 @@ def check(scenario: Scenario, root: Path) -> None:
         If it names no folder, and its source is read as a whole; or the folder is not there.
     """
     folder, kind = scenario.watch.folder, scenario.source.kind
+    if folder is None and getattr(scenario.source, "series", None) is not None:
+        raise DataError("Readings of a series are watched in a folder: name it in watch.folder, and lay files in it.")
     if folder is None and not isinstance(scenario.source, SqlSource | FeedSource | CrawlSource):
         raise DataError(
             f"The source of {scenario.name} is of kind {kind}, which is read as a whole. Name a folder in which new "
@@ -69,7 +73,14 @@ def check(scenario: Scenario, root: Path) -> None:
         )
 
 
-def since(cursor: Cursor, scenario: Scenario, root: Path, raw: Path, progress: Progress = silent) -> Iterator[Arrival]:
+def since(
+    cursor: Cursor,
+    scenario: Scenario,
+    root: Path,
+    raw: Path,
+    progress: Progress = silent,
+    per_step: int | None = None,
+) -> Iterator[Arrival]:
     """Yield what has come in since a cursor, the earliest first; a cursor may name rows that come again.
 
     Parameters
@@ -80,6 +91,8 @@ def since(cursor: Cursor, scenario: Scenario, root: Path, raw: Path, progress: P
         Its section ``watch`` says where to look.
     root, raw
         The project's folder, and ``data/raw``.
+    per_step
+        Of a series: how the windows were cut that the agent has learned from; see `series.windows`.
 
     Raises
     ------
@@ -89,7 +102,8 @@ def since(cursor: Cursor, scenario: Scenario, root: Path, raw: Path, progress: P
     source = scenario.source
     if scenario.watch.folder is not None:
         try:
-            yield from _files(cursor, scenario, root, raw)
+            came = _files(cursor, scenario, root, raw)
+            yield from came if per_step is None else _windows(cursor, list(came), scenario, root, raw, per_step)
         except OSError as error:
             raise DataError(f"watch.folder: {error.filename or scenario.watch.folder}: {error.strerror}.") from error
     elif isinstance(source, SqlSource):
@@ -125,6 +139,33 @@ def _files(cursor: Cursor, scenario: Scenario, root: Path, raw: Path) -> Iterato
             yield Arrival(path.name, replace(came, tables=sources.tables(scenario.source, root, raw)), after)
         except DataError as error:
             yield Arrival(path.name, None, after, str(error))
+
+
+def _windows(
+    cursor: Cursor, came: list[Arrival], scenario: Scenario, root: Path, raw: Path, per_step: int
+) -> Iterator[Arrival]:
+    """Yield the windows that have ended since the cursor, where a file came: of the readings in all of the files."""
+    if not came:
+        return
+    yield from (replace(arrival, cursor=cursor) for arrival in came if arrival.collected is None)
+    every = [arrival.collected for arrival in _files({}, scenario, root, raw) if arrival.collected is not None]
+    last, known = str(cursor.get("window", "")), {*cursor.get("broken", ())}
+    frame = pd.concat([one.frame for one in every], ignore_index=True) if every else pd.DataFrame()
+    lines = np.concatenate([one.lines for one in every]) if every else np.zeros(0, dtype=np.int64)
+    where, source = str(scenario.watch.folder), scenario.source
+    try:
+        made = series.windows(frame, lines, cast(Read, source), per_step, known=False)
+    except DataError as error:
+        yield Arrival(where, None, {**cursor, **came[-1].cursor}, str(error))
+        return
+    new = (made.frame[str(source.time)] > last).to_numpy()
+    unread = pd.concat([one.broken for one in every])
+    broken = pd.concat([unread, pd.DataFrame(made.broken, columns=unread.columns)], ignore_index=True)
+    marks = pd.Series([coin(str(text)) for text in broken["text"]], dtype="float64")
+    fresh = broken[~marks.isin(known)].reset_index(drop=True)
+    rows = Collected(made.frame[new].reset_index(drop=True), made.lines[new], fresh, {"rows": int(new.sum())})
+    after = {**came[-1].cursor, "window": made.frame[str(source.time)].max(), "broken": sorted({*marks})}
+    yield Arrival(where, rows, after)
 
 
 def _queried(cursor: Cursor, source: SqlSource, column: str | None, root: Path, raw: Path) -> Iterator[Arrival]:

@@ -29,6 +29,7 @@ def shapley(
     seed: int = 0,
     most: int = 60,
     batch: int = 2_048,
+    together: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Return Shapley values of words and fields, estimated from drawn orders of the parts of each row.
 
@@ -43,6 +44,8 @@ def shapley(
         Of the draws; those of a row depend on nothing else but its place.
     most
         Words of a text that are parts of their own; the others together are one more.
+    together
+        Names under which fields come and go at once, such as sensors; None: each part by itself.
 
     Returns
     -------
@@ -66,17 +69,22 @@ def shapley(
     if not every:
         return pd.DataFrame(columns=explanation.COLUMNS)
     score = explanation.Score.of(targets.narrow(probabilities(frame)))
-    rows = np.array([part.row for part in every])
+    grouped: dict[Any, list[explanation.Part]] = {}
+    for at, part in enumerate(every):
+        grouped.setdefault(at if together is None else (part.row, together[part.field]), []).append(part)
+    players = list(grouped.values())
+    rows = np.array([own[0].row for own in players])
     removed, last = [], []
     for row in range(len(frame)):
         own, draw = np.flatnonzero(rows == row), np.random.default_rng([seed, row])
         drawn = [draw.permutation(own) for _ in range(math.ceil(orders / 2) if len(own) else 0)]
         for order in [way for one in drawn for way in (one, one[::-1])][:orders]:
-            removed += [[every[part] for part in order[: length + 1]] for length in range(len(order))]
+            removed += [[part for at in order[: length + 1] for part in players[at]] for length in range(len(order))]
             last += order.tolist()
     owners = rows[last]
     left = score.read(owners, explanation.asked(frame, removed, probabilities, batch))
-    first = np.array([len(taken) == 1 for taken in removed])
+    first = np.array([len(taken) == len(players[at]) for taken, at in zip(removed, last, strict=True)])
     before = np.where(first, score.whole[owners], np.roll(left, 1))
-    effect = np.bincount(last, weights=before - left, minlength=len(every)) / orders
-    return explanation.table(frame, every, effect, score.names(task, classes))
+    effect = np.bincount(last, weights=before - left, minlength=len(players)) / orders
+    shown = [own[0] if together is None else own[0]._replace(field=together[own[0].field]) for own in players]
+    return explanation.table(frame, shown, effect, score.names(task, classes))

@@ -3,11 +3,21 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
 
 from loopbook.requirements.prototype import Prototype
 from loopbook.scenario.contract import Scenario
@@ -61,6 +71,44 @@ class _Request(BaseModel):
     time: _Time | None = Field(None, strict=False, description="when it happened, ISO 8601; null: now")
 
 
+def says(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of an object in which a property is there, and is not null."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+
+
+class _Asked(_Request):
+    """One window of a series to decide on: its readings, or its features."""
+
+    model_config = ConfigDict(**_STRICT, json_schema_extra={"oneOf": [says("readings"), says("fields")]})
+    fields: Any = None
+    readings: Any = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.readings is None) == (self.fields is None):
+            raise ValueError(
+                "Send readings, of which a window is made, or the window's features in fields: one of them"
+            )
+        return self
+
+
+class _Reading(BaseModel):
+    """What the sensors show at a moment."""
+
+    model_config = _STRICT
+    time: _Time = Field(strict=False, description="when it was read, ISO 8601")
+
+
+def _ascending(readings: list[_Reading]) -> list[_Reading]:
+    """Return readings if no one is older than the one before it."""
+    for at, (before, after) in enumerate(pairwise(readings), 1):
+        if after.time < before.time:
+            raise ValueError(
+                f"Readings should stand in the order of time: the one at {at} is older than that before it"
+            )
+    return readings
+
+
 _Attribute = Annotated[str, Field(max_length=200)] | Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)] | bool
 _Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -86,7 +134,8 @@ class _Output(BaseModel):
 def request_model(scenario: Scenario) -> type[BaseModel]:
     """Return the class of requests; the input fields stand in `fields`, under their own names.
 
-    Where the scenario watches over columns that are no inputs, `attributes` may name their values.
+    Where the scenario watches over columns that are no inputs, `attributes` may name their values. Where rows are
+    windows of a series, `readings` may stand in place of `fields`.
     """
     readable = _READABLE if len(scenario.task.text_fields) == 1 else None  # of several, one has to be
     kinds: dict[str, Any] = {
@@ -103,10 +152,23 @@ def request_model(scenario: Scenario) -> type[BaseModel]:
         for name, kind in scenario.task.fields.items()
     }
     parts: dict[str, Any] = {"fields": (_named("Fields", inputs), Field())}
+    if series := getattr(scenario.source, "series", None):
+        sensors = dict.fromkeys(series.names, (kinds["number"], None, "number; null: none at that moment"))
+        reading = _named("Reading", sensors, _Reading)
+        several: Any = Annotated[list[reading], Field(min_length=1), AfterValidator(_ascending)]  # type: ignore[valid-type]
+        told = f"at least {series.back} back from the window's end (time, or the last reading), in the order of time"
+        parts = {
+            "fields": (
+                _named("Fields", inputs) | None,
+                Field(None, description="a window's features, as 02 makes them"),
+            ),
+            "readings": (several | None, Field(None, description=told)),
+        }
     if beside := {name: (_Attribute | None, None, _purpose(scenario, name)) for name in attributes(scenario)}:
         told = "what the agent is watched by, and never decides by; null: unknown"
         parts["attributes"] = (_named("Attributes", beside) | None, Field(None, description=told))
-    return create_model("Request", __base__=_Request, __doc__=_Request.__doc__, **parts)
+    base = _Asked if "readings" in parts else _Request
+    return create_model("Request", __base__=base, __doc__=base.__doc__, **parts)
 
 
 def attributes(scenario: Scenario) -> tuple[str, ...]:
@@ -132,7 +194,9 @@ def _purpose(scenario: Scenario, name: str) -> str:
     return "; ".join((*(said for said, holds in purposes.items() if holds), "null: unknown"))
 
 
-def _named(title: str, columns: Mapping[str, tuple[Any, Any, str]]) -> type[BaseModel]:
+def _named(
+    title: str, columns: Mapping[str, tuple[Any, Any, str]], base: type[BaseModel] | None = None
+) -> type[BaseModel]:
     """Return a class with a value for each column: its type, default and description.
 
     A column may have any name, also one that Python or pydantic reserves, so its name is an alias.
@@ -141,7 +205,7 @@ def _named(title: str, columns: Mapping[str, tuple[Any, Any, str]]) -> type[Base
         f"field_{number}": (kind, Field(default, alias=name, title=name, description=told))
         for number, (name, (kind, default, told)) in enumerate(columns.items())
     }
-    return create_model(title, __config__=_STRICT, **parts)
+    return create_model(title, __base__=base or create_model("Named", __config__=_STRICT), **parts)
 
 
 def answer_model(scenario: Scenario) -> type[BaseModel]:

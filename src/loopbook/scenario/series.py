@@ -1,6 +1,6 @@
 """Settings of time series: readings of sensors become rows, a window each."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -47,6 +47,12 @@ class Series(Settings):
         return self.values if self.by else self.sensors
 
     @property
+    def back(self) -> timedelta:
+        """How far a window and its lags look back."""
+        steps = max(self.lags, default=0) + 1
+        return max(timedelta(hours=self.window_hours), steps * timedelta(minutes=self.step_minutes))
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Columns of windows beside their time."""
         lags = [f"lag_{lag}" for lag in self.lags]
@@ -59,6 +65,7 @@ class Series(Settings):
             (bool(self.by) != bool(self.values), "'by' and 'values' belong together: name both, or neither"),
             (self.by and len(self.sensors) != 1, "with 'by' one column holds the numbers of all sensors"),
             (any(first >= last for first, last in spans), "a stretch must begin before it ends"),
+            ("time" in self.names, "a sensor cannot be called time: readings that are sent have theirs under it"),
             (self.window_hours * 60 < self.step_minutes, "window_hours must be no shorter than a step"),
         )
         return self

@@ -30,7 +30,9 @@ from loopbook.models.shipping.bundle import OnnxModel
 from loopbook.privacy import personal_data
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.errors import LoopbookError
+from loopbook.scenario.series import Series
 from loopbook.scenario.task import Ranking
+from loopbook.service import readings
 from loopbook.service.deciding import Unanswerable
 from loopbook.statistics import conformal, targets
 from loopbook.store import challengers, content, origin
@@ -42,7 +44,7 @@ REVISION = "LOOPBOOK_REVISION"
 """Names the revision of the code, where there is no git."""
 
 Request = Mapping[str, Any]
-"""What a caller asks: `fields` by name and, where known, `id`, `time` and `attributes`."""
+"""What a caller asks: `fields` by name, or of a series `readings`; where known, `id`, `time` and `attributes`."""
 
 _PERSONAL = ("decision_id", "row_id", "time")  # of a decision, what came from a person or tells it
 
@@ -161,6 +163,20 @@ class Served:
         processor = str(origin.hardware()["processor"])
         return {"onnxruntime": metadata.version("onnxruntime"), "processor": processor}
 
+    @property
+    def series(self) -> Series | None:
+        """Of readings, if rows are windows of them."""
+        return getattr(self.scenario.source, "series", None)
+
+    @cached_property
+    def per_step(self) -> int:
+        """Places of a step on the even grid of the windows that the run has learned from."""
+        origin = content.load(artifact(self.project, self.run, "dataset_card"))["origin"]
+        if "per_step" not in origin:
+            command = again(self.run.scenario, self.run.profile)
+            raise LoopbookError(f"Run {self.run.run} does not say how it cut readings into windows: {command}")
+        return int(origin["per_step"])
+
     @cached_property
     def usual(self) -> dict[str, Any]:
         """Typical values of the table fields, for explanations."""
@@ -181,11 +197,13 @@ class Served:
             day where nothing is simulated.
         """
         task, source = self.scenario.task, self.scenario.source
-        fields, attributes = request["fields"], request.get("attributes") or {}
+        fields, time, attributes = request["fields"], request.get("time"), request.get("attributes") or {}
+        if self.series is not None and fields is None:
+            time, fields = readings.features(request, received, self.series, self.per_step, self.scenario.simulated)
         row_id = request.get("id") or uuid4().hex
         if source.id in source.personal:
             row_id = personal_data.pseudonym(row_id, self.scenario.name)
-        time = request.get("time") or received
+        time = time or received
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
         if not self.scenario.simulated and time.date() > received.date():
             raise Unanswerable(f"time is after {received.date()} (UTC), and nothing of the future can be decided on.")
@@ -273,10 +291,24 @@ class Served:
         if len(self.agent.plan.classes) == 2:
             shared["threshold"] = self.threshold
         asked = zip(callers or [""] * len(kept), keys or [None] * len(kept), strict=True)
+        made, told = list(decided), _told(said)
+        if self.series is not None:
+            self._stood_out(rows, made, told)
         return [
-            Entry("decision", new_id(), {**_facts(decision), **told, **shared, "caller": caller}, row, key)
-            for decision, told, row, (caller, key) in zip(decided, _told(said), kept, asked, strict=True)
+            Entry("decision", new_id(), {**_facts(decision), **facts, **shared, "caller": caller}, row, key)
+            for decision, facts, row, (caller, key) in zip(made, told, kept, asked, strict=True)
         ]
+
+    def _stood_out(self, rows: pd.DataFrame, made: Sequence[Decision], told: Sequence[dict[str, Any]]) -> None:
+        """Add to the facts of windows on which something is done which sensors stood out."""
+        assert self.series is not None
+        idle, task = self.agent.plan.actions[: self.agent.plan.prices.idle], self.scenario.task
+        done = [at for at, decision in enumerate(made) if decision.action not in idle]
+        found = readings.stood_out(
+            rows.iloc[done], lambda some: self.agent.reason(some).explained, task, self.usual, self.series
+        )
+        for at, sensors in zip(done, found, strict=True):
+            told[at]["stood_out"] = sensors
 
 
 def bundle(project: Project, run: Run) -> Path:

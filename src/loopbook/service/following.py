@@ -244,6 +244,8 @@ def warm(served: Served) -> None:
     if served.scenario.studies.lists is not None:
         served.listing.make("", (), "warm")
     served.usual, served.card, served.runtime  # noqa: B018  # read now: they could be pruned, and nobody should wait
+    if served.series is not None:
+        served.per_step  # noqa: B018
 
 
 def _state(project: Project, scenario: str, profile: str) -> tuple[tuple[str, int], ...]:

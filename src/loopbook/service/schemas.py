@@ -16,7 +16,9 @@ from loopbook.decisions.rules import REVIEW
 from loopbook.privacy import personal_data
 from loopbook.requirements import interface
 from loopbook.scenario.contract import Scenario
+from loopbook.scenario.series import Series
 from loopbook.scenario.task import Number
+from loopbook.service import readings
 from loopbook.service.errors import Refused, misfit
 
 MANY = 1_000
@@ -107,6 +109,10 @@ class Wire:
 
     scenario: Scenario
 
+    @property
+    def _series(self) -> Series | None:
+        return getattr(self.scenario.source, "series", None)
+
     @cached_property
     def request(self) -> type[BaseModel]:
         return interface.request_model(self.scenario)
@@ -129,6 +135,14 @@ class Wire:
                 Annotated[float, Field(ge=0, le=1)] | None,
                 Field(None, description="probability from which the agent acts; null: the policy has no single one"),
             )
+        if self._series is not None:
+            parts["window"] = (readings.Window | None, Field(description="which was decided on; null: forgotten"))
+            parts["stood_out"] = (
+                list[readings.Sensor],
+                Field(
+                    description="sensors that the probability is due to, the strongest first; none if nothing is done"
+                ),
+            )
         return create_model("Decision", __base__=base, __doc__="What was decided.", **parts)
 
     @cached_property
@@ -146,7 +160,7 @@ class Wire:
         said = [name for name in _SAYING if name != "also" or task.also]
         return create_model(
             "Feedback",
-            __config__=ConfigDict(**_STRICT, json_schema_extra={"anyOf": [_says(name) for name in said]}),
+            __config__=ConfigDict(**_STRICT, json_schema_extra={"anyOf": [interface.says(name) for name in said]}),
             __doc__=Wire.feedback.__doc__,
             decision_id=(Id, Field(description="which decision")),
             user=(
@@ -230,6 +244,10 @@ class Wire:
         for name in ("value", "quantiles", "also"):
             if name in own:
                 told[name] = facts.get(name)
+        if self._series is not None:
+            ends = datetime.fromisoformat(stored.payload["time"]) if stored.payload else None
+            told["window"] = None if ends is None else readings.window(ends, self._series)
+            told["stood_out"] = facts.get("stood_out", [])
         return told
 
     def said(self, body: bytes) -> Mapping[str, Any]:
@@ -258,11 +276,6 @@ class Wire:
         if comment := said.get("comment"):
             payload["comment"] = cleaning.shorten(comment, COMMENT, self.scenario.data)
         return Entry("feedback", new_id(), facts, payload, key)
-
-
-def _says(name: str) -> dict[str, Any]:
-    """Return the JSON Schema of an object in which a property is there, and is not null."""
-    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 def _among(names: tuple[str, ...]) -> Any:

@@ -133,7 +133,9 @@ class Watch:
         cursor = content.read_json(file) if file.is_file() else {}
         decided = before = delivered = 0
         refused = Counter[str]()
-        for arrival in arrivals.since(cursor, self.scenario, self._project.root, self._project.raw, self._tell):
+        served, place = self._following.served, self._project
+        per_step = None if served.series is None else served.per_step
+        for arrival in arrivals.since(cursor, self.scenario, place.root, place.raw, self._tell, per_step):
             for stored in self._decided(arrival, refused):
                 new = [each for each in stored if not each.duplicate]
                 decided, before = decided + len(new), before + len(stored) - len(new)
