@@ -198,7 +198,8 @@ def check(scenario: Scenario, root: Path) -> None:
     where, known = _columns(scenario.source, root)
     series = getattr(scenario.source, "series", None)
     if known is not None and series is not None:
-        asked = [*series.sensors, *filter(None, (series.by, scenario.source.time))]
+        source = scenario.source
+        asked = [*series.sensors, *filter(None, (series.by, source.time)), *source.missing, *source.units]
         if lacking := [name for name in asked if name not in known]:
             raise DataError(
                 f"{where} has no column {lacking[0]!r}, of which windows are made.{suggest(lacking[0], known)}"
@@ -268,7 +269,8 @@ def require(scenario: Scenario, known: Iterable[str], where: str) -> None:
         named += [(f"task.{key}", name) for key in RANKED if (name := getattr(task, key))]
     if scenario.data.splits.column:
         named.append(("data.splits.column", scenario.data.splits.column))
-    listed = ("protected", "personal", "missing", "units")
+    of_readings = getattr(source, "series", None) is not None
+    listed = ("protected", "personal", *(() if of_readings else ("missing", "units")))
     named += [(f"source.{key}", name) for key in listed for name in getattr(source, key)]
     problems = [
         f"{where} has no column {name!r}, which {place} names.{suggest(name, known)}"
