@@ -253,7 +253,7 @@ def test_a_scenario_of_a_series_is_collected_and_checked(tmp_path: Path) -> None
     with pytest.raises(DataError, match=r"a window of x.csv has no column 'heat_nwo'.*Did you mean 'heat_now'"):
         sources.check(build_scenario(given, {"heat_nwo": "number"}, label), tmp_path)
     sources.check(build_scenario(given | {"missing": {"heat": ["-9"]}}, {"heat_now": "number"}, label), tmp_path)
-    with pytest.raises(DataError, match="x.csv has no column 'haet', of which windows are made"):
+    with pytest.raises(DataError, match=r"x.csv has no column 'haet', of which windows are made"):
         sources.check(build_scenario(given | {"units": {"haet": "C"}}, {"heat_now": "number"}, label), tmp_path)
     given["series"]["sensors"] = ["haet"]
     with pytest.raises(DataError, match=r"x.csv has no column 'haet', of which windows are made.*'heat'"):

@@ -130,6 +130,27 @@ def test_a_rating_with_many_values_is_the_label_where_nothing_else_could_be_one(
     assert (found.column.name, found.below) == (name, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("pump_on", [0, 1], True),
+        ("tag", ["TI101", "PI102", "XS1"], True),
+        ("fault", [0, 1], False),
+        ("kind", [], False),
+    ],
+)
+def test_readings_with_a_state_or_a_tag_are_said_to_be_a_series(name: str, values: list[object], said: bool) -> None:
+    times = [f"2026-01-{day % 28 + 1:02d} 10:00" for day in range(120)]
+    table = columns(
+        {"when": times, "value": [day**1.5 for day in range(120)]}
+        | {name: [(values or ["a", "b", "c"])[day % (len(values) or 3)] for day in range(120)]}
+        | ({} if values else {"text": [f"some words of number {day} here" for day in range(120)]})
+    )
+    guessed = label.guess(table, None, "x.csv")
+    assert guessed.column.name == name
+    assert ("plant-watch" in label.series(table, guessed.column)) == said
+
+
 @pytest.mark.parametrize("values", [("temperature",), ("speed", "pressure"), ("a", "b", "c")])
 def test_a_series_without_a_label_says_what_can_be_done(values: tuple[str, ...]) -> None:
     table: dict[str, Sequence[object]] = {

@@ -100,7 +100,7 @@ def begin(
         return _begin(project, name, file, raw, given, progress, task)
     with tempfile.TemporaryDirectory() as folder:
         progress(f"Turning {file.name} into a csv file")
-        stand_in = Path(folder) / f"{file.stem}.csv"
+        stand_in = Path(folder) / f"{file.stem.removesuffix('.csv')}.csv"
         stand_in.write_bytes(table)
         begun = _begin(project, name, stand_in, table, given, progress, task)
         return replace(begun, readings=_readings(begun.label, name, file))
@@ -169,6 +169,8 @@ def _begin(
     if example := label_types.lists(guessed.column):
         what = f"{quoted(guessed.column.name)} holds lists, such as {quoted(example)}"
         said += (f"{what}, and each list is a value by itself. To learn one part, write a column that says who has it",)
+    if given is None and (readings := label.series(columns, guessed.column)):
+        said += (readings.strip(),)
     if draft.quarantine > _MUCH:
         said += (draft.lost,)
     told = _readings(guessed, name, file)

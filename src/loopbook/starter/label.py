@@ -74,7 +74,7 @@ def guess(columns: Sequence[Column], given: str | None, name: str, task: Reading
         near = ", ".join(f"{column.name!r} ({shown(column)})" for column, *_ in ranked[:3])
         raise DataError(
             f"{name}: no column looks like a label, the thing to predict (a few values that repeat, such as yes and "
-            f"no, or a rating).{f' Nearest: {near}.' if near else ''} {_series(columns)}{REMEDY}"
+            f"no, or a rating).{f' Nearest: {near}.' if near else ''} {series(columns)}{REMEDY}"
         )
     best, score, why = ranked[0]
     gap = score - ranked[1][1] if len(ranked) > 1 else 2 * _CLOSE
@@ -84,13 +84,15 @@ def guess(columns: Sequence[Column], given: str | None, name: str, task: Reading
     return replace(found, which=why, sure=min(sure, found.sure), rivals=rivals)
 
 
-def _series(columns: Sequence[Column]) -> str:
-    """Return what can be done with a file of a time and numbers; nothing for another file."""
-    kinds = {column.kind for column in columns} - {"empty", "constant"}
-    if kinds != {"time", "number"}:
+def series(columns: Sequence[Column], label: Column | None = None) -> str:
+    """Return what can be done with a time and numbers alone; nothing for another file, or one whose label is named."""
+    kinds = {column.kind for column in columns if column is not label} - {"empty", "constant"}
+    named = label is not None and any(words.heard(label.name, among) for among, _ in _NAMES)
+    if kinds != {"time", "number"} or named:
         return ""
+    beside = f" beside {shorten(label.name, 40)!r}" if label else ""
     return (
-        "It holds only a time and numbers: to find what is unusual in them without a label, copy "
+        f"It holds only a time and numbers{beside}: to find what is unusual in them without a label, copy "
         "notebooks/scenarios/plant-watch.yaml and name file, time and sensors there (docs/plant.md). "
     )
 
