@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import threading
@@ -18,14 +19,17 @@ from sqlalchemy import Engine
 from tests.service.started import Service
 from tests.smoke import ROOT, Place, Ran
 
+from loopbook.data.features import Features
 from loopbook.decisions.audit import database
 from loopbook.decisions.audit.entry import Stored
 from loopbook.decisions.audit.writer import Writer
 from loopbook.decisions.replay import Budget
+from loopbook.models import seen_rows
 from loopbook.requirements import interface
 from loopbook.service.agent import Served
 from loopbook.service.client import Client
 from loopbook.service.schemas import Wire
+from loopbook.simulation.shop.truth import EXAMINATION, truth
 from loopbook.store import records
 from loopbook.store.project import Project
 
@@ -233,3 +237,61 @@ def test_a_comparison_a_copy_to_share_and_housekeeping_work_on_a_served_agent(li
     ):
         done = where.python("-m", "loopbook", *words)
         assert done.returncode in ((0, 1) if words[0] == "compare" else (0,)), done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def browsed(shop: Ran, place: Callable[[str], Place]) -> Ran:
+    """Return the agent of a simulated shop after its readers have asked for lists by HTTP and clicked as they like.
+
+    One of them clicks everything, by a list that is asked for again and again.
+    """
+    where = copied(shop, place, "browsed")
+    world = truth(Served.load(project(where), "book-shop", "smoke").scenario.source)
+    readers, books = (list(table) for table in (world.users["reader"], world.books.items["book"]))
+    random, day = np.random.default_rng(3), world.settings.days - 1
+    with (
+        log(where) as engine,
+        Service(project(where), engine, "book-shop", workers=1) as running,
+        Client(running.address, running.key) as client,
+    ):
+        for number, reader in enumerate(readers):
+            made = client.user_list(reader)
+            items = [place["item"] for place in made["places"]]
+            liked = world.relevance([number], [books.index(item) for item in items], day)[0]
+            looked = random.random(len(items)) < EXAMINATION[: len(items)] * liked
+            client.clicks(made["list_id"], [item for item, is_clicked in zip(items, looked, strict=True) if is_clicked])
+        client.user_list(readers[0])  # nobody says what was clicked of it
+        for _ in range(3):
+            made = client.user_list("farm")
+            client.clicks(made["list_id"], [place["item"] for place in made["places"]])
+    # A day has no second one in a test: outcomes of today have arrived today.
+    return where, where.run("book-shop", "--params", "monitoring.label_delay_days=0")
+
+
+def test_lists_that_were_served_are_watched_and_their_clicks_teach_the_challenger(browsed: Ran, shop: Ran) -> None:
+    where, now = browsed
+    metrics = {name: stage["metrics"] for name, stage in now["stages"].items()}
+    lived, decisions = table(where, now, "lived"), table(where, now, "decisions")
+    told = metrics["05_decisions"]
+    assert told["stream"] == "served" and told["decisions"] == len(decisions)
+    assert set(decisions["action"]) == {"show"} and lived["label"].notna().all()
+    assert told["served_lists"] == told["served_lists_reported"] == lived["query"].nunique() >= 60
+    assert lived["query_taken"].max() > 0 and (lived["title"] != "").all()
+    assert table(where, now, "outbox").empty, "what stood in a list was shown when it was asked for"
+    assert (lived["query"] == "farm").sum() == 10, "a user's places count once a day"
+    assert metrics["07_feedback"]["refused"] == 20
+    page = where.folder / "reports" / "book-shop" / "latest"
+    names = ("05_decisions", "06_monitoring", "07_feedback")
+    pages = {name: (page / f"{name}.html").read_text(encoding="utf-8") for name in names}
+    assert f"places of {told['served_lists']} lists" in pages["05_decisions"]
+    assert "Clicks by place with 95% intervals" in pages["06_monitoring"]
+    assert "30 places shown again on a day" in pages["05_decisions"]
+    assert "refused, places shown again on a day" in pages["07_feedback"]
+    taught = re.search(r"clicks</td><td[^>]*>([\d,]+)", pages["07_feedback"])
+    assert taught is not None and int(taught[1].replace(",", "")) > 300
+    challenger, champion = (
+        seen_rows.load(artifact(where, now, name) / more) for name, more in (("challenger", ""), ("champion", "model"))
+    )
+    features = Features.model_validate(plain(where, now, "features"))
+    learned = np.isin(seen_rows.hashes(features, lived), challenger)
+    assert learned.sum() > 300 and not np.isin(seen_rows.hashes(features, lived), champion).any()

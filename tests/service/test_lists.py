@@ -20,6 +20,7 @@ from loopbook.privacy import personal_data
 from loopbook.requirements import interface
 from loopbook.service import lists as module
 from loopbook.service.agent import Served
+from loopbook.service.client import Client, ServiceError
 from loopbook.store.sealed import LISTED
 
 
@@ -112,7 +113,9 @@ def test_what_is_no_request_is_refused(up: Service, query: str) -> None:
 
 def test_hostile_names_are_only_names(up: Service) -> None:
     for user, status in (
-        ("..%2fetc", 404),
+        ("..%2fetc", 200),
+        ("a%2Fb", 200),
+        ("a/b", 200),
         ("r1%00", 422),
         ("%3Cscript%3E", 200),
         ("%F0%9F%93%96", 200),
@@ -120,6 +123,19 @@ def test_hostile_names_are_only_names(up: Service) -> None:
     ):
         assert ask(up, user).status == status, user
     assert all("<b>" in place["reason"] or "took" not in place["reason"] for place in ask(up, "r2").json["places"])
+
+
+def test_the_client_asks_for_lists_of_any_name_and_reports_clicks_once(up: Service) -> None:
+    with Client(up.address, up.secret("caller")) as client:
+        made = client.user_list("a/b?c d", places=3, taken=["b0", "b2"])
+        assert len(made["places"]) == 3 and made["known"]
+        said = client.clicks(made["list_id"], [made["places"][0]["item"]], key="once")
+        assert said == client.clicks(made["list_id"], [made["places"][0]["item"]], key="once")
+        (stored,) = reader.named(up.engine, made["list_id"])
+        assert stored.payload is not None
+        assert stored.payload["user"] == personal_data.pseudonym("a/b?c d", up.scenario.name)
+        with pytest.raises(ServiceError, match="422"):
+            client.clicks(made["list_id"], ["no-such-book"])
 
 
 def test_callers_at_once_have_each_their_own_list(up: Service) -> None:

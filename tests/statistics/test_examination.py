@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -63,3 +65,22 @@ def test_weights_by_the_posterior_make_click_rates_relevances() -> None:
         assert np.average(click[own], weights=weight[own]) == pytest.approx(relevance, abs=0.02)
     table = pd.DataFrame({"value": theta})
     assert examination.at(table, [1, 3, 9]).tolist() == [1.0, 0.2, 0.2]
+
+
+@pytest.mark.parametrize(("shown", "clicks"), [([3, 2, 2], [3, 2, 2]), ([4, 3, 1], [0, 3, 0]), ([2, 2, 4], [1, 2, 4])])
+def test_clicks_beyond_what_was_looked_at_have_the_p_value_of_counting_all_outcomes(
+    shown: list[int], clicks: list[int]
+) -> None:
+    theta = np.array([1.0, 0.6, 0.3])
+    looks = [np.repeat(theta[at:], shown[at:]) for at in range(3)]
+    tails = []
+    for own, taken in zip(looks, np.cumsum(clicks[::-1])[::-1], strict=True):
+        every = np.array(list(product([0, 1], repeat=len(own))))
+        chance = np.prod(np.where(every == 1, own, 1 - own), axis=1)
+        tails.append(chance[every.sum(axis=1) >= taken].sum())
+    assert examination.beyond(shown, clicks, theta) == pytest.approx(min(1, 3 * min(tails)))
+
+
+def test_no_more_clicks_than_looks_are_beyond_nothing() -> None:
+    assert examination.beyond([10, 10], [10, 3], [1.0, 0.4]) == 1.0
+    assert examination.beyond([0, 0], [0, 0], [1.0, 0.4]) == 1.0

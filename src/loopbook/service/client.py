@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
+from urllib.parse import quote, urlencode
 
 import requests
 
@@ -62,6 +63,15 @@ class Client:
     def feedback(self, decision_id: str, user: str, key: str | None = None, **said: Any) -> Any:
         """Say what a user thinks of a decision: `label`, `comment`, `rating`, `seconds`."""
         return self._call("POST", "/v1/feedback", {"decision_id": decision_id, "user": user, **said}, key)
+
+    def user_list(self, user: str, places: int | None = None, taken: Sequence[str] = ()) -> Any:
+        """Return a user's list of items, best first; `taken`: what they took and the agent has not seen."""
+        asked = [*([("places", places)] if places else []), *(("taken", item) for item in taken)]
+        return self._call("GET", f"/v1/lists/{quote(user, safe='')}?{urlencode(asked)}")
+
+    def clicks(self, list_id: str, items: Sequence[str], key: str | None = None) -> Any:
+        """Say which items of a list its user clicked; none: it was looked at, and nothing was clicked."""
+        return self._call("POST", f"/v1/lists/{list_id}/clicks", {"items": list(items)}, key)
 
     def agent(self) -> Any:
         """Return what is served: card, versions, schemas."""

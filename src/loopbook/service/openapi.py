@@ -58,7 +58,7 @@ CONVERSATIONS: Mapping[str, tuple[str, str, tuple[int, ...]]] = {
 """The same of conversations, where the scenario has a support desk."""
 
 LISTS: Mapping[str, tuple[str, str, tuple[int, ...]]] = {
-    "user_list": ("GET", "/v1/lists/{user}", (401, 403, 422, 429, *_ALWAYS)),
+    "user_list": ("GET", "/v1/lists/{user:path}", (401, 403, 422, 429, *_ALWAYS)),
     "clicks": ("POST", "/v1/lists/{id}/clicks", (*_SENDING, 404)),
 }
 """The same of lists, where the scenario has them."""
