@@ -34,9 +34,10 @@ def why(shown: pd.DataFrame, looked: pd.DataFrame | None, most_an_hour: int) -> 
         Lists of one user.
     """
     found = pd.Series("", shown.index, dtype="str")
+    shown = shown.assign(query=shown["query"].fillna(shown["shown"]))  # who was forgotten is nobody else
     ordered = shown.sort_values(["written", "shown", "place"], kind="stable")
     lists = ordered.drop_duplicates("shown")
-    number = lists.groupby(["query", lists["written"].dt.floor("h")], dropna=False).cumcount()
+    number = lists.groupby(["query", lists["written"].dt.floor("h")]).cumcount()
     found[shown["shown"].isin(lists.loc[number >= most_an_hour, "shown"])] = HASTY
     kept = ordered[found[ordered.index] == ""].assign(day=ordered["written"].dt.floor("D"))
     kept = kept.sort_values("label", ascending=False, kind="stable", na_position="last")  # a click goes before

@@ -1,6 +1,7 @@
 """Served lists: each place of a list that a service has shown is a decision on a row, as the sealed log has them."""
 
 import json
+from typing import Any
 
 import pandas as pd
 
@@ -15,6 +16,11 @@ from loopbook.statistics.targets import by_class
 LEFT = "left"
 """Column of the sealed log that says why a decision does not count; empty or missing for one that does."""
 
+_AS_LOGGED = {
+    **{"relevance": "probability", "rules": "rule_hits", "reason": "reasons"},
+    **{"model": "model_version", "policy": "policy_version", "rules_version": "rules_version"},
+}
+
 
 def weighed(shown: pd.DataFrame, train: pd.DataFrame, scenario: Scenario) -> "pd.Series[str]":
     """Return why places do not count (`click_fraud.why`), by how often places are looked at in train."""
@@ -25,16 +31,12 @@ def refused(shown: pd.DataFrame, train: pd.DataFrame, scenario: Scenario) -> pd.
     """Return places with a report of clicks that do not count, as lines that are no answer: `line, reason, detail`."""
     left = weighed(shown, train, scenario)[shown["label"].notna()]
     left = left[left != ""]
-    detail = ("list " + shown["shown"] + " of " + shown["query"].fillna("somebody forgotten"))[left.index]
+    detail = ("list " + shown["shown"] + " of " + shown["query"])[left.index]
     return pd.DataFrame({"line": left.index + 1, "reason": left, "detail": detail}).reset_index(drop=True)
 
 
 def decisions(
-    shown: pd.DataFrame,
-    left: "pd.Series[str]",
-    plan: Plan,
-    rows: pd.DataFrame,
-    items: pd.DataFrame,
+    shown: pd.DataFrame, left: "pd.Series[str]", plan: Plan, rows: pd.DataFrame, items: pd.DataFrame
 ) -> pd.DataFrame:
     """Return places of lists as decisions of the sealed log, with `label`, `shown` and `LEFT`.
 
@@ -44,8 +46,6 @@ def decisions(
         Sealed lists, `list_log.LINE`.
     left
         Why each place does not count.
-    plan
-        Task, classes and costs.
     rows
         Of all splits: what users took until the run was made, and what is known of them.
     items
@@ -58,22 +58,16 @@ def decisions(
     leave, show = plan.actions
     about = _known(shown, left, rows, items, task).astype(object)
     told = about.where(about.notna(), None).to_dict("records")
-    forgotten = shown["query"].isna()
-    return pd.DataFrame(
-        {
-            **{"decision_id": shown["row_id"], "row_id": shown["row_id"].mask(forgotten), "time": shown["written"]},
-            **{"probability": p, "answer": [plan.classes[int(one >= 0.5)] for one in p]},
-            **{"decision": show, "action": show, "rule": "", "rule_hits": shown["rules"], "reasons": shown["reason"]},
-            **{"reviewed": False, "review_refused": False, "verdict": None},
-            **{"expected_cost": expected[:, 1], "next_action": leave, "next_cost": expected[:, 0]},
-            **{"model_version": shown["model"], "policy_version": shown["policy"]},
-            **{"rules_version": shown["rules_version"], "value": None, "also": "{}", "versions": "{}"},
-            "scores": [json.dumps(dict(zip(plan.classes, (1 - one, one), strict=True))) for one in p],
-            "fields": [json.dumps({name: row.get(name) for name in task.fields}) for row in told],
-            "attributes": [json.dumps(row) for row in told],
-            **{"written": shown["written"], "label": shown["label"], "shown": shown["shown"], LEFT: left},
-        }
-    )
+    more: dict[str, Any] = {
+        **{"decision_id": shown["row_id"], "row_id": shown["row_id"].mask(shown["query"].isna()), LEFT: left},
+        **{"time": shown["written"], "answer": [plan.classes[int(one >= 0.5)] for one in p]},
+        **{"decision": show, "action": show, "rule": "", "reviewed": False, "review_refused": False, "verdict": None},
+        **{"expected_cost": expected[:, 1], "next_action": leave, "next_cost": expected[:, 0], "value": None},
+        **{"also": "{}", "versions": "{}", "attributes": [json.dumps(row) for row in told]},
+        "scores": [json.dumps(dict(zip(plan.classes, (1 - one, one), strict=True))) for one in p],
+        "fields": [json.dumps({name: row.get(name) for name in task.fields}) for row in told],
+    }
+    return shown[["written", "label", "shown", *_AS_LOGGED]].rename(columns=_AS_LOGGED).assign(**more)
 
 
 def of_lists(decided: pd.DataFrame) -> "pd.Series[bool]":
@@ -96,8 +90,7 @@ def told(decided: pd.DataFrame, rows: pd.DataFrame, task: Task) -> str:
     counts, own = figures(decided), rows[of_lists(decided).to_numpy()]
     if not counts:
         return ""
-    fields = [features.column(own, name) for name in task.fields]
-    missing = [name for name, values in zip(task.fields, fields, strict=True) if (values.isna() | (values == "")).all()]
+    missing = [name for name in task.fields if features.column(own, name).replace("", pd.NA).isna().all()]
     unknown = f" Nobody knows {', '.join(missing)} of them: missing." if missing else ""
     return (
         f"{len(own):,} of them are places of {counts['served_lists']:,} lists; of {counts['served_lists_reported']:,} "
@@ -123,11 +116,9 @@ def _known(
 
 
 def _users(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns that say one thing of each user, whenever: index ``query``. A number of the moment is none."""
+    """Return the columns that differ between users and never within one's rows: index ``query``."""
     latest = rows.drop_duplicates("query", keep="last").set_index("query")
     several = rows[rows["query"].duplicated(keep=False)]
-    same = {
-        name: (several[name] == (own := several["query"].map(latest[name]))) | (several[name].isna() & own.isna())
-        for name in latest
-    }
-    return latest[[name for name, equal in same.items() if len(several) and bool(equal.all())]]
+    own = latest.loc[several["query"]].set_index(several.index)
+    same = {name: (several[name] == own[name]) | (several[name].isna() & own[name].isna()) for name in latest}
+    return latest[[name for name in latest if len(several) and same[name].all() and latest[name].nunique() > 1]]

@@ -105,6 +105,7 @@ def build(
     rows = relabelling.further(rows, also, outcomes, task)
     judges = kept_back & outcome.notna().to_numpy(dtype=bool)
     recent = stream[judges].assign(label=_as_in(stream, outcome, judges).astype(known)).reset_index(drop=True)
+    known_by = "clicks" if isinstance(task, Ranking) else "outcomes"
     added = pd.DataFrame(
         [
             {
@@ -113,16 +114,12 @@ def build(
                 "labels": words.in_words(_as_in(stream, label, mask), task),
                 "weight": float(weight[mask].sum()),
             }
-            for source, mask in (("users", by_user), (_known_by(task), taught & ~by_user))
+            for source, mask in (("users", by_user), (known_by, taught & ~by_user))
         ]
         + [_added(rows[rows["row_id"].astype(str).isin(list(by_row))], name, task) for name, by_row in also.items()]
     )
     taught_groups = frozenset(rows["group"].astype(str))
     return LearningSet(pd.concat([train, rows], ignore_index=True), recent, added, taught_groups)
-
-
-def _known_by(task: Task) -> str:
-    return "clicks" if isinstance(task, Ranking) else "outcomes"
 
 
 def _added(rows: pd.DataFrame, name: str, task: Task) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What notebook 14 shows of lists over time: coverage, the feedback loop, drift of taste, new items, lists served."""
+"""What notebooks 06 and 14 show of lists over time: coverage, the feedback loop, drift of taste, new items."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING
@@ -91,13 +91,6 @@ def lived(rows: pd.DataFrame, items: int) -> list[Figure | Sentence]:
         share=True,
     )
     return [drawn, coverage(lists.coverage(placed, items))]
-
-
-def served(shown: pd.DataFrame) -> pd.DataFrame | Sentence:
-    """Return clicks by place of the lists that a service has shown, or say that there are none."""
-    if shown.empty:
-        return Sentence("No list has been served yet.")
-    return lists.by_place(lists.of(shown)).round(3)
 
 
 def recorded(covered: pd.DataFrame, hungry: pd.DataFrame, moved: pd.DataFrame | Sentence) -> dict[str, float]:
