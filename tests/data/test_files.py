@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from loopbook.data import encodings, files
+from loopbook.data import encodings, files, plain_csv
 from loopbook.data.files import CsvForm
 from loopbook.scenario.errors import DataError
 
@@ -68,7 +68,9 @@ def test_lines_of_rows_and_broken_rows_differ_and_nothing_is_lost(lines):
 
 
 def test_a_header_that_stands_there_again_is_no_row():
-    table = files.read_csv(b"a, b\n1,2\na,b\n3,4\n", CsvForm(), "x.csv")
+    content = b"a, b\n1,2\na, b\n3,4\n"
+    assert plain_csv.read(content, CsvForm(), "x.csv") is None
+    table = files.read_csv(content, CsvForm(), "x.csv")
     assert table.rows == [["1", "2"], ["3", "4"]]
     assert [(row.line, row.detail) for row in table.broken] == [(3, "the header again")]
 

@@ -53,6 +53,7 @@ def columns() -> dict[str, list[Any]]:
         b"\n".join(map(dumped, RECORDS)),
         b"\r\n".join(map(dumped, RECORDS)) + b"\r\n\r\n",
         dumped({"meta": {"page": 1}, "data": RECORDS}),
+        dumped({"status": "ok", "response": {"page": 1, "tags": ["a"], "results": RECORDS}}),
     ],
 )
 def test_records_become_columns_whatever_is_around_them(content: bytes) -> None:

@@ -151,7 +151,7 @@ def read_csv(content: bytes, form: CsvForm, name: str, limit: int | None = None)
         if all(name.startswith(_UNNAMED) for name in columns[len(record) :]):
             record += [""] * (len(columns) - len(record))
         wrong = f"{len(record)} fields where the header has {len(columns)}" if len(record) != len(columns) else ""
-        wrong = wrong or "the header again" * (tuple(map(str.strip, record)) == columns)
+        wrong = wrong or "the header again" * (not form.header and tuple(map(str.strip, record)) == columns)
         if problem or wrong:
             table.broken.append(Broken(line, "broken-line", problem or wrong, sign.join(record)))
         else:

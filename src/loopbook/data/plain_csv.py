@@ -28,8 +28,8 @@ def read(content: bytes, form: files.CsvForm, name: str) -> pd.DataFrame | None:
     Returns
     -------
     DataFrame
-        Columns of texts; None: a row is broken, a value has several lines, a line is empty, or quotation marks stand
-        where they mean nothing, so that the file must be read with care.
+        Columns of texts; None: a row is broken, a value has several lines, a line is empty, the header stands there
+        again, or quotation marks stand where they mean nothing, so that the file must be read with care.
 
     Raises
     ------
@@ -45,6 +45,7 @@ def read(content: bytes, form: files.CsvForm, name: str) -> pd.DataFrame | None:
         form.escapes
         or not form.quoting
         or plain.startswith(b"\n")
+        or (not form.header and b"\n%b\n" % plain.partition(b"\n")[0] in plain)
         or any(sign in plain for sign in (b"\r", b"\n\n", b'\\"'))
     )
     if careful or (b'"' in plain and not _values(sign.encode()).fullmatch(plain)):

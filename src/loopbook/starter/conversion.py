@@ -88,13 +88,21 @@ def _records(value: Any) -> list[dict[str, Any]]:
         return value if all(isinstance(record, dict) for record in value) else []
     if not isinstance(value, dict):
         return []
-    lists = [found for part in value.values() if isinstance(part, list) and (found := _records(part))]
-    if len(lists) == 1:
+    if len(lists := list(_lists(value))) == 1:
         return lists[0]
     columns = {name: list(part.values()) if isinstance(part, dict) else part for name, part in value.items()}
     if not all(isinstance(part, list) for part in columns.values()) or len(set(map(len, columns.values()))) != 1:
         return []
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _lists(value: Any) -> Iterator[list[dict[str, Any]]]:
+    """Yield the lists of records below an object, but not those inside a record."""
+    if isinstance(value, dict):
+        for part in value.values():
+            yield from _lists(part)
+    elif isinstance(value, list) and (found := _records(value)):
+        yield found
 
 
 def _lines(text: str, name: str) -> list[dict[str, Any]]:
