@@ -64,6 +64,11 @@ def test_short_and_empty_texts_are_compared_too():
     assert neighbours.pairs([], 0.85).shape == (0, 2)
 
 
+def test_an_emoji_is_said_and_punctuation_is_not():
+    texts = ["😡", "😍", "never again 😡", "never again 😍", "Never again", "never, again!!", "❤", "☹"]
+    assert neighbours.pairs(texts, 0.85).tolist() == [[4, 5]]
+
+
 def test_thousands_of_alike_texts_end_and_all_are_linked_with_the_first():
     texts = [
         f"the delivery of parcel {number:05d} to the northern warehouse was late again today" for number in range(500)

@@ -122,7 +122,9 @@ def test_trouble_and_yes_are_heard_in_chinese_japanese_and_korean(column: str, v
     assert "please check" not in found.meaning
 
 
-@pytest.mark.parametrize("name", ["rating", "stars", "customer_score", "Bewertung"])
+@pytest.mark.parametrize(
+    "name", ["rating", "stars", "customer_score", "Bewertung", "How likely are you to recommend us? (0-10)"]
+)
 @pytest.mark.parametrize("last", [True, False])
 def test_a_rating_with_many_values_is_the_label_where_nothing_else_could_be_one(name: str, last: bool) -> None:
     table = {name: [(number * 37 % 100) / 10 - 5 for number in range(100)], "text": TEXT}

@@ -18,7 +18,7 @@ SHINGLE = 5
 
 _HASHES = 96
 _BUCKET = 200  # larger buckets are compared with their leaders only, so that hostile data cannot ask for n² pairs
-_PLAIN = re.compile(r"[\W_]+")
+_PLAIN = re.compile(r"(?:(?![\u2600-\u27bf\U0001f000-\U0001faff])[\W_])+")  # all but letters, digits and emoji
 _PRIME_STEP = np.uint64(1_099_511_628_211)
 
 
@@ -29,8 +29,8 @@ Shingles = list[NDArray[np.uint64]]
 def pairs(texts: Sequence[str], threshold: float) -> NDArray[np.int64]:
     """Return the pairs of texts with a Jaccard similarity of their shingles of at least `threshold`.
 
-    Case, punctuation and spaces do not count. A similar pair is missed with a probability below 0.001; what is
-    returned is confirmed exactly. In a bucket of more than 200 alike texts each is compared with the bucket's leaders
+    Case, punctuation and spaces do not count; emoji do. A similar pair is missed with a probability below 0.001; what
+    is returned is confirmed exactly. In a bucket of more than 200 alike texts each is compared with the bucket's leaders
     (texts that are not near an earlier leader), not with all.
 
     Parameters

@@ -109,7 +109,7 @@ KINDS = frozenset(
 RATING = frozenset(
     (
         *("rating", "ratings", "stars", "star", "score", "sterne", "bewertung", "satisfaction", "zufriedenheit"),
-        *("sentiment", "polarity", "nps", "csat"),
+        *("sentiment", "polarity", "nps", "csat", "satisfied", "recommend"),
     )
 )
 
