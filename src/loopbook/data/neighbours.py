@@ -30,8 +30,8 @@ def pairs(texts: Sequence[str], threshold: float) -> NDArray[np.int64]:
     """Return the pairs of texts with a Jaccard similarity of their shingles of at least `threshold`.
 
     Case, punctuation and spaces do not count; emoji do. A similar pair is missed with a probability below 0.001; what
-    is returned is confirmed exactly. In a bucket of more than 200 alike texts each is compared with the bucket's leaders
-    (texts that are not near an earlier leader), not with all.
+    is returned is confirmed exactly. In a bucket of more than 200 alike texts each is compared with the bucket's
+    leaders (texts that are not near an earlier leader), not with all.
 
     Parameters
     ----------
