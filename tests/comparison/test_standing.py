@@ -72,6 +72,7 @@ PLAIN = GAIN | {"champion": "tfidf", "paired_difference": 0.0, "paired_differenc
                 "paired_difference_high": 0.0}  # fmt: skip
 WORSE = GAIN | {"paired_difference": -0.03, "paired_difference_low": -0.04, "paired_difference_high": -0.02}
 CHANCE = GAIN | {"paired_difference": -0.03, "paired_difference_low": -0.07, "paired_difference_high": 0.01}
+EQUAL = GAIN | {"paired_difference": 0.0, "paired_difference_low": 0.0, "paired_difference_high": 0.0}
 SAVING = {"saving_per_decision": 2.0, "saving_per_decision_low": -1.0, "saving_per_decision_high": 5.0}
 LOSS = {"cv_saving": -2.0, "cv_saving_low": -3.0, "cv_saving_high": -1.0, **SAVING}
 
@@ -83,6 +84,7 @@ LOSS = {"cv_saving": -2.0, "cv_saving_low": -3.0, "cv_saving_high": -1.0, **SAVI
         (run(FAILED), [], "Not finished: 03_training failed.", "Mend 03_training: no rows"),
         (run(stage("04_optimization", metrics=WORSE)), [], "Not ready: worse than a plain baseline.", "Prefer tfidf"),
         (run(stage("04_optimization", metrics=CHANCE)), [], "no difference beyond chance from", "show on more rows"),
+        (run(stage("04_optimization", metrics=EQUAL)), [], "equal to a plain baseline", "show on more rows"),
         (run(stage("05_decisions", metrics=SAVING)), [], "no saving beyond chance", "Check the costs"),
         (run(stage("05_decisions", metrics=LOSS)), [], "dearer than deciding without a model", "is cheaper"),
         (run(), [alert("Odd.")] * 80, "Not ready: 80 alerts open when this run ended.", "the dearest first."),

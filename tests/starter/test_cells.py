@@ -214,6 +214,15 @@ def test_codes_for_no_value_are_no_numbers(cells: list[str], codes: set[str]) ->
     assert ("read as no value" in found.doubt) == bool(codes)
 
 
+@pytest.mark.parametrize("bound", ["<5.0", "> 200", "≤1"])
+def test_numbers_with_bounds_among_them_are_said(bound: str) -> None:
+    cells = [bound if row % 5 == 0 else f"{row}.25" for row in range(ROWS)]
+    found = door(["amount", "y"], cells, ["a", "b"] * (ROWS // 2))["amount"]
+    assert found.doubt == f"a column of numbers and of bounds, such as '{bound}': write a number in their place"
+    tickets = [f"A/5 {row}" if row % 5 == 0 else str(1000 * row) for row in range(ROWS)]
+    assert door(["ticket", "y"], tickets, ["a", "b"] * (ROWS // 2))["ticket"].doubt == ""
+
+
 def test_na_among_words_is_missing() -> None:
     found = door(["colour", "y"], ["NA", "red", "green", "blue"] * 30, ["a", "b"] * (ROWS // 2))["colour"]
     assert (found.distinct, found.missing_share) == (3, 0.25)

@@ -149,11 +149,9 @@ def _baselines(run: Run) -> Iterator[_Finding]:
     champion, baseline = figures.get("champion"), figures.get("baseline")
     gain = difference(figures, "cv_difference", "paired_difference")
     if gain is not None and champion != baseline and gain.word != "better":
-        worse = gain.word == "worse"
+        worse, than = gain.word == "worse", {"worse": " than", "equal": " to"}.get(gain.word, " from")
         yield _Finding(
-            "worse than a plain baseline"
-            if worse
-            else f"{gain.word} from a plain baseline".replace("equal", "equal to"),
+            f"{gain.word}{than} a plain baseline",
             f"Prefer {baseline or 'the plain baseline'}, which is simpler"
             + (" and better" if worse else ", or show on more rows that the champion is better")
             + ".",

@@ -22,6 +22,7 @@ Kind = Literal["empty", "constant", "number", "time", "text", "category", "code"
 _SAMPLE = 300  # values that are looked at for personal data and for the form of times
 _FEW = 10  # different values up to which a column is a scale or some levels, whatever its name
 _NUMBERS = 0.95  # share of values that must be numbers; the others go to quarantine
+_BOUND = re.compile(r"[<>≤≥]=?\s*\d")
 _MANY_LEVELS = 50
 
 
@@ -142,7 +143,11 @@ def _number_or_time(name: str, written: list[str], form: Form) -> Column | None:
         )
     timed = moments.read(name, written, counts)
     if timed is None:
-        return replace(_of_words(name, written), doubt=found.doubt) if found.doubt else None
+        bounds = [value for value, bad in zip(written, found.bad, strict=True) if bad and _BOUND.match(value)]
+        doubt = found.doubt
+        if bounds and readable + len(bounds) / len(written) >= _NUMBERS:
+            doubt = f"a column of numbers and of bounds, such as {quoted(bounds[0])}: write a number in their place"
+        return replace(_of_words(name, written), doubt=doubt) if doubt else None
     missing = parsing.is_missing(written, timed.tokens)
     by_name = words.heard(name, ("birth", "birthday", "birthdate", "dob", "geburtsdatum", "geburtstag"))
     personal = f"its name says {by_name!r}" if by_name else ""

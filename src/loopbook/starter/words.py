@@ -83,7 +83,7 @@ LABEL_LIKE = frozenset(
             "antwort",
             "resolved",
         ),
-        *("quality", "qualität", "diagnosis", "diagnose", "is", "has", "ist", "hat"),
+        *("quality", "qualität", "diagnosis", "diagnose", "readmitted", "is", "has", "ist", "hat"),
     )
 )
 KINDS = frozenset(
