@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import date
 from typing import Any
 
@@ -116,6 +117,15 @@ def test_later_rounds_need_rows_kept_in_one_way(source: Any, data: Any, message:
     simulated = {"kind": "simulation", "time": "time"} | source
     with pytest.raises(ValidationError, match=message):
         Scenario.model_validate(scenario(source=simulated, data=data))
+
+
+def test_dates_say_themselves_when_later_rounds_begin() -> None:
+    dates = ["2026-02-01", "2026-03-01", "2026-04-01", "2026-05-01", "2026-06-01"]
+    source = {"kind": "csv", "path": "x.csv", "time": "time"}
+    for some in (dates, dates[:4]):
+        with nullcontext() if some == dates else pytest.raises(ValidationError, match="later window need 5"):
+            splits = {"by": "time", "windows": 2, "dates": some}
+            Scenario.model_validate(scenario(source=source, data={"splits": splits}))
 
 
 def test_ids_of_stories_and_criteria_must_differ() -> None:

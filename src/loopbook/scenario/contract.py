@@ -132,9 +132,9 @@ class Scenario(Settings):
                 "source.later_days are for later rounds, so data.splits.by must be 'time'",
             ),
             (
-                splits.windows > 1 and bool(later) == bool(splits.held_back),
-                f"data.splits.windows is {splits.windows}, so rows must be kept for later rounds in one way: "
-                "by data.splits.held_back (a share of the rows), or in a simulation by source.later_days",
+                splits.windows > 1 and not splits.dates and bool(later) == bool(splits.held_back),
+                f"data.splits.windows is {splits.windows}, so rows must be kept for later rounds in one way: by "
+                "data.splits.dates, data.splits.held_back (a share of the rows) or, of a simulation, source.later_days",
             ),
             (
                 later and splits.windows == 1,

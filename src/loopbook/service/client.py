@@ -53,7 +53,7 @@ class Client:
         self._trusted = certificate or True
 
     def decide(self, asked: Json | Sequence[Json], key: str | None = None) -> Any:
-        """Return the decision on a request, or those on up to 1,000, in their order."""
+        """Return the decision on a request, or those on up to 1,000, in their order; a plant's may hold `readings`."""
         return self._call("POST", "/v1/decisions", asked, key)
 
     def decision(self, id: str, explain: bool = False) -> Any:
