@@ -76,6 +76,8 @@ def _codes_for_none(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
     if len(others) < 2 or not coded.any():
         return np.zeros(len(numbers), dtype=bool)
     low, high = others[0], others[-1]
+    for value in values[values > high]:  # of a scale from 4 to 9 no value is a code
+        high = value if value - high <= 1 else high
     beyond = np.maximum(values - high, low - values) > high - low
     far = coded & (counts >= _REPEATED) & (beyond | ((values < 0) & (low >= 0)))
     return np.asarray(np.isin(numbers, values[far]))
