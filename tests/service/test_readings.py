@@ -56,9 +56,16 @@ def served(project: Project) -> Served:
 
 
 @pytest.fixture(scope="module")
-def stream(served: Served) -> pd.DataFrame:
-    """Return windows as 02 made them, the latest of them; none is simulated."""
-    return pd.read_parquet(artifact(served.project, served.run, "stream")).iloc[::20]
+def every(served: Served) -> pd.DataFrame:
+    """Return windows as 02 collects them, by their time; none is simulated."""
+    frame = sources.collect(served.scenario.source, ROOT, Project(ROOT).raw).frame
+    return frame[frame["fault"] == "none"].assign(time=lambda table: pd.to_datetime(table["timestamp"], utc=True))
+
+
+@pytest.fixture(scope="module")
+def stream(every: pd.DataFrame) -> pd.DataFrame:
+    """Return the latest of them, with two failures."""
+    return every[every["time"] >= pd.Timestamp("2014-01-06", tz="UTC")].iloc[::20]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +107,8 @@ def test_what_is_served_is_decided_on_the_windows_of_02(
     served: Served, stream: pd.DataFrame, machine: pd.DataFrame
 ) -> None:
     wire, fields = Wire(served.scenario), list(served.scenario.task.fields)
-    for row in stream.itertuples():
+    split = pd.read_parquet(artifact(served.project, served.run, "stream"))
+    for row in (*stream.itertuples(), *split.iloc[::60].itertuples()):
         (asked,), _, _ = wire.requests(to_body(readings=stretch(machine, row.time, BACK + timedelta(minutes=17))))
         (kept,) = served.prepare([asked])
         assert pd.Timestamp(kept["time"]) == row.time
@@ -215,7 +223,7 @@ def test_the_sensor_that_is_not_as_usual_stood_out() -> None:
 
 
 def test_a_growing_file_is_watched_window_by_window(
-    project: Project, served: Served, machine: pd.DataFrame, engine: Engine
+    project: Project, served: Served, machine: pd.DataFrame, every: pd.DataFrame, engine: Engine
 ) -> None:
     folder = project.data / "incoming"
     folder.mkdir()
@@ -240,14 +248,14 @@ def test_a_growing_file_is_watched_window_by_window(
     decisions = [
         one for one in reader.entries(engine, served.name, kinds=["decision"]) if one.facts["caller"] == "watch"
     ]
-    every = pd.read_parquet(artifact(project, served.run, "stream")).set_index("time")
     ends = [pd.Timestamp(one.payload["time"]) for one in decisions if one.payload]
     first, last = pd.Timestamp("2014-02-05 15:30", tz="UTC"), part["time"].max().floor("30min")
     assert ends[:-1] == list(pd.date_range(first, last, freq="30min")), "each once, and none before it has ended"
     assert sum(count for count, _ in looked) == len(ends) - 1
+    known = every.set_index("time")
     for one, end in zip(decisions[:-1], ends, strict=False):
         assert one.payload is not None
-        assert one.payload["fields"] == {name: every.at[end, name] for name in served.scenario.task.fields}
+        assert one.payload["fields"] == {name: known.at[end, name] for name in served.scenario.task.fields}
 
 
 def test_readings_are_watched_in_a_folder_only(project: Project, served: Served) -> None:
