@@ -11,11 +11,12 @@ those that come out after day 60.
 
 `rankers`: NDCG@10 of all books out by day 75 that the reader has not opened; the mix against each of its parts and
 against itself without texts, paired over the readers of all worlds. New books by their gains alone in the full
-ranking, and among themselves. `diverse`: a day's lists by worth alone and with diversity and floor. `off_policy`: the
-value of the lists of popularity and the mix on the lists logged after day 60, examination estimated from the log
-before, against the truth. `loop`: three rounds of 10 days in which the ranker's own lists are what it learns from
-next, as served (diversity, floor, exploration), by worth alone, and without learning again. `bandit`: Thompson
-sampling and LinUCB on the mix's features against the mix, from day 60 in the simulation, and off-policy.
+ranking, and among themselves. `diverse`: a day's lists by worth alone and with diversity and prices of books, which
+were chosen in worlds 101 to 106. `off_policy`: the value of the lists of popularity and the mix on the lists logged
+after day 60, examination estimated from the log before, against the truth. `loop`: three rounds of 10 days in which the
+ranker's own lists are what it learns from next, as served (diversity, prices, exploration), by worth alone, and without
+learning again. `bandit`: Thompson sampling and LinUCB on the mix's features against the mix, from day 60 in the
+simulation, and off-policy.
 Intervals: bootstrap over readers where they are paired, else Student's t over worlds. Times are not judged.
 """
 
@@ -24,6 +25,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -34,7 +36,9 @@ from scipy.special import expit
 
 from loopbook.decisions import off_policy
 from loopbook.decisions.bandit import Bandit
-from loopbook.decisions.lists import Shelf, compose
+from loopbook.decisions.list_prices import prices
+from loopbook.decisions.lists import compose, worths
+from loopbook.decisions.shelf import Shelf
 from loopbook.models.encoders import sentence_encoder
 from loopbook.models.ranking import interactions, ranker_fit
 from loopbook.models.ranking.ranker import TEXT, Ranker
@@ -50,8 +54,8 @@ BASELINES = ("popularity", "recent", "item_knn", "ease", "als")
 PARTS = "popularity,recent,rate,item_knn,ease,als,content,two_tower,click"
 QUICK = ("recent", "rate", "ease", "content")
 AXES = 8
-PLAIN = ListsSettings(diversity=0.0, floor=0.0, exploration=0.0)
-DIVERSE = ListsSettings(diversity=0.1, floor=0.2, rare=0.2, exploration=0.0)
+PLAIN = ListsSettings(diversity=0.0, exploration=0.0)
+DIVERSE = ListsSettings(diversity=0.05, ndcg_budget=0.01, exploration=0.0)
 SERVED = DIVERSE.model_copy(update={"exploration": 0.1})
 Array = np.ndarray
 
@@ -219,19 +223,24 @@ def diverse(worlds: list[World]) -> None:
     over("  more", (other[2] - plain[2]).tolist())
 
 
+def priced(world: World, relevance: Array, gone: Array, lists: int, settings: ListsSettings) -> Shelf:
+    """The shelf with prices of books, found on lists of everybody for whom it is not gone [R, B]."""
+    shelf = Shelf.of(world.shop.items.rename(columns={"book": "item"}), settings, world.vectors)
+    if not settings.ndcg_budget:
+        return shelf
+    each = [worths(own, shelf, shelf.items[out], settings, {}) for own, out in zip(relevance, gone, strict=True)]
+    return replace(shelf, prices=prices(np.stack(each), PLACES, lists, settings.ndcg_budget))
+
+
 def composed(world: World, settings: ListsSettings, readers: Array) -> Array:
-    """The lists of some readers on the day of judgement; what was shown is counted after every ten."""
-    frame = world.shop.items.rename(columns={"book": "item"})
-    shelf, exposure = Shelf.of(frame, settings, world.vectors), np.zeros(world.books)
-    stock, lists = world.truth.stock(MIDDLE), np.full((len(readers), PLACES), -1)
-    past = world.history.toarray() > 0
+    """The lists of some readers on the day of judgement, by prices for as many lists."""
+    gone = (world.history.toarray() > 0) | ~world.truth.stock(MIDDLE)
+    shelf = priced(world, world.probability, gone, len(readers), settings)
+    lists = np.full((len(readers), PLACES), -1)
     for at, reader in enumerate(readers):
-        if at % 10 == 0:
-            shelf = shelf.shown(np.where(stock, exposure, np.inf), settings)
-        gone = shelf.items[past[reader] | ~stock]
-        items = compose(world.probability[reader], shelf, gone, settings, f"{reader}", places=PLACES).items
+        out, told = shelf.items[gone[reader]], world.probability[reader]
+        items = compose(told, shelf, out, settings, f"{reader}", places=PLACES).items
         lists[at, : len(items)] = [shelf.numbers[item] for item in items]
-        np.add.at(exposure, lists[at], 1)
     return lists
 
 
@@ -287,21 +296,17 @@ def off_policies(worlds: list[World]) -> None:
 Rank = Callable[[Visits, np.random.Generator], Array]
 
 
-def served(world: World, rank: Rank, settings: ListsSettings) -> Policy:
-    """The policy of composed lists by the relevance [v, B] that `rank` sees; exposures are counted on."""
-    frame = world.shop.items.rename(columns={"book": "item"})
-    plain, seen = Shelf.of(frame, settings, world.vectors), np.zeros(world.books)
+def served(world: World, rank: Rank, settings: ListsSettings, shelves: Sequence[Shelf]) -> Policy:
+    """The policy of composed lists by the relevance [v, B] that `rank` sees, on the last of some shelves."""
 
     def policy(visits: Visits, rng: np.random.Generator) -> Lists:
-        shelf = plain.shown(np.where(world.truth.stock(visits.day), seen, np.inf), settings)
         relevance, shape = rank(visits, rng), (len(visits.readers), PLACES)
-        books, chance = np.zeros(shape, dtype=np.int64), np.ones(shape)
+        books, chance, shelf = np.zeros(shape, dtype=np.int64), np.ones(shape), shelves[-1]
         for at, reader in enumerate(visits.readers):
             gone = shelf.items[~visits.allowed[at]]
             made = compose(relevance[at], shelf, gone, settings, f"{reader} {visits.day}", places=PLACES)
             books[at] = [shelf.numbers[item] for item in made.items]
             chance[at] = [place.propensity for place in made.places]
-        np.add.at(seen, books.ravel(), 1)
         return Lists(books, chance)
 
     return policy
@@ -316,15 +321,21 @@ def loop(worlds: list[World]) -> None:
     for world in worlds:
         for name, (settings, refitted) in WAYS.items():
             days: list[pd.DataFrame] = []
-            own = [world.fit(world.before, QUICK)]
+            shelves: list[Shelf] = []
+            own: list[Ranker] = []
 
-            def rank(visits: Visits, _: object, days: list[pd.DataFrame] = days, own: list[Ranker] = own) -> Array:
-                if refitted and visits.day in STARTS[1:]:  # noqa: B023
-                    own.append(world.fit(numbered(pd.concat(days)), QUICK))  # noqa: B023
-                logits = own[-1].logits(csr_array(visits.opened.astype(np.float32)))
+            def rank(visits: Visits, _: object) -> Array:
+                if not own or (refitted and visits.day in STARTS[1:]):  # noqa: B023
+                    log = numbered(pd.concat(days)) if own else world.before  # noqa: B023
+                    own.append(world.fit(log, QUICK))  # noqa: B023
+                    past = taken(log, world.settings)  # noqa: B023
+                    gone = (past.toarray() > 0) | ~world.truth.stock(visits.day)  # noqa: B023
+                    seen = expit(own[-1].logits(past).astype(np.float64))  # noqa: B023
+                    shelves.append(priced(world, seen, gone, len(visits.readers), settings))  # noqa: B023
+                logits = own[-1].logits(csr_array(visits.opened.astype(np.float32)))  # noqa: B023
                 return np.asarray(expit(logits.astype(np.float64)))
 
-            rows = numbered(simulate(world.settings, served(world, rank, settings), CUT, days.append).rows)
+            rows = numbered(simulate(world.settings, served(world, rank, settings, shelves), CUT, days.append).rows)
             daily = rows.groupby("day").agg(
                 books=("book", "nunique"), clicks=("clicked", "sum"), places=("place", "size")
             )
@@ -376,7 +387,8 @@ def bandits(worlds: list[World]) -> None:
                 by = {"linucb": bandit.ucb, "thompson": lambda x: bandit.thompson(x, rng), "mix": lambda x: x[..., -1]}
                 return np.asarray(np.clip(by[name](x), 0, 1))
 
-            simulate(world.settings, served(world, rank, PLAIN), CUT, heard)
+            shelf = priced(world, world.probability, world.history.toarray() > 0, 1, PLAIN)
+            simulate(world.settings, served(world, rank, PLAIN, [shelf]), CUT, heard)
             worth.setdefault(name, []).append(float(np.mean(values)))
     print("True value of a list from day 60 on, in clicks: the bandit learns every night, the mix does not")
     for name, values in worth.items():

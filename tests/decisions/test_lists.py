@@ -1,5 +1,6 @@
-"""Lists as decisions: worth, rules, diversity, floors, exploration, reasons."""
+"""Lists as decisions: worth, rules, diversity, prices, exploration, reasons."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from scipy.sparse import csr_array
 
-from loopbook.decisions.lists import Shelf, compose
+from loopbook.decisions.lists import compose
+from loopbook.decisions.shelf import Shelf
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.lists import ListRule, ListsSettings
 
@@ -32,7 +35,7 @@ def settings(**given: Any) -> ListsSettings:
 
 
 def ordered(chosen: ListsSettings, history: tuple[str, ...] = (), **given: Any) -> str:
-    shelf = Shelf.of(ITEMS, chosen, ALIKE, given.pop("exposure", None))
+    shelf = replace(Shelf.of(ITEMS, chosen, ALIKE), prices=np.array(given.pop("prices", np.zeros(6))))
     return "".join(compose(RELEVANCE, shelf, history, chosen, "toss", **given).items)
 
 
@@ -81,13 +84,22 @@ def test_diversity_puts_unlike_items_higher_by_maximal_marginal_relevance() -> N
     assert decision.places[1].rules == ("diversity",)
 
 
-def test_a_floor_keeps_places_for_items_that_were_shown_least() -> None:
-    exposure = [9, 9, 9, 9, 9, 0]
-    chosen = settings(floor=0.5, rare=0.1)
-    decision = compose(RELEVANCE, Shelf.of(ITEMS, chosen, ALIKE, exposure), (), chosen, "toss", places=4)
-    assert decision.items == ("a", "b", "f", "c")  # of two kept places one: nothing else is rare
-    assert [place.rules for place in decision.places] == [(), (), ("floor",), ()]
-    assert ordered(settings(floor=0.5), places=4) == "abcd"
+def test_a_price_brings_an_item_into_the_list_at_the_place_where_it_costs_least() -> None:
+    prices = [0, 0, 0, 0, 0, 0.3]  # the last place counts 0.43: 0.43 * 0.1 / 0.9 + 0.3 is more than 0.43 * 0.6 / 0.9
+    chosen = settings(ndcg_budget=0.1)
+    shelf = replace(Shelf.of(ITEMS, chosen, ALIKE), prices=np.array(prices))
+    decision = compose(RELEVANCE, shelf, (), chosen, "toss", places=4)
+    assert decision.items == ("a", "b", "c", "f")
+    assert [place.rules for place in decision.places] == [(), (), (), ("coverage",)]
+    assert ordered(settings(), places=4, prices=prices) == "abcd"  # without a budget nothing is given up
+    assert ordered(settings(ndcg_budget=0.1, cost=0.9), places=6, prices=prices) == "abcde"  # nor for a loss
+
+
+def test_a_pool_that_is_smaller_than_the_list_fills_it_all_the_same() -> None:
+    many = pd.DataFrame({"item": [f"i{number:02d}" for number in range(30)]})
+    chosen = settings(pool=10)
+    made = compose(np.linspace(0.9, 0.1, 30), Shelf.of(many, chosen, np.ones((30, 1))), (), chosen, "toss", places=25)
+    assert list(made.items) == many["item"].tolist()[:25]
 
 
 @given(share=st.floats(0.01, 1.0), places=st.integers(1, 6))
@@ -124,12 +136,17 @@ def test_the_same_toss_gives_the_same_list() -> None:
     assert len({compose(RELEVANCE, shelf, (), chosen, f"u {n}").items for n in range(20)}) > 5
 
 
-def test_reasons_name_what_was_taken_what_many_take_and_what_is_tried() -> None:
+def test_reasons_name_who_took_both_what_is_alike_what_many_take_and_what_is_tried() -> None:
     chosen = settings(title="title")
-    shelf = Shelf.of(ITEMS, chosen, ALIKE, popularity=np.array([1, 1, 1, 1, 1, 9]))
+    both = csr_array(([0.9, 0.4, 0.2], ([0, 4, 4], [2, 2, 5])), shape=(6, 6))
+    shelf = Shelf.of(ITEMS, chosen, ALIKE, np.array([1, 1, 1, 1, 1, 9]), both)
     reasons = {place.item: place.reason for place in compose(RELEVANCE, shelf, ("e", "a"), chosen, "t").places}
-    assert reasons["b"] == "Because you took “Anna”."
-    assert reasons["d"] == "Because you took “Emil”."
+    assert reasons["c"] == "Because those who took “Anna” took it too."
+    assert reasons["f"] == "Because those who took “Emil” took it too."
+    assert reasons["b"] == "Because it is like “Anna”, which you took."
+    alone = replace(shelf, together=None)
+    reasons = {place.item: place.reason for place in compose(RELEVANCE, alone, ("e", "a"), chosen, "t").places}
+    assert reasons["d"] == "Because it is like “Emil”, which you took."
     assert reasons["f"] == "Because many take it at the moment."
     assert compose(RELEVANCE, shelf, (), settings(exploration=1.0), "t").places[0].reason.startswith("Chosen at random")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.decisions import shops
 
 from loopbook.decisions import lists_page, lists_study
+from loopbook.decisions.lists_worth import LOGGED, Worth
 from loopbook.scenario.errors import DataError
 
 
@@ -28,29 +30,46 @@ def test_no_list_shows_what_was_taken_and_clicks_count_by_how_rarely_they_could_
             assert not {study.listing.shelf.items[at] for at in own} & {*moment.taken}
     gains = study.taken.data
     assert gains.min() >= 1 and gains.max() > 5 * gains.min()
-    assert replace(study, looked=None).taken.data.max() == 1
+    unknown = study.rows.assign(propensity=np.nan)
+    assert replace(study, rows=unknown).taken.data.max() == 1
 
 
-def test_diversity_costs_relevance_and_buys_coverage() -> None:
-    table = shops.study().trade_off()
-    assert table.index.tolist() == list(lists_study.WEIGHTS)
-    assert table["diversity"].is_monotonic_increasing
-    assert table["coverage"].iloc[-1] > table["coverage"].iloc[0]
-    assert table.loc[0.0, "change"] == 0 and table.loc[0.5, "ndcg"] <= table.loc[0.0, "ndcg"] + 0.02
-
-
-def test_a_floor_for_rare_items_brings_more_items_into_lists() -> None:
+def test_a_budget_brings_more_items_into_lists_and_the_truth_judges_what_it_costs() -> None:
     study = shops.study()
-    settings = study.settings.model_copy(update={"floor": 0.2})
-    other = replace(study, listing=replace(study.listing, settings=settings))
-    plain, kept = study.cost(), other.cost()
-    assert kept["coverage"] > plain["coverage"] > 0.9
-    assert kept["change"].low <= kept["change"].value <= kept["change"].high
+    table = study.trade_off()
+    assert table.index.tolist() == list(lists_study.BUDGETS)
+    assert (table["gain"].iloc[1:] > table["gain"].iloc[0]).all() and table["gini"].iloc[-1] < table["gini"].iloc[0]
+    assert table["kept"].iloc[0] == pytest.approx(1, abs=0.02)
+    assert ((table["low"] <= table["kept"]) & (table["kept"] <= table["high"])).all()
+    assert study.truth is not None
+    moment = study.moments[3]
+    world, day = shops.shop().truth, (moment.time - pd.Timestamp(shops.SOURCE.start, tz="UTC")).days
+    own = world.relevance([int(moment.user[1:]) - 1], [int(item[1:]) - 1 for item in study.listing.shelf.items], day)
+    assert study.truth[3] == pytest.approx(own[0])
+
+
+@pytest.mark.parametrize(("diversity", "met"), [(0.05, True), (0.3, False), (0.5, False)])
+def test_the_criterion_on_ndcg_is_missed_by_lists_that_give_up_too_much(diversity: float, met: bool) -> None:
+    """Lists of who knows the true relevance, so that there is something to give up."""
+    study = shops.study()
+    other, knowing = replace(study), lambda _: study.truth
+    vars(other)["policies"] = {lists_study.WORTH: study.made(study.other(0.0, diversity=0.0), knowing)}
+    found = other.kept(study.made(study.other(0.0, diversity=diversity), knowing))
+    assert (found.low >= 0.98) == met and found.low <= found.value <= 1
+
+
+def test_where_the_truth_is_not_known_clicks_judge_with_a_wider_interval() -> None:
+    study = shops.study()
+    other = replace(study)
+    vars(other)["truth"] = None  # as of any source but a simulated one
+    assert study.kept(study.policies["popularity"]).value < 1
+    wide, narrow = (one.kept(study.policies["popularity"]) for one in (other, study))
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
 
 
 def test_values_from_the_log_lie_near_the_truth_and_so_does_the_logs_own() -> None:
-    table = shops.study().worth()
-    logged = table.loc[lists_study.LOGGED]
+    table = Worth(shops.study()).worth()
+    logged = table.loc[LOGGED]
     assert logged["low"] <= logged["truth"] <= logged["high"]
     robust = table[table["estimator"] == "doubly_robust"]
     assert ((robust["low"] - 0.1 <= robust["truth"]) & (robust["truth"] <= robust["high"] + 0.1)).all()
@@ -60,26 +79,26 @@ def test_values_from_the_log_lie_near_the_truth_and_so_does_the_logs_own() -> No
 def test_without_examination_or_propensities_it_refuses() -> None:
     study = shops.study()
     with pytest.raises(DataError, match="examination"):
-        replace(study, looked=None).worth()
+        Worth(replace(study, looked=None)).worth()
     with pytest.raises(DataError, match="propensity"):
-        replace(study, rows=study.rows.assign(propensity=np.nan)).worth()
+        Worth(replace(study, rows=study.rows.assign(propensity=np.nan))).worth()
 
 
 def test_a_bandit_learns_from_clicks_before_and_is_judged_as_the_others_are() -> None:
     study = shops.study()
     known = shops.rows()[shops.rows()["time"] < shops.CUT]
-    made = study.bandit(known, 200)
+    made = Worth(study).bandit(known, 200)
     assert made.shape == (400, 10)
-    table = study.worth({"bandit": made})
+    table = Worth(study).worth({"bandit": made})
     own = table[table["estimator"] == "doubly_robust"].loc["bandit"]
     assert own["low"] - 0.1 <= own["truth"] <= own["high"] + 0.1
     with pytest.raises(DataError, match="examination"):
-        replace(study, looked=None).bandit(known)
+        Worth(replace(study, looked=None)).bandit(known)
 
 
 def test_the_gain_over_popularity_is_paired_and_a_log_that_cannot_tell_says_why() -> None:
     study = shops.study()
-    gain, table = study.gain(), study.worth()
+    gain, table = Worth(study).gain(), Worth(study).worth()
     robust = table[table["estimator"] == "doubly_robust"]["value"]
     assert gain.value == pytest.approx(robust[lists_study.OWN] - robust[lists_study.POPULAR])
     apart = table["high"] - table["low"]

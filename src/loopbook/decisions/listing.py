@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loopbook.decisions import lists
-from loopbook.decisions.lists import ListDecision, Shelf
+from loopbook.decisions import list_prices, lists
+from loopbook.decisions.lists import ListDecision
+from loopbook.decisions.shelf import Shelf
 from loopbook.models.ranking import interactions
 from loopbook.models.ranking.ranker import Ranker
 from loopbook.store import content
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test", "gate", "stream")
 """Splits of a run, whose rows say what users took until the run was made."""
 VECTORS = "vectors"
+_USERS = 1_000  # by whose lists items are priced, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +93,8 @@ class Listing:
             .reset_index()
         )
         taken = rows[rows["label"] == 1].sort_values("time", kind="stable")
-        shown, counts = (
-            np.asarray(part["item"].value_counts().reindex(ranker.items, fill_value=0), dtype=np.float64)
-            for part in (rows, taken)
-        )
-        shelf = Shelf.of(known, settings, vectors, shown, counts)
+        counts = np.asarray(taken["item"].value_counts().reindex(ranker.items, fill_value=0), dtype=np.float64)
+        shelf = Shelf.of(known, settings, vectors, counts, ranker.together())
         histories = {str(user): tuple(own) for user, own in taken.groupby("query")["item"]}
         about = [name for name in _about(settings) if name in rows]
         users: Any = rows.drop_duplicates("query", keep="last").set_index("query")[about].to_dict("index")
@@ -107,16 +106,34 @@ class Listing:
         folder = artifact("ranker")
         wanted = ["query", "item", "label", "time", *_about(scenario.studies.lists)]
         rows = pd.concat([_rows(artifact(name), wanted) for name in SPLITS], ignore_index=True)
-        vectors = content.load(folder / f"{VECTORS}.npz")[VECTORS]
-        version = content.digest(folder)
-        return cls.of(scenario, Ranker.load(folder), content.load(artifact("items")), vectors, rows, version)
+        arrays, version = content.load(folder / f"{VECTORS}.npz"), content.digest(folder)
+        made = cls.of(scenario, Ranker.load(folder), content.load(artifact("items")), arrays[VECTORS], rows, version)
+        return replace(made, shelf=replace(made.shelf, prices=arrays["prices"]))
 
     def save(self, folder: Path) -> Path:
         """Write what `load` reads besides the run's other artifacts."""
         folder.mkdir(parents=True, exist_ok=True)
         self.ranker.save(folder)
-        content.save({VECTORS: self.shelf.vectors.astype(np.float16)}, folder / VECTORS)
+        content.save({VECTORS: self.shelf.vectors.astype(np.float16), "prices": self.shelf.prices}, folder / VECTORS)
         return folder
+
+    def priced(self, many: int, progress: Callable[[str], object] | None = None) -> Self:
+        """Return what makes lists with prices of items, so that more of them stand in some of so many lists.
+
+        The prices are found on lists of known users; within ``ndcg_budget``, of which nothing is spent if it is 0.
+        """
+        settings, shelf = self.settings, self.shelf
+        users = [
+            sorted(self.histories)[at] for at in np.random.default_rng(0).permutation(len(self.histories))[:_USERS]
+        ]
+        if not settings.ndcg_budget or not users:
+            return replace(self, shelf=replace(shelf, prices=np.zeros(len(shelf.items))))
+        worth = np.full((len(users), len(shelf.items)), -np.inf, dtype=np.float32)
+        for at, user in enumerate(users):
+            (relevance,) = self.relevance([self.taken(user)])
+            worth[at] = lists.worths(relevance, shelf, self.taken(user), settings, self.users.get(user, {}))
+        found = list_prices.prices(worth, settings.places or self.places, many, settings.ndcg_budget, progress)
+        return replace(self, shelf=replace(shelf, prices=found))
 
     def taken(self, user: str) -> tuple[str, ...]:
         """Return what a user took, oldest first; nothing of one who is not known."""

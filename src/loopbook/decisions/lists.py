@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from loopbook.scenario.errors import DataError, suggest
+from loopbook.decisions.list_prices import discount
+from loopbook.decisions.shelf import Floats, Mask, Shelf
+from loopbook.scenario.errors import DataError
 from loopbook.scenario.lists import ListRule, ListsSettings
 from loopbook.statistics.coin import coin
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 _ALIKE = 0.3
 """Cosine from which on an item that was taken is given as a reason."""
-_POPULAR = 0.05
-"""Share of the items, those taken most, that are called popular."""
 
 
 class Place(NamedTuple):
@@ -36,7 +31,7 @@ class Place(NamedTuple):
     reason
         Why it stands here, a sentence for the user.
     rules
-        What had a say beside worth: ``diversity``, ``floor``, ``exploration``.
+        What had a say beside worth: ``diversity``, ``coverage``, ``exploration``.
     propensity
         How probable it was that this item stands here, given the places above.
     explored
@@ -64,86 +59,6 @@ class ListDecision:
         return tuple(place.item for place in self.places)
 
 
-@dataclass(frozen=True, eq=False)
-class Shelf:
-    """All items as `compose` needs them, prepared once.
-
-    Attributes
-    ----------
-    items
-        str [I], ids; `numbers` is their inverse.
-    titles, value
-        str [I], what reasons call them; float [I], what they are worth when taken.
-    vectors
-        float32 [I, d] of length 1 (or 0), whose cosine is likeness.
-    rare, popular
-        bool [I], shown least so far, and taken most.
-    columns
-        What each rule looks at, [I], by the rule's name.
-    """
-
-    items: NDArray[Any]
-    numbers: Mapping[str, int]
-    titles: NDArray[Any]
-    value: Floats
-    vectors: NDArray[np.float32]
-    rare: Mask
-    popular: Mask
-    columns: Mapping[str, NDArray[Any]]
-
-    @classmethod
-    def of(
-        cls,
-        items: pd.DataFrame,
-        settings: ListsSettings,
-        vectors: ArrayLike,
-        exposure: ArrayLike | None = None,
-        popularity: Floats | None = None,
-    ) -> Shelf:
-        """Prepare items.
-
-        Parameters
-        ----------
-        items
-            One row an item, with the column ``item`` and those that the settings name.
-        vectors
-            float [I, d], what makes items alike, as of their texts.
-        exposure, popularity
-            float [I], how often each was shown and taken so far; None: not known, so that none is rare, or popular.
-
-        Raises
-        ------
-        DataError
-            If a column that the settings name is not there, or holds no numbers.
-        """
-        ids = items["item"].astype(str).to_numpy(dtype=object)
-        value = settings.value
-        worth = np.nan_to_num(_number(items, value)) if isinstance(value, str) else np.full(len(ids), float(value))
-        columns = {
-            name: _column(items, rule.item).astype(str).to_numpy() if rule.among else _number(items, rule.item)
-            for name, rule in settings.rules.items()
-        }
-        length = np.asarray(vectors, dtype=np.float32)
-        length = length / np.maximum(np.linalg.norm(length, axis=1, keepdims=True), 1e-12)
-        nothing = np.zeros(len(ids), dtype=bool)
-        shelf = cls(
-            items=ids,
-            numbers={name: at for at, name in enumerate(ids)},
-            titles=_column(items, settings.title or "item").astype(str).to_numpy(dtype=object),
-            value=worth,
-            vectors=length,
-            rare=nothing,
-            popular=nothing if popularity is None else popularity > np.quantile(popularity, 1 - _POPULAR),
-            columns=columns,
-        )
-        return shelf if exposure is None else shelf.shown(exposure, settings)
-
-    def shown(self, exposure: ArrayLike, settings: ListsSettings) -> Shelf:
-        """Return the shelf with other exposures [I]: which items are rare."""
-        times = np.asarray(exposure, dtype=np.float64)
-        return replace(self, rare=times <= np.quantile(times, settings.rare) if settings.rare else times < 0)
-
-
 def compose(
     relevance: ArrayLike,
     shelf: Shelf,
@@ -153,11 +68,11 @@ def compose(
     user: Mapping[str, Any] | None = None,
     places: int = 10,
 ) -> ListDecision:
-    r"""Return the list for a user: worth, rules, diversity, exposure floor, exploration; pure.
+    r"""Return the list for a user: worth, rules, diversity, coverage, exploration; pure.
 
     Places are filled from the first to the last. Each takes, of the items that no rule leaves out, the one with the
-    highest maximal marginal relevance :math:`(1-\lambda)\,w_i/\max w - \lambda \max_{j\ \text{above}} \cos(v_i, v_j)`;
-    for the last places, the floor's share, only rare ones are asked. With the probability of exploration,
+    highest maximal marginal relevance :math:`(1-\lambda)\,w_i/\max w - \lambda \max_{j\ \text{above}} \cos(v_i, v_j)`,
+    discounted as NDCG does, :math:`1/\log_2(k+1)`, and the item's price on top. With the probability of exploration,
     :math:`\epsilon`, any allowed item stands there instead, each of the :math:`n` that are left as probable; so what is
     kept as propensity is :math:`\epsilon/n`, and :math:`1-\epsilon` more for the item that would have stood there.
 
@@ -181,49 +96,61 @@ def compose(
     probability = np.asarray(relevance, dtype=np.float64)
     if len(probability) != len(shelf.items):
         raise DataError(f"There are {len(probability)} relevances, but {len(shelf.items)} items on the shelf.")
-    worth = probability * shelf.value - (1 - probability) * settings.cost
-    taken = np.array([shelf.numbers[name] for name in history if name in shelf.numbers], dtype=np.intp)
-    allowed, left_out = _allowed(shelf, taken, settings, user or {})
-    count = settings.places or places
+    worth, taken = _worth(probability, shelf, settings), shelf.known(history)
+    allowed, left_out = _open(shelf, taken, settings, user or {})
     found: list[Place] = []
-    choice = _Choice(worth, shelf, settings, allowed)
-    for number in range(min(count, int(allowed.sum()))):
-        best, said = choice.best(rare=number >= count - round(settings.floor * count))
+    count = min(settings.places or places, int(allowed.sum()))
+    choice = _Choice(worth, shelf, settings, allowed, count)
+    because = _Because(shelf, taken)
+    for number in range(count):
+        best, said = choice.best(number)
         left = np.flatnonzero(allowed)
         explored = coin(f"{toss} {number} explore") < settings.exploration
         if not explored and worth[best] < 0:
             break
         at = int(left[int(coin(f"{toss} {number} item") * len(left))]) if explored else best
         chance = settings.exploration / len(left) + (1 - settings.exploration) * (at == best)
-        reason, rules = _reason(shelf, at, taken, explored), ("exploration",) if explored else said
+        rules = ("exploration",) if explored else said
         figures = float(probability[at]), float(worth[at])
-        found.append(Place(shelf.items[at], *figures, reason, rules, float(chance), explored))
+        found.append(Place(shelf.items[at], *figures, because.of(at, explored), rules, float(chance), explored))
         allowed[at] = False
         choice.take(at)
     return ListDecision(tuple(found), left_out)
 
 
+def worths(
+    relevance: ArrayLike, shelf: Shelf, history: Sequence[str], settings: ListsSettings, user: Mapping[str, Any]
+) -> Floats:
+    """Return what items are worth to a user by the largest of them, [I]; -inf of those that stand in no list."""
+    worth = _worth(np.asarray(relevance, dtype=np.float64), shelf, settings)
+    allowed, _ = _open(shelf, shelf.known(history), settings, user)
+    return np.where(allowed & (worth >= 0), worth / _scale(worth[allowed]), -np.inf)
+
+
 class _Choice:
-    """Maximal marginal relevance among the items of highest worth, as the list grows."""
+    """Maximal marginal relevance and prices among the items of highest worth, as the list grows."""
 
-    def __init__(self, worth: Floats, shelf: Shelf, settings: ListsSettings, allowed: Mask) -> None:
+    def __init__(self, worth: Floats, shelf: Shelf, settings: ListsSettings, allowed: Mask, count: int) -> None:
         self.worth, self.shelf, self.allowed, self.weight = worth, shelf, allowed, settings.diversity
-        masks = (allowed, allowed & shelf.rare) if settings.floor else (allowed,)
-        self.pool = np.unique(np.concatenate([_highest(worth, mask, settings.pool) for mask in masks]))
+        self.scale = _scale(worth[allowed])
+        self.discount = discount(max(count, 1))
+        most = max(settings.pool, count)
+        pools = [_highest(worth, allowed, most)]
+        if settings.ndcg_budget and shelf.prices.any():
+            last = self.discount[-1] * worth / self.scale + shelf.prices
+            pools.append(_highest(last, allowed & (worth >= 0), most))
+        self.pool = np.unique(np.concatenate(pools))
         self.vectors, self.like = shelf.vectors[self.pool], np.zeros(len(self.pool))
-        self.scale = max(float(np.abs(worth[self.pool]).max(initial=0)), 1e-12)
+        self.prices = np.where((worth[self.pool] >= 0) & (settings.ndcg_budget > 0), shelf.prices[self.pool], 0)
 
-    def best(self, rare: bool) -> tuple[int, tuple[str, ...]]:
+    def best(self, number: int) -> tuple[int, tuple[str, ...]]:
         """Return the item for the next place and what had a say."""
-        here = self.allowed[self.pool]
-        plain = np.where(here, self.worth[self.pool], -np.inf)
-        score = (1 - self.weight) * plain / self.scale - self.weight * self.like
-        kept = here & self.shelf.rare[self.pool]
-        top = int(np.argmax(score))
-        said = () if top == int(np.argmax(plain)) else ("diversity",)
-        if rare and kept.any() and not kept[top]:
-            top, said = int(np.argmax(np.where(kept, score, -np.inf))), ("floor",)
-        return int(self.pool[top]), said
+        plain = np.where(self.allowed[self.pool], self.worth[self.pool], -np.inf)
+        unlike = (1 - self.weight) * plain / self.scale - self.weight * self.like
+        top = int(np.argmax(self.discount[number] * unlike + self.prices))
+        if top != int(np.argmax(unlike)):
+            return int(self.pool[top]), ("coverage",)
+        return int(self.pool[top]), () if top == int(np.argmax(plain)) else ("diversity",)
 
     def take(self, at: int) -> None:
         """Let an item stand above the next ones."""
@@ -231,7 +158,40 @@ class _Choice:
             self.like = np.maximum(self.like, self.vectors @ self.shelf.vectors[at])  # below 0 counts as unlike: 0
 
 
-def _allowed(
+class _Because:
+    """Why an item stands in a list, by what its user took."""
+
+    def __init__(self, shelf: Shelf, taken: NDArray[np.intp]) -> None:
+        self.shelf, self.taken = shelf, taken
+        self.near = None if shelf.together is None or not len(taken) else shelf.together[taken].tocoo()
+
+    def of(self, at: int, explored: bool) -> str:
+        """Return a sentence for the user: taken by the same people, else alike in content, else popular."""
+        shelf, taken = self.shelf, self.taken
+        if explored:
+            return "Chosen at random, to find out who likes it."
+        if self.near is not None and (own := np.flatnonzero(self.near.col == at)).size:
+            title = shelf.titles[taken[self.near.row[own[np.argmax(self.near.data[own])]]]]
+            return f"Because those who took “{title}” took it too."
+        if len(taken):
+            like = shelf.vectors[taken] @ shelf.vectors[at]
+            nearest = int(np.argmax(like))
+            if like[nearest] >= _ALIKE:
+                return f"Because it is like “{shelf.titles[taken[nearest]]}”, which you took."
+        if shelf.popular[at]:
+            return "Because many take it at the moment."
+        return "Because of all that you took together." if len(taken) else "Because it is liked by those who see it."
+
+
+def _worth(relevance: Floats, shelf: Shelf, settings: ListsSettings) -> Floats:
+    return relevance * shelf.value - (1 - relevance) * settings.cost
+
+
+def _scale(worth: Floats) -> float:
+    return max(float(np.abs(worth).max(initial=0)), 1e-12)
+
+
+def _open(
     shelf: Shelf, taken: NDArray[np.intp], settings: ListsSettings, user: Mapping[str, Any]
 ) -> tuple[Mask, dict[str, int]]:
     """Return which items no rule leaves out, and how many each rule does."""
@@ -262,32 +222,3 @@ def _highest(worth: Floats, mask: Mask, count: int) -> NDArray[np.intp]:
     """Return the items of highest worth under a mask, in no order."""
     open_ = np.flatnonzero(mask)
     return open_ if len(open_) <= count else open_[np.argpartition(-worth[open_], count)[:count]]
-
-
-def _reason(shelf: Shelf, at: int, taken: NDArray[np.intp], explored: bool) -> str:
-    """Return a sentence that says why an item stands in a list."""
-    if explored:
-        return "Chosen at random, to find out who likes it."
-    if len(taken):
-        like = shelf.vectors[taken] @ shelf.vectors[at]
-        nearest = int(np.argmax(like))
-        if like[nearest] >= _ALIKE:
-            return f"Because you took “{shelf.titles[taken[nearest]]}”."
-    if shelf.popular[at]:
-        return "Because many take it at the moment."
-    return "Because of all that you took together." if len(taken) else "Because it is liked by those who see it."
-
-
-def _column(items: pd.DataFrame, name: str) -> pd.Series:
-    if name not in items:
-        raise DataError(f"studies.lists names {name!r}, but items have no such column.{suggest(name, items.columns)}")
-    return items[name]
-
-
-def _number(items: pd.DataFrame, name: str) -> Floats:
-    import pandas as pd
-
-    numbers = pd.to_numeric(_column(items, name), errors="coerce").to_numpy(np.float64)
-    if np.isnan(numbers).all():
-        raise DataError(f"studies.lists compares {name!r}, a column of items that holds no numbers.")
-    return numbers

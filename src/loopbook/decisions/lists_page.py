@@ -15,7 +15,8 @@ from loopbook.data.features import Features
 from loopbook.decisions import lists_study
 from loopbook.decisions.listing import SPLITS, Listing
 from loopbook.decisions.lists import ListDecision
-from loopbook.decisions.lists_study import LOGGED, OWN, POPULAR, Study
+from loopbook.decisions.lists_study import OWN, POPULAR, Study
+from loopbook.decisions.lists_worth import LOGGED, Worth
 from loopbook.figures import plots, time_series
 from loopbook.figures.figure import Figure
 from loopbook.figures.sentence import Sentence, table
@@ -23,6 +24,7 @@ from loopbook.models.ranking import evaluation
 from loopbook.models.ranking import ranker as rankers
 from loopbook.models.ranking.evaluation import Evaluation
 from loopbook.models.ranking.ranker import Ranker
+from loopbook.models.ranking.scorers import EASE_LIMIT
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.task import Ranking
 from loopbook.statistics import examination
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 _ESTIMATOR = "doubly_robust"
 _HEADS = {"ndcg": "NDCG@10", "recall": "recall@10", "map": "MAP", "mrr": "MRR"}
 _LATEST = 3  # items taken last that stand over a list
+_OPEN = 5  # places of a list that are not folded
 Splits = Mapping[str, pd.DataFrame]
 
 
@@ -52,14 +55,17 @@ class Cards:
     def _card(self, one: tuple[str, Sequence[str], ListDecision]) -> str:
         name, taken, made = one
         last = ", ".join(self._title(item) for item in taken[-_LATEST:][::-1]) or "nothing yet"
-        places = "".join(
+        places = [
             f"<li><strong>{self._title(place.item)}</strong> {place.relevance:.0%}<br>"
             f"<small>{escape(place.reason)}</small></li>"
             for place in made.places
-        )
+        ]
+        first, rest = "".join(places[:_OPEN]), "".join(places[_OPEN:])
+        below = f'<ol start="{_OPEN + 1}">{rest}</ol>'
+        folded = f'<details class="long"><summary>Places from {_OPEN + 1} on</summary>{below}</details>' if rest else ""
         return (
             f'<div class="panel"><p><strong>{escape(name)}</strong> <small>took {len(taken)}, last {last}</small></p>'
-            f"<ol>{places}</ol></div>"
+            f"<ol>{first}</ol>{folded}</div>"
         )
 
     def _title(self, item: str) -> str:
@@ -68,7 +74,7 @@ class Cards:
 
 @dataclass(frozen=True)
 class Priced:
-    """What lists are worth (`Study.worth`), the gain of the agent's over popularity's, or `why` it is not known."""
+    """What lists are worth (`Worth.worth`), the gain of the agent's over popularity's, or `why` it is not known."""
 
     table: pd.DataFrame
     gain: Interval
@@ -119,7 +125,17 @@ def study(stage: Stage, candidates: Mapping[str, Ranker], champion: Path, items:
     listing = Listing.of(stage.scenario, chosen, items, vectors, known, "study")
     looked = examination.known(known)
     drawn = lists_study.moments(splits["test"], known, stage.settings.judged)
+    listing = listing.priced(len(drawn), stage.progress)
     return Study(stage.scenario, listing, splits["test"], drawn, looked)
+
+
+def makers(candidates: Mapping[str, Ranker], items: pd.DataFrame) -> Sentence:
+    """Say which candidate makes the lists, of what it is mixed, and which part was left out of so many items."""
+    name, chosen = next(iter(candidates.items()))
+    parts = f", a mix of {', '.join(chosen.parts)}" if len(chosen.parts) > 1 else ""
+    many = chosen.fitted > EASE_LIMIT and parts and "ease" not in chosen.parts
+    left = f" EASE is left out: above {EASE_LIMIT:,} items its inverse takes too long." if many else ""
+    return Sentence(f"**{len(items):,} items.** Lists are made by {name}{parts}.{left}")
 
 
 def full(study: Study, candidates: Mapping[str, Ranker], splits: Splits) -> Evaluation:
@@ -176,8 +192,9 @@ def segments(found: Evaluation) -> pd.DataFrame:
 def priced(study: Study, splits: Splits) -> Priced:
     """Return what lists are worth by policy, a contextual bandit that learned before test among them, or why not."""
     try:
-        table = study.worth({"bandit (LinUCB)": study.bandit(before(splits))})
-        return Priced(table, study.gain())
+        worth = Worth(study)
+        table = worth.worth({"bandit (LinUCB)": worth.bandit(before(splits))})
+        return Priced(table, worth.gain())
     except DataError as error:  # a log without places or propensities says nothing of other lists, and says so
         return Priced(pd.DataFrame(), NOTHING, str(error))
 
@@ -202,20 +219,26 @@ def cards(study: Study) -> Cards:
     return Cards([shown, new], titles)
 
 
+def own(study: Study, traded: pd.DataFrame) -> tuple[Interval, float]:
+    """Return what the agent's lists keep of the NDCG by worth alone, and their gain of coverage."""
+    found = traded.to_dict("index")[study.settings.ndcg_budget]
+    return Interval(*(float(found[name]) for name in ("kept", "low", "high"))), float(found["gain"])
+
+
 def trade_off(study: Study, traded: pd.DataFrame) -> Figure:
-    """Draw what diversity costs and brings: NDCG kept and coverage gained by its weight."""
-    weight = traded.index.to_numpy(np.float64)
-    kept, gained = (100 * (traded[name] / traded[name].iloc[0] - 1).to_numpy() for name in ("ndcg", "coverage"))
-    cost, at = study.cost(), study.settings.diversity
-    own, more = 100 * (cost["ndcg"] - 1), 100 * (cost["coverage"] - 1)
-    words = f"The agent's lists change NDCG@10 by {own:+.1f}% and coverage by {more:+.1f}%"
+    """Draw what it costs that more items stand in lists: NDCG kept and coverage gained by the budget."""
+    budget, (kept, gain) = 100 * traded.index.to_numpy(np.float64), own(study, traded)
+    change = {"NDCG@10": 100 * (traded["kept"] - 1), "coverage of items": 100 * traded["gain"]}
+    words = f"The agent's lists change NDCG@10 by {kept.value - 1:+.1%} and coverage by {gain:+.1%}"
+    by = "what was taken later" if study.truth is None else "true relevance, which only a simulation knows"
+    at = 100 * study.settings.ndcg_budget
     return plots.lines(
-        {"NDCG@10": (weight, kept), "coverage of items": (weight, gained)},
+        {name: (budget, line.to_numpy()) for name, line in change.items()},
         title=words,
-        x="weight of diversity (MMR)",
-        y="change against no diversity, %",
-        alt=f"{words}; at {weight[-1]:g} by {kept[-1]:+.1f}% and {gained[-1]:+.1f}%.",
-        marks={"the agent's NDCG@10": (at, own), "its coverage": (at, more)},
+        x="NDCG that lists may give up for coverage, %",
+        y="change against lists by worth alone, %",
+        alt=f"{words}, judged by {by}: NDCG {between(kept.low - 1, kept.high - 1, '+.1%')}.",
+        marks={"the agent's": (at, 100 * (kept.value - 1)), "its coverage": (at, 100 * gain)},
         reference=0,
     )
 
@@ -260,13 +283,13 @@ def places(looked: pd.DataFrame | None) -> Figure | Sentence:
     )
 
 
-def recorded(study: Study, found: Evaluation, told: Priced) -> dict[str, float]:
-    """Return flat numbers with intervals: NDCG of the first ranker, cost and gain of diversity, values of lists."""
-    rows, cost = found.table, study.cost()
-    own = rows[(rows["metric"] == "ndcg") & (rows["ranker"] == rows["ranker"].iloc[0])].iloc[-1]
-    numbers = {"lists_judged": float(len(study.moments)), "lists_ndcg_kept": cost["ndcg"]}
-    numbers |= {"lists_coverage_gain": cost["coverage"] - 1, **told.gain.recorded("lists_gain")}
-    numbers |= Interval(own["value"], own["low"], own["high"]).recorded("full_ndcg")
+def recorded(study: Study, found: Evaluation, told: Priced, traded: pd.DataFrame) -> dict[str, float]:
+    """Return flat numbers with intervals: NDCG of the first ranker, what more items in lists cost, values of lists."""
+    rows, (kept, gain) = found.table, own(study, traded)
+    full = rows[(rows["metric"] == "ndcg") & (rows["ranker"] == rows["ranker"].iloc[0])].iloc[-1]
+    numbers = {"lists_judged": float(len(study.moments)), "lists_coverage_gain": gain}
+    numbers |= kept.recorded("lists_ndcg_kept") | told.gain.recorded("lists_gain")
+    numbers |= Interval(full["value"], full["low"], full["high"]).recorded("full_ndcg")
     for name, prefix in ((OWN, "lists_value"), (POPULAR, "lists_popular"), (LOGGED, "lists_logged")):
         numbers |= told.of(name).recorded(prefix)
     return numbers

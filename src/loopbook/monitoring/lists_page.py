@@ -13,7 +13,7 @@ from loopbook.monitoring import lists
 from loopbook.statistics.intervals import between
 
 if TYPE_CHECKING:
-    from loopbook.decisions.lists import Shelf
+    from loopbook.decisions.shelf import Shelf
 
 KINDS = 8
 """Kinds of items that are told apart by their content, where no column names them."""

@@ -26,7 +26,7 @@ _LEAST = 1e-6  # below it, a number is told as everywhere else
 _NAMED = 4  # headings that the line over a folded table names
 _LONGEST = 400  # letters, less than half of what a phone shows at once
 
-_THEIRS = {"action", "class", "group", "is", "label", "model says", "segment"}
+_THEIRS = {"action", "class", "group", "is", "label", "model says", "ranker", "segment"}
 """Headings of indexes whose names come from the data or the scenario: they stay as they are spelt."""
 
 Cells = list[tuple[str, str, str]]

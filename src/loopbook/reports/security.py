@@ -25,8 +25,8 @@ TAGS = frozenset(
     re.findall(
         r"\w+",
         """
-    a abbr b blockquote br caption code dd del div dl dt em h2 h3 h4 h5 h6 hr i kbd li ol p pre s small span strong
-    sub sup table tbody td tfoot th thead tr ul wbr
+    a abbr b blockquote br caption code dd del details div dl dt em h2 h3 h4 h5 h6 hr i kbd li ol p pre s small span
+    strong sub summary sup table tbody td tfoot th thead tr ul wbr
         """,
     )
 )
@@ -35,13 +35,15 @@ TAGS = frozenset(
 _NOT_SHOWN = "script style template noscript iframe object svg math textarea title head select form button"
 _ATTRIBUTES = {
     **{tag: {"colspan", "rowspan"} for tag in ("td", "th")},
-    **{tag: {"class"} for tag in ("span", "pre", "div", "code")},
+    **{tag: {"class"} for tag in ("span", "pre", "div", "code", "details")},
     "a": {"href"},
+    "ol": {"start"},
 }
 _SPAN = re.compile(r"^[1-9]\d{0,2}$")
 _VALUES = {
     "colspan": _SPAN,
     "rowspan": _SPAN,
+    "start": _SPAN,
     "class": re.compile(r"^[a-z0-9 -]{1,40}$"),
     "href": re.compile(r"^(?:https://[^\s]+|#[\w-]*|(?![a-zA-Z][\w+.-]*:)[^/\\\s#?][^\s\\]*)$"),
 }

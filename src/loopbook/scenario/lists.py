@@ -34,12 +34,13 @@ class ListsSettings(Settings):
     again: bool = Field(False, description="True: what a user has taken may be shown to them again")
     rules: dict[str, ListRule] = Field(default_factory=dict, description="rules by name: which items are left out")
     diversity: float = Field(
-        0.1, ge=0, lt=1, description="weight of likeness to the items above, against worth (MMR); 0: worth alone"
+        0.05, ge=0, lt=1, description="weight of likeness to the items above, against worth (MMR); 0: worth alone"
     )
     pool: int = Field(200, ge=10, description="items of highest worth among which diversity chooses")
-    rare: float = Field(0.2, ge=0, le=1, description="share of the items, those shown least, that count as rare")
-    floor: float = Field(0.0, ge=0, le=1, description="share of the places, the last, that is kept for rare items")
-    judged: int = Field(600, ge=20, description="lists of the test that are judged, at most")
+    ndcg_budget: float = Field(
+        0.0, ge=0, lt=1, description="share of NDCG that lists may give up so that more items stand in them"
+    )
+    judged: int = Field(600, ge=20, description="lists of the test that are judged, at most; coverage is of so many")
     kind: str | None = Field(
         None, description="column of the items by which drift of taste is watched; None: kinds found in their content"
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from loopbook.models.ranking import interactions
 from loopbook.models.ranking.ranker import Progress, Ranker
@@ -76,9 +76,7 @@ def full(
     r"""Rank all items for all users who took something later, and judge the lists.
 
     What a user had taken before is not ranked again. Clicks on lists that somebody chose favour what he chose; where
-    the propensities are known, they are counted once more with the gain
-    :math:`1 / (\text{examination} \cdot \text{propensity})`, clipped at its 99% quantile (Yang et al. 2018, Unbiased
-    offline recommender evaluation for missing-not-at-random implicit feedback).
+    the propensities are known, they are counted once more with their `gains`.
 
     Parameters
     ----------
@@ -113,9 +111,7 @@ def full(
     history = _matrix(before[before["query"].astype(str).isin(place)], place, position)
     taken = {RAW: _new(_matrix(later, place, position), history)}
     if "propensity" in later and later["propensity"].notna().all():
-        odds = later["propensity"].to_numpy(np.float64) * _looked_at(later, examination)
-        gain = 1 / np.maximum(odds, 1e-9)
-        taken[DEBIASED] = _new(_matrix(later, place, position, np.minimum(gain, np.quantile(gain, _CLIPPED))), history)
+        taken[DEBIASED] = _new(_matrix(later, place, position, gains(later, examination)), history)
     lists = {name: top(ranker, history, names, at, allowed, progress) for name, ranker in rankers.items()}
     each = {
         (kind, name): ranking.by_user(shown, took, at) for kind, took in taken.items() for name, shown in lists.items()
@@ -141,6 +137,28 @@ def full(
         users,
         names,
     )
+
+
+def gains(rows: pd.DataFrame, examination: ArrayLike | None) -> NDArray[np.float64]:
+    r"""Return what each taken row counts, [n]: :math:`1 / (\text{examination} \cdot \text{propensity})`, clipped.
+
+    Clicks on lists that somebody chose favour what he chose. Without propensities each counts 1 (Yang et al. 2018,
+    Unbiased offline recommender evaluation for missing-not-at-random implicit feedback).
+
+    Parameters
+    ----------
+    examination
+        Probability that each place is looked at, [places]; None: as if all were.
+    """
+    if not len(rows) or "propensity" not in rows or not rows["propensity"].notna().all():
+        return np.ones(len(rows))
+    odds = rows["propensity"].to_numpy(np.float64)
+    if examination is not None:
+        looked = np.asarray(examination, dtype=np.float64)
+        place = rows["place"].fillna(1).to_numpy(np.int64) - 1
+        odds = odds * looked[np.clip(place, 0, len(looked) - 1)].clip(1e-3)
+    gain = 1 / np.maximum(odds, 1e-9)
+    return np.asarray(np.minimum(gain, np.quantile(gain, _CLIPPED)))
 
 
 def top(
@@ -204,14 +222,6 @@ def _only(taken: csr_array, items: NDArray[np.bool_]) -> csr_array:
     left = taken.multiply(items[None].astype(np.float32)).tocsr()
     left.eliminate_zeros()
     return left
-
-
-def _looked_at(rows: pd.DataFrame, examination: NDArray[Any] | None) -> NDArray[np.float64]:
-    if examination is None:
-        return np.ones(len(rows))
-    place = rows["place"].fillna(1).to_numpy(np.int64) - 1
-    looked: NDArray[np.float64] = np.asarray(examination, dtype=np.float64)[np.clip(place, 0, len(examination) - 1)]
-    return looked
 
 
 def _scores(each: pd.DataFrame, **names: str) -> pd.DataFrame:

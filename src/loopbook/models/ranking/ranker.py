@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from loopbook.models.arrays import texts
 from loopbook.models.ranking import interactions, scorers
 from loopbook.models.ranking.mix import Mix
-from loopbook.models.ranking.scorers import Scorer, Scores
+from loopbook.models.ranking.scorers import ItemItem, Scorer, Scores
 from loopbook.models.ranking.towers import Towers
 from loopbook.store import content
 
@@ -138,7 +138,7 @@ class Ranker:
         In a mix, a part that knows no content says nothing of new items: theirs is the middle, 0.
         """
         found, warm = {}, self.counts > 0
-        narrow = interactions.of_items(history, self._fitted)
+        narrow = interactions.of_items(history, self.fitted)
         for name, part in self.parts.items():
             towers = isinstance(part, Towers)
             score = part.scores(history if towers else narrow)
@@ -151,8 +151,20 @@ class Ranker:
             found[name] = score
         return found
 
+    def together(self, most: int = 20) -> csr_array | None:
+        """Return for each item those that its users took most, with their weight, [I, I]; None: no part knows.
+
+        By item-kNN, or by EASE where there is no other.
+        """
+        part = self.parts.get("item_knn", self.parts.get("ease"))
+        if not isinstance(part, ItemItem):
+            return None
+        found = part.nearest(most)
+        found.resize((len(self.items), len(self.items)))
+        return found
+
     @property
-    def _fitted(self) -> int:
+    def fitted(self) -> int:
         """Items when it was fitted: what is behind them is known by content alone."""
         return next((part.width for part in self.parts.values() if not isinstance(part, Towers)), len(self.items))
 

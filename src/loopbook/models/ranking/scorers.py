@@ -82,6 +82,23 @@ class ItemItem:
         found = history @ self.weights
         return np.asarray(found.toarray() if hasattr(found, "toarray") else found, dtype=np.float32)
 
+    def nearest(self, most: int) -> csr_array:
+        """Return of each item the weights of the others of which it says most, sparse [I, I], none below 0."""
+        from scipy.sparse import csr_array, vstack
+
+        blocks = []
+        for start in range(0, self.width, _BLOCK):
+            own = self.weights[start : start + _BLOCK]
+            if isinstance(own, np.ndarray):
+                least = np.partition(own, -min(most, self.width), axis=1)[:, -min(most, self.width), None]
+                own = np.where(own >= least, own, 0)
+            found = csr_array(own).tocoo()
+            order = np.lexsort((-found.data, found.row))
+            row, data = found.row[order], found.data[order]
+            kept = (np.arange(len(row)) - np.searchsorted(row, row) < most) & (data > 0)
+            blocks.append(csr_array((data[kept], (row[kept], found.col[order][kept])), shape=own.shape))
+        return csr_array(vstack(blocks))
+
     @property
     def width(self) -> int:
         return int(self.weights.shape[0])
