@@ -141,3 +141,16 @@ def test_a_number_that_drifts_is_split_by_time_though_later_rows_lie_on_one_side
     rows["minutes"] += np.linspace(60, 0, 400)  # a stratum of neighbours in time would be learned by heart
     _, scenario = made(empty_project, rows[["time", "amount", "minutes"]], given="minutes", task="number")
     assert scenario.data.splits.by == "time"
+
+
+@pytest.mark.parametrize(("positives", "tags", "said"), [(25, 3, "has 25 rows, of which the test gets about"),
+                                                         (200, 3, ""), (200, 0, "holds lists, such as")])  # fmt: skip
+def test_what_figures_will_not_bear_is_said_first(empty_project: Project, positives: int, tags: int, said: str) -> None:
+    random = np.random.default_rng(2)
+    frame = pd.DataFrame({"amount": random.normal(size=800).round(3), "way": random.choice(["a", "b"], 800)})
+    frame["label"] = (np.arange(800) % (800 // positives) == 0).astype(int)
+    if not tags:
+        parts = np.array(["python", "sql", "go", "rust", "c"])
+        frame["label"] = ["|".join(parts[[row % 5, (row // 5) % 5]]) for row in range(800)]
+    begun, _ = made(empty_project, frame)
+    assert all(said in doubt for doubt in begun.doubts) and bool(begun.doubts) == bool(said)

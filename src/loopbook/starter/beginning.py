@@ -26,6 +26,7 @@ _ASKED: dict[label_types.Reading, str] = {
 }
 
 
+_FEW = 50  # rows of an answer, below which figures say little
 _MUCH = 0.2  # share of quarantine allowed for, from which on it is said first
 
 
@@ -171,6 +172,9 @@ def _begin(
         said += (f"{what}, and each list is a value by itself. To learn one part, write a column that says who has it",)
     if given is None and (readings := label.series(columns, guessed.column)):
         said += (readings.strip(),)
+    rarer = min(guessed.counts.values())
+    if len(guessed.classes) == 2 and rarer < _FEW:
+        said += (f"the rarer answer has {rarer} rows, of which the test gets about {rarer * draft.shares[2]:.0f}",)
     if draft.quarantine > _MUCH:
         said += (draft.lost,)
     told = _readings(guessed, name, file)

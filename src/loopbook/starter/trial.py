@@ -118,7 +118,7 @@ def _ways(draft: document.Draft, rows: pd.DataFrame) -> Iterator[tuple[str, str]
         yield "group", f"{before}all rows of one group stand on one side, so the test holds for groups never seen"
     thin = "" if group is None else "a split by group would leave a part too thin; "
     why = f"{before}{thin}" or "no time and no group to split by; "
-    yield "stratum", f"stratum: {why}by chance, the shares of the label kept"
+    yield "stratum", f"stratum: {why}by chance, the shares of the label alike within chance"
 
 
 def _split(draft: document.Draft, rows: pd.DataFrame) -> document.Draft:
