@@ -47,19 +47,22 @@ def seal(project: Project, scenario: Scenario, profile: str, say: Callable[[str]
     last, known = sealed.newest(project, scenario.name, profile)
     if not entry.kept(project):
         return last
+    from loopbook.decisions import list_log
     from loopbook.decisions.audit import database, reader
 
     engine, agent = database.connect(project), entry.agent_name(scenario.name, profile)
     try:
         until, days = reader.watermark(engine, agent), scenario.decisions.served_days
-        if (until, days) == (known.get("until"), known.get("days")):
+        # Sealed anew where an earlier version has laid out lists in other columns.
+        noted = {"until": until, "days": days, "lists": list(list_log.LINE)}
+        if noted == {name: known.get(name) for name in noted}:
             return last
         found = reader.entries(engine, agent, until=until, kinds=("decision", "feedback", "turn", "list"))
         counted = _counted(found, sum(until.values()) + len(until), scenario.name, say)
         parts = extract(counted, days, scenario.service.review_twice)
     finally:
         engine.dispose()
-    return _kept(project, scenario.name, profile, parts, {"until": until, "days": days})
+    return _kept(project, scenario.name, profile, parts, noted)
 
 
 def _kept(
