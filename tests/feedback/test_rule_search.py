@@ -14,6 +14,8 @@ from loopbook.decisions import costs, rules
 from loopbook.feedback import rule_search
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.decisions import Costs
+from loopbook.scenario.series import Series
+from loopbook.scenario.source import CsvSource
 
 PRICES = Costs(false_positive=1, false_negative=5)
 
@@ -79,6 +81,23 @@ def test_noise_is_no_rule(decide: Callable[..., pd.DataFrame], scenario: Scenari
         even = Costs(false_positive=1, false_negative=1)
         found += len(rule_search.search(log, dict(zip(log["row_id"], label, strict=True)), priced(scenario, even)))
     assert found <= 1
+
+
+@pytest.mark.parametrize(("failures", "found"), [(1, False), (9, True)])
+def test_one_failure_of_a_series_is_no_rule_however_many_windows_it_has(
+    decide: Callable[..., pd.DataFrame], scenario: Scenario, failures: int, found: bool
+) -> None:
+    log = decide(2_016).assign(action="leave", size=0.0)
+    log["time"] = pd.Timestamp("2026-01-05", tz="UTC") + pd.to_timedelta(np.arange(len(log)), unit="h")
+    week = np.arange(len(log)) // 168
+    failed = (week < failures) & (np.arange(len(log)) % 168 < 100)
+    log["size"] = np.random.default_rng(3).normal(0, 1, len(log)) + 5 * failed
+    known = dict(zip(log["row_id"], failed.astype(int), strict=True))
+    series = Series(sensors=("size",))
+    source = CsvSource(kind="csv", path="x.csv", time="time", series=series)
+    windows = priced(scenario).model_copy(update={"source": source})
+    assert bool(rule_search.search(log, known, windows)) == found
+    assert rule_search.search(log, known, priced(scenario)), "rows that say nothing of each other"
 
 
 def test_few_known_labels_give_no_rule(decide: Callable[..., pd.DataFrame], scenario: Scenario) -> None:

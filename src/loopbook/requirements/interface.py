@@ -104,7 +104,7 @@ def _ascending(readings: list[_Reading]) -> list[_Reading]:
     for at, (before, after) in enumerate(pairwise(readings), 1):
         if after.time < before.time:
             raise ValueError(
-                f"Readings should stand in the order of time: the one at {at} is older than that before it"
+                f"Readings should stand in the order of time: the one at {at} is older than that before it; sort them"
             )
     return readings
 
