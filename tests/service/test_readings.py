@@ -215,11 +215,12 @@ def test_the_sensor_that_is_not_as_usual_stood_out() -> None:
     def names(found: Sequence[dict[str, Any]]) -> list[str]:
         return [part["sensor"] for part in found]
 
-    first, second, none = readings.stood_out(rows, probabilities, task, usual, settings())
+    first, second, none = (
+        readings.stood_out(rows.iloc[[at]], probabilities, task, usual, settings()) for at in range(3)
+    )
     assert names(first) == ["heat"] and names(second) == ["heat_out", "heat"] and none == []
     assert first[0]["effect"] == pytest.approx(1 - np.exp(-4)), "all of it"
     assert sum(part["effect"] for part in second) == pytest.approx(1 - np.exp(-2))
-    assert readings.stood_out(rows.iloc[:0], probabilities, task, usual, settings()) == []
 
 
 def test_a_growing_file_is_watched_window_by_window(

@@ -293,22 +293,20 @@ class Served:
         asked = zip(callers or [""] * len(kept), keys or [None] * len(kept), strict=True)
         made, told = list(decided), _told(said)
         if self.series is not None:
-            self._stood_out(rows, made, told)
+            idle = self.agent.plan.actions[: self.agent.plan.prices.idle]
+            for at in (at for at, decision in enumerate(made) if decision.action not in idle):
+                told[at]["stood_out"] = self._stood_out(rows.iloc[[at]])
         return [
             Entry("decision", new_id(), {**_facts(decision), **facts, **shared, "caller": caller}, row, key)
             for decision, facts, row, (caller, key) in zip(made, told, kept, asked, strict=True)
         ]
 
-    def _stood_out(self, rows: pd.DataFrame, made: Sequence[Decision], told: Sequence[dict[str, Any]]) -> None:
-        """Add to the facts of windows on which something is done which sensors stood out."""
+    def _stood_out(self, row: pd.DataFrame) -> list[dict[str, Any]]:
+        """Return which sensors stood out in a window."""
         assert self.series is not None
-        idle, task = self.agent.plan.actions[: self.agent.plan.prices.idle], self.scenario.task
-        done = [at for at, decision in enumerate(made) if decision.action not in idle]
-        found = readings.stood_out(
-            rows.iloc[done], lambda some: self.agent.reason(some).explained, task, self.usual, self.series
+        return readings.stood_out(
+            row, lambda some: self.agent.reason(some).explained, self.scenario.task, self.usual, self.series
         )
-        for at, sensors in zip(done, found, strict=True):
-            told[at]["stood_out"] = sensors
 
 
 def bundle(project: Project, run: Run) -> Path:

@@ -83,31 +83,28 @@ def features(
 
 
 def stood_out(
-    rows: pd.DataFrame,
+    row: pd.DataFrame,
     probabilities: Callable[[pd.DataFrame], NDArray[np.float64]],
     task: Task,
     usual: Mapping[str, Any],
     settings: Series,
-) -> list[list[dict[str, Any]]]:
-    """Return for each window the sensors to which its probability is due, the strongest first: `sensor`, `effect`.
+) -> list[dict[str, Any]]:
+    """Return the sensors to which a window's probability is due, the strongest first: `sensor`, `effect`.
 
     Parameters
     ----------
-    rows
-        Windows.
+    row
+        The window: a table of one row, so that what else is decided at once changes nothing.
     probabilities
         The model.
     usual
         What `explanation.typical` returned.
     """
-    if not len(rows):
-        return []
     known = sorted(settings.names, key=len, reverse=True)  # of pump and pump_2 the longer one has pump_2_now
     of = {field: next((name for name in known if field.startswith(f"{name}_")), "") for field in task.fields}
-    numbered = rows.assign(row_id=[str(at) for at in range(len(rows))])
-    parts = shapley(numbered, probabilities, task, usual, together=of)
+    parts = shapley(row, probabilities, task, usual, together=of)
     worth = parts[(parts["effect"] >= _LEAST) & (parts["field"] != "")]
-    found: list[list[dict[str, Any]]] = [[] for _ in range(len(rows))]
-    for part in worth.to_dict("records"):
-        found[int(part["row_id"])].append({"sensor": part["field"], "effect": part["effect"]})
-    return found
+    return [
+        {"sensor": sensor, "effect": float(effect)}
+        for sensor, effect in zip(worth["field"], worth["effect"], strict=True)
+    ]
