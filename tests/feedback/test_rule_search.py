@@ -14,8 +14,7 @@ from loopbook.decisions import costs, rules
 from loopbook.feedback import rule_search
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.decisions import Costs
-from loopbook.scenario.series import Series
-from loopbook.scenario.source import CsvSource
+from loopbook.scenario.task import Anomaly
 
 PRICES = Costs(false_positive=1, false_negative=5)
 
@@ -93,9 +92,9 @@ def test_one_failure_of_a_series_is_no_rule_however_many_windows_it_has(
     failed = (week < failures) & (np.arange(len(log)) % 168 < 100)
     log["size"] = np.random.default_rng(3).normal(0, 1, len(log)) + 5 * failed
     known = dict(zip(log["row_id"], failed.astype(int), strict=True))
-    series = Series(sensors=("size",))
-    source = CsvSource(kind="csv", path="x.csv", time="time", series=series)
-    windows = priced(scenario).model_copy(update={"source": source})
+    fields, actions = dict(scenario.task.fields), list(scenario.task.actions)
+    task = Anomaly.model_validate({"type": "anomaly", "fields": fields, "actions": actions})
+    windows = priced(scenario).model_copy(update={"task": task})
     assert bool(rule_search.search(log, known, windows)) == found
     assert rule_search.search(log, known, priced(scenario)), "rows that say nothing of each other"
 

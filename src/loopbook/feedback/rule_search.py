@@ -15,7 +15,7 @@ from loopbook.decisions import rules
 from loopbook.decisions.language import symbols, words
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.decisions import Rule
-from loopbook.scenario.task import Task
+from loopbook.scenario.task import Anomaly, Task
 from loopbook.statistics import bootstrap, targets
 from loopbook.statistics.coin import coin
 
@@ -67,7 +67,7 @@ class FoundRule:
 def search(decisions: pd.DataFrame, known: Mapping[str, Any], scenario: Scenario) -> list[FoundRule]:
     """Return the rules that save money beyond chance, the best first; often there is none.
 
-    Groups are dealt into two halves; of a series these are weeks, since windows look back on each other's hours, and
+    Groups are dealt into two halves; of anomalies these are weeks, since windows look back on each other's hours, and
     one failure is one however many windows it has. On one half, every word, category and cut of a number is tried as a
     rule for each action, before the model is asked; the few clearest are judged on the other, with the rule engine that
     would apply them. Rules that hold where a better one already does must save on the rows that are left.
@@ -89,7 +89,7 @@ def search(decisions: pd.DataFrame, known: Mapping[str, Any], scenario: Scenario
     if len(side) < 4 * LEAST:
         return []
     group = (side["group"] if "group" in side else side["row_id"]).astype(str)
-    if getattr(scenario.source, "series", None) is not None:
+    if isinstance(task, Anomaly) and side["time"].notna().all():
         group = side["time"].dt.strftime("%G-%V")
     half = group.map(lambda name: coin(f"rules {_SEED} {name}") < 0.5).to_numpy(dtype=bool)
     each = prices.by_row(truth).T
