@@ -10,6 +10,7 @@ import pytest
 from tests.starter.conftest import columns
 
 DAYS = [date(2026, 1, 1) + timedelta(days=number) for number in range(100)]
+SHELVES = ("crime", "sea", "war", "love", "art", "cats")
 SENTENCES = [f"the {number}th parcel came late and wet" for number in range(100)]
 
 
@@ -26,6 +27,12 @@ SENTENCES = [f"the {number}th parcel came late and wet" for number in range(100)
         ("x", SENTENCES, "text"),
         ("x", [f"k{number:x}-{number**3}" for number in range(100)], "code"),
         ("x", DAYS, "time"),
+        ("timestamp", [874724710 + 86_400 * number for number in range(60)], "time"),
+        ("timestamp", [874724710_000 + 86_400_000 * number for number in range(60)], "time"),
+        ("genres", [f"{one}|{two}" for one in SHELVES for two in SHELVES], "text"),
+        ("tags", [f"{one};{two}; {one}" for one in SHELVES for two in SHELVES], "text"),
+        ("who", [f"Smith{number},John{number}" for number in range(60)], "code"),
+        ("embedding", [f"[0.{number}, -1.5e-3]" for number in range(1, 60)], "code"),
         ("booking date", [f"{day:%Y%m%d}" for day in DAYS], "time"),
         ("amount", [f"{day:%Y%m%d}" for day in DAYS], "number"),
     ],

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loopbook.data import sources, validation
+from loopbook.data import cleaning, coverage, sources, splitting, validation
+from loopbook.data.features import Features
+from loopbook.models import seen_rows
 from loopbook.scenario.contract import Scenario
 from loopbook.scenario.loading import load
 from loopbook.scenario.task import Ranking
@@ -145,3 +147,96 @@ def test_tables_that_do_not_belong_together_are_refused_and_nothing_is_written(
     done = new("library", tmp_path / "rows.csv", *words)
     assert done.exit_code == 2 and message in " ".join(done.output.split())
     assert not list(empty_project.scenarios.iterdir()) and not empty_project.data.exists()
+
+
+def orders(rows: int = 800) -> pd.DataFrame:
+    """Return simulated lines of orders: several parts an order, some without a customer, some given back."""
+    random = np.random.default_rng(5)
+    part = random.integers(0, 40, rows)
+    return pd.DataFrame(
+        {
+            "InvoiceNo": 536_365 + np.sort(random.integers(0, 400, rows)),
+            "StockCode": [f"{20_000 + at}B" for at in part],
+            "Description": [f"{WORDS[at % 12]} lamp no {at}" for at in part],
+            "Quantity": np.where(random.random(rows) < 0.05, -1, random.integers(1, 9, rows)),
+            "InvoiceDate": pd.date_range("2026-01-02 08:26", periods=rows, freq="47min").strftime("%Y-%m-%d %H:%M"),
+            "CustomerID": [f"{at}" if random.random() > 0.2 else "" for at in random.integers(12_346, 12_400, rows)],
+        }
+    )
+
+
+def test_an_item_is_what_is_ordered_and_nothing_is_drawn_beside_an_order_of_nobody(
+    tmp_path: Path, empty_project: Project
+) -> None:
+    frame = orders()
+    scenario, said = begun(tmp_path, empty_project, {"rows": frame}, "--task", "ranking")
+    assert (scenario.task.query, scenario.task.item) == ("CustomerID", "StockCode")  # type: ignore[union-attr]
+    back, nobody = (frame["Quantity"] < 0).mean(), int((frame["CustomerID"] == "").sum())
+    assert f"{back:.1%} of 'Quantity' are negative, as of what is given back; they count as taken" in said
+    assert "the same for each item: with one row an item in a file of their own" in " ".join(said.split())
+    rows, quarantine = valid(empty_project, scenario)
+    assert list(quarantine["reason"]) == ["missing-query"] * nobody
+    assert rows["label"].sum() == len(frame) - nobody and len(rows) > 4.5 * rows["label"].sum()
+
+
+@pytest.mark.parametrize("columns", [("user", "item"), ("userID", "artistID"), ("visitorid", "itemid")])
+def test_without_a_time_or_any_field_each_user_is_known_to_train(
+    columns: tuple[str, str], tmp_path: Path, empty_project: Project
+) -> None:
+    frame = tables()["rows"][["borrower", "copy"]].drop_duplicates().set_axis([*columns], axis=1)
+    scenario, _ = begun(tmp_path, empty_project, {"rows": frame}, "--task", "ranking")
+    assert (scenario.task.query, scenario.task.item, scenario.task.fields) == (*columns, {})  # type: ignore[union-attr]
+    rows, _ = cleaning.deduplicate(valid(empty_project, scenario)[0], scenario)
+    splits = splitting.split(rows, scenario)
+    assert set(splits["test"]["query"]) <= set(splits["train"]["query"])
+    assert splitting.proof(splits, scenario)["holds"].all()
+    assert coverage.coverage(Features.fit(splits["train"], scenario), splits)["unknown"]["train"] == 0
+    assert len(set(seen_rows.hashes(Features.fit(splits["train"], scenario), rows))) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("often", "taken"),
+    [
+        ((900, 5, 5), ()),
+        ((500, 300, 100), ("addtocart", "transaction")),
+        ((300, 100, 500), ("transaction",)),
+        ((0, 0, 900), ()),
+    ],
+)
+def test_the_strongest_events_are_taken_of_which_there_are_enough(
+    often: tuple[int, int, int], taken: tuple[str, ...], tmp_path: Path, empty_project: Project
+) -> None:
+    frame = tables(count=sum(often))["rows"].rename(columns={"borrower": "visitorid", "copy": "itemid"})
+    frame["event"] = np.random.default_rng(6).permutation(np.repeat(["view", "addtocart", "transaction"], often))
+    scenario, _ = begun(tmp_path, empty_project, {"rows": frame}, "--task", "ranking")
+    assert set(scenario.task.label.positive) == ({*taken} or {"yes"})  # type: ignore[union-attr]
+    assert scenario.task.negatives == (0 if taken else 4)  # type: ignore[union-attr]
+    share = sum(frame["event"].isin(taken)) / len(frame)
+    if taken:
+        assert load(scenario.name, empty_project.scenarios, "smoke").data.rows * share >= 200  # type: ignore[operator]
+
+
+def test_items_may_repeat_a_key_and_a_name_of_an_item_is_no_persons(tmp_path: Path, empty_project: Project) -> None:
+    made = tables()
+    made["items"] = pd.concat([made["items"], made["items"].head(4)]).rename(columns={"title": "name"})
+    scenario, said = begun(tmp_path, empty_project, made)
+    assert "4 rows of items repeat a key ('isbn'): of each, the first counts" in said
+    assert scenario.task.fields["name"] == "text" and not scenario.source.tables["items"].personal  # type: ignore[union-attr]
+    assert "users: 'mail'" in said and "'age'" in said
+    assert not len(valid(empty_project, scenario)[1])
+
+
+@pytest.mark.parametrize("column", ["borrower", "copy"])
+def test_one_user_or_one_item_is_refused(column: str, tmp_path: Path, empty_project: Project) -> None:
+    frame = tables()["rows"].rename(columns={"borrower": "user", "copy": "item"})
+    frame[{"borrower": "user", "copy": "item"}[column]] = "alone"
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    done = new("library", tmp_path / "rows.csv", "--task", "ranking")
+    assert done.exit_code == 2 and "All rows are of one" in done.output
+
+
+def test_further_files_of_another_task_are_refused_with_what_to_do(tmp_path: Path, empty_project: Project) -> None:
+    for name, frame in tables().items():
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    done = new("library", tmp_path / "rows.csv", "--users", str(tmp_path / "users.csv"), "--task", "binary")
+    assert done.exit_code == 2 and "the scenario as source.tables" in " ".join(done.output.split())

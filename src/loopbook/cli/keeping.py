@@ -40,6 +40,11 @@ def new(
 
     begun: beginning.Beginning | ranking.Beginning
     tables = {part: path for part, path in (("items", items), ("users", users)) if path and path != Path()}
+    if tables and task not in ("", "ranking"):
+        raise LoopbookError(
+            f"ITEMS and USERS begin a ranking, and the task is {task!r}. Begin with FILE alone; then add the other "
+            "file to the scenario as source.tables, with its key, and its columns to task.fields."
+        )
     if tables or task == "ranking":
         begun = ranking.begin(Project.find(), name, {"rows": file, **tables}, label or None, say)
     else:

@@ -138,7 +138,7 @@ def deduplicate(rows: pd.DataFrame, scenario: Scenario) -> tuple[pd.DataFrame, p
         if own_groups:
             for one, later in links.tolist():
                 dropped.setdefault(later, ("near-duplicate", f"nearly the same text as row {ids[one]}"))
-    else:
+    elif not own_groups:
         seldom = np.bincount(same)[same] <= max(_FEW, _OFTEN * len(ordered))
         links = np.column_stack([same, np.arange(len(ordered))])[seldom & (same != np.arange(len(ordered)))]
     if not own_groups:

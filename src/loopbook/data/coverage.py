@@ -23,7 +23,7 @@ def coverage(features: Features, splits: Mapping[str, pd.DataFrame]) -> pd.DataF
     DataFrame
         One row a split, shares in percent. For texts: `median tokens`, `cut` (texts longer than the sequence),
         `unknown` (tokens that train does not know). For tables: `missing` (values), `outside` (numbers
-        below or above all of train), `unknown` (category values that train does not know).
+        below or above all of train), `unknown` (category values that train does not know; without any field, items).
     """
     train = splits["train"]
     rows = {name: {**_texts(features, frame), **_table(features, frame, train)} for name, frame in splits.items()}
@@ -54,4 +54,6 @@ def _table(features: Features, frame: pd.DataFrame, train: pd.DataFrame) -> dict
             (~column(frame, category.field).fillna("").astype(str).isin(category.levels)).mean()
             for category in features.categories
         ]
+    if not (found or features.texts):
+        found["unknown"] = [(~frame["item"].isin(train["item"])).mean()]  # of a ranking by what was taken alone
     return {name: 100 * float(np.mean(shares)) for name, shares in found.items()}

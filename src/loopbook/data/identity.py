@@ -29,7 +29,8 @@ def inputs(rows: pd.DataFrame, fields: Iterable[str]) -> list[tuple[Any, ...]]:
     list of tuple
         One a row: texts in lower case (folded), numbers as float, None for what is missing.
     """
-    return list(zip(*(_keys(column(rows, name)) for name in fields), strict=True))
+    columns = [_keys(column(rows, name)) for name in fields]
+    return list(zip(*columns, strict=True)) if columns else [()] * len(rows)
 
 
 def hashes(rows: pd.DataFrame, texts: Iterable[str], others: Iterable[str] = ()) -> NDArray[np.uint64]:

@@ -98,10 +98,11 @@ def drawn(collected: Collected, task: Ranking, source: Source, known: Collection
         "what is said of rows, such as a share of yes or a probability, is said of such a draw."
     )
     caution = " ".join(text for text in (collected.origin.get("caution", ""), told) if text)
+    order = np.argsort(np.concatenate([np.arange(len(frame)), at]), kind="stable")  # each draw beside its row
     return replace(
         collected,
-        frame=pd.concat([frame.assign(**{TAKEN: "yes"}), others], ignore_index=True),
-        lines=np.concatenate([collected.lines, collected.lines[at]]),
+        frame=pd.concat([frame.assign(**{TAKEN: "yes"}), others]).iloc[order].reset_index(drop=True),
+        lines=np.concatenate([collected.lines, collected.lines[at]])[order],
         origin=collected.origin | {"drawn": len(at), "caution": caution, "rows": collected.origin["rows"] + len(at)},
     )
 
@@ -118,6 +119,9 @@ def _beside(frame: pd.DataFrame, task: Ranking, source: Source, known: Collectio
     item = pd.Index(first.index).get_indexer(pd.Index(items))
     taken = _Before((user * len(first) + item)[item >= 0], moment[item >= 0])
     pool = np.searchsorted(first.to_numpy(np.int64), moment, side="right")
+    pool[(item < 0) | parsing.is_missing(users.tolist(), source.missing.get(task.query))] = (
+        0  # not beside what does not fit
+    )
     seed = _mixed(_hashes(users) + _mixed(_hashes(items) + moment.view(np.uint64)))
     chosen = np.full((task.negatives, len(frame)), -1)
     for place in range(task.negatives):

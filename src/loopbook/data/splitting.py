@@ -32,7 +32,8 @@ def split(
 
     * By time: stretches that follow each other, in the order of `SPLITS`; rows of the same moment stay together. They
       end where `dates` says, whatever is added later; rows after the last date belong to the last window.
-    * By last: each group's (user's) own stretches, in the order of `SPLITS`, by how many of its moments lie before.
+    * By last: each group's (user's) own stretches, in the order of `SPLITS`, by how many of its moments lie before;
+      without a time by a hash of user and item, so that each user is known to train.
     * By group, and by stratum: a stable hash of the row's group (of its id, where it has none) decides, so that a row
       keeps its split whatever is added, removed or relabelled later. Shares of rows and of classes are met within
       chance; by stratum, train, validation and test must have rows of each value of the source's `stratum` column. A
@@ -80,7 +81,8 @@ def split(
         )
     elif data.splits.by == "last":
         ordered = rows.sort_values(["time", "row_id"], kind="stable")
-        moments = ordered.groupby("group")["time"]
+        own = None if scenario.source.time else _hashes(ordered["group"] + "\n" + ordered["item"], data.split_seed)
+        moments = (ordered["time"] if own is None else pd.Series(own, ordered.index)).groupby(ordered["group"])
         places = np.searchsorted(
             _bounds(scenario), (moments.rank("dense") - 0.5) / moments.transform("nunique"), side="right"
         )
@@ -160,6 +162,9 @@ def proof(splits: dict[str, pd.DataFrame], scenario: Scenario) -> pd.DataFrame:
         overlaps = (spans["max"].shift() >= spans["min"]).sum()
         what = "split begins after the one" if by_time else "window of the agent's life begins after all"
         check(f"each {what} before it has ended", int(overlaps), "overlaps")
+    elif scenario.data.splits.by == "last" and not scenario.source.time:
+        crossing = sides.groupby(["group", "item"])["side"].nunique()
+        check("all rows of a user and an item are in one split", int((crossing > 1).sum()), "pairs cross")
     elif scenario.data.splits.by == "last":
         spans = sides.groupby(["group", "side"], sort=False)["time"].agg(["min", "max"])
         overlaps = (spans["max"].groupby("group").shift() >= spans["min"]).sum()

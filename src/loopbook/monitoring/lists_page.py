@@ -47,6 +47,8 @@ def kinds(shelf: "Shelf", items: pd.DataFrame, column: str | None = None) -> "pd
     from sklearn.cluster import KMeans
 
     vectors = np.asarray(shelf.vectors, dtype=np.float64)
+    if not vectors.shape[1]:
+        return pd.Series("nothing is known of items", shelf.items)
     found = KMeans(min(KINDS, len(vectors)), n_init=4, random_state=0).fit(vectors)
     typical = found.transform(vectors).argmin(axis=0)
     names = [f"{number + 1}, like “{shelf.titles[at]}”" for number, at in enumerate(typical)]

@@ -88,7 +88,7 @@ class Scenario(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         source, splits = self.source, self.data.splits
-        of_rows = {"time": "time", "last": "time", "group": "group", "stratum": ""}[splits.by]
+        of_rows = {"time": "time", "group": "group"}.get(splits.by, "")
         ids = [criterion.id for criterion in self.criteria] + [story.id for story in self.stories]
         twice = sorted({name for name in ids if ids.count(name) > 1})
         later = getattr(source, "later_days", 0)
@@ -141,7 +141,7 @@ class Scenario(Settings):
                 "source.later_days are for later rounds, so data.splits.windows must be 2 or more",
             ),
             (
-                self.optimization.cv_repeats and of_rows == "time",
+                self.optimization.cv_repeats and splits.by in ("time", "last"),
                 f"optimization.cv_repeats deals rows anew whatever their time, but data.splits.by is {splits.by!r}: a "
                 "model would learn from the future. Set it to 0, or split by group or stratum",
             ),

@@ -17,7 +17,7 @@ class Splits(Settings):
     by: Literal["time", "last", "group", "stratum"] = Field(
         "stratum",
         description="time: one cut for all; last: each user's last part (of a ranking, from rows that are all there: a "
-        "later row would move earlier ones); group or stratum: a hash",
+        "later row would move earlier ones; without a time by a hash of user and item); group or stratum: a hash",
     )
     train: float = Field(0.6, gt=0, lt=1)
     validation: float = Field(0.12, gt=0, lt=1)

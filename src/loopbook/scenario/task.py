@@ -178,7 +178,7 @@ class Task(Settings):
         told = {*self.fields, *OWN, *(f"{name}_probability" for name in self.also)}
         taken = [name for name in self.also if name in told or not name.isidentifier()]
         refuse(
-            (not self.fields, "a task needs at least one input field"),
+            (not self.fields and self.type != "ranking", "a task needs at least one input field"),
             (learned, f"the label column {learned[0] if learned else ''!r} cannot be an input as well"),
             (taken, f"a further output needs a name of its own, a word as rules can use it, not {', '.join(taken)!r}"),
             (crooked, f"only number fields of the task can be monotone, not {', '.join(crooked)!r}"),

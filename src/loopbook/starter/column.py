@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loopbook.data import parsing
+from loopbook.data.cleaning import shorten
 from loopbook.privacy import personal_data
 from loopbook.requirements.scripts import BLANKLESS
 from loopbook.starter import moments, quantities, words
@@ -24,6 +26,7 @@ _FEW = 10  # different values up to which a column is a scale or some levels, wh
 _NUMBERS = 0.95  # share of values that must be numbers; the others go to quarantine
 _BOUND = re.compile(r"[<>≤≥]=?\s*\d")
 _MANY_LEVELS = 50
+_VECTOR = re.compile(r"\[[-+\d.eE, ]*\]")
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,9 @@ def _of_words(name: str, written: list[str]) -> Column:
     counts = _counted(written, missing)
     if not counts:
         return Column(name, "empty", written, missing, counts)
+    if all(_VECTOR.fullmatch(value) for value in _sample(counts)):
+        doubt = f"lists of numbers, such as {quoted(shorten(next(iter(counts)), 30))}, which are no text"
+        return Column(name, "code", written, missing, counts, doubt=doubt)
     personal, mentions = _person(name, counts, _sample(counts))
     kind: Kind = "constant" if len(counts) == 1 else _text_kind(counts, counts.total())
     if kind == "text":
@@ -205,7 +211,7 @@ def mean_words(counts: Counter[str]) -> float:
 
 def _spoken(value: str) -> float:
     """Return the words of a text; where a script has no blanks, two characters count as one word."""
-    return len(BLANKLESS.sub(" ", value).split()) + _unparted(value) / 2
+    return len(BLANKLESS.sub(" ", value).replace("|", " ").split()) + _unparted(value) / 2
 
 
 def _unparted(value: str) -> int:
@@ -216,6 +222,9 @@ def _text_kind(counts: Counter[str], known: int) -> Kind:
     length = sum((len(value) + 2 * _unparted(value)) * count for value, count in counts.items()) / known
     spoken = mean_words(counts)
     share = len(counts) / known
+    parts = [re.split(r"\s*[|;,]\s*", value) for value in counts]  # tags, such as Comedy|Drama
+    if len({*chain(*parts)}) < len(counts) > _FEW and sum(len(each) > 1 for each in parts) > 0.3 * len(parts):
+        return "text"
     if spoken >= 3 and length >= 15 and (len(counts) > _MANY_LEVELS or (share > 0.5 and known >= 20)):
         return "text"
     if len(counts) <= _MANY_LEVELS or share <= 0.1:

@@ -28,6 +28,7 @@ _SAVE = "Save the table as CSV (UTF-8) and name that file."
 _ROWS = 50_000  # rows, the first, from which the form is found
 _LOOKED_AT = 500  # of these, from which marks of numbers are found
 _MANY_BROKEN = 0.3
+_TWO_COLONS = " This one's are divided by ::, two signs: put a tab for them (sed 's/::/\\t/g'), and names above."
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def read(content: bytes, name: str) -> tuple[Form, files.Table]:
             problems.append(error)
             continue
         readings.append((len(table.broken) / max(1, len(table.rows) + len(table.broken)), form, table))
-        if readings[-1][0] < 0.02 and not (quoting and not escapes and '\\"' in text):
+        if not readings[-1][0] and not (quoting and not escapes and '\\"' in text):
             break
     if not readings:
         raise problems[0]
@@ -120,7 +121,7 @@ def _refuse_shape(table: files.Table, broken: float, text: str, sign: str, name:
         (
             len(table.columns) < 2,
             f"{name} has one column. A table with a label and at least one input is needed, its columns divided by "
-            "comma, semicolon, tab or |.",
+            f"comma, semicolon, tab or |.{_TWO_COLONS if '::' in table.columns[0] else ''}",
         ),
         (not table.rows, f"{name} has a header and no rows that can be read. Is it the right file?"),
         (

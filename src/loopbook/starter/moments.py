@@ -36,7 +36,12 @@ _LOOKS_LIKE_TIME = re.compile(
     re.IGNORECASE,
 )
 _COMPACT = re.compile(r"(?:19|20)\d{6}(?:\d{4}|\d{6})?")
-_COUNTS = {"unix": (1e9, 2.2e9), "unix_ms": (1e12, 2.2e12), "unix_us": (1e15, 2.2e15), "unix_ns": (1e18, 2.2e18)}
+_COUNTS = {
+    "unix": (5e8, 2.2e9),
+    "unix_ms": (5e11, 2.2e12),
+    "unix_us": (5e14, 2.2e15),
+    "unix_ns": (5e17, 2.2e18),
+}  # 1985 on
 _EXCEL = (20_000, 60_000)  # from 1954 to 2064
 
 

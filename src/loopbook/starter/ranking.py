@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,8 +18,27 @@ from loopbook.starter.column import Column, describe
 from loopbook.starter.notation import quoted
 from loopbook.store.project import Project
 
-USER = ("user", "reader", "customer", "client", "visitor", "member", "account", "person", "buyer", "listener", "viewer")
-ITEM = ("item", "product", "book", "movie", "film", "track", "song", "article", "sku", "isbn", "asin", "game", "title")
+USER = (
+    *("user", "reader", "customer", "client", "visitor", "member", "account", "person", "buyer", "listener", "viewer"),
+    *("kunde", "leser", "nutzer", "benutzer", "mitglied"),
+)
+ITEM = (
+    *("item", "product", "book", "movie", "film", "track", "song", "artist", "article", "sku", "stock", "isbn", "asin"),
+    *("game", "title", "artikel", "buch", "titel", "produkt"),
+)
+_GATHERED = (
+    "order",
+    "invoice",
+    "transaction",
+    "session",
+    "basket",
+    "receipt",
+    "request",
+    "rechnung",
+    "bestellung",
+    "bon",
+)
+_KEYED = frozenset(("", "s", "id", "ids", "no", "nr", "num", "number", "nummer", "code", "key"))  # glued to a name
 EVENTS = (
     ("purchase", "purchased", "buy", "bought", "order", "ordered", "transaction", "sale", "borrow", "borrowed", "rent"),
     ("addtocart", "cart", "basket", "wishlist", "save", "saved", "like", "liked", "favorite"),
@@ -29,6 +49,11 @@ _ONE = frozenset((*("0", "1"), "yes", "no", "true", "false"))
 _PARTS = {"shown": ("list", "impression", "slate", "request"), "place": ("place", "position", "rank", "slot")}
 _LATER = ("rating", "ratings", "score", "views", "sales", "sold", "count", "popularity", "reviews", "average", "mean")
 _LOOKED_AT, _SCALE, _FOUND = 50_000, 20, 0.5  # rows described; values of a rating; share of rows that find a partner
+_SMOKE, _LEAST_TAKEN, _UNIQUE = (
+    3_000,
+    200,
+    0.8,
+)  # rows of a smoke run; takes to learn from; keys that stand once in a table, as a share
 
 
 @dataclass(frozen=True)
@@ -61,6 +86,15 @@ class Draft:
     unused: dict[str, str] = field(default_factory=dict)
     quarantine: float = 0.2
     lost: str = ""
+
+    @property
+    def smoke(self) -> int:
+        """Rows of a smoke run: enough to hold what is taken."""
+        column = self.rows.columns.get(self.label[0])
+        if column is None or column.kind == "constant":
+            return _SMOKE
+        taken = sum(count for value, count in column.counts.items() if document.plain(value) in self.label[1])
+        return max(_SMOKE, round(1.5 * _LEAST_TAKEN * column.known / max(1, taken)))
 
     @property
     def table(self) -> bool:
@@ -129,7 +163,8 @@ def begin(
     for one in copies:
         placing.copy(one.content, one.copied)  # type: ignore[arg-type]
     placing.write(target, draft.written())
-    return Beginning(target, tuple(one.copied for one in copies if one.copied), _guesses(draft), _next(draft))
+    copied = tuple(one.copied for one in copies if one.copied)
+    return Beginning(target, copied, _guesses(draft), _next(draft), doubts=_doubts(draft))
 
 
 def _open(project: Project, name: str, file: Path) -> Opened:
@@ -153,13 +188,18 @@ def _open(project: Project, name: str, file: Path) -> Opened:
 
 def _guess(name: str, opened: dict[str, Opened], given: str | None) -> Draft:
     rows = opened["rows"]
-    ids = {one.name: one for one in rows.columns.values() if one.kind not in ("time", "empty", "constant", "text")}
+    ids = {one.name: one for one in rows.columns.values() if one.kind not in ("time", "empty", "text")}
     pairs = {part: _pair(ids, part, one) for part, one in opened.items() if part != "rows"}
     taken = {on: part for part, (_, on, _) in pairs.items()}
     refuse(DataError, (len(taken) < len(pairs), f"Items and users are both named by {', '.join(map(quoted, taken))}."))
     named = {on: f"{share:.1%} of its values are rows of {part}" for part, (_, on, share) in pairs.items()}
     query = _called(ids, USER, "users", taken, named, "user")
     item = _called({one: ids[one] for one in ids if one != query[0]}, ITEM, "items", taken, named, "item")
+    for what, (column, _) in (("user", query), ("item", item)):
+        one = (
+            f"All rows are of one {what}, {quoted(column)}: a ranking learns what several users take of several items."
+        )
+        refuse(DataError, (ids[column].distinct < 2, one))
     today = datetime.now(UTC)
     time = roles.time_of([one for one in rows.columns.values() if one.name not in (query[0], item[0])], today)
     free = [one for one in rows.columns.values() if one.name not in (query[0], item[0], time and time.column.name)]
@@ -171,11 +211,22 @@ def _guess(name: str, opened: dict[str, Opened], given: str | None) -> Draft:
     draft = Draft(name, rows, query, item, time, label, parts)
     draft = replace(draft, tables={part: (opened[part], key, on) for part, (key, on, _) in pairs.items()})
     left = {
-        one.name: "known only of what was shown or taken; add it to task.fields if it was known before"
+        one.name: "the same for each item: with one row an item in a file of their own, ITEMS=file, it is an input"
+        if "items" not in opened and _told(one, rows.columns[item[0]])
+        else "known only of what was shown or taken; add it to task.fields if it was known before"
         for one in free
         if one.name not in (label[0], *parts.values())
     }
     return _with_fields(replace(draft, unused=left, personal={"": (query[0],) if _person(ids[query[0]]) else ()}))
+
+
+def _told(column: Column, item: Column) -> bool:
+    """Say whether a column tells of the item, not of the moment: an item has one value nearly always."""
+    pairs = Counter((key, value) for key, value in zip(item.values, column.values, strict=True) if key and value)
+    most: dict[str, int] = {}
+    for (key, _), count in pairs.items():
+        most[key] = max(most.get(key, 0), count)
+    return column.distinct > 1 and item.distinct < 0.5 * item.known and sum(most.values()) > 0.98 * pairs.total()
 
 
 def _person(column: Column) -> bool:
@@ -184,19 +235,20 @@ def _person(column: Column) -> bool:
 
 def _pair(rows: dict[str, Column], part: str, table: Opened) -> tuple[str, str, float]:
     """Return the key of a table, the column of the rows that names it, and the share of rows that find a partner."""
-    found = [(0.0, 0.0, "", "")]
+    found: list[tuple[float, float, str, str]] = []
     for key in table.columns.values():
-        if key.known < 0.98 * len(key.values) or key.distinct < 0.98 * key.known or key.kind == "time":
+        if key.known < 0.98 * len(key.values) or key.distinct < _UNIQUE * key.known or key.kind == "time":
             continue
         for one in rows.values():
             hit = sum(count for value, count in one.counts.items() if value in key.counts) / max(1, one.known)
             alike = 0.2 * bool(set(words.of(one.name)) & {*words.of(key.name), part.removesuffix("s")} - {"id"})
             found.append((hit + alike, hit, key.name, one.name))
-    _, share, key_name, on = max(found)
+    _, share, key_name, on = max(found, default=(0.0, 0.0, "", ""))
     if share < _FOUND:
+        best = f"of the best, {quoted(on)}, {share:.0%} of the values are keys ({quoted(key_name)})"
         raise DataError(
-            f"No column of the interactions names the rows of the {part}: of the best, {quoted(on)}, {share:.0%} of "
-            f"the values are keys ({quoted(key_name)}). Each row of {part} needs a key of its own, which they name."
+            f"No column of the interactions names the rows of the {part}: {best if on else 'no value is a key'}. "
+            f"Each row of {part} needs a key of its own, which they name."
         )
     return key_name, on, share
 
@@ -207,38 +259,55 @@ def _called(
     """Return the column of users or of items, with the reason: what names a table's rows, is called so, or is left."""
     if on := next((name for name, of in taken.items() if of == part), ""):
         return on, why[on]
-    free = [one for name, one in ids.items() if name not in taken and one.distinct >= 10]
-    called = [one for one in free if words.heard(one.name, among)]
-    often = [one for one in free if one.distinct <= roles.OFTEN * one.known and one.unit == ""]
+    free = [one for name, one in ids.items() if name not in taken]
+    called = [one for one in free if _heard(one.name, among)]
+    often = [one for one in free if 10 <= one.distinct <= roles.OFTEN * one.known and not _amount(one)]
     best = max(called or often, key=lambda one: one.distinct, default=None)
     if best is None:
         raise DataError(
             f"No column looks like that of the {what}: one whose name says so ({', '.join(among[:4])} …), or whose "  # type: ignore[index]
             f"values come again and again. Name it so in the file, or name {part.upper()}=file of {part}."
         )
-    heard = words.heard(best.name, among)
+    heard = _heard(best.name, among)
     return best.name, f"{best.distinct:,} values" + (f", and its name says {heard!r}" if heard else "; a guess")
+
+
+def _heard(name: str, among: Collection[str]) -> str:
+    """Return what a column's name says among some words, `visitorid` and `StockCode` too, or nothing."""
+    return next(
+        (one for word in words.of(name) for one in among if word.startswith(one) and word[len(one) :] in _KEYED), ""
+    )
+
+
+def _amount(column: Column) -> bool:
+    """Say whether a column counts or measures, or names what several items were taken in, so that it is no item."""
+    named = words.heard(column.name, (*words.AMOUNT, *words.RATING, *words.COUNTED)) or _heard(column.name, _GATHERED)
+    numbers = column.numbers
+    return bool(named or column.unit) or (numbers is not None and bool((numbers % 1 > 0).any()))
 
 
 def _label(free: Sequence[Column], given: str | None) -> tuple[str, tuple[object, ...], str]:
     """Return what says that an item was taken: its column, the values that mean yes, and why."""
     if given is not None and given not in [one.name for one in free]:
         raise DataError(f"The interactions have no column {given!r} beside user, item and time.")
-    for one in (one for one in free if given in (None, one.name)):
+    marks = (
+        *words.LABEL,
+        *words.LABEL_LIKE,
+        *(word for tier in EVENTS for word in tier),
+        "taken",
+        "chosen",
+        "relevant",
+    )
+    for one in sorted((one for one in free if given in (None, one.name)), key=lambda one: not _heard(one.name, marks)):
         values = list(one.counts)
         levels = {value: "".join(words.of(value)) for value in values}
-        best = next((tier for tier in EVENTS if set(tier) & set(levels.values())), None)
+        tiers = [tuple(value for value in values if levels[value] in tier) for tier in EVENTS]
         if len(values) > 1 and {parsing.level(value) for value in values} <= _ONE:
             yes = tuple(value for value in values if parsing.level(value) in ("1", "yes", "true"))
-            return one.name, tuple(map(document.plain, yes)), f"{', '.join(yes)} or not"
-        if one.kind in ("category", "constant") and best and len(values) <= _SCALE:
-            strongest = tuple(value for value in values if levels[value] in best)
-            weaker = ", ".join(quoted(value) for value in values if value not in strongest)
-            return (
-                (one.name, strongest, f"the strongest event; not: {weaker}")
-                if weaker
-                else ("", (), f"all are {best[0]}")
-            )
+            unsaid = "" if given or _heard(one.name, marks) else "; a guess, its name does not say so"
+            return one.name, tuple(map(document.plain, yes)), f"{', '.join(yes)} or not{unsaid}"
+        if one.kind in ("category", "constant") and any(tiers) and len(values) <= _SCALE:
+            return _event(one, [tier for tier in tiers if tier])
         scale = one.numbers is not None and 2 < one.distinct <= _SCALE and words.heard(one.name, words.RATING)
         if scale:
             top = max(float(value) for value in values)
@@ -249,6 +318,20 @@ def _label(free: Sequence[Column], given: str | None) -> tuple[str, tuple[object
     return "", (), "no column says what was not taken"
 
 
+def _event(column: Column, tiers: Sequence[tuple[str, ...]]) -> tuple[str, tuple[object, ...], str]:
+    """Return the strongest events that are enough to learn from, as `_label` does; none of them: all rows are taken."""
+    taken: tuple[str, ...] = ()
+    for tier in tiers:
+        taken += tier
+        if sum(column.counts[value] for value in taken) >= _LEAST_TAKEN:
+            weaker = ", ".join(quoted(value) for value in column.counts if value not in taken)
+            which = "strongest event" if taken == tiers[0] else f"strongest events of which there are {_LEAST_TAKEN}"
+            return (column.name, taken, f"the {which}; not: {weaker}") if weaker else ("", (), f"all are {tier[0]}")
+    if len(taken) == len(column.counts):
+        return "", (), f"all are {taken[0]}"
+    return "", (), f"{', '.join(map(quoted, taken))} in fewer than {_LEAST_TAKEN} rows, too few: every event counts"
+
+
 def _with_fields(draft: Draft) -> Draft:
     """Return the draft with what is known of items and users as inputs, and with what was taken before."""
     fields: dict[str, tuple[str, str]] = {}
@@ -257,6 +340,8 @@ def _with_fields(draft: Draft) -> Draft:
     for part, (table, key, _) in draft.tables.items():
         columns = [one for one in table.columns.values() if one.name != key]
         for one in columns:
+            if part == "items" and one.personal.startswith("its name"):
+                one = replace(one, personal="")  # an item's name is that of no person
             name = f"{part}_{one.name}" if one.name in seen else one.name
             seen.add(one.name)
             word = roles.about_people(one, columns) if part == "users" else ""
@@ -276,7 +361,6 @@ def _with_fields(draft: Draft) -> Draft:
         fields |= dict.fromkeys(HISTORY, ("number", "what had been taken before this moment"))
     if draft.label[0] == "" or not fields.get("pair_taken"):
         fields.pop("pair_taken", None)  # what is drawn beside was never taken before: it would give the answer away
-    refuse(DataError, (not fields, "Nothing is known of items, users or times: name ITEMS=file of items with texts."))
     return replace(draft, fields=fields, unused=unused, protected=tuple(protected), personal=personal)
 
 
@@ -318,10 +402,29 @@ def _guesses(draft: Draft) -> tuple[tuple[str, str, str], ...]:
         *((part, quoted(name), "by its name") for part, name in draft.parts.items()),
         *((part, f"{table.rows:,} rows, by {quoted(key)}", "") for part, (table, key, _) in draft.tables.items()),
         *((f"{kind} input", quoted(name), why) for name, (kind, why) in draft.fields.items()),
+        *(
+            ("personal", f"{part or 'rows'}: {', '.join(map(quoted, all_))}", "")
+            for part, all_ in draft.personal.items()
+            if all_
+        ),
+        *(("protected", quoted(name), "fairness is watched over it; never an input") for name in draft.protected),
         *(("not used", quoted(name), why) for name, why in draft.unused.items()),
         ("rows", f"{draft.rows.rows:,}", draft.lost),
     ]
     return tuple(rows)
+
+
+def _doubts(draft: Draft) -> tuple[str, ...]:
+    """Return what may have been read otherwise than it was meant."""
+    said = [f"what is taken: {quoted(draft.label[0])} says {draft.label[2]}"] if "a guess" in draft.label[2] else []
+    for one in draft.rows.columns.values():
+        back = 0 if one.numbers is None or not words.heard(one.name, words.COUNTED) else float((one.numbers < 0).mean())
+        if back and one.name != draft.label[0]:
+            said.append(f"{back:.1%} of {quoted(one.name)} are negative, as of what is given back; they count as taken")
+    for part, (table, key, _) in draft.tables.items():
+        if twice := table.columns[key].known - table.columns[key].distinct:
+            said.append(f"{twice:,} rows of {part} repeat a key ({quoted(key)}): of each, the first counts")
+    return tuple(said)
 
 
 def _next(draft: Draft) -> tuple[str, ...]:
