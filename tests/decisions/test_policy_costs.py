@@ -219,6 +219,8 @@ def test_the_sentence_says_what_is_saved_and_warns_of_rows_that_were_lived_throu
     few = policy_choice.sentence(choice, (unknown, "always yes"), (unknown, "tuned", 0.8), "EUR", False)
     assert few.count("0.40 EUR a decision (too few groups for an interval)") == 2
     assert few.endswith("so it saves nothing beyond chance.") and "nan" not in few
+    free = policy_choice.sentence(choice, saving, (Interval(0.0, 0.0, 0.0), "tuned", np.nan), "EUR", False)
+    assert "when in doubt is held against “tuned”, the cheapest here" in free and "nan" not in free
     dearer = Interval(-0.4, -0.6, -0.1), "ask, else always no", 1.2
     said = policy_choice.sentence(choice, (Interval(-0.3, -0.5, 0.1), "always yes"), dearer, "EUR", False)
     assert "without a model, it costs 0.30 EUR a decision more (-0.10 to 0.50)." in said

@@ -115,7 +115,10 @@ def sentence(
     won, against, ratio = asking
     _, asked_low, asked_high = won
     asks = "is worth it" if asked_low > 0 else "is dearer" if asked_high < 0 else "saves nothing beyond chance"
+    beside = (
+        "is held against" if np.isnan(ratio) else f"costs {ratio:.2f} of"
+    )  # of what costs nothing there is no share
     return (
-        f"{told} Asking a person when in doubt costs {ratio:.2f} of “{against}”, the cheapest here without that: it "
+        f"{told} Asking a person when in doubt {beside} “{against}”, the cheapest here without that: it "
         f"{saved(won, currency)}, so it {asks}."
     )
