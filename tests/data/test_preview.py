@@ -18,8 +18,8 @@ def test_few_fields_stand_side_by_side():
 
 def test_many_fields_stand_down_the_side_with_short_numbers_and_the_others_on_top():
     task = Binary(fields={f"f{at}": "number" for at in range(12)}, label=LABEL)
-    shown = preview.rows(frame(12), task, ["label"])
-    assert list(shown.columns) == ["a", "b"]
+    shown = preview.rows(frame(12).assign(f5=[float("nan"), 1.0]), task, ["label"])
+    assert list(shown.columns) == ["a", "b"] and shown.loc["f5"].tolist() == ["–", "1"]
     assert list(shown.index)[:2] == ["label", "f0"]
     assert shown.loc["f3", "a"] == "3.123"
     assert shown.loc["label", "b"] == 1

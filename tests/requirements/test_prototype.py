@@ -355,6 +355,9 @@ def test_of_a_number_it_says_on_which_side_of_each_limit_it_lies() -> None:
     measured = prototype.metrics(frame, found, task, resamples=20)
     assert measured["test_accuracy"] == 0.5 and not any("r2" in name for name in measured)
     assert "accuracy" in prototype.sentence(measured, task, [])
+    ends = ("test_accuracy", "test_accuracy_low", "test_accuracy_high")
+    one = prototype.sentence(measured | dict.fromkeys(ends, np.nan), task, ["a"])
+    assert "cannot be judged on these days" in one and "nan" not in one
     limit = task_of("number", {"limits": [10]}, size="number")
     two = Prototype.of(RequirementsSettings.model_validate({"rules": {"size": "> 2"}}), limit, frame["label"])
     assert two.score(frame)["answer"].tolist() == ["up to 10", "up to 10", "above 10", "above 10"]

@@ -36,6 +36,6 @@ def rows(frame: pd.DataFrame, task: Task, others: Sequence[str] = ()) -> pd.Data
     numbers = shown.select_dtypes("float").columns
     shown = shown.astype(dict.fromkeys(shown.columns, object))
     for name in numbers:
-        shown[name] = shown[name].map(lambda value: f"{value:.4g}")
+        shown[name] = shown[name].map(lambda value: "–" if pd.isna(value) else f"{value:.4g}")
     names = [shorten(name, _NAME) for name in frame["row_id"].astype(str)]
     return shown.set_axis(pd.Index(names, name="row"), axis=0).T.rename_axis("field")

@@ -358,8 +358,10 @@ def sentence(measured: Mapping[str, float], task: Task, missed: Sequence[str]) -
     name, title = (primary.name, primary.title) if f"test_{primary.name}" in measured else ("accuracy", "accuracy")
     value, low, high = (measured[f"test_{name}{end}"] for end in _ENDS)
     needed = ", ".join(missed) or "nothing that rules can be measured by"
-    within = intervals.between(low, high, ".3f")
-    return f"By {title}, rules alone reach {value:.3f} ({within}). A model must add: {needed}."
+    reach = f"reach {value:.3f} ({intervals.between(low, high, '.3f')})"
+    if np.isnan(value):
+        reach = "cannot be judged on these days, which have one answer only"
+    return f"By {title}, rules alone {reach}. A model must add: {needed}."
 
 
 def recorded(measured: Mapping[str, float]) -> dict[str, float]:
