@@ -103,7 +103,7 @@ def test_clicks_that_do_not_count_teach_no_history_and_are_refused_as_answers_ar
     assert json.loads(made.set_index("row_id").loc["l3-1", "attributes"])["item_taken"] == 2, "each click once"
     refused = served_lists.refused(lists, ROWS, SCENARIO)
     assert refused[["line", "reason"]].to_numpy().tolist() == [[2, click_fraud.AGAIN]]
-    assert "l2 of r1" in refused["detail"].iloc[0]
+    assert refused["detail"].tolist() == ["list l2"], "nobody's name on a page"
 
 
 def test_of_another_task_or_without_lists_decisions_are_those_on_rows(plan: Plan) -> None:

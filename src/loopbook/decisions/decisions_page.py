@@ -140,7 +140,7 @@ def diary(decisions: pd.DataFrame, plan: Plan) -> Figure:
     day, days = ("day", "days") if decisions["time"].notna().all() else ("stretch", "equal stretches")
     return plots.timeline(
         by_day[["decisions", "acts", "reviews"]],
-        title=f"The agent acted {by_day.acts.sum():,.0f} times in {len(by_day)} {days}",
+        title=f"The agent acted {by_day.acts.sum():,.0f} times in {len(by_day)} {days if len(by_day) != 1 else day}",
         x=day,
         y="rows",
         alt=f"Decisions, actions and reviews in {days}.",

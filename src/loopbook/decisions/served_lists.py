@@ -31,7 +31,7 @@ def refused(shown: pd.DataFrame, train: pd.DataFrame, scenario: Scenario) -> pd.
     """Return places with a report of clicks that do not count, as lines that are no answer: `line, reason, detail`."""
     left = weighed(shown, train, scenario)[shown["label"].notna()]
     left = left[left != ""]
-    detail = ("list " + shown["shown"] + " of " + shown["query"])[left.index]
+    detail = "list " + shown["shown"][left.index]  # the log knows whose
     return pd.DataFrame({"line": left.index + 1, "reason": left, "detail": detail}).reset_index(drop=True)
 
 
