@@ -11,6 +11,7 @@ from tests.decisions import shops
 
 from loopbook.decisions import lists_page, lists_study
 from loopbook.decisions.lists_worth import LOGGED, Worth
+from loopbook.models.ranking.mix import equal
 from loopbook.scenario.errors import DataError
 
 
@@ -114,3 +115,26 @@ def test_cards_escape_what_titles_and_names_say() -> None:
     shelf = replace(study.listing.shelf, titles=np.array(["<script>x</script>"] * len(study.listing.shelf.titles)))
     html = lists_page.cards(replace(study, listing=replace(study.listing, shelf=shelf)))._repr_html_()
     assert "<script>" not in html and "&lt;script&gt;" in html and html.count("<li>") == 20
+
+
+def test_the_page_says_who_makes_the_lists_and_what_is_left_out_of_so_many_items(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ranker, items = shops.study().listing.ranker, shops.shop().items
+    said = lists_page.makers({"mix": ranker}, items)
+    assert "80 items" in said and "by mix, a mix of popularity, item_knn." in said and "EASE" not in said
+    monkeypatch.setattr(lists_page, "EASE_LIMIT", 50)
+    assert "EASE is left out: above 50 items" in lists_page.makers({"mix": ranker}, items)
+
+
+def test_the_table_of_rankers_says_by_how_much_the_first_is_ahead_of_each_other() -> None:
+    study, rows = shops.study(), shops.rows()
+    one = replace(study.listing.ranker, parts={"popularity": study.listing.ranker.parts["popularity"]})
+    one = replace(one, mix=equal(["popularity"]))
+    splits = {"train": rows[rows["time"] < shops.CUT], "validation": rows.head(0), "test": study.rows}
+    found = lists_page.full(study, {"mix": study.listing.ranker, "popularity": one}, splits)
+    table = lists_page.ranked_table(found)
+    assert table["ranker"].tolist() == ["mix", "popularity"] * 2
+    assert table["mix is ahead by"].iloc[[0, 2]].tolist() == ["", ""]
+    gain = found.paired("mix", clicks=table["clicks"].iloc[3]).loc["popularity", "value"]
+    assert table["mix is ahead by"].iloc[3].startswith(f"{gain:.3f} (")

@@ -152,13 +152,22 @@ def full(study: Study, candidates: Mapping[str, Ranker], splits: Splits) -> Eval
 
 
 def ranked_table(found: Evaluation) -> pd.DataFrame:
-    """Return NDCG, recall, MAP and MRR of each ranker with intervals over users, as text."""
+    """Return NDCG, recall, MAP and MRR of each ranker with intervals over users, and by how much the first is ahead."""
     rows = found.table
-    ends = zip(rows["value"], rows["low"], rows["high"], strict=True)
-    told = [f"{own:.3f} ({between(low, high, '.3f')})" for own, low, high in ends]
-    wide = rows.assign(told=told).pivot(index=["clicks", "ranker"], columns="metric", values="told")
+    wide = rows.assign(told=_told(rows)).pivot(index=["clicks", "ranker"], columns="metric", values="told")
     order = pd.MultiIndex.from_frame(rows[["clicks", "ranker"]].drop_duplicates())
-    return wide.reindex(order)[list(METRICS)].rename(columns=_HEADS).rename_axis(columns=None).reset_index()
+    table = wide.reindex(order)[list(METRICS)].rename(columns=_HEADS)
+    first = str(order[0][1])
+    for kind in order.unique("clicks"):
+        gains = found.paired(first, clicks=kind)
+        table.loc[[(kind, name) for name in gains.index], f"{first} is ahead by"] = _told(gains)
+    return table.rename_axis(columns=None).reset_index().fillna("")
+
+
+def _told(rows: pd.DataFrame) -> list[str]:
+    """Return each row's value with its interval, as text."""
+    ends = zip(rows["value"], rows["low"], rows["high"], strict=True)
+    return [f"{own:.3f} ({between(low, high, '.3f')})" for own, low, high in ends]
 
 
 def ranked_figure(found: Evaluation) -> Figure:
@@ -173,13 +182,6 @@ def ranked_figure(found: Evaluation) -> Figure:
         x=f"NDCG@10 over all items, clicks {clicks}",
         alt=f"NDCG@10 by ranker: {'; '.join(f'{name} {own:.3f}' for name, own in value.items())}.",
     )
-
-
-def ahead(found: Evaluation) -> pd.DataFrame:
-    """Return by how much the ranker that makes the lists is better than each other, in NDCG@10, of the same users."""
-    first, clicks = found.table["ranker"].iloc[0], found.table["clicks"].iloc[-1]
-    gains = found.paired(first, clicks=clicks)
-    return gains.rename_axis(f"{first} is ahead of").round(3)
 
 
 def segments(found: Evaluation) -> pd.DataFrame:

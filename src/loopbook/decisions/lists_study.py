@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from loopbook.decisions import lists
 from loopbook.decisions.listing import Listing
 from loopbook.models.ranking import evaluation
+from loopbook.models.ranking.ranker import Progress
 from loopbook.scenario.source import ShopSource
 from loopbook.statistics import bootstrap, ranking
 from loopbook.statistics.intervals import NOTHING, Interval
@@ -171,12 +172,12 @@ class Study:
                 result[at, : len(found.items)] = [shelf.numbers[item] for item in found.items]
         return result
 
-    def other(self, budget: float, **settings: Any) -> Listing:
+    def other(self, budget: float, progress: Progress = None, **settings: Any) -> Listing:
         """Return what makes lists with other settings, items priced anew where there is another budget."""
         listing = self.listing
         more = listing.settings.model_copy(update={"ndcg_budget": budget, **settings})
         found = replace(listing, settings=more)
-        return found if budget in (0, listing.settings.ndcg_budget) else found.priced(len(self.moments))
+        return found if budget in (0, listing.settings.ndcg_budget) else found.priced(len(self.moments), progress)
 
     @cached_property
     def policies(self) -> Mapping[str, Places]:
@@ -204,7 +205,7 @@ class Study:
         """Return the share of the items that stand in lists."""
         return float((ranking.exposure(made, len(self.listing.shelf.items)) > 0).mean())
 
-    def trade_off(self) -> pd.DataFrame:
+    def trade_off(self, progress: Progress = None) -> pd.DataFrame:
         """Return what more items in lists cost, beside diversity: index ``budget``, the agent's own among them.
 
         Returns
@@ -215,7 +216,7 @@ class Study:
         """
         found, plain = [], self.coverage(self.policies[WORTH])
         for budget in sorted({*BUDGETS, self.settings.ndcg_budget}):
-            made = self.made(self.other(budget))
+            made = self.made(self.other(budget, progress))
             exposed = ranking.exposure(made, len(self.listing.shelf.items))
             diverse = float(np.nanmean(ranking.diversity(made, self.listing.shelf.vectors)))
             gain = self.coverage(made) / plain - 1

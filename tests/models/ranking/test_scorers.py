@@ -105,3 +105,14 @@ def test_what_is_saved_scores_as_before(fit: object) -> None:
     history = made(2)
     found = fit(history)  # type: ignore[operator]
     np.testing.assert_array_equal(scorers.restored(found.arrays).scores(history), found.scores(history))
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_the_nearest_of_an_item_are_those_of_largest_weight_and_none_below_zero(dense: bool) -> None:
+    weights = np.random.default_rng(3).normal(size=(40, 40)).astype(np.float32)
+    weights[5] = -1
+    found = scorers.ItemItem(weights if dense else csr_array(weights)).nearest(6).toarray()
+    for row, own in zip(found, weights, strict=True):
+        kept = np.sort(own)[::-1][:6]
+        assert np.sort(row[row != 0])[::-1] == pytest.approx(kept[kept > 0])
+    assert not found[5].any()
