@@ -237,8 +237,8 @@ def trade_off(study: Study, traded: pd.DataFrame) -> Figure:
     return plots.lines(
         {name: (budget, line.to_numpy()) for name, line in change.items()},
         title=words,
-        x="NDCG that lists may give up for coverage, %",
-        y="change against lists by worth alone, %",
+        x="NDCG that lists may give up against worth alone, %",
+        y="change, %",
         alt=f"{words}, judged by {by}: NDCG {between(kept.low - 1, kept.high - 1, '+.1%')}.",
         marks={"the agent's": (at, 100 * (kept.value - 1)), "its coverage": (at, 100 * gain)},
         reference=0,
