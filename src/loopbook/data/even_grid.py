@@ -58,11 +58,6 @@ class Grid:
         """Places of a window with its lags."""
         return max(self.size, (max(self.series.lags, default=0) + 1) * self.per_step)
 
-    @property
-    def span(self) -> pd.Timedelta:
-        """How long a window with its lags is."""
-        return pd.Timedelta(self.length * self._step // self.per_step, "us")
-
     def places(self, times: pd.DatetimeIndex) -> NDArray[np.int64]:
         """Return the place of each moment."""
         since = times.as_unit("us").asi8 - _MONDAY

@@ -82,7 +82,7 @@ def windows(
     first = grid.step_end(int(places[0]) + grid.length + grid.per_step - 1)
     ends = np.arange(first, int(places[-1]) + 1 + known, grid.per_step)
     if not len(ends):
-        raise DataError(f"source.series: the readings are shorter than one window with its lags, {grid.span}.")
+        raise DataError(f"source.series: the readings are shorter than one window with its lags, {series.back}.")
     values = grid.means(places, read[list(series.names)].to_numpy(np.float64), first - grid.length, int(ends[-1]))
     # [windows, length, sensors]
     cut = np.lib.stride_tricks.sliding_window_view(values, grid.length, axis=0)[:: grid.per_step].transpose(0, 2, 1)
@@ -143,7 +143,7 @@ def latest(times: pd.DatetimeIndex, values: Floats, series: Series, per_step: in
     if not len(places) or places[0] > begin:
         since = f"; they begin at {times[0].isoformat()}" if len(places) else ""
         raise DataError(
-            f"A window that ends at {moments[1].isoformat()} looks back on {grid.span} with its lags: send all "
+            f"A window that ends at {moments[1].isoformat()} looks back on {series.back} with its lags: send all "
             f"readings from {moments[0].isoformat()} or before{since}."
         )
     cut = grid.means(places, values, begin, end)[None]
