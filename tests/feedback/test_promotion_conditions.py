@@ -32,3 +32,12 @@ def test_groups_too_small_to_compare_are_said_to_be() -> None:
     found = promotion_conditions.of_rows(rows, p, p, TASK, Costs(), ("side",), 100, 0)
     assert [(one.name, one.met) for one in found] == [("calibration", True), ("fairness, side", True)]
     assert "Not asked" in found[1].reason
+
+
+def test_groups_may_be_whole_numbers_that_some_rows_lack() -> None:
+    label = pd.Series(([1] * 10 + [0] * 40) * 8, dtype="int8")
+    decade = pd.Series([20, 30, None, 30] * 100, dtype="Int64")  # of who was served, some are new
+    rows = pd.DataFrame({"label": label, "group": range(400), "decade": decade})
+    p = np.where(label == 1, 0.9, 0.1)
+    found = promotion_conditions.of_rows(rows, p, p, TASK, Costs(), ("decade",), 100, 0)
+    assert found[1].name == "fairness, decade" and found[1].met

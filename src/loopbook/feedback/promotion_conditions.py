@@ -92,7 +92,7 @@ def _fairness(
     rows: pd.DataFrame, right: NDArray[np.bool_], attribute: str, measure: str, resamples: int, seed: int
 ) -> Condition:
     """Ask whether the widest gap between two groups grows; both gaps are of the same resamples."""
-    values = rows[attribute].fillna("unknown").astype(str)
+    values = rows[attribute].astype(object).fillna("unknown").astype(str)  # whole numbers have no room for a word
     group = bands.groups(values, values).to_numpy()
     names = [name for name, count in pd.Series(group).value_counts().items() if count >= LEAST]
     if len(names) < 2:
