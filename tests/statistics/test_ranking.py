@@ -97,6 +97,14 @@ def test_diversity_is_one_less_the_mean_cosine_of_pairs() -> None:
     assert found[1] == pytest.approx(0) and np.isnan(found[2])
 
 
+@pytest.mark.parametrize("known", [0, 1, 2, 3])
+def test_items_of_which_nothing_is_known_make_no_list_diverse(known: int) -> None:
+    vectors = np.array([[2.0, 0], [0, 3.0], [1.0, 1.0], [0, 0], [0, 0]])
+    vectors[known:] = 0
+    found = ranking.diversity(np.array([[0, 1, 2, 3, 4], [0, 3, 1, 4, 2]]), vectors)
+    assert found == pytest.approx({2: 1, 3: 1 - 2 * np.sqrt(0.5) / 3}.get(known, np.nan), nan_ok=True)
+
+
 def test_popularity_lift_compares_lists_with_histories() -> None:
     history = csr_array(np.array([[1, 0, 0], [0, 1, 1], [0, 0, 0]], dtype=np.float32))
     popularity = np.array([6, 2, 4])

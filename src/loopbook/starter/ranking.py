@@ -3,57 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from loopbook.data import download, files, parsing, raw_copies, sources, splitting, validation
+from loopbook.data import download, files, raw_copies, sources, splitting, validation
 from loopbook.scenario.errors import DataError, refuse
 from loopbook.scenario.loading import load
 from loopbook.scenario.task import HISTORY
-from loopbook.starter import conversion, document, form, placing, roles, words
+from loopbook.starter import conversion, document, form, parties, placing, roles, takes, words
 from loopbook.starter.column import Column, describe
 from loopbook.starter.notation import quoted
 from loopbook.store.project import Project
 
-USER = (
-    *("user", "reader", "customer", "client", "visitor", "member", "account", "person", "buyer", "listener", "viewer"),
-    *("kunde", "leser", "nutzer", "benutzer", "mitglied"),
-)
-ITEM = (
-    *("item", "product", "book", "movie", "film", "track", "song", "artist", "article", "sku", "stock", "isbn", "asin"),
-    *("game", "title", "artikel", "buch", "titel", "produkt"),
-)
-_GATHERED = (
-    "order",
-    "invoice",
-    "transaction",
-    "session",
-    "basket",
-    "receipt",
-    "request",
-    "rechnung",
-    "bestellung",
-    "bon",
-)
-_KEYED = frozenset(("", "s", "id", "ids", "no", "nr", "num", "number", "nummer", "code", "key"))  # glued to a name
-EVENTS = (
-    ("purchase", "purchased", "buy", "bought", "order", "ordered", "transaction", "sale", "borrow", "borrowed", "rent"),
-    ("addtocart", "cart", "basket", "wishlist", "save", "saved", "like", "liked", "favorite"),
-    ("click", "clicked", "open", "opened", "play", "played", "read", "watched", "yes", "true"),
-)
-"""What somebody does who takes an item, the strongest first; of several in a file the strongest is learned."""
-_ONE = frozenset((*("0", "1"), "yes", "no", "true", "false"))
 _PARTS = {"shown": ("list", "impression", "slate", "request"), "place": ("place", "position", "rank", "slot")}
 _LATER = ("rating", "ratings", "score", "views", "sales", "sold", "count", "popularity", "reviews", "average", "mean")
-_LOOKED_AT, _SCALE, _FOUND = 50_000, 20, 0.5  # rows described; values of a rating; share of rows that find a partner
-_SMOKE, _LEAST_TAKEN, _UNIQUE = (
-    3_000,
-    200,
-    0.8,
-)  # rows of a smoke run; takes to learn from; keys that stand once in a table, as a share
+_LOOKED_AT = 50_000  # rows described
+_SMOKE = 3_000  # rows of a smoke run
 
 
 @dataclass(frozen=True)
@@ -94,7 +61,7 @@ class Draft:
         if column is None or column.kind == "constant":
             return _SMOKE
         taken = sum(count for value, count in column.counts.items() if document.plain(value) in self.label[1])
-        return max(_SMOKE, round(1.5 * _LEAST_TAKEN * column.known / max(1, taken)))
+        return max(_SMOKE, round(1.5 * takes.LEAST * column.known / max(1, taken)))
 
     @property
     def table(self) -> bool:
@@ -189,12 +156,14 @@ def _open(project: Project, name: str, file: Path) -> Opened:
 def _guess(name: str, opened: dict[str, Opened], given: str | None) -> Draft:
     rows = opened["rows"]
     ids = {one.name: one for one in rows.columns.values() if one.kind not in ("time", "empty", "text")}
-    pairs = {part: _pair(ids, part, one) for part, one in opened.items() if part != "rows"}
+    pairs = {part: parties.pair(ids, part, one.columns) for part, one in opened.items() if part != "rows"}
     taken = {on: part for part, (_, on, _) in pairs.items()}
     refuse(DataError, (len(taken) < len(pairs), f"Items and users are both named by {', '.join(map(quoted, taken))}."))
     named = {on: f"{share:.1%} of its values are rows of {part}" for part, (_, on, share) in pairs.items()}
-    query = _called(ids, USER, "users", taken, named, "user")
-    item = _called({one: ids[one] for one in ids if one != query[0]}, ITEM, "items", taken, named, "item")
+    query = parties.called(ids, parties.USER, "users", taken, named, "user")
+    item = parties.called(
+        {one: ids[one] for one in ids if one != query[0]}, parties.ITEM, "items", taken, named, "item"
+    )
     for what, (column, _) in (("user", query), ("item", item)):
         one = (
             f"All rows are of one {what}, {quoted(column)}: a ranking learns what several users take of several items."
@@ -203,7 +172,7 @@ def _guess(name: str, opened: dict[str, Opened], given: str | None) -> Draft:
     today = datetime.now(UTC)
     time = roles.time_of([one for one in rows.columns.values() if one.name not in (query[0], item[0])], today)
     free = [one for one in rows.columns.values() if one.name not in (query[0], item[0], time and time.column.name)]
-    label = _label(free, given)
+    label = takes.label_of(free, given)
     parts: dict[str, str] = {}
     for what, heard in _PARTS.items():
         found = next((one.name for one in free if one.name != label[0] and words.heard(one.name, heard)), "")
@@ -212,7 +181,7 @@ def _guess(name: str, opened: dict[str, Opened], given: str | None) -> Draft:
     draft = replace(draft, tables={part: (opened[part], key, on) for part, (key, on, _) in pairs.items()})
     left = {
         one.name: "the same for each item: with one row an item in a file of their own, ITEMS=file, it is an input"
-        if "items" not in opened and _told(one, rows.columns[item[0]])
+        if "items" not in opened and parties.told(one, rows.columns[item[0]])
         else "known only of what was shown or taken; add it to task.fields if it was known before"
         for one in free
         if one.name not in (label[0], *parts.values())
@@ -220,116 +189,8 @@ def _guess(name: str, opened: dict[str, Opened], given: str | None) -> Draft:
     return _with_fields(replace(draft, unused=left, personal={"": (query[0],) if _person(ids[query[0]]) else ()}))
 
 
-def _told(column: Column, item: Column) -> bool:
-    """Say whether a column tells of the item, not of the moment: an item has one value nearly always."""
-    pairs = Counter((key, value) for key, value in zip(item.values, column.values, strict=True) if key and value)
-    most: dict[str, int] = {}
-    for (key, _), count in pairs.items():
-        most[key] = max(most.get(key, 0), count)
-    return column.distinct > 1 and item.distinct < 0.5 * item.known and sum(most.values()) > 0.98 * pairs.total()
-
-
 def _person(column: Column) -> bool:
     return bool(column.personal) and column.kind != "number"
-
-
-def _pair(rows: dict[str, Column], part: str, table: Opened) -> tuple[str, str, float]:
-    """Return the key of a table, the column of the rows that names it, and the share of rows that find a partner."""
-    found: list[tuple[float, float, str, str]] = []
-    for key in table.columns.values():
-        if key.known < 0.98 * len(key.values) or key.distinct < _UNIQUE * key.known or key.kind == "time":
-            continue
-        for one in rows.values():
-            hit = sum(count for value, count in one.counts.items() if value in key.counts) / max(1, one.known)
-            alike = 0.2 * bool(set(words.of(one.name)) & {*words.of(key.name), part.removesuffix("s")} - {"id"})
-            found.append((hit + alike, hit, key.name, one.name))
-    _, share, key_name, on = max(found, default=(0.0, 0.0, "", ""))
-    if share < _FOUND:
-        best = f"of the best, {quoted(on)}, {share:.0%} of the values are keys ({quoted(key_name)})"
-        raise DataError(
-            f"No column of the interactions names the rows of the {part}: {best if on else 'no value is a key'}. "
-            f"Each row of {part} needs a key of its own, which they name."
-        )
-    return key_name, on, share
-
-
-def _called(
-    ids: dict[str, Column], among: Collection[str], part: str, taken: dict[str, str], why: dict[str, str], what: str
-) -> tuple[str, str]:
-    """Return the column of users or of items, with the reason: what names a table's rows, is called so, or is left."""
-    if on := next((name for name, of in taken.items() if of == part), ""):
-        return on, why[on]
-    free = [one for name, one in ids.items() if name not in taken]
-    called = [one for one in free if _heard(one.name, among)]
-    often = [one for one in free if 10 <= one.distinct <= roles.OFTEN * one.known and not _amount(one)]
-    best = max(called or often, key=lambda one: one.distinct, default=None)
-    if best is None:
-        raise DataError(
-            f"No column looks like that of the {what}: one whose name says so ({', '.join(among[:4])} …), or whose "  # type: ignore[index]
-            f"values come again and again. Name it so in the file, or name {part.upper()}=file of {part}."
-        )
-    heard = _heard(best.name, among)
-    return best.name, f"{best.distinct:,} values" + (f", and its name says {heard!r}" if heard else "; a guess")
-
-
-def _heard(name: str, among: Collection[str]) -> str:
-    """Return what a column's name says among some words, `visitorid` and `StockCode` too, or nothing."""
-    return next(
-        (one for word in words.of(name) for one in among if word.startswith(one) and word[len(one) :] in _KEYED), ""
-    )
-
-
-def _amount(column: Column) -> bool:
-    """Say whether a column counts or measures, or names what several items were taken in, so that it is no item."""
-    named = words.heard(column.name, (*words.AMOUNT, *words.RATING, *words.COUNTED)) or _heard(column.name, _GATHERED)
-    numbers = column.numbers
-    return bool(named or column.unit) or (numbers is not None and bool((numbers % 1 > 0).any()))
-
-
-def _label(free: Sequence[Column], given: str | None) -> tuple[str, tuple[object, ...], str]:
-    """Return what says that an item was taken: its column, the values that mean yes, and why."""
-    if given is not None and given not in [one.name for one in free]:
-        raise DataError(f"The interactions have no column {given!r} beside user, item and time.")
-    marks = (
-        *words.LABEL,
-        *words.LABEL_LIKE,
-        *(word for tier in EVENTS for word in tier),
-        "taken",
-        "chosen",
-        "relevant",
-    )
-    for one in sorted((one for one in free if given in (None, one.name)), key=lambda one: not _heard(one.name, marks)):
-        values = list(one.counts)
-        levels = {value: "".join(words.of(value)) for value in values}
-        tiers = [tuple(value for value in values if levels[value] in tier) for tier in EVENTS]
-        if len(values) > 1 and {parsing.level(value) for value in values} <= _ONE:
-            yes = tuple(value for value in values if parsing.level(value) in ("1", "yes", "true"))
-            unsaid = "" if given or _heard(one.name, marks) else "; a guess, its name does not say so"
-            return one.name, tuple(map(document.plain, yes)), f"{', '.join(yes)} or not{unsaid}"
-        if one.kind in ("category", "constant") and any(tiers) and len(values) <= _SCALE:
-            return _event(one, [tier for tier in tiers if tier])
-        scale = one.numbers is not None and 2 < one.distinct <= _SCALE and words.heard(one.name, words.RATING)
-        if scale:
-            top = max(float(value) for value in values)
-            yes = tuple(sorted((value for value in values if float(value) >= 0.8 * top), key=float))
-            return one.name, tuple(map(document.plain, yes)), f"ratings up to {top:g}; from four fifths of that on"
-    if given is not None:
-        raise DataError(f"The column {given!r} says neither yes or no, nor an event, nor a rating up to a few stars.")
-    return "", (), "no column says what was not taken"
-
-
-def _event(column: Column, tiers: Sequence[tuple[str, ...]]) -> tuple[str, tuple[object, ...], str]:
-    """Return the strongest events that are enough to learn from, as `_label` does; none of them: all rows are taken."""
-    taken: tuple[str, ...] = ()
-    for tier in tiers:
-        taken += tier
-        if sum(column.counts[value] for value in taken) >= _LEAST_TAKEN:
-            weaker = ", ".join(quoted(value) for value in column.counts if value not in taken)
-            which = "strongest event" if taken == tiers[0] else f"strongest events of which there are {_LEAST_TAKEN}"
-            return (column.name, taken, f"the {which}; not: {weaker}") if weaker else ("", (), f"all are {tier[0]}")
-    if len(taken) == len(column.counts):
-        return "", (), f"all are {taken[0]}"
-    return "", (), f"{', '.join(map(quoted, taken))} in fewer than {_LEAST_TAKEN} rows, too few: every event counts"
 
 
 def _with_fields(draft: Draft) -> Draft:

@@ -152,11 +152,12 @@ def diversity(lists: Lists, vectors: NDArray[Any]) -> Floats:
     r"""Return the intra-list diversity of each list, [q]: 1 less the mean cosine of two of its items.
 
     With unit vectors :math:`v` of k items it is :math:`1 - (\|\sum_i v_i\|^2 - k) / (k (k - 1))` (Ziegler et al. 2005).
-    NaN for a list of fewer than two.
+    An item of which nothing is known, whose vector is zero, does not count; NaN for a list of fewer than two others.
     """
+    vectors = np.vstack([vectors, np.zeros((1, vectors.shape[1]))])  # -1 is the row of zeros
     long = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = np.vstack([vectors / np.maximum(long, 1e-12), np.zeros((1, vectors.shape[1]))])  # -1 is the row of zeros
-    count = (lists >= 0).sum(axis=1)
+    unit = vectors / np.maximum(long, 1e-12)
+    count = (long[lists, 0] > 0).sum(axis=1)
     pairs = (np.square(unit[lists].sum(axis=1)).sum(axis=1) - count) / np.maximum(count * (count - 1), 1)
     return np.where(count > 1, 1 - pairs, np.nan)
 
@@ -197,7 +198,7 @@ def beyond_accuracy(
     popularity
         By how many users each item was taken before, [I].
     vectors
-        Of items, such as sentence embeddings of their texts, [I, d]; None: no diversity.
+        Of items, such as sentence embeddings of their texts, [I, d]; None, or all zero: no diversity.
     """
     exposed = exposure(lists, len(popularity))
     found = {
@@ -206,4 +207,6 @@ def beyond_accuracy(
         "novelty": novelty(lists, popularity, history.shape[0]),
         "popularity_lift": popularity_lift(lists, history, popularity),
     }
-    return found if vectors is None else {**found, "diversity": float(np.nanmean(diversity(lists, vectors)))}
+    if vectors is not None and np.any(vectors):
+        found["diversity"] = float(np.nanmean(diversity(lists, vectors)))
+    return found
