@@ -185,7 +185,7 @@ def on_card(card: dict[str, Any], collected: Collected, scenario: Scenario) -> d
             "kind": "quarantine",
             "severity": "warning",
             "text": f"{sum(table['quarantine'].values()):,} rows of the table {name} are in quarantine "
-            f"({', '.join(f'{why} {count:,}' for why, count in table['quarantine'].items())}), and what names only them.",
+            f"({', '.join(f'{why} {count:,}' for why, count in table['quarantine'].items())}), and what names these.",
         }
         for name, table in told.items()
         if table["quarantine"]
