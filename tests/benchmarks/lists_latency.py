@@ -3,9 +3,10 @@
     python -m tests.benchmarks.lists_latency [--items 20000] [--requests 400] [--rounds 3]
 
 The interactions are simulated: 1 million of 50,000 users with items of a Zipf law, each with 384 random numbers as its
-content. The ranker is a mix of popularity, item-kNN, ALS and a content tower, as rankers are shipped; it is served by
-a process of its own, asked one request after the other by keys of one connection. Beside it stand its parts, timed in
-the process: the relevance of all items, the list composed from them.
+content. The ranker is a mix of popularity, item-kNN, ALS and a content tower, as rankers are shipped, and items have
+prices, as a budget of NDCG gives them. It is served by a process of its own, asked one request after the other by keys
+of one connection. Beside it stand its parts, timed in the process: the relevance of all items, the list composed from
+them.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from loopbook.models.ranking import interactions, scorers
 from loopbook.models.ranking.mix import equal
 from loopbook.models.ranking.ranker import Ranker, hashes
 from loopbook.models.ranking.towers import Towers
+from loopbook.scenario.contract import Scenario
 
 USERS, TAKEN, WIDTH = 50_000, 1_000_000, 384
 
@@ -58,14 +60,21 @@ def listing(items: int) -> Listing:
         query="r" + rows["query"], item="b" + rows["item"], label=1, time=pd.Timestamp("2026-01-01", tz="UTC")
     )
     table = pd.DataFrame({"item": names, "title": [f"Book {at}" for at in range(items)]})
-    return Listing.of(listings.scenario(), ranker, table, content, rows, "benchmark")
+    return Listing.of(scenario(), ranker, table, content, rows, "benchmark").priced(600)
+
+
+def scenario() -> Scenario:
+    """Return a scenario whose lists may give up NDCG for coverage."""
+    found = listings.scenario()
+    assert found.studies.lists is not None
+    lists = found.studies.lists.model_copy(update={"ndcg_budget": 0.01})
+    return found.model_copy(update={"studies": found.studies.model_copy(update={"lists": lists})})
 
 
 def serve(items: int, folder: str, pipe: Connection) -> None:
     """Serve lists until the other side hangs up."""
     made = listing(items)
-    settings = listings.scenario()
-    with service(Path(folder), settings) as worker:
+    with service(Path(folder), scenario()) as worker:
         worker.behind.lists = made
         with running(worker) as up:
             pipe.send((up.port, up.secret(), parts(made)))
