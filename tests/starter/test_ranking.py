@@ -111,6 +111,28 @@ def test_what_was_taken_is_read_from_ratings_events_and_marks(
     assert rows["label"].mean() == pytest.approx(share)
 
 
+@pytest.mark.parametrize(
+    ("scale", "often", "unrated"),
+    [
+        (range(11), 0, "0"),  # books rated 1 to 10, most of them not at all
+        (range(-1, 11), 7, "-1"),
+        (range(6), 3, ""),  # nothing stands out: 0 is the least of six
+        (range(1, 6), 1, ""),
+    ],
+)
+def test_what_stands_for_no_rating_is_no_rating(
+    scale: range, often: int, unrated: str, tmp_path: Path, empty_project: Project
+) -> None:
+    made, random = tables()["rows"], np.random.default_rng(5)
+    made["rating"] = np.where(random.random(len(made)) < 0.5, often, random.choice(scale, len(made)))
+    scenario, said = begun(tmp_path, empty_project, {"rows": made}, "--task", "ranking")
+    assert scenario.source.missing == ({"rating": (unrated,)} if unrated else {})
+    assert (f"{unrated} in 'rating'" in said and "is read as no rating" in said) == bool(unrated)
+    rows, quarantine = valid(empty_project, scenario)
+    assert len(quarantine) == (made["rating"] == int(unrated or -9)).sum()
+    assert rows["label"].mean() == pytest.approx((made["rating"] >= 0.8 * max(scale)).sum() / len(rows))
+
+
 def test_one_file_is_enough_where_names_say_who_and_what(tmp_path: Path, empty_project: Project) -> None:
     frame = tables()["rows"].rename(columns={"borrower": "userId", "copy": "movieId", "day": "timestamp"})
     frame["rating"] = np.random.default_rng(4).integers(1, 11, len(frame)) / 2

@@ -64,6 +64,11 @@ class Draft:
         return max(_SMOKE, round(1.5 * takes.LEAST * column.known / max(1, taken)))
 
     @property
+    def unrated(self) -> str:
+        """What stands for no rating in the column of the label; empty: nothing does."""
+        return takes.unrated(self.rows.columns[self.label[0]]) if self.label[0] else ""
+
+    @property
     def table(self) -> bool:
         """Whether there is an input that is no text."""
         return any(kind != "text" for kind, _ in self.fields.values())
@@ -278,6 +283,12 @@ def _guesses(draft: Draft) -> tuple[tuple[str, str, str], ...]:
 def _doubts(draft: Draft) -> tuple[str, ...]:
     """Return what may have been read otherwise than it was meant."""
     said = [f"what is taken: {quoted(draft.label[0])} says {draft.label[2]}"] if "a guess" in draft.label[2] else []
+    if draft.unrated:
+        rating = draft.rows.columns[draft.label[0]]
+        said.append(
+            f"{draft.unrated} in {quoted(rating.name)} ({rating.counts[draft.unrated] / rating.known:.1%}) is read as no "
+            "rating, so those rows teach nothing; without source.missing they are not taken, without task.label all are"
+        )
     for one in draft.rows.columns.values():
         back = 0 if one.numbers is None or not words.heard(one.name, words.COUNTED) else float((one.numbers < 0).mean())
         if back and one.name != draft.label[0]:

@@ -61,6 +61,18 @@ def label_of(free: Sequence[Column], given: str | None) -> tuple[str, tuple[obje
     return "", (), "no column says what was not taken"
 
 
+def unrated(column: Column) -> str:
+    """Return the value of a rating that says that nobody rated: one below zero, or a zero more frequent than all else.
+
+    So -1 stands in files of films that were watched and not rated, and 0 in those of books beside 1 to 5 or 1 to 10.
+    """
+    if column.numbers is None or column.distinct <= 2:
+        return ""
+    least = min(column.counts, key=float)
+    most = max(column.counts, key=lambda value: column.counts[value])
+    return least if float(least) < 0 or (float(least) == 0 and least == most) else ""
+
+
 def _event(column: Column, tiers: Sequence[tuple[str, ...]]) -> tuple[str, tuple[object, ...], str]:
     """Return the strongest events that are enough to learn from, as `_label` does; none of them: all rows are taken."""
     taken: tuple[str, ...] = ()
