@@ -287,7 +287,7 @@ def _doubts(draft: Draft) -> tuple[str, ...]:
         rating = draft.rows.columns[draft.label[0]]
         said.append(
             f"{draft.unrated} in {quoted(rating.name)} ({rating.counts[draft.unrated] / rating.known:.1%}) is read as "
-            "no rating, so those rows teach nothing; without source.missing they are not taken, without task.label all are"
+            "no rating, so they teach nothing; without source.missing they are not taken, without task.label all are"
         )
     for one in draft.rows.columns.values():
         back = 0 if one.numbers is None or not words.heard(one.name, words.COUNTED) else float((one.numbers < 0).mean())
