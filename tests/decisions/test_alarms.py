@@ -42,6 +42,21 @@ def test_failures_with_a_normal_row_between_them_are_two() -> None:
     assert len(alarms.judge(TIME, at(), label, QUIET, 730).failures) == 2
 
 
+def test_where_no_failure_is_known_alarms_are_only_counted() -> None:
+    found = alarms.judge(TIME, at(45, 52, 124), np.zeros(200), QUIET, 730)
+    assert (found.found, len(found.failures), len(found.begins)) == (0, 0, 2)
+    assert np.isnan(found.delay_hours) and found.months == pytest.approx(200 / 730)
+    acting = {alarms.AGENT: at(45, 52, 124), "never": at()}
+    rows = pd.DataFrame({"time": TIME, "label": 0, "x": 0.0})
+    prices = costs.of(PRICES, TASK)
+    watched = alarms.Watch(rows, rows.iloc[:0], acting, acting, np.zeros(200), prices, TASK, QUIET)
+    assert list(watched.table("EUR")) == ["alarms", "a month", "low", "high", "EUR in all"]
+    assert "No failure is known" in watched.about() and "false" not in watched.figure("x").alt
+    assert len(watched.failures()) == 0 and list(watched.begun()["failure"]) == [0, 0]
+    figures = watched.figures("EUR")
+    assert np.isnan([figures["alarms_found_share"], figures["alarms_saving"]]).all() and figures["alarms"] == 2
+
+
 def test_always_is_one_alarm_that_finds_nothing() -> None:
     label = at(*range(50, 60)).astype(int)
     found = alarms.judge(TIME, np.ones(200, bool), label, QUIET, 730)

@@ -72,6 +72,14 @@ def test_columns_of_one_length_are_a_table(content: bytes) -> None:
     assert made == b"a,b\n1,x\n2,y\n,z\n"
 
 
+def test_what_pandas_counted_its_rows_by_is_no_column_and_an_index_of_times_is_one(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [1.5, 2.5]}, index=[7, 3])
+    for index, header in ((frame.index, "x"), (pd.to_datetime(["2026-01-01", "2026-01-02"]), "x,__index_level_0__")):
+        frame.set_axis(index).to_parquet(tmp_path / "rows.parquet")
+        made = conversion.as_csv((tmp_path / "rows.parquet").read_bytes(), "rows.parquet")
+        assert made is not None and made.decode().splitlines()[0] == header
+
+
 def test_parquet_keeps_whole_numbers_times_and_nested_values(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {

@@ -150,7 +150,7 @@ def test_readings_with_a_state_or_a_tag_are_said_to_be_a_series(name: str, value
     )
     guessed = label.guess(table, None, "x.csv")
     assert guessed.column.name == name
-    assert ("plant-watch" in label.series(table, guessed.column)) == said
+    assert ("TASK=anomaly" in label.series(table, guessed.column)) == said
 
 
 @pytest.mark.parametrize("values", [("temperature",), ("speed", "pressure"), ("a", "b", "c")])
@@ -159,7 +159,7 @@ def test_a_series_without_a_label_says_what_can_be_done(values: tuple[str, ...])
         "time": [f"2026-01-{1 + row % 28:02d} {row // 28:02d}:00" for row in range(100)]
     }
     table |= {name: [row * 1.37 + place for row in range(100)] for place, name in enumerate(values)}
-    with pytest.raises(DataError, match=r"copy notebooks/scenarios/plant-watch\.yaml and name file, time and sensors"):
+    with pytest.raises(DataError, match="find what is unusual in them without a label, say --task anomaly"):
         label.guess(columns(table), None, "x.csv")
 
 

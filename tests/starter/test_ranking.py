@@ -133,6 +133,19 @@ def test_what_stands_for_no_rating_is_no_rating(
     assert rows["label"].mean() == pytest.approx((made["rating"] >= 0.8 * max(scale)).sum() / len(rows))
 
 
+def test_prices_of_items_are_numbers_with_their_unit_and_what_means_none(
+    tmp_path: Path, empty_project: Project
+) -> None:
+    made = tables()
+    made["items"]["price"] = [f"${at / 4:.2f}" if at % 9 else "n.a." for at in range(60)]
+    made["rows"]["day"] = made["rows"]["day"].where(np.arange(len(made["rows"])) != 5, "-")
+    scenario, _ = begun(tmp_path, empty_project, made)
+    assert scenario.task.fields["price"] == "number"
+    rows, quarantine = valid(empty_project, scenario)
+    assert list(quarantine["reason"]) == ["missing-time"]
+    assert rows["price"].max() == 59 / 4 and 0 < rows["price"].isna().mean() < 0.3
+
+
 def test_one_file_is_enough_where_names_say_who_and_what(tmp_path: Path, empty_project: Project) -> None:
     frame = tables()["rows"].rename(columns={"borrower": "userId", "copy": "movieId", "day": "timestamp"})
     frame["rating"] = np.random.default_rng(4).integers(1, 11, len(frame)) / 2

@@ -24,21 +24,22 @@ def new(
     name: Annotated[str, typer.Argument(help="The agent's name: small letters, digits, hyphens.")],
     file: Annotated[Path, typer.Argument(help="A csv, JSON or Parquet file with a label and inputs.")],
     label: Annotated[str, typer.Option(help="The column to predict; not given: guessed.")] = "",
-    task: Annotated[str, typer.Option(help="binary, multiclass, ordinal, number or ranking; else guessed.")] = "",
+    task: Annotated[
+        str, typer.Option(help="binary, multiclass, ordinal, number, ranking or anomaly; else guessed.")
+    ] = "",
     items: Annotated[Path | None, typer.Option(help="Of a ranking: a file of the items, with their texts.")] = None,
     users: Annotated[Path | None, typer.Option(help="Of a ranking: a file of the users.")] = None,
     no_run: Annotated[bool, typer.Option("--no-run", help="Write the scenario and run nothing.")] = False,
 ) -> None:
     """Begin an agent from a file: guess a scenario, run it in smoke, and say what to edit next."""
 
-    from loopbook.starter import beginning, ranking
+    from loopbook.starter import beginning, ranking, sensors
 
     console = terminal()
 
     def say(what: str) -> None:
         console.print(Text(what))
 
-    begun: beginning.Beginning | ranking.Beginning
     tables = {part: path for part, path in (("items", items), ("users", users)) if path and path != Path()}
     if tables and task not in ("", "ranking"):
         raise LoopbookError(
@@ -47,6 +48,8 @@ def new(
         )
     if tables or task == "ranking":
         begun = ranking.begin(Project.find(), name, {"rows": file, **tables}, label or None, say)
+    elif task == "anomaly":
+        begun = sensors.begin(Project.find(), name, file, label or None, say)
     else:
         begun = beginning.begin(Project.find(), name, file, label or None, say, beginning.reading_of(task))
     if begun.doubts:

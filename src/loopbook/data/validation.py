@@ -221,7 +221,8 @@ def _canonical(
 
 
 def _times(values: "pd.Series[Any]", source: Source, verdict: Verdict, today: date | None) -> "pd.Series[Any]":
-    read, missing = parsing.times(values, source.time_formats, source.missing.get(str(values.name)))
+    formats = () if getattr(source, "series", None) else source.time_formats  # a window's end is written as ISO 8601
+    read, missing = parsing.times(values, formats, source.missing.get(str(values.name)))
     verdict.note(missing, "missing-time", f"no {values.name}")
     remedy = "write YYYY-MM-DD or ISO 8601, or name its form in source.time_formats"
     verdict.note(

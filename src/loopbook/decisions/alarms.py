@@ -93,7 +93,9 @@ def judge(time: pd.DatetimeIndex, acting: ArrayLike, label: ArrayLike, quiet: pd
     inside = [time[known & (failure == number)] for number in np.unique(failure[known])]
     spans = [(rows.min(), rows.max()) for rows in inside]
     alarm = [min((at for at in found if first <= at <= last), default=pd.NaT) for first, last in spans]
-    failures = pd.DataFrame(spans, columns=["begins", "ends"]).assign(alarm=pd.Series(alarm, dtype=time.dtype))
+    first, last = zip(*spans, strict=True) if spans else ((), ())
+    columns = {"begins": first, "ends": last, "alarm": alarm}
+    failures = pd.DataFrame({name: pd.Series(moments, dtype=time.dtype) for name, moments in columns.items()})
     false = sum(not any(first <= at <= last for first, last in spans) for at in found)
     return Judged(found, failures, false, float((~known).sum()) / monthly)
 
@@ -164,8 +166,21 @@ class Watch:
         known = (self.rows["label"], self.quiet, self.task.monthly)
         return {name: judge(self.time, acting, *known) for name, acting in self.acting.items()}
 
+    def about(self) -> str:
+        """Say how much was watched, and what of it is known."""
+        mine = self.judged[AGENT]
+        if known := len(mine.failures):
+            return f"{len(self.rows):,} {self.task.units}: {mine.months:.1f} months without a failure, {known} known."
+        return (
+            f"{len(self.rows):,} {self.task.units}: {mine.months:.1f} months. **No failure is known** in them: nobody "
+            "can say which alarms are right or what they are worth; what simulated faults say stands in section 4."
+        )
+
     def table(self, currency: str) -> pd.DataFrame:
-        """Return each who decides beside the others: found of known, median delay, false alarms a month, money."""
+        """Return each who decides beside the others: found of known, median delay, false alarms a month, money.
+
+        Where no failure is known, nothing can be found and no alarm is known to be false: they are only counted.
+        """
         lines = {}
         for name, found in self.judged.items():
             cost = spent(self.acting[name], self.stopping[name], self.rows["label"], self.prices)
@@ -177,7 +192,9 @@ class Watch:
                 **dict(zip(("a month", "low", "high"), found.rate, strict=True)),
                 f"{currency} in all": cost,
             }
-        return pd.DataFrame(lines).T.rename_axis("who decides")
+        table = pd.DataFrame(lines).T.rename_axis("who decides")
+        unknown = table.drop(columns=["found", "of", "hours late"]).rename(columns={"false alarms": "alarms"})
+        return table if len(self.judged[AGENT].failures) else unknown
 
     def failures(self) -> pd.DataFrame:
         """Return the known failures and when an alarm began in each, by who decides."""
@@ -196,7 +213,10 @@ class Watch:
         from loopbook.figures import plots
 
         mine = self.judged[AGENT]
-        said = f"{mine.found} of {len(mine.failures)} known failures found, {mine.false} false alarms"
+        known, count = len(mine.failures), len(mine.begins)
+        said = (
+            f"{mine.found} of {known} known failures found, {mine.false} false alarms" if known else f"{count} alarms"
+        )
         return plots.timeline(
             self.rows.set_index("time")[[column]],
             title=f"{said} in {mine.months:.1f} months",
@@ -239,15 +259,15 @@ class Watch:
     def figures(self, currency: str) -> dict[str, float]:
         """Return what is to be recorded, flat."""
         table, mine = self.table(currency), self.judged[AGENT]
-        cost = table[f"{currency} in all"]
+        cost, known = table[f"{currency} in all"], len(mine.failures)
         return {
             "alarms": len(mine.begins),
             "alarms_found": mine.found,
-            "alarms_known": len(mine.failures),
-            "alarms_found_share": mine.found / max(1, len(mine.failures)),
+            "alarms_known": known,
+            "alarms_found_share": mine.found / known if known else np.nan,
             "alarms_delay_hours": mine.delay_hours,
             **mine.rate.recorded("alarms_false_a_month"),
-            "alarms_saving": float(cost.drop(index=AGENT).min() - cost[AGENT]),
+            "alarms_saving": float(cost.drop(index=AGENT).min() - cost[AGENT]) if known else np.nan,
             "faults_found_share": float(self.faults["found"].mean()) if len(self.faults) else np.nan,
         }
 

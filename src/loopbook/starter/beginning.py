@@ -44,10 +44,8 @@ class Beginning:
         What, guess and reason, for a short table.
     next
         What to edit, the least sure first.
-    label
-        Which column is learned, and as what.
     readings
-        What else it could be read as, each with the command for it.
+        What else the label could be read as, each with the command for it.
     doubts
         What comes before all else: columns and marks that may have been read otherwise than they were meant.
     """
@@ -56,8 +54,7 @@ class Beginning:
     copied: tuple[Path, ...]
     guesses: tuple[tuple[str, str, str], ...]
     next: tuple[str, ...]
-    label: label_types.LabelGuess
-    readings: tuple[tuple[str, str], ...]
+    readings: tuple[tuple[str, str], ...] = ()
     doubts: tuple[str, ...] = ()
 
 
@@ -103,8 +100,7 @@ def begin(
         progress(f"Turning {file.name} into a csv file")
         stand_in = Path(folder) / f"{file.stem.removesuffix('.csv')}.csv"
         stand_in.write_bytes(table)
-        begun = _begin(project, name, stand_in, table, given, progress, task)
-        return replace(begun, readings=_readings(begun.label, name, file))
+        return _begin(project, name, stand_in, table, given, progress, task, file)
 
 
 def _begin(
@@ -115,6 +111,7 @@ def _begin(
     given: str | None,
     progress: Callable[[str], None],
     task: label_types.Reading | None,
+    original: Path | None = None,
 ) -> Beginning:
     target = project.scenarios / f"{name}.yaml"
     progress(f"Looking at {file.name}")
@@ -177,9 +174,9 @@ def _begin(
         said += (f"the rarer answer has {rarer} rows, of which the test gets about {rarer * draft.shares[2]:.0f}",)
     if draft.quarantine > _MUCH:
         said += (draft.lost,)
-    told = _readings(guessed, name, file)
+    told = _readings(guessed, name, original or file)
     return Beginning(
-        target, (copied,) if copied else (), _guesses(draft), _next(draft, reading.parse(target)), guessed, told, said
+        target, (copied,) if copied else (), _guesses(draft), _next(draft, reading.parse(target)), told, said
     )
 
 
@@ -205,7 +202,10 @@ def reading_of(task: str) -> label_types.Reading | None:
     for known in label_types.READINGS:
         if task == known:
             return known
-    refuse(DataError, (bool(task), f"There is no task {task!r}.{suggest(task, [*label_types.READINGS, 'ranking'])}"))
+    refuse(
+        DataError,
+        (bool(task), f"There is no task {task!r}.{suggest(task, [*label_types.READINGS, 'ranking', 'anomaly'])}"),
+    )
     return None
 
 

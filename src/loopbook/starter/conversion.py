@@ -62,6 +62,9 @@ def _parquet(content: bytes, name: str) -> pd.DataFrame:
         table = pq.read_table(io.BytesIO(content))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{name} is not a readable parquet file: {str(error).splitlines()[0]}") from error
+    # What pandas counted its rows by; an index of times has such a name too.
+    counted = [field.name for field in table.schema if field.name.startswith("__index_level_")]
+    table = table.drop_columns([name for name in counted if pa.types.is_integer(table.schema.field(name).type)])
     if any(pa.types.is_nested(column.type) for column in table.schema):
         return _table(table.to_pylist())
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, types_mapper=pd.ArrowDtype)

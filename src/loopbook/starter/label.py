@@ -92,8 +92,8 @@ def series(columns: Sequence[Column], label: Column | None = None) -> str:
         return ""
     beside = f" beside {shorten(label.name, 40)!r}" if label else ""
     return (
-        f"It holds only a time and numbers{beside}: to find what is unusual in them without a label, copy "
-        "notebooks/scenarios/plant-watch.yaml and name file, time and sensors there (docs/plant.md). "
+        f"It holds only a time and numbers{beside}: to find what is unusual in them without a label, say "
+        "--task anomaly, or TASK=anomaly with make (docs/plant.md). "
     )
 
 

@@ -8,31 +8,20 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from loopbook.data import download, files, raw_copies, sources, splitting, validation
+from loopbook.data import download, sources, splitting, validation
 from loopbook.scenario.errors import DataError, refuse
 from loopbook.scenario.loading import load
 from loopbook.scenario.task import HISTORY
-from loopbook.starter import conversion, document, form, parties, placing, roles, takes, words
-from loopbook.starter.column import Column, describe
+from loopbook.starter import document, opened_file, parties, placing, roles, takes, words
+from loopbook.starter.beginning import Beginning
+from loopbook.starter.column import Column
 from loopbook.starter.notation import quoted
+from loopbook.starter.opened_file import Opened
 from loopbook.store.project import Project
 
 _PARTS = {"shown": ("list", "impression", "slate", "request"), "place": ("place", "position", "rank", "slot")}
 _LATER = ("rating", "ratings", "score", "views", "sales", "sold", "count", "popularity", "reviews", "average", "mean")
-_LOOKED_AT = 50_000  # rows described
 _SMOKE = 3_000  # rows of a smoke run
-
-
-@dataclass(frozen=True)
-class Opened:
-    """One of the files: as what it is written, where it lies, and what is in it."""
-
-    path: str
-    copied: Path | None
-    content: bytes
-    form: form.Form
-    rows: int
-    columns: dict[str, Column]
 
 
 @dataclass(frozen=True)
@@ -69,6 +58,12 @@ class Draft:
         return takes.unrated(self.rows.columns[self.label[0]]) if self.label[0] else ""
 
     @property
+    def missing(self) -> dict[str, tuple[str, ...]]:
+        """What stands for no value in the rows."""
+        known, label = self.rows.missing, self.label[0]
+        return known | ({label: (*known.get(label, ()), self.unrated)} if self.unrated else {})
+
+    @property
     def table(self) -> bool:
         """Whether there is an input that is no text."""
         return any(kind != "text" for kind, _ in self.fields.values())
@@ -87,18 +82,6 @@ class Draft:
     def written(self) -> str:
         """Return the scenario file."""
         return document.template("ranking.yaml.j2").render(draft=self)
-
-
-@dataclass(frozen=True)
-class Beginning:
-    """What was written: as `beginning.Beginning`."""
-
-    path: Path
-    copied: tuple[Path, ...]
-    guesses: tuple[tuple[str, str, str], ...]
-    next: tuple[str, ...]
-    readings: tuple[tuple[str, str], ...] = ()
-    doubts: tuple[str, ...] = ()
 
 
 def begin(
@@ -127,7 +110,7 @@ def begin(
     opened = {}
     for part, file in given.items():
         progress(f"Looking at {file.name}")
-        opened[part] = _open(project, name if part == "rows" else f"{name}-{part}", file)
+        opened[part] = opened_file.read(project, name if part == "rows" else f"{name}-{part}", file)
     draft = _guess(name, opened, label)
     progress("Trying the guesses: joining, checking rows and splits")
     draft = _tried(draft, project)
@@ -137,25 +120,6 @@ def begin(
     placing.write(target, draft.written())
     copied = tuple(one.copied for one in copies if one.copied)
     return Beginning(target, copied, _guesses(draft), _next(draft), doubts=_doubts(draft))
-
-
-def _open(project: Project, name: str, file: Path) -> Opened:
-    raw = placing.read(file)
-    table = conversion.as_csv(raw, file.name)
-    if table is None:
-        path, copied = placing.place(project, name, file)
-    else:
-        copied = (project.raw / raw_copies.FILES / f"{name}.csv").resolve()
-        root = project.root.resolve()
-        path = (copied.relative_to(root) if copied.is_relative_to(root) else copied).as_posix()
-    content = raw if table is None else table
-    written, _ = form.read(content, file.name)
-    marks = files.CsvForm(written.delimiter, written.encoding, (), written.quoting, written.escapes)
-    read = files.read_csv(content, marks, file.name)
-    looked = read.rows[:: max(1, len(read.rows) // _LOOKED_AT)]
-    values = zip(read.columns, zip(*looked, strict=True), strict=True)
-    columns = {column: describe(column, list(cells), written) for column, cells in values}
-    return Opened(path, copied, content, written, len(read.rows), columns)
 
 
 def _guess(name: str, opened: dict[str, Opened], given: str | None) -> Draft:
