@@ -220,9 +220,17 @@ def test_tables_can_be_merged_and_described(tmp_path: Path, decisions: pd.DataFr
     both = corrections.merged(one, other, corrections.table([]))
     assert both["row_id"].tolist() == ["r00001", "r00003"]
     assert both.dtypes.equals(one.dtypes)
-    shown = feedback_page.answers(both, broken)
+    shown = feedback_page.answers(both, broken, decisions)
     assert shown.loc["answers from simulated", "with rating"] == 1
     assert shown.loc["answers from answers.csv", "with comment"] == 1
     assert (
         shown.loc["refused, bad-label: line 3, label is 'x'. Known: 0, 1, act, bad, calm, grave, leave.", "rows"] == 1
     )
+
+
+def test_clicks_on_served_lists_stand_beside_answers_as_the_outcomes_they_are(decisions: pd.DataFrame) -> None:
+    places = pd.DataFrame({"shown": ["L1", "L1", "L2"], "label": pd.array([1, 0, None], dtype="Int8")})
+    nothing = pd.DataFrame(columns=list(corrections.BROKEN))
+    shown = feedback_page.answers(corrections.table([]), nothing, pd.concat([decisions, places]))
+    assert list(shown.index) == ["outcomes: places of served lists with a report, 1 clicked"]
+    assert shown["rows"].tolist() == shown["with label"].tolist() == [2]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from loopbook.decisions import served_lists
 from loopbook.feedback import crowd_consensus
 from loopbook.feedback.challenger import Comparison
 from loopbook.feedback.proposals import Proposal
@@ -16,8 +17,11 @@ from loopbook.figures.sentence import Sentence, table
 from loopbook.statistics.intervals import Interval, saved
 
 
-def answers(given: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
-    """Return how many answers there are from each source, what they hold, and what was refused, and where first."""
+def answers(given: pd.DataFrame, broken: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """Return how many answers there are from each source, what they hold, and what was refused, and where first.
+
+    Clicks on served lists are no answers but outcomes of `decisions`; they stand first, so that nobody misses them.
+    """
     rows = [
         {
             "what": f"answers from {source}",
@@ -29,6 +33,10 @@ def answers(given: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
         }
         for source, part in given.groupby("source", sort=True)
     ]
+    if clicks := served_lists.figures(decisions):
+        what = f"outcomes: places of served lists with a report, {clicks['served_clicks']:,} clicked"
+        known = int(decisions.loc[served_lists.of_lists(decisions), "label"].notna().sum())
+        rows.insert(0, {"what": what, "rows": known, "with label": known})
     rows += [
         {"what": f"refused, {reason}: line {part.iloc[0]['line']}, {part.iloc[0]['detail']}", "rows": len(part)}
         for reason, part in broken.groupby("reason", sort=False)
