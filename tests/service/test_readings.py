@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sqlalchemy import Engine
+from tests.service.pages.test_people import get, send, signed_in, token
 from tests.service.serving import Service, running, scenario
 from tests.smoke import ROOT, Ran
 
@@ -101,6 +102,28 @@ def up(served: Served, engine: Engine) -> Iterator[Service]:
         ) as up,
     ):
         yield up
+
+
+def test_a_person_can_try_readings_by_hand(up: Service, stream: pd.DataFrame, machine: pd.DataFrame) -> None:
+    cookie = signed_in(up, "caller")
+    form = get(up, "/try", cookie)
+    assert b"time,value" in form.body and b"value_spread" not in form.body
+    told = stretch(machine, stream["time"].iloc[-1].to_pydatetime())
+    lines = "\n".join(["time,value", *(f"{reading['time']}, {reading['value']}" for reading in told)])
+    answer = send(up, "/try", cookie, csrf=token(form), readings=lines)
+    assert answer.status == 303
+    shown = get(up, answer.headers["location"], cookie)
+    stored = reader.find(up.engine, up.behind.name, answer.headers["location"].partition("=")[2])
+    assert stored is not None and stored.payload is not None
+    expected = stream["value_mean"].iloc[-1]
+    assert shown.status == 200 and stored.payload["fields"]["value_mean"] == pytest.approx(expected)
+    for wrong, said in [
+        (lines.replace("time,value", "<b>x</b>,1,2"), b"line 1</code>: this is not time,value"),
+        ("\n".join(lines.splitlines()[-20:]), b"send all readings from"),
+        ("", b"readings"),
+    ]:
+        refused = send(up, "/try", cookie, csrf=token(form), readings=wrong)
+        assert refused.status == 422 and said in refused.body and b"<b>" not in refused.body
 
 
 def test_what_is_served_is_decided_on_the_windows_of_02(

@@ -1,9 +1,10 @@
 """Try it: type what the agent reads, see what it decides and why."""
 
 import asyncio
+import csv
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anyio import to_thread
@@ -39,8 +40,9 @@ def routes(app: FastAPI, people: People) -> None:
     async def decide(request: Request) -> Response:
         caller, sent = await people.form(request, *ROLES)
         try:
-            fields = _fields(people, sent)
-            requests, _, digest = wire.requests(json.dumps({"fields": fields}).encode())
+            series = getattr(people.scenario.source, "series", None)
+            asks = {"readings": _readings(sent, series.names)} if series else {"fields": _fields(people, sent)}
+            requests, _, digest = wire.requests(json.dumps(asks).encode())
             if not allowance.take(caller.name, 1):
                 await to_thread.run_sync(allowance.lease, caller.name, 1)
             asked = Asked(requests, caller.name, sent.get("once") or None, digest)
@@ -62,10 +64,11 @@ def routes(app: FastAPI, people: People) -> None:
 
 def _form(people: People, request: Request, given: Mapping[str, Any], status: int = 200, **values: Any) -> Response:
     """Return the page: the form filled with what was given, what was wrong with it, or what was decided."""
-    task = people.scenario.task
+    task, series = people.scenario.task, getattr(people.scenario.source, "series", None)
     filled = {name: given.get(name, given.get(_FIELD + name)) for name in task.fields}
     fields = [(_FIELD + name, name, kind, filled[name]) for name, kind in task.fields.items()]
-    known: dict[str, Any] = {"wrong": [], "shown": None}
+    known: dict[str, Any] = {"wrong": [], "shown": None, "sensors": series and series.names}
+    known["readings"] = given.get("readings", "")
     once = secrets.token_hex(16)
     return people.respond(request, "try_it.html.j2", status, fields=fields, once=once, **{**known, **values})
 
@@ -88,6 +91,29 @@ def _fields(people: People, sent: Mapping[str, str]) -> dict[str, Any]:
                 raise Refused(422, "", errors=[{"where": name, "what": "this is no number, such as 1.5"}]) from None
         else:
             found[name] = text if text or kind == "text" else None
+    return found
+
+
+def _readings(sent: Mapping[str, str], sensors: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the readings of a form, lines of a csv file with a header, as a program would send them.
+
+    Raises
+    ------
+    Refused
+        If a line does not have a time and a number for each sensor, or nothing where there is none.
+    """
+    found, header = [], ["time", *sensors]
+    for number, row in enumerate(csv.reader(sent.get("readings", "").splitlines()), 1):
+        cells = [cell.strip() for cell in row]
+        if cells in ([], header):
+            continue
+        try:
+            (time, *values) = cells
+            read = [float(value) if value else None for value in values]
+            found.append(dict(zip(header, [time, *read], strict=True)))
+        except ValueError:
+            wrong = {"where": f"line {number}", "what": f"this is not {','.join(header)}"}
+            raise Refused(422, "", errors=[wrong]) from None
     return found
 
 
