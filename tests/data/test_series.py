@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 from tests.data.conftest import build_scenario
 
-from loopbook.data import series, sources
+from loopbook.data import series, sources, validation
 from loopbook.scenario.errors import DataError
 from loopbook.scenario.source import CsvSource
 
@@ -256,3 +257,15 @@ def test_a_scenario_of_a_series_is_collected_and_checked(tmp_path: Path) -> None
     given["series"]["sensors"] = ["haet"]
     with pytest.raises(DataError, match=r"x.csv has no column 'haet', of which windows are made.*'heat'"):
         sources.check(build_scenario(given, {"haet_now": "number"}, label), tmp_path)
+
+
+def test_windows_that_look_back_on_the_same_readings_are_one_group(tmp_path: Path) -> None:
+    readings(96).to_csv(tmp_path / "x.csv", index=False)
+    given = source().model_dump(mode="json") | {"path": str(tmp_path / "x.csv")}
+    label = {"column": "known", "positive": ["failure"]}
+    scenario = build_scenario(source=given, fields={"heat_now": "number"}, label=label)
+    collected = sources.collect(scenario.source, tmp_path, tmp_path)
+    rows = validation.decidable(collected, scenario, date(2026, 11, 30))[0]
+    assert rows.groupby("group").size().between(1, 6).all() and rows["group"].nunique() in (15, 16, 17)
+    spans = rows.groupby("group")["time"].agg(["min", "max"])
+    assert (spans["max"] - spans["min"] < pd.Timedelta(hours=6)).all() and spans["min"].is_monotonic_increasing

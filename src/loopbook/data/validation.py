@@ -205,6 +205,8 @@ def _canonical(
         verdict.note([not value for value in groups], "missing-group", f"no {together}")
     ids = hidden(source.id, _ids(frame[own], source, verdict))
     group = ids if groups is None else hidden(together, groups)
+    if series := getattr(source, "series", None):
+        group = _stretches(time, series.window_hours)
     columns: dict[str, Any] = {"row_id": ids, "time": time, "group": group, "label": label, "weight": weight}
     columns |= interactions.columns(frame, ranking, source, time, hidden, verdict.note) if ranking else {}
     canonical = tuple(columns)
@@ -218,6 +220,15 @@ def _canonical(
             values = fields[name] if name in fields else row_checks.other(frame[name])
         columns[f"{name}_source" if name in canonical else name] = values
     return columns
+
+
+def _stretches(time: "pd.Series[Any]", hours: float) -> list[str]:
+    """Return the stretch, as long as a window, in which each window ends: those that look back on the same readings.
+
+    They are one group, so that an interval does not take them for so many witnesses (block bootstrap: Künsch 1989).
+    """
+    begins = time.dt.floor(pd.Timedelta(hours=hours))
+    return [str(begin) for begin in begins.dt.strftime("%Y-%m-%dT%H:%M").fillna("")]
 
 
 def _times(values: "pd.Series[Any]", source: Source, verdict: Verdict, today: date | None) -> "pd.Series[Any]":
