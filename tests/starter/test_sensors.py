@@ -17,6 +17,7 @@ from loopbook.store.project import Project
 from tests.starter.test_beginning import new
 
 EVERY = 15  # minutes
+MONTHS = pd.date_range("2020-01-01", periods=60, freq="MS").astype(str)
 
 
 def readings(days: int = 40) -> pd.DataFrame:
@@ -109,6 +110,7 @@ def test_one_column_of_all_readings_is_parted_by_that_which_names_the_sensor(
         (lambda frame: frame.drop(columns="timestamp"), "holds the time of each reading"),
         (lambda frame: frame[["timestamp", "state"]], "no sensor to watch"),
         (lambda frame: frame.iloc[:200], "at least 6 are needed"),
+        (lambda frame: frame.iloc[:60].assign(timestamp=MONTHS), "a week at the most"),
     ],
 )
 def test_what_is_no_series_is_refused_and_nothing_is_written(
@@ -120,15 +122,16 @@ def test_what_is_no_series_is_refused_and_nothing_is_written(
     assert not list(empty_project.scenarios.iterdir())
 
 
-@pytest.mark.parametrize("days", [7, 400])
+@pytest.mark.parametrize("days", [7, 400, 3_840 * 7])
 def test_steps_fit_how_long_and_how_often_was_read(days: int, tmp_path: Path, empty_project: Project) -> None:
     frame = readings(40).drop(columns="state")
     frame["timestamp"] = pd.date_range(
-        "2024-01-01", periods=len(frame), freq=pd.Timedelta(days=days) / len(frame), tz="UTC"
+        "1950-01-01", periods=len(frame), freq=pd.Timedelta(days=days) / len(frame), tz="UTC"
     )
     scenario, _ = begun(
         tmp_path, empty_project, frame.assign(timestamp=frame["timestamp"].dt.strftime("%Y-%m-%dT%H:%M:%S"))
     )
     series = scenario.source.series  # type: ignore[union-attr]
     windows = sum(map(len, split(empty_project, scenario).values()))
-    assert series.step_minutes == {7: 5, 400: 180}[days] and 500 < windows < 9_000
+    expected = {7: (5, 2), 400: (180, 72), 3_840 * 7: (10_080, 12 * 168)}
+    assert (series.step_minutes, series.window_hours) == expected[days] and 500 < windows < 9_000

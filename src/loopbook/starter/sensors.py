@@ -23,7 +23,7 @@ from loopbook.starter.opened_file import Opened
 from loopbook.store.project import Project
 
 _STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720, 1440)  # minutes
-_DAY = 1440
+_DAY, _WEEK, _SEASON = 1_440, 10_080, 129_600  # minutes; a step is a week at the most, a window 90 days
 _WINDOWS = 6_000  # that a step makes at most, unless readings come less often
 _LOOKS_BACK = 24  # steps
 _FEATURES = ((3, FEATURES[:-1]), (10, ("now", "mean", "spread", "change", "z", "jitter")), (1_000, ("now", "z")))
@@ -83,7 +83,7 @@ class Draft:
     @property
     def window(self) -> float:
         """Hours that a window looks back."""
-        return _LOOKS_BACK * self.step / 60
+        return _back(self.step) / 60
 
     @property
     def monthly(self) -> int:
@@ -158,9 +158,12 @@ def _guess(name: str, rows: Opened, given: str | None) -> Draft:
     )
     interval = _interval(rows, at, by)
     step = next((one for one in _STEPS if one >= interval and span * _DAY / one <= _WINDOWS), None)
-    if step is None:
-        step = max(_STEPS[-1], round(interval))
-    known, reason = _known(rows, at, failed, given, _LOOKS_BACK * timedelta(minutes=step)) if failed else ((), "")
+    step = max(_STEPS[-1], round(interval)) if step is None else step
+    seldom = (
+        f"A reading comes every {interval / _DAY:.0f} days; a step is a week at the most, so that a window is a season."
+    )
+    refuse(DataError, (step > _WEEK, seldom))
+    known, reason = _known(rows, at, failed, given, timedelta(minutes=_back(step))) if failed else ((), "")
     several = len(rows.columns[by].counts) if by else len(numbers)
     daily = _DAY // step if _DAY % step == 0 and several <= _MANY else 0
     lags = tuple(sorted({1, 2, *([daily] if 2 < daily <= 288 else [])}))
@@ -169,6 +172,11 @@ def _guess(name: str, rows: Opened, given: str | None) -> Draft:
         *(name, rows, time, tuple(numbers), by, step, interval, lags, known, reason),
         *(_dates(moments, known), unused, tuple(calendar)),
     )
+
+
+def _back(step: int) -> int:
+    """Return the minutes that a window looks back, whole steps of so many minutes."""
+    return min(_LOOKS_BACK, _SEASON // step) * step
 
 
 def _cells(rows: Opened, name: str) -> pd.Series:
@@ -286,7 +294,7 @@ def _guesses(draft: Draft) -> tuple[tuple[str, str, str], ...]:
             f"by {quoted(draft.by)}" if draft.by else "columns of numbers",
         ),
         ("step", f"{draft.step} minutes", f"a reading every {draft.interval:,.4g} minutes"),
-        ("window", f"{draft.window:g} hours", f"{_LOOKS_BACK} steps"),
+        ("window", f"{draft.window:g} hours", f"{60 * draft.window / draft.step:g} steps"),
         ("failures", f"{len(draft.known)} known", draft.reason or "no column says when something had failed"),
         ("splits", ", ".join(day.isoformat() for day in draft.dates), "validation, test, gate and stream begin"),
         *(("not used", quoted(name), why) for name, why in draft.unused.items()),
