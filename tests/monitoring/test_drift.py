@@ -65,6 +65,27 @@ def test_the_field_that_moved_is_named_and_no_other(rows: Callable[..., pd.DataF
         assert alarms["onset"].iloc[0] in (11, 12, 13)
 
 
+@pytest.mark.parametrize("kind", ["ranking", "binary"])
+def test_what_a_ranking_counts_from_the_beginning_is_no_field_that_moves(
+    kind: str, rows: Callable[..., pd.DataFrame], scenario: Scenario
+) -> None:
+    values = scenario.model_dump()
+    values["monitoring"]["segments"] = []
+    fields = dict.fromkeys(("query_taken", "item_recent", "days_since"), "number")
+    own = {"query": "reader", "item": "book"} if kind == "ranking" else {}
+    values["task"] = {"type": kind, "fields": fields, "label": {"column": "label", "positive": ["1"]}, **own}
+    rng = np.random.default_rng(4)
+
+    def counted(frame: pd.DataFrame) -> pd.DataFrame:
+        since = (frame["time"] - pd.Timestamp("2026-01-01", tz="UTC")) / pd.Timedelta(days=1)
+        noise = {name: rng.normal(size=len(frame)) for name in fields}
+        return frame.assign(**noise | {"query_taken": since + noise["query_taken"]})
+
+    sides = counted(rows(1, 20, start="2026-01-19")), counted(rows(2, 14))
+    alarms = drift.fields(prepare(*sides, Scenario.model_validate(values))).query("alarm")
+    assert set(alarms["place"]) == ({"query_taken"} if kind == "binary" else set())
+
+
 def test_fields_that_stay_give_no_alarm(rows: Callable[..., pd.DataFrame], scenario: Scenario) -> None:
     for seed in range(3):
         stream = with_fields(rows(seed, 20, start="2026-01-19"), seed)

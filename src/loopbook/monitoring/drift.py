@@ -9,6 +9,7 @@ from loopbook.monitoring import rates, signals, spread
 from loopbook.monitoring.changes import Change
 from loopbook.monitoring.rates import Rate
 from loopbook.monitoring.timeline import Days, Floats, Log
+from loopbook.scenario.task import GROWING, Ranking
 from loopbook.statistics.label_shift import correction
 
 _LEAST_SHARE = 0.01  # values of a category that are rarer are watched together
@@ -112,14 +113,16 @@ def classes(log: Log) -> pd.DataFrame:
 def fields(log: Log) -> pd.DataFrame:
     """Watch each input field of a table: mean ranks of a number, shares of a category's values, share missing.
 
-    The day's level is divided among the fields, and a field's among its quantities.
+    The day's level is divided among the fields, and a field's among its quantities. Counts from the beginning, which a
+    ranking may have (`task.GROWING`), are no field to watch: that they have grown is no news.
 
     Returns
     -------
     DataFrame
         A row a change (`signals.COLUMNS`).
     """
-    names = log.scenario.task.table_fields
+    task = log.scenario.task
+    names = [name for name in task.table_fields if not (isinstance(task, Ranking) and name in GROWING)]
     parts = [list(_field(log, name)) for name in names]
     weights = [1 / (len(names) * len(part)) for part in parts for _ in part]
     found = [rate for part in parts for rate in part]

@@ -16,6 +16,8 @@ RANKED = ("query", "item", "shown", "place", "propensity")
 """Columns that rows of a ranking have besides: whose list, what stood in it, which list, where, how probably."""
 HISTORY = ("query_taken", "item_taken", "item_recent", "pair_taken", "days_since")
 """Columns that a ranking may name as number fields: what had been taken before the moment of the row."""
+GROWING = ("query_taken", "item_taken", "pair_taken")
+"""Those of them that count from the beginning, so that they grow from day to day."""
 
 Value = str | int | bool
 Loss = Literal["squared", "absolute", "huber", "quantiles"]
