@@ -19,6 +19,7 @@ from loopbook.reports.unbroken import unbroken
         ("p &lt; 0.0001", ["p &lt; 0.0001"]),
         ("20261124-031200, 2026-04-150, a2026-04-15, 3 posts, 12 hours, 03:12 UTC", []),
         ('<p title="2026-04-15">x</p><!-- 2026-04-15 --><title>2026-04-15</title>', []),
+        ('<textarea name="a">from 2026-04-15 to\n3 s</textarea><select><option>2026-04-15</option></select>', []),
         ("<pre>2026-04-15</pre><code>3 s</code><svg><text>3 s</text></svg><script>3 s</script>", []),
     ],
 )

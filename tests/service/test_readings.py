@@ -109,7 +109,9 @@ def test_a_person_can_try_readings_by_hand(up: Service, stream: pd.DataFrame, ma
     form = get(up, "/try", cookie)
     assert b"time,value" in form.body and b"value_spread" not in form.body
     told = stretch(machine, stream["time"].iloc[-1].to_pydatetime())
-    lines = "\n".join(["time,value", *(f"{reading['time']}, {reading['value']}" for reading in told)])
+    lines = "\n".join(
+        ["time,value", *(f"{reading['time'][:19].replace('T', ' ')}, {reading['value']}" for reading in told)]
+    )
     answer = send(up, "/try", cookie, csrf=token(form), readings=lines)
     assert answer.status == 303
     shown = get(up, answer.headers["location"], cookie)
@@ -119,6 +121,7 @@ def test_a_person_can_try_readings_by_hand(up: Service, stream: pd.DataFrame, ma
     assert shown.status == 200 and stored.payload["fields"]["value_mean"] == pytest.approx(expected)
     for wrong, said in [
         (lines.replace("time,value", "<b>x</b>,1,2"), b"line 1</code>: this is not time,value"),
+        (f"yesterday, 3\n{lines}", b"readings.0.time"),
         ("\n".join(lines.splitlines()[-20:]), b"send all readings from"),
         ("", b"readings"),
     ]:

@@ -10,7 +10,7 @@ _NUMBER = r"[-−+]?\d[\d,]*(?:\.\d+)?%?"
 _UNIT = r" (?:[A-Z]{3}|€|£|\$|ms|min|s|h)(?!\w)"
 _SIGN = r"(?:≥|≤|=|&lt;|&gt;)"
 _WHOLE = re.compile(
-    r"<(?P<bare>script|style|title|svg|math|pre|code)\b.*?</(?P=bare)>"  # nothing in them is dressed
+    r"<(?P<bare>script|style|title|textarea|option|svg|math|pre|code)\b.*?</(?P=bare)>"  # nothing in them is dressed
     r"|<span class=whole>.*?</span>"  # a chapter of a page has been through here
     r"|<[^>]*>"
     rf"|(?<![\w.,:-])(?P<text>\d{{4}}-\d\d-\d\d(?![\w-])"

@@ -4,12 +4,14 @@ import asyncio
 import csv
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
 from anyio import to_thread
 from fastapi import FastAPI, Request, Response
 
+from loopbook.data import parsing
 from loopbook.decisions.audit import reader
 from loopbook.decisions.audit.entry import Stored
 from loopbook.service.deciding import Asked, Unanswerable
@@ -41,7 +43,9 @@ def routes(app: FastAPI, people: People) -> None:
         caller, sent = await people.form(request, *ROLES)
         try:
             series = getattr(people.scenario.source, "series", None)
-            asks = {"readings": _readings(sent, series.names)} if series else {"fields": _fields(people, sent)}
+            asks = (
+                {"readings": _readings(sent, people.scenario.source)} if series else {"fields": _fields(people, sent)}
+            )
             requests, _, digest = wire.requests(json.dumps(asks).encode())
             if not allowance.take(caller.name, 1):
                 await to_thread.run_sync(allowance.lease, caller.name, 1)
@@ -94,15 +98,15 @@ def _fields(people: People, sent: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _readings(sent: Mapping[str, str], sensors: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the readings of a form, lines of a csv file with a header, as a program would send them.
+def _readings(sent: Mapping[str, str], source: Any) -> list[dict[str, Any]]:
+    """Return the readings of a form, lines of a csv file as the source has them, as a program would send them.
 
     Raises
     ------
     Refused
         If a line does not have a time and a number for each sensor, or nothing where there is none.
     """
-    found, header = [], ["time", *sensors]
+    found, header = [], ["time", *source.series.names]
     for number, row in enumerate(csv.reader(sent.get("readings", "").splitlines()), 1):
         cells = [cell.strip() for cell in row]
         if cells in ([], header):
@@ -114,7 +118,9 @@ def _readings(sent: Mapping[str, str], sensors: Sequence[str]) -> list[dict[str,
         except ValueError:
             wrong = {"where": f"line {number}", "what": f"this is not {','.join(header)}"}
             raise Refused(422, "", errors=[wrong]) from None
-    return found
+    times, _ = parsing.times(pd.Series([reading["time"] for reading in found], dtype=object), source.time_formats)
+    moments = [None if pd.isna(time) else time.isoformat() for time in times]
+    return [reading | {"time": moment or reading["time"]} for reading, moment in zip(found, moments, strict=True)]
 
 
 def _shown(people: People, caller: Caller, id: str) -> dict[str, Any]:
