@@ -183,6 +183,7 @@ def test_what_is_reported_begins_with_the_primary_metric() -> None:
     assert metrics.reported("multiclass") == ("macro_f1", "accuracy", "matthews")
     assert metrics.reported("ordinal")[0] == "kappa"
     assert metrics.reported("number") == ("r2", "mae")
+    assert metrics.reported("ranking") == ("roc_auc", "ndcg")  # no accuracy: nine in ten are passed over
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ Scored = Callable[[Floats], Floats]
 
 _MOST_LEVELS = 50
 _CONSTANT = 5  # a class that so many are more frequent than is hardly ever the best to answer always
-_FIRST = {"number": "mae"}
+_FIRST = {"number": "mae", "ranking": "roc_auc"}
 
 
 def answers(train: pd.DataFrame, frame: pd.DataFrame, columns: Sequence[str]) -> dict[str, Floats]:
@@ -130,7 +130,7 @@ def figures(
     """
     others = answers(train, test, columns)
     found: dict[str, float | str] = {}
-    for name in (_FIRST.get(task, "accuracy"), primary(task).name):
+    for name in dict.fromkeys((_FIRST.get(task, "accuracy"), primary(task).name)):
         scored = {other: metric(name, test["label"], answer) for other, answer in others.items()}
         own = metric(name, test["label"], probability)
         gained, over = gain(own, scored, len(test), test["group"], resamples)

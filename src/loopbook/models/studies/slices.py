@@ -70,8 +70,8 @@ def slices(
 ) -> Slices:
     """Judge each slice of at least `least` rows, and the rest beside it, on the same resamples.
 
-    The metric is the second of those that are reported (accuracy, mean absolute error): it exists on any rows. All rows
-    are one slice if there is no other.
+    The metric is the second of those that are reported (accuracy, mean absolute error), which exists on any rows; of a
+    ranking, whose second needs whole lists, the first. All rows are one slice if there is no other.
 
     Parameters
     ----------
@@ -85,7 +85,8 @@ def slices(
         Further columns whose values are slices.
     """
     task = scenario.task
-    metric = metrics.METRICS[metrics.reported(task.type)[1]]
+    primary, *others_reported = (metrics.METRICS[name] for name in metrics.reported(task.type))
+    metric = next((one for one in others_reported if "queries" not in one.needs), primary)
     every = [(by, part, np.asarray(inside)) for by, part, inside in _parts(rows, task, (*scenario.segments, *others))]
     kept = [each for each in every if least <= each[2].sum() <= len(rows) - least]
     kept = kept or [("all", "rows", np.ones(len(rows), bool))]
