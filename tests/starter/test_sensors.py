@@ -93,6 +93,19 @@ def test_where_no_failure_is_known_simulated_ones_judge_and_it_says_so(tmp_path:
     assert set(splits["test"]["fault"]) > {"none"} and set(splits["stream"]["fault"]) == {"none"}
 
 
+def test_a_state_is_a_sensor(tmp_path: Path, empty_project: Project) -> None:
+    frame = iso(readings()).assign(valve_state=lambda table: (np.arange(len(table)) % 50 == 0).astype(int))
+    scenario, _ = begun(tmp_path, empty_project, frame.drop(columns="state"))
+    series = scenario.source.series  # type: ignore[union-attr]
+    assert series.sensors == ("heat", "pressure", "valve_state") and series.known == ()
+
+
+def test_what_a_user_names_says_when_it_failed(tmp_path: Path, empty_project: Project) -> None:
+    coded = iso(readings()).assign(mode=lambda table: table["state"].eq("broken").map({True: "7", False: "1"}))
+    scenario, said = begun(tmp_path, empty_project, coded.drop(columns="state"), "--label", "mode")
+    assert len(scenario.source.series.known) == 2 and "says '7'" in said  # type: ignore[union-attr]
+
+
 def test_one_column_of_all_readings_is_parted_by_that_which_names_the_sensor(
     tmp_path: Path, empty_project: Project
 ) -> None:

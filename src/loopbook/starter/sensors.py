@@ -31,7 +31,7 @@ _FEATURES = ((3, FEATURES[:-1]), (10, ("now", "mean", "spread", "change", "z", "
 _MANY = 10  # sensors, from which on no window has the step of a day before
 _SHARES = (0.6, 0.5, 0.4, 0.3, 0.2)  # of the time that may be learned from: the first that leaves half the failures
 _TRAIN, _LATER = 0.85, (0.5, 0.75)  # train's share of that; of the time after it, where gate and stream begin
-_FAILED = frozenset(("anomaly", "anomalous", "outlier", "failure", "failures", "fault", "alarm", "status", "state"))
+_FAILED = frozenset(("anomaly", "anomalous", "outlier", "failure", "failures", "fault", "alarm"))
 _MOST_FAILED = 0.3  # share of readings, above which a value is no failure
 _COVERED, _KEPT = (0.5, 0.25, 0.1), 0.8  # shares of a window that must be there: the first that keeps most windows
 _LEAST_DAYS = 6  # splits begin at midnight
@@ -185,7 +185,7 @@ def _cells(rows: Opened, name: str) -> pd.Series:
 
 
 def _says_failure(column: Column) -> bool:
-    """Say whether a column says when something had failed: named so, or a value of it, and seldom."""
+    """Say whether a column says when something had failed, by its name or by a value; a valve's state is a sensor."""
     among = _FAILED | words.TROUBLE | words.LABEL
     named = words.heard(column.name, among) or any(words.heard(value, words.TROUBLE) for value in column.counts)
     return column.kind in ("number", "category") and 2 <= column.distinct <= 10 and bool(named)
@@ -276,6 +276,9 @@ def _tried(draft: Draft, project: Project) -> Draft:
             except DataError:
                 if not found and covered == _COVERED[-1]:
                     raise
+                continue
+            if "gaps" not in found[covered][1].origin["caution"]:
+                break
         most = max(len(collected.frame) for _, collected in found.values())
         covered = max(one for one, (_, collected) in found.items() if len(collected.frame) >= _KEPT * most)
         scenario, collected = found[covered]
