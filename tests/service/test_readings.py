@@ -122,6 +122,7 @@ def test_a_person_can_try_readings_by_hand(up: Service, stream: pd.DataFrame, ma
     for wrong, said in [
         (lines.replace("time,value", "<b>x</b>,1,2"), b"line 1</code>: this is not time,value"),
         (f"yesterday, 3\n{lines}", b"readings.0.time"),
+        (f"2014-02-07, {'9' * 200_000}\n{lines}", b"readings"),
         ("\n".join(lines.splitlines()[-20:]), b"send all readings from"),
         ("", b"readings"),
     ]:

@@ -125,12 +125,15 @@ def test_what_stands_for_no_rating_is_no_rating(
 ) -> None:
     made, random = tables()["rows"], np.random.default_rng(5)
     made["rating"] = np.where(random.random(len(made)) < 0.5, often, random.choice(scale, len(made)))
+    made = made.astype({"rating": object})
+    made.loc[made.index[::40], "rating"] = "NULL"  # what is no rating in any column stays none
     scenario, said = begun(tmp_path, empty_project, {"rows": made}, "--task", "ranking")
-    assert scenario.source.missing == ({"rating": (unrated,)} if unrated else {})
+    assert scenario.source.missing == ({"rating": ("NULL", unrated)} if unrated else {})
     assert (f"{unrated} in 'rating'" in said and "is read as no rating" in said) == bool(unrated)
     rows, quarantine = valid(empty_project, scenario)
-    assert len(quarantine) == (made["rating"] == int(unrated or -9)).sum()
-    assert rows["label"].mean() == pytest.approx((made["rating"] >= 0.8 * max(scale)).sum() / len(rows))
+    rating = pd.to_numeric(made["rating"], errors="coerce")
+    assert len(quarantine) == rating.isna().sum() + (rating == int(unrated or -9)).sum()
+    assert rows["label"].mean() == pytest.approx((rating >= 0.8 * max(scale)).sum() / len(rows))
 
 
 def test_prices_of_items_are_numbers_with_their_unit_and_what_means_none(

@@ -61,7 +61,7 @@ class Draft:
     def missing(self) -> dict[str, tuple[str, ...]]:
         """What stands for no value in the rows."""
         known, label = self.rows.missing, self.label[0]
-        return known | ({label: (*known.get(label, ()), self.unrated)} if self.unrated else {})
+        return known | ({label: (*self.rows.columns[label].tokens, self.unrated)} if self.unrated else {})
 
     @property
     def table(self) -> bool:
